@@ -1,0 +1,234 @@
+"""Judge a host: run the checks on what is known of it, and make the report. Pure but for the clock it is given."""
+
+from __future__ import annotations
+
+import datetime
+import fnmatch
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+from msgspec import Struct
+
+from preflight import __version__
+from preflight.checks import Check, Look
+from preflight.facts import Host, MissingFact
+from preflight.model import (
+    Counts,
+    Finding,
+    HostSummary,
+    Remedy,
+    Report,
+    RequirementsSource,
+    Result,
+    Severity,
+    Status,
+    Tool,
+    Verdict,
+)
+from preflight.plan import Plan
+from preflight.requirements import Requirements
+
+SCHEMA = 1
+SUBJECTS = 200  # a check that names more subjects than this has been fooled
+
+_BUG = Remedy("This is a bug in mailcow preflight, not in this host: please report it with the facts (preflight facts).")
+_NO_HELP = Remedy("Run the check again where this can be read; the reason says what was in the way.")
+
+
+class Ignore(Struct, frozen=True):
+    """A finding that is known: of this check, on this subject (None: on any), for this reason, through this date."""
+
+    check: str
+    subject: str | None = None
+    reason: str = ""
+    until: datetime.date | None = None
+
+    def covers(self, result: Result, today: datetime.date) -> bool:
+        """Say whether a result is meant, today."""
+        return (
+            result.status in (Status.WARN, Status.FAIL, Status.UNKNOWN)
+            and fnmatch.fnmatchcase(result.check, self.check)
+            and self.subject in (None, result.subject)
+            and (self.until is None or today <= self.until)
+        )
+
+
+def select(checks: Iterable[Check], only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[Check, ...]:
+    """Return the checks asked for, by id or glob."""
+    return tuple(
+        check
+        for check in checks
+        if (not only or _matches(check.id, only)) and not _matches(check.id, skip)
+    )  # fmt: skip
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def assess(
+    host: Host,
+    plan: Plan,
+    requirements: Requirements,
+    checks: tuple[Check, ...],
+    ignores: tuple[Ignore, ...] = (),
+    *,
+    strict: bool = False,
+    timer: Callable[[], float] = time.perf_counter,
+) -> Report:
+    """Run the checks and make the report. A check's own failure is a result, and the other checks go on."""
+    look = Look(host, plan, requirements)
+    today = datetime.date.fromisoformat(host.started[:10])
+    began = timer()
+    results = tuple(
+        _ignore(result, ignores, today) for check in checks for result in run(check, look, timer)
+    )
+    counts = Counts(**{_field(status): sum(r.status is status for r in results) for status in Status})
+    return Report(
+        schema=SCHEMA,
+        tool=Tool("mailcow-preflight", __version__),
+        requirements=RequirementsSource(requirements.name, requirements.source, requirements.read.isoformat()),
+        host=summary(host),
+        started=host.started,
+        seconds=round(host.seconds + timer() - began, 3),
+        verdict=verdict(results, strict=strict),
+        counts=counts,
+        results=results,
+    )
+
+
+def _field(status: Status) -> str:
+    return "pass_" if status is Status.PASS else status.value
+
+
+def summary(host: Host) -> HostSummary:
+    """Sum the host up in a line."""
+    return HostSummary(
+        name=host.name.value,
+        os=host.os_release.value.pretty_name if host.os_release.value else None,
+        kernel=host.kernel.value,
+        architecture=host.machine.value,
+        engine=host.engine.value.version if host.engine.value else None,
+    )
+
+
+def verdict(results: Iterable[Result], *, strict: bool = False) -> Verdict:
+    """Say in one word what the results mean; only required ones can make it undetermined."""
+    found = {(result.status, result.severity is Severity.REQUIRED) for result in results}
+    statuses = {status for status, _ in found}
+    if Status.FAIL in statuses or (strict and Status.WARN in statuses):
+        return Verdict.NOT_READY
+    if (Status.UNKNOWN, True) in found or (Status.ERROR, True) in found:
+        return Verdict.UNDETERMINED
+    return Verdict.READY_WITH_WARNINGS if Status.WARN in statuses else Verdict.READY
+
+
+def run(check: Check, look: Look, timer: Callable[[], float] = time.perf_counter) -> Iterator[Result]:
+    """Run one check on all its subjects: at least one result comes back, each subject once."""
+    severity = look.requirements.severities.get(check.id, check.severity)
+    began = timer()
+    timed: dict[str | None, tuple[Finding, float]] = {}
+    for finding in _findings(check, look):
+        if finding.subject in timed:  # (check, subject) is unique in a report
+            finding = _error(finding.subject, f"the check judged {finding.subject or 'its one object'} twice")
+        now = timer()
+        timed[finding.subject] = (finding, now - began)
+        began = now
+    for finding, seconds in timed.values():
+        yield _result(check, severity, finding, round(seconds, 6))
+
+
+def _findings(check: Check, look: Look) -> Iterator[Finding]:
+    if check.subjects is None:
+        yield from _guarded(check, look, None)
+        return
+    try:
+        subjects = check.subjects(look)[:SUBJECTS]
+    except MissingFact as missing:
+        yield _missing(missing, None)
+    except Exception as error:  # noqa: BLE001 - the one place that catches a check's failure
+        yield _error(None, _describe(error))
+    else:
+        if not subjects:
+            yield _error(None, "the check had nothing to look at")
+        for subject in dict.fromkeys(subjects):
+            yield from _guarded(check, look, subject)
+
+
+def _guarded(check: Check, look: Look, subject: str | None) -> Iterator[Finding]:
+    """Run a check on one subject (None: it names its own); what stops it is a finding too."""
+    count = 0
+    try:
+        for finding in check.run(look) if subject is None else check.run(look, subject):
+            count += 1
+            if count > SUBJECTS:
+                return
+            yield finding if subject is None else msgspec.structs.replace(finding, subject=subject)
+    except MissingFact as missing:
+        yield _missing(missing, subject)
+    except Exception as error:  # noqa: BLE001 - the one place that catches a check's failure
+        yield _error(subject, _describe(error))
+    else:
+        if not count:
+            yield _error(subject, "the check came to no result")
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
+
+
+def _missing(missing: MissingFact, subject: str | None) -> Finding:
+    why = missing.missing
+    remedy = Remedy(why.help or _NO_HELP.text, why.commands) if why.kind == "unknown" else None
+    return Finding(
+        status=Status(why.kind),
+        subject=subject,
+        message=f"{'This was not checked' if why.kind == 'skip' else 'This could not be found out'}: {why.reason}.",
+        remedy=remedy,
+        reason=why.reason,
+        evidence={"source": missing.source} if missing.source else {},
+    )
+
+
+def _error(subject: str | None, what: str) -> Finding:
+    return Finding(
+        status=Status.ERROR, subject=subject, message=f"The check itself failed: {what}.", remedy=_BUG, reason=what
+    )
+
+
+def _result(check: Check, severity: Severity, finding: Finding, seconds: float) -> Result:
+    status = finding.status
+    if status is Status.FAIL and severity is not Severity.REQUIRED:
+        status = Status.WARN
+    if status is Status.WARN and severity is Severity.INFO:
+        status = Status.PASS
+    remedy = finding.remedy
+    if remedy is None and status not in (Status.PASS, Status.SKIP):
+        remedy = Remedy(check.remedy)
+    return Result(
+        check=check.id,
+        subject=finding.subject,
+        section=check.section,
+        severity=severity,
+        status=status,
+        was=None,
+        title=check.title,
+        message=finding.message,
+        expected=finding.expected,
+        found=finding.found,
+        evidence=finding.evidence,
+        remedy=remedy,
+        docs=check.docs,
+        reason=finding.reason,
+        seconds=seconds,
+    )
+
+
+def _ignore(result: Result, ignores: tuple[Ignore, ...], today: datetime.date) -> Result:
+    for ignore in ignores:
+        if ignore.covers(result, today):
+            until = f" (through {ignore.until.isoformat()})" if ignore.until else ""
+            reason = (ignore.reason or "ignored without a reason given") + until
+            return msgspec.structs.replace(result, status=Status.IGNORED, was=result.status, reason=reason)
+    return result

@@ -1,0 +1,55 @@
+"""Files that users name: read with bounds, and refused with one line that names the file and the place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+LIMIT = 16 << 20
+DEPTH = 64
+
+
+class InputError(Exception):
+    """An input that cannot be used: one line for the user."""
+
+
+def read_file(path: Path, limit: int = LIMIT) -> bytes:
+    """Return a regular file's bytes; raise `InputError` where it is none, unreadable or above the limit."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or 'not a path'}") from None
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise InputError(f"{path}: {'a directory' if stat.S_ISDIR(mode) else 'not a regular file'}")
+    with os.fdopen(handle, "rb") as file:
+        try:
+            data = file.read(limit + 1)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from None
+    if len(data) > limit:
+        raise InputError(f"{path}: larger than {limit >> 20} MiB")
+    return data
+
+
+def check_depth(data: bytes, path: Path) -> None:
+    """Raise `InputError` where a JSON document is nested deeper than is allowed, without parsing it."""
+    depth, inside, escaped = 0, False, False
+    for offset, byte in enumerate(data):
+        if inside:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                inside = False
+        elif byte == 0x22:
+            inside = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > DEPTH:
+                raise InputError(f"{path}: nested deeper than {DEPTH} at byte {offset}")
+        elif byte in b"]}":
+            depth -= 1

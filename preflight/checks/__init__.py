@@ -1,0 +1,97 @@
+"""The checks: pure functions over what is known of a host and what mailcow wants of it.
+
+A check is a generator function in the module of its section, decorated with `@check`. Its id is module and
+function name, its title the docstring's first line, why it matters to mailcow the rest of the docstring.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from preflight.model import Finding, Remedy, Severity
+
+if TYPE_CHECKING:
+    from preflight.facts import Host
+    from preflight.plan import Plan
+    from preflight.requirements import Requirements
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a check is given: the host, what mailcow wants of it, and the documented numbers."""
+
+    host: Host
+    plan: Plan
+    requirements: Requirements
+
+
+Subjects = Callable[[Look], "tuple[str, ...]"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check and all that it says about itself. `run` is called once per subject (None: it names its own)."""
+
+    id: str
+    section: str
+    severity: Severity
+    title: str
+    why: str
+    reads: tuple[str, ...]
+    remedy: str
+    docs: tuple[str, ...]
+    subject: str  # what a subject is, for the catalogue; "" = one object only
+    subjects: Subjects | None
+    run: Callable[..., Iterator[Finding]]
+
+
+_CATALOGUE: list[Check] = []
+
+
+def check(
+    *,
+    severity: Severity,
+    reads: tuple[str, ...],
+    remedy: str,
+    docs: tuple[str, ...],
+    subject: str = "",
+    subjects: Subjects | None = None,
+) -> Callable[[Callable[..., Iterator[Finding]]], Callable[..., Iterator[Finding]]]:
+    """Enter a function into the catalogue.
+
+    `reads` names the parts of `Host` that the function (and `subjects`) reads: nothing else is gathered for it.
+    With `subjects` the function takes `(look, subject)` and is run once for each, so that each has a result even
+    when a fact is missing; without, it takes `(look)` and may name subjects in its findings.
+    """
+
+    def enter(function: Callable[..., Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
+        section = function.__module__.rpartition(".")[2]
+        title, _, why = inspect.getdoc(function).partition("\n\n")  # type: ignore[union-attr]  # a test asks for one
+        name = function.__name__.rstrip("_").replace("_", "-")
+        _CATALOGUE.append(
+            Check(
+                f"{section}.{name}", section, severity, title.rstrip("."), " ".join(why.split()), reads, remedy, docs,
+                subject, subjects, function,
+            )
+        )  # fmt: skip
+        return function
+
+    return enter
+
+
+SECTIONS = ("system", "resources", "docker", "ports", "services", "firewall", "clock", "dns", "network")
+
+
+def catalogue() -> tuple[Check, ...]:
+    """Return every check, in report order."""
+    from importlib import import_module
+
+    for section in SECTIONS:
+        import_module(f"preflight.checks.{section}")
+    return tuple(sorted(_CATALOGUE, key=lambda entry: SECTIONS.index(entry.section)))
+
+
+__all__ = ["SECTIONS", "Check", "Finding", "Look", "Remedy", "catalogue", "check"]

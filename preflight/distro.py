@@ -1,0 +1,71 @@
+"""Commands for the host's own distribution: how a package is installed, a service stopped for good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from preflight.facts import Host
+
+_FAMILIES = {
+    "debian": "debian", "ubuntu": "debian", "raspbian": "debian", "linuxmint": "debian", "devuan": "debian",
+    "rhel": "rhel", "centos": "rhel", "fedora": "rhel", "almalinux": "rhel", "rocky": "rhel", "ol": "rhel",
+    "amzn": "rhel",
+    "alpine": "alpine",
+    "suse": "suse", "opensuse": "suse", "sles": "suse",
+    "arch": "arch",
+}  # fmt: skip
+
+_INSTALL = {
+    "debian": "apt-get update && apt-get install -y {}",
+    "rhel": "dnf install -y {}",
+    "alpine": "apk add {}",
+    "suse": "zypper install -y {}",
+    "arch": "pacman -S --noconfirm {}",
+}
+
+
+def family(host: Host) -> str | None:
+    """Return the family whose package manager the host has: debian, rhel, alpine, suse, arch; None: unknown."""
+    if not host.os_release.known:
+        return None
+    release = host.os_release.get()
+    for name in (release.id, *release.id_like):
+        if name in _FAMILIES:
+            return _FAMILIES[name]
+        if name.startswith("opensuse"):
+            return "suse"
+    return None
+
+
+def install(host: Host, **packages: str) -> tuple[str, ...]:
+    """Return the command that installs packages, given by family (`debian="cron"`), or for all as `default`."""
+    kind = family(host)
+    names = packages.get(kind or "", packages.get("default", ""))
+    return (_INSTALL[kind].format(names),) if kind and names else ()
+
+
+def init_system(host: Host) -> str:
+    """Return the host's init system: systemd where it cannot be told, as all supported systems but Alpine have it."""
+    if host.services.known:
+        return host.services.get().init
+    return "openrc" if family(host) == "alpine" else "systemd"
+
+
+def disable(host: Host, unit: str, *sockets: str) -> tuple[str, ...]:
+    """Return the commands that stop a service now and keep it from starting at boot."""
+    kind = init_system(host)
+    plain = unit.removesuffix(".service")
+    if kind == "systemd":
+        return (f"systemctl disable --now {' '.join([*sockets, unit])}",)
+    if kind == "openrc":
+        return (f"rc-service {plain} stop", f"rc-update del {plain}")
+    return (f"service {plain} stop", f"update-rc.d {plain} disable")
+
+
+def restart(host: Host, unit: str) -> tuple[str, ...]:
+    """Return the command that restarts a service."""
+    kind = init_system(host)
+    if kind == "systemd":
+        return (f"systemctl restart {unit}",)
+    return (f"rc-service {unit} restart",) if kind == "openrc" else (f"service {unit} restart",)

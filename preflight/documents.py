@@ -1,0 +1,46 @@
+"""The two documents that leave and enter the program: facts and report, and their JSON Schema (2020-12)."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from preflight.bounded import InputError, check_depth, read_file
+from preflight.facts import SCHEMA, Host
+from preflight.model import Report
+
+_IDS = {"report": "urn:mailcow-preflight:report:1", "facts": f"urn:mailcow-preflight:facts:{SCHEMA}"}
+
+
+class _Header(msgspec.Struct):
+    schema: int
+
+
+def read_facts(path: Path) -> Host:
+    """Read recorded facts; raise `InputError` with one line that names the file and the place."""
+    data = read_file(path)
+    check_depth(data, path)
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+        if header.schema != SCHEMA:
+            raise InputError(f"{path}: facts of schema {header.schema}; this program reads schema {SCHEMA}")
+        host = msgspec.json.decode(data, type=Host)
+        datetime.datetime.strptime(host.started, "%Y-%m-%dT%H:%M:%SZ")
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: no facts document: {error or 'nested too deep'}") from None
+    return host
+
+
+def write_json(document: Host | Report) -> str:
+    """Return a document as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of a document: `report` or `facts`."""
+    kind: type = {"report": Report, "facts": Host}[name]
+    made: dict[str, Any] = msgspec.json.schema(kind)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": _IDS[name], **made}

@@ -1,0 +1,501 @@
+"""What is known of a host, and where it came from: a frozen, JSON-shaped document. Imports nothing of ours.
+
+Nothing here is a judgement. A `Fact` holds a value or the reason why there is none; reading the value of a
+fact that has none raises `MissingFact`, which ends a check as `unknown` (or `skip`) with that reason.
+Sizes are in bytes, times in seconds, ports are numbers, addresses are strings as `ipaddress` writes them.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, TypeVar
+
+from msgspec import Struct, field
+
+SCHEMA = 1
+
+T = TypeVar("T")
+
+
+class Missing(Struct, frozen=True):
+    """Why there is no value. `unknown`: could not be found out; `skip`: not asked for, or does not apply.
+
+    `help` is a sentence on what would make it known, `commands` can be pasted for that.
+    """
+
+    kind: Literal["unknown", "skip"]
+    reason: str
+    help: str = ""
+    commands: tuple[str, ...] = ()
+
+
+class MissingFact(Exception):
+    """A fact was read that has no value."""
+
+    def __init__(self, missing: Missing, source: str) -> None:
+        super().__init__(missing.reason)
+        self.missing = missing
+        self.source = source
+
+
+class Fact(Struct, Generic[T], frozen=True):
+    """A value and its source, or the reason why there is none (then `value` means nothing)."""
+
+    source: str
+    value: T | None = None
+    missing: Missing | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.missing is None):
+            raise ValueError("a fact has either a value or the reason why there is none")
+
+    def get(self) -> T:
+        """Return the value; raise `MissingFact` where there is none."""
+        if self.missing is not None:
+            raise MissingFact(self.missing, self.source)
+        return self.value  # type: ignore[return-value]  # a value that may be None has that in its T
+
+    @property
+    def known(self) -> bool:
+        """Say whether there is a value."""
+        return self.missing is None
+
+    @classmethod
+    def of(cls, source: str, value: T) -> Fact[T]:
+        """Make a fact that is known."""
+        return cls(source, value)
+
+    @classmethod
+    def unknown(cls, source: str, reason: str, help: str = "", *commands: str) -> Fact[T]:
+        """Make a fact that could not be found out."""
+        return cls(source, None, Missing("unknown", reason, help, commands))
+
+    @classmethod
+    def skipped(cls, source: str, reason: str, help: str = "") -> Fact[T]:
+        """Make a fact that was not asked for or does not apply."""
+        return cls(source, None, Missing("skip", reason, help))
+
+
+# --- how the host was looked at ------------------------------------------------------------------------------
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """How the host was looked at. `network` says whether our sockets are the host's: None = cannot be told."""
+
+    container: bool  # the program runs in its own image
+    root: str | None  # where the host's root was found; None = out of reach
+    live: bool  # the root has a live procfs: not a copy
+    network: bool | None
+    privileged: bool | None
+    missing_flags: tuple[str, ...] = ()  # of the documented `docker run` line
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What the user said on the command line about the host and its future."""
+
+    hostname: str | None = None
+    domains: tuple[str, ...] = ()
+    public_ips: tuple[str, ...] = ()
+    mailcow_conf: str | None = None  # only when given by name
+    offline: bool = False
+    probe: bool = True
+
+
+# --- system --------------------------------------------------------------------------------------------------
+
+
+class OsRelease(Struct, frozen=True):
+    """Fields of os-release(5), '' where missing."""
+
+    id: str
+    version_id: str
+    id_like: tuple[str, ...]
+    pretty_name: str
+    codename: str
+
+
+class Virtualization(Struct, frozen=True):
+    """What the host itself runs in. None = none seen; names as systemd-detect-virt gives them."""
+
+    container: str | None  # lxc, openvz, wsl, docker, podman, systemd-nspawn …
+    vm: str | None  # kvm, vmware, microsoft, xen, …
+    nas: str | None  # synology, qnap, unraid, truenas …
+    hints: tuple[str, ...] = ()  # file: what it said
+
+
+class Command(Struct, frozen=True):
+    """A program on the host's PATH; `path` None = not there; `busybox` None = cannot be told."""
+
+    path: str | None
+    busybox: bool | None = None
+
+
+class KernelFeatures(Struct, frozen=True):
+    """Kernel options by their state (y, m, n), and whether modules for the running release are installed."""
+
+    options: dict[str, str]
+    options_source: str | None  # None = the kernel's configuration was not found
+    modules_directory: bool | None  # /lib/modules/RELEASE exists; None = cannot be told
+    loaded: tuple[str, ...] = ()  # of the modules that matter: in /proc/modules or built in
+    tables: tuple[str, ...] = ()  # ip_tables_names and ip6_tables_names, as ip:nat, ip6:filter
+
+
+class SecurityModules(Struct, frozen=True):
+    """SELinux: enforcing, permissive or disabled. AppArmor: enabled in the kernel; its parser on the host."""
+
+    selinux: str
+    apparmor: bool
+    apparmor_parser: bool
+    container_selinux: bool  # the policy package for containers is installed
+
+
+# --- resources -----------------------------------------------------------------------------------------------
+
+
+class CpuSpeed(Struct, frozen=True):
+    """A clock rate; `maximum` False: only the moment's rate is known, the maximum is at least that."""
+
+    mhz: float
+    source: str
+    maximum: bool
+
+
+class CpuFeatures(Struct, frozen=True):
+    """The processor's name and the instruction-set flags that matter (x86: ssse3, sse4_2 …; arm: asimd)."""
+
+    model: str
+    flags: tuple[str, ...]
+    count: int
+
+
+class Memory(Struct, frozen=True):
+    """From /proc/meminfo, in bytes; `limit_bytes`: the lowest cgroup limit on PID 1 (LXC), None = none."""
+
+    total_bytes: int
+    available_bytes: int | None
+    swap_total_bytes: int
+    swap_free_bytes: int
+    limit_bytes: int | None = None
+
+
+class Space(Struct, frozen=True):
+    """A file system as seen at a path of the host. `existing`: the nearest parent that exists, where measured."""
+
+    path: str
+    existing: str
+    mount: str
+    filesystem: str
+    options: tuple[str, ...]
+    total_bytes: int
+    available_bytes: int
+    inodes_total: int  # 0 = the file system has no fixed number
+    inodes_available: int
+    read_only: bool
+
+
+# --- services and time ---------------------------------------------------------------------------------------
+
+ServiceKind = Literal["mta", "imap", "web", "time", "firewall"]
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """A known service that is installed or running. None = cannot be told."""
+
+    name: str  # exim4
+    kind: ServiceKind
+    unit: str | None  # exim4.service; of SysV and OpenRC the script's name
+    enabled: bool | None  # starts at boot
+    active: bool | None  # runs now
+    masked: bool = False
+    sockets: tuple[str, ...] = ()  # enabled .socket units that start it
+    package: str | None = None
+    detail: str = ""  # ufw: ENABLED=yes; what else matters
+    source: str = ""
+
+
+class Services(Struct, frozen=True):
+    """Which init system the host has (systemd, openrc, sysv, other) and the known services found."""
+
+    init: str
+    services: tuple[Service, ...]
+
+
+class Timezone(Struct, frozen=True):
+    """The zone's name (None: not set, so UTC) and whether the hardware clock runs in local time (None: unknown)."""
+
+    zone: str | None
+    rtc_local: bool | None
+
+
+class Clock(Struct, frozen=True):
+    """adjtimex(2): the kernel's own word."""
+
+    maxerror_us: int
+    unsynchronized: bool  # STA_UNSYNC
+
+
+# --- engine --------------------------------------------------------------------------------------------------
+
+
+class Contact(Struct, frozen=True):
+    """How the engine was reached. state: ok, absent, refused, timeout, denied, invalid."""
+
+    url: str
+    state: Literal["ok", "absent", "refused", "timeout", "denied", "invalid"]
+    detail: str = ""
+    seconds: float = 0.0
+
+
+class PublishedPort(Struct, frozen=True):
+    """A port of the host that a container publishes ('' = every address)."""
+
+    address: str
+    port: int
+    container_port: int
+    protocol: str = "tcp"
+
+
+class Container(Struct, frozen=True, kw_only=True):
+    """A container on the engine. `ports`: published now, or (stopped) when started again."""
+
+    id: str
+    name: str
+    image: str
+    state: str
+    restart: str = ""
+    project: str = ""  # com.docker.compose.project
+    service: str = ""  # com.docker.compose.service
+    ports: tuple[PublishedPort, ...] = ()
+    host_network: bool = False
+    run: str = ""  # mailcow-preflight.run: one of our own
+
+
+class EngineNetwork(Struct, frozen=True):
+    """A network of the engine with its subnets and, for a bridge, the interface's name."""
+
+    name: str
+    id: str
+    driver: str
+    subnets: tuple[str, ...]
+    interface: str
+    ipv6: bool
+    project: str = ""
+    run: str = ""
+
+
+class Engine(Struct, frozen=True, kw_only=True):
+    """What the engine says of itself and what lives on it."""
+
+    version: str
+    api_version: str
+    min_api_version: str = ""
+    components: tuple[str, ...] = ()  # "Engine", "Podman Engine", "containerd" …
+    operating_system: str = ""
+    kernel: str = ""
+    architecture: str = ""
+    root_dir: str = ""
+    driver: str = ""
+    driver_status: dict[str, str] = field(default_factory=dict)
+    security_options: tuple[str, ...] = ()
+    cgroup_version: str = ""
+    swarm: str = ""
+    firewall_backend: str = ""
+    live_restore: bool = False
+    warnings: tuple[str, ...] = ()
+    address_pools: tuple[str, ...] = ()
+    containers: tuple[Container, ...] = ()
+    networks: tuple[EngineNetwork, ...] = ()
+    volumes: tuple[str, ...] = ()
+    truncated: bool = False  # more objects than are kept
+
+
+class DaemonConfig(Struct, frozen=True):
+    """daemon.json and the daemon's own arguments. `settings` holds the keys that matter, JSON values.
+
+    `error`: the file is there and not usable (then `settings` comes from the arguments alone).
+    """
+
+    path: str
+    present: bool
+    error: str
+    settings: dict[str, bool | int | float | str | list[str] | None]
+    arguments: tuple[str, ...] = ()  # --name=value of the running daemon that override the file
+
+
+class Compose(Struct, frozen=True):
+    """Docker Compose on the host: plugin or standalone; version as it prints it ('' = it did not say)."""
+
+    kind: Literal["plugin", "standalone"] | None  # None: neither is there
+    path: str | None
+    version: str
+    detail: str = ""
+
+
+class HealthRun(Struct, frozen=True):
+    """What a container with a HEALTHCHECK did: states with the seconds since its start, in order."""
+
+    states: tuple[tuple[float, str], ...]
+    error: str = ""  # what the engine said when it would not
+    output: str = ""  # of the last failed probe
+    image: str = ""
+
+
+class PrivilegedRun(Struct, frozen=True):
+    """Whether a privileged container started, and what the engine said when it did not."""
+
+    started: bool
+    exit_code: int | None
+    error: str = ""
+
+
+# --- network -------------------------------------------------------------------------------------------------
+
+
+class Address(Struct, frozen=True):
+    """An address on an interface."""
+
+    address: str
+    prefix: int
+    scope: str  # global, link, host
+
+
+class Link(Struct, frozen=True):
+    """A network interface of the host."""
+
+    name: str
+    mtu: int | None
+    up: bool | None
+    addresses: tuple[Address, ...] = ()
+
+
+class Route(Struct, frozen=True):
+    """A route of the main table; `destination` in CIDR form; gateway '' = on the link."""
+
+    destination: str
+    interface: str
+    gateway: str
+    metric: int
+
+
+class Ipv6(Struct, frozen=True):
+    """The kernel's word on IPv6: compiled in and not switched off; `listenable`: [::1] can be bound."""
+
+    supported: bool
+    disabled: bool  # net.ipv6.conf.all.disable_ipv6
+    listenable: bool | None
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """Who holds a port. Every None could not be found out."""
+
+    pid: int | None
+    process: str | None
+    user: str | None
+    unit: str | None
+    container: str | None
+    image: str | None
+    address: str
+    port: int
+    state: str  # listening, bound, established, time-wait …
+    command: tuple[str, ...] = ()
+
+
+class Sockets(Struct, frozen=True):
+    """Sockets on the ports that mailcow wants. `owners` False: processes could not be seen, why in `why`."""
+
+    holders: tuple[Holder, ...]
+    owners: bool
+    why: str = ""
+
+
+class BindAttempt(Struct, frozen=True):
+    """What the kernel said to bind(2) with SO_REUSEADDR (IPv6 with V6ONLY): free, or the error's name."""
+
+    address: str
+    port: int
+    outcome: str  # free, EADDRINUSE, EACCES, EADDRNOTAVAIL, EAFNOSUPPORT …
+
+
+# --- mailcow.conf and names ----------------------------------------------------------------------------------
+
+
+class Setting(Struct, frozen=True):
+    """A variable of mailcow.conf as Compose reads it: value and line (from 1)."""
+
+    value: str
+    line: int
+
+
+class ConfFile(Struct, frozen=True):
+    """mailcow.conf, allow-listed variables only. `present` False: there is none, mailcow's defaults hold."""
+
+    path: str
+    present: bool
+    settings: dict[str, Setting]
+    duplicates: dict[str, list[int]] = field(default_factory=dict)  # variable: lines, the last wins
+    remarks: tuple[str, ...] = ()  # byte-order mark, CRLF: what mailcow's shell scripts choke on
+    bad_lines: tuple[int, ...] = ()  # lines that Compose would refuse
+
+
+class HostsEntry(Struct, frozen=True):
+    """A line of /etc/hosts that names the future mail host."""
+
+    address: str
+    names: tuple[str, ...]
+    line: int
+
+
+class Answer(Struct, frozen=True):
+    """One question's answer. rcode: NOERROR, NXDOMAIN, SERVFAIL, REFUSED …; 'timeout', 'error' when none came.
+
+    `records` hold the data in presentation form; NOERROR with none means that the name has no such record.
+    `alias`: the name is a CNAME, and its final target.
+    """
+
+    name: str
+    type: str
+    rcode: str
+    records: tuple[str, ...] = ()
+    alias: str | None = None
+    server: str = ""
+    detail: str = ""
+
+
+class Host(Struct, frozen=True, kw_only=True):
+    """All that is known of a host: saved as facts.json, replayed by --facts. A part not gathered says so."""
+
+    schema: int
+    version: str  # of the program that gathered
+    started: str  # UTC, 2026-11-23T01:23:45Z
+    seconds: float
+    view: View
+    asked: Asked
+    name: Fact[str]
+    os_release: Fact[OsRelease]
+    kernel: Fact[str]
+    machine: Fact[str]
+    virtualization: Fact[Virtualization]
+    commands: Fact[dict[str, Command]]
+    kernel_features: Fact[KernelFeatures]
+    security: Fact[SecurityModules]
+    sysctls: Fact[dict[str, int]]
+    cpu_speed: Fact[CpuSpeed]
+    cpu_features: Fact[CpuFeatures]
+    memory: Fact[Memory]
+    spaces: Fact[dict[str, Fact[Space]]]
+    services: Fact[Services]
+    timezone: Fact[Timezone]
+    clock: Fact[Clock]
+    contact: Fact[Contact]
+    engine: Fact[Engine]
+    daemon_config: Fact[DaemonConfig]
+    compose: Fact[Compose]
+    healthcheck: Fact[HealthRun]
+    privileged: Fact[PrivilegedRun]
+    links: Fact[tuple[Link, ...]]
+    routes: Fact[tuple[Route, ...]]
+    ipv6: Fact[Ipv6]
+    sockets: Fact[Sockets]
+    binds: Fact[tuple[BindAttempt, ...]]
+    mailcow_conf: Fact[ConfFile]
+    hosts_file: Fact[tuple[HostsEntry, ...]]
+    answers: Fact[dict[str, Answer]]  # key: "mail.example.org. A"

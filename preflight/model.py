@@ -1,0 +1,133 @@
+"""What a check says, and the report made of it. Frozen values that compare; imports nothing of ours."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class Status(Enum):
+    """What became of one check on one subject."""
+
+    PASS = "pass"  # noqa: S105 - the word of the report, not a secret
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    SKIP = "skip"
+    IGNORED = "ignored"
+    ERROR = "error"
+
+
+class Severity(Enum):
+    """How much a check weighs: only `required` results decide the exit code."""
+
+    REQUIRED = "required"
+    RECOMMENDED = "recommended"
+    INFO = "info"
+
+
+class Verdict(Enum):
+    """The report in one word."""
+
+    READY = "ready"
+    READY_WITH_WARNINGS = "ready-with-warnings"
+    NOT_READY = "not-ready"
+    UNDETERMINED = "undetermined"
+
+
+class Remedy(Struct, frozen=True):
+    """What to do: a sentence, and commands that can be pasted on this very host (may be none)."""
+
+    text: str
+    commands: tuple[str, ...] = ()
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """What a check found on one subject (None where the check has one object only).
+
+    `message` is a whole sentence. `expected` and `found` are short values for tables.
+    `evidence` is JSON-shaped, its keys are stable (contract of the JSON report).
+    `remedy` is there for everything but `pass` and `skip`; `reason` for `unknown` and `skip`.
+    """
+
+    status: Status
+    message: str
+    subject: str | None = None
+    expected: str | None = None
+    found: str | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+    remedy: Remedy | None = None
+    reason: str | None = None
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """One row of the report: a finding with all that its check says about itself."""
+
+    check: str
+    subject: str | None
+    section: str
+    severity: Severity
+    status: Status
+    was: Status | None
+    title: str
+    message: str
+    expected: str | None
+    found: str | None
+    evidence: dict[str, Any]
+    remedy: Remedy | None
+    docs: tuple[str, ...]
+    reason: str | None
+    seconds: float
+
+
+class Tool(Struct, frozen=True):
+    """Who wrote the report."""
+
+    name: str
+    version: str
+
+
+class RequirementsSource(Struct, frozen=True):
+    """Which documented numbers were used, where they stand, and when they were read there (ISO date)."""
+
+    name: str
+    source: str
+    read: str
+
+
+class HostSummary(Struct, frozen=True):
+    """The host in a line; None where it could not be found out."""
+
+    name: str | None
+    os: str | None
+    kernel: str | None
+    architecture: str | None
+    engine: str | None
+
+
+class Counts(Struct, frozen=True, rename={"pass_": "pass"}):
+    """How many results have each status."""
+
+    pass_: int = 0
+    warn: int = 0
+    fail: int = 0
+    unknown: int = 0
+    skip: int = 0
+    ignored: int = 0
+    error: int = 0
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """The whole document, `schema: 1`. `started` is UTC as `2026-11-23T01:23:45Z`, `seconds` the whole run."""
+
+    schema: int
+    tool: Tool
+    requirements: RequirementsSource
+    host: HostSummary
+    started: str
+    seconds: float
+    verdict: Verdict
+    counts: Counts
+    results: tuple[Result, ...]

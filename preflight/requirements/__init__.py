@@ -1,0 +1,119 @@
+"""The documented numbers, as data beside their source and date: `current`, `2017-07`, or a file of one's own."""
+
+from __future__ import annotations
+
+import datetime
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, field
+
+from preflight.model import Severity
+
+NAMES = ("current", "2017-07")
+
+
+class KernelRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """A range of kernels that break mailcow: releases that start with `prefix`, or are below `below`.
+
+    `os` and `os_version` narrow it to a distribution. `unsafe`: no container of ours is started on it.
+    """
+
+    reason: str
+    source: str
+    prefix: str = ""
+    below: str = ""
+    os: str = ""
+    os_version: str = ""
+    unsafe: bool = False
+
+
+class SupportedOs(Struct, frozen=True, forbid_unknown_fields=True):
+    """A distribution of mailcow's support table; versions are exact, or `from` upwards."""
+
+    id: str
+    name: str
+    versions: tuple[str, ...] = ()
+    at_least: str = ""
+    note: str = ""
+
+
+class EndOfLife(Struct, frozen=True, forbid_unknown_fields=True):
+    """The last day a release is maintained for."""
+
+    id: str
+    version: str
+    date: datetime.date
+
+
+class MemoryNumbers(Struct, frozen=True, forbid_unknown_fields=True):
+    """RAM and swap in bytes. `tolerance`: the share that firmware and kernel keep of a nominal size."""
+
+    bytes: int
+    advised_bytes: int
+    reduced_bytes: int  # enough with ClamAV and full-text search switched off
+    antivirus_bytes: int  # up to here ClamAV should be switched off
+    swap_bytes: int
+    tolerance: float
+
+
+class DiskNumbers(Struct, frozen=True, forbid_unknown_fields=True):
+    """Free space in bytes where the engine keeps its data and where mailcow is cloned; free inodes there."""
+
+    bytes: int
+    clone_bytes: int
+    inodes: int
+    tolerance: float
+
+
+class Requirements(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that mailcow's documents ask of a host, in numbers and lists."""
+
+    name: str
+    source: str
+    read: datetime.date
+    cpu_mhz: int
+    cpu_features: dict[str, tuple[str, ...]]  # architecture: flags
+    architectures: tuple[str, ...]
+    memory: MemoryNumbers
+    disk: DiskNumbers
+    docker: str  # lowest version, "" = none named
+    compose: str
+    commands: tuple[str, ...]
+    not_busybox: tuple[str, ...]
+    kernels: tuple[KernelRule, ...]
+    systems: tuple[SupportedOs, ...]
+    end_of_life: tuple[EndOfLife, ...] = ()
+    mtu: int = 1500
+    inotify_instances: int = 0
+    severities: dict[str, Severity] = field(default_factory=dict)
+
+
+class RequirementsError(Exception):
+    """A requirements file that cannot be used; the message names the file and the place."""
+
+
+def load(name: str) -> Requirements:
+    """Return the requirements of that name, or read the TOML file there; raise `RequirementsError`."""
+    if name in NAMES:
+        text = resources.files(__package__).joinpath(f"{name}.toml").read_text("utf-8")
+        return parse(text, name)
+    from preflight.bounded import InputError, read_file
+
+    try:
+        text = read_file(Path(name)).decode("utf-8")
+    except InputError as error:
+        raise RequirementsError(str(error)) from None
+    except UnicodeDecodeError:
+        raise RequirementsError(f"{name}: not UTF-8 text") from None
+    return parse(text, name)
+
+
+def parse(text: str, name: str) -> Requirements:
+    """Parse a requirements document; raise `RequirementsError`."""
+    try:
+        return msgspec.convert(tomllib.loads(text), Requirements)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise RequirementsError(f"{name}: {error or 'nested too deep'}") from None

@@ -1,0 +1,72 @@
+"""Make hosts and looks for tests: everything that a test does not name is unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from preflight import plan as plan_module
+from preflight import requirements as requirements_module
+from preflight.assess import run as run_check
+from preflight.checks import Check, Look, catalogue
+from preflight.facts import SCHEMA, Asked, ConfFile, Fact, Host, Setting, View
+from preflight.model import Result
+
+VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
+STARTED = "2026-11-23T01:23:45Z"
+_PLAIN = {"schema", "version", "started", "seconds", "view", "asked"}
+PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
+
+
+def host(
+    *, view: View = VIEW, asked: Asked | None = None, started: str = STARTED, conf: dict[str, str] | None = None, **facts: Any
+) -> Host:
+    """Make a host. A part is given as its value, or as a `Fact`; `conf` is a mailcow.conf, a value a line."""
+    if conf is not None:
+        facts["mailcow_conf"] = conf_file(conf)
+    unknown = set(facts) - set(PARTS)
+    assert not unknown, f"no such part of a host: {unknown}"
+    parts = {
+        name: facts[name] if isinstance(facts.get(name), Fact)
+        else Fact.of("test", facts[name]) if name in facts
+        else Fact.unknown("test", f"the test gives no {name}", "Give it.")
+        for name in PARTS
+    }  # fmt: skip
+    return Host(
+        schema=SCHEMA, version="0", started=started, seconds=0.5, view=view, asked=asked or Asked(), **parts
+    )
+
+
+def conf_file(values: dict[str, str], path: str = plan_module.DEFAULT_CONF) -> ConfFile:
+    """Make a mailcow.conf that holds these values, one a line, from line 1."""
+    settings = {name: Setting(value, line) for line, (name, value) in enumerate(values.items(), 1)}
+    return ConfFile(path, True, settings)
+
+
+def look(
+    given: Host | None = None,
+    *,
+    conf: dict[str, str] | None = None,
+    requirements: str | requirements_module.Requirements = "current",
+    asked: Asked | None = None,
+    **facts: Any,
+) -> Look:
+    """Make what a check is given; `facts` make the host where none is given."""
+    made = given or host(asked=asked, **facts)
+    if asked is not None:
+        made = msgspec.structs.replace(made, asked=asked)
+    if conf is not None:
+        made = msgspec.structs.replace(made, mailcow_conf=Fact.of("test", conf_file(conf)))
+    numbers = requirements_module.load(requirements) if isinstance(requirements, str) else requirements
+    return Look(made, plan_module.make(made.mailcow_conf.value, made.asked), numbers)
+
+
+def check(identity: str) -> Check:
+    """Return a check of the catalogue by its id."""
+    return next(entry for entry in catalogue() if entry.id == identity)
+
+
+def run(identity: str, given: Look) -> list[Result]:
+    """Run one check as the report would, and return its results."""
+    return list(run_check(check(identity), given))

@@ -1,0 +1,77 @@
+"""Parts are gathered side by side under one deadline; what is late or broken costs itself alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from preflight.facts import Fact
+from preflight.gather.crew import Crew
+
+
+def crew(seconds: float = 5.0, **recipes: Any) -> Crew:
+    return Crew(recipes, seconds, threading.Event(), lambda part, done: None)
+
+
+def test_parts_are_made_side_by_side_and_once() -> None:
+    made: list[str] = []
+
+    def slow(crew: Crew) -> Fact[int]:
+        made.append("slow")
+        time.sleep(0.2)
+        return Fact.of("slow", 1)
+
+    def builds_on(crew: Crew) -> Fact[int]:
+        return Fact.of("sum", crew.get("slow").value + 1)
+
+    began = time.monotonic()
+    team = crew(slow=slow, first=builds_on, second=builds_on)
+    for name in ("first", "second"):
+        team.start(name)
+    assert [team.collect(name).value for name in ("first", "second", "slow")] == [2, 2, 1]
+    assert made == ["slow"]
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_part_that_breaks_is_unknown() -> None:
+    def broken(crew: Crew) -> Fact[int]:
+        raise ValueError("surprise")
+
+    fact = crew(broken=broken).collect("broken")
+    assert not fact.known
+    assert "surprise" in fact.missing.reason
+
+
+def test_what_hangs_is_unknown_at_the_deadline_and_what_builds_on_it_too() -> None:
+    release = threading.Event()
+
+    def hangs(crew: Crew) -> Fact[int]:
+        release.wait(10)
+        return Fact.of("late", 1)
+
+    def builds_on(crew: Crew) -> Fact[int]:
+        got: Fact[int] = crew.get("hangs")
+        return got
+
+    team = crew(0.3, hangs=hangs, builds_on=builds_on)
+    team.start("builds_on")
+    began = time.monotonic()
+    facts = [team.collect(name) for name in ("hangs", "builds_on")]
+    release.set()
+    assert time.monotonic() - began < 1.5
+    assert all("0.3 s" in fact.missing.reason and "--timeout" in fact.missing.help for fact in facts)
+
+
+def test_a_stop_ends_the_waiting_but_lets_parts_clean_up() -> None:
+    def probe(crew: Crew) -> Fact[str]:
+        crew.stop.wait(10)
+        time.sleep(0.2)  # cleaning up
+        return Fact.of("probe", "cleaned up")
+
+    team = crew(30, probe=probe)
+    team.start("probe")
+    threading.Timer(0.2, team.stop.set).start()
+    began = time.monotonic()
+    assert team.collect("probe").value == "cleaned up"
+    assert time.monotonic() - began < 2

@@ -1,0 +1,198 @@
+"""Judging: whatever a check does, every subject has one result, and the verdict follows from them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from preflight import plan, requirements
+from preflight.assess import Ignore, assess, run, select, verdict
+from preflight.checks import Check, Look, catalogue
+from preflight.facts import Asked, Fact, MissingFact, View
+from preflight.model import Finding, Remedy, Report, Result, Severity, Status, Verdict
+from tests.build import PARTS, host, look
+
+
+def make(function: object, *, severity: Severity = Severity.REQUIRED, subjects: object = None, id: str = "test.one") -> Check:
+    return Check(id, "test", severity, "One", "Because.", (), "Mend it.", ("https://example.org",), "", subjects, function)  # type: ignore[arg-type]
+
+
+def results(function: object, **settings: object) -> list[Result]:
+    return list(run(make(function, **settings), look()))  # type: ignore[arg-type]
+
+
+def passing(look: Look) -> Iterator[Finding]:
+    yield Finding(status=Status.PASS, message="Good.")
+
+
+def failing(look: Look) -> Iterator[Finding]:
+    yield Finding(status=Status.FAIL, message="Bad.")
+
+
+def test_a_missing_fact_ends_a_check_as_unknown_with_its_reason_and_help() -> None:
+    def reads(look: Look) -> Iterator[Finding]:
+        yield Finding(status=Status.PASS, message=str(look.host.memory.get().total_bytes))
+
+    (result,) = results(reads)
+    assert result.status is Status.UNKNOWN
+    assert result.reason == "the test gives no memory"
+    assert result.remedy == Remedy("Give it.")
+
+
+def test_a_part_not_asked_for_is_skipped() -> None:
+    def reads(look: Look) -> Iterator[Finding]:
+        yield from ()
+        raise MissingFact(Fact.skipped("test", "--offline was given").missing, "test")  # type: ignore[arg-type]
+
+    (result,) = results(reads)
+    assert (result.status, result.reason, result.remedy) == (Status.SKIP, "--offline was given", None)
+
+
+def test_a_missing_fact_costs_one_subject_only() -> None:
+    def each(look: Look, subject: str) -> Iterator[Finding]:
+        if subject == "b":
+            look.host.memory.get()
+        yield Finding(status=Status.PASS, message="Good.")
+
+    found = results(each, subjects=lambda look: ("a", "b", "c"))
+    assert [(r.subject, r.status) for r in found] == [
+        ("a", Status.PASS), ("b", Status.UNKNOWN), ("c", Status.PASS),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), RecursionError(), KeyError("y")])
+def test_a_bug_in_a_check_is_a_result(error: Exception) -> None:
+    def broken(look: Look) -> Iterator[Finding]:
+        yield Finding(status=Status.PASS, subject="a", message="Good.")
+        raise error
+
+    found = results(broken)
+    assert [r.status for r in found] == [Status.PASS, Status.ERROR]
+    assert type(error).__name__ in (found[1].reason or "")
+
+
+def test_a_check_without_a_result_is_an_error_never_silence() -> None:
+    def silent(look: Look) -> Iterator[Finding]:
+        yield from ()
+
+    assert [r.status for r in results(silent)] == [Status.ERROR]
+    assert [r.status for r in results(silent, subjects=lambda look: ())] == [Status.ERROR]
+
+
+def test_a_subject_judged_twice_is_an_error() -> None:
+    def twice(look: Look) -> Iterator[Finding]:
+        yield Finding(status=Status.PASS, subject="a", message="Good.")
+        yield Finding(status=Status.FAIL, subject="a", message="Bad.")
+
+    assert [(r.subject, r.status) for r in results(twice)] == [("a", Status.ERROR)]
+
+
+def test_severity_bounds_what_a_check_may_say() -> None:
+    assert results(failing, severity=Severity.RECOMMENDED)[0].status is Status.WARN
+    assert results(failing, severity=Severity.INFO)[0].status is Status.PASS
+    assert results(failing)[0].remedy == Remedy("Mend it.")
+
+
+def report(*functions: object, ignores: tuple[Ignore, ...] = (), strict: bool = False) -> Report:
+    numbers = requirements.load("current")
+    checks = tuple(make(function, id=f"test.{number}") for number, function in enumerate(functions))
+    return assess(host(), plan.make(None, Asked()), numbers, checks, ignores, strict=strict)
+
+
+def test_the_report_counts() -> None:
+    made = report(passing, failing, passing)
+    assert (made.counts.pass_, made.counts.fail, made.verdict) == (2, 1, Verdict.NOT_READY)
+    assert msgspec.to_builtins(made)["counts"]["pass"] == 2
+
+
+@pytest.mark.parametrize(
+    ("ignore", "status"),
+    [
+        (Ignore("test.0"), Status.IGNORED),
+        (Ignore("test.*"), Status.IGNORED),
+        (Ignore("TEST.0"), Status.FAIL),
+        (Ignore("test.0", "a"), Status.FAIL),
+        (Ignore("test.0", until=datetime.date(2026, 11, 23)), Status.IGNORED),
+        (Ignore("test.0", until=datetime.date(2026, 11, 22)), Status.FAIL),
+    ],
+)
+def test_ignored_findings_are_shown_with_what_they_were(ignore: Ignore, status: Status) -> None:
+    (result,) = report(failing, ignores=(ignore,)).results
+    assert result.status is status
+    assert result.was is (Status.FAIL if status is Status.IGNORED else None)
+
+
+@pytest.mark.parametrize(
+    ("found", "strict", "word"),
+    [
+        ([], False, Verdict.READY),
+        ([(Status.PASS, Severity.REQUIRED), (Status.SKIP, Severity.REQUIRED)], False, Verdict.READY),
+        ([(Status.WARN, Severity.REQUIRED)], False, Verdict.READY_WITH_WARNINGS),
+        ([(Status.WARN, Severity.RECOMMENDED)], True, Verdict.NOT_READY),
+        ([(Status.UNKNOWN, Severity.RECOMMENDED)], False, Verdict.READY),
+        ([(Status.UNKNOWN, Severity.REQUIRED)], False, Verdict.UNDETERMINED),
+        ([(Status.ERROR, Severity.REQUIRED)], True, Verdict.UNDETERMINED),
+        ([(Status.UNKNOWN, Severity.REQUIRED), (Status.FAIL, Severity.REQUIRED)], False, Verdict.NOT_READY),
+        ([(Status.IGNORED, Severity.REQUIRED)], True, Verdict.READY),
+    ],
+)
+def test_verdict(found: list[tuple[Status, Severity]], strict: bool, word: Verdict) -> None:
+    (pattern,) = results(passing)
+    rows = [msgspec.structs.replace(pattern, status=status, severity=severity) for status, severity in found]
+    assert verdict(rows, strict=strict) is word
+
+
+# --- the whole catalogue ---------------------------------------------------------------------------------------
+
+CATALOGUE = catalogue()
+BARE = host(view=View(container=True, root=None, live=True, network=None, privileged=False))
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.id)
+def test_a_host_of_which_nothing_is_known_passes_nothing(entry: Check) -> None:
+    """Never a false pass: without facts no check passes, and none breaks."""
+    for asked in (Asked(), Asked(hostname="mail.example.org", domains=("example.org",))):
+        for result in run(entry, look(BARE, asked=asked)):
+            assert result.status in (Status.UNKNOWN, Status.SKIP), result
+            assert result.reason
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.id)
+def test_a_check_says_all_about_itself(entry: Check) -> None:
+    assert entry.title
+    assert entry.why, "the docstring says nothing on why it matters to mailcow"
+    assert entry.remedy
+    assert entry.docs
+    assert all(url.startswith("https://") for url in entry.docs)
+    assert set(entry.reads) <= set(PARTS)
+    assert entry.id == entry.id.lower()
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.id)
+def test_a_check_reads_only_what_it_names(entry: Check) -> None:
+    """What a check reads without naming it would not be gathered under --only."""
+
+    class Spy:
+        def __init__(self) -> None:
+            self.read: set[str] = set()
+
+        def __getattr__(self, name: str) -> object:
+            if name in PARTS:
+                self.read.add(name)
+            return getattr(BARE, name)
+
+    spy = Spy()
+    given = look(BARE, asked=Asked(hostname="mail.example.org", domains=("example.org",)))
+    list(run(entry, Look(spy, given.plan, given.requirements)))  # type: ignore[arg-type]
+    assert spy.read <= {*entry.reads, "name", "os_release", "kernel", "machine", "mailcow_conf"}
+
+
+def test_ids_are_unique_and_selected_by_id_or_glob() -> None:
+    ids = [entry.id for entry in CATALOGUE]
+    assert len(set(ids)) == len(ids)
+    assert {c.section for c in select(CATALOGUE, ("clock.*",), ())} == {"clock"}
+    assert not select(CATALOGUE, ("clock.*",), ("clock.*",))
+    assert not select(CATALOGUE, ("Clock.*",), ())
