@@ -32,7 +32,9 @@ from preflight.requirements import Requirements
 SCHEMA = 1
 SUBJECTS = 200  # a check that names more subjects than this has been fooled
 
-_BUG = Remedy("This is a bug in mailcow preflight, not in this host: please report it with the facts (preflight facts).")
+_BUG = Remedy(
+    "This is a bug in mailcow preflight, not in this host: please report it with the facts (preflight facts)."
+)
 _NO_HELP = Remedy("Run the check again where this can be read; the reason says what was in the way.")
 
 
@@ -81,9 +83,7 @@ def assess(
     look = Look(host, plan, requirements)
     today = datetime.date.fromisoformat(host.started[:10])
     began = timer()
-    results = tuple(
-        _ignore(result, ignores, today) for check in checks for result in run(check, look, timer)
-    )
+    results = tuple(_ignore(result, ignores, today) for check in checks for result in run(check, look, timer))
     counts = Counts(**{_field(status): sum(r.status is status for r in results) for status in Status})
     return Report(
         schema=SCHEMA,

@@ -68,14 +68,14 @@ _AUTO = click.Choice(["auto", "always", "never"])
 _HOST_OPTIONS = _stack(
     _option("--hostname", type=Name(), help="The future MAILCOW_HOSTNAME."),
     _option("--domain", "domains", multiple=True, type=Name(), help="A mail domain; default: the host name's parent."),
-    _option("--public-ip", "public_ips", multiple=True, type=Address(), help="A public address, where the host is behind NAT."),
+    _option("--public-ip", "public_ips", multiple=True, type=Address(), help="A public address, behind NAT."),
     _option("--mailcow-conf", metavar="PATH", help=f"A mailcow.conf on the host; default: {plan.DEFAULT_CONF}."),
     _option("--offline", is_flag=True, help="Let no packet leave the host."),
     _option("--probe/--no-probe", default=True, help="Start short-lived containers for the functional checks."),
-    _option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask these name servers only."),
+    _option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask only these."),
     _option("--docker-host", metavar="URL", help="The engine to use."),
     _option("--root", metavar="PATH", help="The host's root directory."),
-    _option("--timeout", type=click.FloatRange(0.1, 3600), default=30.0, show_default=True, help="Overall deadline in seconds."),
+    _option("--timeout", type=click.FloatRange(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
     _option("--progress", type=_AUTO, default="auto", help="Progress on standard error."),
     _option("--quiet", "-q", is_flag=True, help="No progress."),
     _option("--verbose", "-v", is_flag=True, help="Say on standard error how long each fact took."),
@@ -163,7 +163,7 @@ class _Stop:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._hear)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _hear(self, number: int, _: FrameType | None) -> None:
         if self.exit_code and number == signal.SIGINT:  # a second Ctrl-C does not wait for the clean-up
             os._exit(128 + number)
         self.exit_code = 128 + number

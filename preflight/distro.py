@@ -24,6 +24,14 @@ _INSTALL = {
     "arch": "pacman -S --noconfirm {}",
 }
 
+_REMOVE = {
+    "debian": "apt-get purge {}",
+    "rhel": "dnf remove {}",
+    "alpine": "apk del {}",
+    "suse": "zypper remove {}",
+    "arch": "pacman -R {}",
+}
+
 
 def family(host: Host) -> str | None:
     """Return the family whose package manager the host has: debian, rhel, alpine, suse, arch; None: unknown."""
@@ -45,6 +53,12 @@ def install(host: Host, **packages: str) -> tuple[str, ...]:
     return (_INSTALL[kind].format(names),) if kind and names else ()
 
 
+def remove(host: Host, packages: str) -> tuple[str, ...]:
+    """Return the command that removes packages (separated by spaces); it asks before it does."""
+    kind = family(host)
+    return (_REMOVE[kind].format(packages),) if kind and packages else ()
+
+
 def init_system(host: Host) -> str:
     """Return the host's init system: systemd where it cannot be told, as all supported systems but Alpine have it."""
     if host.services.known:
@@ -61,6 +75,17 @@ def disable(host: Host, unit: str, *sockets: str) -> tuple[str, ...]:
     if kind == "openrc":
         return (f"rc-service {plain} stop", f"rc-update del {plain}")
     return (f"service {plain} stop", f"update-rc.d {plain} disable")
+
+
+def enable(host: Host, unit: str) -> tuple[str, ...]:
+    """Return the commands that start a service now and at every boot."""
+    kind = init_system(host)
+    plain = unit.removesuffix(".service")
+    if kind == "systemd":
+        return (f"systemctl enable --now {unit}",)
+    if kind == "openrc":
+        return (f"rc-update add {plain}", f"rc-service {plain} start")
+    return (f"update-rc.d {plain} enable", f"service {plain} start")
 
 
 def restart(host: Host, unit: str) -> tuple[str, ...]:

@@ -28,9 +28,9 @@ def read_facts(path: Path) -> Host:
         if header.schema != SCHEMA:
             raise InputError(f"{path}: facts of schema {header.schema}; this program reads schema {SCHEMA}")
         host = msgspec.json.decode(data, type=Host)
-        datetime.datetime.strptime(host.started, "%Y-%m-%dT%H:%M:%SZ")
+        datetime.datetime.strptime(host.started, "%Y-%m-%dT%H:%M:%S%z")
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: no facts document: {error or 'nested too deep'}") from None
+        raise InputError(f"{path}: no facts document: {str(error) or 'nested too deep'}") from None
     return host
 
 

@@ -111,6 +111,7 @@ class OsRelease(Struct, frozen=True):
     id_like: tuple[str, ...]
     pretty_name: str
     codename: str
+    name: str = ""
 
 
 class Virtualization(Struct, frozen=True):
@@ -137,6 +138,7 @@ class KernelFeatures(Struct, frozen=True):
     modules_directory: bool | None  # /lib/modules/RELEASE exists; None = cannot be told
     loaded: tuple[str, ...] = ()  # of the modules that matter: in /proc/modules or built in
     tables: tuple[str, ...] = ()  # ip_tables_names and ip6_tables_names, as ip:nat, ip6:filter
+    absent: tuple[str, ...] = ()  # options that are m whose module is neither loaded nor installed
 
 
 class SecurityModules(Struct, frozen=True):
@@ -213,10 +215,14 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 class Services(Struct, frozen=True):
-    """Which init system the host has (systemd, openrc, sysv, other) and the known services found."""
+    """Which init system the host has (systemd, openrc, sysv, other) and the known services found.
+
+    `processes` False: running processes could not be seen, so that a daemon without a unit may be missing.
+    """
 
     init: str
     services: tuple[Service, ...]
+    processes: bool = True
 
 
 class Timezone(Struct, frozen=True):

@@ -13,7 +13,7 @@ import click
 from preflight.assess import Ignore
 
 
-class Name(click.ParamType):
+class Name(click.ParamType[str]):
     """A host or domain name as text: whether it is a good one is for the checks to say."""
 
     name = "name"
@@ -26,7 +26,7 @@ class Name(click.ParamType):
         return text
 
 
-class Address(click.ParamType):
+class Address(click.ParamType[str]):
     """An IPv4 or IPv6 address."""
 
     name = "address"
@@ -39,7 +39,7 @@ class Address(click.ParamType):
             self.fail(f"{str(value)[:60]!r} is not an address.", param, ctx)
 
 
-class IgnoreType(click.ParamType):
+class IgnoreType(click.ParamType[Ignore]):
     """`ID[:SUBJECT][=REASON][@YYYY-MM-DD]`; in the environment one a line, as reasons hold spaces."""
 
     name = "id[:subject][=reason][@date]"
@@ -61,7 +61,7 @@ class IgnoreType(click.ParamType):
         return Ignore(identity.strip(), subject.strip() or None, reason.strip(), until)
 
 
-class Checked(click.ParamType):
+class Checked(click.ParamType[str]):
     """A text that a function accepts, or refuses with `ValueError`."""
 
     def __init__(self, name: str, accept: Callable[[str], Any]) -> None:

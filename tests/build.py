@@ -20,7 +20,12 @@ PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 
 
 def host(
-    *, view: View = VIEW, asked: Asked | None = None, started: str = STARTED, conf: dict[str, str] | None = None, **facts: Any
+    *,
+    view: View = VIEW,
+    asked: Asked | None = None,
+    started: str = STARTED,
+    conf: dict[str, str] | None = None,
+    **facts: Any,
 ) -> Host:
     """Make a host. A part is given as its value, or as a `Fact`; `conf` is a mailcow.conf, a value a line."""
     if conf is not None:
@@ -33,9 +38,7 @@ def host(
         else Fact.unknown("test", f"the test gives no {name}", "Give it.")
         for name in PARTS
     }  # fmt: skip
-    return Host(
-        schema=SCHEMA, version="0", started=started, seconds=0.5, view=view, asked=asked or Asked(), **parts
-    )
+    return Host(schema=SCHEMA, version="0", started=started, seconds=0.5, view=view, asked=asked or Asked(), **parts)
 
 
 def conf_file(values: dict[str, str], path: str = plan_module.DEFAULT_CONF) -> ConfFile:

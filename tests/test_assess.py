@@ -16,8 +16,12 @@ from preflight.model import Finding, Remedy, Report, Result, Severity, Status, V
 from tests.build import PARTS, host, look
 
 
-def make(function: object, *, severity: Severity = Severity.REQUIRED, subjects: object = None, id: str = "test.one") -> Check:
-    return Check(id, "test", severity, "One", "Because.", (), "Mend it.", ("https://example.org",), "", subjects, function)  # type: ignore[arg-type]
+def make(
+    function: object, *, severity: Severity = Severity.REQUIRED, subjects: object = None, id: str = "test.one"
+) -> Check:
+    return Check(
+        id, "test", severity, "One", "Because.", (), "Mend it.", ("https://example.org",), "", subjects, function
+    )  # type: ignore[arg-type]
 
 
 def results(function: object, **settings: object) -> list[Result]:

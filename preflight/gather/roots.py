@@ -15,8 +15,9 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from preflight.facts import Missing, View
+from preflight.facts import Fact, Missing, View
 
 MARKER = "MAILCOW_PREFLIGHT_IMAGE"
 LIMIT = 1 << 20
@@ -45,6 +46,13 @@ class Roots:
     view: View
     anchor: str = "1"  # the process whose /proc/PID/net is the host's; "self" natively
     why: Missing | None = None
+
+    def unknown(self, source: str, error: Unreadable) -> Fact[Any]:
+        """Make the fact that could not be read, with what would make it known."""
+        if self.root is None and self.why is not None:
+            return Fact(source, None, self.why)
+        denied = error.reason in ("Permission denied", "Operation not permitted")
+        return Fact.unknown(source, str(error), "Run the check as root." if denied else "")
 
     def locate(self, path: str) -> str:
         """Resolve a host path to one of this process; raise `Unreadable`. The last part need not exist."""
@@ -192,7 +200,10 @@ def _from_container() -> Roots:
             )  # fmt: skip
             return Roots(root, view, anchor)
     if _own_pid_namespace():
-        flag, reason = "--pid=host", "the container has a process namespace of its own, so the host's files are out of reach"
+        flag, reason = (
+            "--pid=host",
+            "the container has a process namespace of its own, so the host's files are out of reach",
+        )
     else:
         flag, reason = "--privileged", "the container may not look into the host's processes and files"
     if flag not in missing:

@@ -6,6 +6,7 @@ import datetime
 import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -57,6 +58,8 @@ class MemoryNumbers(Struct, frozen=True, forbid_unknown_fields=True):
     antivirus_bytes: int  # up to here ClamAV should be switched off
     swap_bytes: int
     tolerance: float
+    better_bytes: int = 0  # where the page itself says "or better": less is enough, with a warning
+    reduced_by: tuple[Literal["SKIP_CLAMD", "SKIP_FTS"], ...] = ("SKIP_CLAMD", "SKIP_FTS")
 
 
 class DiskNumbers(Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +91,7 @@ class Requirements(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     end_of_life: tuple[EndOfLife, ...] = ()
     mtu: int = 1500
     inotify_instances: int = 0
+    engine_open_files: int = 0
     severities: dict[str, Severity] = field(default_factory=dict)
 
 
@@ -116,4 +120,4 @@ def parse(text: str, name: str) -> Requirements:
     try:
         return msgspec.convert(tomllib.loads(text), Requirements)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise RequirementsError(f"{name}: {error or 'nested too deep'}") from None
+        raise RequirementsError(f"{name}: {str(error) or 'nested too deep'}") from None

@@ -109,7 +109,9 @@ def test_a_table_shows_whether_the_network_is_shared(tmp_path: Path) -> None:
 def test_in_a_container_without_the_hosts_processes_the_flag_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """/proc/1/root being our own root is what a process namespace of one's own looks like."""
     real = os.stat
-    monkeypatch.setattr(module.os, "stat", lambda path, **more: real("/") if "/root" in str(path) else real(path, **more))
+    monkeypatch.setattr(
+        module.os, "stat", lambda path, **more: real("/") if "/root" in str(path) else real(path, **more)
+    )
     found = find({module.MARKER: "1"})
     assert found.root is None
     assert "--pid=host" in found.view.missing_flags

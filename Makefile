@@ -1,0 +1,67 @@
+# What a newcomer needs is `make preflight` and `make test`; both install what is missing (as root, with apt).
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv/bin
+MACHINE := engine or image or lab
+
+.PHONY: help preflight image venv test unit lint docs docs-check test-engine lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo '  example: make preflight ARGS="--hostname mail.example.org"'
+
+# make ends with 2 whenever the program's exit code is not 0; the last line names the real one.
+preflight: ## check this host: as a container where an engine answers, natively where none does
+	@$(PYTHON) tools/run.py $(ARGS)
+
+image: ## build the image mailcow-preflight with the engine at DOCKER_HOST or the default socket
+	@$(PYTHON) tools/image.py
+
+venv: ## make .venv with everything for development
+	@$(PYTHON) tools/venv.py test
+
+test: lint docs-check unit test-engine ## everything, engine tests included (starts a private engine where none answers)
+	@echo "==> all passed" >&2
+
+lint: venv ## ruff and mypy
+	@echo "==> ruff, mypy" >&2
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy --strict
+
+docs: venv ## write docs/checks.md from the catalogue
+	@$(VENV)/preflight checks --format markdown > docs/checks.md
+
+docs-check: venv
+	@echo "==> docs/checks.md is what the catalogue says" >&2
+	@$(VENV)/preflight checks --format markdown | diff -u docs/checks.md - || { echo "run: make docs" >&2; exit 1; }
+
+unit: venv ## the tests that need no engine
+	@echo "==> tests without an engine" >&2
+	@$(VENV)/pytest -q -n auto -m 'not ($(MACHINE))'
+
+# 77: no engine can be had here (not root). Only on a developer's own machine is that no failure.
+test-engine: venv ## the tests with an engine and the built image
+	@echo "==> tests with an engine" >&2
+	@$(PYTHON) tools/engine.py run -- $(MAKE) --no-print-directory test-with-engine; code=$$?; \
+	if [ $$code -eq 77 ] && [ "$$CI" != true ]; then echo "==> SKIPPED: engine tests (the reason stands above)" >&2; \
+	else exit $$code; fi
+
+.PHONY: test-with-engine
+test-with-engine: image
+	@PREFLIGHT_TEST_ENGINE=required $(VENV)/pytest -q -m '$(MACHINE)'
+
+# One lock for every supported Python and both architectures; the image, the program and its tests share versions.
+LOCK := $(VENV)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package pywin32 \
+	--custom-compile-command 'make lock'
+lock: venv ## write the requirements*.lock files anew (make lock UPGRADE=--upgrade takes newer versions)
+	@$(VENV)/pip install -q uv
+	@$(LOCK) $(UPGRADE) pyproject.toml -o requirements.lock
+	@$(LOCK) $(UPGRADE) pyproject.toml --group test --group build -c requirements.lock -o requirements-test.lock
+	@$(LOCK) $(UPGRADE) --group pyproject.toml:build -c requirements-test.lock -o requirements-build.lock
+	@! grep -nE '://|--(extra-)?index-url|--find-links' requirements*.lock
+
+clean: ## remove what was made here (not the cached base image in ~/.cache/mailcow-preflight)
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find preflight tests tools -name __pycache__ -prune -exec rm -rf {} +

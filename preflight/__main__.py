@@ -1,0 +1,5 @@
+"""Run the command line with `python -m preflight`."""
+
+from preflight.cli import main
+
+main()

@@ -1,0 +1,65 @@
+"""The engine's settings (daemon.json and arguments), judged for mailcow."""
+
+from __future__ import annotations
+
+from preflight.checks import Look
+from preflight.facts import Host
+from preflight.versions import parse
+
+_WAYS = ("ip-masq", "ip-forward")
+
+
+def sentence(parts: list[str]) -> str:
+    """Make a sentence of clauses."""
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def judge(look: Look) -> tuple[list[str], list[str], dict[str, str]]:
+    """Judge the settings: what must not be, what should not be, and the IPv6 keys that are missing."""
+    found = look.host.daemon_config.get()
+    held, said = found.settings, look.host.engine.value
+    bad, odd = list[str](), list[str]()
+    if found.error:
+        bad.append(f"{found.path} cannot be used ({found.error}): the engine or mailcow's installer stops at it")
+    if held.get("iptables") is False:
+        bad.append("iptables is false, so every sender seems to come from mailcow's own network: an open relay")
+    odd += [f"{key} is false, so containers have no way out of their own" for key in _WAYS if held.get(key) is False]
+    backend = held.get("firewall-backend") or (said.firewall_backend if said else "")
+    if str(backend).startswith("nftables"):
+        odd.append("the engine's firewall backend is nftables, for which mailcow's netfilter is not made yet")
+    missing = {} if found.error else _ipv6_keys(look)
+    if held.get("ip6tables") is False and "ip6tables" not in missing and look.plan.ipv6:
+        odd.append("ip6tables is false, so IPv6 senders seem to come from mailcow's own network")
+    if missing:
+        names = ", ".join(missing)
+        odd.append(f"{found.path} lacks {names}, which mailcow's installer will add because this host has IPv6")
+    return bad, odd, missing
+
+
+def _ipv6_keys(look: Look) -> dict[str, str]:
+    """Name the keys that mailcow's installer will add, with their values; whether there is IPv6 may be unknown."""
+    held, said = look.host.daemon_config.get().settings, look.host.engine.value
+    version = parse(said.version) if said else None
+    major = version[0] if version else 28
+    wanted = {"ipv6": "true"}
+    if major < 28:
+        wanted["fixed-cidr-v6"] = '"fd00:dead:beef:c0::/80"'
+    if major < 27:
+        wanted |= {"ip6tables": "true", "experimental": "true"}
+    missing = {key: value for key, value in wanted.items() if (held.get(key) or False) is False}
+    return missing if missing and look.plan.ipv6 and _has_ipv6(look.host) else {}
+
+
+def _has_ipv6(host: Host) -> bool:
+    """Say whether mailcow's installer will find IPv6: a global address on the way that the default route takes."""
+    ipv6 = host.ipv6.get()
+    if not ipv6.supported or ipv6.disabled:
+        return False
+    ways = {route.interface for route in host.routes.get() if route.destination == "::/0"}
+    return bool(ways) and any(
+        ":" in address.address and address.scope == "global"
+        for link in host.links.get()
+        if link.name in ways
+        for address in link.addresses
+    )

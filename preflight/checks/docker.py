@@ -1,0 +1,424 @@
+"""The Docker engine and Compose: there, new enough, set up so that mailcow's containers work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from preflight import distro
+from preflight.checks import Look, check, install
+from preflight.checks.daemon_settings import judge, sentence
+from preflight.checks.remains import PROJECTS, left_of, works
+from preflight.facts import Compose, Contact, Engine, HealthRun, Host
+from preflight.model import Finding, Remedy, Severity, Status
+from preflight.versions import at_least
+
+PAGE = "https://docs.mailcow.email/getstarted/prerequisite-system/"
+INSTALL = "https://docs.mailcow.email/getstarted/install/"
+MC = "https://github.com/mailcow/mailcow-dockerized/issues/"
+
+
+def _podman(engine: Engine) -> bool:
+    return any("podman" in name.lower() for name in engine.components)
+
+
+def _unknown(
+    message: str, reason: str, help: str, *commands: str, evidence: Mapping[str, object] | None = None
+) -> Finding:
+    return Finding(
+        status=Status.UNKNOWN,
+        message=message,
+        reason=reason,
+        remedy=Remedy(help, commands),
+        evidence=dict(evidence or {}),
+    )
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("contact", "engine", "commands", "services", "os_release"),
+    remedy="Install the Docker Engine from Docker's own packages, start it and keep it up to date.",
+    docs=(PAGE, INSTALL, f"{MC}6669"),
+)
+def engine(look: Look) -> Iterator[Finding]:
+    """The Docker Engine answers and is new enough
+
+    mailcow is nothing but containers, and its installer refuses engines older than the version named on its page.
+    An engine that hangs now will hang while mailcow is being updated, too.
+    """
+    contact = look.host.contact.get()
+    if contact.state != "ok":
+        yield _silent(look.host, contact)
+        return
+    said = look.host.engine.get()
+    evidence = {"version": said.version, "api_version": said.api_version}
+    wanted = look.requirements.docker
+    if _podman(said):
+        reason = "Podman, not the Docker Engine, answers (see docker.packaging)"
+        yield Finding(status=Status.SKIP, message=f"This was not checked: {reason}.", reason=reason, evidence=evidence)
+        return
+    enough = at_least(said.version, wanted) if wanted else True
+    text = f"The Docker Engine {said.version} answers at {contact.url}"
+    expected = f"≥ {wanted}" if wanted else "any"
+    if enough is None:
+        reason = f"the engine's version {said.version!r} is not a number that can be compared with {wanted}"
+        yield _unknown(f"{text}, but {reason}.", reason, "Install a released version.", *install.engine(look.host))
+    elif enough:
+        yield Finding(status=Status.PASS, message=f"{text}.", expected=expected, found=said.version, evidence=evidence)
+    else:
+        message = f"{text}, but mailcow needs version {wanted} or newer."
+        remedy = Remedy("Replace it by Docker's own packages; containers and volumes stay.", install.engine(look.host))
+        yield Finding(
+            status=Status.FAIL, message=message, expected=expected, found=said.version, evidence=evidence, remedy=remedy
+        )
+
+
+def _silent(host: Host, contact: Contact) -> Finding:
+    """Say why there is no engine to talk to; only what is certain fails."""
+    where, evidence = contact.url, {"version": None, "api_version": None, "state": contact.state}
+    if contact.state == "denied":
+        reason = f"this program may not use {where} ({contact.detail})"
+        help = "Run preflight as root; in a container, add --privileged."
+        return _unknown(f"The engine could not be asked: {reason}.", reason, help, evidence=evidence)
+    if contact.state == "invalid":
+        reason = f"what answers at {where} does not speak as a Docker engine does ({contact.detail})"
+        help = "Name the engine with --docker-host, or restart it and look at what it logs."
+        return _unknown(f"The engine could not be asked: {reason}.", reason, help, evidence=evidence)
+    restart = distro.restart(host, "docker")
+    look_up = ("journalctl -u docker -n 50 --no-pager",) if distro.init_system(host) == "systemd" else ()
+    if contact.state == "timeout":
+        message = f"The Docker engine at {where} hangs: {contact.detail or 'no reply in time'}."
+        remedy = Remedy("Restart the engine, and look at what it logged and at the host's disks.", (*restart, *look_up))
+    elif contact.state == "refused":
+        message = f"Nobody answers at {where}: the socket is there, but no Docker engine listens on it."
+        remedy = Remedy("Start the engine, and look at what it logs where it does not start.", (*restart, *look_up))
+    elif host.commands.value and (client := host.commands.value.get("docker")) and client.path:
+        message = f"No Docker engine runs: there is nothing at {where}, though {client.path} is installed."
+        remedy = Remedy("Start the engine, or install it where only the client is.", (*restart, *install.engine(host)))
+    else:
+        message = f"No Docker engine was found: there is nothing at {where}."
+        remedy = Remedy("Install the Docker Engine.", install.engine(host))
+    return Finding(
+        status=Status.FAIL, message=message, expected="an engine that answers", found=contact.state,
+        evidence=evidence, remedy=remedy,
+    )  # fmt: skip
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("compose", "os_release"),
+    remedy="Install Docker Compose as a plugin of the docker command.",
+    docs=(PAGE, INSTALL, f"{MC}6939"),
+)
+def compose(look: Look) -> Iterator[Finding]:
+    """Docker Compose is installed and new enough
+
+    mailcow's scripts start everything through Docker Compose: the plugin where it works, else the old standalone
+    program. Without it the installer writes its configuration, and `docker compose pull` then fails.
+    """
+    found = look.host.compose.get()
+    evidence = {"version": found.version or None, "kind": found.kind, "path": found.path}
+    wanted = look.requirements.compose
+    expected = f"≥ {wanted}"
+    if found.kind is None:
+        message = "Docker Compose is not installed: there is neither the plugin nor docker-compose."
+        yield Finding(
+            status=Status.FAIL, message=message, expected=expected, found="none", evidence=evidence,
+            remedy=Remedy("Install the Compose plugin.", install.compose(look.host)),
+        )  # fmt: skip
+        return
+    enough = at_least(found.version, wanted) if found.version else None
+    if enough is None:
+        yield _mute(look.host, found, evidence)
+    elif enough:
+        message = f"Docker Compose {found.version} is installed ({_kind(found)})."
+        yield Finding(status=Status.PASS, message=message, expected=expected, found=found.version, evidence=evidence)
+    else:
+        message = f"Docker Compose {found.version} ({_kind(found)}) is too old: mailcow needs {wanted} or newer."
+        yield Finding(
+            status=Status.FAIL, message=message, expected=expected, found=found.version, evidence=evidence,
+            remedy=Remedy("Install a newer Compose plugin.", install.compose(look.host)),
+        )  # fmt: skip
+
+
+def _kind(found: Compose) -> str:
+    return f"the plugin {found.path}" if found.kind == "plugin" else f"the program {found.path}"
+
+
+def _mute(host: Host, found: Compose, evidence: Mapping[str, object]) -> Finding:
+    reason = f"{found.path} did not tell its version ({found.detail or found.version or 'it printed none'})"
+    help = "Ask it on the host; install it again where it does not work."
+    asked = "docker compose version" if found.kind == "plugin" else "docker-compose version"
+    return _unknown(
+        f"Docker Compose is there, but {reason}.", reason, help, asked, *install.compose(host), evidence=evidence
+    )
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("engine", "os_release"),
+    remedy="Replace it by the Docker Engine from Docker's own packages, run by root.",
+    docs=(PAGE, f"{MC}2401", f"{MC}5483", f"{MC}656"),
+)
+def packaging(look: Look) -> Iterator[Finding]:
+    """The engine is Docker's own, run by root
+
+    mailcow needs privileged containers, the host's network and the socket at its usual place. The snap package sees
+    another file system, Podman and rootless engines lack what mailcow's netfilter needs, user namespaces are
+    refused to privileged containers, and Docker Desktop hides the host behind a virtual machine.
+    """
+    said = look.host.engine.get()
+    options = {option.partition(",")[0].removeprefix("name=") for option in said.security_options}
+    kinds = {
+        "Podman behind Docker's socket": _podman(said),
+        "a snap package": said.root_dir.startswith("/var/snap/"),
+        "a rootless engine": "rootless" in options,
+        "an engine with userns-remap": "userns" in options,
+        "Docker Desktop": said.operating_system.startswith("Docker Desktop"),
+    }
+    found = [name for name, here in kinds.items() if here]
+    if not found:
+        known = said.root_dir or said.operating_system
+        message = "The engine is the Docker Engine itself, run by root." if known else ""
+        reason = "the engine says neither where its data lies nor what it runs on"
+        if known:
+            yield Finding(status=Status.PASS, message=message, expected="Docker Engine", found="Docker Engine")
+        else:
+            yield _unknown(f"This could not be found out: {reason}.", reason, "Restart the engine.", "docker info")
+        return
+    commands = {
+        "a snap package": ("snap remove docker",),
+        "Podman behind Docker's socket": distro.remove(look.host, "podman-docker"),
+        "an engine with userns-remap": ("grep -n userns-remap /etc/docker/daemon.json",),
+    }
+    first = tuple(line for name in found for line in commands.get(name, ()))
+    text = "Use the Docker Engine from Docker's own packages instead, without user namespaces."
+    again = () if found == ["an engine with userns-remap"] else install.engine(look.host)
+    yield Finding(
+        status=Status.FAIL, message=f"The engine is {' and '.join(found)}, with which mailcow does not work.",
+        expected="Docker Engine", found=", ".join(found), remedy=Remedy(text, (*first, *again)),
+    )  # fmt: skip
+
+
+_DRIVERS_BAD = {
+    "vfs": "it keeps a whole copy of every layer, some 30 GB for mailcow alone",
+    "devicemapper": "it was removed from Docker 25",
+    "aufs": "it was removed from Docker 24",
+}
+_DRIVERS_ODD = ("btrfs", "zfs", "fuse-overlayfs", "overlay", "stargz", "native")
+_BACKING_BAD = ("nfs", "nfs4", "cifs", "smb", "smb2", "fuseblk", "ntfs", "vfat")
+_BACKING_ODD = ("btrfs", "zfs", "tmpfs", "fuse", "overlayfs", "aufs")
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("engine",),
+    remedy="Put the engine's data on ext4 or xfs with the overlay2 storage driver; containers are made anew.",
+    docs=("https://docs.docker.com/engine/storage/drivers/select-storage-driver/", f"{MC}840", f"{MC}711"),
+)
+def storage(look: Look) -> Iterator[Finding]:
+    """The engine stores its layers in a way that works for mailcow
+
+    With vfs, mailcow's images alone need some 30 GB. Its databases have failed on ZFS and network file systems.
+    """
+    said = look.host.engine.get()
+    driver, status = said.driver, said.driver_status
+    backing = status.get("Backing Filesystem", "").lower()
+    on = f"{driver} on {backing}" if backing and backing != "<unknown>" else driver
+    if not driver:
+        reason = "the engine does not say which storage driver it uses"
+        yield _unknown(
+            f"This could not be found out: {reason}.", reason, "Look at what docker info says.", "docker info"
+        )
+        return
+    bad, odd = [], []
+    if driver in _DRIVERS_BAD:
+        bad.append(f"the storage driver {driver} is of no use here: {_DRIVERS_BAD[driver]}")
+    elif driver in _DRIVERS_ODD or driver not in ("overlay2", "overlayfs"):
+        odd.append(f"the storage driver {driver} is unusual, and few mailcow hosts use it")
+    if backing in _BACKING_BAD:
+        bad.append(f"the engine's data lies on {backing}, where databases lose locks and layers lose ownership")
+    elif backing in _BACKING_ODD and driver != backing:
+        odd.append(f"the engine's data lies on {backing}, where few mailcow hosts have theirs")
+    if status.get("Supports d_type", "").lower() == "false":
+        bad.append("the file system below lacks d_type (xfs with ftype=0), so that files in layers cannot be removed")
+    message = sentence([*bad, *odd]) or f"The engine stores its layers with {on}."
+    outcome = Status.FAIL if bad else Status.WARN if odd else Status.PASS
+    yield Finding(
+        status=outcome, message=message, expected="overlay2 or overlayfs", found=on,
+        remedy=Remedy(_MOVE, ("docker info --format '{{.Driver}} {{.DockerRootDir}}'",)) if bad or odd else None,
+    )  # fmt: skip
+
+
+_MOVE = (
+    "Give the engine's data a disk of ext4 or xfs and the default storage driver, before mailcow is installed: "
+    "whatever lives in it now has to be made anew."
+)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("daemon_config", "engine", "ipv6", "routes", "links", "services", "os_release"),
+    remedy="Correct the engine's settings and restart it.",
+    docs=(
+        "https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file",
+        f"{MC}2104",
+        f"{MC}6904",
+        f"{MC}6721",
+    ),
+)
+def daemon_config(look: Look) -> Iterator[Finding]:
+    """The engine's settings suit mailcow
+
+    With `iptables: false` every connection seems to come from mailcow's own network, which may send: an open relay.
+    On hosts with IPv6 mailcow's installer adds keys to daemon.json and restarts the engine, and it stops at a file
+    that is no valid JSON.
+    """
+    found = look.host.daemon_config.get()
+    said = look.host.engine.value
+    if said is not None and _podman(said):
+        reason = "Podman, not the Docker Engine, answers (see docker.packaging)"
+        yield Finding(status=Status.SKIP, message=f"This was not checked: {reason}.", reason=reason)
+        return
+    bad, odd, missing = judge(look)
+    evidence: dict[str, object] = {"path": found.path, "missing": list(missing)}
+    if not bad and not odd:
+        message = (
+            f"The settings in {found.path} suit mailcow." if found.present else "The engine has its default settings."
+        )
+        yield Finding(status=Status.PASS, message=message, found="in order", evidence=evidence)
+        return
+    text = "Correct the settings and restart the engine; its containers stop meanwhile."
+    commands: tuple[str, ...] = (f"python3 -m json.tool {found.path}",) if found.error else ()
+    if missing and not bad and not found.present:
+        lines = ", ".join(f"{_key(key)}: {value}" for key, value in missing.items())
+        commands = (f"mkdir -p {found.path.rpartition('/')[0]}", f"echo '{{{lines}}}' > {found.path}")
+        text = "Nothing has to be done: mailcow's installer asks for it. To have it done before:"
+    elif missing and not bad:
+        lines = ", ".join(f"{_key(key)}: {value}" for key, value in missing.items())
+        text = f"Leave it to mailcow's installer, which asks for it, or add to {found.path}: {lines}"
+    yield Finding(
+        status=Status.FAIL if bad else Status.WARN,
+        message=sentence([*bad, *odd]),
+        found="; ".join(found.arguments) or None,
+        evidence=evidence,
+        remedy=Remedy(text, (*commands, *distro.restart(look.host, "docker"))),
+    )
+
+
+def _key(key: str) -> str:
+    return f'"{key}"'
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("privileged",),
+    remedy="Run the engine as root on a machine of its own, not in a container or a restricted virtual server.",
+    docs=(PAGE, f"{MC}1761", f"{MC}656"),
+)
+def privileged(look: Look) -> Iterator[Finding]:
+    """The engine can start a privileged container
+
+    mailcow's netfilter container is privileged and works in the host's network: it bans attackers and keeps the
+    containers' ports to themselves. In LXC, with user namespaces and with restricted capabilities it does not start.
+    """
+    ran = look.host.privileged.get()
+    evidence: dict[str, object] = {"started": ran.started, "exit_code": ran.exit_code}
+    expected = "starts"
+    if ran.started and ran.exit_code == 0:
+        message = "A privileged container in the host's network was started, and it held the privileges."
+        yield Finding(status=Status.PASS, message=message, expected=expected, found="started", evidence=evidence)
+    elif ran.started and ran.exit_code == 3:
+        message = "A privileged container was started, but without the privileges to change the host's firewall."
+        yield Finding(status=Status.FAIL, message=message, expected=expected, found="no privileges", evidence=evidence)
+    elif ran.started:
+        reason = f"the container ended with exit code {ran.exit_code} {ran.error}".strip()
+        help = "Look at what the engine logs."
+        yield _unknown(f"This could not be found out: {reason}.", reason, help, evidence=evidence)
+    else:
+        message = f"The engine did not start a privileged container: {ran.error.rstrip('.')}."
+        yield Finding(status=Status.FAIL, message=message, expected=expected, found="refused", evidence=evidence)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("healthcheck", "services", "os_release"),
+    remedy="Restart the engine, and look at what it logs; update it and its runtime where this does not help.",
+    docs=(
+        "https://github.com/moby/moby/issues/30402",
+        "https://docs.docker.com/reference/dockerfile/#healthcheck",
+        PAGE,
+    ),
+)
+def healthcheck(look: Look) -> Iterator[Finding]:
+    """A container with a HEALTHCHECK becomes unhealthy and healthy
+
+    mailcow's containers wait for others to be healthy before they start, so that an engine that never runs health
+    checks, or misreads them, never brings mailcow up. Here one is really run: first failing, then passing.
+    """
+    run = look.host.healthcheck.get()
+    names = [state for _, state in run.states]
+    evidence: dict[str, object] = {"states": [list(state) for state in run.states]}
+    way = " → ".join(names) or "nothing"
+    if not run.error and "unhealthy" in names and "healthy" in names[names.index("unhealthy") :]:
+        message = f"A container with a HEALTHCHECK went {way} in {run.states[-1][0]:.1f} s."
+        yield Finding(
+            status=Status.PASS, message=message, expected="starting → unhealthy → healthy", found=way, evidence=evidence
+        )
+        return
+    commands = (*distro.restart(look.host, "docker"), "docker info", "docker ps --all")
+    yield Finding(
+        status=Status.FAIL, message=_sick(run, names), expected="starting → unhealthy → healthy", found=way,
+        evidence=evidence, remedy=Remedy("Restart the engine and look at what it logs; then check again.", commands),
+    )  # fmt: skip
+
+
+def _sick(run: HealthRun, names: list[str]) -> str:
+    """Say in a sentence what went wrong with the health check."""
+    if run.error:
+        return f"A container with a HEALTHCHECK could not be run: {run.error.rstrip('.')}."
+    if set(names) <= {"none"}:
+        return "The engine ignores the HEALTHCHECK of a container."
+    if names == ["starting"]:
+        return "A container with a HEALTHCHECK never left the state starting: the engine does not run health checks."
+    if "unhealthy" in names:
+        said = f" (the last check said: {run.output})" if run.output else ""
+        return f"A container stayed unhealthy although its check should have passed{said}."
+    return "A container was called healthy although its check failed."
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("engine", "links"),
+    remedy="Remove what an earlier mailcow left, or restore its mailcow.conf where its mail is still wanted.",
+    docs=(f"{MC}2854", f"{MC}1816", "https://docs.mailcow.email/getstarted/install/"),
+    subject="object",
+)
+def leftovers(look: Look) -> Iterator[Finding]:
+    """Nothing is left of an earlier mailcow
+
+    A new mailcow takes over volumes of the old one's names, but has other passwords: it then waits for its database
+    for ever. Old containers and the bridge br-mailcow keep the new ones from starting.
+    """
+    said = look.host.engine.get()
+    projects = tuple(dict.fromkeys((look.plan.project, *PROJECTS)))
+    working = [project for project in projects if works(said, project)]
+    left = left_of(look, tuple(project for project in projects if project not in working))
+    for subject, (message, remedy) in left.items():
+        yield Finding(
+            status=Status.WARN, subject=subject, message=message, expected="none", found="there", remedy=remedy
+        )
+    if left:
+        return
+    if working:
+        message = (
+            f"A complete mailcow (project {working[0]}) runs here already; nothing else of an earlier one is left."
+        )
+        yield Finding(status=Status.PASS, message=message, expected="none", found="a running mailcow")
+    elif said.truncated:
+        reason = "the engine did not list everything that lives on it"
+        yield _unknown(
+            f"This could not be found out: {reason}.", reason, "Look yourself.", "docker volume ls", "docker ps -a"
+        )
+    else:
+        message = "There are no containers, networks and volumes of an earlier mailcow."
+        yield Finding(status=Status.PASS, message=message, expected="none", found="none")

@@ -1,0 +1,110 @@
+"""Firewalls beside Docker's own rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from preflight import distro
+from preflight.checks import Look, check
+from preflight.facts import Host, Service
+from preflight.model import Finding, Remedy, Severity, Status
+
+DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
+DOCKER = "https://docs.docker.com/engine/network/packet-filtering-firewalls/"
+BANS = ("fail2ban", "crowdsec")  # add single addresses; let everybody else through
+NOT_JUDGED = (
+    "Which way a packet takes through the rules is not judged by this version: rules of the INPUT chain do not hold"
+    " for ports that Docker publishes, those of FORWARD and DOCKER-USER do."
+)
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("services", "os_release"),
+    remedy="Switch the firewall manager off, restart Docker, and put rules of your own into the DOCKER-USER chain.",
+    docs=(DOCS, DOCKER, "https://github.com/mailcow/mailcow-dockerized/issues/2792"),
+    subject="manager",
+)
+def managers(look: Look) -> Iterator[Finding]:
+    """No firewall manager works beside Docker
+
+    Docker and mailcow's netfilter container write firewall rules of their own. A manager such as ufw or firewalld
+    that loads its rules later removes or blocks them; mailcow's documentation advises against one.
+    """
+    found: dict[str, list[Service]] = {}
+    for service in look.host.services.get().services:
+        if service.kind == "firewall" and (service.enabled or service.active) and not _switched_off(service):
+            found.setdefault(service.name, []).append(service)
+    for name, services in found.items():
+        if name in BANS:
+            yield _remark(name, services, "bans single addresses and lets everybody else through")
+        elif _without_rules(services[0].detail):
+            yield _remark(name, services, f"has no rules of its own ({services[0].detail})")
+        else:
+            yield _beside(look.host, name, services)
+    if not found:
+        message = "No firewall manager was found switched on; rules that stand without one were not looked for."
+        yield Finding(status=Status.PASS, message=f"{message} {NOT_JUDGED}", found="none")
+
+
+def _switched_off(service: Service) -> bool:
+    """Say whether the manager's own settings make its unit do nothing."""
+    return service.detail in ("ENABLED=no", "STARTUP_ENABLED=no", "disabled")
+
+
+def _without_rules(detail: str) -> bool:
+    """Say whether the files that a manager loads were read and hold no rules."""
+    counts = re.findall(r"\b([0-9]+) rules? in ", detail)
+    return bool(counts) and not any(map(int, counts))
+
+
+def _remark(name: str, services: list[Service], what: str) -> Finding:
+    message = f"{name} is switched on, but {what}. {NOT_JUDGED}"
+    return Finding(
+        status=Status.PASS, subject=name, message=message, found=_state(services), evidence=_evidence(services)
+    )
+
+
+def _beside(host: Host, name: str, services: list[Service]) -> Finding:
+    says = f" ({services[0].detail})" if services[0].detail else ""
+    text = (
+        "mailcow's documentation advises against a firewall manager beside Docker. See first what else on this host"
+        " relies on it; put rules for mailcow into DOCKER-USER; restart Docker once it is off, as Docker's own rules"
+        " go with it."
+    )
+    return Finding(
+        status=Status.WARN,
+        subject=name,
+        message=f"The firewall manager {name}{says} is {_state(services)}, beside Docker. {NOT_JUDGED}",
+        expected="none",
+        found=_state(services),
+        evidence=_evidence(services),
+        remedy=Remedy(text, (*_off(host, name, services), *distro.restart(host, "docker"))),
+    )
+
+
+def _off(host: Host, name: str, services: list[Service]) -> tuple[str, ...]:
+    if name == "ufw":
+        return ("ufw disable",)
+    if name == "csf":
+        return ("csf -x",)
+    return tuple(command for service in services if service.unit for command in distro.disable(host, service.unit))
+
+
+def _state(services: list[Service]) -> str:
+    words = []
+    if any(service.active for service in services):
+        words.append("active")
+    if any(service.enabled for service in services):
+        words.append("enabled at boot")
+    return " and ".join(words)
+
+
+def _evidence(services: list[Service]) -> dict[str, object]:
+    return {
+        "units": [service.unit for service in services],
+        "enabled": any(service.enabled for service in services),
+        "active": any(service.active for service in services),
+        "detail": services[0].detail,
+    }

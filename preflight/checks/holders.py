@@ -1,0 +1,119 @@
+"""Who holds a port, in words an administrator knows, and how each of them is ended."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from preflight import distro
+from preflight.checks import Look
+from preflight.checks.conflicts import HOLDING, KERNEL, PROXIES, Named
+from preflight.model import Remedy
+from preflight.plan import Binding
+
+PROXY = "https://docs.mailcow.email/post_installation/reverse-proxy/r_p/"
+
+
+def kernel(named: Named, owners: bool) -> bool:
+    """Say whether a socket is the kernel's alone; `owners`: every process's files could be seen."""
+    return named.holder.pid is None and (owners or named.holder.state in KERNEL)
+
+
+def by_whom(look: Look, named: list[Named], alone: list[Named]) -> str:
+    """End the sentence that starts with the port: held by whom, as its administrator knows it."""
+    if named:
+        names = list(dict.fromkeys(map(_label, named)))
+        hidden = look.host.sockets.get().why if any(entry.holder.pid is None for entry in named) else ""
+        return f"held by {' and '.join(names)}" + (f": {hidden}" if hidden else "")
+    if alone:
+        state = alone[0].holder.state
+        if state in HOLDING:
+            return "held by the kernel itself, or by a process that has just ended"
+        return f"held by the kernel alone, for a connection that is closing ({state})"
+    if not look.host.sockets.known:
+        missing = look.host.sockets.missing
+        return f"in use, by whom could not be found out: {missing.reason if missing else ''}"
+    return "in use, though no socket shows: it was bound without listening, or closed a moment ago"
+
+
+def _label(named: Named) -> str:
+    holder, container = named.holder, named.container
+    if container is not None and (holder.process in PROXIES or holder.process is None):
+        return f"the container {container.name} ({container.image})"
+    if holder.pid is None:
+        return "a process that is hidden here"
+    place = holder.unit or (
+        f"container {container.name if container else holder.container}" if holder.container else ""
+    )
+    return f"{holder.process or 'a process'} (pid {holder.pid}{', ' if place else ''}{place})"
+
+
+def seen(named: Named) -> str:
+    """Write where a socket is, with its state where it does not listen."""
+    holder = named.holder
+    address = f"[{holder.address}]" if ":" in holder.address else holder.address
+    return f"{address}:{holder.port}" + ("" if holder.state == "listening" else f" {holder.state}")
+
+
+def evidence(named: Named) -> dict[str, Any]:
+    """Return a holder as the report's evidence has it."""
+    holder, container = named.holder, named.container
+    return {
+        "pid": holder.pid,
+        "process": holder.process,
+        "user": holder.user,
+        "unit": holder.unit,
+        "container": container.name if container else holder.container,
+        "image": container.image if container else holder.image,
+        "address": holder.address,
+        "port": holder.port,
+        "state": holder.state,
+    }
+
+
+def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named]) -> Remedy:
+    """Say how to get a port free: stop its holders, or wait."""
+    show = f"ss -tanp 'sport = :{binding.port}'"
+    if not named and alone and alone[0].holder.state not in HOLDING:
+        return Remedy("Wait a minute until the connection is gone for good, and run the check again.", (show,))
+    if not named:
+        return Remedy(f"Find out who holds the port and stop it. {alternative(binding)}", (show,))
+    commands = tuple(dict.fromkeys(line for entry in named for line in _end(look, entry)))
+    return Remedy(f"Stop what holds the port, for good. {alternative(binding)}", commands or (show,))
+
+
+def _end(look: Look, named: Named) -> tuple[str, ...]:
+    """Return the commands that end a holder and keep it from coming back."""
+    holder = named.holder
+    if named.container is not None:
+        return stop(named.container.name)
+    if holder.container:
+        return ()  # of another kind of container: its own tool stops it
+    if holder.process in PROXIES:
+        return (f"docker ps --filter publish={holder.port}",)
+    if holder.unit:
+        return distro.disable(look.host, shlex.quote(holder.unit))
+    if holder.pid is None or holder.pid <= 1:
+        return (f"ss -tanp 'sport = :{holder.port}'",)
+    return (f"kill {holder.pid}",)
+
+
+def stop(container: str) -> tuple[str, ...]:
+    """Return the commands that stop a container for good."""
+    name = shlex.quote(container)
+    return f"docker update --restart=no {name}", f"docker stop {name}"
+
+
+def alternative(binding: Binding) -> str:
+    """Say what else can be done: some ports can be moved."""
+    published = binding.wanted[0]
+    if published.variable == "SMTP_PORT":
+        return "Port 25 cannot be moved: other mail servers deliver to no other."
+    if published.kind == "web":
+        return (
+            "Or let the web server stay in front of mailcow as a reverse proxy, with these lines in mailcow.conf: "
+            f"HTTP_BIND=127.0.0.1 HTTP_PORT=8080 HTTPS_BIND=127.0.0.1 HTTPS_PORT=8443 (see {PROXY})."
+        )
+    if published.kind == "local":
+        return f"Or move mailcow's port in mailcow.conf: {published.variable}=127.0.0.1:{binding.port + 1}"
+    return f"Or give mailcow another port with {published.variable} in mailcow.conf, and tell it to every mail program."

@@ -1,0 +1,112 @@
+"""What mailcow's containers need of a kernel, and whether its options and modules give it. Pure, no check itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from preflight.facts import KernelFeatures
+from preflight.model import Status
+
+_IPTABLES_NFT = ("NF_TABLES", "NFT_COMPAT")
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something needed, and the sets of options that give it, any one of them. `lesser`: mailcow runs without."""
+
+    title: str
+    ways: tuple[tuple[str, ...], ...]
+    lesser: bool = False
+
+
+NEEDS = (
+    Need("namespaces", (("NAMESPACES", "NET_NS", "PID_NS", "IPC_NS", "UTS_NS"),)),
+    Need("control groups", (("CGROUPS",),)),
+    Need("control of devices", (("CGROUP_DEVICE",), ("CGROUP_BPF",))),
+    Need("POSIX message queues", (("POSIX_MQUEUE",),)),
+    Need("virtual network interfaces (veth)", (("VETH",),)),
+    Need("bridges", (("BRIDGE",),)),
+    Need("connection tracking and NAT", (("NF_CONNTRACK", "NF_NAT"),)),
+    Need("iptables with filter and nat tables, or nftables instead", (("IP_NF_FILTER", "IP_NF_NAT"), _IPTABLES_NFT)),
+    Need("masquerading", (("NETFILTER_XT_TARGET_MASQUERADE",), ("IP_NF_TARGET_MASQUERADE",))),
+    Need("the addrtype match of iptables", (("NETFILTER_XT_MATCH_ADDRTYPE",),)),
+    Need("the conntrack match of iptables", (("NETFILTER_XT_MATCH_CONNTRACK",),)),
+    Need("filtering on bridges (br_netfilter)", (("BRIDGE_NETFILTER",),), lesser=True),
+    Need("the overlay file system", (("OVERLAY_FS",),), lesser=True),
+    Need("limits on memory", (("MEMCG",),), lesser=True),
+    Need("limits on the number of processes", (("CGROUP_PIDS",),), lesser=True),
+    Need("the raw table of iptables, which Docker 28 and later use", (("IP_NF_RAW",), _IPTABLES_NFT), lesser=True),
+    Need("ip6tables", (("IP6_NF_FILTER",), _IPTABLES_NFT), lesser=True),
+)  # fmt: skip
+
+
+def given(need: Need, features: KernelFeatures) -> bool | None:
+    """Say whether the kernel gives what is needed; None: cannot be told."""
+    ways = [_all(way, features) for way in need.ways]
+    if True in ways:
+        return True
+    return None if None in ways else False
+
+
+def _all(options: tuple[str, ...], features: KernelFeatures) -> bool | None:
+    states = [_usable(option, features) for option in options]
+    if False in states:
+        return False
+    return None if None in states else True
+
+
+def _usable(option: str, features: KernelFeatures) -> bool | None:
+    state = features.options.get(option)
+    if state is None:
+        return None
+    return state == "y" or (state == "m" and option not in features.absent)
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """The needs that are not met, by weight, and those of which it cannot be told.
+
+    `gone`: the running kernel's modules are no longer installed, and some were needed or may be.
+    """
+
+    grave: tuple[str, ...]
+    lesser: tuple[str, ...]
+    unknown: tuple[str, ...]
+    gone: bool
+
+
+def sort(features: KernelFeatures) -> Sorted:
+    """Sort what is needed by whether the kernel gives it."""
+    states = [(need, given(need, features)) for need in NEEDS]
+    modular = features.options.get("MODULES") == "y" and (
+        "m" in features.options.values() or any(state is None for _, state in states)
+    )
+    return Sorted(
+        grave=tuple(need.title for need, state in states if state is False and not need.lesser),
+        lesser=tuple(need.title for need, state in states if state is False and need.lesser),
+        unknown=tuple(need.title for need, state in states if state is None),
+        gone=features.modules_directory is False and modular,
+    )
+
+
+def judge(features: KernelFeatures, needs: Sorted, release: str) -> tuple[Status, str, str]:
+    """Return status, message and what to do ('' = nothing)."""
+    if needs.gone:
+        text = f"The modules of the running kernel {release} are gone: it was upgraded and the host not restarted."
+        if needs.grave:
+            text += f" Not loaded, and so out of reach: {', '.join(needs.grave)}."
+        worst = Status.FAIL if needs.grave or needs.unknown else Status.WARN
+        return worst, text, "Restart the host, so that the kernel and its modules fit each other."
+    if needs.grave or needs.lesser:
+        text = f"The kernel {release} lacks {'; '.join(needs.grave or needs.lesser)}."
+        installed = "its modules are not installed" if features.absent else "it was built without"
+        advice = f"Install the distribution's complete kernel and all its modules ({installed}), and restart the host."
+        return Status.FAIL if needs.grave else Status.WARN, text, advice
+    if needs.unknown:
+        text = f"Neither a configuration nor modules tell whether the kernel {release} has {'; '.join(needs.unknown)}."
+        return (
+            Status.UNKNOWN,
+            text,
+            "Look for the kernel's configuration in /boot, or run the moby project's check-config.sh.",
+        )
+    return Status.PASS, f"The kernel {release} has all that containers, bridges, NAT and mailcow's netfilter need.", ""

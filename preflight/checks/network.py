@@ -1,0 +1,245 @@
+"""The networks that mailcow makes, and the host's own way to the world."""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+from collections.abc import Iterator
+
+from preflight import versions
+from preflight.checks import Look, check
+from preflight.checks.subnets import PRIVATE, UNIQUE_LOCAL, Neighbour, Network, neighbours, own, parse, propose
+from preflight.facts import Ipv6, Route
+from preflight.model import Finding, Remedy, Severity, Status
+
+DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
+NO_IPV6 = "https://docs.mailcow.email/post_installation/firststeps-disable_ipv6/"
+GLOBAL = ipaddress.IPv6Network("2000::/3")
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("links", "routes", "engine"),
+    remedy="Give mailcow a network of its own with IPV4_NETWORK or IPV6_NETWORK in mailcow.conf.",
+    docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/3373"),
+    subject="family",
+    subjects=lambda _: ("IPv4", "IPv6"),
+)
+def subnet(look: Look, subject: str) -> Iterator[Finding]:
+    """mailcow's networks meet no other network of this host
+
+    mailcow's containers have fixed addresses in a network of their own. Where another network of the engine has
+    it, Docker refuses ("Pool overlaps with other one"); where a route has it, one of the two is unreachable.
+    """
+    text = look.plan.ipv4_network if subject == "IPv4" else look.plan.ipv6_network
+    wanted = parse(text)
+    if subject == "IPv6" and _without_ipv6(look):
+        reason = "mailcow's network has no IPv6 (ENABLE_IPV6=false)"
+        yield Finding(status=Status.SKIP, message=f"{text} was not judged: {reason}.", reason=reason)
+        return
+    assert wanted is not None  # the plan holds only networks
+    met = neighbours(look, wanted)
+    if subject == "IPv4":
+        met += _bridge(look)
+    hard = [neighbour for neighbour in met if not neighbour.wider]
+    if hard or _outside(wanted):
+        yield _conflict(look, subject, wanted, met, hard)
+        return
+    for fact in (look.host.routes, look.host.links, look.host.engine):
+        fact.get()  # without all of them there is no saying that nothing else meets it
+    if met:
+        yield _conflict(look, subject, wanted, met, hard)
+        return
+    yield Finding(
+        status=Status.PASS,
+        message=f"{text} is free for mailcow's network.",
+        expected=text,
+        found="free",
+        evidence={"wanted": text, "conflicts": [], "proposal": None},
+    )
+
+
+def _without_ipv6(look: Look) -> bool:
+    """Say whether the engine leaves IPV6_NETWORK alone. Docker 25.0.0 to 25.0.2 ignore that IPv6 is off."""
+    version = versions.parse(look.host.engine.get().version) if look.host.engine.known else None
+    return not look.plan.ipv6 and not (version is not None and (25, 0, 0) <= version[:3] <= (25, 0, 2))
+
+
+def _outside(wanted: Network) -> bool:
+    """Say whether mailcow's own name server would refuse to answer this network: it serves private ones alone."""
+    if isinstance(wanted, ipaddress.IPv4Network):
+        return not any(wanted.subnet_of(private) for private in PRIVATE)
+    return not wanted.subnet_of(UNIQUE_LOCAL)
+
+
+def _bridge(look: Look) -> list[Neighbour]:
+    """Return mailcow's bridge where it is there without being mailcow's."""
+    if not look.host.links.known or not look.host.engine.known:
+        return []
+    mine = any(network.interface == look.plan.bridge for network in own(look))
+    there = any(link.name == look.plan.bridge for link in look.host.links.get())
+    owner = [network.name for network in look.host.engine.get().networks if network.interface == look.plan.bridge]
+    what = f"of the Docker network {owner[0]}" if owner else "of no Docker network"
+    return [Neighbour("interface", look.plan.bridge, what)] if there and not mine else []
+
+
+def _conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], hard: list[Neighbour]) -> Finding:
+    outside = _outside(wanted)
+    proposal = propose(look, wanted) if outside or any(row.what != "interface" for row in met) else None
+    texts = []
+    if hard:
+        texts.append(f"{wanted}, which mailcow wants, meets {' and '.join(row.text for row in hard[:5])}.")
+    elif met:
+        within = " and ".join(row.text for row in met[:5])
+        texts.append(f"{wanted} lies within {within}: what has these addresses there gets out of mailcow's reach.")
+    if outside:
+        texts.append(f"mailcow's name server answers private networks alone, and {wanted} is none.")
+    return Finding(
+        status=Status.FAIL if hard or (outside and subject == "IPv4") else Status.WARN,
+        message=" ".join(texts),
+        expected="a private network of its own",
+        found=(hard or met)[0].subnet if met else str(wanted),
+        evidence={"wanted": str(wanted), "conflicts": [row.evidence for row in met], "proposal": proposal},
+        remedy=_elsewhere(look, subject, met, proposal),
+    )
+
+
+def _elsewhere(look: Look, subject: str, met: list[Neighbour], proposal: str | None) -> Remedy:
+    """Propose another network, or to remove the bridge that is in the way."""
+    texts = []
+    commands: tuple[str, ...] = ()
+    if proposal:
+        value = proposal.removesuffix(".0/24") if subject == "IPv4" else proposal
+        texts.append(f"Write into mailcow.conf before the first start: {subject.upper()}_NETWORK={value}")
+    if any(row.what == "interface" for row in met):
+        bridge = look.plan.bridge
+        owners = [entry.name for entry in look.host.engine.get().networks if entry.interface == bridge]
+        texts.append(f"Remove what is left of {bridge}; there can be one mailcow on a host alone")
+        commands = tuple(f"docker network rm {shlex.quote(name)}" for name in owners) or (f"ip link delete {bridge}",)
+    return Remedy(". ".join(texts) or "Free one of the private networks of this host for mailcow.", commands)
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("routes", "links"),
+    remedy="Give mailcow's network the MTU of the way to the Internet, in docker-compose.override.yml.",
+    docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/1558"),
+)
+def mtu(look: Look) -> Iterator[Finding]:
+    """Packets of mailcow's containers fit through the host's way to the Internet
+
+    Docker gives its networks an MTU of 1500. Where the host's own way takes less (OpenStack, PPPoE, VPN), large
+    packets get lost, and TLS handshakes with some hosts hang while others work.
+    """
+    # A VPN that takes all traffic leaves the default route alone and adds two halves of it.
+    route = _default(look, "0.0.0.0/1") or _default(look, "0.0.0.0/0") or _default(look, "::/0")
+    if route is None:
+        reason = "the host has no default route"
+        yield Finding(status=Status.SKIP, message=f"This was not checked: {reason}.", reason=reason)
+        return
+    found = next((link.mtu for link in look.host.links.get() if link.name == route.interface), None)
+    evidence = {"interface": route.interface, "mtu": found}
+    wanted = look.requirements.mtu
+    if found is None:
+        reason = f"the MTU of {route.interface} could not be read"
+        message = f"This could not be found out: {reason}."
+        help_ = Remedy("Look at it on the host.", ("ip link",))
+        yield Finding(status=Status.UNKNOWN, message=message, reason=reason, evidence=evidence, remedy=help_)
+    elif found < wanted:
+        yield Finding(
+            status=Status.WARN,
+            message=f"{route.interface}, the way to the Internet, has an MTU of {found}; Docker would use {wanted}.",
+            expected=f"{wanted} or more",
+            found=str(found),
+            evidence=evidence,
+            remedy=Remedy(f"Write this into {look.plan.directory}/docker-compose.override.yml:\n{_override(found)}"),
+        )
+    else:
+        message = f"{route.interface}, the way to the Internet, has an MTU of {found}."
+        yield Finding(
+            status=Status.PASS, message=message, expected=f"{wanted} or more", found=str(found), evidence=evidence
+        )
+
+
+def _override(value: int) -> str:
+    return f"networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: {value}"
+
+
+def _default(look: Look, destination: str) -> Route | None:
+    """Return the default route of a family that is taken first."""
+    routes = [route for route in look.host.routes.get() if route.destination == destination and route.interface != "*"]
+    return min(routes, key=lambda route: route.metric, default=None)
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("ipv6", "links", "routes", "daemon_config"),
+    remedy="Make IPv6 work as a whole, or switch it off with ENABLE_IPV6=false in mailcow.conf.",
+    docs=(NO_IPV6, "https://github.com/mailcow/mailcow-dockerized/issues/4388"),
+)
+def ipv6(look: Look) -> Iterator[Finding]:
+    """IPv6 works as a whole or not at all
+
+    With IPv6 on the host and none in mailcow's network, Docker's proxy hides the senders' addresses, and mailcow
+    may take strangers for its own. With an address and no route, mail to half the world waits for time-outs.
+    """
+    kernel = look.host.ipv6.get()
+    global_ = _global_addresses(look)
+    route = _default(look, "::/0") or _default(look, str(GLOBAL))
+    evidence = {
+        "supported": kernel.supported, "disabled": kernel.disabled, "addresses": global_,
+        "default_route": route is not None, "enabled": look.plan.ipv6,
+    }  # fmt: skip
+    problem = _off(look, kernel) or _half(look, global_, route)
+    if problem:
+        message, remedy = problem
+        yield Finding(status=Status.WARN, message=message, evidence=evidence, remedy=remedy)
+    elif global_ and route and look.plan.ipv6:
+        message = f"IPv6 works here: {global_[0]} with a default route over {route.interface}."
+        yield Finding(status=Status.PASS, message=message, found=global_[0], evidence=evidence)
+    else:
+        message = "This host has no IPv6 to the Internet; mailcow does without."
+        yield Finding(status=Status.PASS, message=message, found="none", evidence=evidence)
+
+
+def _global_addresses(look: Look) -> list[str]:
+    """Return the host's IPv6 addresses of the Internet; private ones lead nowhere."""
+    addresses = [entry.address for link in look.host.links.get() for entry in link.addresses]
+    return [text for text in addresses if ":" in text and (net := parse(text)) is not None and _in_global(net)]
+
+
+def _in_global(network: Network) -> bool:
+    return isinstance(network, ipaddress.IPv6Network) and network.subnet_of(GLOBAL)
+
+
+def _off(look: Look, kernel: Ipv6) -> tuple[str, Remedy] | None:
+    """Complain where the kernel has no IPv6 and mailcow is not told so."""
+    if not look.plan.ipv6:
+        return None
+    line = "Write ENABLE_IPV6=false into mailcow.conf"
+    if not kernel.supported:
+        text = "The kernel was started without IPv6, and mailcow is not told so: parts of it listen on IPv6 and stop."
+        return text, Remedy(f"{line}, or start the kernel without ipv6.disable=1.")
+    if kernel.disabled and look.plan.conf_present:
+        text = "IPv6 is switched off (net.ipv6.conf.all.disable_ipv6), while mailcow.conf has it on."
+        return text, Remedy(f"{line}, or switch IPv6 on.", ("sysctl -w net.ipv6.conf.all.disable_ipv6=0",))
+    return None
+
+
+def _half(look: Look, addresses: list[str], route: Route | None) -> tuple[str, Remedy] | None:
+    """Complain of IPv6 that works in part."""
+    if addresses and route is None:
+        text = f"This host has the IPv6 address {addresses[0]}, but no default route for IPv6."
+        advice = "Add the route that your provider names, or remove the address and write ENABLE_IPV6=false."
+        return text, Remedy(advice, ("ip -6 route show",))
+    if addresses and not look.plan.ipv6:
+        text = (
+            f"This host has working IPv6 ({addresses[0]}), but mailcow's network has none (ENABLE_IPV6=false): "
+            "whoever comes over IPv6 looks like Docker's own gateway to mailcow."
+        )
+        return text, Remedy("Write ENABLE_IPV6=true, or bind mailcow to IPv4 alone, such as SMTP_PORT=0.0.0.0:25.")
+    settings = look.host.daemon_config.get().settings if look.host.daemon_config.known else {}
+    if addresses and settings.get("ip6tables") is False:
+        text = "This host has working IPv6, but the engine is told to leave ip6tables alone, so nothing is forwarded."
+        return text, Remedy('Remove "ip6tables": false from /etc/docker/daemon.json, and restart the engine.')
+    return None

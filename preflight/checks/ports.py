@@ -1,0 +1,279 @@
+"""The ports that mailcow publishes, and mailcow.conf, which says where."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.checks import Look, check, holders
+from preflight.checks.conflicts import REFUSED, Case, examine, parse
+from preflight.facts import ConfFile, Setting
+from preflight.model import Finding, Remedy, Severity, Status
+from preflight.plan import Binding, Problem
+
+DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
+BINDINGS = "https://docs.mailcow.email/manual-guides/Postfix/u_e-postfix-bind/"
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("mailcow_conf", "links"),
+    remedy="Correct the line of mailcow.conf that is named.",
+    docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/4285"),
+    subject="variable",
+)
+def configuration(look: Look) -> Iterator[Finding]:
+    """Every port, address and network in mailcow.conf is one that mailcow can use
+
+    Docker Compose takes mailcow.conf as it stands. A port with a wrong address, a port given twice or a file that
+    Compose cannot read ends with containers that are not created, and with a message that names no line.
+    """
+    conf = look.host.mailcow_conf.get()
+    findings = {**_lines(conf), **_repeated(conf), **_values(look, conf)}
+    wrong = {subject for subject, finding in findings.items() if finding.status is Status.FAIL}
+    named = {variable: address for variable, address in _addresses(look, conf) if variable not in wrong}
+    yield from (finding for subject, finding in findings.items() if subject not in named)
+    complete = not findings
+    for variable, address in named.items():
+        finding = _stranger(look, conf, variable, address) or findings.get(variable)
+        if finding:
+            complete = False
+            yield finding
+    if complete:
+        what = f"{conf.path} holds" if conf.present else "There is no mailcow.conf yet, and mailcow's defaults hold"
+        yield Finding(status=Status.PASS, message=f"{what} nothing that mailcow could not use.")
+
+
+def _lines(conf: ConfFile) -> dict[str, Finding]:
+    """Complain of lines that Compose refuses, and of what mailcow's shell scripts choke on."""
+    found = {
+        f"line {line}": Finding(
+            status=Status.FAIL,
+            subject=f"line {line}",
+            message=f"Docker Compose refuses {conf.path} because of line {line}: no NAME=value, or a quote missing.",
+            expected="NAME=value",
+            evidence={"path": conf.path, "line": line},
+            remedy=Remedy("Correct the line, or put a # before it.", (f"sed -n {line}p {shlex.quote(conf.path)}",)),
+        )
+        for line in conf.bad_lines
+    }
+    if conf.remarks:
+        path = shlex.quote(conf.path)
+        found["file"] = Finding(
+            status=Status.WARN,
+            subject="file",
+            message=f"{conf.path} was not written on Linux: {'; '.join(conf.remarks)}.",
+            evidence={"path": conf.path},
+            remedy=Remedy("Take both out of the file.", (f"sed -i -e '1s/^\\xef\\xbb\\xbf//' -e 's/\\r$//' {path}",)),
+        )
+    return found
+
+
+def _repeated(conf: ConfFile) -> dict[str, Finding]:
+    found = {}
+    for variable, lines in conf.duplicates.items():
+        where = ", ".join(map(str, lines))
+        found[variable] = Finding(
+            status=Status.WARN,
+            subject=variable,
+            message=f"{variable} is set {len(lines)} times in {conf.path} (lines {where}); the last one counts.",
+            expected="once",
+            found=f"lines {where}",
+            evidence={"path": conf.path, "lines": list(lines)},
+            remedy=Remedy(f"Keep one line of {variable} and remove the others."),
+        )
+    return found
+
+
+def _values(look: Look, conf: ConfFile) -> dict[str, Finding]:
+    """Complain of values, all of one variable in one finding."""
+    by_variable: dict[str, list[Problem]] = {}
+    for problem in look.plan.problems:
+        by_variable.setdefault(problem.variable, []).append(problem)
+    return {variable: _value(variable, problems, conf) for variable, problems in by_variable.items()}
+
+
+def _value(variable: str, problems: list[Problem], conf: ConfFile) -> Finding:
+    line = problems[0].line
+    where = f" ({conf.path}, line {line})" if line else f" ({conf.path})"
+    fixes = "\n".join(dict.fromkeys(problem.fix for problem in problems))
+    return Finding(
+        status=Status.FAIL if any(problem.fatal for problem in problems) else Status.WARN,
+        subject=variable,
+        message=" ".join(problem.text for problem in problems) + where,
+        expected=fixes.replace("\n", ", "),
+        found=problems[0].value or None,
+        evidence={"path": conf.path, "line": line or None, "value": problems[0].value},
+        remedy=Remedy(f"Write into mailcow.conf: {fixes.replace(chr(10), ' and ')}"),
+    )
+
+
+def _addresses(look: Look, conf: ConfFile) -> Iterator[tuple[str, str]]:
+    """Yield the variables that name an address of the host, with it. Loopback addresses are always there."""
+    named = [(wanted.bind or wanted.variable, row.address) for row in look.plan.bindings for wanted in row.wanted]
+    snat = [name for name in ("SNAT_TO_SOURCE", "SNAT6_TO_SOURCE") if name in conf.settings]
+    named += [(name, conf.settings[name].value.strip()) for name in snat]
+    for variable, text in named:
+        address = parse(text)
+        if address is not None and not address.is_loopback and not address.is_unspecified:
+            yield variable, str(address)
+
+
+def _stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding | None:
+    """Complain of an address that the host does not have."""
+    if any(entry.address == address for link in look.host.links.get() for entry in link.addresses):
+        return None
+    setting = conf.settings.get(variable, Setting("", 0))
+    return Finding(
+        status=Status.FAIL,
+        subject=variable,
+        message=(
+            f"{variable} names {address}, which this host does not have ({conf.path}, line {setting.line}): "
+            "'cannot assign requested address'."
+        ),
+        expected="an address of this host",
+        found=address,
+        evidence={"path": conf.path, "line": setting.line, "value": setting.value},
+        remedy=Remedy(f"Write an address of this host into {variable}, or none.", ("ip -brief address",)),
+    )
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("binds", "sockets", "engine", "daemon_config", "ipv6", "services", "os_release"),
+    remedy="Stop whatever holds the port, or move mailcow's port in mailcow.conf.",
+    docs=(DOCS, BINDINGS, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
+    subject="port",
+    subjects=lambda look: tuple(binding.subject for binding in look.plan.bindings),
+)
+def free(look: Look, subject: str) -> Iterator[Finding]:
+    """Every port that mailcow publishes is free
+
+    Docker publishes mailcow's ports on the host. Where one of them is taken, even on a loopback address alone, the
+    container does not start: `bind: address already in use` is the most frequent end of an installation.
+    """
+    binding = next(entry for entry in look.plan.bindings if entry.subject == subject)
+    case = examine(look, binding)
+    if case.taken and (case.named or not case.rivals):
+        yield _held(look, binding, case)
+    elif case.rivals:
+        yield _published(binding, case)
+    elif "EADDRNOTAVAIL" in case.outcomes.values():
+        yield _nowhere(binding)
+    elif case.undecided:
+        yield _undecided(look, binding, case)
+    elif case.later:
+        yield _later(binding, case)
+    elif case.own:
+        names = ", ".join(entry.name for entry in case.own)
+        message = f"{subject} is held by mailcow itself, which runs here already (container {names})."
+        yield Finding(
+            status=Status.PASS, message=message, expected="free", found="mailcow", evidence=_evidence(binding, "engine")
+        )
+    else:
+        message = f"{subject} is free."
+        yield Finding(
+            status=Status.PASS, message=message, expected="free", found="free", evidence=_evidence(binding, "bind")
+        )
+
+
+def _evidence(binding: Binding, decided_by: str, held: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    shown = f"[{binding.address}]" if ":" in binding.address else binding.address or "*"
+    return {
+        "service": binding.wanted[0].service,
+        "variables": [published.variable for published in binding.wanted],
+        "bind": f"{shown}:{binding.port}",
+        "holder": held[0] if held else None,
+        "holders": held or [],
+        "decided_by": decided_by,
+    }
+
+
+def _held(look: Look, binding: Binding, case: Case) -> Finding:
+    """Say who holds a port. Where the kernel alone does, there is no holder and its state stands in `found`."""
+    owners = not look.host.sockets.known or look.host.sockets.get().owners
+    alone = [entry for entry in case.named if holders.kernel(entry, owners)]
+    named = [entry for entry in case.named if entry not in alone]
+    by_bind = any(case.outcomes[half] == "EADDRINUSE" for half in case.taken)
+    shown = (named or alone)[:1]
+    return Finding(
+        status=Status.FAIL,
+        message=f"{binding.subject} is {holders.by_whom(look, named, alone)}",
+        expected="free",
+        found=", ".join(map(holders.seen, shown)) or "in use",
+        evidence=_evidence(binding, "bind" if by_bind else "sockets", list(map(holders.evidence, named))),
+        remedy=holders.remedy(look, binding, named, alone),
+    )
+
+
+def _published(binding: Binding, case: Case) -> Finding:
+    """Say which container publishes a port without a socket of its own."""
+    names = " and ".join(f"{entry.name} ({entry.image})" for entry in case.rivals)
+    held = [
+        {
+            "pid": None, "process": None, "user": None, "unit": None, "container": entry.name, "image": entry.image,
+            "address": published.address, "port": published.port, "state": "published",
+        }
+        for entry in case.rivals for published in entry.ports if published.port == binding.port
+    ]  # fmt: skip
+    commands = tuple(line for entry in case.rivals for line in holders.stop(entry.name))
+    return Finding(
+        status=Status.FAIL,
+        message=f"{binding.subject} is published by the container {names}: 'port is already allocated'.",
+        expected="free",
+        found=f"container {case.rivals[0].name}",
+        evidence=_evidence(binding, "bind" if case.taken else "engine", held),
+        remedy=Remedy(f"Stop the container for good. {holders.alternative(binding)}", commands),
+    )
+
+
+def _nowhere(binding: Binding) -> Finding:
+    variables = ", ".join(published.bind or published.variable for published in binding.wanted)
+    return Finding(
+        status=Status.FAIL,
+        message=f"{binding.subject} cannot be bound: cannot assign requested address, as this host does not have it.",
+        expected="an address of this host",
+        found=binding.address,
+        evidence=_evidence(binding, "bind"),
+        remedy=Remedy(f"Write an address of this host into {variables}, or none.", ("ip -brief address",)),
+    )
+
+
+def _undecided(look: Look, binding: Binding, case: Case) -> Finding:
+    """Say why it is not known whether a port is free; ends the check where no attempt was made at all."""
+    look.host.binds.get()
+    said = [case.outcomes[half] for half in case.undecided]
+    if any(outcome in REFUSED for outcome in said):
+        reason, help_ = f"only root may bind {binding.subject} here", "Run the check as root."
+    elif all(said):
+        reason, help_ = f"the kernel answered {said[0]} to a bind attempt", "Try it as root on the host itself."
+    else:
+        reason, help_ = "no bind attempt was recorded for it", "Gather the facts again with this mailcow.conf."
+    return Finding(
+        status=Status.UNKNOWN,
+        message=f"Whether {binding.subject} is free could not be found out: {reason}.",
+        expected="free",
+        evidence=_evidence(binding, "bind"),
+        remedy=Remedy(help_),
+        reason=reason,
+    )
+
+
+def _later(binding: Binding, case: Case) -> Finding:
+    first = case.later[0]
+    names = " and ".join(f"{entry.name} ({entry.image}, restart: {entry.restart})" for entry in case.later)
+    return Finding(
+        status=Status.WARN,
+        message=(
+            f"{binding.subject} is free now, but the stopped container {names} publishes it "
+            "and may be started again when the engine or the host restarts."
+        ),
+        expected="free",
+        found=f"stopped container {first.name}",
+        evidence=_evidence(binding, "engine"),
+        remedy=Remedy(
+            "Remove the container, or keep it from being started again.",
+            tuple(f"docker update --restart=no {shlex.quote(entry.name)}" for entry in case.later),
+        ),
+    )

@@ -1,0 +1,64 @@
+"""What an earlier mailcow left on the engine, recognised by the names and labels that Compose gives."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from preflight.checks import Look
+from preflight.facts import Container, Engine
+from preflight.model import Remedy
+
+# Without these there is no mailcow; others can be switched off.
+_CORE = {"postfix-mailcow", "dovecot-mailcow", "nginx-mailcow", "mysql-mailcow", "redis-mailcow", "unbound-mailcow"}
+PROJECTS = ("mailcowdockerized", "mailcow-dockerized")
+
+
+def works(said: Engine, project: str) -> bool:
+    """Say whether a complete mailcow runs as this project."""
+    running = {entry.service for entry in said.containers if entry.project == project and entry.state == "running"}
+    return running >= _CORE
+
+
+def left_of(look: Look, projects: tuple[str, ...]) -> dict[str, tuple[str, Remedy]]:
+    """List what is left of mailcows of these projects, with what to say and do about it, by subject."""
+    said, found = look.host.engine.get(), dict[str, tuple[str, Remedy]]()
+    for container in said.containers:
+        if not container.run and (container.project in projects or _named(container.name, projects)):
+            found[f"container:{container.name}"] = _container(container)
+    used = {network.interface for network in said.networks}
+    for network in said.networks:
+        own = network.project in projects or _named(network.name, projects)
+        if own and not network.run:
+            message = f"The network {network.name} is left of an earlier mailcow."
+            remedy = Remedy("Remove it.", (f"docker network rm {shlex.quote(network.name)}",))
+            found[f"network:{network.name}"] = message, remedy
+    for volume in said.volumes:
+        if _named(volume, projects):
+            found[f"volume:{volume}"] = _volume(volume, look.plan.conf_path)
+    links = look.host.links.value or ()
+    if look.plan.bridge not in used and not said.truncated and any(link.name == look.plan.bridge for link in links):
+        message = f"The bridge {look.plan.bridge} is there, but belongs to no network of the engine."
+        remedy = Remedy("Remove it.", (f"ip link delete {look.plan.bridge}",))
+        found[f"interface:{look.plan.bridge}"] = message, remedy
+    return found
+
+
+def _named(name: str, projects: tuple[str, ...]) -> bool:
+    """Say whether Compose would have given this name in one of the projects."""
+    return any(re.match(rf"{re.escape(project)}[_-]", name) is not None for project in projects)
+
+
+def _container(container: Container) -> tuple[str, Remedy]:
+    name = shlex.quote(container.name)
+    message = f"The container {container.name} ({container.state}) is left of an earlier mailcow."
+    return message, Remedy("Remove it, where that mailcow is not to be started again.", (f"docker rm --force {name}",))
+
+
+def _volume(volume: str, conf: str) -> tuple[str, Remedy]:
+    message = f"The volume {volume} is left of an earlier mailcow: a new one takes it over with what is in it."
+    text = (
+        f"Restore the old {conf} with its passwords to keep the mail. Where nothing in the volume is wanted any more, "
+        "remove it with docker volume rm: that destroys what it holds."
+    )
+    return message, Remedy(text, (f"docker volume inspect {shlex.quote(volume)}",))

@@ -1,0 +1,129 @@
+"""Services on the host that want what mailcow wants."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from collections.abc import Iterator
+
+from preflight import distro
+from preflight.checks import Look, check
+from preflight.facts import Host, Service
+from preflight.model import Finding, Remedy, Severity, Status
+from preflight.plan import Plan
+
+DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
+PROXY = "https://docs.mailcow.email/post_installation/reverse-proxy/r_p/"
+KINDS = {"mta": "a mail server", "imap": "an IMAP or POP3 server", "web": "a web server"}
+WEB_PORTS = (80, 443)
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("services", "os_release"),
+    remedy="Stop the service, keep it from starting at boot, and remove it; a web server may stay as a reverse proxy.",
+    docs=(DOCS, PROXY, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
+    subject="service",
+)
+def mail(look: Look) -> Iterator[Finding]:
+    """No other mail or web server starts beside mailcow
+
+    mailcow brings its own mail, IMAP, POP3 and web servers. Another one that is set to start at boot takes their
+    ports at the next restart, even where every port is free today, and mailcow's containers then do not start.
+    """
+    services = look.host.services.get()
+    rivals = {
+        service.unit or service.name: service
+        for service in services.services
+        if service.kind in KINDS and (service.active or service.enabled or service.sockets)
+    }
+    for subject, service in rivals.items():
+        if service.kind == "web" and fronted(look.plan):
+            yield _proxy(look.plan, subject, service)
+        else:
+            yield _rival(look, subject, service)
+    if not rivals:
+        yield _none(look.host, services.processes)
+
+
+def fronted(plan: Plan) -> bool:
+    """Say whether mailcow's web ports leave 80 and 443 to a reverse proxy: moved away, or bound to loopback."""
+    web = [binding for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.wanted)]
+    return all(binding.port not in WEB_PORTS or _loopback(binding.address) for binding in web)
+
+
+def _loopback(address: str) -> bool:
+    return bool(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _proxy(plan: Plan, subject: str, service: Service) -> Finding:
+    ports = " and ".join(
+        str(binding.port) for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.wanted)
+    )
+    message = f"{subject} can stay as a reverse proxy: {plan.conf_path} leaves 80 and 443 to it; mailcow has {ports}."
+    return Finding(
+        status=Status.PASS, subject=subject, message=message, found=_state(service), evidence=_evidence(service)
+    )
+
+
+def _rival(look: Look, subject: str, service: Service) -> Finding:
+    boot = service.enabled or service.sockets
+    when = (
+        "is set to start at boot and runs now" if boot and service.active
+        else "runs now, though it is not known to start at boot" if service.active and service.enabled is None
+        else "runs now, though it is not set to start at boot" if service.active
+        else "is set to start at boot, though it does not run now" if service.active is False
+        else "is set to start at boot"
+    )  # fmt: skip
+    text = f"{service.name} is {KINDS[service.kind]}; mailcow brings its own."
+    if service.kind == "web":
+        text += (
+            " To keep it as a reverse proxy, set HTTP_PORT, HTTPS_PORT, HTTP_BIND and HTTPS_BIND in"
+            f" {look.plan.conf_path} so that mailcow leaves 80 and 443 to it."
+        )
+    return Finding(
+        status=Status.WARN,
+        subject=subject,
+        message=f"{subject}, {KINDS[service.kind]}, {when}.",
+        expected="none",
+        found=_state(service),
+        evidence=_evidence(service),
+        remedy=Remedy(text, _commands(look.host, service)),
+    )
+
+
+def _commands(host: Host, service: Service) -> tuple[str, ...]:
+    """Stop what runs, keep it from starting again; purge mail servers, which nothing else on the host is built on."""
+    stop = distro.disable(host, shlex.quote(service.unit), *map(shlex.quote, service.sockets)) if service.unit else ()
+    pid = re.search(r"\bpid ([0-9]+)", service.detail)
+    if pid and (service.unit is None or "outside" in service.detail):
+        stop = (*stop, f"kill {pid[1]}")
+    return stop + (distro.remove(host, service.package) if service.package and service.kind != "web" else ())
+
+
+def _state(service: Service) -> str:
+    boot = "masked" if service.masked else {True: "enabled", False: "disabled", None: ""}[service.enabled]
+    now = {True: "running", False: "not running", None: ""}[service.active]
+    return ", ".join(filter(None, (boot, *service.sockets, now)))
+
+
+def _evidence(service: Service) -> dict[str, object]:
+    return {
+        "service": service.name, "unit": service.unit, "kind": service.kind, "enabled": service.enabled,
+        "active": service.active, "sockets": list(service.sockets), "package": service.package,
+        "detail": service.detail,
+    }  # fmt: skip
+
+
+def _none(host: Host, seen: bool) -> Finding:
+    if host.view.live and not seen:
+        return Finding(
+            status=Status.UNKNOWN,
+            message="No other mail or web server is set to start at boot; whether one runs now could not be seen.",
+            reason="running processes could not be seen",
+            remedy=Remedy("Run the check as root.", ()),
+        )
+    now = " or runs now" if host.view.live else " (what runs now is not known of a copied root)"
+    message = f"No other mail or web server is set to start at boot{now}."
+    return Finding(status=Status.PASS, message=message, found="none")

@@ -1,0 +1,175 @@
+"""Which networks of a host meet one that mailcow wants, and which are free. Pure arithmetic on networks."""
+
+from __future__ import annotations
+
+import ipaddress
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from preflight.checks import Look
+from preflight.facts import EngineNetwork
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
+# What the engine takes networks from where it is not told otherwise: a free network outside is taken by nobody later.
+POOLS = (
+    "172.17.0.0/16",
+    "172.18.0.0/16",
+    "172.19.0.0/16",
+    "172.20.0.0/14",
+    "172.24.0.0/14",
+    "172.28.0.0/14",
+    "192.168.0.0/16",
+)
+# Where a free /24 is looked for, in this order.
+CANDIDATES = ("172.22.0.0/16", "172.16.0.0/16", "10.22.0.0/16", "172.16.0.0/12", "10.0.0.0/8")
+
+
+class Neighbour(Struct, frozen=True):
+    """A network that meets mailcow's. `wider`: it only contains it, so that mailcow's is the more specific one."""
+
+    what: str  # docker network, route, address, interface
+    name: str
+    subnet: str
+    wider: bool = False
+
+    @property
+    def text(self) -> str:
+        """Name it in a sentence."""
+        if self.what == "route":
+            return f"the route to {self.subnet} ({self.name})"
+        return f"the {self.what} {self.name} ({self.subnet})"
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """Return it as the report's evidence has it."""
+        return {"what": self.what, "name": self.name, "subnet": self.subnet, "wider": self.wider}
+
+
+def parse(text: str) -> Network | None:
+    """Read a network, or an address with a length; None: it is none."""
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def own(look: Look) -> tuple[EngineNetwork, ...]:
+    """Return the networks of the mailcow that runs here already; none where the engine cannot be asked."""
+    known = look.host.engine.get().networks if look.host.engine.known else ()
+    return tuple(network for network in known if network.project == look.plan.project)
+
+
+def neighbours(look: Look, wanted: Network) -> list[Neighbour]:
+    """Return everything on the host that meets a network: one row for each thing, its most exact name first.
+
+    An engine's network, the route to it and the address of its bridge are one thing.
+    """
+    found: list[Neighbour] = []
+    covered = {network.interface for network in own(look)}
+    for network in look.host.engine.get().networks if look.host.engine.known else ():
+        if network in own(look) or network.run:
+            covered.add(network.interface)  # mailcow's, or a probe's, which is gone in a moment
+            continue
+        for subnet in network.subnets:
+            if meet(wanted, parse(subnet)):
+                found.append(Neighbour("docker network", network.name, subnet))
+                covered.add(network.interface)
+    covered.discard("")
+    found += [row for row in _routed(look, wanted) if row.name not in covered]
+    covered |= {row.name for row in found if row.what == "route" and not row.wider}
+    for interface, address in _addresses(look):
+        if interface not in covered and meet(wanted, parse(address)):
+            found.append(Neighbour("address", interface or "?", address))
+    return list(dict.fromkeys(found))
+
+
+def _routed(look: Look, wanted: Network) -> Iterator[Neighbour]:
+    """Yield the routes that meet a network, but for those to everywhere; a refusal matters only where it wins."""
+    everywhere = 1 if wanted.version == 4 else 3
+    for interface, subnet in _routes(look):
+        network = parse(subnet)
+        if network is None or network.prefixlen <= everywhere or not meet(wanted, network):
+            continue
+        wider = network.prefixlen < wanted.prefixlen
+        if not (wider and interface == "*"):
+            yield Neighbour("route", interface or "?", subnet, wider)
+
+
+def _routes(look: Look) -> Iterator[tuple[str, str]]:
+    for route in look.host.routes.get() if look.host.routes.known else ():
+        yield route.interface, route.destination
+
+
+def _addresses(look: Look) -> Iterator[tuple[str, str]]:
+    for link in look.host.links.get() if look.host.links.known else ():
+        for address in link.addresses:
+            yield link.name, address.address
+
+
+def meet(one: Network, other: Network | None) -> bool:
+    """Say whether two networks have addresses in common."""
+    if isinstance(one, ipaddress.IPv4Network):
+        return isinstance(other, ipaddress.IPv4Network) and one.overlaps(other)
+    return isinstance(other, ipaddress.IPv6Network) and one.overlaps(other)
+
+
+def taken(look: Look) -> list[Network]:
+    """Return every network that the host knows of, but for its default routes and mailcow's own."""
+    ours = own(look)
+    mine = {network.interface for network in ours}
+    texts = [subnet for interface, subnet in _routes(look) if interface not in mine]
+    texts += [address for interface, address in _addresses(look) if interface not in mine]
+    if look.host.engine.known:
+        texts += [subnet for entry in look.host.engine.get().networks if entry not in ours for subnet in entry.subnets]
+    # Default routes (and halves of one) are everywhere.
+    return [network for text in texts if (network := parse(text)) is not None and network.prefixlen > 3]
+
+
+def propose(look: Look, wanted: Network) -> str | None:
+    """Return a free network of the same kind: the same for the same host. None: there is none."""
+    held = taken(look)
+    if wanted.version == 6:
+        return _propose_ipv6(held)
+    told = look.host.engine.get().address_pools if look.host.engine.known else ()
+    pools = [network for text in told or POOLS if (network := parse(text)) is not None]
+    for avoided in ([*held, *pools], held):
+        if free := _first_free(avoided):
+            return free
+    return None
+
+
+def _first_free(avoided: Iterable[Network]) -> str | None:
+    spans = sorted(
+        (int(network.network_address), int(network.broadcast_address)) for network in avoided if network.version == 4
+    )
+    merged: list[tuple[int, int]] = []
+    for first, last in spans:
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    starts = [first for first, _ in merged]
+    for text in CANDIDATES:
+        pool = ipaddress.IPv4Network(text)
+        # The first /24 of a pool is left out: people take that for something else.
+        for start in range(int(pool.network_address) + 256, int(pool.broadcast_address), 256):
+            before = bisect_right(starts, start + 255) - 1
+            if before < 0 or merged[before][1] < start:
+                return str(ipaddress.IPv4Network((start, 24)))
+    return None
+
+
+def _propose_ipv6(held: Iterable[Network]) -> str | None:
+    others = [network for network in held if isinstance(network, ipaddress.IPv6Network)]
+    first = int(ipaddress.IPv6Address("fd4d:6169:6c63:6f77::"))
+    for number in range(256):
+        network = ipaddress.IPv6Network((first + (number << 64), 64))
+        if not any(network.overlaps(other) for other in others):
+            return str(network)
+    return None

@@ -1,0 +1,270 @@
+"""What the values in mailcow.conf mean to docker-compose.yml, and what is wrong with those that mean nothing.
+
+Read from mailcow's docker-compose.yml as of 2026-08-05. A value that mailcow could not use becomes a `Problem`
+and mailcow's default takes its place, so that the other checks still have something to look at.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from msgspec import Struct
+
+from preflight.facts import Setting
+
+IPV4_NETWORK = "172.22.1"
+IPV6_NETWORK = "fd4d:6169:6c63:6f77::/64"
+PROJECT = "mailcowdockerized"
+
+# Ports inside nginx-mailcow that HTTP_PORT and HTTPS_PORT may not take, and what listens there.
+RESERVED = {
+    8081: "Rspamd's maps",
+    9081: "the metadata exporter",
+    9082: "the authentication service",
+    65510: "SOGo's authentication",
+}
+
+Kind = Literal["mail", "web", "local"]
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Published(Struct, frozen=True):
+    """A port of mailcow's: what it is for, whose it is, and how docker-compose.yml publishes it."""
+
+    title: str
+    service: str
+    variable: str
+    port: int
+    kind: Kind
+    address: str = ""  # the default bind address
+    bind: str = ""  # the variable that holds the bind address, of web ports
+
+    @property
+    def default(self) -> str:
+        """Return the variable's line as mailcow's own mailcow.conf has it."""
+        return f"{self.variable}={self.address}{':' if self.address else ''}{self.port}"
+
+
+# In mailcow's own order: the page's table, then the ports that are for the host alone.
+SHAPE = (
+    Published("Postfix SMTP", "postfix-mailcow", "SMTP_PORT", 25, "mail"),
+    Published("Postfix SMTPS", "postfix-mailcow", "SMTPS_PORT", 465, "mail"),
+    Published("Postfix Submission", "postfix-mailcow", "SUBMISSION_PORT", 587, "mail"),
+    Published("Dovecot IMAP", "dovecot-mailcow", "IMAP_PORT", 143, "mail"),
+    Published("Dovecot IMAPS", "dovecot-mailcow", "IMAPS_PORT", 993, "mail"),
+    Published("Dovecot POP3", "dovecot-mailcow", "POP_PORT", 110, "mail"),
+    Published("Dovecot POP3S", "dovecot-mailcow", "POPS_PORT", 995, "mail"),
+    Published("Dovecot ManageSieve", "dovecot-mailcow", "SIEVE_PORT", 4190, "mail"),
+    Published("HTTP", "nginx-mailcow", "HTTP_PORT", 80, "web", bind="HTTP_BIND"),
+    Published("HTTPS", "nginx-mailcow", "HTTPS_PORT", 443, "web", bind="HTTPS_BIND"),
+    Published("MariaDB", "mysql-mailcow", "SQL_PORT", 13306, "local", address="127.0.0.1"),
+    Published("Redis", "redis-mailcow", "REDIS_PORT", 7654, "local", address="127.0.0.1"),
+    Published("Dovecot doveadm", "dovecot-mailcow", "DOVEADM_PORT", 19991, "local", address="127.0.0.1"),
+)
+
+
+class Problem(Struct, frozen=True):
+    """A value in mailcow.conf that mailcow cannot use (fatal), or should not (not fatal)."""
+
+    variable: str
+    line: int
+    value: str
+    text: str  # a whole sentence
+    fix: str  # the line to write instead
+    fatal: bool = True
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads settings one by one, and collects what is wrong with them."""
+
+    settings: Mapping[str, Setting]
+    problems: list[Problem] = field(default_factory=list)
+
+    def text(self, variable: str, default: str = "") -> str:
+        """Return a value; '' where Compose would take the default of docker-compose.yml instead.
+
+        A value that refers to another variable is not followed: it counts as the default, with a remark.
+        """
+        setting = self.settings.get(variable)
+        value = setting.value.strip() if setting else ""
+        if "$" in value:
+            text = f"{variable} refers to another variable, which is not followed here, so that it was not judged."
+            self.complain(variable, text, f"{variable}={default}", fatal=False)
+            return ""
+        return value
+
+    def complain(self, variable: str, text: str, fix: str, *, fatal: bool = True) -> None:
+        """Note a problem with a variable, once."""
+        setting = self.settings.get(variable, Setting("", 0))
+        problem = Problem(variable, setting.line, setting.value.strip(), text, fix, fatal)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def yes(self, variable: str) -> bool:
+        """Read a switch as mailcow's start scripts do: y or yes in any case."""
+        return self.text(variable, "n").lower() in ("y", "yes")
+
+    def place(self, published: Published) -> tuple[str, int]:
+        """Return the address ('' = every one) and the port that a port of mailcow's is published on."""
+        return self._web(published) if published.kind == "web" else self._mail(published)
+
+    def _mail(self, published: Published) -> tuple[str, int]:
+        """Read `PORT`, `IPv4:PORT` or `[IPv6]:PORT`; empty means mailcow's default."""
+        variable, default = published.variable, (published.address, published.port)
+        value = self.text(variable, published.default.partition("=")[2])
+        if not value:
+            return default
+        match = re.fullmatch(r"(?:(?P<v4>[0-9.]+):|\[(?P<v6>[0-9a-fA-F:.]+)\]:)?(?P<port>[0-9]{1,9})", value)
+        if match is None:
+            example = f"192.0.2.1:{published.port}"
+            text = f"{variable} is neither a port nor an address and a port (such as {example})."
+            self.complain(variable, text, published.default)
+            return default
+        written = match["v4"] or match["v6"]
+        address = read_address(written) if written else None
+        if written and address is None:
+            self.complain(variable, f"{variable} has an address that does not exist: {written}.", published.default)
+            return default
+        port = int(match["port"])
+        if not 1 <= port <= 65535:
+            self.complain(variable, f"{variable} has a port outside 1 to 65535.", published.default)
+            return default
+        if published.kind == "local" and not (address and address.is_loopback):
+            text = (
+                f"{variable} opens the {published.title} port on {address or 'every address'}; "
+                "it is meant for the host alone."
+            )
+            self.complain(variable, text, f"{variable}={published.address}:{port}", fatal=False)
+        return str(address) if address else "", port
+
+    def _web(self, published: Published) -> tuple[str, int]:
+        """Read HTTP_PORT or HTTPS_PORT, a bare port, and its bind address, which stands in a variable of its own."""
+        address, variable = self._web_bind(published), published.variable
+        value = self.text(variable, str(published.port))
+        if not value:
+            return address, published.port
+        if not re.fullmatch(r"[0-9]{1,9}", value):
+            bound = split_port(value)
+            if bound:
+                text = f"{variable} takes a port alone; the address belongs into {published.bind}."
+                self.complain(variable, text, f"{published.bind}={bracketed(bound[0])}\n{variable}={bound[1]}")
+            else:
+                self.complain(variable, f"{variable} is not a port.", published.default)
+            return address, published.port
+        port = int(value)
+        if not 1 <= port <= 65535:
+            self.complain(variable, f"{variable} is outside 1 to 65535.", published.default)
+            return address, published.port
+        if port in RESERVED:
+            text = f"{variable} may not be {port}: inside the web server that port is taken by {RESERVED[port]}."
+            self.complain(variable, text, published.default)
+        return address, port
+
+    def _web_bind(self, published: Published) -> str:
+        variable, value = published.bind, self.text(published.bind)
+        if not value:
+            return ""
+        bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+        address = read_address(bare)
+        if address is None:
+            bound = split_port(value)
+            better = f"{variable}={bracketed(bound[0])}\n{published.variable}={bound[1]}" if bound else f"{variable}="
+            self.complain(variable, f"{variable} takes an address alone.", better)
+            return ""
+        if ":" in value and bare == value:
+            text = f"{variable} needs brackets around an IPv6 address."
+            self.complain(variable, text, f"{variable}={bracketed(address)}")
+        return str(address)
+
+    def ipv4_network(self) -> str:
+        """Read the three octets that mailcow completes to a /24."""
+        default = f"{IPV4_NETWORK}.0/24"
+        value = self.text("IPV4_NETWORK", IPV4_NETWORK)
+        if not value:
+            return default
+        try:
+            return str(ipaddress.IPv4Network(f"{value}.0/24"))
+        except ValueError:
+            octets = re.match(r"(\d{1,3}\.\d{1,3}\.\d{1,3})(?:\.|/|$)", value, re.ASCII)
+            better = octets[1] if octets and read_address(f"{octets[1]}.0") else IPV4_NETWORK
+            text = "IPV4_NETWORK takes three octets, such as 172.22.1: mailcow adds the last octet and /24 itself."
+            self.complain("IPV4_NETWORK", text, f"IPV4_NETWORK={better}")
+            return default
+
+    def ipv6_network(self) -> str:
+        """Read IPV6_NETWORK, a whole network with its length."""
+        value = self.text("IPV6_NETWORK", IPV6_NETWORK)
+        if not value:
+            return IPV6_NETWORK
+        try:
+            network = ipaddress.IPv6Network(value)
+        except ValueError:
+            network = None
+        if network is None or "/" not in value or network.prefixlen > 120:
+            text = "IPV6_NETWORK takes a whole network, such as fd4d:6169:6c63:6f77::/64."
+            self.complain("IPV6_NETWORK", text, f"IPV6_NETWORK={_whole(value)}")
+            return IPV6_NETWORK
+        return str(network)
+
+    def ipv6(self) -> bool:
+        """Read ENABLE_IPV6, a boolean as Compose reads one."""
+        value = self.text("ENABLE_IPV6", "true").lower()
+        if value not in ("", "true", "y", "yes", "on", "false", "n", "no", "off"):
+            self.complain("ENABLE_IPV6", "ENABLE_IPV6 is neither true nor false.", "ENABLE_IPV6=true")
+        return value not in ("false", "n", "no", "off")
+
+    def project(self) -> str:
+        """Read COMPOSE_PROJECT_NAME, which Compose wants in lower case."""
+        value = self.text("COMPOSE_PROJECT_NAME", PROJECT)
+        if value and not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
+            text = (
+                "COMPOSE_PROJECT_NAME takes lower-case letters, digits, dashes and underscores alone, "
+                "and starts with a letter or digit."
+            )
+            self.complain("COMPOSE_PROJECT_NAME", text, f"COMPOSE_PROJECT_NAME={PROJECT}")
+            return PROJECT
+        return value or PROJECT
+
+    def unbound_switch(self) -> None:
+        """Complain of SKIP_UNBOUND_HEALTHCHECK=Y or yes, which do nothing: its script compares with y alone."""
+        value = self.text("SKIP_UNBOUND_HEALTHCHECK", "n")
+        if value.lower() in ("y", "yes") and value != "y":
+            text = f"SKIP_UNBOUND_HEALTHCHECK={value} does nothing: mailcow compares it with a lower-case y."
+            self.complain("SKIP_UNBOUND_HEALTHCHECK", text, "SKIP_UNBOUND_HEALTHCHECK=y", fatal=False)
+
+
+def _whole(value: str) -> str:
+    """Make a network of what was meant as one, mailcow's own where that cannot be told."""
+    try:
+        network = ipaddress.IPv6Interface(value if "/" in value else f"{value}/64").network
+    except ValueError:
+        return IPV6_NETWORK
+    return str(network) if network.prefixlen <= 120 else IPV6_NETWORK
+
+
+def read_address(text: str) -> IpAddress | None:
+    """Read an address as the engine would: no zone, and an IPv4-mapped one is IPv4; None: it is none."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        return None if address.scope_id else address.ipv4_mapped or address
+    return address
+
+
+def split_port(text: str) -> tuple[IpAddress, int] | None:
+    """Read `ADDRESS:PORT` with or without brackets; None: it is none."""
+    match = re.fullmatch(r"(\[[^\]]*\]|[^\[\]]*):([0-9]{1,5})", text)
+    address = read_address(match[1].strip("[]")) if match else None
+    return (address, int(match[2])) if match and address and 1 <= int(match[2]) <= 65535 else None
+
+
+def bracketed(address: IpAddress) -> str:
+    """Write an address as it stands before a port."""
+    return f"[{address}]" if address.version == 6 else str(address)

@@ -1,0 +1,72 @@
+"""Docker Compose on the host, found where docker finds it and asked for its version, as mailcow's scripts would."""
+
+from __future__ import annotations
+
+import re
+import stat
+
+from preflight.facts import Compose, Fact
+from preflight.gather import command
+from preflight.gather.roots import Roots, Unreadable
+
+TIMEOUT = 5.0
+# docker's own order: the first that is there is taken.
+PLUGINS = (
+    "/root/.docker/cli-plugins",
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
+STANDALONE = ("/usr/local/bin/docker-compose", "/usr/bin/docker-compose")
+
+
+def compose(roots: Roots) -> Fact[Compose]:
+    """Say which Compose mailcow would use: the plugin where it works, else the standalone program.
+
+    One that is there but cannot be run from here, or does not work, has the version '' and says why in `detail`.
+    """
+    if roots.root is None:
+        return Fact("docker compose", None, roots.why)
+    try:
+        plugin = _first(roots, tuple(f"{folder}/docker-compose" for folder in PLUGINS))
+        found = _ask(roots, Compose("plugin", plugin, "")) if plugin else None
+        alone = None if found and found.version else _first(roots, STANDALONE)
+    except Unreadable as error:
+        return Fact.unknown("docker compose", str(error), "Run as root; in a container, add --privileged.")
+    if alone:
+        second = _ask(roots, Compose("standalone", alone, ""))
+        found = second if second.version or found is None else found
+    found = found or Compose(None, None, "")
+    return Fact.of(found.path or "docker compose", found)
+
+
+def _first(roots: Roots, paths: tuple[str, ...]) -> str | None:
+    for path in paths:
+        status = roots.lstat(path)
+        if status is not None and not stat.S_ISDIR(status.st_mode):
+            return path
+    return None
+
+
+def _ask(roots: Roots, found: Compose) -> Compose:
+    """Ask a Compose program for its version, in the host's root."""
+    if found.path is None or not roots.view.live:
+        return Compose(found.kind, found.path, "", "a copy of a host cannot run its programs")
+    ran = command.run((found.path, "version", "--short"), TIMEOUT, roots.root)
+    version = parse_version(ran.out) if ran.code == 0 else ""
+    detail = "" if version else ran.error or _line(ran.err) or _line(ran.out) or f"exit code {ran.code}"
+    return Compose(found.kind, found.path, version, detail)
+
+
+def parse_version(out: str) -> str:
+    """Return the version in what `docker-compose version --short` prints, a line of its own; '' where there is none."""
+    for line in out.splitlines()[:20]:
+        word = line.strip()
+        if re.fullmatch(r"v?[0-9]+\.[0-9A-Za-z.+~_-]{1,80}", word):
+            return word
+    return ""
+
+
+def _line(text: str) -> str:
+    return next((line.strip()[:300] for line in text.splitlines() if line.strip()), "")

@@ -1,0 +1,203 @@
+"""The engine's settings: daemon.json and the arguments that the running daemon was given."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.facts import DaemonConfig, Engine, Fact
+from preflight.gather.roots import Roots, Unreadable
+
+PATH = "/etc/docker/daemon.json"
+SNAP = "/var/snap/docker/current/config/daemon.json"
+PROCESSES = 65_536
+
+Value = bool | int | float | str | list[str] | None
+
+# Only these are kept: others may hold secrets (proxies, log options). Type: what the daemon's own flag takes.
+KEYS: dict[str, type] = {
+    "iptables": bool, "ip6tables": bool, "ipv6": bool, "fixed-cidr-v6": str, "experimental": bool,
+    "userland-proxy": bool, "userland-proxy-path": str, "data-root": str, "exec-root": str, "storage-driver": str,
+    "mtu": int, "bip": str, "bip6": str, "fixed-cidr": str, "bridge": str, "default-address-pools": list,
+    "firewall-backend": str, "userns-remap": str, "selinux-enabled": bool, "live-restore": bool, "log-driver": str,
+    "dns": list, "ip-forward": bool, "ip-masq": bool, "ip": str, "hosts": list, "features": list,
+}  # fmt: skip
+_FLAGS = {
+    "host": "hosts", "H": "hosts", "s": "storage-driver", "g": "data-root", "graph": "data-root", "b": "bridge",
+    "default-address-pool": "default-address-pools", "feature": "features",
+}  # fmt: skip
+
+
+def daemon_config(roots: Roots, engine: Engine | None = None, url: str = "") -> Fact[DaemonConfig]:
+    """Read the daemon's settings. `engine` and `url` tell which of several daemons is meant, where that is known."""
+    if roots.root is None:
+        return Fact(PATH, None, roots.why)
+    if engine and any("rootless" in option for option in engine.security_options):
+        return Fact.unknown(PATH, "the settings of a rootless engine lie in its user's home", "See docker.packaging.")
+    try:
+        words = _arguments(roots, engine, url) if roots.view.live else ()
+    except Unreadable:
+        words = None
+    if words is None and url and _socket(url) != _DEFAULT:
+        why = (
+            f"the daemon that answers at {url} was not found among the host's processes, so its settings are not known"
+        )
+        return Fact.unknown(PATH, why, "Run preflight on the engine's own host.")
+    settings, given = parse_arguments(words or ())
+    snap = bool(engine and engine.root_dir.startswith("/var/snap/"))
+    path = given or (SNAP if snap else PATH)
+    try:
+        held, error = parse(roots.read(path))
+    except Unreadable as missing:
+        if not missing.absent:
+            return Fact.unknown(path, str(missing), "Run as root; in a container, add --privileged.", f"ls -l {PATH}")
+        return Fact.of(path, DaemonConfig(path, False, "", settings, shown(settings)))
+    return Fact.of(path, DaemonConfig(path, True, error, {**held, **settings}, shown(settings)))
+
+
+def shown(settings: dict[str, Value]) -> tuple[str, ...]:
+    """Write settings as arguments, each value a word: `--name=value`."""
+    words = []
+    for key, value in settings.items():
+        listed = value if isinstance(value, list) else [value]
+        words += [f"--{key}={json.dumps(held) if isinstance(held, bool) else held}" for held in listed]
+    return tuple(words)
+
+
+def parse(data: bytes) -> tuple[dict[str, Value], str]:
+    """Read daemon.json; return the settings that matter, and what is wrong with the file ('' = nothing)."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return {}, "it is not UTF-8 text"
+    if not text.strip():
+        return {}, "it is empty"
+    try:
+        document = json.loads(text, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        return {}, f"line {error.lineno}, column {error.colno}: {error.msg}"
+    except (ValueError, RecursionError):
+        return {}, "it is not JSON that the engine could read"
+    if not isinstance(document, dict):
+        return {}, "it is not a JSON object"
+    return {key: _value(document[key], kind) for key, kind in KEYS.items() if key in document}, ""
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(word)
+
+
+def _value(value: Any, kind: type) -> Value:
+    """Keep a value of the kind that the engine takes; None for any other, which the engine refuses."""
+    if kind is list:
+        return _flat(value)
+    if kind is str and isinstance(value, str):
+        return value[:1000].encode("utf-8", "replace").decode()
+    if kind is bool and isinstance(value, bool):
+        return value
+    return value if kind is int and type(value) is int and abs(value) < 1 << 32 else None
+
+
+def _flat(value: Any) -> list[str] | None:
+    """Write lists of strings, address pools and features as the daemon's flags do."""
+    if isinstance(value, dict):
+        return [f"{key}={json.dumps(held)}"[:200] for key, held in list(value.items())[:50]]
+    if not isinstance(value, list):
+        return None
+    pools = (
+        f"base={row.get('base')},size={row.get('size')}" if isinstance(row, dict) else str(row) for row in value[:50]
+    )
+    return [pool[:200].encode("utf-8", "replace").decode() for pool in pools]
+
+
+def parse_arguments(words: tuple[str, ...]) -> tuple[dict[str, Value], str]:
+    """Read a daemon's arguments; return the settings that matter, and the value of --config-file ('' = not given)."""
+    settings: dict[str, Value] = {}
+    config = ""
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-"):
+            continue
+        name, equals, value = word.lstrip("-").partition("=")
+        name = _FLAGS.get(name, name)
+        kind = KEYS.get(name, str if name == "config-file" else None)
+        if kind is None:
+            continue
+        if kind is bool:
+            settings[name] = not equals or value.lower() in ("1", "t", "true")
+            continue
+        if not equals:
+            value = rest.pop(0) if rest else ""
+        if name == "config-file":
+            config = value
+        elif kind is list:
+            listed = settings.setdefault(name, [])
+            if isinstance(listed, list):
+                listed.append(value)
+        else:
+            settings[name] = int(value) if kind is int and re.fullmatch("[0-9]{1,9}", value) else value[:1000]
+    return settings, config
+
+
+def _arguments(roots: Roots, engine: Engine | None, url: str) -> tuple[str, ...] | None:
+    """Return the arguments of the first daemon that fits; None where none of the host's own does."""
+    proc = roots.locate("/proc")
+    for pid in _daemons(roots, proc):
+        try:
+            with open(f"{proc}/{pid}/cmdline", "rb") as file:
+                words = tuple(os.fsdecode(word) for word in file.read(1 << 16).split(b"\0"))
+        except OSError:
+            continue
+        if fits(words[1:], engine, url):
+            return words[1:]
+    return None
+
+
+def _daemons(roots: Roots, proc: str) -> Iterator[str]:
+    """Give the ids of the processes named dockerd in the host's own root: first that which the usual file names."""
+    for path in ("/var/run/docker.pid", "/run/snap.docker/docker.pid"):
+        try:
+            named = roots.text(path, 20).strip()
+        except Unreadable:
+            continue
+        if named.isascii() and named.isdigit() and _is_daemon(roots, proc, named):
+            yield named
+    for name in roots.entries("/proc", PROCESSES):
+        if name.isdigit() and _is_daemon(roots, proc, name):
+            yield name
+
+
+def _is_daemon(roots: Roots, proc: str, pid: str) -> bool:
+    try:
+        with open(f"{proc}/{pid}/comm", "rb") as file:
+            if file.read(32).strip() != b"dockerd":
+                return False
+        here, there = os.stat(roots.root or "/"), os.stat(f"{proc}/{pid}/root")
+    except OSError:
+        return False
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)  # else it is a container's or another host's
+
+
+def fits(words: tuple[str, ...], engine: Engine | None, url: str) -> bool:
+    """Say whether a daemon with these arguments can be the one that answers at `url` with what `engine` says."""
+    settings, _ = parse_arguments(words)
+    root, hosts = settings.get("data-root"), settings.get("hosts")
+    if engine and engine.root_dir and isinstance(root, str) and not engine.root_dir.startswith(root.rstrip("/")):
+        return False
+    if not url.startswith("unix://"):
+        return True
+    sockets = [_socket(host) for host in hosts if "://" in host] if isinstance(hosts, list) and hosts else []
+    return _socket(url) in sockets or (_socket(url) == _DEFAULT and (not sockets or "fd:" in sockets))
+
+
+_DEFAULT = "/run/docker.sock"
+
+
+def _socket(url: str) -> str:
+    """Return a socket's path on the host, in one of its spellings; "fd:" for one that systemd holds."""
+    path = re.sub(r"^/proc/[0-9]+/root/", "/", url.removeprefix("unix://"))
+    return "fd:" if path.startswith("fd://") else path.replace("/var/run/", "/run/", 1)

@@ -1,0 +1,163 @@
+"""Ask an engine for a document, with hard bounds. By hand, as docker's client takes longer to load than to ask.
+
+Whoever answers may be slow, hung or lying. One request a connection, one deadline for all of it, one limit for all
+that is read; no redirection, no packed or chunked body is followed (engines answer HTTP/1.0 with none of them).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from typing import Literal
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from preflight.gather import engine_reply as reply
+
+LIMIT = 32 << 20  # bytes of one reply: some ten thousand containers
+HEAD = 1 << 16
+
+State = Literal["ok", "absent", "refused", "timeout", "denied", "invalid"]
+
+
+class EngineError(Exception):
+    """The engine did not do what it was asked to; the message is in its own words where it had some."""
+
+    def __init__(self, message: str, state: State = "invalid", status: int | None = None) -> None:
+        super().__init__(reply.text(message, 2000))
+        self.state = state
+        self.status = status
+
+
+def get(url: str, path: str, until: float, **parameters: object) -> object:
+    """Return the JSON document at a path, of the engine's newest API version; `until` is of time.monotonic().
+
+    Raise `EngineError`.
+    """
+    question = quote(path) + ("?" + urlencode(parameters) if parameters else "")
+    try:
+        with _open(url, until) as connection:
+            connection.sendall(
+                f"GET {question} HTTP/1.0\r\nHost: docker\r\nUser-Agent: mailcow-preflight\r\n\r\n".encode()
+            )
+            status, body = _receive(connection, until)
+    except (OSError, ValueError) as error:
+        raise EngineError(_words(error), state_of(error)) from None
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        document = None
+        if status == 200:
+            raise EngineError(f"the reply to {path} is not JSON") from None
+    if status != 200:
+        said = reply.text(reply.table(document).get("message"))
+        raise EngineError(said or f"HTTP status {status}", "denied" if status in (401, 403) else "invalid", status)
+    return document
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no reply in time"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def state_of(error: BaseException) -> State:
+    """Say what an error of a connection means."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError, socket.gaierror)):
+        return "absent"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    if isinstance(error, PermissionError):
+        return "denied"
+    return "timeout" if isinstance(error, TimeoutError) else "invalid"
+
+
+def _open(url: str, until: float) -> socket.socket:
+    """Connect; raise OSError, or ValueError for a URL that is none."""
+    parts = urlsplit(url)
+    left = _left(until)
+    if parts.scheme == "unix":
+        return _open_unix(url.removeprefix("unix://"), left)
+    if parts.scheme not in ("tcp", "http", "https"):
+        raise ValueError(f"{parts.scheme or 'this'} is no kind of engine address that preflight can use")
+    secure = parts.scheme == "https" or (parts.scheme == "tcp" and bool(os.environ.get("DOCKER_TLS_VERIFY")))
+    plain = socket.create_connection((parts.hostname or "localhost", parts.port or (2376 if secure else 2375)), left)
+    return _wrap(plain, parts.hostname or "localhost") if secure else plain
+
+
+def _open_unix(path: str, left: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(left)
+    folder = None
+    try:
+        if len(os.fsencode(path)) > 107:  # the kernel takes no more: go through the open directory
+            folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            path = f"/proc/self/fd/{folder}/{os.path.basename(path)}"
+        connection.connect(path)
+    except BaseException:
+        connection.close()
+        raise
+    finally:
+        if folder is not None:
+            os.close(folder)
+    return connection
+
+
+def _wrap(plain: socket.socket, name: str) -> socket.socket:
+    """Speak TLS with the certificates that docker's own variables name."""
+    import ssl
+
+    folder = certificates()
+    try:
+        context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+        context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
+        return context.wrap_socket(plain, server_hostname=name)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def certificates() -> str:
+    """Return the folder of the client's certificates, as docker finds it."""
+    return os.environ.get("DOCKER_CERT_PATH") or os.path.expanduser("~/.docker")
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _receive(connection: socket.socket, until: float) -> tuple[int, bytes]:
+    """Read a reply; return its status and body."""
+    data = bytearray()
+    while (end := data.find(b"\r\n\r\n")) < 0:
+        if len(data) > HEAD or not _more(connection, data, until):
+            raise ValueError("the reply is not HTTP")
+    head = bytes(data[:end])
+    status = re.match(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r|$)", head)
+    if status is None:
+        raise ValueError("the reply is not HTTP")
+    if re.search(rb"\r\n(?:transfer|content)-encoding:", head, re.IGNORECASE):
+        raise ValueError("the reply is packed or chunked, which nobody asked for")
+    length = re.search(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*(?:\r|$)", head, re.IGNORECASE)
+    wanted = end + 4 + int(length[1]) if length else None
+    while wanted is None or len(data) < wanted:
+        if len(data) > LIMIT:
+            raise ValueError(f"the reply is larger than {LIMIT >> 20} MiB")
+        if not _more(connection, data, until):
+            if wanted is not None:
+                raise ValueError("the reply ends too early")
+            break
+    return int(status[1]), bytes(data[end + 4 : wanted])
+
+
+def _more(connection: socket.socket, data: bytearray, until: float) -> bool:
+    connection.settimeout(_left(until))
+    part = connection.recv(1 << 18)
+    data += part
+    return bool(part)

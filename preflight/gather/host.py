@@ -1,0 +1,135 @@
+"""Gather a host: which adapter makes which part, and what it needs of the others. Judges nothing."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from preflight import __version__, plan
+from preflight.addresses import public
+from preflight.facts import SCHEMA, Asked, Fact, Host, OsRelease
+from preflight.gather.crew import Crew, Recipe, Tell
+from preflight.gather.roots import Roots
+
+_PLAIN = frozenset({"schema", "version", "started", "seconds", "view", "asked"})
+PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What to gather: the parts, and what the user and the documents say about them."""
+
+    asked: Asked
+    parts: frozenset[str]
+    environ: Mapping[str, str]
+    seconds: float = 30.0
+    docker_host: str | None = None
+    root_given: bool = False
+    resolvers: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started
+
+
+def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> Host:
+    """Gather the parts wished for, side by side; what is late, out of reach or not wished for says so."""
+    started = datetime.datetime.now(datetime.UTC)
+    began = time.monotonic()
+    crew = Crew(_recipes(roots, wishes), wishes.seconds, stop, tell)
+    wanted = [name for name in PARTS if name in wishes.parts]
+    for name in wanted:
+        crew.start(name)
+    facts: dict[str, Fact[Any]] = {
+        name: crew.collect(name) if name in wishes.parts else Fact.skipped("", "no check that was asked for needs it")
+        for name in PARTS
+    }
+    return Host(
+        schema=SCHEMA,
+        version=__version__,
+        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seconds=round(time.monotonic() - began, 3),
+        view=roots.view,
+        asked=wishes.asked,
+        **facts,
+    )
+
+
+def _recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
+    """Say how each part is made. Names with an underscore are no parts of their own, but shared by some."""
+    return {
+        "_plan": lambda crew: plan.make(crew.get("mailcow_conf").value, wishes.asked),
+        **_host_recipes(roots, wishes),
+        **_engine_recipes(roots, wishes),
+        **_probe_recipes(roots, wishes),
+        **_network_recipes(roots, wishes),
+    }
+
+
+def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
+    from preflight.gather import clock, commands, mailcow_conf, resources, services, storage, system, virtualization
+
+    def spaces(crew: Crew) -> Fact[Any]:
+        paths = plan.space_paths(crew.get("_plan"), crew.get("engine").value, crew.get("daemon_config").value)
+        return storage.spaces(roots, paths)
+
+    return {
+        "name": lambda _: system.name(roots),
+        "os_release": lambda _: system.os_release(roots),
+        "kernel": lambda _: system.kernel(roots),
+        "machine": lambda _: system.machine(roots),
+        "kernel_features": lambda _: system.kernel_features(roots),
+        "security": lambda _: system.security(roots),
+        "sysctls": lambda _: system.sysctls(roots),
+        "virtualization": lambda _: virtualization.virtualization(roots),
+        "commands": lambda _: commands.commands(roots, wishes.commands),
+        "cpu_speed": lambda _: resources.cpu_speed(roots),
+        "cpu_features": lambda _: resources.cpu_features(roots),
+        "memory": lambda _: resources.memory(roots),
+        "spaces": spaces,
+        "services": lambda _: services.services(roots),
+        "timezone": lambda _: clock.timezone(roots),
+        "clock": lambda _: clock.clock(roots),
+        "mailcow_conf": lambda _: mailcow_conf.mailcow_conf(roots, wishes.asked.mailcow_conf),
+    }
+
+
+def _engine_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
+    from preflight.gather import compose, daemon, engine
+
+    def daemon_config(crew: Crew) -> Fact[Any]:
+        url = crew.get("_url")
+        return daemon.daemon_config(roots, crew.get("engine").value, url if isinstance(url, str) else "")
+
+    return {
+        "_url": lambda _: engine.locate(roots, wishes.environ, wishes.docker_host, root_given=wishes.root_given),
+        "_engine": lambda crew: engine.engine(crew.get("_url"), own=engine.own_container(roots)),
+        "contact": lambda crew: crew.get("_engine")[0],
+        "engine": lambda crew: crew.get("_engine")[1],
+        "daemon_config": daemon_config,
+        "compose": lambda _: compose.compose(roots),
+    }
+
+
+def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
+    from preflight.gather import binds, hosts, lookups, mailcow_conf, network, sockets
+
+    def answers(crew: Crew) -> Fact[Any]:
+        if wishes.asked.offline:
+            return Fact.skipped("DNS", "--offline was given")
+        wanted: plan.Plan = crew.get("_plan")
+        links = crew.get("links").value or ()
+        addresses = public(wishes.asked, links, 4) + public(wishes.asked, links, 6)
+        return lookups.look_up(roots, wanted.fqdn, wanted.domains, addresses, wishes.resolvers, crew.deadline)
+
+    return {
+        "links": lambda _: network.links(roots),
+        "routes": lambda _: network.routes(roots),
+        "ipv6": lambda _: network.ipv6(roots),
+        "sockets": lambda crew: sockets.sockets(roots, crew.get("_plan").ports),
+        "binds": lambda crew: binds.binds(roots, tuple((b.address, b.port) for b in crew.get("_plan").bindings)),
+        "hosts_file": lambda crew: hosts.hosts_file(roots, crew.get("_plan").fqdn),
+        "answers": answers,
+    }

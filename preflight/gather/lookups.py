@@ -1,0 +1,93 @@
+"""All that is asked of the DNS for one mail host, in rounds: what an answer names is asked for in the next one."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from preflight.addresses import usual
+from preflight.facts import Answer, Fact
+from preflight.gather.nameservers import Server, find, shown
+from preflight.gather.resolver import SILENT, Question, ask, key
+from preflight.gather.roots import Roots
+from preflight.hostnames import askable
+
+QUESTIONS = 80
+ROUNDS = 3
+DOMAINS = 16  # and as many addresses
+TARGETS = 8  # names of one answer that are asked for in turn
+
+
+def look_up(
+    roots: Roots,
+    fqdn: str | None,
+    domains: tuple[str, ...],
+    addresses: tuple[str, ...],
+    resolvers: tuple[str, ...],
+    deadline: float,
+) -> Fact[dict[str, Answer]]:
+    """Return the answers by `key`: for the host's name, its addresses' PTR, its domains, and the names those lead to.
+
+    `fqdn` and `domains` are normalised (plan.py), `addresses` are the public ones, `deadline` is of time.monotonic.
+    Where no server ever answered the fact is unknown.
+    """
+    if not fqdn:
+        return Fact.skipped("DNS", "no --hostname was given")
+    if not askable(fqdn):
+        reason = f"{fqdn[:80]} is not a name that the DNS can be asked for"
+        return Fact.unknown("DNS", reason, "Give a correct --hostname.")
+    servers = find(roots, resolvers)
+    if servers.missing is not None:
+        return Fact(servers.source, None, servers.missing)
+    found: dict[str, Answer] = {}
+    todo = first_questions(fqdn, domains, addresses)
+    for _ in range(ROUNDS):
+        fresh = [question for question in dict.fromkeys(todo) if key(*question) not in found]
+        if not fresh[: QUESTIONS - len(found)]:
+            break
+        found |= ask(servers.get(), fresh[: QUESTIONS - len(found)], deadline)
+        if _dead(found):
+            break
+        todo = follow_ups(found.values())
+    return _fact(servers.get(), found)
+
+
+def first_questions(fqdn: str, domains: tuple[str, ...], addresses: tuple[str, ...]) -> list[Question]:
+    """Return the questions that depend on no answer, the important ones first."""
+    asked = [(fqdn, "A"), (fqdn, "AAAA")]
+    asked += [(ipaddress.ip_address(one).reverse_pointer, "PTR") for one in map(usual, addresses[:DOMAINS]) if one]
+    asked += [(domain, "MX") for domain in domains[:DOMAINS]]
+    names = [f"{label}.{domain}" for domain in domains[:DOMAINS] for label in ("autodiscover", "autoconfig")]
+    return asked + [(name, kind) for name in names for kind in ("A", "AAAA")]
+
+
+def follow_ups(known: Iterable[Answer]) -> list[Question]:
+    """Return the questions for the addresses of the names that MX and PTR records lead to."""
+    targets = [
+        record.split()[-1]
+        for answer in known
+        if answer.type in ("MX", "PTR")
+        for record in answer.records[:TARGETS]
+        if record.split()
+    ]
+    return [(target, kind) for target in dict.fromkeys(targets) if target != "." for kind in ("A", "AAAA")]
+
+
+def _dead(found: dict[str, Answer]) -> bool:
+    return all(answer.rcode in SILENT for answer in found.values())
+
+
+def _fact(servers: tuple[Server, ...], found: dict[str, Answer]) -> Fact[dict[str, Answer]]:
+    """Make the fact; where nobody ever answered, that is one cause, and it is said once."""
+    names = " and ".join(map(shown, servers))
+    source = f"DNS, asked of {names}"
+    if not found or not _dead(found):
+        return Fact.of(source, found)
+    details = {answer.detail for answer in found.values() if answer.rcode == "error"}
+    why = f" ({details.pop()})" if len(details) == 1 else ""
+    one = "name server" if len(servers) == 1 else "name servers"
+    return Fact.unknown(
+        source,
+        f"the {one} {names} did not answer any question{why}",
+        f"See that this host may send UDP and TCP to port {servers[0][1]} of {names}, or name another with --resolver.",
+    )

@@ -1,0 +1,113 @@
+"""Which name servers to ask: those given, else the host's own from its /etc/resolv.conf."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+from pathlib import Path
+
+from preflight.facts import Fact
+from preflight.gather.roots import Roots, Unreadable
+
+Server = tuple[str, int]  # address (a link-local one with its scope), port
+
+PATH = "/etc/resolv.conf"
+BEHIND_STUB = "/run/systemd/resolve/resolv.conf"  # the real servers of systemd-resolved's 127.0.0.53
+LIMIT = 1 << 16
+SERVERS = 3  # as many as the C library asks
+
+_HELP = "Name a server with --resolver."
+
+
+def server(text: str) -> Server:
+    """Read `addr`, `addr:port` or `[v6addr]:port`; raise `ValueError` with a sentence for the user."""
+    match = re.fullmatch(r"\[(?P<v6>[^\]]+)\](?::(?P<port6>[0-9]{1,5}))?|(?P<v4>[0-9.]+):(?P<port4>[0-9]{1,5})", text)
+    address = (match["v6"] or match["v4"]) if match else text
+    port = int((match["port6"] or match["port4"] or 53) if match else 53)
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        parsed = None
+    if parsed is None or (match and match["v6"] and parsed.version == 4):
+        form = "198.51.100.53, 198.51.100.53:5353 or [2001:db8::53]:5353"
+        raise ValueError(f"{text[:60]!r} is not a name server: write {form}.")
+    if not 1 <= port <= 65535:
+        raise ValueError(f"{text!r} has a port outside 1 to 65535.")
+    return str(parsed), port
+
+
+def shown(server: Server) -> str:
+    """Write a server as users do: the port where it is not 53."""
+    address, port = server
+    if port == 53:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def parse_resolv_conf(text: str) -> tuple[Server, ...]:
+    """Return the servers of a resolv.conf(5), each once, at most three. Search lists are passed over on purpose."""
+    found: dict[Server, None] = {}
+    for line in text.splitlines():
+        word, *rest = line.split() or [""]
+        if word != "nameserver" or not rest:
+            continue
+        try:
+            found[str(ipaddress.ip_address(rest[0])), 53] = None
+        except ValueError:
+            continue
+    return tuple(found)[:SERVERS]
+
+
+def find(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:
+    """Return the servers to ask, or why there are none."""
+    if resolvers:
+        try:
+            return Fact.of("--resolver", tuple(dict.fromkeys(map(server, resolvers))))
+        except ValueError as error:
+            return Fact.unknown("--resolver", str(error).rstrip("."))
+    if not roots.view.live:
+        return Fact.unknown(PATH, "the host is a copy, and its name servers are not asked from another machine", _HELP)
+    if roots.root is None:
+        return _containers_own()
+    try:
+        found = parse_resolv_conf(roots.text(PATH, LIMIT))
+    except Unreadable as error:
+        return Fact.unknown(PATH, f"{PATH} of the host cannot be read: {error.reason}", _HELP)
+    if not found:
+        return Fact.unknown(PATH, f"{PATH} of the host names no name server", _HELP)
+    return Fact.of(PATH, found) if roots.view.network is True else _from_another_network(roots, found)
+
+
+def _containers_own() -> Fact[tuple[Server, ...]]:
+    """Ask as our own container would: the engine gave it a copy of the host's file that fits its network."""
+    source = f"{PATH} of the container"
+    try:
+        with Path(PATH).open("rb") as file:
+            found = parse_resolv_conf(file.read(LIMIT).decode("utf-8", "replace"))
+    except OSError as error:
+        return Fact.unknown(source, f"{source} cannot be read: {error.strerror}", _HELP)
+    return Fact.of(source, found) if found else Fact.unknown(source, f"{source} names no name server", _HELP)
+
+
+def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple[Server, ...]]:
+    """Leave out the host's loopback, which is out of reach; behind systemd-resolved's stub stand the real servers."""
+    reachable = _reachable(found)
+    source = PATH
+    if not reachable:
+        source = BEHIND_STUB
+        with contextlib.suppress(Unreadable):
+            reachable = _reachable(parse_resolv_conf(roots.text(BEHIND_STUB, LIMIT)))
+    if reachable:
+        return Fact.of(source, reachable)
+    names = " and ".join(shown(one) for one in found)
+    reason = f"the host's name server {names} answers in the host's network only, and this is not known to be that"
+    return Fact.unknown(PATH, reason, f"Add --network=host to docker run, or n{_HELP[1:]}")
+
+
+def _reachable(servers: tuple[Server, ...]) -> tuple[Server, ...]:
+    return tuple(one for one in servers if not _is_local(ipaddress.ip_address(one[0])))
+
+
+def _is_local(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.is_loopback or address.is_link_local or address.is_unspecified

@@ -1,0 +1,163 @@
+"""Ask this process's network for its links, addresses, routes and sockets: rtnetlink(7) and sock_diag(7).
+
+Only worth something where that network is the host's. Every dump is bounded in time and size.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+from preflight.facts import Address, Link, Route
+
+ROUTE, SOCK_DIAG = 0, 4  # NETLINK_ROUTE, NETLINK_SOCK_DIAG
+GETLINK, GETADDR, GETROUTE, BY_FAMILY = 18, 22, 26, 20
+_DUMP = 0x1 | 0x300  # NLM_F_REQUEST | NLM_F_DUMP
+_ERROR, _DONE = 2, 3
+SECONDS = 3.0
+MOST = 200_000  # messages
+MAIN_TABLE = 254
+SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
+
+
+def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
+    """Yield the payload of each message that answers a dump request; raise `OSError` where it is refused or late."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as asked:
+        asked.settimeout(SECONDS)
+        asked.bind((0, 0))
+        asked.send(struct.pack("=IHHII", 16 + len(request), kind, _DUMP, 1, 0) + request)
+        deadline = time.monotonic() + SECONDS
+        seen = 0
+        while True:
+            data = asked.recv(1 << 17)
+            for what, payload in messages(data):
+                seen += 1
+                if what == _DONE:
+                    return
+                if what == _ERROR:
+                    code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
+                    raise OSError(code, "refused by netlink")
+                if seen > MOST:
+                    raise OSError(f"more than {MOST} answers")
+                yield payload
+            if time.monotonic() > deadline:
+                raise TimeoutError("netlink takes too long")
+
+
+def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Split a datagram into its messages: type and payload. Stops where a length is wrong."""
+    at = 0
+    while at + 16 <= len(data):
+        length, kind = struct.unpack_from("=IH", data, at)
+        if length < 16 or at + length > len(data):
+            return
+        yield kind, data[at + 16 : at + length]
+        at += length + 3 & ~3
+
+
+def attributes(data: bytes) -> dict[int, bytes]:
+    """Read the attributes that follow a message's fixed part. Stops where a length is wrong."""
+    found = {}
+    at = 0
+    while at + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, at)
+        if length < 4 or at + length > len(data):
+            break
+        found[kind & 0x3FFF] = data[at + 4 : at + length]
+        at += length + 3 & ~3
+    return found
+
+
+def links() -> tuple[Link, ...]:
+    """Return the interfaces with their addresses; raise `OSError`."""
+    found = {
+        index: link
+        for payload in dump(ROUTE, GETLINK, bytes(16))
+        if (pair := read_link(payload))
+        for index, link in [pair]
+    }
+    held: dict[int, list[Address]] = {}
+    for payload in dump(ROUTE, GETADDR, bytes(8)):
+        if pair_ := read_address(payload):
+            held.setdefault(pair_[0], []).append(pair_[1])
+    return tuple(
+        Link(link.name, link.mtu, link.up, tuple(held.get(index, ()))) for index, link in sorted(found.items())
+    )
+
+
+def read_link(payload: bytes) -> tuple[int, Link] | None:
+    """Read an ifinfomsg: its index, and the link without addresses; None: it is none."""
+    if len(payload) < 16:
+        return None
+    index, flags = struct.unpack_from("=iI", payload, 4)
+    found = attributes(payload[16:])
+    mtu = struct.unpack("=I", found[4])[0] if len(found.get(4, b"")) == 4 else None
+    return index, Link(_name(found.get(3, b"")), mtu, bool(flags & 1))
+
+
+def read_address(payload: bytes) -> tuple[int, Address] | None:
+    """Read an ifaddrmsg: the index of its link, and the address; None: it is none."""
+    if len(payload) < 8:
+        return None
+    _, prefix, _, scope, index = struct.unpack_from("=BBBBI", payload)
+    found = attributes(payload[8:])
+    raw = found.get(2) or found.get(1) or b""  # IFA_LOCAL, else IFA_ADDRESS: of a tunnel that is the other end
+    if len(raw) not in (4, 16):
+        return None
+    return index, Address(str(ipaddress.ip_address(raw)), prefix, SCOPES.get(scope, "global"))
+
+
+def routes() -> tuple[Route, ...]:
+    """Return the routes of the main table; raise `OSError`."""
+    names = {pair[0]: pair[1].name for payload in dump(ROUTE, GETLINK, bytes(16)) if (pair := read_link(payload))}
+    found = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            found += [
+                route
+                for payload in dump(ROUTE, GETROUTE, bytes([family]) + bytes(11))
+                if (route := read_route(payload, names))
+            ]
+        except OSError:
+            if family == socket.AF_INET:  # a kernel without IPv6 has no IPv6 routes
+                raise
+    return tuple(found)
+
+
+def read_route(payload: bytes, names: dict[int, str]) -> Route | None:
+    """Read an rtmsg of the main table, a route to somewhere else or to nowhere; None: it is none."""
+    if len(payload) < 12:
+        return None
+    family, length, _, _, table, _, _, kind, flags = struct.unpack_from("=BBBBBBBBI", payload)
+    found = attributes(payload[12:])
+    if len(found.get(15, b"")) == 4:
+        table = struct.unpack("=I", found[15])[0]
+    # Unicast, blackhole, unreachable, prohibit; not what the kernel cloned (RTM_F_CLONED) nor multicast.
+    if table != MAIN_TABLE or kind not in (1, 6, 7, 8) or flags & 0x200:
+        return None
+    size = 4 if family == socket.AF_INET else 16
+    raw = found.get(1, bytes(size))
+    if len(raw) != size:
+        return None
+    destination = ipaddress.ip_network((raw, length), strict=False)
+    hop = {**_first_hop(found.get(9, b"")), **found}
+    index = struct.unpack("=i", hop[4])[0] if len(hop.get(4, b"")) == 4 else 0
+    gateway = hop.get(5, b"")
+    metric = struct.unpack("=I", found[6])[0] if len(found.get(6, b"")) == 4 else 0
+    via = str(ipaddress.ip_address(gateway)) if len(gateway) in (4, 16) else ""
+    return Route(str(destination), "*" if kind != 1 else names.get(index, ""), via, metric)
+
+
+def _first_hop(multipath: bytes) -> dict[int, bytes]:
+    """Return the attributes of a multipath route's first next hop, its interface as RTA_OIF."""
+    if len(multipath) < 8:
+        return {}
+    length, _, _, index = struct.unpack_from("=HBBi", multipath)
+    return {**attributes(multipath[8:length]), 4: struct.pack("=i", index)}
+
+
+def _name(raw: bytes) -> str:
+    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")

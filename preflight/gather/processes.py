@@ -1,0 +1,190 @@
+"""Which processes run on the host, whose they are, and which unit or container they belong to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from preflight.facts import Fact
+from preflight.gather.roots import Roots, Unreadable
+
+SOURCE = "/proc/PID"
+MOST = 100_000  # processes looked at
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of the host. `user`: name in the host's passwd, else the number. None = not known, or none.
+
+    `unit`: the system service that `systemctl` (or `rc-service`) stops it with. Login sessions, scopes, services
+    of a user's own manager, and what SSH or cron started give None: stopping those would throw their user out.
+    `container`: the id (LXC, nspawn: the name) of the container on the host that it runs in.
+    """
+
+    pid: int
+    name: str
+    user: str | None
+    unit: str | None
+    container: str | None
+    command: tuple[str, ...]
+    parent: int | None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process that was found by its name. `command` is one line."""
+
+    pid: int
+    name: str
+    command: str
+    unit: str | None
+
+
+def describe(roots: Roots, pid: int) -> Process | None:
+    """Say whose a process is; None: it has gone, or cannot be read."""
+    import psutil
+
+    try:
+        # Process-global, and therefore never set back: a run looks at one host, from several threads.
+        psutil.PROCFS_PATH = roots.locate("/proc")
+        process = psutil.Process(pid)
+        with process.oneshot():
+            # Not username() nor exe(): they ask this machine's passwd and file system, not the host's.
+            name, uid, parent = process.name(), process.uids().effective, process.ppid()
+        command = _command(process)
+        unit, container, _ = _place(roots, pid, name)
+    except (psutil.Error, OSError, Unreadable, ValueError, IndexError, OverflowError):
+        return None
+    return Process(pid, name, _user(roots, uid), unit, container, command, parent or None)
+
+
+def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ...]]:
+    """Find running processes by name (the kernel's: 15 characters), but for those in containers.
+
+    Reads a process's name alone until it is one that is wanted: a busy host has thousands.
+    """
+    if not roots.view.live:
+        return Fact.unknown(SOURCE, "the root is a copy, which has no processes")
+    try:
+        proc = roots.locate("/proc")
+        pids = [int(entry) for entry in roots.entries("/proc", MOST) if entry.isdecimal()]
+        roots.text("/proc/1/comm", 100)
+    except Unreadable as error:
+        if roots.why:
+            return Fact.unknown(SOURCE, roots.why.reason, roots.why.help, *roots.why.commands)
+        return Fact.unknown(SOURCE, f"other users' processes are hidden ({error.reason})", "Run the check as root.")
+    found = []
+    for pid in sorted(pids):
+        name = _comm(f"{proc}/{pid}/comm")
+        if not wanted(name):
+            continue
+        try:
+            command = roots.text(f"/proc/{pid}/cmdline", 4096).replace("\0", " ").strip()
+            unit, _, inside = _place(roots, pid, name)
+        except Unreadable:
+            continue  # it has gone
+        if command and not inside:  # kernel threads and zombies have no command
+            found.append(Running(pid, name, command, unit))
+    return Fact.of(SOURCE, tuple(found))
+
+
+def _comm(path: str) -> str:
+    """Read a process's name without the care that other files need: this is a live procfs, and there are many."""
+    try:
+        with open(path, "rb", buffering=0) as handle:
+            return handle.read(100).decode("utf-8", "replace").rstrip("\n")
+    except OSError:
+        return ""
+
+
+def _command(process: object) -> tuple[str, ...]:
+    import psutil
+
+    try:
+        words: list[str] = process.cmdline()  # type: ignore[attr-defined]  # psutil.Process, imported where it is used
+    except psutil.Error:
+        return ()  # a zombie has none
+    while words and not words[-1]:  # a process that wrote a title over its arguments leaves empty ones
+        words.pop()
+    return tuple(words)
+
+
+# Services that start whatever they are told to: a daemon started over SSH without a login session, or by cron,
+# must not be stopped by stopping them. Their own process is theirs.
+_LAUNCHERS = re.compile(
+    r"(sshd?|cron|crond|atd|(serial-|console-)?getty|rescue|emergency|debug-shell|rc-local|cloud-final)[@.]"
+)
+_OWN = ("sshd", "cron", "crond", "atd", "agetty")
+
+
+def _place(roots: Roots, pid: int, name: str) -> tuple[str | None, str | None, bool]:
+    """Return a process's unit and container as the host itself sees them, and whether it is in one at all."""
+    unit, container = place(roots.text(f"/proc/{pid}/cgroup", 1 << 16))
+    # A host that is a container itself (LXC, a CI job): what its PID 1 is in too is the host, no container on it.
+    if container and container == place(roots.text("/proc/1/cgroup", 1 << 16))[1]:
+        container = None
+    # Below a process namespace of its own a unit is that of another systemd, whatever the cgroup says.
+    inside = container is not None or len(_field(roots.text(f"/proc/{pid}/status", 1 << 14), "NSpid")) > 1
+    if inside or (unit and _LAUNCHERS.match(unit) and name not in _OWN):
+        unit = None
+    return unit, container, inside
+
+
+_CONTAINER = re.compile(
+    r"""[/:](?!libpod-conmon-|crio-conmon-)(?:[a-z-]+-)?(?P<id>[0-9a-f]{64})(?:\.scope)?(?=/|$)
+      | /buildkit/(?P<build>[0-9a-z]{25})(?=/|$)
+      | /lxc(?:/|\.payload[./])(?P<lxc>[^/]+)
+      | /systemd-nspawn@(?P<nspawn>[^/]+)\.service/payload
+    """,
+    re.VERBOSE,
+)
+_SERVICE = re.compile(r"/([A-Za-z0-9:_.\\@-]+\.service)(?=/|$)")
+_OPENRC = re.compile(r"^(?:0::/openrc[./]|[0-9]+:name=openrc:/)([^/]+)", re.MULTILINE)
+
+
+def place(cgroup: str) -> tuple[str | None, str | None]:
+    """Read /proc/PID/cgroup (v1, v2 or both): the service and the innermost container that it names.
+
+    A reader in a cgroup namespace of its own sees paths such as `/../exim4.service`.
+    """
+    paths = [line.split(":", 2)[2] for line in cgroup.splitlines() if line.count(":") >= 2]
+    container = None
+    deepest = -1
+    for path in paths:
+        for match in _CONTAINER.finditer(path):
+            if match.start() > deepest:
+                container, deepest = match[match.lastgroup or 0], match.start()
+    unit = None
+    for line in cgroup.splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if (number == "0" and not controllers) or controllers == "name=systemd":
+            services = _SERVICE.findall(path)
+            if services and not any(service.startswith("user@") for service in services):
+                unit = services[-1]
+    openrc = _OPENRC.search(cgroup)
+    return unit or (openrc[1] if openrc else None), container
+
+
+def _field(status: str, name: str) -> list[str]:
+    """Return the words of a field of /proc/PID/status; [] where there is no such field."""
+    match = re.search(rf"^{name}:(.*)$", status, re.MULTILINE)
+    return match[1].split() if match else []
+
+
+def _user(roots: Roots, uid: int) -> str:
+    """Return a user's name from the host's own passwd, or the number where it has none."""
+    try:
+        return user(roots.text("/etc/passwd"), uid)
+    except Unreadable:
+        return str(uid)
+
+
+def user(passwd: str, uid: int) -> str:
+    """Find a user's name by the number in passwd(5)."""
+    for line in passwd.splitlines():
+        fields = line.split(":")
+        if len(fields) > 2 and fields[2] == str(uid) and fields[0]:
+            return fields[0]
+    return str(uid)

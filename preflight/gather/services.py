@@ -1,0 +1,162 @@
+"""Known services of the host: installed, enabled at boot, running. From the host's own files and processes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from preflight.facts import Fact, Service, Services
+from preflight.gather import firewall_files, packages, processes
+from preflight.gather.known_services import KNOWN, PACKAGES, PROCESSES, Known, of_process
+from preflight.gather.processes import Running
+from preflight.gather.roots import Roots, Unreadable
+from preflight.gather.scripts import Scripts, Unit, openrc, sysv
+from preflight.gather.systemd import Systemd
+
+SOURCE = "the host's units, scripts, package database and processes"
+
+Units = Scripts | Systemd
+
+
+def services(roots: Roots) -> Fact[Services]:
+    """Find every known service that is installed, enabled or running on the host, but for those in containers."""
+    try:
+        name, units = init(roots)
+        listed = packages.installed(roots, PACKAGES)
+        running = processes.names(roots, PROCESSES.__contains__)
+        found = tuple(_described(roots, row) for row in find(units, listed or {}, running.value))
+    except Unreadable as error:
+        if roots.why:
+            return Fact.unknown(SOURCE, roots.why.reason, roots.why.help, *roots.why.commands)
+        return Fact.unknown(SOURCE, str(error), "Run the check as root.")
+    return Fact.of(SOURCE, Services(name, found, running.known))
+
+
+def _described(roots: Roots, row: Service) -> Service:
+    if row.kind != "firewall":
+        return row
+    return replace(row, detail=_join(firewall_files.detail(roots, row.name), row.detail))
+
+
+def init(roots: Roots) -> tuple[str, Units]:
+    """Say which init system runs the host (in a copy: is installed), and read its services; raise `Unreadable`.
+
+    A machine with an init system of its own kind (`other`) still has the files of one: those count for `enabled`.
+    """
+    has = roots.exists
+    systemd = has("/usr/lib/systemd/systemd") or has("/lib/systemd/systemd")
+    levels = has("/etc/runlevels")
+    if has("/run/systemd/system") if roots.view.live else systemd:
+        return "systemd", Systemd(roots)
+    if has("/run/openrc/softlevel") if roots.view.live else levels:
+        return "openrc", openrc(roots)
+    if not roots.view.live or _first_process(roots) == "init":
+        return ("sysv" if has("/etc/init.d") else "other"), sysv(roots)
+    if systemd:
+        return "other", Systemd(roots)
+    return "other", openrc(roots) if levels else sysv(roots)
+
+
+def _first_process(roots: Roots) -> str:
+    try:
+        return roots.text("/proc/1/comm", 100).strip()
+    except Unreadable:
+        return ""
+
+
+def find(units: Units, listed: dict[str, bool], running: tuple[Running, ...] | None) -> tuple[Service, ...]:
+    """Bring units, packages and processes together; `running` None: processes could not be seen."""
+    found: list[Service] = []
+    claimed: set[str] = set()
+    for known in KNOWN:
+        package = " ".join(name for name in known.packages if listed.get(name)) or None
+        rows = [_of_unit(known, unit, package) for unit in _units(known, units, listed) if unit.name not in claimed]
+        if package and not rows:
+            rows = [_of_package(known, package)]
+        claimed.update(row.unit for row in rows if row.unit)
+        found.extend(rows)
+    return tuple(found) if running is None else tuple(_with_processes(found, units, running))
+
+
+def _units(known: Known, units: Units, listed: dict[str, bool]) -> Iterator[Unit]:
+    """Yield a service's units, each once whatever aliases it has, and enabled instances of them."""
+    states = [listed[name] for name in known.packages if name in listed]
+    removed = bool(states) and not any(states)
+    seen: set[str] = set()
+    todo = list(known.units)
+    while todo:
+        unit = units.unit(todo.pop(0))
+        if unit is None or unit.name in seen:
+            continue
+        seen.add(unit.name)
+        todo.extend(unit.instances)
+        # A package that was removed and not purged leaves its script and the links to it: they start nothing.
+        if not (removed and unit.script):
+            yield unit
+
+
+def _of_package(known: Known, package: str) -> Service:
+    return Service(
+        name=known.name, kind=known.kind, unit=None, enabled=None, active=None, package=package, source="packages"
+    )  # fmt: skip
+
+
+def _of_unit(known: Known, unit: Unit, package: str | None) -> Service:
+    listens = (f"{name} listens on {', '.join(map(str, ports))}" for name, ports in unit.sockets.items() if ports)
+    return Service(
+        name=known.name, kind=known.kind, unit=unit.name, enabled=unit.enabled, active=unit.active, masked=unit.masked,
+        sockets=tuple(unit.sockets), package=package, detail=_join(*listens), source=unit.source,
+    )  # fmt: skip
+
+
+def _with_processes(found: list[Service], units: Units, running: tuple[Running, ...]) -> Iterator[Service]:
+    """Add what runs: to the row of its unit, else to the row of its service, else as a row of its own."""
+    first: dict[int, Running] = {}  # row: its first process
+    more: dict[tuple[str, str | None], Service] = {}
+    for process in running:
+        candidates = of_process(process.name, process.command)
+        row = _row_of(process, found, tuple(known.name for known in candidates))
+        if row is not None:
+            first.setdefault(row, process)
+        elif candidates:
+            more.setdefault((candidates[0].name, process.unit), _of_process(candidates[0], process, units))
+    for number, service in enumerate(found):
+        yield _running(service, first.get(number))
+    yield from more.values()
+
+
+def _row_of(process: Running, found: list[Service], names: tuple[str, ...]) -> int | None:
+    for number, service in enumerate(found):
+        if process.unit is None and service.name in names:
+            return number
+        if process.unit and service.unit and _same(service.unit, process.unit):
+            return number
+    return None
+
+
+def _same(unit: str, other: str) -> bool:
+    """Say whether a process's unit is this one, or an instance of its template."""
+    return unit == other or other.startswith(unit.removesuffix(".service") + "@")
+
+
+def _of_process(known: Known, process: Running, units: Units) -> Service:
+    unit = units.unit(process.unit) if process.unit else None
+    return Service(
+        name=known.name, kind=known.kind, unit=process.unit, enabled=unit.enabled if unit else None, active=True,
+        detail=f"pid {process.pid}", source="processes",
+    )  # fmt: skip
+
+
+def _running(row: Service, process: Running | None) -> Service:
+    """Say of a row whether it runs, now that the processes are known."""
+    if process is not None and not row.active:
+        outside = f" runs outside of {row.unit}" if row.unit and row.active is False and process.unit is None else ""
+        return replace(row, active=True, detail=_join(row.detail, f"pid {process.pid}{outside}"))
+    if process is None and row.active is None and any(known.processes for known in KNOWN if known.name == row.name):
+        return replace(row, active=False)
+    return row
+
+
+def _join(*parts: str) -> str:
+    return "; ".join(filter(None, parts))

@@ -1,0 +1,79 @@
+"""Free space and inodes where mailcow's data will lie."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from preflight.facts import Fact, Space
+from preflight.gather import mounts
+from preflight.gather.roots import Roots, Unreadable
+
+SECONDS = 3.0  # for a file system to answer: a dead mount never does
+
+
+def spaces(roots: Roots, paths: tuple[str, ...], seconds: float = SECONDS) -> Fact[dict[str, Fact[Space]]]:
+    """Return the space at each path. A path whose file system does not answer is unknown, the others are not."""
+    if not roots.view.live:
+        reason = "sizes of file systems belong to the running host, and this is a copy of its files"
+        copied: Fact[Space] = Fact.unknown("statvfs", reason, "Run the check on the host.")
+        return Fact.of("statvfs", dict.fromkeys(paths, copied))
+    found: dict[str, Fact[Space]] = {}
+    threads = [
+        threading.Thread(target=_keep, args=(roots, path, found), name=f"space {path}", daemon=True) for path in paths
+    ]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return Fact.of("statvfs", {path: found.get(path) or _late(path, seconds) for path in paths})
+
+
+def _late(path: str, seconds: float) -> Fact[Space]:
+    reason = f"the file system at {path} did not answer within {seconds:g} s"
+    return Fact.unknown("statvfs", reason, f"Look whether the mount below {path} is alive.")
+
+
+def _keep(roots: Roots, path: str, found: dict[str, Fact[Space]]) -> None:
+    try:
+        found[path] = Fact.of("statvfs", measure(roots, path))
+    except Unreadable as error:
+        found[path] = roots.unknown("statvfs", error)
+    except OSError as error:
+        found[path] = Fact.unknown("statvfs", f"{path}: {error.strerror}")
+
+
+def measure(roots: Roots, path: str) -> Space:
+    """Measure at a path, or at its nearest parent that exists; raise `Unreadable`, OSError."""
+    existing = path
+    while existing not in ("", "/") and not roots.exists(existing):
+        existing = existing.rpartition("/")[0]
+    existing = existing or "/"
+    here = roots.locate(existing)
+    size = os.statvfs(here)
+    mount = _mount(roots, here)
+    options = mount.options if mount else ()
+    return Space(
+        path=path,
+        existing=existing,
+        mount=mount.point if mount else "",
+        filesystem=mount.filesystem if mount else "",
+        options=options,
+        total_bytes=size.f_blocks * size.f_frsize,
+        available_bytes=size.f_bavail * size.f_frsize,
+        inodes_total=size.f_files,
+        inodes_available=size.f_favail,
+        read_only=bool(size.f_flag & os.ST_RDONLY) or "ro" in options,
+    )
+
+
+def _mount(roots: Roots, here: str) -> mounts.Mount | None:
+    """Return the mount of a path of this process, by the host's own table."""
+    try:
+        table = roots.text(roots.process_file("mountinfo"), mounts.LIMIT)
+    except Unreadable:
+        return None
+    inside = here[len((roots.root or "/").rstrip("/")) :] or "/"
+    return mounts.mount_of(mounts.parse_mountinfo(table), inside)

@@ -1,0 +1,200 @@
+"""A box for an experiment: what is made in it carries the run's labels, and is gone when the box is left.
+
+Every call to the engine is an errand in a thread of its own: no signal interrupts it, and nobody waits for it when
+the run is being ended. A container that the engine made too late for its box is removed all the same.
+"""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from preflight.gather.engine import connect, translated
+from preflight.gather.engine_http import EngineError
+from preflight.gather.errand import Errand, Stopped
+from preflight.probes import identity
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+TITLE = "mailcow-preflight"  # of our own image: its name, and its label org.opencontainers.image.title
+PYTHON = "/usr/bin/python3"  # is always there in our own image
+LATE = 5.0  # seconds that a box waits, when left, for calls that are still under way
+T = TypeVar("T")
+
+__all__ = ["PYTHON", "TITLE", "Box", "EngineError", "Stopped", "cleanup", "own_image", "remove_dead"]
+
+
+class Box:
+    """An engine, an end (of time.monotonic()), and what was made so far. Use it as a context manager.
+
+    `stop` says that the run is being ended: calls then raise `Stopped` within some 20 ms.
+    """
+
+    def __init__(self, url: str, stop: threading.Event, deadline: float, run: identity.Identity | None = None) -> None:
+        self.client: APIClient = connect(url, min(5.0, max(0.1, deadline - time.monotonic())))
+        self.run = run or identity.own()
+        self._stop = stop
+        self._deadline = deadline
+        self._made: list[str] = []
+        self._under_way: list[Errand[Any]] = []
+
+    def __enter__(self) -> Box:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove everything, in a thread that no signal interrupts; wait for what is still under way."""
+        Errand(self._empty).wait(LATE + 5.0)
+
+    def _empty(self) -> None:
+        until = time.monotonic() + LATE
+        for errand in self._under_way:
+            errand.wait(max(0.0, until - time.monotonic()))
+        for key in self._made:
+            _quietly(_bind(_remove, self.client, key))
+        late = [errand for errand in self._under_way if not errand.wait(0)]
+        if late:  # the engine hangs: what it makes after all is removed then, if the program still runs
+            for errand in late:
+                errand.wait(60.0)
+            remove_run(self.client, self.run.run)
+        self.client.close()
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call the engine; raise `EngineError` with its words, `Stopped`, or TimeoutError at the deadline."""
+
+        def act() -> T:
+            with translated():
+                return function()
+
+        if self._stop.is_set():
+            raise Stopped
+        errand = Errand(act)
+        self._under_way = [other for other in self._under_way if not other.wait(0)] + [errand]
+        return errand.get(self._deadline, self._stop)
+
+    def create(self, name: str, image: str, code: str, **options: Any) -> str:
+        """Make a container that runs Python code with our image's interpreter; return its id.
+
+        `options` are those of docker's create_container; `host` holds those of its host configuration.
+        """
+        host = self.client.create_host_config(**options.pop("host", {}))
+
+        def act() -> str:
+            made = self.client.create_container(
+                image,
+                name=f"{TITLE}-{self.run.run}-{name}",
+                entrypoint=[PYTHON],
+                command=["-I", "-S", "-c", code],
+                labels=self.run.labels(),
+                host_config=host,
+                use_config_proxy=False,
+                **options,
+            )["Id"]
+            self._made.append(str(made))
+            return str(made)
+
+        return self.call(act)
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """Return what the engine says of a container."""
+        said = self.call(lambda: self.client.inspect_container(container))
+        return said if isinstance(said, dict) else {}
+
+    def pause(self, seconds: float = 0.05) -> None:
+        """Wait; raise `Stopped` or TimeoutError as `call` does."""
+        if self._stop.wait(max(0.0, min(seconds, self._deadline - time.monotonic()))):
+            raise Stopped
+        if time.monotonic() >= self._deadline:
+            raise TimeoutError
+
+
+def _quietly(function: Callable[[], object]) -> bool:
+    """Remove something; say whether it is gone."""
+    try:
+        with translated():
+            function()
+    except EngineError as error:
+        return error.status in (404, 409)  # gone already, or going
+    return True
+
+
+def own_image(box: Box, container: str | None) -> str | None:
+    """Return the image of the container we run in (its id), else one of that name or title; None: there is none."""
+    if container:
+        try:
+            return str(box.inspect(container)["Image"])
+        except (EngineError, KeyError):
+            pass  # another engine than the one we are asked about
+    try:
+        named = box.call(lambda: box.client.inspect_image(TITLE))  # type: ignore[no-untyped-call]  # the stubs' gap
+        return str(named["Id"])
+    except EngineError as error:
+        if error.status != 404:
+            raise
+    titled = {"label": f"org.opencontainers.image.title={TITLE}"}
+    found = box.call(lambda: box.client.images(filters=titled))
+    return str(found[0]["Id"]) if found else None
+
+
+def remove_run(client: APIClient, run: str) -> list[str]:
+    """Remove all that carries a run's label; return what was removed."""
+    return [shown for _, shown, remove in _labelled(client, f"{identity.RUN}={run}") if _quietly(remove)]
+
+
+def remove_dead(client: APIClient, *, force: bool = False, local: bool = True) -> list[str]:
+    """Remove what dead runs left; return it as `container NAME`, `network NAME`, `volume NAME`. Raise `EngineError`.
+
+    A run that cannot be asked (of another PID namespace) is held for dead after ten minutes, with `force` at once.
+    `local`: the engine is on this very machine.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    removed = []
+    for labels, shown, remove in _labelled(client, identity.RUN):
+        living = identity.alive(labels, local=local)
+        if living is None:
+            living = not force and identity.age(labels, now) < identity.FOREIGN_SECONDS
+        if not living and _quietly(remove):
+            removed.append(shown)
+    return removed
+
+
+def _labelled(client: APIClient, label: str) -> list[tuple[dict[str, str], str, Callable[[], object]]]:
+    """List the labelled objects with their labels and how to remove them: containers before what they use."""
+    chosen = {"label": label}
+    with translated():
+        containers = [
+            (row, f"container {(row.get('Names') or [row['Id']])[0].lstrip('/')}", _bind(_remove, client, row["Id"]))
+            for row in client.containers(all=True, filters=chosen)
+        ]
+        networks = [
+            (row, f"network {row['Name']}", _bind(client.remove_network, row["Id"]))
+            for row in client.networks(filters=chosen)
+        ]
+        volumes = [
+            (row, f"volume {row['Name']}", _bind(client.remove_volume, row["Name"]))
+            for row in client.volumes(filters=chosen).get("Volumes") or []
+        ]
+        return [(row.get("Labels") or {}, shown, remove) for row, shown, remove in [*containers, *networks, *volumes]]
+
+
+def _remove(client: APIClient, container: str) -> None:
+    client.remove_container(container, v=True, force=True)
+
+
+def _bind(function: Callable[..., object], *args: object) -> Callable[[], object]:
+    return lambda: function(*args)
+
+
+def cleanup(url: str, *, force: bool = True) -> list[str]:
+    """Remove what runs that do not live any more left on an engine; return it. Raise `EngineError`."""
+    client = connect(url)
+    try:
+        return remove_dead(client, force=force, local=url.startswith("unix://"))
+    finally:
+        client.close()

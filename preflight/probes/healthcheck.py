@@ -1,0 +1,111 @@
+"""The experiment with a health check: a container that is unhealthy until it is told to be healthy.
+
+The engine runs health checks as it runs `docker exec`; mailcow's containers wait for each other's (MC#252). The
+container holds our own interpreter alone, is in no network, and ends by itself if we do not live to remove it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from preflight.facts import Fact, HealthRun
+from preflight.probes.box import PYTHON, Box, EngineError, Stopped, own_image
+
+SOURCE = "a container with a HEALTHCHECK"
+SECONDS = 10.0
+INTERVAL = 0.4
+SLEEP = "import time; time.sleep(60)"
+# The container is healthy once its file is there. The name is the run's own: an engine that cannot change its root
+# (in an initial RAM disk) runs such commands outside of the container, where the file of an earlier run may lie.
+PROBE = "import os, sys; sys.exit(0 if os.path.exists('/tmp/{}') else 'not yet')"
+TOUCH = "open('/tmp/{}', 'w').close()"
+NO_IMAGE = (
+    "there is no mailcow-preflight image on this engine to start a container from",
+    "Build the image with `make image`, or run preflight as a container.",
+    "make image",
+)
+
+
+def healthcheck(url: str, own: str | None, stop: threading.Event, deadline: float) -> Fact[HealthRun]:
+    """Start a container, see it unhealthy, tell it to be healthy, see that; about 2 s, at most 10 s; never raises.
+
+    `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic().
+    """
+    until = min(deadline, time.monotonic() + SECONDS)
+    try:
+        with Box(url, stop, until) as box:
+            image = own_image(box, own)
+            if image is None:
+                return Fact.unknown(SOURCE, *NO_IMAGE)
+            return Fact.of(SOURCE, _experiment(box, image))
+    except Stopped:
+        return Fact.unknown(SOURCE, "the run was ended before the container had shown its health")
+    except TimeoutError:
+        return Fact.unknown(SOURCE, "the engine did not start a container in time", "Give it more: --timeout 60.")
+    except EngineError as error:
+        return Fact.unknown(SOURCE, f"the engine did not let a container be prepared: {error}")
+
+
+def _experiment(box: Box, image: str) -> HealthRun:
+    seen, mark = _Seen(box), f"mailcow-preflight-{box.run.run}"
+    try:
+        key = box.create(
+            "healthcheck",
+            image,
+            SLEEP,
+            healthcheck={
+                "test": ["CMD", PYTHON, "-I", "-S", "-c", PROBE.format(mark)],
+                "interval": round(INTERVAL * 1e9),
+                "timeout": 3_000_000_000,
+                "retries": 1,
+                "start_period": 0,
+            },
+            host={"network_mode": "none", "tmpfs": {"/tmp": "size=64k"}},
+        )
+        seen.began = time.monotonic()
+        box.call(lambda: box.client.start(key))
+        seen.wait_for(key, "unhealthy")
+        done = box.call(lambda: box.client.exec_create(key, [PYTHON, "-I", "-S", "-c", TOUCH.format(mark)]))
+        box.call(lambda: box.client.exec_start(done["Id"], detach=True))
+        seen.wait_for(key, "healthy")
+        error = ""
+    except EngineError as said:
+        error = str(said)
+    except TimeoutError:
+        error = ""  # the states so far say it
+    return HealthRun(tuple(seen.states), error, seen.output, image)
+
+
+class _Seen:
+    """The states that were seen, with the seconds since the container was started."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self.began = time.monotonic()
+        self.states: list[tuple[float, str]] = []
+        self.output = ""
+
+    def wait_for(self, key: str, wanted: str) -> None:
+        """Look until the container is in the state wanted; raise `EngineError` where the container has ended."""
+        while True:
+            state: Any = self.box.inspect(key).get("State") or {}
+            health: Any = state.get("Health") or {}
+            self._note(str(health.get("Status") or "none"), health.get("Log"))
+            if self.states[-1][1] == wanted:
+                return
+            if state.get("Running") is False:
+                code = state.get("ExitCode")
+                raise EngineError(
+                    f"the container ended by itself with exit code {code} {state.get('Error') or ''}".strip()
+                )
+            self.box.pause()
+
+    def _note(self, status: str, log: object) -> None:
+        if not self.states or self.states[-1][1] != status:
+            self.states.append((round(time.monotonic() - self.began, 2), status[:50]))
+        entries = log if isinstance(log, list) else []
+        failed = [entry for entry in entries if isinstance(entry, dict) and entry.get("ExitCode")]
+        if failed:
+            self.output = str(failed[-1].get("Output") or "")[:1000].strip()

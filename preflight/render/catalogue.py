@@ -1,0 +1,103 @@
+"""The catalogue of checks as text, JSON or Markdown, and one check explained. Checks are known by their shape."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from preflight.model import Severity
+from preflight.render import words
+from preflight.render.escape import terminal
+
+WIDTH = 80
+TITLE = 200
+WHY = 4000
+
+
+class Entry(Protocol):
+    """What a check says about itself."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def section(self) -> str: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+    @property
+    def remedy(self) -> str: ...
+    @property
+    def docs(self) -> tuple[str, ...]: ...
+    @property
+    def subject(self) -> str: ...
+
+
+def catalogue(checks: Sequence[Entry], format: str) -> str:
+    """Return all checks as `text`, `json` or `markdown`; `KeyError` where the format is another."""
+    return {"text": _text, "json": _json, "markdown": _markdown}[format](checks)
+
+
+def explain(check: Entry) -> str:
+    """Return all that a check says about itself, as text of at most 80 columns (addresses are never broken)."""
+    subject = words.ONE_FOR_EACH.format(subject=check.subject) if check.subject else words.ONE_FOR_ALL
+    parts = [
+        (words.WHY, check.why),
+        (words.WEIGHT, words.SEVERITIES[check.severity]),
+        (words.SUBJECT, subject),
+        (words.READS, ", ".join(check.reads)),
+        (words.REMEDY, check.remedy),
+    ]
+    lines = [check.id, *_wrapped(check.title), ""]
+    for label, told in parts:
+        lines += [label, *_wrapped(told, "  ", WHY), ""] if told else []
+    if check.docs:
+        lines += [words.READ_MORE, *(f"  {terminal(url, TITLE)}" for url in check.docs)]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _text(checks: Sequence[Entry]) -> str:
+    lines: list[str] = []
+    for section, own in _sections(checks):
+        lines += ["", words.section(section)] if lines else [words.section(section)]
+        for check in own:
+            start = f"  {check.id:<26} {check.severity.value:<11} "
+            if len(start) <= 41:
+                lines += _wrapped(check.title, " " * 41, first=start)
+            else:  # an identifier too long for its column
+                lines += [start.rstrip(), *_wrapped(check.title, " " * 41)]
+    return "\n".join(lines) + "\n"
+
+
+def _json(checks: Iterable[Entry]) -> str:
+    from preflight.render.json import encode
+
+    fields = ("id", "title", "severity", "section", "subject", "why", "reads", "remedy", "docs")
+    rows: list[dict[str, Any]] = [{name: getattr(check, name) for name in fields} for check in checks]
+    return encode([row | {"subject": row["subject"] or None} for row in rows])
+
+
+def _markdown(checks: Sequence[Entry]) -> str:
+    from preflight.render.markdown import environment
+
+    template = environment().get_template("catalogue.md.j2")
+    return template.render(sections=_sections(checks)).strip() + "\n"
+
+
+def _sections(checks: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
+    found: dict[str, list[Entry]] = {}
+    for check in checks:
+        found.setdefault(check.section, []).append(check)
+    return list(found.items())
+
+
+def _wrapped(text: str, indent: str = "", limit: int = TITLE, first: str | None = None) -> list[str]:
+    return textwrap.wrap(
+        terminal(text, limit), WIDTH, initial_indent=indent if first is None else first, subsequent_indent=indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

@@ -1,0 +1,193 @@
+"""Sort a report's results into what a reader wants to know first: plain values, nothing escaped, no sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from msgspec import Struct
+
+from preflight.model import Remedy, Report, Result, Severity, Status
+from preflight.render.ports import PORTS, Port, ports
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+class Named(Struct, frozen=True):
+    """A check and those of its subjects that are meant; none where it has one object only."""
+
+    check: str
+    subjects: tuple[str, ...]
+
+
+class Entry(Struct, frozen=True):
+    """Results with one remedy: told once, with all their subjects."""
+
+    results: tuple[Result, ...]
+    remedy: Remedy | None
+
+    @property
+    def first(self) -> Result:
+        """Return the result that stands for all."""
+        return self.results[0]
+
+    @property
+    def alike(self) -> bool:
+        """Say whether the results differ in nothing but their subject, so that one message tells all."""
+        told = {result.message.replace(result.subject or "\0", "\0") for result in self.results}
+        return len(told) == 1
+
+    @property
+    def docs(self) -> tuple[str, ...]:
+        """Return the pages to read, each once."""
+        return tuple(dict.fromkeys(url for result in self.results for url in result.docs))
+
+    @property
+    def checks(self) -> tuple[Named, ...]:
+        """Return the checks with their subjects."""
+        return named(self.results)
+
+
+class Reason(Struct, frozen=True):
+    """A reason, and every check that it stopped."""
+
+    text: str
+    checks: tuple[Named, ...]
+
+
+class Unclear(Struct, frozen=True):
+    """What could not be found out, and the one thing that would help."""
+
+    remedy: Remedy | None
+    reasons: tuple[Reason, ...]
+    required: bool  # one of the results decides on the verdict
+    count: int
+
+
+class Passed(Struct, frozen=True):
+    """A check that passed: its message, or, where it passed on several subjects, those."""
+
+    check: str
+    message: str
+    subjects: tuple[str, ...]
+
+
+class Digest(Struct, frozen=True, kw_only=True):
+    """A report in the order of reading."""
+
+    blocks: tuple[Entry, ...]
+    warnings: tuple[Entry, ...]
+    unclear: tuple[Unclear, ...]
+    waived: tuple[Result, ...]
+    ports: tuple[Port, ...]
+    passed: tuple[tuple[str, tuple[Passed, ...]], ...]  # by section
+    skipped: tuple[Reason, ...]
+
+
+def digest(report: Report) -> Digest:
+    """Sort a report."""
+
+    def having(*statuses: Status) -> list[Result]:
+        return [result for result in report.results if result.status in statuses]
+
+    unclear = sorted(_unclear(having(Status.UNKNOWN, Status.ERROR)), key=lambda entry: not entry.required)
+    return Digest(
+        blocks=_entries(having(Status.FAIL)),
+        warnings=_entries(having(Status.WARN)),
+        unclear=tuple(unclear),
+        waived=tuple(having(Status.IGNORED)),
+        ports=ports(report.results),
+        passed=_passed(having(Status.PASS)),
+        skipped=_reasons(having(Status.SKIP)),
+    )
+
+
+def with_reasons(entries: Iterable[Entry], why: Mapping[str, str]) -> list[tuple[Entry, tuple[str, ...]]]:
+    """Join each entry with why its checks matter to mailcow, by check id; what was told before is not repeated."""
+    told: set[str] = set()
+    joined = []
+    for entry in entries:
+        new = [check.check for check in entry.checks if why.get(check.check) and check.check not in told]
+        told.update(new)
+        joined.append((entry, tuple(why[check] for check in new)))
+    return joined
+
+
+def named(results: Iterable[Result]) -> tuple[Named, ...]:
+    """Name checks, each once, with their subjects."""
+    found = _group(results, lambda result: result.check)
+    return tuple(Named(check, _subjects(group)) for check, group in found.items())
+
+
+def _subjects(results: Iterable[Result]) -> tuple[str, ...]:
+    return tuple(result.subject for result in results if result.subject is not None)
+
+
+def _group(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def _entries(results: list[Result]) -> tuple[Entry, ...]:
+    """Bring results with the same remedy together: of one check by its sentence, of several by its commands too."""
+
+    def of_one_check(result: Result) -> object:
+        return (result.check, result.remedy.text) if result.remedy else (result.check, result.subject)
+
+    def of_several(entry: Entry) -> object:
+        return (entry.remedy.text, entry.remedy.commands) if entry.remedy else id(entry)
+
+    merged = [Entry(tuple(group), _merged(group)) for group in _group(results, of_one_check).values()]
+    return tuple(
+        Entry(tuple(result for entry in group for result in entry.results), group[0].remedy)
+        for group in _group(merged, of_several).values()
+    )
+
+
+def _merged(results: list[Result]) -> Remedy | None:
+    """Return the remedy with the commands of all, whole lists only: half of one may be the rest of a here-document."""
+    remedies = [result.remedy for result in results if result.remedy]
+    if not remedies:
+        return None
+    lists = dict.fromkeys(remedy.commands for remedy in remedies)
+    return Remedy(remedies[0].text, tuple(command for commands in lists for command in commands))
+
+
+def _unclear(results: list[Result]) -> list[Unclear]:
+    def help(result: Result) -> object:
+        return (result.remedy.text, result.remedy.commands) if result.remedy else None
+
+    return [
+        Unclear(
+            group[0].remedy,
+            _reasons(group),
+            any(result.severity is Severity.REQUIRED for result in group),
+            len(group),
+        )
+        for group in _group(results, help).values()
+    ]
+
+
+def _reasons(results: Iterable[Result]) -> tuple[Reason, ...]:
+    groups = _group(results, lambda result: result.reason or result.message)
+    return tuple(Reason(text, named(group)) for text, group in groups.items())
+
+
+def _passed(results: list[Result]) -> tuple[tuple[str, tuple[Passed, ...]], ...]:
+    """Return what passed by section; the ports have a table of their own, and a remark keeps its own row."""
+
+    def row(result: Result) -> object:
+        return result.check, result.subject if result.remedy else None
+
+    rest = [result for result in results if result.check != PORTS]
+    return tuple(
+        (section, tuple(_pass(group) for group in _group(own, row).values()))
+        for section, own in _group(rest, lambda result: result.section).items()
+    )
+
+
+def _pass(results: list[Result]) -> Passed:
+    return Passed(results[0].check, results[0].message, _subjects(results) if len(results) > 1 else ())

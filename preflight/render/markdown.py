@@ -1,0 +1,128 @@
+"""The report as Markdown: for GitHub, a forum, a terminal. The verdict first, then what to do, then what is well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from preflight.model import Report, Result, Verdict
+from preflight.render import words
+from preflight.render.digest import Entry, Named, Reason, digest, named, with_reasons
+from preflight.render.escape import Ready, code_span, fence, link, markdown_text, prose
+from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SUBJECTS = 8  # named in one sentence
+
+
+def markdown(report: Report, *, why: Mapping[str, str] | None = None) -> str:
+    """Return the report as Markdown; `why` tells by check id why that check matters to mailcow."""
+    found = digest(report)
+    ready = report.verdict in (Verdict.READY, Verdict.READY_WITH_WARNINGS)
+    entries = with_reasons([*found.blocks, *found.warnings], why or {})
+    text = environment().get_template("report.md.j2").render(
+        symbol=words.SYMBOL[report.verdict],
+        headline=words.HEADLINE[report.verdict],
+        next=words.advice(report.verdict, blocked=bool(found.blocks)),
+        install=words.INSTALL if ready else "",
+        summary=_summary(report),
+        counts=_counts(report),
+        sorted=found,
+        blocks=entries[: len(found.blocks)],
+        warnings=entries[len(found.blocks) :],
+        footer=_footer(report),
+    )  # fmt: skip
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' environment: whatever no filter has made safe is escaped as a sentence on its way out."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("preflight.render"),
+        autoescape=False,  # `finalize` escapes, for Markdown: HTML would be the wrong language
+        finalize=lambda value: value if isinstance(value, Ready) else markdown_text(str(value)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {
+        "fence": fence, "link": link, "prose": prose, "sentence": _sentence, "heading": _heading, "because": _because,
+        "name": lambda result: names(named([result])), "evidence": _evidence, "evidence_table": evidence_table,
+        "ports_table": ports_table, "passed_table": passed_table, "section": words.section,
+        "code_span": code_span, "anchor": anchor,
+        "catalogue_table": catalogue_table,
+    }  # fmt: skip
+    made.globals |= {"words": words, "ROWS": ROWS}
+    return made
+
+
+def _summary(report: Report) -> Ready:
+    host = report.host
+    return Ready(
+        words.SUMMARY.format(
+            name=f"**{markdown_text(host.name or words.UNKNOWN, 100)}**",
+            os=markdown_text(host.os or words.UNKNOWN_OS, 100),
+            kernel=markdown_text(host.kernel or words.UNKNOWN, 100),
+            architecture=markdown_text(host.architecture or words.UNKNOWN, 40),
+            engine=markdown_text(host.engine or words.UNKNOWN, 100),
+            requirements=link(report.requirements.source, report.requirements.name),
+            read=markdown_text(report.requirements.read, 20),
+        )
+    )
+
+
+def _counts(report: Report) -> Ready:
+    return Ready(" · ".join(text for _, text in words.counts(report.counts)))
+
+
+def _footer(report: Report) -> Ready:
+    return markdown_text(words.footer(report))
+
+
+def _sentence(text: str) -> Ready:
+    return markdown_text(words.sentence(text))
+
+
+def _heading(entry: Entry) -> Ready:
+    """Return the cause as a heading: the message, or where results differ the check's title."""
+    if not entry.alike:
+        title = markdown_text(entry.first.title, 200)
+        return Ready(words.SEVERAL.format(title=title, count=len(entry.results)))
+    message = markdown_text(entry.first.message, 300)
+    others = [result.subject for result in entry.results[1:] if result.subject is not None]
+    if not others:
+        return Ready(message.removesuffix("."))
+    return Ready(words.ALSO.format(message=_sentence(entry.first.message), subjects=_subjects(others)))
+
+
+def _because(reason: Reason) -> Ready:
+    return Ready(words.BECAUSE_OF.format(checks=names(reason.checks), reason=markdown_text(reason.text)))
+
+
+def names(checks: Sequence[Named]) -> Ready:
+    """Name checks with their subjects: `ports.free` (25/tcp, 80/tcp), `docker.engine`."""
+    return Ready(", ".join(_named(check) for check in checks))
+
+
+def _named(check: Named) -> str:
+    return f"{code_span(check.check)} ({_subjects(check.subjects)})" if check.subjects else code_span(check.check)
+
+
+def _subjects(subjects: Sequence[str]) -> str:
+    shown = [str(markdown_text(subject, 100)) for subject in subjects[:SUBJECTS]]
+    if len(subjects) > SUBJECTS:
+        shown.append(words.MORE.format(count=len(subjects) - SUBJECTS))
+    return ", ".join(shown)
+
+
+def _evidence(result: Result) -> Ready:
+    expected, found = (code_span(value) if value else "–" for value in (result.expected, result.found))
+    return Ready(words.EXPECTED_FOUND.format(expected=expected, found=found))

@@ -1,0 +1,152 @@
+"""The sentences of the reports, whole and with named placeholders, each once for all formats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from preflight.model import Counts, Report, Severity, Status, Verdict
+
+if TYPE_CHECKING:
+    from preflight.render.ports import Port
+
+INSTALL = "https://docs.mailcow.email/getstarted/install/"
+
+HEADLINE = {
+    Verdict.READY: "Ready for mailcow",
+    Verdict.READY_WITH_WARNINGS: "Ready for mailcow, with warnings",
+    Verdict.NOT_READY: "Not ready for mailcow",
+    Verdict.UNDETERMINED: "Undetermined: not everything could be looked at",
+}
+NEXT = {
+    Verdict.READY: "Nothing stands in the way: mailcow can be installed on this host.",
+    Verdict.READY_WITH_WARNINGS: (
+        "Nothing stands in the way: mailcow can be installed on this host. Read the warnings first."
+    ),
+    Verdict.NOT_READY: "Mend what blocks, from top to bottom, then run this check again.",
+    Verdict.UNDETERMINED: (
+        "Nothing is known to be wrong, but what mailcow needs could not all be checked. "
+        "Follow the advice below, then run this check again."
+    ),
+}
+STRICT = "Warnings count as failures in this run: mend them, then run this check again."
+
+SYMBOL = {
+    Verdict.READY: "✅",
+    Verdict.READY_WITH_WARNINGS: "✅",
+    Verdict.NOT_READY: "❌",
+    Verdict.UNDETERMINED: "❓",
+}
+
+UNKNOWN = "unknown"
+UNKNOWN_OS = "system unknown"
+COUNTS = {
+    Status.PASS: "{count} passed",
+    Status.FAIL: "{count} failed",
+    Status.WARN: "{count} with a warning",
+    Status.UNKNOWN: "{count} not determined",
+    Status.ERROR: "{count} broke off",
+    Status.IGNORED: "{count} known and ignored",
+    Status.SKIP: "{count} skipped",
+}
+
+BLOCKS = "What blocks"
+WARNINGS = "Warnings"
+UNCLEAR = "What could not be determined"
+WAIVED = "Known and ignored"
+PORTS = "Ports"
+PASSED = "What passed"
+SKIPPED = "What was skipped"
+
+ALSO = "{message} The same goes for {subjects}."
+MORE = "and {count} more"
+SEVERAL = "{count} findings against “{title}”"
+NO_REMEDY = "No remedy is known."
+REMEDY = "What to do:"
+WHY = "Why it matters:"
+READ_MORE = "Read more:"
+CHECK = "Check:"
+INSTALL_LABEL = "How to install it:"
+BECAUSE = "Ignored because:"
+SHOW_PASSED = "Show the checks that passed"
+EXPECTED_FOUND = "Expected: {expected} · Found: {found}"
+BECAUSE_OF = "{checks}: {reason}"
+SUMMARY = (
+    "Host {name} · {os} · kernel {kernel} ({architecture}) · Docker {engine} · "
+    "requirements {requirements} as read on {read}"
+)
+FOOTER = "Made by {tool} {version} on {date} at {time} UTC, in {seconds} s."
+GENERATED = "Made from the code: every sentence here stands with its check in `preflight/checks`."
+WEIGHT = "Weight:"
+SUBJECT = "Results:"
+READS = "Reads:"
+ONE_FOR_EACH = "One for each: {subject}."
+ONE_FOR_ALL = "One for the host."
+SEVERITIES = {
+    Severity.REQUIRED: "required – a failure means that mailcow will not work on this host.",
+    Severity.RECOMMENDED: "recommended – at most a warning.",
+    Severity.INFO: "info – never more than a remark.",
+}
+CATALOGUE_COLUMNS = ("Check", "Weight", "What it asks")
+PORT_COLUMNS = ("Service", "Protocol", "Port", "Container", "Variable", "State")
+PASSED_COLUMNS = ("Section", "Check", "Result")
+EVIDENCE_COLUMNS = ("Subject", "Expected", "Found")
+
+PORT_STATES = {
+    Status.PASS: "✅ free",
+    Status.FAIL: "❌ {detail}",
+    Status.WARN: "⚠ {detail}",
+    Status.UNKNOWN: "❓ unknown",
+    Status.SKIP: "– not checked",
+    Status.IGNORED: "– ignored: {detail}",
+    Status.ERROR: "❓ the check is broken",
+}
+HELD = "held by {holder}"
+NOT_SAID = "not free"
+
+SECTIONS = {
+    "system": "System",
+    "resources": "Resources",
+    "docker": "Docker",
+    "ports": "Ports",
+    "services": "Services",
+    "firewall": "Firewall",
+    "clock": "Date and time",
+    "dns": "Names",
+    "network": "Network",
+    "rehearsal": "Dress rehearsal",
+}
+
+
+def section(name: str) -> str:
+    """Return a section's heading."""
+    return SECTIONS.get(name, name.capitalize())
+
+
+def sentence(text: str) -> str:
+    """Return a sentence with its full stop."""
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?", ":", "…")) else f"{text}."
+
+
+def advice(verdict: Verdict, *, blocked: bool) -> str:
+    """Return what to do next; a host can be not ready without a failure where warnings count as such."""
+    return STRICT if verdict is Verdict.NOT_READY and not blocked else NEXT[verdict]
+
+
+def counts(counted: Counts) -> list[tuple[Status, str]]:
+    """Return how many results have each status, in words; what there is none of is left out."""
+    numbers = {status: getattr(counted, "pass_" if status is Status.PASS else status.value) for status in COUNTS}
+    return [(status, COUNTS[status].format(count=number)) for status, number in numbers.items() if number]
+
+
+def footer(report: Report) -> str:
+    """Return who made the report, when, and how long it took."""
+    date, _, time = report.started.removesuffix("Z").partition("T")
+    seconds = f"{report.seconds:.1f}"
+    return FOOTER.format(tool=report.tool.name, version=report.tool.version, date=date, time=time[:5], seconds=seconds)
+
+
+def port_state(port: Port) -> str:
+    """Return a port's state in a few words: who holds it, else what was found."""
+    detail = HELD.format(holder=port.holder) if port.holder else port.found or NOT_SAID
+    return PORT_STATES[port.status].format(detail=detail)

@@ -1,0 +1,181 @@
+"""mailcow.conf, read as Compose reads it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
+
+from preflight.bounded import InputError
+from preflight.facts import Missing, Setting, View
+from preflight.gather.mailcow_conf import ALLOWED, BOM, CRLF, LONGEST, STATEMENTS, given, mailcow_conf, parse
+from preflight.gather.roots import Roots
+from preflight.plan import DEFAULT_CONF
+
+COPY = View(container=False, root="/x", live=False, network=False, privileged=None)
+
+
+def copy(path: Path) -> Roots:
+    return Roots(str(path), COPY)
+
+
+def values(text: str) -> dict[str, str]:
+    return {name: setting.value for name, setting in parse(text, "c").settings.items()}
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("SMTP_PORT=25", "25"),
+        ("SMTP_PORT = 25 ", "25"),
+        ("\tSMTP_PORT=25", "25"),
+        ("SMTP_PORT: 25", "25"),
+        ("export SMTP_PORT=25", "25"),
+        ("export\tSMTP_PORT=25", "25"),
+        ("SMTP_PORT=25 # ours", "25"),
+        ("SMTP_PORT=25#ours", "25#ours"),
+        ("SMTP_PORT= # ours", "# ours"),  # as Compose has it: a comment needs something before its space
+        ("SMTP_PORT=", ""),
+        ("SMTP_PORT='25' # ours", "25"),
+        ('SMTP_PORT="25"', "25"),
+        (r"""SMTP_PORT='a\'b\nc'""", r"a'b\nc"),
+        (r'''SMTP_PORT="a\"b\tc\\d\$e\101\q"''', 'a"b\tc\\d$e\\101\\q'),
+        (r'SMTP_PORT="\0101"', "A"),
+        ('SMTP_PORT="25 # no comment"', "25 # no comment"),
+        ('SMTP_PORT="two\nlines"', "two\nlines"),
+        ("SMTP_PORT=$OTHER", "$OTHER"),
+        ("SMTP_PORT=${OTHER:-25}", "${OTHER:-25}"),
+        ("SMTP_PORT=$(touch /tmp/never)", "$(touch /tmp/never)"),
+        ("SMTP_PORT=a=b", "a=b"),
+    ],
+)
+def test_a_value(line: str, value: str) -> None:
+    conf = parse(f"# a comment = 'with a quote\n{line}\nTZ=UTC\n", "c")
+    assert conf.settings == {"SMTP_PORT": Setting(value, 2), "TZ": Setting("UTC", 3 + line.count("\n"))}
+    assert (conf.bad_lines, conf.remarks, conf.duplicates) == ((), (), {})
+
+
+def test_the_last_of_several_wins_and_all_are_told() -> None:
+    conf = parse("SMTP_PORT=25\nTZ=UTC\nDBPASS=1\nDBPASS=2\nSMTP_PORT=2525", "c")
+    assert conf.settings["SMTP_PORT"] == Setting("2525", 5)
+    assert conf.duplicates == {"SMTP_PORT": [1, 5]}
+
+
+def test_what_windows_leaves_is_taken_with_a_remark() -> None:
+    conf = parse(b"\xef\xbb\xbfSMTP_PORT=25\r\nTZ='UTC'\r\nHTTP_BIND=\r\n", "c")
+    assert {name: setting.value for name, setting in conf.settings.items()} == {
+        "SMTP_PORT": "25", "TZ": "UTC", "HTTP_BIND": "",
+    }  # fmt: skip
+    assert conf.remarks == (BOM, CRLF)
+    assert conf.bad_lines == ()
+
+
+@pytest.mark.parametrize("line", ["FOO BAR=1", "F!O=1", "- a list", 'A="open', "A='open", "FOO BAR"])
+def test_a_line_that_compose_refuses_is_told(line: str) -> None:
+    conf = parse(f"TZ=UTC\n{line}\nSMTP_PORT=25\n", "c")
+    assert conf.bad_lines == (2,)
+    assert set(conf.settings) == {"TZ", "SMTP_PORT"}
+
+
+def test_a_name_alone_takes_no_value_from_anywhere() -> None:
+    assert values("TZ\nSMTP_PORT=25\nHTTP_PORT") == {"SMTP_PORT": "25"}
+
+
+def test_secrets_are_not_kept() -> None:
+    secret = "correct-horse"
+    names = ("DBPASS", "DBROOT", "REDISPASS", "SPAMHAUS_DQS_KEY", "API_KEY", "SOGO_URL_ENCRYPTION_KEY", "DBUSER")
+    conf = parse("\n".join(f"{name}={secret}\n{name}={secret}" for name in names) + "\nTZ=UTC\n", "c")
+    assert secret.encode() not in msgspec.json.encode(conf)
+    assert set(conf.settings) == {"TZ"}
+    assert conf.duplicates == {}
+    assert not [name for name in ALLOWED if "PASS" in name or "KEY" in name or "ROOT" in name]
+
+
+def test_values_and_lists_are_bounded() -> None:
+    conf = parse("SMTP_PORT=" + "9" * 10_000 + "\n" + "!\n" * 1000 + "TZ=1\n" * 1000, "c")
+    assert len(conf.settings["SMTP_PORT"].value) == LONGEST
+    assert len(conf.bad_lines) == len(conf.duplicates["TZ"]) == 20
+    conf = parse("TZ=1\n" * (STATEMENTS + 1), "c")
+    assert conf.remarks == (f"only the first {STATEMENTS} statements were read, up to line {STATEMENTS + 1}",)
+
+
+@examples(st.binary(max_size=200) | st.text(alphabet="TZ='\"\\ #\n:$export\r\ufeff", max_size=60).map(str.encode))
+def test_nothing_breaks_it(data: bytes) -> None:
+    conf = parse(data, "c")
+    assert set(conf.settings) <= ALLOWED
+    last = data.decode("utf-8", "replace").count("\n") + 1
+    assert all(1 <= line <= last for line in (*conf.bad_lines, *(s.line for s in conf.settings.values())))
+
+
+def test_the_default_file(tmp_path: Path) -> None:
+    fact = mailcow_conf(copy(tmp_path), None)
+    assert fact.get().present is False
+    assert fact.get().path == DEFAULT_CONF
+    place = tmp_path / DEFAULT_CONF[1:]
+    place.parent.mkdir(parents=True)
+    place.write_text("SMTP_PORT=26\n")
+    assert mailcow_conf(copy(tmp_path), None).get().settings == {"SMTP_PORT": Setting("26", 1)}
+    place.unlink()
+    place.mkdir()
+    fact = mailcow_conf(copy(tmp_path), None)
+    assert fact.missing is not None
+    assert fact.missing.kind == "unknown"
+    assert DEFAULT_CONF in fact.missing.reason
+
+
+def test_without_the_hosts_files_nothing_is_taken_for_a_default() -> None:
+    why = Missing("unknown", "out of reach", "Add --pid=host to docker run.")
+    fact = mailcow_conf(Roots(None, COPY, why=why), None)
+    assert fact.missing is not None
+    assert fact.missing.help == "Add --pid=host to docker run."
+    with pytest.raises(InputError, match="Add --pid=host"):
+        given(Roots(None, COPY, why=why), "/a")
+
+
+def test_a_file_given_by_name_is_one_of_the_host(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/m.conf").write_text("TZ=UTC\n")
+    (tmp_path / "link").symlink_to("/etc/m.conf")
+    for name in ("/etc/m.conf", "/link", "etc/m.conf"):
+        assert given(copy(tmp_path), name).settings == {"TZ": Setting("UTC", 1)}
+        assert mailcow_conf(copy(tmp_path), name).get().settings == {"TZ": Setting("UTC", 1)}
+
+
+def test_natively_a_relative_name_is_meant_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.conf").write_text("TZ=UTC\n")
+    monkeypatch.chdir(tmp_path)
+    conf = given(Roots("/", msgspec.structs.replace(COPY, live=True)), "m.conf")
+    assert conf.path == str(tmp_path / "m.conf")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("/missing", "/missing: not there"),
+        ("/directory", "/directory: a directory"),
+        ("/fifo", "/fifo: not a regular file"),
+        ("/binary", "/binary: line 2: a binary file"),
+        ("/huge", "/huge: larger than 16 MiB"),
+        ("/loop", "/loop: too many links"),
+        ("/dangling", "/dangling: not there"),
+        ("", "not a path"),
+        ("/a\0b", "not a path"),
+    ],
+)
+def test_a_file_given_by_name_must_be_one(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "binary").write_bytes(b"TZ=UTC\nA=\0\n")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate((16 << 20) + 1)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(InputError) as error:
+        given(copy(tmp_path), name)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not mailcow_conf(copy(tmp_path), name).known

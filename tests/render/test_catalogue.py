@@ -1,0 +1,79 @@
+"""The catalogue and one check explained, of checks that need not be ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from markdown_it import MarkdownIt
+
+from preflight.model import Severity
+from preflight.render.catalogue import catalogue, explain
+
+
+@dataclass(frozen=True)
+class Row:
+    id: str = "ports.free"
+    section: str = "ports"
+    severity: Severity = Severity.REQUIRED
+    title: str = "Every port that mailcow publishes can be bound"
+    why: str = "Docker refuses to start a container whose port is taken. Set `SMTP_PORT` in `mailcow.conf` to move one."
+    reads: tuple[str, ...] = ("sockets", "binds")
+    remedy: str = "Stop the program that holds the port, or move mailcow's."
+    docs: tuple[str, ...] = ("https://docs.mailcow.email/getstarted/prerequisite-system/",)
+    subject: str = "a port, as `25/tcp`"
+
+
+ROWS = (
+    Row(
+        "system.kernel-features",
+        "system",
+        Severity.RECOMMENDED,
+        "The kernel has all that containers, bridges, NAT and mailcow's own firewall need",
+        subject="",
+    ),
+    Row("system.limits", "system", Severity.INFO, "Limits", docs=()),
+    Row(),
+)
+
+
+@pytest.mark.parametrize("format", ["text", "markdown"])
+def test_the_catalogue_is_as_it_was(format: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"catalogue.{'txt' if format == 'text' else 'md'}", catalogue(ROWS, format))
+
+
+def test_the_catalogue_in_json_has_all_that_a_check_says() -> None:
+    first = json.loads(catalogue(ROWS, "json"))[0]
+    assert (first["id"], first["severity"], first["section"], first["subject"]) == (
+        "system.kernel-features",
+        "recommended",
+        "system",
+        None,
+    )
+    assert set(first) == {"id", "title", "severity", "section", "subject", "why", "reads", "remedy", "docs"}
+
+
+def test_every_check_has_an_anchor_that_the_table_leads_to() -> None:
+    text = catalogue(ROWS, "markdown")
+    tokens = [child for token in MarkdownIt("commonmark").enable("table").parse(text) for child in token.children or ()]
+    anchors = {token.content for token in tokens if token.type == "html_inline" and token.content != "</a>"}
+    assert anchors == {f'<a id="{row.id}">' for row in ROWS}
+    assert {str(t.attrs["href"]) for t in tokens if t.type == "link_open" and str(t.attrs["href"]).startswith("#")} == {
+        f"#{row.id}" for row in ROWS
+    }
+
+
+def test_a_check_is_explained(golden: Callable[[str, str], None]) -> None:
+    golden("explain.txt", explain(Row()))
+
+
+def test_no_line_of_text_is_too_wide() -> None:
+    lines = catalogue(ROWS, "text").splitlines() + [line for row in ROWS for line in explain(row).splitlines()]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_other_formats_do_not_exist() -> None:
+    with pytest.raises(KeyError):
+        catalogue(ROWS, "html")

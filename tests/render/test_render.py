@@ -1,0 +1,41 @@
+"""The register of formats."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from preflight.render import FORMATS, render
+from tests.render import reports
+
+
+def test_the_suffixes_differ() -> None:
+    assert {name: entry.suffix for name, entry in FORMATS.items()} == {
+        "markdown": ".md",
+        "json": ".json",
+        "text": ".txt",
+    }
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", reports.SAMPLES)
+def test_a_report_ends_with_one_line_end(format: str, name: str) -> None:
+    text = render(reports.SAMPLES[name](), format)
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_report_of_nothing_is_a_report(format: str) -> None:
+    assert "ready" in render(reports.report(), format).lower()
+
+
+def test_json_needs_neither_templates_nor_rich() -> None:
+    code = (
+        "import sys; from tests.render import reports; from preflight.render import render;"
+        "render(reports.ready(), 'json'); print([m for m in ('jinja2', 'rich') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

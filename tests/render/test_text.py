@@ -1,0 +1,98 @@
+"""The report for a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as limits
+from rich.cells import cell_len
+
+from preflight.model import Remedy
+from preflight.render import render
+from preflight.render.text import text
+from tests.render import reports
+from tests.render.hostile import ANY, VALUES
+
+COMMAND = "      "
+
+
+@pytest.mark.parametrize("name", reports.SAMPLES)
+def test_the_report_is_as_it_was(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"{name}.txt", render(reports.SAMPLES[name](), "text", why=reports.WHY))
+
+
+@pytest.mark.parametrize("name", reports.SAMPLES)
+def test_every_line_fits(name: str) -> None:
+    for line in render(reports.SAMPLES[name](), "text", why=reports.WHY).splitlines():
+        assert cell_len(line) <= 80
+        assert line == line.rstrip()
+
+
+@pytest.mark.parametrize("name", reports.SAMPLES)
+def test_colour_is_there_only_where_it_was_asked_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    plain = text(reports.SAMPLES[name]())
+    assert "\x1b" not in plain
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    colored = text(reports.SAMPLES[name](), color=True)
+    assert "\x1b[" in colored
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
+
+
+def test_the_width_of_the_terminal_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = text(reports.failing())
+    monkeypatch.setenv("COLUMNS", "40")
+    assert text(reports.failing()) == before
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_hostile_values_are_shown_and_obeyed_by_nobody(value: str) -> None:
+    check(value)
+
+
+@given(ANY)
+@limits(deadline=None, max_examples=50)
+def test_no_value_at_all_is_obeyed(value: str) -> None:
+    check(value)
+
+
+def check(value: str) -> None:
+    made = text(reports.hostile(value), why={"clock.service": value})
+    for line in made.split("\n"):
+        assert line.isprintable()
+        assert cell_len(line) <= 80 or line.startswith(COMMAND)
+    assert len(made) < 60_000
+
+
+def test_markup_is_not_read_from_values() -> None:
+    assert "[bold red]x[/]" in text(reports.hostile("[bold red]x[/]"), color=True)
+
+
+def test_every_status_has_its_place() -> None:
+    made = text(reports.report(*[reports.result("a.b", s, f"It is {s}.", subject=s, reason=f"for {s}") for s in (
+        "pass", "warn", "fail", "unknown", "skip", "ignored", "error",
+    )]))  # fmt: skip
+    for told in (
+        "✓ It is pass.",
+        "! It is warn.",
+        "✗ It is fail.",
+        "for unknown",
+        "for skip",
+        "It is ignored.",
+        "for error",
+    ):
+        assert told in made
+
+
+def test_long_lists_are_cut_and_say_so() -> None:
+    many = [
+        reports.result(
+            "docker.leftovers", "warn", f"The container {n} is left.", subject=str(n), remedy=Remedy("Remove it.")
+        )
+        for n in range(300, 500)
+    ]
+    assert "and 150 more" in text(reports.report(*many))

@@ -1,0 +1,54 @@
+"""Which addresses the world may know the host by."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preflight.addresses import is_public, of_version, own, public, usual
+from preflight.facts import Address, Asked, Link
+
+
+@pytest.mark.parametrize(
+    "address", ["198.51.100.7", "203.0.113.1", "8.8.8.8", "172.15.0.1", "172.32.0.1", "2001:db8::7", "2a00::1"]
+)
+def test_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1", "100.64.0.1", "127.0.1.1", "169.254.1.1",
+        "224.0.0.1",
+        "255.255.255.255", "0.0.0.0", "fd00::1", "fe80::1", "::1", "::", "ff02::1", "::ffff:8.8.8.8",
+    ],
+)  # fmt: skip
+def test_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@given(st.text())
+def test_no_text_is_an_address_by_accident(text: str) -> None:
+    assert usual(text) is None or is_public(usual(text) or "") in (True, False)
+
+
+def test_own_addresses() -> None:
+    links = (
+        Link("lo", 65536, True, (Address("127.0.0.1", 8, "host"),)),
+        Link("eth0", 1500, True, (Address("198.51.100.7", 24, "global"), Address("FD00::7", 64, "global"))),
+        Link("eth1", 1500, False, (Address("198.51.100.8", 24, "global"),)),
+        Link("eth2", None, None, (Address("fe80::1", 64, "link"), Address("nonsense", 0, "global"))),
+        Link("docker0", 1500, True, (Address("172.17.0.1", 16, "global"), Address("2001:db8:1::1", 64, "global"))),
+    )
+    assert own(links, 4) == ("198.51.100.7",)
+    assert own(links, 6) == ("fd00::7",)
+    assert public(Asked(), links, 4) == ("198.51.100.7",)
+    assert public(Asked(), links, 6) == ()
+    assert public(Asked(public_ips=("10.0.0.1",)), links, 4) == ("10.0.0.1",)
+    assert public(Asked(public_ips=("2001:DB8::9",)), links, 6) == ("2001:db8::9",)
+
+
+def test_addresses_are_told_apart_and_kept_once() -> None:
+    assert of_version(("2001:DB8::1", "x", "192.0.2.1", "192.0.2.1", "2001:db8::1"), 6) == ("2001:db8::1",)

@@ -1,0 +1,235 @@
+"""The command line as a user meets it: a process, its two outputs, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from preflight import plan
+from preflight.documents import write_json
+from preflight.facts import Asked, Memory
+from preflight.model import Report
+from tests.build import host
+
+GIB = 1 << 30
+FACTS = host(memory=Memory(8 * GIB, 6 * GIB, 2 * GIB, 2 * GIB), asked=Asked(offline=True, probe=False))
+
+
+@pytest.fixture
+def facts(tmp_path: Path) -> str:
+    path = tmp_path / "facts.json"
+    path.write_text(write_json(FACTS))
+    return str(path)
+
+
+def preflight(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PREFLIGHT_", "MAILCOW_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "preflight", *arguments],
+        capture_output=True, text=True, timeout=60, env={**clean, **environ}, check=False,
+    )  # fmt: skip
+
+
+def refused(run: subprocess.CompletedProcess[str]) -> str:
+    """Expect a usage or input error: exit 2, one line on standard error, nothing on standard output."""
+    assert run.returncode == 2, run
+    assert run.stdout == ""
+    (line,) = run.stderr.splitlines()
+    assert len(line) <= 500
+    assert "Traceback" not in line
+    return line
+
+
+def test_a_check_that_passes(facts: str) -> None:
+    run = preflight("--facts", facts, "--only", "resources.memory", "--only", "resources.swap", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    assert report["verdict"] == "ready"
+    assert [row["check"] for row in report["results"]] == ["resources.memory", "resources.swap"]
+    assert msgspec.json.decode(run.stdout, type=Report).counts.pass_ == 2
+
+
+def test_check_is_the_default_command_and_markdown_the_default_format(facts: str) -> None:
+    spelled, short = (preflight(*words, "--facts", facts, "--only", "resources.*") for words in (("check",), ()))
+    assert spelled.stdout == short.stdout != ""
+    assert spelled.stdout.startswith("# ")
+
+
+def test_a_failure_is_exit_1(facts: str, tmp_path: Path) -> None:
+    small = tmp_path / "small.json"
+    small.write_text(write_json(host(memory=Memory(GIB, GIB, 0, 0), asked=Asked(offline=True, probe=False))))
+    assert preflight("--facts", str(small), "--only", "resources.memory").returncode == 1
+    assert preflight("--facts", str(small), "--only", "resources.swap").returncode == 0
+    assert preflight("--facts", str(small), "--only", "resources.swap", "--strict").returncode == 1
+    assert preflight("--facts", str(small), "--only", "resources.swap", PREFLIGHT_STRICT="1").returncode == 1
+    assert preflight("--facts", str(small), "--only", "resources.memory", "--requirements", "2017-07").returncode == 0
+    ignored = preflight(
+        "--facts", str(small), "--only", "resources.memory", "--ignore", "resources.memory=known@2099-12-31"
+    )
+    assert ignored.returncode == 0
+    assert "known" in ignored.stdout
+
+
+def test_what_is_required_and_unknown_is_exit_3(facts: str) -> None:
+    run = preflight("--facts", facts, "--only", "system.kernel", "--format", "json")
+    assert run.returncode == 3
+    assert json.loads(run.stdout)["verdict"] == "undetermined"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--nonsense",),
+        ("nonsense",),
+        ("--only", ""),
+        ("--only", "ports.nothing"),
+        ("--skip", "Ports.*"),
+        ("--ignore", "nothing"),
+        ("--ignore", "ports.free@2026-13-40"),
+        ("--timeout", "never"),
+        ("--timeout", "0"),
+        ("--timeout", "nan"),
+        ("--hostname", ""),
+        ("--hostname", "two words"),
+        ("--public-ip", "1.2.3"),
+        ("--resolver", "ns.example.org"),
+        ("--resolver", "192.0.2.1:99999"),
+        ("--format", "pdf"),
+        ("--format", "json", "--format", "text"),
+        ("--output", "/nowhere/report.md"),
+        ("--output", "report.pdf"),
+        ("--requirements", "/nowhere.toml"),
+        ("--requirements", "/dev/zero"),
+        ("--facts", "/nowhere.json"),
+        ("--facts", "/dev"),
+        ("--facts", "/dev/zero"),
+        ("--mailcow-conf", "/nowhere.conf"),
+        ("--mailcow-conf", "/dev"),
+        ("explain", "ports.nothing"),
+        ("explain",),
+        ("schema", "nothing"),
+    ],
+)
+def test_usage_and_input_errors_are_one_line(arguments: tuple[str, ...]) -> None:
+    refused(preflight(*arguments))
+
+
+def test_a_long_or_hostile_argument_stays_one_clean_line() -> None:
+    for text in ("x" * 20_000, "a\nb\x1b[31mc\u202ed", "\udcff"):
+        line = refused(preflight("--only", text))
+        assert "\x1b" not in line
+        assert "\u202e" not in line
+
+
+def test_options_about_a_host_do_not_go_with_recorded_facts(facts: str) -> None:
+    for arguments in (("--root", "/"), ("--mailcow-conf", "/x"), ("--no-probe",), ("--resolver", "192.0.2.1")):
+        assert arguments[0].replace("--no-", "--") in refused(preflight("--facts", facts, *arguments))
+
+
+def test_mailcow_conf_given_by_name(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.conf"
+    binary.write_bytes(b"SMTP_PORT=25\0\n")
+    refused(preflight("--mailcow-conf", str(binary)))
+    good = tmp_path / "mailcow.conf"
+    good.write_text("HTTP_PORT=1.2.3.4:80\n")
+    run = preflight("--mailcow-conf", str(good), "--only", "ports.configuration", "--format", "json")
+    assert run.returncode == 1
+    (row,) = [row for row in json.loads(run.stdout)["results"] if row["status"] == "fail"]
+    assert row["subject"] == "HTTP_PORT"
+
+
+def test_reports_go_to_files_by_suffix_and_progress_to_standard_error(facts: str, tmp_path: Path) -> None:
+    markdown, document = tmp_path / "a.md", tmp_path / "b.json"
+    run = preflight("--facts", facts, "--only", "resources.*", "--output", str(markdown), "--output", str(document))
+    assert run.stdout == ""
+    assert markdown.read_text().startswith("# ")
+    assert json.loads(document.read_text())["schema"] == 1
+
+
+def test_facts_are_recorded_and_replay_to_the_same_report(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    recorded = preflight("facts", "--offline", "--no-probe", "--output", str(path))
+    assert recorded.returncode == 0, recorded.stderr
+    first, second = (json.loads(preflight("--facts", str(path), "--format", "json").stdout) for _ in range(2))
+    for report in (first, second):
+        report.pop("seconds")
+        for row in report["results"]:
+            row.pop("seconds")
+    assert first == second
+    assert {row["status"] for row in first["results"]} - {"error"} == {row["status"] for row in first["results"]}
+
+
+def test_this_machine_is_checked_without_an_error(tmp_path: Path) -> None:
+    run = preflight("check", "--offline", "--no-probe", "--format", "json")
+    report = json.loads(run.stdout)
+    assert run.returncode in (0, 1, 3)
+    assert report["counts"]["error"] == 0
+    assert "Traceback" not in run.stderr
+    assert "preflight: " in run.stderr  # a line per stage where there is no terminal
+    assert preflight("check", "--only", "clock.timezone", "--quiet").stderr == ""
+
+
+def test_only_what_is_asked_for_is_gathered() -> None:
+    run = preflight("--only", "clock.timezone", "--format", "json", "--docker-host", "unix:///nowhere.sock")
+    assert run.returncode == 0
+    assert json.loads(run.stdout)["host"]["engine"] is None
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_prints_what_is_known(number: int, code: int, tmp_path: Path) -> None:
+    """A name server that never answers keeps the run waiting; the signal ends it, and the report still comes."""
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        resolver = f"127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "preflight", "--hostname", "mail.example.org", "--resolver", resolver, "--no-probe",
+             "--only", "dns.mx", "--only", "clock.timezone", "--format", "json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        silent.settimeout(20)
+        silent.recv(4096)  # it is waiting for us now
+        time.sleep(0.2)
+        began = time.monotonic()
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert time.monotonic() - began < 4
+    rows = {row["check"]: row for row in json.loads(out)["results"]}
+    assert rows["clock.timezone"]["status"] == "pass"
+    assert rows["dns.mx"]["status"] == "unknown"
+    assert "interrupted" in rows["dns.mx"]["reason"]
+
+
+def test_the_other_commands() -> None:
+    listed = json.loads(preflight("checks", "--format", "json").stdout)
+    assert {"id", "title", "severity", "section"} <= set(listed[0])
+    explained = preflight("explain", "ports.free")
+    assert explained.returncode == 0
+    assert "ports.free" in explained.stdout
+    for name in ("report", "facts"):
+        assert json.loads(preflight("schema", name).stdout)["$schema"].endswith("2020-12/schema")
+    assert "0." in preflight("--version").stdout
+    assert "--hostname" in preflight("check", "--help").stdout
+
+
+def test_options_are_environment_variables_too(facts: str) -> None:
+    run = preflight(PREFLIGHT_FACTS=facts, PREFLIGHT_ONLY="resources.memory resources.swap", PREFLIGHT_FORMAT="json")
+    assert [row["check"] for row in json.loads(run.stdout)["results"]] == ["resources.memory", "resources.swap"]
+    flag_wins = preflight("--only", "resources.swap", PREFLIGHT_FACTS=facts, PREFLIGHT_ONLY="resources.memory")
+    assert "resources.swap" in preflight("checks").stdout
+    assert flag_wins.returncode == 0
+    refused(preflight(PREFLIGHT_TIMEOUT="soon"))
+
+
+def test_the_default_configuration_is_where_mailcow_lies() -> None:
+    assert plan.DEFAULT_CONF == "/opt/mailcow-dockerized/mailcow.conf"
