@@ -26,7 +26,7 @@ from preflight.gather.host import PARTS, Wishes, gather
 from preflight.gather.resolver import server
 from preflight.gather.roots import find
 from preflight.model import Report, Verdict
-from preflight.params import Address, Checked, IgnoreType, Name
+from preflight.params import Address, Checked, IgnoreType, Name, Seconds
 from preflight.progress import Progress
 from preflight.render import FORMATS, render
 from preflight.versions import matching_rule
@@ -75,7 +75,7 @@ _HOST_OPTIONS = _stack(
     _option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask only these."),
     _option("--docker-host", metavar="URL", help="The engine to use."),
     _option("--root", metavar="PATH", help="The host's root directory."),
-    _option("--timeout", type=click.FloatRange(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
+    _option("--timeout", type=Seconds(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
     _option("--progress", type=_AUTO, default="auto", help="Progress on standard error."),
     _option("--quiet", "-q", is_flag=True, help="No progress."),
     _option("--verbose", "-v", is_flag=True, help="Say on standard error how long each fact took."),
@@ -100,7 +100,7 @@ def cli() -> None:
 @_option("--strict", is_flag=True, help="Warnings count as failures for the exit code.")
 @_option("--color", type=_AUTO, default="auto", help="Colour in text reports.")
 @click.pass_context
-def check(ctx: click.Context, **given: Any) -> None:
+def check(ctx: click.Context, /, **given: Any) -> None:
     """Check this host and print the report (the default command)."""
     targets = _targets(given["formats"], given["outputs"])
     numbers = _requirements(given["numbers"])
@@ -118,7 +118,7 @@ def check(ctx: click.Context, **given: Any) -> None:
 @_HOST_OPTIONS
 @_option("--output", metavar="FILE", help="Write there instead of standard output.")
 @click.pass_context
-def facts(ctx: click.Context, **given: Any) -> None:
+def facts(ctx: click.Context, /, **given: Any) -> None:
     """Gather facts of this host, without judging, and print them as JSON."""
     stop = _Stop()
     host = _gather(given, _requirements("current"), None, stop)
@@ -145,6 +145,29 @@ def explain(id: str) -> None:
     if found is None:
         raise click.UsageError(f"there is no check {id[:80]!r}; `preflight checks` lists them.")
     _put(render_explain(found), None)
+
+
+@cli.command()
+@_option("--docker-host", metavar="URL", help="The engine to use.")
+@_option("--root", metavar="PATH", help="The host's root directory.")
+@click.pass_context
+def cleanup(ctx: click.Context, /, **given: Any) -> None:
+    """Remove the labelled objects that a killed run left on the engine."""
+    from preflight.gather.engine import locate
+    from preflight.gather.engine_http import EngineError
+    from preflight.probes.box import cleanup as remove
+
+    url = locate(
+        find(dict(os.environ), given["root"]), os.environ, given["docker_host"], root_given=bool(given["root"])
+    )
+    if not isinstance(url, str):
+        raise InputError(f"{url.reason}. {url.help}")
+    try:
+        removed = remove(url)
+    except EngineError as error:
+        _say(f"preflight: the engine at {url} did not do it: {error}")
+        ctx.exit(EXIT[Verdict.UNDETERMINED])
+    _put("".join(f"removed {name}\n" for name in removed) or "nothing to remove\n", None)
 
 
 @cli.command("schema")

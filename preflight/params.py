@@ -75,3 +75,14 @@ class Checked(click.ParamType[str]):
         except ValueError as error:
             self.fail(f"{error}", param, ctx)
         return str(value)
+
+
+class Seconds(click.FloatRange):
+    """A time within a range; `nan` is within none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        seconds: float = super().convert(value, param, ctx)
+        if seconds != seconds:
+            self.fail(f"{value!r} is not a time.", param, ctx)
+        return seconds

@@ -248,9 +248,7 @@ def _wrong_reverse(address: str, pointer: str, name: str, names: tuple[str, ...]
     found = [f"{other}." for other in names]
     remedy = Remedy(f"{text}; as a zone line: {entry}")
     expected = (f"{name}.",)
-    return finding(
-        Status.FAIL, message, pointer, "PTR", expected=expected, found=found, zone=(entry,), remedy=remedy
-    )
+    return finding(Status.FAIL, message, pointer, "PTR", expected=expected, found=found, zone=(entry,), remedy=remedy)
 
 
 def _good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]) -> Finding:

@@ -53,6 +53,8 @@ def settled(look: Look, name: str, kind: str) -> Answer:
     if answer.rcode == "error":
         raise unknown(f"asking {server} for {name} {kind} failed: {answer.detail}", again)
     help = f"Look at the zone's name servers and its DNSSEC signatures, or {_OTHER}."
+    if answer.rcode == "REFUSED":
+        help = f"Let the name server answer this host for this name, or {_OTHER}."
     raise unknown(f"{server} answered {answer.rcode} when asked for {name} {kind}", help)
 
 

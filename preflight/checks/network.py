@@ -98,7 +98,7 @@ def _conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], h
         status=Status.FAIL if hard or (outside and subject == "IPv4") else Status.WARN,
         message=" ".join(texts),
         expected="a private network of its own",
-        found=(hard or met)[0].subnet if met else str(wanted),
+        found=(hard or met)[0].text if met else str(wanted),
         evidence={"wanted": str(wanted), "conflicts": [row.evidence for row in met], "proposal": proposal},
         remedy=_elsewhere(look, subject, met, proposal),
     )

@@ -15,7 +15,7 @@ _ISSUES = "https://github.com/mailcow/mailcow-dockerized/issues"
 
 
 def _gib(size: float) -> str:
-    return f"{size / (1 << 30):.1f} GiB"
+    return f"{size / (1 << 30):.{1 if size >= 1 << 30 or not size else 2}f} GiB"
 
 
 # --- processor -----------------------------------------------------------------------------------------------

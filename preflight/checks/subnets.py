@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from preflight.checks import Look
 from preflight.facts import EngineNetwork
+from preflight.plan import IPV4_NETWORK
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -136,6 +137,9 @@ def propose(look: Look, wanted: Network) -> str | None:
     held = taken(look)
     if wanted.version == 6:
         return _propose_ipv6(held)
+    default = ipaddress.IPv4Network(f"{IPV4_NETWORK}.0/24")
+    if not any(meet(default, network) for network in held):
+        return str(default)
     told = look.host.engine.get().address_pools if look.host.engine.known else ()
     pools = [network for text in told or POOLS if (network := parse(text)) is not None]
     for avoided in ([*held, *pools], held):

@@ -329,7 +329,11 @@ def limits(look: Look, name: str) -> Iterator[Finding]:
     )
     evidence = {"value": value}
     if value is None:
-        what = "no engine of Docker's runs on the host" if name == "engine.nofile" else f"{name} could not be read"
+        what = (
+            "no engine with the usual pid file runs on the host"
+            if name == "engine.nofile"
+            else f"{name} could not be read"
+        )
         yield Finding(status=Status.SKIP, message=f"This was not checked: {what}.", reason=what, evidence=evidence)
         return
     if (value == lowest) if name == "vm.overcommit_memory" else value >= lowest:

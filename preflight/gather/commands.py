@@ -18,11 +18,16 @@ _LARGE = 4 << 20  # bytes; BusyBox is smaller
 
 
 def commands(roots: Roots, names: tuple[str, ...]) -> Fact[dict[str, Command]]:
-    """Return each command as the host's PATH has it; unknown where a folder of it cannot be looked into."""
+    """Return each command as the host's PATH has it; unknown where a folder of it cannot be looked into.
+
+    A copy without a shell leaves programs out: those that are not in it are not named at all.
+    """
     try:
         if roots.root is None or not any(roots.entries(folder) for folder in PATH):
             raise Unreadable("/usr/bin", "holds no programs")
-        return Fact.of("PATH", {name: _find(roots, name) for name in names if "/" not in name})
+        whole = roots.view.live or _find(roots, "sh").path is not None
+        found = {name: _find(roots, name) for name in names if "/" not in name}
+        return Fact.of("PATH", {name: command for name, command in found.items() if whole or command.path})
     except Unreadable as error:
         return roots.unknown("PATH", error)
 

@@ -22,8 +22,16 @@ GRACE = 5.0  # seconds for probes to clean up after they were told to stop
 class Crew:
     """Parts by name, each made once, when it is first asked for; a recipe may ask for other parts."""
 
-    def __init__(self, recipes: Mapping[str, Recipe], seconds: float, stop: threading.Event, tell: Tell) -> None:
+    def __init__(
+        self,
+        recipes: Mapping[str, Recipe],
+        seconds: float,
+        stop: threading.Event,
+        tell: Tell,
+        cleaning: frozenset[str] = frozenset(),
+    ) -> None:
         self._recipes = recipes
+        self._cleaning = cleaning  # parts that have something to clean up after a stop
         self._tell = tell
         self._lock = threading.Lock()
         self._done: dict[str, threading.Event] = {}
@@ -71,7 +79,7 @@ class Crew:
         while not done.wait(0.05 if self.stop.is_set() else min(0.2, max(self.left, 0.001))):
             if self.stop.is_set():
                 stopped = stopped or time.monotonic()
-                if time.monotonic() - stopped > GRACE:
+                if name not in self._cleaning or time.monotonic() - stopped > GRACE:
                     break
             elif not self.left:
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import threading
 import time
@@ -38,7 +39,7 @@ def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> H
     """Gather the parts wished for, side by side; what is late, out of reach or not wished for says so."""
     started = datetime.datetime.now(datetime.UTC)
     began = time.monotonic()
-    crew = Crew(_recipes(roots, wishes), wishes.seconds, stop, tell)
+    crew = Crew(_recipes(roots, wishes), wishes.seconds, stop, tell, frozenset({"healthcheck", "privileged"}))
     wanted = [name for name in PARTS if name in wishes.parts]
     for name in wanted:
         crew.start(name)
@@ -113,8 +114,53 @@ def _engine_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
     }
 
 
+def _probe_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
+    """The experiments: started where they were asked for, on an engine that answers and a kernel that stands them."""
+
+    def ready(crew: Crew) -> Fact[Any] | None:
+        """Return why there is no experiment; None: there may be."""
+        if not wishes.asked.probe:
+            return Fact.skipped("probe", "--no-probe was given")
+        engine, system = crew.get("engine"), crew.get("os_release")
+        if engine.missing is not None:
+            return Fact(engine.source, None, engine.missing)
+        reason = wishes.unsafe(engine.value.kernel, system.value)
+        if reason:
+            why = f"no container was started, as that could crash this kernel: {reason}"
+            return Fact.unknown("probe", why, "See system.kernel: change the kernel first.")
+        return None
+
+    def dead(crew: Crew) -> object:
+        """Remove what dead runs left, before something new is made."""
+        from preflight.probes import box
+
+        with contextlib.suppress(box.EngineError):
+            return box.cleanup(crew.get("_url"), force=False)
+        return None
+
+    def healthcheck(crew: Crew) -> Fact[Any]:
+        from preflight.gather.engine import own_container
+        from preflight.probes.healthcheck import healthcheck
+
+        if (why := ready(crew)) is not None:
+            return why
+        crew.get("_dead")
+        return healthcheck(crew.get("_url"), own_container(roots), crew.stop, crew.deadline)
+
+    def privileged(crew: Crew) -> Fact[Any]:
+        from preflight.gather.engine import own_container
+        from preflight.probes.privileged import privileged
+
+        if (why := ready(crew)) is not None:
+            return why
+        crew.get("_dead")
+        return privileged(crew.get("_url"), own_container(roots), crew.stop, crew.deadline)
+
+    return {"_dead": dead, "healthcheck": healthcheck, "privileged": privileged}
+
+
 def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
-    from preflight.gather import binds, hosts, lookups, mailcow_conf, network, sockets
+    from preflight.gather import binds, hosts, lookups, network, sockets
 
     def answers(crew: Crew) -> Fact[Any]:
         if wishes.asked.offline:

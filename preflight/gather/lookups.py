@@ -89,5 +89,5 @@ def _fact(servers: tuple[Server, ...], found: dict[str, Answer]) -> Fact[dict[st
     return Fact.unknown(
         source,
         f"the {one} {names} did not answer any question{why}",
-        f"See that this host may send UDP and TCP to port {servers[0][1]} of {names}, or name another with --resolver.",
+        f"See that this host may reach {names} over UDP and TCP, or name another with --resolver.",
     )

@@ -143,7 +143,16 @@ def test_the_page_s_own_remedy_for_debian_8() -> None:
     assert "jessie-backports" in result.remedy.commands[0]
 
 
-OPTIONS = dict.fromkeys(("NAMESPACES", "NET_NS", "PID_NS", "IPC_NS", "UTS_NS", "CGROUPS", "CGROUP_DEVICE", "CGROUP_PIDS", "MEMCG", "POSIX_MQUEUE"), "y") | dict.fromkeys(("VETH", "BRIDGE", "BRIDGE_NETFILTER", "OVERLAY_FS", "NF_CONNTRACK", "NF_NAT", "NF_TABLES", "NFT_COMPAT", "NETFILTER_XT_TARGET_MASQUERADE", "NETFILTER_XT_MATCH_ADDRTYPE", "NETFILTER_XT_MATCH_CONNTRACK", "IP_NF_FILTER", "IP_NF_NAT", "IP_NF_RAW", "IP6_NF_FILTER"), "m") | {"MODULES": "y"}  # fmt: skip
+FIXED = (
+    "MODULES", "NAMESPACES", "NET_NS", "PID_NS", "IPC_NS", "UTS_NS", "CGROUPS", "CGROUP_DEVICE", "CGROUP_PIDS", "MEMCG",
+    "POSIX_MQUEUE",
+)  # fmt: skip
+MODULES = (
+    "VETH", "BRIDGE", "BRIDGE_NETFILTER", "OVERLAY_FS", "NF_CONNTRACK", "NF_NAT", "NF_TABLES", "NFT_COMPAT",
+    "NETFILTER_XT_TARGET_MASQUERADE", "NETFILTER_XT_MATCH_ADDRTYPE", "NETFILTER_XT_MATCH_CONNTRACK",
+    "IP_NF_FILTER", "IP_NF_NAT", "IP_NF_RAW", "IP6_NF_FILTER",
+)  # fmt: skip
+OPTIONS = dict.fromkeys(FIXED, "y") | dict.fromkeys(MODULES, "m")
 
 
 def features(directory: bool | None = True, absent: tuple[str, ...] = (), **options: str) -> KernelFeatures:

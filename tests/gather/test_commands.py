@@ -23,6 +23,7 @@ def program(root: Path, path: str, content: bytes = b"\x7fELF", mode: int = 0o75
 def test_busybox_by_link_by_hard_link_and_gnu(tmp_path: Path) -> None:
     program(tmp_path, "/bin/busybox", b"\x7fELF...BusyBox v1.36.1 (2023-11-07)")
     (tmp_path / "bin/grep").symlink_to("/bin/busybox")
+    (tmp_path / "bin/sh").symlink_to("/bin/busybox")
     os.link(tmp_path / "bin/busybox", tmp_path / "bin/cp")
     program(tmp_path, "/usr/bin/mawk")
     (tmp_path / "etc/alternatives").mkdir(parents=True)
@@ -43,12 +44,18 @@ def test_gnu_before_busybox_in_the_path(tmp_path: Path) -> None:
 
 
 def test_only_programs_count(tmp_path: Path) -> None:
+    program(tmp_path, "/usr/bin/sh")
     program(tmp_path, "/usr/bin/jq", mode=0o644)
     (tmp_path / "usr/bin/docker").mkdir()
     os.mkfifo(tmp_path / "usr/bin/awk", 0o755)
     (tmp_path / "usr/bin/grep").symlink_to("/gone")
     found = commands(find({}, str(tmp_path)), NAMES).get()
     assert {name: command.path for name, command in found.items()} == dict.fromkeys(NAMES)
+
+
+def test_a_copy_without_a_shell_proves_no_absence(tmp_path: Path) -> None:
+    program(tmp_path, "/usr/bin/jq")
+    assert commands(find({}, str(tmp_path)), NAMES).get() == {"jq": Command("/usr/bin/jq", False)}
 
 
 def test_a_copy_without_programs_is_unknown(tmp_path: Path) -> None:

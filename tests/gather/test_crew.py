@@ -69,9 +69,15 @@ def test_a_stop_ends_the_waiting_but_lets_parts_clean_up() -> None:
         time.sleep(0.2)  # cleaning up
         return Fact.of("probe", "cleaned up")
 
-    team = crew(30, probe=probe)
+    def slow(crew: Crew) -> Fact[str]:
+        time.sleep(3)
+        return Fact.of("slow", "late")
+
+    team = Crew({"probe": probe, "slow": slow}, 30, threading.Event(), lambda part, done: None, frozenset({"probe"}))
     team.start("probe")
+    team.start("slow")
     threading.Timer(0.2, team.stop.set).start()
     began = time.monotonic()
     assert team.collect("probe").value == "cleaned up"
+    assert "interrupted" in team.collect("slow").missing.reason
     assert time.monotonic() - began < 2

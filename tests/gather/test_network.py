@@ -254,7 +254,7 @@ def test_it_agrees_with_ip() -> None:
         shown = ip("address")
         links = stable(network.links(NATIVE).get())
         routes = {(entry.destination, entry.interface, entry.gateway) for entry in network.routes(NATIVE).get()}
-        listed = ip("-4", "route") + ip("-6", "route")
+        listed = [(4, row) for row in ip("-4", "route")] + [(6, row) for row in ip("-6", "route")]
         if ip("address") == shown:
             break
     assert {str(row["ifname"]): row["mtu"] for row in shown} == {name: link.mtu for name, link in links.items()}
@@ -262,8 +262,7 @@ def test_it_agrees_with_ip() -> None:
         held = {(entry["local"], entry["prefixlen"]) for entry in row["addr_info"]}  # type: ignore[attr-defined]
         assert held == {(entry.address, entry.prefix) for entry in links[str(row["ifname"])].addresses}
     everywhere = {4: "0.0.0.0/0", 6: "::/0"}
-    for row in listed:
-        version = 6 if ":" in f"{row['dst']}{row.get('gateway', '')}" else 4
+    for version, row in listed:
         destination = everywhere[version] if row["dst"] == "default" else str(ipaddress.ip_network(str(row["dst"])))
         if "nexthops" not in row and row.get("type", "unicast") == "unicast":
             assert (destination, row["dev"], row.get("gateway", "")) in routes

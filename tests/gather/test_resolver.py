@@ -89,7 +89,7 @@ def test_a_closed_port_is_an_error_at_once() -> None:
 
 
 def test_what_does_not_fit_over_udp_comes_over_tcp() -> None:
-    full = zone(*(f"{NAME}. TXT \"{n:03} {'x' * 200}\"" for n in range(40)))
+    full = zone(*(f'{NAME}. TXT "{n:03} {"x" * 200}"' for n in range(40)))
 
     def script(query: dns.message.Message, transport: str) -> list[bytes]:
         if transport == "tcp":

@@ -1,0 +1,277 @@
+"""The checks of mailcow's networks and of the host's way to the world, on made-up hosts."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preflight.checks.subnets import propose
+from preflight.facts import Address, DaemonConfig, Engine, EngineNetwork, Fact, Ipv6, Link, Route
+from preflight.model import Result, Status
+from tests.build import look, run
+
+PASS, WARN, FAIL, UNKNOWN, SKIP = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN, Status.SKIP
+ETH0 = Link("eth0", 1500, True, (Address("192.0.2.2", 24, "global"),))
+DEFAULT = Route("0.0.0.0/0", "eth0", "192.0.2.1", 0)
+ON_LINK = Route("192.0.2.0/24", "eth0", "", 0)
+
+
+def engine(*networks: EngineNetwork, version: str = "28.5.2", pools: tuple[str, ...] = ()) -> Engine:
+    return Engine(version=version, api_version="1.51", networks=networks, address_pools=pools)
+
+
+def network(name: str, *subnets: str, interface: str = "br-x", **more: Any) -> EngineNetwork:
+    return EngineNetwork(name, "id", "bridge", subnets, interface, False, **more)
+
+
+MAILCOW = network(
+    "mailcowdockerized_mailcow-network", "172.22.1.0/24", "fd4d:6169:6c63:6f77::/64",
+    interface="br-mailcow", project="mailcowdockerized",
+)  # fmt: skip
+
+
+def subnet(family: str = "IPv4", conf: dict[str, str] | None = None, **facts: Any) -> Result:
+    facts = {"links": (ETH0,), "routes": (DEFAULT, ON_LINK), "engine": engine(), **facts}
+    (row,) = (row for row in run("network.subnet", look(conf=conf or {}, **facts)) if row.subject == family)
+    return row
+
+
+def routes(*more: Route) -> tuple[Route, ...]:
+    return (DEFAULT, ON_LINK, *more)
+
+
+@pytest.mark.parametrize(("family", "wanted"), [("IPv4", "172.22.1.0/24"), ("IPv6", "fd4d:6169:6c63:6f77::/64")])
+def test_a_free_network(family: str, wanted: str) -> None:
+    row = subnet(family)
+    assert row.status is PASS
+    assert row.evidence == {"wanted": wanted, "conflicts": [], "proposal": None}
+
+
+@pytest.mark.parametrize(
+    ("destination", "status", "wider"),
+    [
+        ("172.22.1.0/24", FAIL, False),
+        ("172.22.1.128/25", FAIL, False),
+        ("172.22.1.7/32", FAIL, False),
+        ("172.16.0.0/12", WARN, True),
+        ("128.0.0.0/1", PASS, None),  # half of a default route, as VPNs add it
+        ("172.22.2.0/24", PASS, None),
+    ],
+)
+def test_routes(destination: str, status: Status, wider: bool | None) -> None:
+    row = subnet(routes=routes(Route(destination, "tun0", "", 0)))
+    assert row.status is status
+    if status is not PASS:
+        assert row.evidence["conflicts"] == [{"what": "route", "name": "tun0", "subnet": destination, "wider": wider}]
+        proposal = ipaddress.ip_network(row.evidence["proposal"])
+        assert not proposal.overlaps(ipaddress.ip_network(destination))
+        assert row.remedy is not None
+        assert f"IPV4_NETWORK={str(proposal).removesuffix('.0/24')}" in row.remedy.text
+
+
+def test_a_wide_refusal_is_beaten_by_mailcows_own_route() -> None:
+    assert subnet(routes=routes(Route("172.16.0.0/12", "*", "", 0))).status is PASS
+    assert subnet(routes=routes(Route("172.22.1.0/24", "*", "", 0))).status is FAIL
+
+
+def test_an_address_of_the_host_inside() -> None:
+    link = Link("eth1", 1500, True, (Address("172.22.1.9", 16, "global"),))
+    row = subnet(links=(ETH0, link), routes=routes(Route("172.22.0.0/16", "eth1", "", 0)))
+    assert row.status is FAIL
+    assert [entry["what"] for entry in row.evidence["conflicts"]] == ["route", "address"]
+    # The route is enough where it is as narrow.
+    row = subnet(links=(ETH0, link), routes=routes(Route("172.22.1.0/24", "eth1", "", 0)))
+    assert [entry["what"] for entry in row.evidence["conflicts"]] == ["route"]
+
+
+def test_a_docker_network_with_its_bridge_and_route_is_one_conflict() -> None:
+    bridge = Link("br-x", 1500, True, (Address("172.22.0.1", 16, "global"),))
+    row = subnet(
+        links=(ETH0, bridge), routes=routes(Route("172.22.0.0/16", "br-x", "", 0)),
+        engine=engine(network("other", "172.22.0.0/16")),
+    )  # fmt: skip
+    assert row.status is FAIL
+    assert row.evidence["conflicts"] == [
+        {"what": "docker network", "name": "other", "subnet": "172.22.0.0/16", "wider": False}
+    ]
+    assert "the docker network other (172.22.0.0/16)" in row.message
+
+
+def test_mailcow_itself_and_our_own_probes_are_no_conflict() -> None:
+    bridge = Link("br-mailcow", 1500, True, (Address("172.22.1.1", 24, "global"),))
+    at = routes(Route("172.22.1.0/24", "br-mailcow", "", 0))
+    assert subnet(links=(ETH0, bridge), routes=at, engine=engine(MAILCOW)).status is PASS
+    assert subnet("IPv6", links=(ETH0, bridge), routes=at, engine=engine(MAILCOW)).status is PASS
+    probe = network("probe", "172.22.1.0/24", interface="br-probe", run="abc")
+    at = routes(Route("172.22.1.0/24", "br-probe", "", 0))
+    assert subnet(routes=at, engine=engine(probe)).status is PASS
+
+
+def test_another_mailcows_bridge() -> None:
+    bridge = Link("br-mailcow", 1500, False, ())
+    row = subnet(links=(ETH0, bridge))
+    assert row.status is FAIL
+    assert row.remedy is not None
+    assert row.remedy.commands == ("ip link delete br-mailcow",)
+    assert row.evidence["proposal"] is None  # another network would not help
+    row = subnet(links=(ETH0, bridge), engine=engine(network("old", "172.22.9.0/24", interface="br-mailcow")))
+    assert row.remedy is not None
+    assert row.remedy.commands == ("docker network rm old",)
+    assert subnet("IPv6", links=(ETH0, bridge)).status is PASS  # said once
+
+
+@pytest.mark.parametrize("value", ["100.64.1", "170.20.20", "8.8.8"])
+def test_a_network_that_is_not_private(value: str) -> None:
+    row = subnet(conf={"IPV4_NETWORK": value})
+    assert (row.status, row.evidence["proposal"]) == (FAIL, "172.22.1.0/24")
+    row = subnet("IPv6", conf={"IPV6_NETWORK": "2001:db8::/64"})
+    assert (row.status, row.evidence["proposal"]) == (WARN, "fd4d:6169:6c63:6f77::/64")
+
+
+def test_ipv6() -> None:
+    row = subnet("IPv6", engine=engine(network("six", "fd4d:6169:6c63::/48")))
+    assert (row.status, row.evidence["proposal"]) == (FAIL, None)
+    row = subnet("IPv6", routes=routes(Route("fd4d:6169:6c63:6f77::/64", "wg0", "", 0), Route("::/0", "eth0", "", 0)))
+    assert (row.status, row.evidence["proposal"]) == (FAIL, "fd4d:6169:6c63:6f78::/64")
+    assert row.remedy is not None
+    assert "IPV6_NETWORK=fd4d:6169:6c63:6f78::/64" in row.remedy.text
+    assert subnet("IPv6", routes=routes(Route("2000::/3", "eth0", "fe80::1", 0))).status is PASS
+    assert subnet("IPv6", routes=routes(Route("fd00::/8", "wg0", "", 0))).status is WARN
+
+
+def test_without_ipv6_its_network_is_not_made() -> None:
+    clash = network("six", "fd4d:6169:6c63:6f77::/64")
+    off = {"ENABLE_IPV6": "false"}
+    assert subnet("IPv6", conf=off, engine=engine(clash)).status is SKIP
+    assert subnet("IPv6", conf=off, engine=engine(clash, version="25.0.2")).status is FAIL  # which makes it anyway
+    assert subnet("IPv6", conf=off, engine=engine(clash, version="25.0.3")).status is SKIP
+
+
+def test_what_is_not_known_proves_no_pass_but_a_failure() -> None:
+    gone = Fact.unknown("engine", "the engine does not answer")
+    assert subnet(engine=gone).reason == "the engine does not answer"
+    assert subnet(routes=Fact.unknown("r", "no routes")).status is UNKNOWN
+    assert subnet(links=Fact.unknown("l", "no links")).status is UNKNOWN
+    row = subnet(engine=gone, routes=routes(Route("172.22.1.0/24", "tun0", "", 0)))
+    assert row.status is FAIL
+
+
+def test_a_proposal_keeps_clear_of_the_engines_own_pools() -> None:
+    clash = network("a", "172.22.1.0/24")
+    assert subnet(engine=engine(clash)).evidence["proposal"] == "172.16.1.0/24"
+    told = engine(clash, pools=("172.16.0.0/12",))
+    assert subnet(engine=told).evidence["proposal"] == "10.22.1.0/24"
+    everything = engine(clash, pools=("172.16.0.0/12", "10.0.0.0/8", "192.168.0.0/16"))
+    assert subnet(engine=everything).evidence["proposal"] == "172.22.2.0/24"
+    full = routes(Route("172.16.0.0/12", "a", "", 0), Route("10.0.0.0/8", "b", "", 0))
+    assert subnet(routes=full).evidence["proposal"] is None
+
+
+NETWORKS = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(4, 32)), max_size=40)
+
+
+@given(NETWORKS)
+def test_a_proposal_is_free_and_private(pairs: list[tuple[int, int]]) -> None:
+    held = [ipaddress.IPv4Network(pair, strict=False) for pair in pairs]
+    given_ = look(
+        conf={}, links=(), engine=engine(), routes=tuple(Route(str(entry), "x", "", 0) for entry in held)
+    )  # fmt: skip
+    found = propose(given_, ipaddress.IPv4Network("172.22.1.0/24"))
+    assert found == propose(given_, ipaddress.IPv4Network("172.22.1.0/24"))
+    if found:
+        network_ = ipaddress.IPv4Network(found)
+        assert network_.prefixlen == 24
+        assert network_.is_private
+        assert not any(network_.overlaps(entry) for entry in held)
+
+
+def test_hostile_facts_break_nothing() -> None:
+    odd = engine(network("x", "nonsense", "1/2/3"))
+    assert subnet(engine=odd, routes=(Route("x", "y", "z", 0),), links=(Link("a", None, None, (Address("b", 1, ""),)),))
+
+
+# --- network.mtu ---------------------------------------------------------------------------------------------
+
+
+def mtu(*links: Link, at: tuple[Route, ...] = (DEFAULT,)) -> Result:
+    (row,) = run("network.mtu", look(conf={}, links=links, routes=at))
+    return row
+
+
+def eth(value: int | None, name: str = "eth0") -> Link:
+    return Link(name, value, True, ())
+
+
+@pytest.mark.parametrize(("value", "status"), [(1500, PASS), (9000, PASS), (1499, WARN), (1450, WARN), (None, UNKNOWN)])
+def test_mtu(value: int | None, status: Status) -> None:
+    row = mtu(eth(value))
+    assert (row.status, row.evidence) == (status, {"interface": "eth0", "mtu": value})
+    if status is WARN:
+        assert row.remedy is not None
+        assert f"com.docker.network.driver.mtu: {value}" in row.remedy.text
+        assert "/opt/mailcow-dockerized/docker-compose.override.yml" in row.remedy.text
+
+
+def test_the_default_route_that_is_taken_counts() -> None:
+    second = Route("0.0.0.0/0", "wwan0", "", 600)
+    assert mtu(eth(1500), eth(1400, "wwan0"), at=(second, DEFAULT)).status is PASS
+    vpn = Route("0.0.0.0/1", "tun0", "", 0)
+    assert mtu(eth(1500), eth(1400, "tun0"), at=(DEFAULT, vpn)).evidence["interface"] == "tun0"
+    assert mtu(eth(1400), at=(Route("::/0", "eth0", "fe80::1", 0),)).status is WARN
+    assert mtu(eth(1400), at=()).status is SKIP
+    assert mtu(eth(1400), at=(Route("0.0.0.0/0", "*", "", 0),)).status is SKIP
+
+
+# --- network.ipv6 --------------------------------------------------------------------------------------------
+
+ON = Ipv6(True, False, True)
+SIX = Link("eth0", 1500, True, (Address("2001:db8::2", 64, "global"), Address("fe80::2", 64, "link")))
+LOCAL = Link("eth0", 1500, True, (Address("fd00::2", 64, "global"), Address("fe80::2", 64, "link")))
+SIX_DEFAULT = Route("::/0", "eth0", "fe80::1", 1024)
+
+
+def ipv6(kernel: Ipv6, link: Link, *at: Route, conf: dict[str, str] | None = None, **facts: Any) -> Result:
+    (row,) = run("network.ipv6", look(conf=conf, ipv6=kernel, links=(link,), routes=(DEFAULT, *at), **facts))
+    return row
+
+
+@pytest.mark.parametrize(
+    ("kernel", "link", "at", "conf", "status"),
+    [
+        (ON, SIX, (SIX_DEFAULT,), None, PASS),
+        (ON, SIX, (SIX_DEFAULT,), {"ENABLE_IPV6": "true"}, PASS),
+        (ON, SIX, (Route("2000::/3", "eth0", "fe80::1", 0),), None, PASS),
+        (ON, SIX, (), None, WARN),  # an address that leads nowhere
+        (ON, SIX, (), {"ENABLE_IPV6": "false"}, WARN),
+        (ON, SIX, (SIX_DEFAULT,), {"ENABLE_IPV6": "false"}, WARN),  # senders' addresses get lost
+        (ON, LOCAL, (), None, PASS),
+        (ON, LOCAL, (SIX_DEFAULT,), None, PASS),
+        (ON, ETH0, (), {"ENABLE_IPV6": "false"}, PASS),
+        (Ipv6(False, False, False), ETH0, (), None, WARN),
+        (Ipv6(False, False, False), ETH0, (), {"ENABLE_IPV6": "false"}, PASS),
+        (Ipv6(True, True, False), ETH0, (), None, PASS),  # mailcow's installer sees that
+        (Ipv6(True, True, False), ETH0, (), {"ENABLE_IPV6": "true"}, WARN),
+        (Ipv6(True, True, False), ETH0, (), {"ENABLE_IPV6": "false"}, PASS),
+    ],
+)
+def test_ipv6_as_a_whole(
+    kernel: Ipv6, link: Link, at: tuple[Route, ...], conf: dict[str, str] | None, status: Status
+) -> None:
+    row = ipv6(kernel, link, *at, conf=conf)
+    assert row.status is status
+    assert row.evidence["supported"] is kernel.supported
+
+
+def test_an_engine_that_leaves_ip6tables_alone() -> None:
+    daemon = DaemonConfig("/etc/docker/daemon.json", True, "", {"ip6tables": False})
+    assert ipv6(ON, SIX, SIX_DEFAULT, daemon_config=daemon).status is WARN
+    assert ipv6(ON, ETH0, daemon_config=daemon).status is PASS
+
+
+def test_what_is_not_known_is_unknown() -> None:
+    (row,) = run("network.ipv6", look(conf={}))
+    assert row.status is UNKNOWN

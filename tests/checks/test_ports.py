@@ -1,0 +1,509 @@
+"""The checks of ports and mailcow.conf, on made-up hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from preflight.checks import Look
+from preflight.facts import (
+    Address,
+    BindAttempt,
+    ConfFile,
+    Container,
+    DaemonConfig,
+    Engine,
+    Fact,
+    Holder,
+    Ipv6,
+    Link,
+    PublishedPort,
+    Service,
+    Services,
+    Sockets,
+)
+from preflight.model import Result, Status
+from preflight.plan import DEFAULT_CONF
+from tests.build import conf_file, look, run
+
+PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN
+ON = Ipv6(True, False, True)
+LINKS = (Link("eth0", 1500, True, (Address("192.0.2.2", 24, "global"), Address("2001:db8::2", 64, "global"))),)
+
+
+# --- ports.configuration -------------------------------------------------------------------------------------
+
+
+def configuration(conf: ConfFile, **facts: Any) -> dict[str | None, Result]:
+    return {row.subject: row for row in run("ports.configuration", look(mailcow_conf=conf, **{"links": LINKS} | facts))}
+
+
+def test_nothing_to_complain_of_is_one_pass() -> None:
+    (row,) = configuration(conf_file({"SMTP_PORT": "192.0.2.2:25", "HTTP_BIND": "127.0.0.1"})).values()
+    assert (row.subject, row.status) == (None, PASS)
+    (row,) = configuration(ConfFile(DEFAULT_CONF, False, {})).values()
+    assert row.status is PASS
+    assert "no mailcow.conf yet" in row.message
+
+
+def test_a_wrong_value_is_named_with_file_and_line() -> None:
+    conf = conf_file({"TZ": "UTC", "HTTP_PORT": "1.2.3.4:8080"})
+    (row,) = configuration(conf).values()
+    assert (row.subject, row.status, row.found) == ("HTTP_PORT", FAIL, "1.2.3.4:8080")
+    assert f"({DEFAULT_CONF}, line 2)" in row.message
+    assert row.remedy is not None
+    assert "HTTP_BIND=1.2.3.4 and HTTP_PORT=8080" in row.remedy.text
+
+
+def test_two_problems_of_one_variable_are_one_finding() -> None:
+    conf = conf_file({"HTTP_PORT": "8081", "HTTPS_PORT": "8081"})
+    rows = configuration(conf)
+    assert set(rows) == {"HTTP_PORT", "HTTPS_PORT"}
+    assert "may not be 8081" in rows["HTTPS_PORT"].message
+    assert "both publish port 8081" in rows["HTTPS_PORT"].message
+
+
+def test_a_lesser_problem_warns() -> None:
+    assert configuration(conf_file({"SQL_PORT": "13306"}))["SQL_PORT"].status is WARN
+
+
+def test_duplicates_lines_and_remarks() -> None:
+    conf = msgspec.structs.replace(
+        conf_file({"SMTP_PORT": "25"}), duplicates={"SMTP_PORT": [1, 7]}, bad_lines=(3, 5), remarks=("CR LF",)
+    )
+    rows = configuration(conf)
+    assert {name: row.status for name, row in rows.items()} == {
+        "line 3": FAIL, "line 5": FAIL, "file": WARN, "SMTP_PORT": WARN,
+    }  # fmt: skip
+    assert "lines 1, 7" in rows["SMTP_PORT"].message
+    assert rows["line 3"].remedy is not None
+    assert rows["line 3"].remedy.commands == (f"sed -n 3p {DEFAULT_CONF}",)
+
+
+@pytest.mark.parametrize(
+    ("values", "subject"),
+    [
+        ({"SMTP_PORT": "198.51.100.7:25"}, "SMTP_PORT"),
+        ({"HTTP_BIND": "198.51.100.7"}, "HTTP_BIND"),
+        ({"HTTP_BIND": "[2001:db8::99]"}, "HTTP_BIND"),
+        ({"SNAT_TO_SOURCE": "198.51.100.7"}, "SNAT_TO_SOURCE"),
+        ({"SNAT6_TO_SOURCE": "2001:DB8::99"}, "SNAT6_TO_SOURCE"),
+    ],
+)
+def test_an_address_that_is_not_of_this_host(values: dict[str, str], subject: str) -> None:
+    conf = msgspec.structs.replace(conf_file(values), duplicates={subject: [1, 1]})
+    (row,) = configuration(conf).values()
+    assert (row.subject, row.status) == (subject, FAIL)
+    assert "cannot assign requested address" in row.message
+
+
+def test_addresses_of_this_host_are_fine_and_loopback_always_is() -> None:
+    values = {"SMTP_PORT": "192.0.2.2:25", "HTTP_BIND": "[2001:db8::2]", "SNAT_TO_SOURCE": "192.0.2.2"}
+    assert configuration(conf_file(values))[None].status is PASS
+    assert configuration(conf_file({"IMAP_PORT": "127.0.0.9:143"}), links=())[None].status is PASS
+
+
+def test_without_knowing_the_addresses_the_rest_is_still_told() -> None:
+    conf = conf_file({"SMTP_PORT": "192.0.2.2:25", "IMAP_PORT": "x"})
+    rows = configuration(conf, links=Fact.unknown("s", "no links"))
+    assert (rows["IMAP_PORT"].status, rows[None].status) == (FAIL, UNKNOWN)
+
+
+def test_a_file_that_cannot_be_read_is_unknown() -> None:
+    (row,) = run("ports.configuration", look())
+    assert row.status is UNKNOWN
+
+
+# --- ports.free ----------------------------------------------------------------------------------------------
+
+
+def attempts(given: Look, port: int, ipv4: str, ipv6: str = "free") -> tuple[BindAttempt, ...]:
+    """Make every attempt of the plan end free, but for one port."""
+    found = []
+    for binding in given.plan.bindings:
+        for place in (binding.address,) if binding.address else ("0.0.0.0", "::"):
+            said = (ipv6 if ":" in place else ipv4) if binding.port == port else "free"
+            found.append(BindAttempt(place, binding.port, said))
+    return tuple(found)
+
+
+def listener(address: str, port: int = 25, *, pid: int | None = 812, state: str = "listening", **more: Any) -> Holder:
+    known = {"process": "exim4", "user": "Debian-exim", "unit": "exim4.service", "container": None} if pid else {}
+    values = {"process": None, "user": None, "unit": None, "container": None, "image": None, **known, **more}
+    return Holder(pid=pid, address=address, port=port, state=state, **values)
+
+
+def proxy(address: str, port: int = 25) -> Holder:
+    return listener(address, port, process="docker-proxy", user="root", unit="docker.service")
+
+
+def engine(*containers: Container) -> Engine:
+    return Engine(version="28.5.2", api_version="1.51", containers=containers)
+
+
+def container(name: str, *ports: tuple[str, int], **more: Any) -> Container:
+    published = tuple(PublishedPort(address, port, port) for address, port in ports)
+    return Container(**{"id": "a" * 64, "name": name, "image": "web:1", "state": "running", "ports": published} | more)
+
+
+def postfix(*ports: tuple[str, int], **more: Any) -> Container:
+    own = {"project": "mailcowdockerized", "service": "postfix-mailcow", "restart": "always"}
+    return container("mailcowdockerized-postfix-mailcow-1", *ports, **own | more)
+
+
+def free(
+    outcomes: tuple[str, str] | None = ("free", "free"),
+    *holders: Holder,
+    port: int = 25,
+    conf: dict[str, str] | None = None,
+    owners: bool = True,
+    **facts: Any,
+) -> Result:
+    """Judge one port: what a bind said to IPv4 and IPv6 (None: not tried), and the sockets that are seen."""
+    why = "" if owners else "processes are hidden. Add --privileged to docker run."
+    facts = {"ipv6": ON, "sockets": Sockets(holders, owners, why), **facts}
+    given = look(conf=conf or {}, **facts)
+    if outcomes:
+        given = look(conf=conf or {}, binds=attempts(given, port, *outcomes), **facts)
+    (row,) = (row for row in run("ports.free", given) if (row.subject or "").endswith(f"{port}/tcp"))
+    return row
+
+
+def test_a_free_port() -> None:
+    row = free()
+    assert (row.status, row.message, row.expected, row.found) == (PASS, "25/tcp is free.", "free", "free")
+    assert row.evidence == {
+        "service": "postfix-mailcow", "variables": ["SMTP_PORT"], "bind": "*:25", "holder": None, "holders": [],
+        "decided_by": "bind",
+    }  # fmt: skip
+
+
+def test_there_is_a_row_for_each_port_in_mailcows_order() -> None:
+    given = look(conf={"SMTPS_PORT": "25"})
+    rows = run("ports.free", look(conf={"SMTPS_PORT": "25"}, binds=attempts(given, 0, "free")))
+    assert [row.subject for row in rows] == [binding.subject for binding in given.plan.bindings]
+    assert rows[0].evidence["variables"] == ["SMTP_PORT", "SMTPS_PORT"]
+    assert all(row.status is PASS for row in rows)
+
+
+def test_a_held_port_as_the_contract_has_it() -> None:
+    row = free(("EADDRINUSE", "free"), listener("127.0.0.1"))
+    assert (row.status, row.expected, row.found) == (FAIL, "free", "127.0.0.1:25")
+    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service)"
+    holder = {
+        "pid": 812, "process": "exim4", "user": "Debian-exim", "unit": "exim4.service", "container": None,
+        "image": None, "address": "127.0.0.1", "port": 25, "state": "listening",
+    }  # fmt: skip
+    assert row.evidence == {
+        "service": "postfix-mailcow", "variables": ["SMTP_PORT"], "bind": "*:25", "holder": holder,
+        "holders": [holder], "decided_by": "bind",
+    }  # fmt: skip
+    assert row.remedy is not None
+    assert row.remedy.commands == ("systemctl disable --now exim4.service",)
+    assert "cannot be moved" in row.remedy.text
+
+
+def test_all_holders_are_named() -> None:
+    row = free(("EADDRINUSE", "EADDRINUSE"), listener("127.0.0.1"), listener("::1", pid=9, process="x", unit=None))
+    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service) and x (pid 9)"
+    assert [holder["pid"] for holder in row.evidence["holders"]] == [812, 9]
+    assert row.remedy is not None
+    assert row.remedy.commands[-1] == "kill 9"
+
+
+def test_commands_fit_the_host() -> None:
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit="postfix"), services=Services("openrc", ()))
+    assert row.remedy is not None
+    assert row.remedy.commands == ("rc-service postfix stop", "rc-update del postfix")
+    quoted = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit="a;reboot.service"))
+    assert quoted.remedy is not None
+    assert quoted.remedy.commands == ("systemctl disable --now 'a;reboot.service'",)
+
+
+def test_a_web_server_may_stay_as_a_reverse_proxy() -> None:
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", 443, process="nginx", unit="nginx.service"), port=443)
+    assert row.remedy is not None
+    for line in ("HTTP_BIND=127.0.0.1", "HTTP_PORT=8080", "HTTPS_BIND=127.0.0.1", "HTTPS_PORT=8443"):
+        assert line in row.remedy.text
+
+
+# The half that a socket blocks is known from the attempts; a listener on [::] may be in the way of IPv4 as well.
+@pytest.mark.parametrize(
+    ("outcomes", "address", "named"),
+    [
+        (("free", "EADDRINUSE"), "::1", True),
+        (("EADDRINUSE", "EADDRINUSE"), "::", True),
+        (("EADDRINUSE", "free"), "127.0.0.2", True),
+        (("EADDRINUSE", "free"), "::1", False),  # somebody else's
+        (("free", "EADDRINUSE"), "127.0.0.1", False),
+    ],
+)
+def test_only_who_can_be_in_the_way_is_named(outcomes: tuple[str, str], address: str, named: bool) -> None:
+    row = free(outcomes, listener(address))
+    assert row.status is FAIL
+    assert bool(row.evidence["holder"]) is named
+
+
+def test_the_attempt_decides_whatever_the_tables_show() -> None:
+    assert free(("free", "free"), listener("127.0.0.1")).status is PASS
+    assert free(("EADDRINUSE", "free")).status is FAIL
+
+
+# --- the IPv6 half -------------------------------------------------------------------------------------------
+
+NO_PROXY = DaemonConfig("/etc/docker/daemon.json", True, "", {"userland-proxy": False})
+
+
+@pytest.mark.parametrize(
+    ("ipv6", "conf", "daemon", "status"),
+    [
+        (ON, {}, None, FAIL),
+        (ON, {"ENABLE_IPV6": "false"}, None, FAIL),  # the userland proxy takes it
+        (ON, {}, NO_PROXY, FAIL),  # mailcow's network has IPv6
+        (ON, {"ENABLE_IPV6": "false"}, NO_PROXY, PASS),
+        (Ipv6(True, True, False), {}, None, PASS),
+        (Ipv6(False, False, False), {}, None, PASS),
+        (None, {}, None, FAIL),
+    ],
+)
+def test_the_ipv6_half_counts_where_the_engine_binds_it(
+    ipv6: Ipv6 | None, conf: dict[str, str], daemon: DaemonConfig | None, status: Status
+) -> None:
+    facts: dict[str, Any] = {"ipv6": ipv6 or Fact.unknown("s", "r")} | ({"daemon_config": daemon} if daemon else {})
+    assert free(("free", "EADDRINUSE"), listener("::1"), conf=conf, **facts).status is status
+
+
+@pytest.mark.parametrize("said", ["EAFNOSUPPORT", "EADDRNOTAVAIL"])
+def test_no_ipv6_is_no_conflict(said: str) -> None:
+    assert free(("free", said)).status is PASS
+
+
+def test_a_dual_stack_listener_blocks_ipv4_even_without_ipv6() -> None:
+    row = free(("EADDRINUSE", "EADDRINUSE"), listener("::"), ipv6=Ipv6(True, True, False))
+    assert (row.status, row.found) == (FAIL, "[::]:25")
+
+
+@pytest.mark.parametrize(
+    ("value", "outcomes", "status"),
+    [
+        ("0.0.0.0:25", ("free", "EADDRINUSE"), PASS),
+        ("192.0.2.2:25", ("EADDRINUSE", "free"), FAIL),
+        ("[2001:db8::2]:25", ("free", "EADDRINUSE"), FAIL),
+    ],
+)
+def test_an_address_of_ones_own(value: str, outcomes: tuple[str, str], status: Status) -> None:
+    row = free(outcomes, conf={"SMTP_PORT": value})
+    assert (row.status, row.subject, row.evidence["bind"]) == (status, f"{value}/tcp", value)
+
+
+def test_errors_are_different_findings() -> None:
+    row = free(("EADDRNOTAVAIL", "free"), conf={"SMTP_PORT": "198.51.100.7:25"})
+    assert (row.status, row.found) == (FAIL, "198.51.100.7")
+    assert "cannot assign requested address" in row.message
+    row = free(("EACCES", "EACCES"))
+    assert (row.status, row.remedy and row.remedy.text) == (UNKNOWN, "Run the check as root.")
+    row = free(("ENOBUFS", "free"))
+    assert row.status is UNKNOWN
+    assert "ENOBUFS" in (row.reason or "")
+    assert free(("EACCES", "EADDRINUSE")).status is FAIL
+
+
+def test_facts_without_this_port_are_no_pass() -> None:
+    (row, *_) = run("ports.free", look(conf={"SMTP_PORT": "2525"}, binds=(), ipv6=ON))
+    assert (row.subject, row.status) == ("2525/tcp", UNKNOWN)
+
+
+# --- the kernel alone, and holders that cannot be seen -------------------------------------------------------
+
+
+def test_time_wait_is_waited_for() -> None:
+    row = free(("EADDRINUSE", "free"), listener("192.0.2.2", pid=None, state="time-wait"))
+    assert (row.status, row.found) == (FAIL, "192.0.2.2:25 time-wait")
+    assert (row.evidence["holder"], row.evidence["holders"]) == (None, [])
+    assert "kernel alone" in row.message
+    assert row.remedy is not None
+    assert row.remedy.text.startswith("Wait a minute")
+    # TIME_WAIT has no process even where processes are hidden.
+    assert free(("EADDRINUSE", "free"), listener("192.0.2.2", pid=None, state="time-wait"), owners=False).message == (
+        row.message
+    )
+
+
+def test_a_listener_without_owner() -> None:
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", pid=None))
+    assert row.evidence["holder"] is None
+    assert "kernel itself" in row.message
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", pid=None), owners=False)
+    assert row.evidence["holder"]["address"] == "0.0.0.0"
+    assert "Add --privileged to docker run." in row.message
+
+
+def test_no_socket_at_all() -> None:
+    row = free(("EADDRINUSE", "free"))
+    assert (row.status, row.found, row.evidence["holder"]) == (FAIL, "in use", None)
+    row = free(("EADDRINUSE", "free"), sockets=Fact.unknown("s", "the tables are closed"))
+    assert "the tables are closed" in row.message
+
+
+def test_bound_and_connected_holders_are_told_with_their_state() -> None:
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", state="bound"))
+    assert row.found == "0.0.0.0:25 bound"
+    row = free(("EADDRINUSE", "free"), listener("192.0.2.2", state="established"))
+    assert row.found == "192.0.2.2:25 established"
+
+
+# --- without a bind attempt ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "state", "status"),
+    [
+        ("127.0.0.1", "listening", FAIL),
+        ("::1", "listening", FAIL),
+        ("::", "listening", FAIL),
+        ("127.0.0.1", "bound", UNKNOWN),
+        ("127.0.0.1", "established", UNKNOWN),
+        ("127.0.0.1", "time-wait", UNKNOWN),
+    ],
+)
+def test_sockets_alone_prove_a_failure_and_never_a_pass(address: str, state: str, status: Status) -> None:
+    row = free(None, listener(address, state=state))
+    assert row.status is status
+    if status is FAIL:
+        assert row.evidence["decided_by"] == "sockets"
+    assert free(None).status is UNKNOWN
+
+
+def test_the_reason_is_that_of_the_attempts() -> None:
+    binds = Fact.unknown("bind(2)", "not the host's network", "Add --network=host to docker run.")
+    row = free(None, binds=binds)
+    assert (row.reason, row.remedy and row.remedy.text) == (
+        "not the host's network", "Add --network=host to docker run.",
+    )  # fmt: skip
+
+
+def test_a_listener_on_every_ipv6_address_does_not_prove_an_ipv4_conflict() -> None:
+    assert free(None, listener("::"), conf={"SMTP_PORT": "0.0.0.0:25"}).status is UNKNOWN
+    assert free(None, listener("::"), conf={"ENABLE_IPV6": "false"}, daemon_config=NO_PROXY).status is UNKNOWN
+    assert free(None, listener("192.0.2.3"), conf={"SMTP_PORT": "192.0.2.2:25"}).status is UNKNOWN
+
+
+def test_where_only_root_may_bind_a_listener_still_proves_it() -> None:
+    assert free(("EACCES", "EACCES"), listener("127.0.0.1")).status is FAIL
+
+
+# --- containers ----------------------------------------------------------------------------------------------
+
+
+def test_a_proxy_is_named_as_its_container() -> None:
+    web = container("web", ("", 25))
+    row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), proxy("::"), engine=engine(web))
+    assert row.message == "25/tcp is held by the container web (web:1)"
+    assert (row.evidence["holder"]["container"], row.evidence["holder"]["image"]) == ("web", "web:1")
+    assert row.remedy is not None
+    assert row.remedy.commands == ("docker update --restart=no web", "docker stop web")
+
+
+def test_a_proxy_of_an_unknown_container() -> None:
+    row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"))
+    assert "docker-proxy (pid 812" in row.message
+    assert row.remedy is not None
+    assert row.remedy.commands == ("docker ps --filter publish=25",)
+
+
+def test_a_process_inside_a_container_on_the_hosts_network() -> None:
+    inside = container("mail", host_network=True)
+    holder = listener("0.0.0.0", process="master", unit=None, container="a" * 64)
+    row = free(("EADDRINUSE", "free"), holder, engine=engine(inside))
+    assert row.message == "25/tcp is held by master (pid 812, container mail)"
+    assert row.evidence["holder"]["container"] == "mail"
+    lxc = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit=None, container="guest"))
+    assert lxc.evidence["holder"]["container"] == "guest"
+
+
+@pytest.mark.parametrize("address", ["", "0.0.0.0", "127.0.0.1", "::"])
+def test_a_published_port_without_a_socket_is_taken(address: str) -> None:
+    row = free(("free", "free"), engine=engine(container("web", (address, 25))))
+    assert (row.status, row.found, row.evidence["decided_by"]) == (FAIL, "container web", "engine")
+    assert "port is already allocated" in row.message
+    assert row.evidence["holder"]["container"] == "web"
+    assert free(None, engine=engine(container("web", (address, 25)))).status is FAIL
+
+
+def test_what_is_published_elsewhere_does_not_matter() -> None:
+    udp = container("dns", state="running")
+    udp = msgspec.structs.replace(udp, ports=(PublishedPort("", 25, 25, "udp"),))
+    assert free(engine=engine(udp, container("web", ("", 2525)))).status is PASS
+    conf = {"SMTP_PORT": "192.0.2.2:25"}
+    assert free(conf=conf, engine=engine(container("web", ("192.0.2.3", 25)))).status is PASS
+    assert free(engine=engine(container("probe", ("", 25), run="abc"))).status is PASS
+
+
+def test_mailcow_itself_is_no_conflict() -> None:
+    own = postfix(("0.0.0.0", 25), ("::", 25))
+    row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), proxy("::"), engine=engine(own))
+    assert (row.status, row.found) == (PASS, "mailcow")
+    hidden = listener("0.0.0.0", pid=None), listener("::", pid=None)
+    assert free(("EADDRINUSE", "EADDRINUSE"), *hidden, owners=False, engine=engine(own)).status is PASS
+    assert free(("EACCES", "EACCES"), engine=engine(own)).status is PASS
+    assert free(None, engine=engine(own)).status is PASS  # the engine's word, not the sockets'
+    assert free(("free", "free"), engine=engine(own)).status is PASS  # without the userland proxy
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        postfix(("0.0.0.0", 25), ("::", 25), project="mailcow-dockerized"),
+        postfix(("0.0.0.0", 25), ("::", 25), service="nginx-mailcow"),
+    ],
+)
+def test_only_this_mailcow_on_its_own_port_is_no_conflict(own: Container) -> None:
+    assert free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), engine=engine(own)).status is FAIL
+
+
+def test_somebody_else_beside_mailcow_is_a_conflict() -> None:
+    own = postfix(("0.0.0.0", 25))
+    row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), listener("::1"), engine=engine(own))
+    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service)"
+
+
+def test_a_foreign_ipv6_listener_does_not_take_what_mailcow_publishes_on_ipv4() -> None:
+    own = postfix(("0.0.0.0", 25))
+    conf = {"SMTP_PORT": "0.0.0.0:25"}
+    row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), listener("::"), conf=conf, engine=engine(own))
+    assert row.status is PASS
+
+
+@pytest.mark.parametrize(
+    ("state", "restart", "status"),
+    [
+        ("exited", "always", WARN),
+        ("exited", "unless-stopped", WARN),
+        ("created", "on-failure", WARN),
+        ("restarting", "always", WARN),
+        ("exited", "no", PASS),
+        ("exited", "", PASS),
+    ],
+)
+def test_a_stopped_container_that_comes_back(state: str, restart: str, status: Status) -> None:
+    row = free(engine=engine(container("web", ("", 25), state=state, restart=restart)))
+    assert row.status is status
+    if status is WARN:
+        assert row.remedy is not None
+        assert row.remedy.commands == ("docker update --restart=no web",)
+    own = postfix(("", 25), state="exited")
+    assert free(engine=engine(own)).status is PASS
+
+
+def test_hostile_facts_break_nothing() -> None:
+    odd = container("x", ("not an address", 25), ("", 25), state="running")
+    assert free(("EADDRINUSE", "free"), listener("nonsense"), engine=engine(odd)).status is FAIL
+
+
+def test_a_service_is_not_needed_for_the_remedy() -> None:
+    known = Services("sysv", (Service(name="exim4", kind="mta", unit=None, enabled=True, active=True),))
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0"), services=known)
+    assert row.remedy is not None
+    assert row.remedy.commands == ("service exim4 stop", "update-rc.d exim4 disable")
