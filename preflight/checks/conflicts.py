@@ -87,15 +87,15 @@ def halves(look: Look, binding: Binding) -> tuple[str, ...]:
     """Return the addresses that the engine will bind for a binding.
 
     The IPv6 half is left out where the host cannot listen on IPv6 (the engine drops it silently), and where
-    mailcow's network has no IPv6 and no userland proxy would stand in for it.
+    mailcow's network has no IPv6 and no userland proxy would stand in for it: a binding to an IPv6 address alone
+    then has no half at all.
     """
-    if binding.address:
-        return (binding.address,)
-    ipv6 = look.host.ipv6.get() if look.host.ipv6.known else None
-    if ipv6 and (not ipv6.supported or ipv6.listenable is False):
-        return ("0.0.0.0",)
     settings = look.host.daemon_config.get().settings if look.host.daemon_config.known else {}
-    if not look.plan.ipv6 and settings.get("userland-proxy") is False:
+    without = not look.plan.ipv6 and settings.get("userland-proxy") is False
+    if binding.address:
+        return () if without and ":" in binding.address else (binding.address,)
+    ipv6 = look.host.ipv6.get() if look.host.ipv6.known else None
+    if without or (ipv6 and (not ipv6.supported or ipv6.listenable is False)):
         return ("0.0.0.0",)
     return ("0.0.0.0", "::")
 

@@ -155,6 +155,9 @@ def free(look: Look, subject: str) -> Iterator[Finding]:
     """
     binding = next(entry for entry in look.plan.bindings if entry.subject == subject)
     case = examine(look, binding)
+    if not case.outcomes:
+        yield _unpublished(binding)
+        return
     if case.taken and (case.named or not case.rivals):
         yield _held(look, binding, case)
     elif case.rivals:
@@ -225,6 +228,21 @@ def _published(binding: Binding, case: Case) -> Finding:
         found=f"container {case.rivals[0].name}",
         evidence=_evidence(binding, "bind" if case.taken else "engine", held),
         remedy=Remedy(f"Stop the container for good. {holders.alternative(binding)}", commands),
+    )
+
+
+def _unpublished(binding: Binding) -> Finding:
+    variables = ", ".join(published.bind or published.variable for published in binding.wanted)
+    return Finding(
+        status=Status.WARN,
+        message=(
+            f"{binding.subject} would not be published, without a word of the engine: mailcow's network has no IPv6 "
+            "(ENABLE_IPV6=false), and the engine has no userland proxy."
+        ),
+        expected="published",
+        found="not published",
+        evidence=_evidence(binding, "engine"),
+        remedy=Remedy(f"Write an IPv4 address of this host into {variables}, or ENABLE_IPV6=true into mailcow.conf."),
     )
 
 

@@ -322,6 +322,7 @@ def test_an_aaaa_needs_working_ipv6() -> None:
         ((link(V4),), (DEFAULT6,), "no public IPv6 address"),
         ((link(V4, "fd00::7"),), (DEFAULT6,), "no public IPv6 address"),
         ((link(V4, V6),), (), "no default route for IPv6"),
+        ((link(V4, V6),), (Route("2001:db8::/32", "eth0", "", 0),), "no default route for IPv6"),
     ):
         result = one("address", look(with6, links=links, routes=routes), "AAAA")
         assert result.status is Status.FAIL
@@ -426,6 +427,7 @@ def test_a_missing_mx_comes_with_its_zone_line(rcode: str) -> None:
         (("10 mail.example.org.example.org.",), Status.FAIL, "not to"),
         ((f"10 {NAME}.", "20 backup.example.net."), Status.WARN, "as well"),
         (("5 gateway.example.net.", f"10 {NAME}."), Status.WARN, "first"),
+        (("5 gateway.example.net.", f"10 {NAME}.", "20 backup.example.net."), Status.WARN, "first"),
         (("nonsense",), Status.FAIL, "not to"),
         (("",), Status.FAIL, "null MX"),
     ],

@@ -275,6 +275,13 @@ def test_the_ipv6_half_counts_where_the_engine_binds_it(
     assert free(("free", "EADDRINUSE"), listener("::1"), conf=conf, **facts).status is status
 
 
+def test_an_ipv6_address_alone_that_the_engine_would_leave_out() -> None:
+    conf = {"SMTP_PORT": "[2001:db8::2]:25", "ENABLE_IPV6": "false"}
+    assert free(("free", "EADDRINUSE"), listener("::"), conf=conf).status is FAIL
+    row = free(("free", "EADDRINUSE"), listener("::"), conf=conf, daemon_config=NO_PROXY)
+    assert (row.status, row.found) == (WARN, "not published")
+
+
 @pytest.mark.parametrize("said", ["EAFNOSUPPORT", "EADDRNOTAVAIL"])
 def test_no_ipv6_is_no_conflict(said: str) -> None:
     assert free(("free", said)).status is PASS

@@ -97,7 +97,7 @@ def zone(*records: str, recursive: bool = True) -> Script:
             rcode = "NOERROR" if here else "NXDOMAIN"
             found += [record for record in here if record.split(" ")[1] == kind]
             alias = [record for record in here if record.split(" ")[1] == "CNAME"]
-            if not alias:
+            if not alias or kind == "CNAME":
                 break
             found.append(alias[0])
             name = alias[0].split(" ")[2].lower()

@@ -100,6 +100,10 @@ def test_hostile_records_make_no_harm(records: list[str], kind: str) -> None:
     assert all(name and name != "." for name, _ in questions)
 
 
+def test_a_null_mx_leads_nowhere() -> None:
+    assert follow_ups([Answer("x.", "MX", "NOERROR", ("0 .",))]) == []
+
+
 def test_what_is_no_address_has_no_reverse_name() -> None:
     assert first_questions(NAME, (), ("nonsense", "", "2001:db8::7%eth0", ADDRESS))[2:] == [
         ("7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR"),

@@ -68,7 +68,7 @@ def test_the_deadline_holds_whatever_the_server_does() -> None:
     began = time.monotonic()
     answer = question(lambda query, transport: [], seconds=0.6)
     assert answer.rcode == "timeout"
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began <= 0.6
 
 
 def test_a_deadline_in_the_past_asks_nobody() -> None:
@@ -162,6 +162,18 @@ def test_an_alias_is_followed_by_the_server() -> None:
     assert (answer.alias, answer.records) == ("b.example.net.", ("192.0.2.1",))
     dangling = question(zone(f"{NAME}. CNAME gone.example.net."))
     assert (dangling.rcode, dangling.alias, dangling.records) == ("NXDOMAIN", "gone.example.net.", ())
+
+
+def test_a_server_that_recurses_is_not_asked_for_the_alias_again() -> None:
+    with serve(zone(f"{NAME}. CNAME a.example.net.", "a.example.net. MX 10 x.example.net.")) as state:
+        (answer,) = ask((state.server,), [(NAME, "A")], time.monotonic() + 5).values()
+    assert (answer.rcode, answer.alias, answer.records) == ("NOERROR", "a.example.net.", ())
+    assert len(state.asked) == 1
+
+
+def test_an_alias_itself_can_be_asked_for() -> None:
+    answer = question(zone(f"{NAME}. CNAME a.example.net."), "CNAME")
+    assert (answer.alias, answer.records) == (None, ("a.example.net.",))
 
 
 def test_an_alias_is_followed_for_a_server_that_does_not() -> None:
