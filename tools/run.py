@@ -37,6 +37,8 @@ def in_container(options: list[str]) -> int | None:
         say("the image cannot be built: running natively")
         return None
     variables = [word for name in os.environ if name.startswith("PREFLIGHT_") for word in ("-e", name)]
+    if os.environ.get("DOCKER_HOST"):  # the engine that answered here is the one to be judged
+        variables += ["-e", "DOCKER_HOST"]
     terminal = ["-t"] if sys.stdout.isatty() and sys.stderr.isatty() else []
     flags = ["--rm", "--privileged", "--pid=host", "--network=host", *terminal, *variables]
     code = subprocess.run([clients[0], "run", *flags, image.NAME, *options], check=False).returncode
