@@ -49,6 +49,8 @@ def make(kind: str) -> None:
         subprocess.run([*pip, "--require-hashes", "-r", lock], cwd=TREE, env=environment, check=True, stdout=sys.stderr)
     editable = ["--no-deps", "--no-build-isolation", "--editable", "."]
     subprocess.run([*pip, *editable], cwd=TREE, env=environment, check=True, stdout=sys.stderr)
+    # Where the environment forbids Python to keep compiled files, every start would compile all of it again.
+    subprocess.run([str(VENV / "bin/python"), "-m", "compileall", "-q", "preflight"], cwd=TREE, check=True)
 
 
 def main() -> int:

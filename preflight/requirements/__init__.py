@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
@@ -102,8 +101,7 @@ class RequirementsError(Exception):
 def load(name: str) -> Requirements:
     """Return the requirements of that name, or read the TOML file there; raise `RequirementsError`."""
     if name in NAMES:
-        text = resources.files(__package__).joinpath(f"{name}.toml").read_text("utf-8")
-        return parse(text, name)
+        return parse(Path(__file__).with_name(f"{name}.toml").read_text("utf-8"), name)
     from preflight.bounded import InputError, read_file
 
     try:
