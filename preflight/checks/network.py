@@ -152,7 +152,7 @@ def mtu(look: Look) -> Iterator[Finding]:
             expected=f"{wanted} or more",
             found=str(found),
             evidence=evidence,
-            remedy=Remedy(f"Write this into {look.plan.directory}/docker-compose.override.yml:\n{_override(found)}"),
+            remedy=_override(f"{look.plan.directory.rstrip('/')}/docker-compose.override.yml", found),
         )
     else:
         message = f"{route.interface}, the way to the Internet, has an MTU of {found}."
@@ -161,8 +161,16 @@ def mtu(look: Look) -> Iterator[Finding]:
         )
 
 
-def _override(value: int) -> str:
-    return f"networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: {value}"
+def _override(path: str, value: int) -> Remedy:
+    """Return how mailcow's network gets an MTU: Compose merges this file into mailcow's own, which stays as it is."""
+    lines = f"'networks:' '  mailcow-network:' '    driver_opts:' '      com.docker.network.driver.mtu: {value}'"
+    text = (
+        f"Give mailcow's network this MTU in {path}, once mailcow is cloned and before it is started. A file that is"
+        " there already is left alone by the command: add these lines to it. Where mailcow runs, docker compose down"
+        " and docker compose up -d make its network anew."
+    )
+    write = f"(set -C; printf '%s\\n' {lines} > {shlex.quote(path)})"
+    return Remedy(text, (write,))
 
 
 def _default(look: Look, destination: str) -> Route | None:

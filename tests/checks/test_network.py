@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.checks.subnets import propose
-from preflight.facts import Address, DaemonConfig, Engine, EngineNetwork, Fact, Ipv6, Link, Route
+from preflight.facts import Address, ConfFile, DaemonConfig, Engine, EngineNetwork, Fact, Ipv6, Link, Route
 from preflight.model import Result, Status
+from preflight.render.shell import folded
 from tests.build import look, run
 
 PASS, WARN, FAIL, UNKNOWN, SKIP = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN, Status.SKIP
@@ -212,8 +215,27 @@ def test_mtu(value: int | None, status: Status) -> None:
     assert (row.status, row.evidence) == (status, {"interface": "eth0", "mtu": value})
     if status is WARN:
         assert row.remedy is not None
-        assert f"com.docker.network.driver.mtu: {value}" in row.remedy.text
         assert "/opt/mailcow-dockerized/docker-compose.override.yml" in row.remedy.text
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_mtu_is_set_by_the_commands_as_they_are_pasted(shell: str, tmp_path: Path) -> None:
+    conf = Fact.of("test", ConfFile(f"{tmp_path}/mail cow/mailcow.conf", True, {}))
+    (row,) = run("network.mtu", look(links=(eth(1450),), routes=(DEFAULT,), mailcow_conf=conf))
+    assert row.remedy is not None
+    override = tmp_path / "mail cow/docker-compose.override.yml"
+    pasted = "\n".join(folded(row.remedy.commands, 74))
+    before = subprocess.run([shell, "-c", pasted], cwd=tmp_path, capture_output=True, check=False)
+    assert before.returncode != 0  # mailcow is not cloned yet: nothing is made where a clone would then fail
+    assert list(tmp_path.iterdir()) == []
+    override.parent.mkdir()
+    subprocess.run([shell, "-c", pasted], cwd=tmp_path, check=True)
+    wanted = "networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: 1450\n"
+    assert override.read_text() == wanted
+    override.write_text("services: {}\n")
+    again = subprocess.run([shell, "-c", pasted], cwd=tmp_path, capture_output=True, check=False)
+    assert again.returncode != 0
+    assert override.read_text() == "services: {}\n"
 
 
 def test_the_default_route_that_is_taken_counts() -> None:
