@@ -13,6 +13,8 @@ from preflight.render.ports import PORTS, Port, ports
 T = TypeVar("T")
 K = TypeVar("K")
 
+_JUDGEMENTS = (Status.PASS, Status.WARN, Status.FAIL)
+
 
 class Named(Struct, frozen=True):
     """A check and those of its subjects that are meant; none where it has one object only."""
@@ -83,6 +85,7 @@ class Digest(Struct, frozen=True, kw_only=True):
     ports: tuple[Port, ...]
     passed: tuple[tuple[str, tuple[Passed, ...]], ...]  # by section
     skipped: tuple[Reason, ...]
+    judged: bool  # a result says how something is: not all were skipped or could not be found out
 
 
 def digest(report: Report) -> Digest:
@@ -100,6 +103,7 @@ def digest(report: Report) -> Digest:
         ports=ports(report.results),
         passed=_passed(having(Status.PASS)),
         skipped=_reasons(having(Status.SKIP)),
+        judged=any((result.was or result.status) in _JUDGEMENTS for result in report.results),
     )
 
 

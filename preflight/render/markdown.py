@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from preflight.model import Report, Result, Verdict
+from preflight.model import Report, Result
 from preflight.render import words
 from preflight.render.digest import Entry, Named, Reason, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, link, markdown_text, prose
@@ -22,13 +22,12 @@ SUBJECTS = 8  # named in one sentence
 def markdown(report: Report, *, why: Mapping[str, str] | None = None) -> str:
     """Return the report as Markdown; `why` tells by check id why that check matters to mailcow."""
     found = digest(report)
-    ready = report.verdict in (Verdict.READY, Verdict.READY_WITH_WARNINGS)
     entries = with_reasons([*found.blocks, *found.warnings], why or {})
     text = environment().get_template("report.md.j2").render(
-        symbol=words.SYMBOL[report.verdict],
-        headline=words.HEADLINE[report.verdict],
-        next=words.advice(report.verdict, blocked=bool(found.blocks)),
-        install=words.INSTALL if ready else "",
+        symbol=words.symbol(report.verdict, judged=found.judged),
+        headline=words.headline(report.verdict, judged=found.judged),
+        next=words.advice(report.verdict, blocked=bool(found.blocks), judged=found.judged),
+        install=words.install(report.verdict, judged=found.judged),
         summary=_summary(report),
         counts=_counts(report),
         sorted=found,

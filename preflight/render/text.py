@@ -49,10 +49,12 @@ def text(report: Report, color: bool = False, *, why: Mapping[str, str] | None =
 
 
 def _head(page: Page, report: Report, found: Digest) -> None:
-    page.line(words.HEADLINE[report.verdict].upper(), style=_COLORS[report.verdict])
-    page.line(words.advice(report.verdict, blocked=bool(found.blocks)))
-    if report.verdict in (Verdict.READY, Verdict.READY_WITH_WARNINGS):
-        page.line(f"{words.INSTALL_LABEL} {words.INSTALL}")
+    verdict, judged = report.verdict, found.judged
+    style = _COLORS[verdict if judged else Verdict.UNDETERMINED]
+    page.line(words.headline(verdict, judged=judged).upper(), style=style)
+    page.line(words.advice(verdict, blocked=bool(found.blocks), judged=judged))
+    if install := words.install(verdict, judged=judged):
+        page.line(f"{words.INSTALL_LABEL} {install}")
     page.line("")
     host = report.host
     page.line(

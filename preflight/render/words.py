@@ -28,6 +28,12 @@ NEXT = {
         "Follow the advice below, then run this check again."
     ),
 }
+# By the contract the verdict is `ready` here too, as nothing failed; no reader shall take that for a judgement.
+UNJUDGED = "Nothing was judged"
+UNJUDGED_NEXT = (
+    "No check judged anything on this host, so this report does not tell whether mailcow can be installed. "
+    "See below why, or ask for other checks."
+)
 STRICT = "Warnings count as failures in this run: mend them, then run this check again."
 
 SYMBOL = {
@@ -128,9 +134,26 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", ":", "…")) else f"{text}."
 
 
-def advice(verdict: Verdict, *, blocked: bool) -> str:
+def headline(verdict: Verdict, *, judged: bool) -> str:
+    """Return the verdict in words; nothing is said to be ready where nothing was judged."""
+    return HEADLINE[verdict] if judged or verdict is not Verdict.READY else UNJUDGED
+
+
+def symbol(verdict: Verdict, *, judged: bool) -> str:
+    """Return the verdict as a sign."""
+    return SYMBOL[verdict if judged or verdict is not Verdict.READY else Verdict.UNDETERMINED]
+
+
+def advice(verdict: Verdict, *, blocked: bool, judged: bool) -> str:
     """Return what to do next; a host can be not ready without a failure where warnings count as such."""
+    if verdict is Verdict.READY and not judged:
+        return UNJUDGED_NEXT
     return STRICT if verdict is Verdict.NOT_READY and not blocked else NEXT[verdict]
+
+
+def install(verdict: Verdict, *, judged: bool) -> str:
+    """Return where the installation is described, '' where the host is not known to be ready for it."""
+    return INSTALL if judged and verdict in (Verdict.READY, Verdict.READY_WITH_WARNINGS) else ""
 
 
 def counts(counted: Counts) -> list[tuple[Status, str]]:
