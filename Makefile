@@ -30,12 +30,14 @@ lint: venv ## ruff and mypy
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy --strict
 
-docs: venv ## write docs/checks.md from the catalogue
+docs: venv ## write docs/checks.md from the catalogue, compose/stand-in.yml from mailcow's shape
 	@$(VENV)/preflight checks --format markdown > docs/checks.md
+	@$(VENV)/python tools/stand_in.py > compose/stand-in.yml
 
 docs-check: venv
-	@echo "==> docs/checks.md is what the catalogue says" >&2
-	@$(VENV)/preflight checks --format markdown | diff -u docs/checks.md - || { echo "run: make docs" >&2; exit 1; }
+	@echo "==> docs/checks.md is what the catalogue says, compose/stand-in.yml what mailcow's shape says" >&2
+	@{ $(VENV)/preflight checks --format markdown | diff -u docs/checks.md - \
+	&& $(VENV)/python tools/stand_in.py | diff -u compose/stand-in.yml -; } || { echo "run: make docs" >&2; exit 1; }
 
 unit: venv ## the tests that need no engine
 	@echo "==> tests without an engine" >&2

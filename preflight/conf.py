@@ -10,61 +10,13 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from msgspec import Struct
 
 from preflight.facts import Setting
+from preflight.shape import IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, Published
 
-IPV4_NETWORK = "172.22.1"
-IPV6_NETWORK = "fd4d:6169:6c63:6f77::/64"
-PROJECT = "mailcowdockerized"
-
-# Ports inside nginx-mailcow that HTTP_PORT and HTTPS_PORT may not take, and what listens there.
-RESERVED = {
-    8081: "Rspamd's maps",
-    9081: "the metadata exporter",
-    9082: "the authentication service",
-    65510: "SOGo's authentication",
-}
-
-Kind = Literal["mail", "web", "local"]
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class Published(Struct, frozen=True):
-    """A port of mailcow's: what it is for, whose it is, and how docker-compose.yml publishes it."""
-
-    title: str
-    service: str
-    variable: str
-    port: int
-    kind: Kind
-    address: str = ""  # the default bind address
-    bind: str = ""  # the variable that holds the bind address, of web ports
-
-    @property
-    def default(self) -> str:
-        """Return the variable's line as mailcow's own mailcow.conf has it."""
-        return f"{self.variable}={self.address}{':' if self.address else ''}{self.port}"
-
-
-# In mailcow's own order: the page's table, then the ports that are for the host alone.
-SHAPE = (
-    Published("Postfix SMTP", "postfix-mailcow", "SMTP_PORT", 25, "mail"),
-    Published("Postfix SMTPS", "postfix-mailcow", "SMTPS_PORT", 465, "mail"),
-    Published("Postfix Submission", "postfix-mailcow", "SUBMISSION_PORT", 587, "mail"),
-    Published("Dovecot IMAP", "dovecot-mailcow", "IMAP_PORT", 143, "mail"),
-    Published("Dovecot IMAPS", "dovecot-mailcow", "IMAPS_PORT", 993, "mail"),
-    Published("Dovecot POP3", "dovecot-mailcow", "POP_PORT", 110, "mail"),
-    Published("Dovecot POP3S", "dovecot-mailcow", "POPS_PORT", 995, "mail"),
-    Published("Dovecot ManageSieve", "dovecot-mailcow", "SIEVE_PORT", 4190, "mail"),
-    Published("HTTP", "nginx-mailcow", "HTTP_PORT", 80, "web", bind="HTTP_BIND"),
-    Published("HTTPS", "nginx-mailcow", "HTTPS_PORT", 443, "web", bind="HTTPS_BIND"),
-    Published("MariaDB", "mysql-mailcow", "SQL_PORT", 13306, "local", address="127.0.0.1"),
-    Published("Redis", "redis-mailcow", "REDIS_PORT", 7654, "local", address="127.0.0.1"),
-    Published("Dovecot doveadm", "dovecot-mailcow", "DOVEADM_PORT", 19991, "local", address="127.0.0.1"),
-)
 
 
 class Problem(Struct, frozen=True):

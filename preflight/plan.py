@@ -6,8 +6,9 @@ import ipaddress
 
 from msgspec import Struct
 
-from preflight.conf import IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Problem, Published, Reader
+from preflight.conf import Problem, Reader
 from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, Setting
+from preflight.shape import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Published
 
 __all__ = [
     "BRIDGE", "DEFAULT_CONF", "IPV4_NETWORK", "IPV6_NETWORK", "PROJECT", "RESERVED", "SHAPE",
@@ -15,7 +16,6 @@ __all__ = [
 ]  # fmt: skip
 
 DEFAULT_CONF = "/opt/mailcow-dockerized/mailcow.conf"
-BRIDGE = "br-mailcow"
 ENGINE_ROOT = "/var/lib/docker"
 CONTAINERD_ROOT = "/var/lib/containerd"
 CONTAINERD_STORE = "io.containerd.snapshotter"  # begins the driver type of engines that keep images in containerd

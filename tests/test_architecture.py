@@ -92,7 +92,8 @@ def test_each_package_of_the_world_has_one_door(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_only_the_command_line_prints_and_exits(path: Path) -> None:
-    if name_of(path) == "cli.py":
+    # The stand-in is a program of its own: the first process of a container.
+    if name_of(path) in ("cli.py", "probes/stand_in.py"):
         return
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call):
