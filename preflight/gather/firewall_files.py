@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from preflight.gather.roots import Roots, Unreadable
 
@@ -11,10 +12,9 @@ def detail(roots: Roots, name: str) -> str:
     """Return a manager's settings in a few words; '' where there is nothing to say, or it cannot be read."""
     if name == "csf":
         return _csf(roots)
-    if name == "nftables":
-        return next(filter(None, (_rules(roots, path, nft_rules) for path in _NFT)), "")
-    if name == "iptables":
-        return "; ".join(filter(None, (_rules(roots, path, iptables_rules) for path in _IPTABLES)))
+    if name in _RULES:
+        paths, parse = _RULES[name]
+        return "; ".join(filter(None, (_rules(roots, path, parse) for path in paths)))
     path, variable = _SWITCHES.get(name, ("", ""))
     value = _switch(roots, path, variable) if path else None
     return f"{variable}={value}" if value is not None else ""
@@ -55,24 +55,37 @@ def setting(text: str, variable: str) -> str | None:
     return found[-1].lower() if found else None
 
 
-def _rules(roots: Roots, path: str, parse: object) -> str:
+def _rules(roots: Roots, path: str, parse: Callable[[str], tuple[int, bool]]) -> str:
     try:
         text = roots.text(path)
-    except Unreadable:
-        return ""
-    count, flush = parse(text)  # type: ignore[operator]  # one of the two below
+    except Unreadable as error:
+        return "" if error.absent else str(error)
+    count, flush = parse(text)
     return f"{count} rule{'' if count == 1 else 's'} in {path}" + (", flush ruleset" if flush else "")
+
+
+_QUOTED = re.compile(r'"(?:\\.|[^"\\\n])*"')  # comments and log prefixes, which may hold any word
+_DECIDES = re.compile(r"\b(accept|drop|reject|jump|goto|dnat|snat|masquerade|redirect|queue|include)\b")
 
 
 def nft_rules(text: str) -> tuple[int, bool]:
     """Count the lines of an nftables script that decide (or include another), and say whether it flushes all first."""
-    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
-    decides = re.compile(r"\b(accept|drop|reject|jump|goto|dnat|snat|masquerade|redirect|queue|include)\b")
-    rules = [line for line in lines if decides.search(line) and not re.search(r"\bpolicy\s+accept\b", line)]
+    lines = [_QUOTED.sub('""', line).partition("#")[0] for line in text.splitlines()]
+    rules = [line for line in lines if _DECIDES.search(re.sub(r"\bpolicy\s+accept\b", "", line))]
     return len(rules), any(re.search(r"\bflush\s+ruleset\b", line) for line in lines)
+
+
+_RULE = re.compile(r"(?:\[[0-9]+:[0-9]+\] )?-[AI] |:\w+ DROP\b")  # counters, as `iptables-save -c` writes them
+_DOCKERS = re.compile(r" -[AIj] DOCKER| -[io] (docker0|docker_gwbridge|br-[0-9a-f]{12})\b")
 
 
 def iptables_rules(text: str) -> tuple[int, bool]:
     """Count the rules and closed policies in what iptables-save wrote, but for Docker's own."""
-    rules = re.findall(r"^(?:-A (?!DOCKER)(?!.*\bdocker0?\b).*|:\w+ DROP.*)$", text, re.MULTILINE)
-    return len(rules), False
+    lines = (_QUOTED.sub('""', line.strip()) for line in text.splitlines())
+    return sum(1 for line in lines if _RULE.match(line) and not _DOCKERS.search(f" {line}")), False
+
+
+_RULES: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[int, bool]]]] = {
+    "nftables": (_NFT, nft_rules),
+    "iptables": (_IPTABLES, iptables_rules),
+}

@@ -34,7 +34,8 @@ def dpkg(status: bytes, wanted: frozenset[str]) -> dict[str, bool]:
         if name in wanted:
             # Status: want, flag, state. Of two architectures one that is installed is enough.
             states = [line.split()[3:] for line in rest.split(b"\n") if line.startswith(b"Status:")]
-            found[name] = found.get(name, False) or any(state not in _GONE for state in states)
+            if states:  # none: a stanza that the limit has cut
+                found[name] = found.get(name, False) or any(state not in _GONE for state in states)
     return found
 
 

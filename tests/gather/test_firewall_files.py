@@ -1,0 +1,152 @@
+"""What firewall managers' own files say, from files as the distributions and their tools write them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preflight.gather.firewall_files import detail, iptables_rules, nft_rules, setting
+from preflight.gather.roots import find
+from tests.gather.test_system import copy
+
+UFW_CONF = """# /etc/ufw/ufw.conf
+#
+
+# Set to yes to start on boot. If setting this remotely, be sure to add a rule
+# to allow your remote connection before starting ufw. Eg: 'ufw allow 22/tcp'
+ENABLED={}
+
+# ENABLED=yes
+LOGLEVEL=low
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("yes", "yes"), ("YES", "yes"), ("Yes", "yes"), ('"yes"', "yes"), ("'no'", "no"), ("no", "no"), ("", ""),
+        ("yes # for now", "yes"), ("no\nENABLED=yes", "yes"), ("yes\n#ENABLED=no", "yes"), ("yes\r", "yes"),
+        ("yes\nNOT_ENABLED=no", "yes"), ("\x1b[31mno", ""),
+    ],
+)  # fmt: skip
+def test_ufw(tmp_path: Path, written: str, value: str) -> None:
+    assert detail(copy(tmp_path, **{"/etc/ufw/ufw.conf": UFW_CONF.format(written)}), "ufw") == f"ENABLED={value}"
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text", "says"),
+    [
+        ("shorewall", "/etc/shorewall/shorewall.conf", "STARTUP_ENABLED=No\n", "STARTUP_ENABLED=no"),
+        ("ferm", "/etc/default/ferm", '# x\nFAST=yes\nENABLED="yes"\n', "ENABLED=yes"),
+        ("csf", "/etc/csf/csf.conf", 'TESTING_INTERVAL = "5"\nTESTING = "1"\n', "TESTING=1"),
+        ("csf", "/etc/csf/csf.disable", "", "disabled"),
+        ("ufw", "/etc/ufw/ufw.conf", "LOGLEVEL=low\n", ""),
+        ("firewalld", "/etc/firewalld/firewalld.conf", "DefaultZone=public\n", ""),
+        ("fail2ban", "/etc/fail2ban/jail.conf", "enabled = true\n", ""),
+        ("nftables", "/etc/nftables.nft", 'include "/etc/nftables.d/*.nft"\n', "1 rule in /etc/nftables.nft"),
+        ("iptables", "/etc/iptables/rules.v6", ":FORWARD ACCEPT [0:0]\n", "0 rules in /etc/iptables/rules.v6"),
+    ],
+)
+def test_other_managers(tmp_path: Path, name: str, path: str, text: str, says: str) -> None:
+    assert detail(copy(tmp_path, **{path: text}), name) == says
+
+
+@pytest.mark.parametrize("name", ["ufw", "csf", "shorewall", "nftables", "iptables", "firewalld", "unheard-of"])
+def test_without_its_files_there_is_nothing_to_say(tmp_path: Path, name: str) -> None:
+    assert detail(find({}, str(tmp_path)), name) == ""
+
+
+def test_all_files_of_rules_are_named(tmp_path: Path) -> None:
+    rules = {"/etc/iptables/rules.v4": "-A INPUT -j DROP\n-A INPUT -j ACCEPT\n", "/etc/sysconfig/ip6tables": "COMMIT\n"}
+    assert detail(copy(tmp_path, **rules), "iptables") == (
+        "2 rules in /etc/iptables/rules.v4; 0 rules in /etc/sysconfig/ip6tables"
+    )
+
+
+def test_a_file_that_is_no_file_does_not_count_as_one_without_rules(tmp_path: Path) -> None:
+    roots = copy(tmp_path, **{"/etc/iptables/rules.v6": "COMMIT\n", "/etc/ufw/x": ""})
+    os.mkfifo(tmp_path / "etc/iptables/rules.v4")
+    (tmp_path / "etc/ufw/ufw.conf").symlink_to("ufw.conf")
+    assert "/etc/iptables/rules.v4: not a regular file" in detail(roots, "iptables")
+    assert detail(roots, "ufw") == ""
+
+
+DEBIAN = """#!/usr/sbin/nft -f
+
+flush ruleset
+
+table inet filter {
+\tchain input {
+\t\ttype filter hook input priority filter;
+\t}
+\tchain forward {
+\t\ttype filter hook forward priority filter; policy accept;
+\t}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (DEBIAN, (0, True)),
+        ("", (0, False)),
+        ("# flush ruleset\n# drop\n", (0, False)),
+        ("flush  ruleset; table ip x { chain y { tcp dport 25 drop; }; }", (1, True)),
+        ("type filter hook forward priority 0; policy drop;\n", (1, False)),
+        ("type filter hook input priority 0; policy accept; tcp dport 25 drop\n", (1, False)),
+        ('tcp dport 25 log prefix "#25 " drop\n', (1, False)),
+        ('tcp dport 25 counter comment "drop me"\n', (0, False)),
+        ('include "/etc/nftables/*.nft"\n', (1, False)),
+        ("ct state vmap { established : accept, invalid : drop }\njump docker_user\n", (2, False)),
+    ],
+)
+def test_rules_of_nftables(text: str, found: tuple[int, bool]) -> None:
+    assert nft_rules(text) == found
+
+
+DOCKERS = """*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:DOCKER - [0:0]
+-A FORWARD -j DOCKER-USER
+-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -i br-0123456789ab ! -o br-0123456789ab -j ACCEPT
+-A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+COMMIT
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (DOCKERS, 0),
+        ("-A INPUT -p tcp --dport 25 -j DROP\n-A FORWARD -j REJECT\n", 2),
+        ("[12:3456] -A INPUT -j DROP\n", 1),
+        ("-I FORWARD 1 -j DROP\n", 1),
+        (":FORWARD DROP [0:0]\n:INPUT ACCEPT [0:0]\n:DROP - [0:0]\n", 1),
+        ('-A FORWARD -i eth0 -m comment --comment "not for docker -i docker0" -j DROP\n', 1),
+        ('-A FORWARD -m comment --comment "\\"quoted\\" -i docker0 " -j DROP\n', 1),
+        ("# -A INPUT -j DROP\nCOMMIT\n", 0),
+    ],
+)
+def test_rules_of_iptables(text: str, count: int) -> None:
+    assert iptables_rules(text) == (count, False)
+
+
+@given(st.text(max_size=300), st.text(min_size=1, max_size=20))
+def test_no_file_breaks_it(text: str, variable: str) -> None:
+    value = setting(f"{text}\n{variable}=", variable)
+    assert value is None or value == value.lower()
+    for count, _ in (nft_rules(text), iptables_rules(text)):
+        assert 0 <= count <= len(text)
+
+
+@given(st.text(alphabet='-AIj: DROPCKE[0]"\nx', max_size=300))
+def test_no_rules_of_iptables_break_it(text: str) -> None:
+    assert 0 <= iptables_rules(text)[0] <= len(text.splitlines())
