@@ -10,12 +10,15 @@ import os
 import re
 import socket
 import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
 from preflight.gather import engine_reply as reply
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 LIMIT = 32 << 20  # bytes of one reply: some ten thousand containers
 HEAD = 1 << 16
@@ -66,7 +69,9 @@ def _words(error: Exception) -> str:
 
 def state_of(error: BaseException) -> State:
     """Say what an error of a connection means."""
-    if isinstance(error, (FileNotFoundError, NotADirectoryError, socket.gaierror)):
+    if isinstance(error, socket.gaierror):  # also raised where no name server answers, which says nothing
+        return "absent" if error.errno == socket.EAI_NONAME else "invalid"
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return "absent"
     if isinstance(error, ConnectionRefusedError):
         return "refused"
@@ -78,25 +83,24 @@ def state_of(error: BaseException) -> State:
 def _open(url: str, until: float) -> socket.socket:
     """Connect; raise OSError, or ValueError for a URL that is none."""
     parts = urlsplit(url)
-    left = _left(until)
     if parts.scheme == "unix":
-        return _open_unix(url.removeprefix("unix://"), left)
+        return _open_unix(url.removeprefix("unix://"), until)
     if parts.scheme not in ("tcp", "http", "https"):
         raise ValueError(f"{parts.scheme or 'this'} is no kind of engine address that preflight can use")
     secure = parts.scheme == "https" or (parts.scheme == "tcp" and bool(os.environ.get("DOCKER_TLS_VERIFY")))
-    plain = socket.create_connection((parts.hostname or "localhost", parts.port or (2376 if secure else 2375)), left)
+    place = (parts.hostname or "localhost", parts.port or (2376 if secure else 2375))
+    plain = socket.create_connection(place, _left(until))
     return _wrap(plain, parts.hostname or "localhost") if secure else plain
 
 
-def _open_unix(path: str, left: float) -> socket.socket:
+def _open_unix(path: str, until: float) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(left)
     folder = None
     try:
         if len(os.fsencode(path)) > 107:  # the kernel takes no more: go through the open directory
             folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             path = f"/proc/self/fd/{folder}/{os.path.basename(path)}"
-        connection.connect(path)
+        _connect(connection, path, until)
     except BaseException:
         connection.close()
         raise
@@ -106,7 +110,27 @@ def _open_unix(path: str, left: float) -> socket.socket:
     return connection
 
 
+def _connect(connection: socket.socket, path: str, until: float) -> None:
+    """Connect; unlike with TCP, the kernel does not wait while the queue of one who accepts nobody is full."""
+    while True:
+        connection.settimeout(_left(until))
+        try:
+            connection.connect(path)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return
+
+
 def _wrap(plain: socket.socket, name: str) -> socket.socket:
+    try:
+        return _context().wrap_socket(plain, server_hostname=name)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _context() -> SSLContext:
     """Speak TLS with the certificates that docker's own variables name."""
     import ssl
 
@@ -114,10 +138,9 @@ def _wrap(plain: socket.socket, name: str) -> socket.socket:
     try:
         context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
         context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
-        return context.wrap_socket(plain, server_hostname=name)
-    except BaseException:
-        plain.close()
-        raise
+    except OSError as error:  # a file of ours that is missing says nothing of the engine
+        raise ValueError(f"the certificates in {folder} cannot be used: {_words(error)}") from None
+    return context
 
 
 def certificates() -> str:
