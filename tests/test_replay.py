@@ -1,0 +1,94 @@
+"""Recorded hosts: what `preflight facts` wrote on real machines gives the same report, byte for byte but for times.
+
+PREFLIGHT_UPDATE_GOLDENS=1 writes the reports beside the facts anew; read the difference then. A part that has become
+known since a host was recorded is added to its facts as unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from preflight.documents import read_facts, write_json
+from preflight.facts import Fact, Host
+from preflight.model import Report, Status, Verdict
+from tests.build import PARTS
+from tests.line import Line, line
+
+HOSTS = Path(__file__).parent / "hosts"
+FACTS = sorted(path for path in HOSTS.glob("*.json") if not path.name.endswith(".report.json"))
+REPORTS = {"markdown": ".report.md", "json": ".report.json", "text": ".report.txt"}
+UPDATE = os.environ.get("PREFLIGHT_UPDATE_GOLDENS") == "1"
+# The run's and each result's own, which differ from run to run; the times among the facts were recorded and do not.
+TIMES = re.compile(r'(?m)(?<=^  "seconds": )[^,\n]+|(?<=^      "seconds": )[^,\n]+|(?<= UTC, in )[0-9.]+(?= s\.$)')
+
+
+def names(path: Path) -> str:
+    return path.stem
+
+
+@pytest.fixture(params=FACTS, ids=names)
+def facts(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    if UPDATE:
+        document = json.loads(path.read_text("utf-8"))
+        older: Fact[object] = Fact.unknown("", "the host was recorded before this was looked at", "Record it again.")
+        for name in PARTS:
+            document.setdefault(name, msgspec.to_builtins(older))
+        path.write_text(write_json(msgspec.convert(document, Host)), "utf-8")
+    return path
+
+
+@pytest.fixture
+def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
+    return line(monkeypatch, capsys)
+
+
+def test_there_are_recorded_hosts() -> None:
+    assert FACTS
+
+
+def test_recorded_facts_come_back_as_they_were(facts: Path) -> None:
+    host = read_facts(facts)
+    assert write_json(host) == facts.read_text("utf-8")
+    assert msgspec.json.decode(write_json(host), type=Host) == host
+
+
+@pytest.mark.parametrize("form", REPORTS)
+def test_recorded_facts_give_the_same_report(facts: Path, form: str, preflight: Line) -> None:
+    run = preflight("--facts", str(facts), "--format", form)
+    assert run.err == ""
+    told = TIMES.sub("0", run.out)
+    golden = HOSTS / f"{facts.stem}{REPORTS[form]}"
+    if UPDATE:
+        golden.write_text(told, "utf-8")
+    assert told == golden.read_text("utf-8"), "PREFLIGHT_UPDATE_GOLDENS=1 rewrites the reports"
+
+
+def test_a_replayed_report_is_whole_and_ends_with_its_verdict(facts: Path, preflight: Line) -> None:
+    run = preflight("--facts", str(facts), "--format", "json")
+    report = msgspec.json.decode(run.out, type=Report)
+    codes = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
+    assert run.code == codes[report.verdict]
+    assert Status.ERROR not in {result.status for result in report.results}
+    assert report.started == read_facts(facts).started
+    assert write_json(report) == run.out
+
+
+def test_another_time_of_day_is_no_difference_and_another_fact_is_one(
+    facts: Path, preflight: Line, tmp_path: Path
+) -> None:
+    document = json.loads(facts.read_text("utf-8"))
+    changed = tmp_path / facts.name
+    reports = []
+    for seconds, name in ((document["seconds"], "mx1"), (9.5, "mx1"), (9.5, "other")):
+        changed.write_text(json.dumps(document | {"seconds": seconds, "name": {"source": "uname", "value": name}}))
+        reports.append([TIMES.sub("0", preflight("--facts", str(changed), "--format", form).out) for form in REPORTS])
+    first, later, renamed = reports
+    assert first == later
+    assert all(one != other for one, other in zip(first, renamed, strict=True))
