@@ -6,6 +6,7 @@ the run is being ended. A container that the engine made too late for its box is
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import threading
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from preflight.gather import engine_reply as reply
 from preflight.gather.engine import connect, translated
 from preflight.gather.engine_http import EngineError
 from preflight.gather.errand import Errand, Stopped
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 TITLE = "mailcow-preflight"  # of our own image: its name, and its label org.opencontainers.image.title
 PYTHON = "/usr/bin/python3"  # is always there in our own image
 LATE = 5.0  # seconds that a box waits, when left, for calls that are still under way
+TIDYING = 0.3  # seconds before the run's deadline at which a probe gives up, so that it is removing by then
 T = TypeVar("T")
 
-__all__ = ["PYTHON", "TITLE", "Box", "EngineError", "Stopped", "cleanup", "own_image", "remove_dead"]
+__all__ = ["PYTHON", "TIDYING", "TITLE", "Box", "EngineError", "Stopped", "cleanup", "own_image", "remove_dead"]
 
 
 class Box:
@@ -49,8 +52,13 @@ class Box:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove everything, in a thread that no signal interrupts; wait for what is still under way."""
-        Errand(self._empty).wait(LATE + 5.0)
+        """Remove everything, in a thread that no signal interrupts; wait for what is still under way.
+
+        The thread is no daemon: a run that prints its report meanwhile does not end before it.
+        """
+        emptying = threading.Thread(target=self._empty)
+        emptying.start()
+        emptying.join(LATE + 5.0)
 
     def _empty(self) -> None:
         until = time.monotonic() + LATE
@@ -60,8 +68,14 @@ class Box:
             _quietly(_bind(_remove, self.client, key))
         late = [errand for errand in self._under_way if not errand.wait(0)]
         if late:  # the engine hangs: what it makes after all is removed then, if the program still runs
-            for errand in late:
-                errand.wait(60.0)
+            Errand(lambda: self._empty_late(late))
+        else:
+            self.client.close()
+
+    def _empty_late(self, late: list[Errand[Any]]) -> None:
+        for errand in late:
+            errand.wait(60.0)
+        with contextlib.suppress(EngineError):
             remove_run(self.client, self.run.run)
         self.client.close()
 
@@ -103,8 +117,11 @@ class Box:
 
     def inspect(self, container: str) -> dict[str, Any]:
         """Return what the engine says of a container."""
-        said = self.call(lambda: self.client.inspect_container(container))
-        return said if isinstance(said, dict) else {}
+        return reply.table(self.call(lambda: self.client.inspect_container(container)))
+
+    def state(self, container: str) -> dict[str, Any]:
+        """Return the state part of what the engine says of a container."""
+        return reply.table(self.inspect(container).get("State"))
 
     def pause(self, seconds: float = 0.05) -> None:
         """Wait; raise `Stopped` or TimeoutError as `call` does."""
@@ -144,7 +161,8 @@ def own_image(box: Box, container: str | None) -> str | None:
 
 def remove_run(client: APIClient, run: str) -> list[str]:
     """Remove all that carries a run's label; return what was removed."""
-    return [shown for _, shown, remove in _labelled(client, f"{identity.RUN}={run}") if _quietly(remove)]
+    ours = [(shown, remove) for labels, shown, remove in _labelled(client) if labels[identity.RUN] == run]
+    return [shown for shown, remove in ours if _quietly(remove)]
 
 
 def remove_dead(client: APIClient, *, force: bool = False, local: bool = True) -> list[str]:
@@ -155,7 +173,7 @@ def remove_dead(client: APIClient, *, force: bool = False, local: bool = True) -
     """
     now = datetime.datetime.now(datetime.UTC)
     removed = []
-    for labels, shown, remove in _labelled(client, identity.RUN):
+    for labels, shown, remove in _labelled(client):
         living = identity.alive(labels, local=local)
         if living is None:
             living = not force and identity.age(labels, now) < identity.FOREIGN_SECONDS
@@ -164,9 +182,12 @@ def remove_dead(client: APIClient, *, force: bool = False, local: bool = True) -
     return removed
 
 
-def _labelled(client: APIClient, label: str) -> list[tuple[dict[str, str], str, Callable[[], object]]]:
-    """List the labelled objects with their labels and how to remove them: containers before what they use."""
-    chosen = {"label": label}
+def _labelled(client: APIClient) -> list[tuple[dict[str, str], str, Callable[[], object]]]:
+    """List the objects of all runs with their labels and how to remove them: containers before what they use.
+
+    The engine is told to list only those, but not trusted to: what bears no label of ours is never touched.
+    """
+    chosen = {"label": identity.RUN}
     with translated():
         containers = [
             (row, f"container {(row.get('Names') or [row['Id']])[0].lstrip('/')}", _bind(_remove, client, row["Id"]))
@@ -180,7 +201,17 @@ def _labelled(client: APIClient, label: str) -> list[tuple[dict[str, str], str, 
             (row, f"volume {row['Name']}", _bind(client.remove_volume, row["Name"]))
             for row in client.volumes(filters=chosen).get("Volumes") or []
         ]
-        return [(row.get("Labels") or {}, shown, remove) for row, shown, remove in [*containers, *networks, *volumes]]
+    every = [(_labels(row), _printable(shown), remove) for row, shown, remove in [*containers, *networks, *volumes]]
+    return [(labels, shown, remove) for labels, shown, remove in every if identity.RUN in labels]
+
+
+def _labels(row: dict[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in reply.table(row.get("Labels")).items() if isinstance(value, str)}
+
+
+def _printable(name: str) -> str:
+    """Make a name fit for one line of a terminal: the engine lets networks have any."""
+    return "".join(c if c.isprintable() else "?" for c in name[:200])
 
 
 def _remove(client: APIClient, container: str) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
 from preflight.facts import Fact, HealthRun
-from preflight.probes.box import PYTHON, Box, EngineError, Stopped, own_image
+from preflight.gather import engine_reply as reply
+from preflight.probes.box import PYTHON, TIDYING, Box, EngineError, Stopped, own_image
 
 SOURCE = "a container with a HEALTHCHECK"
 SECONDS = 10.0
@@ -33,7 +33,7 @@ def healthcheck(url: str, own: str | None, stop: threading.Event, deadline: floa
 
     `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic().
     """
-    until = min(deadline, time.monotonic() + SECONDS)
+    until = min(deadline - TIDYING, time.monotonic() + SECONDS)
     try:
         with Box(url, stop, until) as box:
             image = own_image(box, own)
@@ -90,9 +90,9 @@ class _Seen:
     def wait_for(self, key: str, wanted: str) -> None:
         """Look until the container is in the state wanted; raise `EngineError` where the container has ended."""
         while True:
-            state: Any = self.box.inspect(key).get("State") or {}
-            health: Any = state.get("Health") or {}
-            self._note(str(health.get("Status") or "none"), health.get("Log"))
+            state = self.box.state(key)
+            health = reply.table(state.get("Health"))
+            self._note(reply.text(health.get("Status"), 50) or "none", health.get("Log"))
             if self.states[-1][1] == wanted:
                 return
             if state.get("Running") is False:
@@ -104,8 +104,7 @@ class _Seen:
 
     def _note(self, status: str, log: object) -> None:
         if not self.states or self.states[-1][1] != status:
-            self.states.append((round(time.monotonic() - self.began, 2), status[:50]))
-        entries = log if isinstance(log, list) else []
-        failed = [entry for entry in entries if isinstance(entry, dict) and entry.get("ExitCode")]
+            self.states.append((round(time.monotonic() - self.began, 2), status))
+        failed = [entry for entry in reply.tables(log) if entry.get("ExitCode")]
         if failed:
-            self.output = str(failed[-1].get("Output") or "")[:1000].strip()
+            self.output = reply.text(failed[-1].get("Output"), 1000).strip()

@@ -79,7 +79,10 @@ def alive(labels: Mapping[str, str], *, local: bool = True, proc: Path = Path("/
     if not namespace or namespace != _namespace(proc):
         return None
     number = process.partition(":")[0]
-    return number.isascii() and number.isdigit() and _process(proc, number) == process
+    found = _process(proc, number) if number.isascii() and number.isdigit() else ""
+    if not found and not _process(proc, "1"):  # PID 1 always lives: others' processes are hidden from us
+        return None
+    return bool(found) and found == process
 
 
 def age(labels: Mapping[str, str], now: datetime.datetime) -> float:

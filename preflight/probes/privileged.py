@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
 from preflight.facts import Fact, PrivilegedRun
-from preflight.probes.box import Box, EngineError, Stopped, own_image
+from preflight.gather import engine_reply as reply
+from preflight.probes.box import TIDYING, Box, EngineError, Stopped, own_image
 from preflight.probes.healthcheck import NO_IMAGE
 
 SOURCE = "a privileged container"
@@ -25,7 +25,7 @@ def privileged(url: str, own: str | None, stop: threading.Event, deadline: float
 
     `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic().
     """
-    until = min(deadline, time.monotonic() + SECONDS)
+    until = min(deadline - TIDYING, time.monotonic() + SECONDS)
     try:
         with Box(url, stop, until) as box:
             image = own_image(box, own)
@@ -47,11 +47,11 @@ def _experiment(box: Box, image: str) -> PrivilegedRun:
         box.call(lambda: box.client.start(key))
         started = True
         while True:
-            state: Any = box.inspect(key).get("State") or {}
+            state = box.state(key)
             if state.get("Status") in ("exited", "dead", "stopped"):
                 code = state.get("ExitCode")
                 return PrivilegedRun(
-                    True, code if isinstance(code, int) else None, str(state.get("Error") or "")[:1000]
+                    True, code if isinstance(code, int) else None, reply.text(state.get("Error"), 1000)
                 )
             box.pause(0.03)
     except EngineError as error:

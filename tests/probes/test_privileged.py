@@ -1,0 +1,101 @@
+"""The experiment with a privileged container records whether it started and what it held, and leaves nothing."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import threading
+import time
+
+import pytest
+
+from preflight.facts import Fact, PrivilegedRun
+from preflight.probes.privileged import CODE, privileged
+from tests.probes.engine import FakeEngine
+
+ENDED = {"Status": "exited", "Running": False, "ExitCode": 0}
+
+
+def probe(engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None) -> Fact[PrivilegedRun]:
+    fact = privileged(engine.url, None, stop or threading.Event(), time.monotonic() + seconds)
+    assert engine.dead or engine.left == set()
+    return fact
+
+
+def test_it_is_as_mailcows_own_one_is(engine: FakeEngine) -> None:
+    engine.state = ENDED
+    assert probe(engine).get() == PrivilegedRun(True, 0, "")
+    (made,) = engine.created
+    assert (made["HostConfig"]["Privileged"], made["HostConfig"]["NetworkMode"]) == (True, "host")
+    assert made["HostConfig"].get("Binds") is None
+
+
+@pytest.mark.parametrize(
+    ("state", "run"),
+    [
+        ({**ENDED, "ExitCode": 3}, PrivilegedRun(True, 3, "")),
+        ({"Status": "dead", "ExitCode": 137, "Error": "x" * 2000}, PrivilegedRun(True, 137, "x" * 1000)),
+        ({"Status": "exited", "ExitCode": "0"}, PrivilegedRun(True, None, "")),
+        ({"Status": "exited"}, PrivilegedRun(True, None, "")),
+        ({"Status": "exited", "ExitCode": None, "Error": None}, PrivilegedRun(True, None, "")),
+    ],
+)
+def test_how_it_ended(engine: FakeEngine, state: dict[str, object], run: PrivilegedRun) -> None:
+    engine.state = state
+    assert probe(engine).get() == run
+
+
+@pytest.mark.parametrize("moment", ["create", "/start"])
+def test_an_engine_that_refuses_says_why(engine: FakeEngine, moment: str) -> None:
+    engine.faults[moment] = (400, "privileged mode is incompatible with user namespaces")
+    assert probe(engine).get() == PrivilegedRun(False, None, "privileged mode is incompatible with user namespaces")
+
+
+def test_an_engine_that_dies_after_the_start_leaves_the_end_open(engine: FakeEngine) -> None:
+    engine.faults["GET /containers/.*mailcow"] = "die"
+    run = probe(engine).get()
+    assert (run.started, run.exit_code) == (True, None)
+    assert run.error
+
+
+def test_a_container_that_does_not_end_in_time_is_unknown(engine: FakeEngine) -> None:
+    fact = probe(engine, 0.6)
+    assert fact.missing is not None
+    assert (fact.missing.kind, fact.missing.help) == ("unknown", "Give it more: --timeout 60.")
+
+
+def test_a_stop_ends_it_and_nothing_is_left(engine: FakeEngine) -> None:
+    stop = threading.Event()
+    threading.Timer(0.2, stop.set).start()
+    began = time.monotonic()
+    fact = probe(engine, stop=stop)
+    assert fact.missing is not None
+    assert "the run was ended" in fact.missing.reason
+    assert engine.created
+    assert time.monotonic() - began < 1
+
+
+def test_without_the_image_it_is_unknown(engine: FakeEngine) -> None:
+    engine.images.clear()
+    fact = probe(engine)
+    assert fact.missing is not None
+    assert fact.missing.commands == ("make image",)
+
+
+@pytest.mark.parametrize(
+    ("held", "code"),
+    [
+        ("000001ffffffffff", 0),
+        ("0000000000201000", 0),
+        ("0000000000001000", 3),  # NET_ADMIN alone
+        ("0000000000200000", 3),  # SYS_ADMIN alone
+        ("00000000a80425fb", 3),  # an ordinary container's
+        ("0000000000000000", 3),
+    ],
+)
+def test_the_program_inside_knows_privileges(held: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = f"Name:\tpython3\nCapPrm:\t000001ffffffffff\nCapEff:\t{held}\nCapBnd:\t000001ffffffffff\n"
+    monkeypatch.setattr(builtins, "open", lambda path: io.StringIO(status))
+    with pytest.raises(SystemExit) as ended:
+        exec(CODE, {})
+    assert ended.value.code == code
