@@ -63,7 +63,7 @@ def parse_version(out: str) -> str:
     """Return the version in what `docker-compose version --short` prints, a line of its own; '' where there is none."""
     for line in out.splitlines()[:20]:
         word = line.strip()
-        if re.fullmatch(r"v?[0-9]+\.[0-9A-Za-z.+~_-]{1,80}", word):
+        if re.fullmatch(r"v?[0-9]{1,9}\.[0-9A-Za-z.+~_-]{1,80}", word):
             return word
     return ""
 

@@ -67,9 +67,12 @@ def is_podman(version: object) -> bool:
 
 
 def is_whole(listed: object) -> bool:
-    """Say whether a list is there, and short enough to be kept whole."""
-    inner = listed.get("Volumes") or [] if isinstance(listed, dict) else listed
-    return isinstance(inner, list) and len(inner) <= OBJECTS
+    """Say whether a list (of volumes: the object that holds it) is one of objects, short enough to be kept whole."""
+    inner = listed
+    if isinstance(listed, dict):
+        inner = listed.get("Volumes", ...)
+        inner = [] if inner is None else inner  # older engines without a volume
+    return isinstance(inner, list) and len(inner) <= OBJECTS and all(isinstance(row, dict) for row in inner)
 
 
 def parse_engine(version: object, info: object, **objects: Any) -> Engine:

@@ -1,0 +1,103 @@
+"""Programs of the host are run with bounds: time, output, environment; and whatever they start ends with them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from preflight.gather import command
+from preflight.gather.command import run
+
+SHELL = "/bin/sh"
+
+
+def sh(script: str, timeout: float = 5.0, limit: int = command.LIMIT) -> command.Ran:
+    return run((SHELL, "-c", script), timeout, limit=limit)
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; a dead one may wait to be collected by whoever inherited it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("echo out; echo err >&2; exit 3", command.Ran(3, "out\n", "err\n")),
+        ("printf 'a\\377b'", command.Ran(0, "a\ufffdb", "")),
+        ("cat; echo end", command.Ran(0, "end\n", "")),
+        ('echo "$HOME $LC_ALL $SECRET"; pwd', command.Ran(0, "/root C.UTF-8 \n/\n", "")),
+        ("kill -9 $$", command.Ran(-9, "", "")),
+        ("exec >&- 2>&-; sleep 0.2; exit 4", command.Ran(4, "", "")),
+    ],
+)
+def test_how_a_program_ended(monkeypatch: pytest.MonkeyPatch, script: str, expected: command.Ran) -> None:
+    monkeypatch.setenv("SECRET", "secret")
+    assert sh(script) == expected
+
+
+@pytest.mark.parametrize("argv", [("/no/such/program",), ("/",), ("/bin/sh\0",), ("/etc/passwd",)])
+def test_what_cannot_be_started_says_why(argv: tuple[str, ...]) -> None:
+    ran = run(argv, 5.0)
+    assert (ran.code, ran.out, bool(ran.error)) == (None, "", True)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo $$; while :; do sleep 60; done",
+        "echo $$; exec >&- 2>&-; sleep 60",
+        "trap '' TERM INT HUP; echo $$; sleep 60",
+        "sleep 60 & echo $!",  # what it leaves behind holds its output open
+    ],
+)
+def test_a_program_that_does_not_end_is_killed_with_what_it_started(script: str) -> None:
+    began = time.monotonic()
+    ran = sh(script, timeout=0.4)
+    assert (ran.code, ran.error) == (None, "it did not end in time")
+    assert time.monotonic() - began < 3.0
+    until = time.monotonic() + 5.0
+    while is_alive(int(ran.out)) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not is_alive(int(ran.out))
+
+
+@pytest.mark.parametrize("where", ["", " >&2"])
+def test_endless_output_is_cut_off(where: str) -> None:
+    ran = sh(f"while :; do echo 0123456789012345678901234567890123456789{where}; done", timeout=20.0, limit=10_000)
+    assert (ran.code, ran.error, len(ran.out + ran.err)) == (None, "it wrote too much", 10_000)
+
+
+def test_output_as_long_as_the_limit_is_whole() -> None:
+    assert sh("printf 0123456789", limit=10) == command.Ran(0, "0123456789", "")
+
+
+def test_nothing_stays_open() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for script, timeout in (("exit 0", 5.0), ("sleep 9", 0.1)):
+        sh(script, timeout)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_program_in_another_root(tmp_path: Path) -> None:
+    """It is looked for in that root; entering it takes a privilege, without which the program says so."""
+    ran = run(("/bin/echo", "x"), 5.0, str(tmp_path))
+    same = run(("/bin/echo", "x"), 5.0, "/proc/self/root")
+    if os.geteuid() == 0:
+        assert (ran.code, "cannot be run in the host's root: No such file" in ran.err) == (126, True)
+        assert same == command.Ran(0, "x\n", "")
+    else:
+        assert (ran.code, "cannot be run in the host's root: Operation not permitted" in ran.err) == (126, True)
+
+
+@pytest.mark.parametrize("root", [None, "/"])
+def test_a_program_in_our_own_root_needs_no_python(monkeypatch: pytest.MonkeyPatch, root: str | None) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/python")
+    assert run((SHELL, "-c", "exit 0"), 5.0, root).code == 0
