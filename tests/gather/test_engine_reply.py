@@ -70,7 +70,7 @@ def test_podman_and_an_engine_of_2017() -> None:
     [
         None, [], {}, "28.5.2", 28, {"Version": "28.5.2"}, {"ApiVersion": "1.51"},
         {"Version": "", "ApiVersion": "1.51"}, {"Version": 28, "ApiVersion": "1.51"}, {"message": "page not found"},
-        *({"Version": "28", "ApiVersion": api} for api in (1.51, "", "1", "1.51\n", "1.51/..", "v1.51", "1.9999", "١.٥")),
+        *({"Version": "28", "ApiVersion": api} for api in (1.51, "", "1", "1.51\n", "v1.51", "1.9999", "١.٥")),
     ],
 )  # fmt: skip
 def test_what_is_no_engines_version(document: object) -> None:

@@ -1,0 +1,344 @@
+"""The engine is found and asked in time; whoever answers nonsense, or nothing, is described and not believed."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preflight.facts import Contact, Engine, Missing, View
+from preflight.gather import engine as adapter
+from preflight.gather import engine_reply as reply
+from preflight.gather.engine_http import EngineError
+from preflight.gather.roots import Roots, find
+from tests.gather.fakeengine import (
+    DOCKER,
+    PODMAN,
+    FakeEngine,
+    Script,
+    endless,
+    hangs,
+    http,
+    says,
+    sends,
+    serve,
+    serve_tcp,
+    trickles,
+)
+from tests.gather.test_engine_reply import BINDINGS, ID, ROW
+from tests.gather.test_system import out_of_reach
+
+NO = http({"message": "no"}, "500 Internal Server Error")
+
+
+def ask(folder: Path, script: Script, timeout: float = 5.0, own: str | None = None) -> tuple[Contact, Engine | None]:
+    with serve(folder, script) as engine:
+        contact, said = adapter.engine(engine.url, timeout, own)
+        assert contact.source == said.source == contact.get().url == engine.url
+    assert said.missing == (None if said.known else Missing("skip", adapter.NO_ANSWER))
+    return contact.get(), said.value
+
+
+def with_containers(*numbers: int) -> dict[str, Any]:
+    rows = [ROW | {"Id": f"{number:064x}", "Names": [f"/c{number}"], "State": "running"} for number in numbers]
+    details = {f"/containers/{row['Id']}/json": {"HostConfig": {"PortBindings": BINDINGS}} for row in rows}
+    return DOCKER | {"/containers/json": rows} | details
+
+
+# --- an engine that answers ----------------------------------------------------------------------------------
+
+
+def test_an_engine_is_asked_for_all_that_matters(tmp_path: Path) -> None:
+    replies = with_containers(1, 2) | {
+        "/networks": [{"Name": "bridge", "Id": ID, "Driver": "bridge"}],
+        "/volumes": {"Volumes": [{"Name": "mailcowdockerized_vmail-vol-1"}]},
+    }
+    with serve(tmp_path, says(replies)) as engine:
+        contact, said = adapter.engine(engine.url)
+    found = said.get()
+    assert (contact.get().state, contact.get().detail) == ("ok", "")
+    assert (found.version, found.driver, found.truncated) == ("28.5.2", "overlay2", False)
+    assert [container.name for container in found.containers] == ["c1", "c2"]
+    assert [network.name for network in found.networks] == ["bridge"]
+    assert found.volumes == ("mailcowdockerized_vmail-vol-1",)
+    lists = ["/containers/json?all=1", "/info", "/networks", "/version", "/volumes"]
+    assert sorted(engine.asked) == sorted([*lists, *(f"/containers/{number:064x}/json" for number in (1, 2))])
+
+
+def test_podman_and_an_old_engine_are_engines_too(tmp_path: Path) -> None:
+    contact, said = ask(tmp_path, says(PODMAN))
+    assert (contact.state, said and said.components[0]) == ("ok", "Podman Engine")
+    old = DOCKER | {"/version": {"Version": "1.13.1", "ApiVersion": "1.26"}, "/volumes": {"Volumes": None}}
+    (tmp_path / "docker.sock").unlink()
+    contact, said = ask(tmp_path, says(old))
+    assert (contact.state, said and (said.version, said.truncated)) == ("ok", ("1.13.1", False))
+
+
+def test_a_list_that_is_refused_leaves_its_part_out_and_is_told(tmp_path: Path) -> None:
+    for number, (path, answer) in enumerate(
+        (path, answer) for path in adapter.LISTS for answer in (NO, http({}), http("null"), http("<html>"))
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        contact, said = ask(folder, says(with_containers(1) | {path: answer}))
+        assert said is not None
+        assert (contact.state, said.truncated, said.version) == ("ok", True, "28.5.2"), path
+
+
+def test_a_container_that_was_removed_meanwhile_is_whole_one_that_is_refused_is_not(tmp_path: Path) -> None:
+    gone, refused = tmp_path / "gone", tmp_path / "refused"
+    gone.mkdir()
+    refused.mkdir()
+    key = f"/containers/{1:064x}/json"
+    _, said = ask(gone, says(with_containers(1) | {key: http({}, "404 Not Found")}))
+    assert said is not None
+    assert (len(said.containers), said.truncated) == (1, False)
+    _, said = ask(refused, says(with_containers(1) | {key: NO}))
+    assert said is not None
+    assert (len(said.containers), said.truncated) == (1, True)
+
+
+def test_of_many_containers_those_that_do_not_run_are_inspected_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "INSPECTED", 3)
+    replies = with_containers(*range(1, 9))
+    replies["/containers/json"][5]["State"] = replies["/containers/json"][7]["State"] = "exited"
+    with serve(tmp_path, says(replies)) as engine:
+        found = adapter.engine(engine.url)[1].get()
+    inspected = {int(path.split("/")[2], 16) for path in engine.asked if path.startswith("/containers/0")}
+    assert (len(inspected), inspected > {6, 8}, found.truncated) == (3, True, True)
+    assert [bool(container.ports) for container in found.containers] == [True] * 8
+
+
+def test_ids_of_hostile_shape_are_not_asked_for(tmp_path: Path) -> None:
+    rows = [ROW | {"Id": key} for key in ("../../secrets", "", "x" * 64, None)]
+    with serve(tmp_path, says(DOCKER | {"/containers/json": [*rows, 7]})) as engine:
+        found = adapter.engine(engine.url)[1].get()
+    assert (len(engine.asked), len(found.containers), found.truncated) == (5, 4, True)
+
+
+def test_our_own_container_is_known(tmp_path: Path) -> None:
+    _, said = ask(tmp_path, says(with_containers(1, 2)), own=f"{2:064x}")
+    assert said is not None
+    assert [container.run for container in said.containers] == ["", reply.OWN]
+
+
+def test_the_hosts_own_path_is_shown(tmp_path: Path) -> None:
+    contact, _ = adapter.engine(f"unix:///proc/{os.getpid()}/root{tmp_path}/none")
+    assert contact.get().url == f"unix://{tmp_path}/none"
+
+
+# --- one that does not ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "state", "words"),
+    [
+        (hangs, "timeout", "no reply to /version in time"),
+        (trickles(http(DOCKER["/version"])), "timeout", "no reply to /version in time"),
+        *(
+            (says(DOCKER | {path: hangs}), "timeout", f"no reply to {path} in time")
+            for path in ("/info", "/containers/json", "/networks", "/volumes")
+        ),
+        (sends(b""), "invalid", "not HTTP"),
+        (endless(b"HTTP/1.0 200 OK\r\nX:", b"y" * 4000), "invalid", "not HTTP"),
+        (sends(http("<html>nginx</html>")), "invalid", "the reply to /version is not JSON"),
+        (sends(http({"hello": "world"})), "invalid", "the reply to /version is not an engine's"),
+        (sends(http("[" * 100_000)), "invalid", "not JSON"),
+        (says({}), "invalid", "No such thing: /version"),
+        (says(DOCKER | {"/info": NO}), "invalid", "no"),
+        (says(DOCKER | {"/info": http({}, "403 Forbidden")}), "denied", "HTTP status 403"),
+        (sends(http({"message": "authorization denied"}, "401 Unauthorized")), "denied", "authorization denied"),
+    ],
+)
+def test_what_is_wrong_with_it(tmp_path: Path, script: Script, state: str, words: str) -> None:
+    began = time.monotonic()
+    contact, said = ask(tmp_path, script, 0.5 if state == "timeout" else 5.0)
+    assert (contact.state, words in contact.detail, said) == (state, True, None), contact.detail
+    assert time.monotonic() - began < 4.0
+    assert (contact.seconds >= 0.5) is (state == "timeout")
+
+
+def test_one_that_inspects_no_container_in_time_is_not_seen_whole(tmp_path: Path) -> None:
+    began = time.monotonic()
+    contact, said = ask(tmp_path, says(with_containers(1) | {f"/containers/{1:064x}/json": hangs}), 0.5)
+    assert said is not None
+    assert (contact.state, said.truncated, len(said.containers)) == ("ok", True, 1)
+    assert time.monotonic() - began < 3.0
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    contact, said = adapter.engine(f"unix://{tmp_path}/none")
+    assert (contact.get().state, said.missing and said.missing.kind) == ("absent", "skip")
+
+
+def test_an_engine_that_was_not_looked_for_keeps_its_reason() -> None:
+    why = Missing("unknown", "the root is a copy")
+    assert [fact.missing for fact in adapter.engine(why)] == [why, why]
+
+
+# --- where it is ---------------------------------------------------------------------------------------------
+
+
+def live(root: Path, *, container: bool = True) -> Roots:
+    view = View(container=container, root=str(root), live=True, network=True, privileged=True)
+    return Roots(str(root), view)
+
+
+@pytest.fixture
+def sock(tmp_path: Path) -> Path:
+    """Make a host with an engine's socket at the usual place, `/var/run` being a link as everywhere."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/run").symlink_to("/run")
+    with serve(tmp_path / "run", hangs):
+        pass  # the socket stays
+    return tmp_path / "run/docker.sock"
+
+
+def test_the_usual_place_is_the_hosts(tmp_path: Path, sock: Path) -> None:
+    assert adapter.locate(live(tmp_path), {}, None) == f"unix://{sock}"
+    assert adapter.locate(live(tmp_path), {"DOCKER_HOST": ""}, None) == f"unix://{sock}"
+
+
+def test_what_is_named_wins(tmp_path: Path, sock: Path) -> None:
+    environ = {"DOCKER_HOST": "tcp://192.0.2.1:2375"}
+    assert adapter.locate(live(tmp_path), environ, None) == "tcp://192.0.2.1:2375"
+    assert adapter.locate(live(tmp_path), environ, "tcp://192.0.2.2") == "tcp://192.0.2.2"
+    assert adapter.locate(find({}, str(tmp_path)), {}, "192.0.2.3:2375") == "tcp://192.0.2.3:2375"
+
+
+@pytest.mark.parametrize("scheme", ["", "unix://"])
+def test_a_named_socket_is_ours_or_the_hosts(tmp_path: Path, sock: Path, scheme: str) -> None:
+    assert adapter.locate(live(tmp_path), {}, f"{scheme}{sock}") == f"unix://{sock}"
+    assert adapter.locate(live(tmp_path), {"DOCKER_HOST": f"{scheme}/run/docker.sock"}, None) in (
+        f"unix://{sock}",
+        "unix:///run/docker.sock",  # where this machine has one of its own
+    )
+    assert adapter.locate(live(tmp_path), {}, f"{scheme}/no/such.sock") == "unix:///no/such.sock"
+    assert adapter.locate(out_of_reach(), {}, f"{scheme}/no/such.sock") == "unix:///no/such.sock"
+
+
+def test_a_copy_has_no_engine_but_one_that_is_named(tmp_path: Path, sock: Path) -> None:
+    found = adapter.locate(find({}, str(tmp_path)), {"DOCKER_HOST": f"unix://{sock}"}, None)
+    assert isinstance(found, Missing)
+    assert (found.kind, "--docker-host" in found.help) == ("unknown", True)
+
+
+def test_a_root_that_is_given_has_not_the_engine_of_the_variable(tmp_path: Path, sock: Path) -> None:
+    found = adapter.locate(live(tmp_path), {"DOCKER_HOST": f"unix://{sock}"}, None, root_given=True)
+    assert isinstance(found, Missing)
+    assert found.help == f"Add --docker-host unix://{tmp_path}/var/run/docker.sock."
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_a_socket_mounted_into_our_container(
+    tmp_path: Path, sock: Path, monkeypatch: pytest.MonkeyPatch, here: bool
+) -> None:
+    mounted = tmp_path / "mounted.sock"
+    if here:
+        sock.rename(mounted)
+    monkeypatch.setattr(adapter, "SOCKET", str(mounted))
+    expected = f"unix://{mounted}" if here else f"unix://{tmp_path}{mounted}"
+    assert adapter.locate(live(tmp_path), {}, None) == expected
+    unreached = adapter.locate(out_of_reach(), {}, None)
+    assert unreached == (f"unix://{mounted}" if here else out_of_reach().why)
+    assert adapter.locate(live(tmp_path, container=False), {}, None) == f"unix://{tmp_path}{mounted}"
+
+
+# --- our own container ---------------------------------------------------------------------------------------
+
+CONTAINERS = "/var/lib/docker/containers"
+
+
+@pytest.mark.parametrize(
+    "captured",
+    [
+        f"660 650 8:1 {CONTAINERS}/{ID}/hostname /etc/hostname rw,relatime - ext4 /dev/sda1 rw",
+        f"661 650 0:25 /docker/containers/{ID}/resolv.conf /etc/resolv.conf rw - btrfs /dev/sda1 rw,subvol=/docker",
+        f"662 650 0:24 /containers/overlay-containers/{ID}/userdata/hosts /etc/hosts rw - tmpfs tmpfs rw",
+        f"12:pids:/user.slice\n0::/system.slice/docker-{ID}.scope",
+        f"11:memory:/docker/{ID}",
+        f"0::/machine.slice/libpod-{ID}.scope",
+    ],
+)
+def test_our_own_container_in_what_the_kernel_says(captured: str) -> None:
+    assert adapter.parse_own(f"1 0 8:1 / / rw\n{captured}\n") == ID
+
+
+@pytest.mark.parametrize("captured", ["", "0::/", f"0::/x/{ID}", f"1:x:/docker/{ID[:12]}", f"/mnt/{ID}/hostname "])
+def test_what_says_nothing_of_a_container(captured: str) -> None:
+    assert adapter.parse_own(captured) is None
+
+
+def test_on_the_host_we_are_in_no_container() -> None:
+    assert adapter.own_container(find({})) is None
+
+
+# --- docker's own client -------------------------------------------------------------------------------------
+
+
+def client_says(engine: FakeEngine) -> Any:
+    client = adapter.connect(engine.url)
+    try:
+        with adapter.translated():
+            return client.networks()
+    finally:
+        client.close()
+
+
+def test_a_client_speaks_the_engines_newest_version(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    for place in (tmp_path, folder):
+        with serve(place, says(DOCKER | {"/v1.51/networks": [{"Id": ID}]})) as engine:
+            assert client_says(engine) == [{"Id": ID}]
+        assert [path.partition("?")[0] for path in engine.asked] == ["/version", "/v1.51/networks"]
+
+
+def test_a_client_over_tcp_takes_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_TLS_VERIFY", raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with serve_tcp(says(DOCKER | {"/v1.51/networks": []})) as engine:
+        assert client_says(engine) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "status", "words"),
+    [
+        (http({"message": "cannot do that"}, "409 Conflict"), "invalid", 409, "cannot do that"),
+        (http({"message": "denied"}, "403 Forbidden"), "denied", 403, "denied"),
+        (http({"message": ["odd"]}, "500 Internal Server Error"), "invalid", 500, "500"),
+        (http("<html>"), "invalid", None, "JSON"),
+        (b"nonsense\r\n\r\n", "invalid", None, ""),
+        (b"", "invalid", None, ""),
+    ],
+)
+def test_a_clients_errors_are_the_engines(
+    tmp_path: Path, answer: bytes, state: str, status: int | None, words: str
+) -> None:
+    with (
+        serve(tmp_path, says(DOCKER | {"/v1.51/networks": answer})) as engine,
+        pytest.raises(EngineError) as caught,
+    ):
+        client_says(engine)
+    assert (caught.value.state, caught.value.status) == (state, status)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        (hangs, "timeout"),
+        (sends(http({})), "invalid"),
+        (says(DOCKER | {"/version": {"Version": "1.9.1", "ApiVersion": "1.21"}}), "invalid"),
+    ],
+)
+def test_a_client_is_not_made_for_an_engine_that_is_none(tmp_path: Path, script: Script, state: str) -> None:
+    with serve(tmp_path, script) as engine, pytest.raises(EngineError) as caught:
+        adapter.connect(engine.url, timeout=0.5)
+    assert caught.value.state == state
