@@ -175,13 +175,16 @@ def timezone(look: Look) -> Iterator[Finding]:
     zone = look.host.timezone.get()
     named = f"The time zone is {zone.zone}" if zone.zone else "No time zone is set, so UTC holds"
     hardware = {True: "in local time (RTC in local TZ: yes)", False: "in UTC", None: "in a zone that is not known"}
+    status = {True: Status.WARN, False: Status.PASS, None: Status.UNKNOWN}[zone.rtc_local]
+    remedies = {True: _hardware_clock(look.host), False: None, None: Remedy("See what /etc/adjtime says.")}
     yield Finding(
-        status=Status.WARN if zone.rtc_local else Status.PASS,
+        status=status,
         message=f"{named}; the hardware clock runs {hardware[zone.rtc_local]}.",
         expected="hardware clock in UTC",
         found=zone.zone or "UTC",
         evidence={"zone": zone.zone, "rtc_local": zone.rtc_local},
-        remedy=_hardware_clock(look.host) if zone.rtc_local else None,
+        reason="the file that says how the hardware clock runs is not readable" if status is Status.UNKNOWN else None,
+        remedy=remedies[zone.rtc_local],
     )
 
 

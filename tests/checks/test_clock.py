@@ -1,0 +1,283 @@
+"""The clock's checks: kept in step, by one service that starts at boot, zone and hardware clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from preflight.facts import Clock, Fact, OsRelease, Service, Services, Timezone, Virtualization
+from preflight.model import Result, Status
+from tests.build import look, run
+
+SYNCED, LOST = Clock(12_345, False), Clock(16_000_000, True)
+BARE, LXC = Virtualization(None, "kvm", None), Virtualization("lxc", None, None)
+
+
+def system(identity: str, *like: str) -> OsRelease:
+    return OsRelease(identity, "12", like, identity.title(), "", identity.title())
+
+
+DEBIAN, UBUNTU, ALMA = system("debian"), system("ubuntu", "debian"), system("almalinux", "rhel", "centos", "fedora")
+ALPINE, SUSE, ARCH, VOID = system("alpine"), system("opensuse-leap", "suse"), system("arch"), system("void")
+
+
+def keeper(
+    name: str = "chrony", *, enabled: bool | None = True, active: bool | None = True, unit: str | None = "", **more: Any
+) -> Service:
+    unit = f"{name}.service" if unit == "" else unit
+    return Service(name=name, kind="time", unit=unit, enabled=enabled, active=active, **more)
+
+
+def services(*found: Service, init: str = "systemd") -> Services:
+    other = Service(name="exim4", kind="mta", unit="exim4.service", enabled=True, active=True)
+    return Services(init, (other, *found))
+
+
+def one(check: str, **facts: Any) -> Result:
+    given = {"os_release": DEBIAN, "virtualization": BARE, "services": services(keeper()), "clock": SYNCED, **facts}
+    (result,) = run(check, look(**{name: value for name, value in given.items() if value is not None}))
+    return result
+
+
+def commands(result: Result) -> tuple[str, ...]:
+    assert result.remedy is not None
+    return result.remedy.commands
+
+
+# --- clock.synchronized --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("clock", "status", "found"),
+    [
+        (Clock(0, False), Status.PASS, "yes"),
+        (Clock(15_999_999, False), Status.PASS, "yes"),
+        (Clock(16_000_000, False), Status.WARN, "no"),
+        (Clock(16_000_000, True), Status.WARN, "no"),
+        (Clock(1 << 62, True), Status.WARN, "no"),
+        # As timedatectl takes it: the flag may only keep the kernel from writing to the hardware clock.
+        (Clock(500_000, True), Status.PASS, "yes"),
+    ],
+)
+def test_synchronized(clock: Clock, status: Status, found: str) -> None:
+    result = one("clock.synchronized", clock=clock)
+    assert (result.status, result.found) == (status, found)
+    assert result.message.startswith(f"NTP synchronized: {found}; ")
+    assert result.evidence == {"maxerror_us": clock.maxerror_us, "unsynchronized": clock.unsynchronized}
+
+
+@pytest.mark.parametrize("check", ["clock.synchronized", "clock.service", "clock.timezone"])
+@pytest.mark.parametrize(
+    ("missing", "status"),
+    [
+        (Fact[Any].unknown("adjtimex(2)", "the root is a copy", "Run it there."), Status.UNKNOWN),
+        (Fact[Any].skipped("adjtimex(2)", "the root is a copy"), Status.SKIP),
+    ],
+)
+def test_what_is_not_known_never_passes(check: str, missing: Fact[Any], status: Status) -> None:
+    result = one(check, clock=missing, services=missing, timezone=missing)
+    assert (result.status, result.reason) == (status, "the root is a copy")
+    assert (result.remedy is not None and result.remedy.text == "Run it there.") is (status is Status.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ((keeper("chrony"),), ("systemctl restart chrony.service", "chronyc sources")),
+        (
+            (keeper("systemd-timesyncd"),),
+            ("systemctl restart systemd-timesyncd.service", "timedatectl timesync-status"),
+        ),
+        ((keeper("openntpd"),), ("systemctl restart openntpd.service", "ntpctl -s all")),
+        ((keeper("ntpsec"),), ("systemctl restart ntpsec.service", "ntpq -p")),
+        ((keeper("ntp", unit=None, enabled=None),), ("ntpq -p",)),
+        ((keeper("systemd-timesyncd", enabled=False, active=False),), ("timedatectl set-ntp true",)),
+        ((), ("apt-get update && apt-get install -y chrony",)),
+    ],
+)
+def test_how_to_get_in_step(found: tuple[Service, ...], expected: tuple[str, ...]) -> None:
+    assert commands(one("clock.synchronized", clock=LOST, services=services(*found))) == expected
+
+
+def test_in_a_container_the_clock_is_that_of_the_machine_below() -> None:
+    result = one("clock.synchronized", clock=LOST, virtualization=LXC)
+    assert result.status is Status.WARN
+    assert result.remedy is not None
+    assert "machine below this lxc container" in result.remedy.text
+    assert result.remedy.commands == ()
+
+
+def test_a_remedy_without_knowing_the_services() -> None:
+    result = one("clock.synchronized", clock=LOST, services=None, virtualization=None)
+    assert result.status is Status.WARN
+    assert commands(result) == ("apt-get update && apt-get install -y chrony",)
+
+
+# --- clock.service -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["systemd-timesyncd", "chrony", "openntpd", "ntpsec", "ntp"])
+def test_one_service_enabled_and_running(name: str) -> None:
+    result = one("clock.service", services=services(keeper(name)))
+    assert (result.status, result.found) == (Status.PASS, name)
+    assert result.message == f"NTP enabled: yes; {name} is enabled and running."
+    assert result.evidence == {"service": name, "enabled": True, "active": True}
+
+
+@pytest.mark.parametrize(
+    ("enabled", "active", "status", "said", "expected"),
+    [
+        (True, None, Status.PASS, "NTP enabled: yes; chrony is enabled.", ()),  # a copy: nothing runs there
+        (True, False, Status.WARN, "NTP enabled: yes; but chrony does not run.", ("systemctl restart chrony.service",)),
+        (False, True, Status.WARN, "NTP enabled: no; chrony runs now", ("systemctl enable --now chrony.service",)),
+        (False, False, Status.WARN, "NTP enabled: no; the clock is", ("systemctl enable --now chrony.service",)),
+        (False, None, Status.WARN, "NTP enabled: no; the clock is", ("systemctl enable --now chrony.service",)),
+        (None, True, Status.UNKNOWN, "chrony runs without a unit", ()),
+    ],
+)
+def test_enabled_and_active(
+    enabled: bool | None, active: bool | None, status: Status, said: str, expected: tuple[str, ...]
+) -> None:
+    result = one("clock.service", services=services(keeper(enabled=enabled, active=active)))
+    assert (result.status, result.message[: len(said)]) == (status, said)
+    assert (result.remedy.commands if result.remedy else ()) == expected
+    assert (result.reason is not None) is (status is Status.UNKNOWN)
+    assert result.evidence["service"] == ("chrony" if enabled is not False or active else None)
+
+
+def test_nobody_keeps_a_clock_that_is_lost() -> None:
+    result = one("clock.service", services=services(), clock=LOST)
+    assert (result.status, result.found) == (Status.WARN, "none")
+    assert result.message == "NTP enabled: no; no time service is enabled or running."
+    assert result.evidence == {"service": None, "enabled": False, "active": False}
+
+
+def test_without_the_kernels_word_nobody_is_still_a_warning() -> None:
+    assert one("clock.service", services=services(), clock=None).status is Status.WARN
+
+
+@pytest.mark.parametrize(
+    ("found", "kept", "disabled"),
+    [
+        (
+            (keeper("chrony"), keeper("systemd-timesyncd")), "chrony",
+            ("systemctl disable --now systemd-timesyncd.service",),
+        ),
+        ((keeper("ntpsec"), keeper("chrony")), "chrony", ("systemctl disable --now ntpsec.service",)),
+        ((keeper("ntpsec"), keeper("openntpd")), "ntpsec", ("systemctl disable --now openntpd.service",)),
+        (
+            (keeper("chrony", active=False), keeper("ntp", active=False)), "chrony",
+            ("systemctl disable --now ntp.service",),
+        ),
+        ((keeper("chrony"), keeper("ntp", unit=None, enabled=None)), "chrony", ()),
+    ],
+)  # fmt: skip
+def test_two_services_fight_over_the_clock(found: tuple[Service, ...], kept: str, disabled: tuple[str, ...]) -> None:
+    result = one("clock.service", services=services(*found))
+    assert (result.status, result.found) == (Status.WARN, kept)
+    assert commands(result) == disabled
+
+
+def test_of_two_enabled_the_one_that_runs_counts() -> None:
+    """Units that exclude each other: both enabled, and systemd starts one."""
+    found = (keeper("systemd-timesyncd", active=False), keeper("chrony"))
+    result = one("clock.service", services=services(*found))
+    assert (result.status, result.found) == (Status.PASS, "chrony")
+
+
+def test_one_that_runs_by_hand_beside_one_that_starts_at_boot() -> None:
+    found = (keeper("chrony", enabled=False), keeper("systemd-timesyncd", active=False))
+    result = one("clock.service", services=services(*found))
+    assert (result.status, result.found) == (Status.WARN, "chrony")
+
+
+@pytest.mark.parametrize(
+    ("found", "status"), [((), Status.SKIP), ((keeper(active=False),), Status.PASS), ((keeper(),), Status.PASS)]
+)
+def test_in_a_container_nobody_need_keep_it(found: tuple[Service, ...], status: Status) -> None:
+    result = one("clock.service", services=services(*found), virtualization=LXC)
+    assert result.status is status
+    if not found or not found[0].active:
+        assert "this lxc container" in result.message
+
+
+@pytest.mark.parametrize(
+    ("release", "init", "found", "expected"),
+    [
+        (DEBIAN, "systemd", (), ("apt-get update && apt-get install -y chrony",)),
+        (UBUNTU, "systemd", (), ("apt-get update && apt-get install -y chrony",)),
+        (ALMA, "systemd", (), ("dnf install -y chrony", "systemctl enable --now chronyd.service")),
+        (SUSE, "systemd", (), ("zypper install -y chrony", "systemctl enable --now chronyd.service")),
+        (ARCH, "systemd", (), ("pacman -S --noconfirm chrony", "systemctl enable --now chronyd.service")),
+        (ALPINE, "openrc", (), ("apk add chrony", "rc-update add chronyd", "rc-service chronyd start")),
+        (VOID, "other", (), ()),
+        (None, "systemd", (), ()),
+        (
+            DEBIAN, "systemd", (keeper("systemd-timesyncd", enabled=False, active=False),),
+            ("timedatectl set-ntp true",),
+        ),
+        (
+            DEBIAN, "systemd", (keeper("systemd-timesyncd", enabled=False, active=False, masked=True),),
+            ("apt-get update && apt-get install -y chrony",),
+        ),
+        (
+            ALMA, "systemd", (keeper("chrony", enabled=False, active=False, unit="chronyd.service"),),
+            ("systemctl enable --now chronyd.service",),
+        ),
+        (
+            ALPINE, "openrc", (keeper("ntp", enabled=False, active=False, unit="ntpd"),),
+            ("rc-update add ntpd", "rc-service ntpd start"),
+        ),
+        (
+            DEBIAN, "sysv", (keeper("ntp", enabled=False, active=False, unit="ntp"),),
+            ("update-rc.d ntp enable", "service ntp start"),
+        ),
+    ],
+)  # fmt: skip
+def test_the_remedy_fits_the_distribution(
+    release: OsRelease | None, init: str, found: tuple[Service, ...], expected: tuple[str, ...]
+) -> None:
+    facts = {"services": services(*found, init=init), "os_release": release, "clock": LOST}
+    for check in ("clock.service", "clock.synchronized"):
+        assert commands(one(check, **facts)) == expected
+
+
+# --- clock.timezone ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "status", "said"),
+    [
+        (
+            Timezone("Europe/Berlin", False), Status.PASS,
+            "The time zone is Europe/Berlin; the hardware clock runs in UTC.",
+        ),
+        (Timezone(None, False), Status.PASS, "No time zone is set, so UTC holds; the hardware clock runs in UTC."),
+        (
+            Timezone("Europe/Berlin", True), Status.PASS,  # with a remark, as the check is of severity info
+            "The time zone is Europe/Berlin; the hardware clock runs in local time (RTC in local TZ: yes).",
+        ),
+        (
+            Timezone("Etc/UTC", None), Status.UNKNOWN,
+            "The time zone is Etc/UTC; the hardware clock runs in a zone that is not known.",
+        ),
+    ],
+)  # fmt: skip
+def test_timezone(zone: Timezone, status: Status, said: str) -> None:
+    result = one("clock.timezone", timezone=zone)
+    assert (result.status, result.message, result.found) == (status, said, zone.zone or "UTC")
+    assert result.evidence == {"zone": zone.zone, "rtc_local": zone.rtc_local}
+
+
+@pytest.mark.parametrize(
+    ("init", "command"),
+    [
+        ("systemd", "timedatectl set-local-rtc 0"),
+        ("openrc", "hwclock --systohc --utc"),
+        ("sysv", "hwclock --systohc --utc"),
+    ],
+)
+def test_how_to_let_the_hardware_clock_run_in_utc(init: str, command: str) -> None:
+    result = one("clock.timezone", timezone=Timezone("Europe/Berlin", True), services=services(init=init))
+    assert commands(result) == (command,)
