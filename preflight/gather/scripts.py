@@ -19,7 +19,6 @@ class Unit:
     script: bool = False  # a script in /etc/init.d
     masked: bool = False
     sockets: dict[str, tuple[int, ...]] = field(default_factory=dict)  # enabled ones that start it, with their ports
-    instances: tuple[str, ...] = ()  # enabled instances of its template
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,10 @@ class Scripts:
             return None
         active = None if self.started is None else stem in self.started
         return Unit(stem, stem in self.enabled, active, f"/etc/init.d/{stem}", script=True)
+
+    def instances(self, _: str) -> tuple[str, ...]:
+        """Return nothing: a script has no instances."""
+        return ()
 
 
 def openrc(roots: Roots) -> Scripts:

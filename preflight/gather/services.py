@@ -29,7 +29,7 @@ def services(roots: Roots) -> Fact[Services]:
     except Unreadable as error:
         if roots.why:
             return Fact.unknown(SOURCE, roots.why.reason, roots.why.help, *roots.why.commands)
-        return Fact.unknown(SOURCE, str(error), "Run the check as root.")
+        return Fact.unknown(SOURCE, str(error), "Copy it too." if error.absent else "Run the check as root.")
     return Fact.of(SOURCE, Services(name, found, running.known))
 
 
@@ -51,11 +51,21 @@ def init(roots: Roots) -> tuple[str, Units]:
         return "systemd", Systemd(roots)
     if has("/run/openrc/softlevel") if roots.view.live else levels:
         return "openrc", openrc(roots)
+    if not roots.view.live:
+        _whole(roots)
     if not roots.view.live or _first_process(roots) == "init":
         return ("sysv" if has("/etc/init.d") else "other"), sysv(roots)
     if systemd:
         return "other", Systemd(roots)
     return "other", openrc(roots) if levels else sysv(roots)
+
+
+def _whole(roots: Roots) -> None:
+    """Raise `Unreadable` where a copy leaves out what would start services: then finding none says nothing."""
+    if roots.exists("/etc/systemd/system"):  # with links to units, but not the units themselves
+        raise Unreadable("/usr/lib/systemd", "not in the copy, which has systemd's settings", absent=True)
+    if not roots.exists("/etc/init.d"):
+        raise Unreadable("/etc/init.d", "the copy has the files of no init system", absent=True)
 
 
 def _first_process(roots: Roots) -> str:
@@ -84,13 +94,11 @@ def _units(known: Known, units: Units, listed: dict[str, bool]) -> Iterator[Unit
     states = [listed[name] for name in known.packages if name in listed]
     removed = bool(states) and not any(states)
     seen: set[str] = set()
-    todo = list(known.units)
-    while todo:
-        unit = units.unit(todo.pop(0))
+    for name in (*known.units, *(instance for base in known.units for instance in units.instances(base))):
+        unit = units.unit(name)
         if unit is None or unit.name in seen:
             continue
         seen.add(unit.name)
-        todo.extend(unit.instances)
         # A package that was removed and not purged leaves its script and the links to it: they start nothing.
         if not (removed and unit.script):
             yield unit

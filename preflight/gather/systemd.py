@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from posixpath import basename, dirname, join, normpath
 
 from preflight.gather.roots import Roots, Unreadable
@@ -21,6 +22,7 @@ _CONFIG = ("/etc/systemd/system", "/run/systemd/system")
 _WANTS = (".wants", ".requires", ".upholds")
 _FROM_SCRIPTS = "/run/systemd/generator.late"
 _HOPS = 8
+LOOP = "too many links"  # as `Roots` says it
 _STATE = "/run/systemd/units"
 _CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 
@@ -31,18 +33,20 @@ class Systemd:
     def __init__(self, roots: Roots) -> None:
         """Read the directories; raise `Unreadable`."""
         self._roots = roots
-        self._files: dict[str, str] = {}
+        self._files: dict[str, list[str]] = {}  # name: the directories that have it, the strongest first
         self._wanted: set[str] = set()
         folders = {roots.locate(folder): folder for folder in reversed(PATH)}  # /lib is a link to usr/lib
+        self._folders = frozenset(folders)
         for folder in reversed(folders.values()):
             for name in roots.entries(folder):
-                self._files.setdefault(name, folder)
-                if name.endswith(_WANTS):
+                self._files.setdefault(name, []).append(folder)
+                if name.endswith(_WANTS) and folder != _FROM_SCRIPTS:  # those are made anew at each boot
                     self._want(f"{folder}/{name}")
                 elif folder in _CONFIG and name.endswith((".service", ".socket")):
-                    self._enable(f"{folder}/{name}")
+                    self._alias(f"{folder}/{name}")
         self._scripts = frozenset(roots.entries("/etc/init.d"))
         self._started = started_at_boot(roots)
+        self._starts = {self._resolve(name) for name in self._wanted}
         self._running = roots.view.live and roots.exists("/run/systemd/system")
         self._invoked = self._invocations() if self._running else None
 
@@ -59,18 +63,23 @@ class Systemd:
             script=self._generated(real),
             masked=self._masked(real),
             sockets=self._sockets(real) if real.endswith(".service") else {},
-            instances=self._instances(real),
         )
 
-    def _want(self, folder: str) -> None:
-        for name in self._roots.entries(folder):
-            self._wanted.add(name)
-            self._enable(f"{folder}/{name}")
+    def instances(self, name: str) -> tuple[str, ...]:
+        """Return the enabled instances of a template with the unit's stem, but for its default one (postfix@-)."""
+        stem = name.removesuffix(".service") + "@"
+        default = (f"{stem}.service", f"{stem}-.service")
+        return tuple(sorted(name for name in self._wanted if name.startswith(stem) and name not in default))
 
-    def _enable(self, link: str) -> None:
+    def _want(self, folder: str) -> None:
+        """Count the names of the links; other files there are ignored."""
+        if not self._loops(folder):
+            self._wanted.update(name for name in self._roots.entries(folder) if self._roots.link(f"{folder}/{name}"))
+
+    def _alias(self, link: str) -> None:
         """Count a link that leads to a unit of another name for that unit."""
         target = self._roots.link(link)
-        if target is not None and basename(target) != basename(link):
+        if target is not None and basename(target) != basename(link) and self._among_units(link, target):
             self._wanted.add(basename(target))
 
     def _invocations(self) -> frozenset[str] | None:
@@ -80,45 +89,85 @@ class Systemd:
         prefix = "invocation:"
         return frozenset(n.removeprefix(prefix) for n in self._roots.entries(_STATE) if n.startswith(prefix))
 
+    def _file(self, name: str) -> str | None:
+        """Return the file that counts for a name after the next boot; of an instance its template's."""
+        for folder in self._files.get(name, ()):
+            path = f"{folder}/{name}"
+            target = self._roots.link(path)
+            if target is not None and _nothing(path, target) and folder.startswith("/run/"):
+                continue  # masked until the next boot
+            if target is not None and basename(target) == name and self._among_units(path, target):
+                continue  # a link to its own name: systemd passes it over
+            return path
+        stem, at, rest = name.partition("@")
+        template = f"{stem}@.{rest.rpartition('.')[2]}"
+        return self._file(template) if at and template != name else None
+
     def _resolve(self, name: str) -> str | None:
         for _ in range(_HOPS):
-            if name not in self._files:
+            path = self._file(name)
+            if path is None:
                 return name if self._script(name) else None
-            path = f"{self._files[name]}/{name}"
             target = self._roots.link(path)
             if target is None or _nothing(path, target):
                 return name
-            if basename(target) in ("", name):
-                return name if self._roots.exists(path) else None
+            if not self._among_units(path, target):  # linked from elsewhere, under whatever name
+                return name if not self._loops(path) and self._roots.exists(path) else None
+            if basename(target).rpartition(".")[2] != name.rpartition(".")[2]:
+                return None
             name = basename(target)
         return None
 
+    def _among_units(self, link: str, target: str) -> bool:
+        """Say whether a link leads into the directories of units: such a link makes an alias."""
+        folder = dirname(join(dirname(link), target))
+        return not self._loops(folder) and self._roots.locate(folder) in self._folders
+
+    def _loops(self, path: str) -> bool:
+        """Say whether links lead in a circle: systemd passes those over, they are no reason to know nothing."""
+        try:
+            self._roots.locate(path)
+        except Unreadable as error:
+            if error.reason != LOOP:
+                raise
+            return True
+        return False
+
     def _script(self, name: str) -> bool:
-        return name.endswith(".service") and name.removesuffix(".service") in self._scripts
+        """Say whether there is a script that systemd makes the unit of: one that may be executed."""
+        stem = name.removesuffix(".service")
+        if not name.endswith(".service") or stem not in self._scripts:
+            return False
+        found = self._roots.lstat(f"/etc/init.d/{stem}")
+        return found is not None and stat.S_ISREG(found.st_mode) and bool(found.st_mode & stat.S_IXUSR)
 
     def _generated(self, unit: str) -> bool:
         """Say whether systemd makes the unit of a script in /etc/init.d, for want of a file."""
-        return self._files.get(unit, _FROM_SCRIPTS) == _FROM_SCRIPTS and self._script(unit)
+        return (self._file(unit) or _FROM_SCRIPTS).startswith(_FROM_SCRIPTS) and self._script(unit)
 
     def _path(self, unit: str) -> str:
-        if self._generated(unit):
-            return f"/etc/init.d/{unit.removesuffix('.service')}"
-        return f"{self._files[unit]}/{unit}"
+        return f"/etc/init.d/{unit.removesuffix('.service')}" if self._generated(unit) else self._file(unit) or ""
 
     def _masked(self, unit: str) -> bool:
         """Say whether the unit is a link to /dev/null, or an empty file."""
+        if self._generated(unit):
+            return False
         path = self._path(unit)
         target = self._roots.link(path)
         if target is not None:
             return _nothing(path, target)
         found = self._roots.lstat(path)
-        return found is not None and found.st_size == 0
+        return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == 0
 
     def _enabled(self, unit: str) -> bool:
-        """Say whether the unit starts at boot: a .wants, .requires or alias link names it, or an rc?.d link."""
+        """Say whether the unit starts at boot: a .wants, .requires or alias link names it, or an rc?.d link.
+
+        `systemctl is-enabled` differs in three ways: a link that came with the package (`static`, `disabled`) starts
+        the unit all the same, so does one that names an alias, and a mask in /run is gone after the boot.
+        """
         if self._masked(unit):
             return False
-        return unit in self._wanted or (self._generated(unit) and unit.removesuffix(".service") in self._started)
+        return unit in self._starts or (self._generated(unit) and unit.removesuffix(".service") in self._started)
 
     def _active(self, unit: str) -> bool | None:
         """Say whether the unit, or an instance of it, is active; None: systemd does not run here."""
@@ -135,12 +184,6 @@ class Systemd:
             return bool(self._roots.read(f"{cgroup}/cgroup.procs", 100).strip())
         except Unreadable:
             return False
-
-    def _instances(self, unit: str) -> tuple[str, ...]:
-        """Return the enabled instances of a template with the unit's stem, but for its default one (postfix@-)."""
-        stem = unit.removesuffix(".service") + "@"
-        default = (f"{stem}.service", f"{stem}-.service")
-        return tuple(sorted(name for name in self._wanted if name.startswith(stem) and name not in default))
 
     def _sockets(self, unit: str) -> dict[str, tuple[int, ...]]:
         socket = self._resolve(unit.removesuffix(".service") + ".socket")
