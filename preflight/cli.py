@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable
@@ -24,7 +26,7 @@ from preflight.facts import Asked, Host, OsRelease
 from preflight.gather import mailcow_conf
 from preflight.gather.host import PARTS, Wishes, gather
 from preflight.gather.resolver import server
-from preflight.gather.roots import find
+from preflight.gather.roots import Roots, find
 from preflight.model import Report, Verdict
 from preflight.params import Address, Checked, IgnoreType, Name, Seconds
 from preflight.progress import Progress
@@ -157,9 +159,7 @@ def cleanup(ctx: click.Context, /, **given: Any) -> None:
     from preflight.gather.engine_http import EngineError
     from preflight.probes.box import cleanup as remove
 
-    url = locate(
-        find(dict(os.environ), given["root"]), os.environ, given["docker_host"], root_given=bool(given["root"])
-    )
+    url = locate(_roots(given["root"]), os.environ, given["docker_host"], root_given=given["root"] is not None)
     if not isinstance(url, str):
         raise InputError(f"{url.reason}. {url.help}")
     try:
@@ -191,6 +191,18 @@ class _Stop:
             os._exit(128 + number)
         self.exit_code = 128 + number
         self.event.set()
+
+
+def _roots(given: str | None) -> Roots:
+    """Find the host; a root that is given and certainly none is refused, one that we may not look into is looked at."""
+    if given is not None:
+        try:
+            directory = bool(given) and stat.S_ISDIR(os.stat(given).st_mode)
+        except OSError as error:
+            directory = error.errno in (errno.EACCES, errno.EPERM)
+        if not directory:
+            raise click.UsageError(f"--root {given[:200]!r}: not a directory.")
+    return find(dict(os.environ), given)
 
 
 def _requirements(name: str) -> requirements.Requirements:
@@ -238,7 +250,7 @@ def _gather(
     given: dict[str, Any], numbers: requirements.Requirements, checks: tuple[Check, ...] | None, stop: _Stop
 ) -> Host:
     """Look at this host: at all of it, or at what these checks need."""
-    roots = find(dict(os.environ), given["root"])
+    roots = _roots(given["root"])
     if given["mailcow_conf"] is not None:
         mailcow_conf.given(roots, given["mailcow_conf"])
     parts = frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks))

@@ -74,7 +74,7 @@ def _zone(roots: Roots) -> str | None:
     try:
         data = roots.read(TIMEZONE, 1 << 16)
     except Unreadable as error:
-        if error.absent:
+        if error.absent and (roots.view.live or roots.entries("/etc")):
             return None
         raise
     try:

@@ -1,0 +1,600 @@
+"""Roots of other machines, through the command line: copies of hosts of many kinds, whole and damaged.
+
+The trees are written by hand, from what these systems have; only files that the checks read are in them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import posix
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from preflight.gather import host as gathering
+from preflight.gather.kernel_config import MODULES, PLAIN
+from tests.gather.test_architecture import ARM64, PPC64, S390X, elf
+from tests.line import Run, line
+
+CODES = {"ready": 0, "ready-with-warnings": 0, "not-ready": 1, "undetermined": 3}
+PROFILES = ("current", "2017-07")
+SECONDS = 10  # a run takes some 0.1 s; a FIFO that is waited for, or a file without an end, takes for ever
+TODAY = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
+
+# --- pieces of trees -----------------------------------------------------------------------------------------
+
+Tree = Mapping[str, str | bytes]  # path: content, or "-> target" for a link; a path that ends in / is a directory
+
+
+def os_release(id: str, version: str, pretty: str, like: str = "") -> Tree:
+    name = pretty.partition(" 1")[0] if id == "debian" else pretty.split(" ")[0]
+    text = f'PRETTY_NAME="{pretty}"\nNAME="{name}"\nVERSION_ID="{version}"\nID={id}\nID_LIKE="{like}"\n'
+    return {"/usr/lib/os-release": text, "/etc/os-release": "-> ../usr/lib/os-release"}
+
+
+def x86(model: str = "Intel(R) Xeon(R) CPU E5-2640 v3 @ 2.60GHz", flags: str = "ssse3 sse4_1 sse4_2") -> Tree:
+    processor = (
+        "processor\t: {}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel name\t: {}\ncpu MHz\t\t: 2599.996\n"
+        "flags\t\t: fpu vme sse sse2 ht syscall nx lm {} hypervisor\n\n"
+    )
+    cpuinfo = "".join(processor.format(number, model, flags) for number in range(2))
+    return {"/proc/cpuinfo": cpuinfo, "/bin/sh": elf(True, True, 62)}
+
+
+def memory(total: int, swap: int) -> Tree:
+    rows = {"MemTotal": total, "MemFree": total // 3, "MemAvailable": total // 2, "Buffers": 4096,
+            "SwapTotal": swap, "SwapFree": swap}  # fmt: skip
+    return {"/proc/meminfo": "".join(f"{name + ':':15} {size:8} kB\n" for name, size in rows.items())}
+
+
+def kernel(release: str, unset: tuple[str, ...] = (), absent: tuple[str, ...] = ()) -> Tree:
+    """Make a kernel with its configuration and its modules; options that are `unset`, modules that are `absent`."""
+    options = {**dict.fromkeys(PLAIN, "y"), **dict.fromkeys(MODULES, "m")}
+    modules = {module for name, modules in MODULES.items() if name not in unset for module in modules} - set(absent)
+    return {
+        "/proc/sys/kernel/osrelease": f"{release}\n",
+        f"/boot/config-{release}": "".join(
+            f"# CONFIG_{name} is not set\n" if name in unset else f"CONFIG_{name}={state}\n"
+            for name, state in options.items()
+        ),
+        f"/lib/modules/{release}/modules.dep": "".join(f"kernel/net/{name}.ko.xz:\n" for name in sorted(modules)),
+    }
+
+
+def systemd(*enabled: str, **more: str) -> Tree:
+    """Make a host that systemd runs, with these units enabled."""
+    tree = {"/usr/lib/systemd/systemd": "x", "/proc/1/comm": "systemd\n", **more}
+    for unit in enabled:
+        tree[f"/usr/lib/systemd/system/{unit}.service"] = "[Service]\nExecStart=/usr/sbin/x\n"
+        wants = f"/etc/systemd/system/multi-user.target.wants/{unit}.service"
+        tree[wants] = f"-> /usr/lib/systemd/system/{unit}.service"
+    return tree
+
+
+def programs(*names: str) -> Tree:
+    return {f"/usr/bin/{name}": elf(True, True, 62) for name in names}
+
+
+PLAIN_MACHINE = {"/proc/1/environ": "HOME=/\0TERM=linux\0", "/proc/2/comm": "kthreadd\n"}
+KVM = {**PLAIN_MACHINE, "/sys/class/dmi/id/sys_vendor": "QEMU\n"}
+TZIF = b"TZif2" + bytes(39) + b"\nCET-1CEST,M3.5.0,M10.5.0/3\n"
+BERLIN = {"/etc/localtime": "-> /usr/share/zoneinfo/Europe/Berlin", "/usr/share/zoneinfo/Europe/Berlin": TZIF}
+NEEDED = ("openssl", "curl", "docker", "git", "awk", "sha1sum", "grep", "cut", "jq", "cp", "sed")
+ALMA = {
+    **os_release("almalinux", "9.5", "AlmaLinux 9.5 (Teal Serval)", "rhel centos fedora"),
+    **x86(), **memory(5926732, 2097148), **kernel("5.14.0-503.14.1.el9_5.x86_64"), **KVM, **BERLIN,
+    **systemd("chronyd", "firewalld", "sshd"), **programs(*NEEDED),
+}  # fmt: skip
+
+# --- whole machines ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A tree, and what is to be said of it: a status, or two where it is another one for the page of 2017."""
+
+    tree: Tree
+    statuses: dict[str, str]
+    summary: dict[str, str | None] = field(default_factory=dict)
+
+    def expected(self, profile: str) -> dict[str, str]:
+        return {check: said.split("/")[-1 if profile == "2017-07" else 0] for check, said in self.statuses.items()}
+
+
+def said(**statuses: str) -> dict[str, str]:
+    """Name the statuses that differ from those of a good machine of today; section_check stands for section.check."""
+    good = {
+        "system.os": "pass/warn", "system.architecture": "pass", "system.virtualization": "pass",
+        "system.kernel": "pass", "system.kernel-features": "pass",
+        "resources.cpu-frequency": "pass", "resources.cpu-features": "pass", "resources.memory": "pass",
+        "resources.swap": "pass", "resources.antivirus": "pass",
+        "services.mail": "pass", "firewall.managers": "pass", "clock.timezone": "pass", "clock.service": "pass",
+    }  # fmt: skip
+    return good | {name.replace("_", ".", 1).replace("_", "-"): status for name, status in statuses.items()}
+
+
+UNKNOWN = dict.fromkeys(said(), "unknown")
+MACHINES = {
+    "debian-8": Machine(
+        {
+            **os_release("debian", "8", "Debian GNU/Linux 8 (jessie)"), **x86(), **memory(2061444, 1044476),
+            **kernel("3.16.0-4-amd64", unset=("NFT_COMPAT", "CGROUP_PIDS")), **KVM, "/etc/hostname": "mx8\n",
+            "/lib/systemd/systemd": "x", "/lib/systemd/system/systemd-timesyncd.service": "[Unit]\n",
+            "/etc/systemd/system/sysinit.target.wants/systemd-timesyncd.service":
+                "-> /lib/systemd/system/systemd-timesyncd.service",
+            "/etc/init.d/exim4": "#!/bin/sh\n", "/etc/rc2.d/S03exim4": "-> ../init.d/exim4",
+            "/var/lib/dpkg/status": "Package: exim4-base\nStatus: install ok installed\n\n",
+            "/etc/timezone": "Europe/Berlin\n", "/etc/localtime": TZIF,  # a copy then, and no link
+        },
+        said(
+            system_os="warn/pass", system_kernel="fail", system_kernel_features="warn", resources_memory="fail/pass",
+            resources_antivirus="warn/pass", services_mail="warn",
+        ),
+        {"name": "mx8", "os": "Debian GNU/Linux 8 (jessie)", "kernel": "3.16.0-4-amd64", "architecture": "x86_64"},
+    ),
+    "ubuntu-16.04": Machine(
+        {
+            **os_release("ubuntu", "16.04", "Ubuntu 16.04.7 LTS", "debian"), **x86(flags=""), **memory(8175308, 0),
+            **kernel("4.4.0-210-generic"), **KVM, **BERLIN, **systemd("systemd-timesyncd", "ufw"),
+            "/etc/ufw/ufw.conf": "ENABLED=no\n",
+        },
+        said(system_os="warn/pass", system_kernel="fail", resources_cpu_features="warn", resources_swap="warn"),
+        {"os": "Ubuntu 16.04.7 LTS", "kernel": "4.4.0-210-generic", "architecture": "x86_64"},
+    ),
+    "centos-7": Machine(
+        {
+            **os_release("centos", "7", "CentOS Linux 7 (Core)", "rhel fedora"), **x86(), **memory(16266356, 8257532),
+            **kernel("3.10.0-1160.119.1.el7.x86_64", unset=("CGROUP_BPF",)), **PLAIN_MACHINE, **BERLIN,
+            **systemd("postfix", "firewalld", "chronyd"), "/etc/adjtime": "0.0 0 0.0\n0\nLOCAL\n",
+        },
+        said(system_os="warn", services_mail="warn", firewall_managers="warn"),
+        {"kernel": "3.10.0-1160.119.1.el7.x86_64", "architecture": "x86_64"},
+    ),
+    "alma-9": Machine(
+        ALMA, said(firewall_managers="warn"), {"os": "AlmaLinux 9.5 (Teal Serval)", "name": None, "engine": None}
+    ),
+    "rocky-10": Machine(
+        {
+            **os_release("rocky", "10.0", "Rocky Linux 10.0 (Red Quartz)", "rhel centos fedora"), **KVM, **BERLIN,
+            **x86(), **memory(7838092, 4194300), **systemd("chronyd"),
+            # legacy iptables is gone, and xt_addrtype lies in kernel-modules-extra
+            **kernel(
+                "6.12.0-55.12.1.el10_0.x86_64", ("IP_NF_FILTER", "IP_NF_NAT", "IP_NF_RAW", "IP6_NF_FILTER"),
+                ("xt_addrtype",),
+            ),
+        },
+        said(system_os="warn", system_kernel_features="fail"),
+    ),
+    "alpine-3.20": Machine(
+        {
+            **os_release("alpine", "3.20.3", "Alpine Linux v3.20"), **x86(), **memory(6055544, 1048572),
+            **kernel("6.6.58-0-virt"), **KVM, "/bin/busybox": elf(True, True, 62), "/bin/sh": "-> busybox",
+            "/bin/grep": "-> /bin/busybox", "/usr/bin/git": elf(True, True, 62), "/usr/bin/awk": "-> /bin/busybox",
+            "/etc/runlevels/boot/": "", "/etc/runlevels/default/nginx": "-> /etc/init.d/nginx",
+            "/etc/runlevels/default/chronyd": "-> /etc/init.d/chronyd",
+            **dict.fromkeys(("/etc/init.d/nginx", "/etc/init.d/chronyd", "/etc/init.d/postfix"), "#!/sbin/openrc-run"),
+            "/lib/apk/db/installed": "P:nginx\nV:1.26.2-r0\n\nP:chrony\nV:4.5-r0\n",
+        },
+        said(system_os="warn", services_mail="warn"),
+        {"os": "Alpine Linux v3.20", "kernel": "6.6.58-0-virt"},
+    ),
+    "raspberry-pi": Machine(
+        {
+            **os_release("debian", "12", "Debian GNU/Linux 12 (bookworm)"), "/proc/cpuinfo": ARM64,
+            "/bin/sh": elf(True, True, 183), **memory(3885396, 204796), **kernel("6.6.31+rpt-rpi-v8"),
+            **PLAIN_MACHINE, **BERLIN, **systemd("systemd-timesyncd"),
+            "/sys/devices/system/cpu/cpufreq/policy0/cpuinfo_max_freq": "1800000\n",
+        },
+        said(
+            system_os="pass", system_architecture="pass/fail", resources_memory="fail/pass", resources_swap="warn/pass",
+            resources_cpu_features="pass/skip",
+        ),
+        {"architecture": "aarch64"},
+    ),
+    "ubuntu-s390x": Machine(
+        {
+            **os_release("ubuntu", "24.04", "Ubuntu 24.04.1 LTS", "debian"), "/proc/cpuinfo": S390X,
+            "/bin/sh": elf(True, False, 22), **memory(8123456, 1048572), **kernel("6.8.0-48-generic"),
+            **PLAIN_MACHINE, **BERLIN, **systemd("chrony"), "/proc/sysinfo": "VM00 Control Program: KVM/Linux\n",
+        },
+        said(system_os="pass", system_architecture="fail", resources_cpu_features="skip"),
+        {"architecture": "s390x"},
+    ),
+    "debian-ppc64le": Machine(
+        {
+            **os_release("debian", "12", "Debian GNU/Linux 12 (bookworm)"), "/proc/cpuinfo": PPC64,
+            "/bin/sh": elf(True, True, 21), **memory(16123456, 1048572), **kernel("6.1.0-26-powerpc64le"),
+            **PLAIN_MACHINE, **BERLIN, **systemd("ntpsec", "exim4"),
+        },
+        said(system_os="pass", system_architecture="fail", resources_cpu_features="skip", services_mail="warn"),
+        {"architecture": "ppc64le"},
+    ),
+    "synology": Machine(
+        {
+            **x86("Intel(R) Celeron(R) J4125 CPU @ 2.00GHz"), **memory(1862484, 2097148), **PLAIN_MACHINE,
+            "/etc/synoinfo.conf": 'unique="synology_geminilake_920+"\n', "/etc/VERSION": 'productversion="7.2.1"\n',
+            "/proc/sys/kernel/osrelease": "4.4.302+\n", "/etc/TZ": "CET-1CEST\n", "/etc/localtime": TZIF,
+            **systemd("nginx"),
+        },
+        said(
+            system_os="unknown", system_virtualization="fail", system_kernel="unknown",
+            system_kernel_features="unknown", resources_memory="fail/pass", resources_antivirus="warn/pass",
+            services_mail="warn", clock_service="warn",
+        ),
+        {"os": None, "kernel": "4.4.302+"},
+    ),
+    "openvz": Machine(
+        {
+            **os_release("debian", "12", "Debian GNU/Linux 12 (bookworm)"), **x86(), **memory(4194304, 0),
+            "/proc/sys/kernel/osrelease": "3.10.0-1127.18.2.vz7.163.46\n", "/proc/vz/": "", **BERLIN,
+            "/proc/user_beancounters": "Version: 2.5\n", "/proc/1/environ": "container=openvz\0", **systemd("apache2"),
+        },
+        said(
+            system_os="pass", system_virtualization="fail", system_kernel_features="unknown",
+            resources_memory="fail/pass", resources_swap="warn", services_mail="warn", clock_service="skip",
+        ),
+    ),
+    "nothing": Machine({}, UNKNOWN, dict.fromkeys(("name", "os", "kernel", "architecture", "engine"))),
+    "proc-alone": Machine(
+        {**x86(), **memory(8123456, 1048572), **KVM, "/proc/sys/kernel/osrelease": "6.1.0-26-amd64\n", "/bin/sh": ""},
+        UNKNOWN | {
+            "system.architecture": "pass", "system.virtualization": "pass", "system.kernel": "pass",
+            "resources.cpu-frequency": "pass", "resources.cpu-features": "pass", "resources.memory": "pass",
+            "resources.swap": "pass", "resources.antivirus": "pass",
+        },
+        {"os": None, "kernel": "6.1.0-26-amd64", "architecture": "x86_64"},
+    ),
+    "etc-alone": Machine(
+        {path: content for path, content in ALMA.items() if path.startswith("/etc/") and "os-release" not in path},
+        UNKNOWN | {"clock.timezone": "pass"},
+    ),
+}  # fmt: skip
+# What only a running kernel or engine knows.
+OF_THE_RUNNING = {
+    "resources.disk", "resources.inodes", "docker.engine", "docker.packaging", "docker.storage", "docker.privileged",
+    "docker.healthcheck", "docker.leftovers", "ports.free", "clock.synchronized", "network.subnet", "network.mtu",
+    "network.ipv6",
+}  # fmt: skip
+
+
+def plant(root: Path, tree: Tree) -> Path:
+    root.mkdir(exist_ok=True)
+    for path, content in tree.items():
+        place = root / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith("/"):
+            place.mkdir(exist_ok=True)
+        elif isinstance(content, str) and content.startswith("-> "):
+            place.symlink_to(content.removeprefix("-> "))
+        else:
+            place.write_bytes(content if isinstance(content, bytes) else content.encode())
+            place.chmod(0o755)
+    return root
+
+
+@dataclass(frozen=True)
+class Told:
+    """A run's document and its two other reports."""
+
+    run: Run
+    document: dict[str, Any]
+    markdown: str
+    seconds: float
+
+    @property
+    def statuses(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for row in self.document["results"]:
+            found.setdefault(row["check"], set()).add(row["status"])
+        return found
+
+    @property
+    def all(self) -> str:
+        return json.dumps(self.document, ensure_ascii=False) + self.markdown + self.run.out
+
+
+Look = Callable[..., Told]
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Look:
+    """Return a function that checks a copied root, on a machine whose own values must turn up nowhere."""
+    own = posix.uname_result(("Linux", "this-machine", "9.9.9-this-machine", "#1", "this-machine"))
+    touched: list[object] = []
+    monkeypatch.setattr(os, "uname", lambda: own)
+    monkeypatch.setattr(os, "statvfs", touched.append)
+    monkeypatch.setattr(gathering, "datetime", SimpleNamespace(
+        UTC=datetime.UTC, datetime=SimpleNamespace(now=lambda _: TODAY),
+    ))  # fmt: skip
+    preflight = line(monkeypatch, capsys)
+
+    def checked(root: Path, *options: str, profile: str = "current") -> Told:
+        files = tmp_path / "report.json", tmp_path / "report.md"
+        with monkeypatch.context() as only_now:
+            only_now.setattr(socket, "socket", touched.append)
+            began = time.monotonic()
+            run = preflight(
+                "--root", str(root), "--requirements", profile, "--offline", "--quiet", *options,
+                "--output", str(files[0]), "--output", str(files[1]), *("--format", "json", "--format", "markdown"),
+                "--format", "text",
+            )  # fmt: skip
+            seconds = time.monotonic() - began
+        assert run.err == ""
+        told = Told(run, json.loads(files[0].read_text()), files[1].read_text(), seconds)
+        assert touched == []
+        assert "this-machine" not in told.all
+        assert "Traceback" not in told.all
+        assert told.document["counts"]["error"] == 0, told.document
+        assert run.code == CODES[told.document["verdict"]]
+        assert seconds < SECONDS
+        return told
+
+    return checked
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_copy_of_another_machine_is_judged_as_that_machine(
+    name: str, profile: str, look: Look, tmp_path: Path
+) -> None:
+    machine = MACHINES[name]
+    told = look(plant(tmp_path / "root", machine.tree), profile=profile)
+    found = {check: "/".join(told.statuses[check]) for check in machine.statuses}
+    assert found == machine.expected(profile)
+    assert told.document["requirements"]["name"] == profile
+    assert {key: told.document["host"][key] for key in machine.summary} == machine.summary
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_what_only_the_running_kernel_knows_is_unknown_in_a_copy(name: str, look: Look, tmp_path: Path) -> None:
+    told = look(plant(tmp_path / "root", MACHINES[name].tree))
+    assert {check: told.statuses[check] for check in OF_THE_RUNNING} == {check: {"unknown"} for check in OF_THE_RUNNING}
+    assert told.document["host"]["engine"] is None
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_format_says_the_same_of_a_copy(name: str, look: Look, tmp_path: Path) -> None:
+    told = look(plant(tmp_path / "root", MACHINES[name].tree))
+    heading = {"not-ready": "Not ready for mailcow", "undetermined": "Undetermined"}[told.document["verdict"]]
+    assert told.markdown.splitlines()[0].partition(" ")[2].partition(" ")[2].startswith(heading)
+    assert told.run.out.startswith(heading.upper())
+    for check, statuses in told.statuses.items():
+        if statuses & {"fail", "warn"}:
+            assert f"`{check}`" in told.markdown
+            assert check in told.run.out
+
+
+def rows(told: Told, check: str) -> dict[str | None, dict[str, Any]]:
+    return {row["subject"]: row for row in told.document["results"] if row["check"] == check}
+
+
+def test_programs_are_those_of_the_copy(look: Look, tmp_path: Path) -> None:
+    alma = rows(look(plant(tmp_path / "alma", ALMA)), "system.commands")
+    assert {row["status"] for row in alma.values()} == {"pass"}
+    alpine = rows(look(plant(tmp_path / "alpine", MACHINES["alpine-3.20"].tree)), "system.commands")
+    assert {name: alpine[name]["status"] for name in ("git", "awk", "grep", "jq")} == {
+        "git": "pass", "awk": "pass", "grep": "fail", "jq": "fail",
+    }  # fmt: skip
+    assert alpine["grep"]["remedy"]["commands"] == ["apk add grep"]
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "subject", "command"),
+    [
+        ("debian-8", "system.kernel", None, "jessie-backports linux-image-amd64"),
+        ("debian-8", "services.mail", "exim4.service", "systemctl disable --now exim4.service"),
+        ("alpine-3.20", "services.mail", "nginx", "rc-update del nginx"),
+        ("centos-7", "firewall.managers", "firewalld", "systemctl disable --now firewalld.service"),
+        ("rocky-10", "system.kernel-features", None, "dnf install -y kernel-modules-extra"),
+    ],
+)
+def test_remedies_are_for_the_copys_own_distribution(
+    name: str, check: str, subject: str | None, command: str, look: Look, tmp_path: Path
+) -> None:
+    row = rows(look(plant(tmp_path / "root", MACHINES[name].tree)), check)[subject]
+    assert command in "\n".join(row["remedy"]["commands"])
+
+
+def test_the_hardware_clock_in_local_time_is_a_remark(look: Look, tmp_path: Path) -> None:
+    row = rows(look(plant(tmp_path / "root", MACHINES["centos-7"].tree)), "clock.timezone")[None]
+    assert row["evidence"] == {"zone": "Europe/Berlin", "rtc_local": True}
+    assert row["remedy"]["commands"] == ["timedatectl set-local-rtc 0"]
+
+
+# --- damaged trees -------------------------------------------------------------------------------------------
+
+NOISE = random.Random(1).randbytes(20_000)
+
+
+def sparse(place: Path) -> None:
+    with place.open("wb") as file:
+        file.truncate(1 << 36)
+
+
+def bound(place: Path) -> None:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as made, contextlib.chdir(place.parent):
+        made.bind(place.name)  # from within: paths of sockets are short
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "empty": lambda place: place.write_bytes(b""),
+    "noise": lambda place: place.write_bytes(NOISE),
+    "zeros": lambda place: place.write_bytes(bytes(5000)),
+    "one long line": lambda place: place.write_bytes(b"A" * 3_000_000),
+    "huge and sparse": sparse,
+    "a FIFO": lambda place: os.mkfifo(place),
+    "a socket": bound,
+    "a directory": lambda place: place.mkdir(),
+    "a link to itself": lambda place: place.symlink_to(place.name),
+    "a link to /dev/zero": lambda place: place.symlink_to("/dev/zero"),
+    "a link out of the root": lambda place: place.symlink_to("../" * 40 + "dev/zero"),
+    "a link to this machine's file": lambda place: place.symlink_to(f"{'../' * 40}etc/os-release"),
+}
+READ = {
+    "/usr/lib/os-release": ("system.os",),
+    "/proc/sys/kernel/osrelease": ("system.kernel", "system.kernel-features"),
+    "/proc/cpuinfo": ("resources.cpu-frequency", "resources.cpu-features"),
+    "/proc/meminfo": ("resources.memory", "resources.swap", "resources.antivirus"),
+    "/usr/share/zoneinfo/Europe/Berlin": (),  # the link's name tells the zone
+}
+
+
+def broken(root: Path, path: str, damage: Callable[[Path], object]) -> None:
+    place = root / path.lstrip("/")
+    place.unlink()
+    damage(place)
+
+
+@pytest.mark.parametrize("path", READ)
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_makes_unknown_what_depends_on_it(path: str, damage: str, look: Look, tmp_path: Path) -> None:
+    root = plant(tmp_path / "root", ALMA)
+    whole = look(root).statuses
+    broken(root, path, DAMAGES[damage])
+    told = look(root)
+    assert {check: told.statuses[check] for check in READ[path]} == {check: {"unknown"} for check in READ[path]}
+    others = set(whole) - set(READ[path])
+    assert {check: told.statuses[check] for check in others} == {check: whole[check] for check in others}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_nothing_passes_that_is_read_where_every_file_is_damaged(damage: str, look: Look, tmp_path: Path) -> None:
+    root = plant(tmp_path / "root", ALMA)
+    for place in [place for place in root.rglob("*") if place.is_file() and not place.is_symlink()]:
+        broken(root, str(place.relative_to(root)), DAMAGES[damage])
+    told = look(root)
+    for check in {check for checks in READ.values() for check in checks} | {"system.architecture"}:
+        assert told.statuses[check] == {"unknown"}, check
+
+
+@pytest.mark.parametrize(
+    ("change", "statuses"),
+    [
+        ({"/proc/meminfo": "MemFree: 1 kB\nSwapTotal: 0 kB\n"}, {"resources.memory": "unknown"}),
+        ({"/proc/meminfo": "MemTotal: 8000000 kB\n"}, {"resources.memory": "unknown", "resources.swap": "unknown"}),
+        ({"/proc/meminfo": "MemTotal: -1 kB\nSwapTotal: 0 kB\n"}, {"resources.memory": "unknown"}),
+        (
+            {"/proc/cpuinfo": "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel na"},
+            {"resources.cpu-features": "unknown", "resources.cpu-frequency": "unknown", "system.architecture": "pass"},
+        ),
+        ({"/etc/localtime": "no zone"}, {"clock.timezone": "unknown"}),
+        ({"/etc/localtime": "-> localtime"}, {"clock.timezone": "unknown"}),
+        ({"/etc/localtime": "-> /dev/zero"}, {"clock.timezone": "pass"}),  # leads to nothing there: UTC
+        ({"/var/lib/dpkg/status": NOISE}, {"services.mail": "pass"}),
+        ({"/proc/1/environ": NOISE}, {"system.virtualization": "pass"}),  # kthreadd proves a machine
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_damage_within_a_file(change: Tree, statuses: dict[str, str], look: Look, tmp_path: Path) -> None:
+    told = look(plant(tmp_path / "root", {**ALMA, **change}))
+    assert {check: "/".join(told.statuses[check]) for check in statuses} == statuses
+
+
+def test_shell_code_in_os_release_is_shown_and_never_run(look: Look, tmp_path: Path) -> None:
+    bait = tmp_path / "bait"
+    code = f"ID=$(touch {bait})\nPRETTY_NAME=\"`touch {bait}` <script>x</script> | a\"\nVERSION_ID='9'; touch {bait}\n"
+    told = look(plant(tmp_path / "root", {**ALMA, "/usr/lib/os-release": code}))
+    assert not bait.exists()
+    assert told.statuses["system.os"] == {"warn"}
+    assert "<script" not in MarkdownIt().render(told.markdown)
+
+
+@contextlib.contextmanager
+def closed(monkeypatch: pytest.MonkeyPatch, path: Path) -> Iterator[None]:
+    """Refuse to open a file or a folder and to look into it, as the system does to those who are not root."""
+
+    def refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(at: Any, *rest: Any, **more: Any) -> Any:
+            if isinstance(at, str) and (at == str(path) or at.startswith(f"{path}/")):
+                raise PermissionError(13, "Permission denied", at)
+            return function(at, *rest, **more)
+
+        return guarded
+
+    with monkeypatch.context() as patch:
+        for name in ("open", "scandir", "lstat", "readlink"):
+            if name == "open" or path.is_dir():
+                patch.setattr(os, name, refusing(getattr(os, name)))
+        yield
+
+
+@pytest.mark.parametrize(
+    ("path", "checks"),
+    [
+        *((path, checks) for path, checks in READ.items() if checks),
+        ("/etc/systemd/system", ("services.mail", "firewall.managers", "clock.service")),
+        ("/etc", ("services.mail", "firewall.managers", "clock.timezone")),
+        ("/usr/bin", ("system.commands",)),
+    ],
+)
+def test_what_may_not_be_read_is_unknown_and_root_is_the_remedy(
+    path: str, checks: tuple[str, ...], look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = plant(tmp_path / "root", ALMA)
+    with closed(monkeypatch, root / path.lstrip("/")):
+        told = look(root)
+    for check in checks:
+        assert told.statuses[check] == {"unknown"}, check
+        for row in rows(told, check).values():
+            assert "ermission denied" in row["reason"] or path == "/proc/sys/kernel/osrelease"
+
+
+SIDE = (
+    "/opt/mailcow-dockerized/mailcow.conf", "/etc/docker/daemon.json", "/etc/hosts", "/etc/resolv.conf",
+    "/var/lib/dpkg/status", "/lib/apk/db/installed", "/proc/1/mountinfo", "/proc/1/cgroup", "/proc/1/environ",
+    "/proc/modules", "/proc/config.gz", "/etc/nftables.conf", "/etc/adjtime", "/etc/timezone", "/etc/hostname",
+    "/lib/modules/5.14.0-503.14.1.el9_5.x86_64/modules.dep", "/usr/lib/systemd/system/firewalld.service",
+    "/sys/devices/system/cpu/cpufreq/policy0/cpuinfo_max_freq", "/usr/bin/grep", "/etc/systemd/system/x.service",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "damage", ["noise", "huge and sparse", "a FIFO", "a socket", "a directory", "a link to itself"]
+)
+def test_no_file_that_is_read_by_the_way_holds_a_run_up(damage: str, look: Look, tmp_path: Path) -> None:
+    root = plant(tmp_path / "root", {**ALMA, **dict.fromkeys(SIDE, "x")})
+    for path in SIDE:
+        broken(root, path, DAMAGES[damage])
+    told = look(root, "--hostname", "mail.example.org")
+    assert told.statuses["system.os"] == told.statuses["resources.memory"] == {"pass"}
+
+
+def test_a_hostile_mailcow_conf_in_a_copy_is_a_finding(look: Look, tmp_path: Path) -> None:
+    conf = b"HTTP_PORT=99999\nSMTP_PORT=25\0\xff\nPOP_PORT=$(id)\n"
+    told = look(plant(tmp_path / "root", {**ALMA, "/opt/mailcow-dockerized/mailcow.conf": conf}))
+    found = {subject: row["status"] for subject, row in rows(told, "ports.configuration").items()}
+    assert found == {"HTTP_PORT": "fail", "SMTP_PORT": "fail", "POP_PORT": "warn"}
+
+
+@pytest.mark.parametrize("given", ["nothing/there", "file", "file/below", "fifo", "zero", ""])
+def test_a_root_that_is_no_directory_is_refused(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "fifo")
+    preflight = line(monkeypatch, capsys)
+    for command in ("check", "facts", "cleanup"):
+        run = preflight(command, "--root", given and str(tmp_path / given))
+        assert (run.code, run.out, run.err.count("\n")) == (2, "", 1)
+        assert "not a directory" in run.err
+
+
+def test_a_root_that_may_not_be_looked_at_is_unknown(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = plant(tmp_path / "root", ALMA)
+    with closed(monkeypatch, root):
+        told = look(root)
+    assert {check: told.statuses[check] for check in UNKNOWN} == {check: {"unknown"} for check in UNKNOWN}
