@@ -1,0 +1,126 @@
+"""The experiments on a real engine: they find it sound, and nothing stays, however the run ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from tests.engine.runs import FLAGS, LABEL, NATIVE, container, end, events, left, report, start, statuses, wait_for
+
+pytestmark = [pytest.mark.engine, pytest.mark.image]
+
+SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+HEALTH = ("--only", "docker.healthcheck", "--format", "json", "--quiet")
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(engine: docker.DockerClient, image: str) -> Iterator[None]:
+    """Hold every test to it; what a failed one leaves must not fail the next."""
+    assert left(engine) == set()
+    yield
+    stayed = left(engine)
+    for name in stayed:
+        engine.containers.get(name).remove(force=True)
+    assert stayed == set()
+
+
+def test_a_sound_engine(engine: docker.DockerClient) -> None:
+    with events(engine) as happening:
+        made = report(*NATIVE, "--only", "docker.healthcheck", "--only", "docker.privileged")
+        seen = []
+        while seen.count("destroy") < 2:
+            seen.append(next(happening))
+    assert statuses(made) == {("docker.healthcheck", None): "pass", ("docker.privileged", None): "pass"}
+    health = next(row for row in made["results"] if row["check"] == "docker.healthcheck")
+    times, states = zip(*health["evidence"]["states"], strict=True)
+    assert states == ("starting", "unhealthy", "healthy")
+    assert list(times) == sorted(times)
+    assert 0 <= times[0] < times[-1] < 10
+    # They were really run: the engine says so.
+    assert seen.count("create") == seen.count("start") == seen.count("destroy") == 2
+    assert seen.index("health_status: unhealthy") < seen.index("health_status: healthy")
+    assert left(engine) == set()
+
+
+def test_without_probes_nothing_is_started(engine: docker.DockerClient) -> None:
+    began = time.time()
+    made = report(*NATIVE, "--only", "docker.healthcheck", "--only", "docker.privileged", "--no-probe")
+    assert set(statuses(made).values()) == {"skip"}
+    happened = engine.events(decode=True, filters={"label": LABEL}, since=began, until=time.time())
+    assert list(happened) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["create", "start", "exec_create", "health_status: unhealthy", "exec_die"])
+def test_an_interrupted_run_prints_its_report_and_leaves_nothing(
+    engine: docker.DockerClient, moment: str, number: int
+) -> None:
+    with events(engine) as happening:
+        run = start(*NATIVE, *HEALTH)
+        wait_for(happening, moment)
+        run.send_signal(number)
+        began = time.monotonic()
+        code, printed = end(run)
+    assert (code, left(engine)) == (128 + number, set())
+    assert time.monotonic() - began < 5
+    (row,) = json.loads(printed)["results"]
+    assert (row["status"], "the run was ended" in row["reason"]) == ("unknown", True)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.5, 0.7, 1.2])
+def test_a_run_whose_time_is_up_leaves_nothing(engine: docker.DockerClient, seconds: float) -> None:
+    """The deadline may fall into the making of the container, or into its removal."""
+    _, printed = end(start(*NATIVE, *HEALTH, "--timeout", str(seconds)))
+    assert left(engine) == set()
+    (row,) = json.loads(printed)["results"]
+    assert row["status"] != "pass" or row["evidence"]["states"][-1][1] == "healthy"
+
+
+@pytest.mark.parametrize("killed", ["native", "container"])
+@pytest.mark.parametrize("cleaner", ["cleanup", "check"])
+def test_what_a_killed_run_left_the_next_one_removes(engine: docker.DockerClient, killed: str, cleaner: str) -> None:
+    command = NATIVE if killed == "native" else container(*FLAGS, name="mailcow-preflight-test-killed")
+    with events(engine) as happening:
+        run = start(*command, *HEALTH)
+        wait_for(happening, "start")
+    if killed == "native":
+        run.kill()
+    else:
+        engine.containers.get("mailcow-preflight-test-killed").kill()
+    end(run)
+    (name,) = left(engine)
+    if cleaner == "check":
+        assert set(statuses(report(*NATIVE, "--only", "docker.privileged")).values()) == {"pass"}
+    else:
+        assert end(start(*NATIVE, "cleanup")) == (0, f"removed container {name}\n")
+        assert end(start(*NATIVE, "cleanup")) == (0, "nothing to remove\n")
+    assert left(engine) == set()
+
+
+def test_what_a_living_run_made_is_not_removed_by_another(engine: docker.DockerClient) -> None:
+    with events(engine) as happening:
+        living = start(*NATIVE, *HEALTH)
+        wait_for(happening, "start")
+    living.send_signal(signal.SIGSTOP)
+    try:
+        mine = left(engine)
+        assert len(mine) == 1
+        # The last one has a process namespace of its own, so that it cannot see whether the other lives.
+        for other in (NATIVE, container(*FLAGS), container("-v", f"{SOCKET}:{SOCKET}")):
+            assert statuses(report(*other, "--only", "docker.privileged")) == {("docker.privileged", None): "pass"}
+            assert left(engine) == mine
+        assert end(start(*NATIVE, "cleanup")) == (0, "nothing to remove\n")
+        assert left(engine) == mine
+    finally:
+        living.send_signal(signal.SIGCONT)
+    _, printed = end(living)
+    (row,) = json.loads(printed)["results"]
+    # Where the others took long, its time was up meanwhile; but its container was there to the end.
+    assert row["status"] == "pass" or "unhealthy" in row["found"]
+    assert "o such container" not in row["message"]

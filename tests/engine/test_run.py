@@ -1,0 +1,178 @@
+"""The README's `docker run` on a real engine: complete with all flags, honest without one, and gone when stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import docker
+import pytest
+
+from tests.engine.runs import FLAGS, NATIVE, container, end, events, left, report, start, statuses, wait_for
+
+pytestmark = [pytest.mark.engine, pytest.mark.image]
+
+OPTIONS = ("--hostname", "mail.example.org", "--offline")
+# What each flag opens, at the least.
+OPENED = {
+    "--privileged": {"system.os", "system.commands", "docker.compose", "docker.daemon-config", "services.mail"},
+    "--pid=host": {
+        "system.os",
+        "system.commands",
+        "docker.engine",
+        "docker.healthcheck",
+        "ports.free",
+        "clock.timezone",
+    },
+    "--network=host": {"ports.free"},
+}
+
+
+@pytest.fixture(scope="module")
+def full(engine: docker.DockerClient, image: str) -> dict[str, Any]:
+    """The report of a run with all flags."""
+    return report(*container(*FLAGS), *OPTIONS)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(engine: docker.DockerClient, image: str) -> Iterator[None]:
+    before = {found.id for found in engine.containers.list(all=True, ignore_removed=True)}
+    yield
+    assert left(engine) == set()
+    assert {found.id for found in engine.containers.list(all=True, ignore_removed=True)} == before
+
+
+# --- the document --------------------------------------------------------------------------------------------
+
+
+def faults(  # noqa: C901 - one case a keyword
+    value: Any, schema: dict[str, Any], whole: dict[str, Any], where: str = "$"
+) -> Iterator[str]:
+    """Hold a document against as much of JSON Schema as ours uses; an unknown keyword is a fault too."""
+    kinds = {
+        "object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool,
+        "null": type(None),
+    }  # fmt: skip
+    for word, told in schema.items():
+        match word:
+            case "$ref":
+                yield from faults(value, whole["$defs"][told.rpartition("/")[2]], whole, where)
+            case "type":
+                named = kinds[told]
+                if not isinstance(value, named) or (isinstance(value, bool) and told in ("integer", "number")):
+                    yield f"{where}: {value!r:.50} is no {told}"
+            case "enum":
+                if value not in told:
+                    yield f"{where}: {value!r:.50} is none of {told}"
+            case "anyOf":
+                if all(any(faults(value, one, whole, where)) for one in told):
+                    yield f"{where}: {value!r:.50} is none of those allowed"
+            case "properties":
+                for name in value.keys() & told:
+                    yield from faults(value[name], told[name], whole, f"{where}.{name}")
+                if "additionalProperties" not in schema and value.keys() - told:
+                    yield f"{where}: not in the schema: {value.keys() - told}"
+            case "required":
+                if missing := set(told) - value.keys():
+                    yield f"{where}: missing: {missing}"
+            case "items":
+                for number, item in enumerate(value):
+                    yield from faults(item, told, whole, f"{where}[{number}]")
+            case "additionalProperties" if isinstance(told, dict):
+                for name in value.keys() - schema.get("properties", {}):
+                    yield from faults(value[name], told, whole, f"{where}.{name}")
+            case "$schema" | "$id" | "$defs" | "title" | "description" | "default":
+                pass
+            case _:
+                yield f"{where}: the test does not know {word}"
+
+
+def test_the_report_is_what_its_schema_says(full: dict[str, Any]) -> None:
+    schema = json.loads(end(start(*container(), "schema", "report"))[1])
+    assert schema == json.loads(end(start(*NATIVE, "schema", "report"))[1])
+    assert list(faults(full, schema, schema)) == []
+    broken = {**full, "verdict": "fine", "results": [{**full["results"][0], "subject": 5, "status": None}]}
+    assert len(list(faults(broken, schema, schema))) == 3
+
+
+def test_all_flags_leave_nothing_unknown_for_want_of_one(full: dict[str, Any]) -> None:
+    wanting = [row for row in full["results"] if re.search("Add --(privileged|pid|network)", json.dumps(row["remedy"]))]
+    assert wanting == []
+    found = statuses(full)
+    assert "error" not in found.values()
+    assert (found["docker.privileged", None], found["docker.healthcheck", None]) == ("pass", "pass")
+    assert full["counts"] == {name: list(found.values()).count(name) for name in full["counts"]}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="natively, only root sees as much as the container does")
+def test_in_the_container_as_on_the_host(full: dict[str, Any]) -> None:
+    """Both look at the same host, and see the same but for what is measured."""
+    native = report(*NATIVE, *OPTIONS)
+    assert native["host"] == full["host"]
+    assert statuses(native) == statuses(full)
+
+
+# --- a flag that is missing ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", FLAGS)
+def test_without_a_flag_nothing_passes_falsely_and_the_flag_is_named(full: dict[str, Any], missing: str) -> None:
+    flags = [flag for flag in FLAGS if flag != missing]
+    made = report(*without_root(container(*flags), missing), *OPTIONS)
+    assert false_passes(made, full) == []
+    whole = statuses(full)
+    changed = [
+        row
+        for row in made["results"]
+        if whole.get((row["check"], row["subject"])) != row["status"] and row["reason"] != "--offline was given"
+    ]
+    assert {row["status"] for row in changed} == {"unknown"}
+    assert [row["check"] for row in changed if missing not in f"{row['reason']} {row['remedy']['text']}"] == []
+    assert OPENED[missing] <= {row["check"] for row in changed}
+
+
+def test_without_any_flag_a_report_comes_all_the_same(full: dict[str, Any]) -> None:
+    made = report(*without_root(container(), "--pid=host"), *OPTIONS)
+    assert false_passes(made, full) == []
+    assert made["verdict"] in ("undetermined", "not-ready")
+    unknown = [row for row in made["results"] if row["status"] == "unknown"]
+    assert len(unknown) > 30
+    assert all(any(flag in row["remedy"]["text"] for flag in FLAGS) for row in unknown)
+
+
+def without_root(command: tuple[str, ...], missing: str) -> tuple[str, ...]:
+    """Name no engine where the host's root is out of reach: its socket would be looked for in our own container."""
+    named = ("-e", "DOCKER_HOST")
+    return tuple(word for word in command if missing == "--network=host" or word not in named)
+
+
+def false_passes(made: dict[str, Any], full: dict[str, Any]) -> list[tuple[str, str | None]]:
+    whole = statuses(full)
+    return [key for key, status in statuses(made).items() if status == "pass" and whole.get(key) != "pass"]
+
+
+# --- a run that is stopped -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("how", "code"), [("docker stop", 143), (signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=str)
+def test_a_stopped_container_prints_its_report(engine: docker.DockerClient, how: str | int, code: int) -> None:
+    """By `docker stop`, or by a signal to the `docker run` that waits for it, as by Ctrl-C."""
+    name = f"mailcow-preflight-test-{uuid.uuid4().hex[:8]}"
+    with events(engine) as happening:
+        run = start(*container(*FLAGS, name=name), *OPTIONS, "--format", "json", "--quiet")
+        wait_for(happening, "health_status: unhealthy")
+        if isinstance(how, int):
+            run.send_signal(how)
+        else:
+            subprocess.run(["docker", "stop", name], check=True, capture_output=True, timeout=20)
+        ended, printed = end(run)
+    assert (ended, left(engine)) == (code, set())
+    found = statuses(json.loads(printed))
+    assert found["docker.healthcheck", None] == "unknown"
+    assert "pass" in found.values()
