@@ -108,7 +108,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
     numbers = _requirements(given["numbers"])
     checks = _selection(given["only"], given["skip"], given["ignores"], numbers)
     stop = _Stop()
-    host = _recorded(ctx, given) if given["facts_file"] else _gather(given, numbers, checks, stop)
+    host = _recorded(ctx, given) if given["facts_file"] is not None else _gather(given, numbers, checks, stop)
     report = assess(
         host, plan.make(host.mailcow_conf.value, host.asked), numbers, checks, given["ignores"], strict=given["strict"]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from preflight.facts import SCHEMA, Host
 from preflight.model import Report
 
 _IDS = {"report": "urn:mailcow-preflight:report:1", "facts": f"urn:mailcow-preflight:facts:{SCHEMA}"}
+
+_LARGEST = (1 << 64) - 1
 
 
 class _Header(msgspec.Struct):
@@ -28,10 +31,24 @@ def read_facts(path: Path) -> Host:
         if header.schema != SCHEMA:
             raise InputError(f"{path}: facts of schema {header.schema}; this program reads schema {SCHEMA}")
         host = msgspec.json.decode(data, type=Host)
-        datetime.datetime.strptime(host.started, "%Y-%m-%dT%H:%M:%S%z")
+        started = datetime.datetime.strptime(host.started, "%Y-%m-%dT%H:%M:%S%z")
+        if started.date().isoformat() != host.started[:10]:  # strptime takes 2026-1-1 and digits of other scripts too
+            raise ValueError(f"time data {host.started!r} has no date such as 2026-01-31")
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no facts document: {str(error) or 'nested too deep'}") from None
+    if place := next(_beyond(msgspec.to_builtins(host), "$"), None):
+        raise InputError(f"{path}: no facts document: a whole number beyond 64 bits - at `{place[:200]}`")
     return host
+
+
+def _beyond(value: Any, place: str) -> Iterator[str]:
+    """Yield where whole numbers stand that are too large for the checks to reckon with."""
+    if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+        yield place
+    elif isinstance(value, dict):
+        yield from (found for key, item in value.items() for found in _beyond(item, f"{place}.{key}"))
+    elif isinstance(value, list | tuple):
+        yield from (found for number, item in enumerate(value) for found in _beyond(item, f"{place}[{number}]"))
 
 
 def write_json(document: Host | Report) -> str:

@@ -84,6 +84,16 @@ def test_what_is_required_and_unknown_is_exit_3(facts: str) -> None:
     assert json.loads(run.stdout)["verdict"] == "undetermined"
 
 
+def test_where_everything_is_skipped_nothing_is_called_ready() -> None:
+    arguments = ("--only", "dns.*", "--offline", "--hostname", "mail.example.org", "--format")
+    document, markdown, text = (preflight(*arguments, form) for form in ("json", "markdown", "text"))
+    assert json.loads(document.stdout)["verdict"] == "ready"
+    assert {row["status"] for row in json.loads(document.stdout)["results"]} == {"skip"}
+    assert document.returncode == markdown.returncode == text.returncode == 0
+    assert markdown.stdout.startswith("# ❓ Nothing was judged\n")
+    assert text.stdout.startswith("NOTHING WAS JUDGED\n")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -108,6 +118,7 @@ def test_what_is_required_and_unknown_is_exit_3(facts: str) -> None:
         ("--output", "report.pdf"),
         ("--requirements", "/nowhere.toml"),
         ("--requirements", "/dev/zero"),
+        ("--facts", ""),
         ("--facts", "/nowhere.json"),
         ("--facts", "/dev"),
         ("--facts", "/dev/zero"),
