@@ -73,27 +73,40 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
     except Unreadable as error:
         if roots.why:
             return Fact.unknown(SOURCE, roots.why.reason, roots.why.help, *roots.why.commands)
-        return Fact.unknown(SOURCE, f"other users' processes are hidden ({error.reason})", "Run the check as root.")
+        return _hidden(error.reason)
     found = []
     for pid in sorted(pids):
-        name = _comm(f"{proc}/{pid}/comm")
-        if not wanted(name):
-            continue
         try:
+            name = _comm(f"{proc}/{pid}/comm")
+            if not wanted(name):
+                continue
             command = roots.text(f"/proc/{pid}/cmdline", 4096).replace("\0", " ").strip()
             unit, _, inside = _place(roots, pid, name)
-        except Unreadable:
+        except PermissionError as error:
+            return _hidden(error.strerror or "not readable")
+        except Unreadable as error:
+            if error.reason in ("Permission denied", "Operation not permitted"):
+                return _hidden(error.reason)
             continue  # it has gone
         if command and not inside:  # kernel threads and zombies have no command
             found.append(Running(pid, name, command, unit))
     return Fact.of(SOURCE, tuple(found))
 
 
+def _hidden(why: str) -> Fact[tuple[Running, ...]]:
+    return Fact.unknown(SOURCE, f"other users' processes are hidden ({why})", "Run the check as root.")
+
+
 def _comm(path: str) -> str:
-    """Read a process's name without the care that other files need: this is a live procfs, and there are many."""
+    """Read a process's name without the care that other files need: this is a live procfs, and there are many.
+
+    Returns '' where the process has gone; raises PermissionError.
+    """
     try:
         with open(path, "rb", buffering=0) as handle:
-            return handle.read(100).decode("utf-8", "replace").rstrip("\n")
+            return handle.read(100).decode("utf-8", "replace").removesuffix("\n")
+    except PermissionError:
+        raise
     except OSError:
         return ""
 

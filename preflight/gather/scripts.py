@@ -44,7 +44,7 @@ class Scripts:
 
 def openrc(roots: Roots) -> Scripts:
     """Read /etc/runlevels, and /run/openrc/started where OpenRC runs; raise `Unreadable`."""
-    levels = roots.entries("/etc/runlevels", 100)
+    levels = [level for level in roots.entries("/etc/runlevels", 100) if level != "shutdown"]
     enabled = frozenset(name for level in levels for name in roots.entries(f"/etc/runlevels/{level}"))
     runs = roots.view.live and roots.exists("/run/openrc/softlevel")
     started = frozenset(roots.entries("/run/openrc/started")) if runs else None
