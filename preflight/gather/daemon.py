@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
 from preflight.facts import DaemonConfig, Engine, Fact
-from preflight.gather.roots import Roots, Unreadable
+from preflight.gather.roots import LIMIT, Roots, Unreadable
 
 PATH = "/etc/docker/daemon.json"
 SNAP = "/var/snap/docker/current/config/daemon.json"
@@ -23,12 +24,13 @@ KEYS: dict[str, type] = {
     "userland-proxy": bool, "userland-proxy-path": str, "data-root": str, "exec-root": str, "storage-driver": str,
     "mtu": int, "bip": str, "bip6": str, "fixed-cidr": str, "bridge": str, "default-address-pools": list,
     "firewall-backend": str, "userns-remap": str, "selinux-enabled": bool, "live-restore": bool, "log-driver": str,
-    "dns": list, "ip-forward": bool, "ip-masq": bool, "ip": str, "hosts": list, "features": list,
+    "dns": list, "ip-forward": bool, "ip-masq": bool, "ip": str, "hosts": list, "features": dict,
 }  # fmt: skip
 _FLAGS = {
     "host": "hosts", "H": "hosts", "s": "storage-driver", "g": "data-root", "graph": "data-root", "b": "bridge",
     "default-address-pool": "default-address-pools", "feature": "features",
 }  # fmt: skip
+_SHORT = ("-H", "-s", "-g", "-b")  # may have their value in the same word
 
 
 def daemon_config(roots: Roots, engine: Engine | None = None, url: str = "") -> Fact[DaemonConfig]:
@@ -49,12 +51,18 @@ def daemon_config(roots: Roots, engine: Engine | None = None, url: str = "") -> 
     settings, given = parse_arguments(words or ())
     snap = bool(engine and engine.root_dir.startswith("/var/snap/"))
     path = given or (SNAP if snap else PATH)
+    look_at = f"ls -l {shlex.quote(path)}"
     try:
-        held, error = parse(roots.read(path))
+        data = roots.read(path)
     except Unreadable as missing:
         if not missing.absent:
-            return Fact.unknown(path, str(missing), "Run as root; in a container, add --privileged.", f"ls -l {PATH}")
+            return Fact.unknown(path, str(missing), "Run as root; in a container, add --privileged.", look_at)
         return Fact.of(path, DaemonConfig(path, False, "", settings, shown(settings)))
+    if len(data) >= LIMIT:
+        return Fact.unknown(path, f"{path} is larger than {LIMIT >> 20} MiB", "Look what it holds.", look_at)
+    held, error = parse(data)
+    twice = ", ".join(key for key in held if key in settings)
+    error = error or (f"the daemon has {twice} among its arguments, too" if twice else "")
     return Fact.of(path, DaemonConfig(path, True, error, {**held, **settings}, shown(settings)))
 
 
@@ -83,7 +91,8 @@ def parse(data: bytes) -> tuple[dict[str, Value], str]:
         return {}, "it is not JSON that the engine could read"
     if not isinstance(document, dict):
         return {}, "it is not a JSON object"
-    return {key: _value(document[key], kind) for key, kind in KEYS.items() if key in document}, ""
+    # A null is to the engine as good as nothing.
+    return {key: _value(document[key], kind) for key, kind in KEYS.items() if document.get(key) is not None}, ""
 
 
 def _refuse(word: str) -> None:
@@ -92,8 +101,8 @@ def _refuse(word: str) -> None:
 
 def _value(value: Any, kind: type) -> Value:
     """Keep a value of the kind that the engine takes; None for any other, which the engine refuses."""
-    if kind is list:
-        return _flat(value)
+    if kind in (list, dict):
+        return _flat(value) if isinstance(value, kind) else None
     if kind is str and isinstance(value, str):
         return value[:1000].encode("utf-8", "replace").decode()
     if kind is bool and isinstance(value, bool):
@@ -101,16 +110,20 @@ def _value(value: Any, kind: type) -> Value:
     return value if kind is int and type(value) is int and abs(value) < 1 << 32 else None
 
 
-def _flat(value: Any) -> list[str] | None:
+def _flat(value: dict[str, Any] | list[Any]) -> list[str] | None:
     """Write lists of strings, address pools and features as the daemon's flags do."""
     if isinstance(value, dict):
-        return [f"{key}={json.dumps(held)}"[:200] for key, held in list(value.items())[:50]]
-    if not isinstance(value, list):
+        return [_cut(f"{key}={json.dumps(held)}") for key, held in list(value.items())[:50]]
+    if not all(isinstance(row, (str, dict)) for row in value):
         return None
     pools = (
         f"base={row.get('base')},size={row.get('size')}" if isinstance(row, dict) else str(row) for row in value[:50]
     )
-    return [pool[:200].encode("utf-8", "replace").decode() for pool in pools]
+    return [_cut(pool) for pool in pools]
+
+
+def _cut(text: str) -> str:
+    return text[:200].encode("utf-8", "replace").decode()
 
 
 def parse_arguments(words: tuple[str, ...]) -> tuple[dict[str, Value], str]:
@@ -123,6 +136,8 @@ def parse_arguments(words: tuple[str, ...]) -> tuple[dict[str, Value], str]:
         if not word.startswith("-"):
             continue
         name, equals, value = word.lstrip("-").partition("=")
+        if word[:2] in _SHORT and word[2:]:
+            name, equals, value = word[1], "=", word[2:].removeprefix("=")
         name = _FLAGS.get(name, name)
         kind = KEYS.get(name, str if name == "config-file" else None)
         if kind is None:
@@ -134,7 +149,7 @@ def parse_arguments(words: tuple[str, ...]) -> tuple[dict[str, Value], str]:
             value = rest.pop(0) if rest else ""
         if name == "config-file":
             config = value
-        elif kind is list:
+        elif kind in (list, dict):
             listed = settings.setdefault(name, [])
             if isinstance(listed, list):
                 listed.append(value)
@@ -176,6 +191,9 @@ def _is_daemon(roots: Roots, proc: str, pid: str) -> bool:
         with open(f"{proc}/{pid}/comm", "rb") as file:
             if file.read(32).strip() != b"dockerd":
                 return False
+        with open(f"{proc}/{pid}/status", "rb") as file:
+            if b"\nUid:\t0\t" not in file.read(4096):  # a user's own (rootless), or one that only bears the name
+                return False
         here, there = os.stat(roots.root or "/"), os.stat(f"{proc}/{pid}/root")
     except OSError:
         return False
@@ -186,7 +204,8 @@ def fits(words: tuple[str, ...], engine: Engine | None, url: str) -> bool:
     """Say whether a daemon with these arguments can be the one that answers at `url` with what `engine` says."""
     settings, _ = parse_arguments(words)
     root, hosts = settings.get("data-root"), settings.get("hosts")
-    if engine and engine.root_dir and isinstance(root, str) and not engine.root_dir.startswith(root.rstrip("/")):
+    said = engine.root_dir if engine else ""  # with user namespaces a folder below
+    if said and isinstance(root, str) and not f"{said}/".startswith(f"{root.rstrip('/')}/"):
         return False
     if not url.startswith("unix://"):
         return True
