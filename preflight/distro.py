@@ -91,6 +91,7 @@ def enable(host: Host, unit: str) -> tuple[str, ...]:
 def restart(host: Host, unit: str) -> tuple[str, ...]:
     """Return the command that restarts a service."""
     kind = init_system(host)
+    plain = unit.removesuffix(".service")
     if kind == "systemd":
         return (f"systemctl restart {unit}",)
-    return (f"rc-service {unit} restart",) if kind == "openrc" else (f"service {unit} restart",)
+    return (f"rc-service {plain} restart",) if kind == "openrc" else (f"service {plain} restart",)

@@ -37,9 +37,14 @@ TODAY = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
 Tree = Mapping[str, str | bytes]  # path: content, or "-> target" for a link; a path that ends in / is a directory
 
 
+NAMES = {
+    "debian": "Debian GNU/Linux", "ubuntu": "Ubuntu", "centos": "CentOS Linux", "almalinux": "AlmaLinux",
+    "rocky": "Rocky Linux", "alpine": "Alpine Linux",
+}  # fmt: skip
+
+
 def os_release(id: str, version: str, pretty: str, like: str = "") -> Tree:
-    name = pretty.partition(" 1")[0] if id == "debian" else pretty.split(" ")[0]
-    text = f'PRETTY_NAME="{pretty}"\nNAME="{name}"\nVERSION_ID="{version}"\nID={id}\nID_LIKE="{like}"\n'
+    text = f'PRETTY_NAME="{pretty}"\nNAME="{NAMES[id]}"\nVERSION_ID="{version}"\nID={id}\nID_LIKE="{like}"\n'
     return {"/usr/lib/os-release": text, "/etc/os-release": "-> ../usr/lib/os-release"}
 
 
@@ -354,6 +359,38 @@ def test_a_copy_of_another_machine_is_judged_as_that_machine(
     assert found == machine.expected(profile)
     assert told.document["requirements"]["name"] == profile
     assert {key: told.document["host"][key] for key in machine.summary} == machine.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "words"),
+    [
+        ("debian-8", "system.os", "mailcow supports Debian 11/12/13, not Debian GNU/Linux 8 (jessie)"),
+        ("debian-8", "system.kernel", "health checks make kernel 3.16 panic"),
+        ("debian-8", "resources.memory", "This host has 2.0 GiB of memory, mailcow needs 6.0 GiB."),
+        ("ubuntu-16.04", "system.os", "mailcow supports Ubuntu 22.04 or later"),
+        ("ubuntu-16.04", "system.kernel", "refuses Ubuntu's kernel 4.4"),
+        ("ubuntu-16.04", "resources.cpu-features", "lacks ssse3, sse4_2"),
+        ("centos-7", "system.os", "does not list CentOS Linux 7 (Core)"),
+        ("alma-9", "system.os", "mailcow supports AlmaLinux 9.5 (Teal Serval)"),
+        ("alma-9", "clock.timezone", "The time zone is Europe/Berlin; the hardware clock runs in UTC."),
+        ("rocky-10", "system.os", "mailcow supports Rocky Linux 9, not Rocky Linux 10.0"),
+        ("rocky-10", "system.kernel-features", "lacks the addrtype match of iptables"),
+        ("alpine-3.20", "system.os", "mailcow supports Alpine Linux v3.20 with manual adjustments"),
+        ("alpine-3.20", "clock.service", "NTP enabled: yes; chrony is enabled"),
+        ("alpine-3.20", "clock.timezone", "No time zone is set, so UTC holds"),
+        ("raspberry-pi", "resources.cpu-frequency", "1800 MHz"),
+        ("raspberry-pi", "system.virtualization", "No virtualization is seen below this host."),
+        ("ubuntu-s390x", "system.architecture", "This machine is s390x"),
+        ("ubuntu-s390x", "resources.cpu-frequency", "5200 MHz"),
+        ("debian-ppc64le", "resources.cpu-frequency", "2500 MHz"),
+        ("synology", "system.virtualization", "This host is a NAS (synology)"),
+        ("synology", "clock.timezone", "CET-1CEST"),
+        ("openvz", "system.virtualization", "a container of OpenVZ"),
+    ],
+)
+def test_a_copy_is_told_of_in_its_own_words(name: str, check: str, words: str, look: Look, tmp_path: Path) -> None:
+    row = rows(look(plant(tmp_path / "root", MACHINES[name].tree)), check)[None]
+    assert words in row["message"]
 
 
 @pytest.mark.parametrize("name", MACHINES)
