@@ -135,17 +135,13 @@ def _with_processes(found: list[Service], units: Units, running: tuple[Running, 
 
 
 def _row_of(process: Running, found: list[Service], names: tuple[str, ...]) -> int | None:
-    for number, service in enumerate(found):
-        if process.unit is None and service.name in names:
-            return number
-        if process.unit and service.unit and _same(service.unit, process.unit):
-            return number
-    return None
-
-
-def _same(unit: str, other: str) -> bool:
-    """Say whether a process's unit is this one, or an instance of its template."""
-    return unit == other or other.startswith(unit.removesuffix(".service") + "@")
+    """Return the row of the process's own unit, else of the one it is an instance of; without a unit of its name."""
+    unit = process.unit
+    if unit is None:
+        return next((number for number, row in enumerate(found) if row.name in names), None)
+    own = (number for number, row in enumerate(found) if row.unit == unit)
+    stems = [f"{row.unit.removesuffix('.service')}@" if row.unit else None for row in found]
+    return next(own, next((number for number, stem in enumerate(stems) if stem and unit.startswith(stem)), None))
 
 
 def _of_process(known: Known, process: Running, units: Units) -> Service:
