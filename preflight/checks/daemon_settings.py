@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from preflight.checks import Look
-from preflight.facts import Host
+from preflight.facts import Host, MissingFact
 from preflight.versions import parse
 
 _WAYS = ("ip-masq", "ip-forward")
@@ -22,15 +22,23 @@ def judge(look: Look) -> tuple[list[str], list[str], dict[str, str]]:
     bad, odd = list[str](), list[str]()
     if found.error:
         bad.append(f"{found.path} cannot be used ({found.error}): the engine or mailcow's installer stops at it")
+    wrong = ", ".join(key for key, value in held.items() if value is None)
+    if wrong:
+        bad.append(f"the value of {wrong} in {found.path} is of the wrong kind: the engine does not start with it")
     if held.get("iptables") is False:
-        bad.append("iptables is false, so every sender seems to come from mailcow's own network: an open relay")
-    odd += [f"{key} is false, so containers have no way out of their own" for key in _WAYS if held.get(key) is False]
+        bad.append("with iptables: false every sender seems to come from mailcow's own network: an open relay")
+    odd += [f"with {key}: false containers have no way out of their own" for key in _WAYS if held.get(key) is False]
     backend = held.get("firewall-backend") or (said.firewall_backend if said else "")
     if str(backend).startswith("nftables"):
         odd.append("the engine's firewall backend is nftables, for which mailcow's netfilter is not made yet")
-    missing = {} if found.error else _ipv6_keys(look)
+    try:
+        missing = {} if found.error else _ipv6_keys(look)
+    except MissingFact:
+        if not bad:
+            raise
+        missing = {}  # what is certain fails, whatever else is unknown
     if held.get("ip6tables") is False and "ip6tables" not in missing and look.plan.ipv6:
-        odd.append("ip6tables is false, so IPv6 senders seem to come from mailcow's own network")
+        odd.append("with ip6tables: false IPv6 senders seem to come from mailcow's own network")
     if missing:
         names = ", ".join(missing)
         odd.append(f"{found.path} lacks {names}, which mailcow's installer will add because this host has IPv6")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from preflight import distro
@@ -61,7 +62,8 @@ def engine(look: Look) -> Iterator[Finding]:
     expected = f"≥ {wanted}" if wanted else "any"
     if enough is None:
         reason = f"the engine's version {said.version!r} is not a number that can be compared with {wanted}"
-        yield _unknown(f"{text}, but {reason}.", reason, "Install a released version.", *install.engine(look.host))
+        help = "Install a released version."
+        yield _unknown(f"{text}, but {reason}.", reason, help, *install.engine(look.host), evidence=evidence)
     elif enough:
         yield Finding(status=Status.PASS, message=f"{text}.", expected=expected, found=said.version, evidence=evidence)
     else:
@@ -123,7 +125,7 @@ def compose(look: Look) -> Iterator[Finding]:
         message = "Docker Compose is not installed: there is neither the plugin nor docker-compose."
         yield Finding(
             status=Status.FAIL, message=message, expected=expected, found="none", evidence=evidence,
-            remedy=Remedy("Install the Compose plugin.", install.compose(look.host)),
+            remedy=install.compose(look.host),
         )  # fmt: skip
         return
     enough = at_least(found.version, wanted) if found.version else None
@@ -136,7 +138,7 @@ def compose(look: Look) -> Iterator[Finding]:
         message = f"Docker Compose {found.version} ({_kind(found)}) is too old: mailcow needs {wanted} or newer."
         yield Finding(
             status=Status.FAIL, message=message, expected=expected, found=found.version, evidence=evidence,
-            remedy=Remedy("Install a newer Compose plugin.", install.compose(look.host)),
+            remedy=install.compose(look.host),
         )  # fmt: skip
 
 
@@ -146,11 +148,10 @@ def _kind(found: Compose) -> str:
 
 def _mute(host: Host, found: Compose, evidence: Mapping[str, object]) -> Finding:
     reason = f"{found.path} did not tell its version ({found.detail or found.version or 'it printed none'})"
-    help = "Ask it on the host; install it again where it does not work."
+    again = install.compose(host)
+    help = f"Ask it on the host; where it does not work: {again.text}"
     asked = "docker compose version" if found.kind == "plugin" else "docker-compose version"
-    return _unknown(
-        f"Docker Compose is there, but {reason}.", reason, help, asked, *install.compose(host), evidence=evidence
-    )
+    return _unknown(f"Docker Compose is there, but {reason}.", reason, help, asked, *again.commands, evidence=evidence)
 
 
 @check(
@@ -273,25 +274,26 @@ def daemon_config(look: Look) -> Iterator[Finding]:
     On hosts with IPv6 mailcow's installer adds keys to daemon.json and restarts the engine, and it stops at a file
     that is no valid JSON.
     """
-    found = look.host.daemon_config.get()
     said = look.host.engine.value
     if said is not None and _podman(said):
         reason = "Podman, not the Docker Engine, answers (see docker.packaging)"
         yield Finding(status=Status.SKIP, message=f"This was not checked: {reason}.", reason=reason)
         return
+    found = look.host.daemon_config.get()
     bad, odd, missing = judge(look)
     evidence: dict[str, object] = {"path": found.path, "missing": list(missing)}
     if not bad and not odd:
-        message = (
-            f"The settings in {found.path} suit mailcow." if found.present else "The engine has its default settings."
-        )
+        message = "The engine has its default settings."
+        if found.present or found.arguments:
+            message = f"The settings in {found.path if found.present else 'the arguments of the engine'} suit mailcow."
         yield Finding(status=Status.PASS, message=message, found="in order", evidence=evidence)
         return
     text = "Correct the settings and restart the engine; its containers stop meanwhile."
-    commands: tuple[str, ...] = (f"python3 -m json.tool {found.path}",) if found.error else ()
+    commands: tuple[str, ...] = (f"python3 -m json.tool {shlex.quote(found.path)}",) if found.error else ()
     if missing and not bad and not found.present:
         lines = ", ".join(f"{_key(key)}: {value}" for key, value in missing.items())
-        commands = (f"mkdir -p {found.path.rpartition('/')[0]}", f"echo '{{{lines}}}' > {found.path}")
+        folder = shlex.quote(found.path.rpartition("/")[0] or "/")
+        commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(found.path)}")
         text = "Nothing has to be done: mailcow's installer asks for it. To have it done before:"
     elif missing and not bad:
         lines = ", ".join(f"{_key(key)}: {value}" for key, value in missing.items())

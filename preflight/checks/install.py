@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from preflight import distro
 from preflight.facts import Host
+from preflight.model import Remedy
+from preflight.versions import at_least
+
+_PLUGIN = "docker-compose-plugin"
+_MANUAL = "https://docs.docker.com/compose/install/linux/"
+_PAGES = "https://docs.docker.com/engine/install/"
+_CENTOS = ("almalinux", "rocky", "ol", "centos")  # Docker's packages for CentOS fit them
+_PAGE = dict.fromkeys(_CENTOS, "centos/") | {
+    "debian": "debian/", "ubuntu": "ubuntu/", "raspbian": "raspberry-pi-os/", "rhel": "rhel/", "fedora": "fedora/",
+}  # fmt: skip
+_REPOSITORY = (
+    "dnf install -y dnf-plugins-core",
+    "dnf config-manager --add-repo https://download.docker.com/linux/centos/docker-ce.repo",
+)
 
 
 def engine(host: Host) -> tuple[str, ...]:
@@ -14,20 +28,46 @@ def engine(host: Host) -> tuple[str, ...]:
         return ("apk add docker docker-cli-compose", "rc-update add docker default", "rc-service docker start")
     if kind in ("suse", "arch"):
         return (*distro.install(host, default="docker docker-compose"), "systemctl enable --now docker")
-    if name in ("almalinux", "rocky", "ol"):
+    if name in _CENTOS:
         return (
-            "dnf install -y dnf-plugins-core",
-            "dnf config-manager --add-repo https://download.docker.com/linux/centos/docker-ce.repo",
+            *_REPOSITORY,
             "dnf install -y docker-ce docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin",
             "systemctl enable --now docker",
         )
     return ("curl -sSL https://get.docker.com/ | CHANNEL=stable sh", "systemctl enable --now docker")
 
 
-def compose(host: Host) -> tuple[str, ...]:
-    """Return the command that installs Compose: the plugin where the distribution has it."""
-    plain = "docker-compose"
-    return distro.install(
-        host, debian="docker-compose-plugin", rhel="docker-compose-plugin", alpine="docker-cli-compose",
-        suse=plain, arch=plain,
-    )  # fmt: skip
+def compose(host: Host) -> Remedy:
+    """Say how Compose is installed: which package fits the distribution, and whose package source has it."""
+    release = host.os_release.value
+    package = _own_compose(host)
+    if release is None or package is None:
+        return Remedy(f"Install the Compose plugin as {_MANUAL} describes.")
+    if package != _PLUGIN:
+        also = f"; where the engine is Docker's own, {_PLUGIN} from Docker's" if distro.family(host) == "debian" else ""
+        text = f"Install {package} from the package source of {release.name or release.id}{also}."
+        return Remedy(text, distro.install(host, default=package))
+    page = f"{_PAGES}{_PAGE.get(release.id, '')}"
+    text = (
+        f"Install {_PLUGIN}. Only Docker's own package source has it: where it is not set up yet, follow {page} first."
+    )
+    commands = distro.install(host, default=_PLUGIN)
+    if release.id in _CENTOS:
+        text = f"Install {_PLUGIN} from Docker's own package source ({page})."
+        commands = (*_REPOSITORY, *commands)
+    return Remedy(text, commands)
+
+
+def _own_compose(host: Host) -> str | None:
+    """Return the name of the package that brings Compose 2 or newer; None: it cannot be told."""
+    kind, release = distro.family(host), host.os_release.value
+    if kind is None or release is None or release.id == "amzn":
+        return None
+    if kind in ("alpine", "suse", "arch"):
+        return "docker-cli-compose" if kind == "alpine" else "docker-compose"
+    # Debian without a number is testing or newer. Docker's plugin is in neither's own source.
+    if release.id == "debian" and at_least(release.version_id or "99", "13"):
+        return "docker-compose"
+    if release.id == "ubuntu" and at_least(release.version_id, "22.04"):
+        return "docker-compose-v2"
+    return _PLUGIN

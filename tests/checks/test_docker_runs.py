@@ -1,0 +1,97 @@
+"""What the engine stores its layers with, and what became of the containers that were really started on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from preflight.facts import Fact, HealthRun, PrivilegedRun
+from preflight.model import Status
+from tests.checks.test_docker import commands, engine, judged
+from tests.checks.test_system import release
+
+# --- docker.storage ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("driver", "backing", "status", "words"),
+    [
+        ("overlay2", "extfs", Status.PASS, "overlay2 on extfs"), ("overlay2", "xfs", Status.PASS, "overlay2 on xfs"),
+        ("overlayfs", "", Status.PASS, "with overlayfs."), ("overlay2", "<unknown>", Status.PASS, "with overlay2."),
+        ("vfs", "extfs", Status.FAIL, "whole copy of every layer"), ("vfs", "", Status.FAIL, "30 GB"),
+        ("devicemapper", "xfs", Status.FAIL, "Docker 25"), ("aufs", "extfs", Status.FAIL, "Docker 24"),
+        ("btrfs", "btrfs", Status.WARN, "btrfs is unusual"), ("zfs", "zfs", Status.WARN, "zfs is unusual"),
+        ("fuse-overlayfs", "extfs", Status.WARN, "unusual"), ("odd", "extfs", Status.WARN, "odd is unusual"),
+        ("overlay2", "btrfs", Status.WARN, "data lies on btrfs"), ("overlay2", "zfs", Status.WARN, "data lies on zfs"),
+        ("overlay2", "nfs", Status.FAIL, "data lies on nfs"), ("overlayfs", "CIFS", Status.FAIL, "data lies on cifs"),
+        ("", "extfs", Status.UNKNOWN, "does not say which storage driver"),
+    ],
+)  # fmt: skip
+def test_storage(driver: str, backing: str, status: Status, words: str) -> None:
+    said = engine(driver=driver, driver_status={"Backing Filesystem": backing} if backing else {})
+    result = judged("docker.storage", engine=said)
+    assert (result.status, words in result.message) == (status, True), result.message
+    if status in (Status.WARN, Status.FAIL):
+        assert commands(result)[0].startswith("docker info")
+
+
+def test_every_fault_of_the_storage_is_named() -> None:
+    status = {"Backing Filesystem": "nfs", "Supports d_type": "false"}
+    result = judged("docker.storage", engine=engine(driver="btrfs", driver_status=status))
+    assert result.status is Status.FAIL
+    assert all(word in result.message for word in ("lies on nfs", "ftype=0", "btrfs is unusual"))
+
+
+# --- docker.privileged, docker.healthcheck -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ran", "status", "words"),
+    [
+        (PrivilegedRun(True, 0), Status.PASS, "it held the privileges"),
+        (PrivilegedRun(True, 3), Status.FAIL, "without the privileges"),
+        (PrivilegedRun(True, 1, "oops"), Status.UNKNOWN, "exit code 1 oops"),
+        (PrivilegedRun(True, None, "killed"), Status.UNKNOWN, "exit code None killed"),
+        (PrivilegedRun(False, None, "privileged mode is incompatible with user namespaces."), Status.FAIL,
+         "incompatible with user namespaces."),
+        (Fact.skipped("probe", "no containers are started (--no-probe)"), Status.SKIP, "--no-probe"),
+        (Fact.unknown("probe", "out of time"), Status.UNKNOWN, "out of time"),
+    ],
+)  # fmt: skip
+def test_a_privileged_container(ran: Any, status: Status, words: str) -> None:
+    result = judged("docker.privileged", privileged=ran)
+    assert (result.status, words in result.message, ".." in result.message) == (status, True, False), result.message
+
+
+def states(*names: str) -> tuple[tuple[float, str], ...]:
+    return tuple((round(0.5 + number, 1), name) for number, name in enumerate(names))
+
+
+@pytest.mark.parametrize(
+    ("ran", "status", "words"),
+    [
+        (HealthRun(states("starting", "unhealthy", "healthy")), Status.PASS, "starting → unhealthy → healthy in 2.5 s"),
+        (HealthRun(states("unhealthy", "healthy")), Status.PASS, "unhealthy → healthy"),
+        (HealthRun(states("starting")), Status.FAIL, "never left the state starting"),
+        (HealthRun(states("none")), Status.FAIL, "ignores the HEALTHCHECK"),
+        (HealthRun(()), Status.FAIL, "ignores"),
+        (
+            HealthRun(states("starting", "unhealthy"), output="cannot exec"),
+            Status.FAIL,
+            "the last check said: cannot exec",
+        ),
+        (HealthRun(states("starting", "healthy")), Status.FAIL, "called healthy although its check failed"),
+        (HealthRun(states("starting", "healthy", "unhealthy")), Status.FAIL, "stayed unhealthy"),
+        (HealthRun(states("starting", "unhealthy", "healthy"), "it vanished."), Status.FAIL, "run: it vanished."),
+        (Fact.skipped("probe", "kernel 3.16 panics"), Status.SKIP, "3.16"),
+        (Fact.unknown("probe", "out of time"), Status.UNKNOWN, "out of time"),
+    ],
+)
+def test_a_health_check(ran: Any, status: Status, words: str) -> None:
+    result = judged("docker.healthcheck", healthcheck=ran, os_release=release("debian", "13"))
+    assert (result.status, words in result.message) == (status, True), result.message
+    if isinstance(ran, HealthRun):
+        assert result.evidence == {"states": [list(state) for state in ran.states]}
+    if status is Status.FAIL:
+        assert commands(result)[0] == "systemctl restart docker"

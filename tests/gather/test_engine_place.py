@@ -1,0 +1,109 @@
+"""Where the engine is: the one that is named, the host's own, or one mounted into our own container."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from preflight.facts import Missing, View
+from preflight.gather import engine as adapter
+from preflight.gather.roots import Roots, find
+from tests.gather.fakeengine import hangs, serve
+from tests.gather.test_engine_reply import ID
+from tests.gather.test_system import out_of_reach
+
+
+def live(root: Path, *, container: bool = True) -> Roots:
+    view = View(container=container, root=str(root), live=True, network=True, privileged=True)
+    return Roots(str(root), view)
+
+
+@pytest.fixture
+def sock(tmp_path: Path) -> Path:
+    """Make a host with an engine's socket at the usual place, `/var/run` being a link as everywhere."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/run").symlink_to("/run")
+    with serve(tmp_path / "run", hangs):
+        pass  # the socket stays
+    return tmp_path / "run/docker.sock"
+
+
+def test_the_usual_place_is_the_hosts(tmp_path: Path, sock: Path) -> None:
+    assert adapter.locate(live(tmp_path), {}, None) == f"unix://{sock}"
+    assert adapter.locate(live(tmp_path), {"DOCKER_HOST": ""}, None) == f"unix://{sock}"
+
+
+def test_what_is_named_wins(tmp_path: Path, sock: Path) -> None:
+    environ = {"DOCKER_HOST": "tcp://192.0.2.1:2375"}
+    assert adapter.locate(live(tmp_path), environ, None) == "tcp://192.0.2.1:2375"
+    assert adapter.locate(live(tmp_path), environ, "tcp://192.0.2.2") == "tcp://192.0.2.2"
+    assert adapter.locate(find({}, str(tmp_path)), {}, "192.0.2.3:2375") == "tcp://192.0.2.3:2375"
+
+
+@pytest.mark.parametrize("scheme", ["", "unix://"])
+def test_a_named_socket_is_ours_or_the_hosts(tmp_path: Path, sock: Path, scheme: str) -> None:
+    assert adapter.locate(live(tmp_path), {}, f"{scheme}{sock}") == f"unix://{sock}"
+    assert adapter.locate(live(tmp_path), {"DOCKER_HOST": f"{scheme}/run/docker.sock"}, None) in (
+        f"unix://{sock}",
+        "unix:///run/docker.sock",  # where this machine has one of its own
+    )
+    assert adapter.locate(live(tmp_path), {}, f"{scheme}/no/such.sock") == "unix:///no/such.sock"
+    assert adapter.locate(out_of_reach(), {}, f"{scheme}/no/such.sock") == "unix:///no/such.sock"
+
+
+def test_a_copy_has_no_engine_but_one_that_is_named(tmp_path: Path, sock: Path) -> None:
+    found = adapter.locate(find({}, str(tmp_path)), {"DOCKER_HOST": f"unix://{sock}"}, None)
+    assert isinstance(found, Missing)
+    assert (found.kind, "--docker-host" in found.help) == ("unknown", True)
+
+
+def test_a_root_that_is_given_has_not_the_engine_of_the_variable(tmp_path: Path, sock: Path) -> None:
+    found = adapter.locate(live(tmp_path), {"DOCKER_HOST": f"unix://{sock}"}, None, root_given=True)
+    assert isinstance(found, Missing)
+    assert found.help == f"Add --docker-host unix://{tmp_path}/var/run/docker.sock."
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_a_socket_mounted_into_our_container(
+    tmp_path: Path, sock: Path, monkeypatch: pytest.MonkeyPatch, here: bool
+) -> None:
+    mounted = tmp_path / "mounted.sock"
+    if here:
+        sock.rename(mounted)
+    monkeypatch.setattr(adapter, "SOCKET", str(mounted))
+    expected = f"unix://{mounted}" if here else f"unix://{tmp_path}{mounted}"
+    assert adapter.locate(live(tmp_path), {}, None) == expected
+    unreached = adapter.locate(out_of_reach(), {}, None)
+    assert unreached == (f"unix://{mounted}" if here else out_of_reach().why)
+    assert adapter.locate(live(tmp_path, container=False), {}, None) == f"unix://{tmp_path}{mounted}"
+
+
+# --- our own container ---------------------------------------------------------------------------------------
+
+CONTAINERS = "/var/lib/docker/containers"
+
+
+@pytest.mark.parametrize(
+    "captured",
+    [
+        f"660 650 8:1 {CONTAINERS}/{ID}/hostname /etc/hostname rw,relatime - ext4 /dev/sda1 rw",
+        f"661 650 0:25 /docker/containers/{ID}/resolv.conf /etc/resolv.conf rw - btrfs /dev/sda1 rw,subvol=/docker",
+        f"662 650 0:24 /containers/overlay-containers/{ID}/userdata/hosts /etc/hosts rw - tmpfs tmpfs rw",
+        f"12:pids:/user.slice\n0::/system.slice/docker-{ID}.scope",
+        f"11:memory:/docker/{ID}",
+        f"0::/machine.slice/libpod-{ID}.scope",
+    ],
+)
+def test_our_own_container_in_what_the_kernel_says(captured: str) -> None:
+    assert adapter.parse_own(f"1 0 8:1 / / rw\n{captured}\n") == ID
+
+
+@pytest.mark.parametrize("captured", ["", "0::/", f"0::/x/{ID}", f"1:x:/docker/{ID[:12]}", f"/mnt/{ID}/hostname "])
+def test_what_says_nothing_of_a_container(captured: str) -> None:
+    assert adapter.parse_own(captured) is None
+
+
+def test_on_the_host_we_are_in_no_container() -> None:
+    assert adapter.own_container(find({})) is None
