@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from preflight import distro
 from preflight.checks import Look, check
@@ -32,23 +33,33 @@ def managers(look: Look) -> Iterator[Finding]:
     that loads its rules later removes or blocks them; mailcow's documentation advises against one.
     """
     found: dict[str, list[Service]] = {}
-    for service in look.host.services.get().services:
+    services = look.host.services.get()
+    for service in services.services:
         if service.kind == "firewall" and (service.enabled or service.active) and not _switched_off(service):
             found.setdefault(service.name, []).append(service)
-    for name, services in found.items():
+    for name, units in found.items():
         if name in BANS:
-            yield _remark(name, services, "bans single addresses and lets everybody else through")
-        elif _without_rules(services[0].detail):
-            yield _remark(name, services, f"has no rules of its own ({services[0].detail})")
+            yield _remark(name, units, "bans single addresses and lets everybody else through")
+        elif _without_rules(units[0].detail):
+            yield _remark(name, units, f"has no rules of its own ({units[0].detail})")
         else:
-            yield _beside(look.host, name, services)
-    if not found:
+            yield _beside(look.host, name, units)
+    if not found and look.host.view.live and not services.processes:
+        yield Finding(
+            status=Status.UNKNOWN,
+            message="No firewall manager is set to start at boot; whether one runs now could not be seen.",
+            reason="running processes could not be seen",
+            remedy=Remedy("Run the check as root."),
+        )
+    elif not found:
         message = "No firewall manager was found switched on; rules that stand without one were not looked for."
         yield Finding(status=Status.PASS, message=f"{message} {NOT_JUDGED}", found="none")
 
 
 def _switched_off(service: Service) -> bool:
     """Say whether the manager's own settings make its unit do nothing."""
+    if service.name == "ufw" and service.detail.startswith("ENABLED="):
+        return service.detail != "ENABLED=yes"  # it takes nothing else for yes
     return service.detail in ("ENABLED=no", "STARTUP_ENABLED=no", "disabled")
 
 
@@ -87,7 +98,9 @@ def _off(host: Host, name: str, services: list[Service]) -> tuple[str, ...]:
         return ("ufw disable",)
     if name == "csf":
         return ("csf -x",)
-    return tuple(command for service in services if service.unit for command in distro.disable(host, service.unit))
+    return tuple(
+        command for service in services if service.unit for command in distro.disable(host, quote(service.unit))
+    )
 
 
 def _state(services: list[Service]) -> str:

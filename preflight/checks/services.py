@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from preflight import distro
 from preflight.checks import Look, check
-from preflight.facts import Host, Service
+from preflight.facts import Host, Service, Services
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.plan import Plan
 
@@ -33,18 +33,19 @@ def mail(look: Look) -> Iterator[Finding]:
     ports at the next restart, even where every port is free today, and mailcow's containers then do not start.
     """
     services = look.host.services.get()
-    rivals = {
-        service.unit or service.name: service
-        for service in services.services
-        if service.kind in KINDS and (service.active or service.enabled or service.sockets)
-    }
+    rivals: dict[str, Service] = {}
+    for service in services.services:
+        if service.kind in KINDS and (service.active or service.enabled or service.sockets):
+            subject = service.unit or service.name
+            if subject not in rivals or rivals[subject].kind == "web":  # of two in one unit the one that must go
+                rivals[subject] = service
     for subject, service in rivals.items():
         if service.kind == "web" and fronted(look.plan):
             yield _proxy(look.plan, subject, service)
         else:
             yield _rival(look, subject, service)
     if not rivals:
-        yield _none(look.host, services.processes)
+        yield _none(look.host, services)
 
 
 def fronted(plan: Plan) -> bool:
@@ -99,7 +100,8 @@ def _commands(host: Host, service: Service) -> tuple[str, ...]:
     pid = re.search(r"\bpid ([0-9]+)", service.detail)
     if pid and (service.unit is None or "outside" in service.detail):
         stop = (*stop, f"kill {pid[1]}")
-    return stop + (distro.remove(host, service.package) if service.package and service.kind != "web" else ())
+    packages = " ".join(map(shlex.quote, service.package.split())) if service.package else ""
+    return stop + (distro.remove(host, packages) if service.kind != "web" else ())
 
 
 def _state(service: Service) -> str:
@@ -116,8 +118,16 @@ def _evidence(service: Service) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _none(host: Host, seen: bool) -> Finding:
-    if host.view.live and not seen:
+def _none(host: Host, services: Services) -> Finding:
+    installed = [s.package for s in services.services if s.kind in KINDS and s.enabled is None and s.package]
+    if services.init == "other" and installed:  # elsewhere a package without a unit or script starts nothing
+        return Finding(
+            status=Status.UNKNOWN,
+            message=f"Whether {' and '.join(installed)} is set to start at boot could not be found out.",
+            reason="the host's init system is none of those whose services are known here",
+            remedy=Remedy("Look for it among the services of the host's init system; remove it if it is not needed."),
+        )
+    if host.view.live and not services.processes:
         return Finding(
             status=Status.UNKNOWN,
             message="No other mail or web server is set to start at boot; whether one runs now could not be seen.",

@@ -1,0 +1,153 @@
+"""The firewall's check: who writes rules beside Docker, and how it is switched off."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import msgspec
+import pytest
+
+from preflight.facts import OsRelease, Service, Services
+from preflight.model import Result, Status
+from tests.build import VIEW, host, look, run
+from tests.checks.test_system import release
+
+DEBIAN, ALMA, ALPINE = release(), release("almalinux", "9.4"), release("alpine", "3.20")
+RESTART = "systemctl restart docker"
+
+
+def manager(name: str = "firewalld", detail: str = "", **more: Any) -> Service:
+    given = {"unit": f"{name}.service", "enabled": True, "active": True, **more}
+    return Service(name=name, kind="firewall", detail=detail, **given)
+
+
+def results(*found: Service, system: OsRelease = DEBIAN, init: str = "systemd", processes: bool = True) -> list[Result]:
+    return run("firewall.managers", look(services=Services(init, found, processes), os_release=system))
+
+
+def one(*found: Service, **more: Any) -> Result:
+    (result,) = results(*found, **more)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (manager(), "The firewall manager firewalld is active and enabled at boot"),
+        (manager(active=False), "firewalld is enabled at boot"),
+        (manager(active=None), "firewalld is enabled at boot"),
+        (manager(enabled=False), "firewalld is active"),
+        (manager(enabled=None), "firewalld is active"),
+        (manager("ufw", "ENABLED=yes"), "ufw (ENABLED=yes) is active"),
+        (manager("ufw"), "ufw is active"),
+        (manager("ufw", "/etc/ufw/ufw.conf: Permission denied"), "Permission denied"),
+        (manager("csf", "TESTING=1"), "csf (TESTING=1)"),
+        (manager("csf", "TESTING=0"), "csf (TESTING=0)"),
+        (manager("ferm", "ENABLED="), "ferm (ENABLED=)"),
+        (manager("shorewall", "STARTUP_ENABLED=yes"), "shorewall (STARTUP_ENABLED=yes)"),
+        (manager("nftables", "3 rules in /etc/nftables.conf, flush ruleset"), "3 rules"),
+        (manager("nftables", "10 rules in /etc/nftables.conf"), "10 rules"),
+        (manager("iptables", "0 rules in /etc/iptables/rules.v4; 1 rule in /etc/iptables/rules.v6"), "1 rule in"),
+        (manager("iptables", "/a: Permission denied; 0 rules in /etc/iptables/rules.v6"), "Permission denied"),
+        (manager("iptables"), "iptables is active"),
+    ],
+)
+def test_a_manager_beside_docker(found: Service, words: str) -> None:
+    result = one(found)
+    assert (result.status, result.subject, result.expected) == (Status.WARN, found.name, "none")
+    assert words in result.message
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (manager("fail2ban"), "bans single addresses"),
+        (manager("crowdsec"), "bans single addresses"),
+        (manager("nftables", "0 rules in /etc/nftables.conf, flush ruleset"), "has no rules of its own"),
+        (manager("iptables", "0 rules in /etc/iptables/rules.v4; 0 rules in /etc/iptables/rules.v6"), "has no rules"),
+    ],
+)
+def test_a_manager_that_may_stay(found: Service, words: str) -> None:
+    result = one(found)
+    assert (result.status, result.subject, result.remedy) == (Status.PASS, found.name, None)
+    assert words in result.message
+    assert "is not judged by this version" in result.message
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        manager("ufw", "ENABLED=no"), manager("ufw", "ENABLED="), manager("ufw", "ENABLED=true"),
+        manager("csf", "disabled"), manager("ferm", "ENABLED=no"), manager("shorewall", "STARTUP_ENABLED=no"),
+        manager(enabled=False, active=False), manager(enabled=False, active=False, masked=True),
+        manager(enabled=False, active=None), manager("ufw", "ENABLED=yes", enabled=False, active=False),
+        Service(name="exim4", kind="mta", unit="exim4.service", enabled=True, active=True),
+    ],
+)  # fmt: skip
+def test_what_is_switched_off_passes(found: Service) -> None:
+    result = one(found)
+    assert (result.status, result.subject, result.found) == (Status.PASS, None, "none")
+    assert "rules that stand without one were not looked for" in result.message
+
+
+@pytest.mark.parametrize(
+    ("found", "system", "init", "expected"),
+    [
+        (manager("ufw"), DEBIAN, "systemd", ("ufw disable", RESTART)),
+        (manager("csf"), ALMA, "systemd", ("csf -x", RESTART)),
+        (manager(), ALMA, "systemd", ("systemctl disable --now firewalld.service", RESTART)),
+        (manager("nftables"), DEBIAN, "systemd", ("systemctl disable --now nftables.service", RESTART)),
+        (manager("iptables", unit="iptables"), ALPINE, "openrc",
+         ("rc-service iptables stop", "rc-update del iptables", "rc-service docker restart")),
+        (manager("shorewall", unit="shorewall"), DEBIAN, "sysv",
+         ("service shorewall stop", "update-rc.d shorewall disable", "service docker restart")),
+        (manager(unit=None), DEBIAN, "systemd", (RESTART,)),
+    ],
+)  # fmt: skip
+def test_commands_fit_the_distribution(found: Service, system: OsRelease, init: str, expected: tuple[str, ...]) -> None:
+    """Docker is restarted last: its own rules go with the manager's."""
+    result = one(found, system=system, init=init)
+    assert result.remedy
+    assert result.remedy.commands == expected
+
+
+def test_a_manager_of_several_units_has_one_row() -> None:
+    pair = (manager("shorewall"), manager("shorewall", unit="shorewall6.service", active=False))
+    result = one(*pair)
+    assert result.evidence == {
+        "units": ["shorewall.service", "shorewall6.service"], "enabled": True, "active": True, "detail": ""
+    }  # fmt: skip
+    assert result.remedy
+    assert [command.split()[-1] for command in result.remedy.commands[:2]] == result.evidence["units"]
+
+
+def test_each_manager_has_its_row() -> None:
+    found = results(manager("ufw", "ENABLED=yes"), manager(), manager("fail2ban"))
+    assert [(r.subject, r.status) for r in found] == [
+        ("ufw", Status.WARN), ("firewalld", Status.WARN), ("fail2ban", Status.PASS)
+    ]  # fmt: skip
+
+
+def test_unknown_services_are_unknown() -> None:
+    (result,) = run("firewall.managers", look(os_release=DEBIAN))
+    assert (result.status, result.reason) == (Status.UNKNOWN, "the test gives no services")
+
+
+def test_hidden_processes_are_no_pass() -> None:
+    result = one(processes=False)
+    assert (result.status, result.reason) == (Status.UNKNOWN, "running processes could not be seen")
+    assert one(manager(), processes=False).status is Status.WARN
+    given = host(view=msgspec.structs.replace(VIEW, live=False), services=Services("systemd", (), False))
+    (of_copy,) = run("firewall.managers", look(given))
+    assert of_copy.status is Status.PASS
+
+
+@pytest.mark.parametrize("unit", ["a; reboot.service", "$(reboot)", "a\nb", "'", "`x`.service", "\x1b[31m", "|"])
+def test_hostile_units_stay_one_word_of_a_command(unit: str) -> None:
+    for init in ("systemd", "openrc", "sysv"):
+        result = one(manager(unit=unit, detail=unit), init=init)
+        assert result.remedy
+        stops = [shlex.split(command) for command in result.remedy.commands[:-1]]
+        assert stops
+        assert all(unit in words or unit.removesuffix(".service") in words for words in stops)
