@@ -36,6 +36,11 @@ def test_storage(driver: str, backing: str, status: Status, words: str) -> None:
         assert commands(result)[0].startswith("docker info")
 
 
+def test_a_driver_and_the_file_system_of_its_own_are_one_finding() -> None:
+    said = engine(driver="btrfs", driver_status={"Backing Filesystem": "btrfs"})
+    assert "data lies on" not in judged("docker.storage", engine=said).message
+
+
 def test_every_fault_of_the_storage_is_named() -> None:
     status = {"Backing Filesystem": "nfs", "Supports d_type": "false"}
     result = judged("docker.storage", engine=engine(driver="btrfs", driver_status=status))
