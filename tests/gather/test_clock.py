@@ -170,7 +170,8 @@ def test_the_zone_of_a_copied_file(tmp_path: Path, timezone: str | None, zone: s
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"text\nCET-1CEST\n", b"TZif2", b"TZif\n\xff\xff\xff\n", b"TZif\n\x1b[2J\n", TZIF + b"x", b"\0" * 70000]
+    "content",
+    [b"", b"x\nCET-1CEST\n", b"TZif2", b"TZif\n\xff\xff\xff\n", b"TZif\n\x1b[2J\n", TZIF + b"x", b"\0" * 70000],
 )
 def test_a_damaged_zone_file_is_unknown(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, "/etc/localtime", content)
