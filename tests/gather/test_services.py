@@ -174,6 +174,12 @@ def test_a_script_of_a_package_that_was_removed_starts_nothing(
     assert rows(gathered(tree(tmp_path, SYSTEMD | script | dpkg(**packages)))) == listed
 
 
+def test_a_unit_outlives_the_package_that_was_removed(tmp_path: Path) -> None:
+    """nginx built by hand, say, after Debian's was removed."""
+    files = SYSTEMD | enabled("nginx.service") | dpkg(nginx=GONE)
+    assert rows(gathered(tree(tmp_path, files))) == [("nginx", "nginx.service", True, None)]
+
+
 def test_a_package_without_a_unit(tmp_path: Path) -> None:
     (row,) = gathered(tree(tmp_path, SYSTEMD | dpkg(postfix=INSTALLED, nginx=GONE))).services
     assert (row.name, row.unit, row.enabled, row.active, row.package) == ("postfix", None, None, None, "postfix")
