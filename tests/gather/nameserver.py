@@ -42,9 +42,9 @@ class NameServer:
 
 
 @contextlib.contextmanager
-def serve(script: Script) -> Iterator[NameServer]:
-    """Run a name server until the block ends."""
-    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+def serve(script: Script, place: Server = ("127.0.0.1", 0)) -> Iterator[NameServer]:
+    """Run a name server until the block ends; port 0: any that is free."""
+    with socket.create_server(place) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         server: Server = tcp.getsockname()[:2]
         udp.bind(server)
         wake, stop = socket.socketpair()

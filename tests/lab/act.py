@@ -1,0 +1,111 @@
+"""Play one scenario: boot its host, break it, ask the check, bring the stack up, judge."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.lab import stack
+from tests.lab.judge import Verdict, judge
+from tests.lab.kinds import KINDS, Kind
+from tests.lab.machine import LabError, Machine, template_of
+from tests.lab.scenario import Observe, Scenario
+
+HERE = Path(__file__).parent
+TOOLS = {"listen": "/usr/local/bin/listen", "speak": "/usr/local/bin/speak"}
+PODMAN = "systemctl -q enable --now podman.socket; ln -s /run/podman/podman.sock /run/docker.sock"
+# Engines before 23 refuse every privileged container where the machine lacks a capability, as the lab's hosts do.
+LACKING = "/usr/local/bin/runc-lacking"
+RUNTIME = {"runtimes": {"lacking": {"path": LACKING}}, "default-runtime": "lacking"}
+SECONDS = 90.0
+
+
+def play(scenario: Scenario, image: Path, key: str) -> Verdict:
+    """Play it; never raises: what goes wrong with the lab itself is said in the verdict."""
+    started = time.monotonic()
+    kind = KINDS[scenario.host]
+    try:
+        template = template_of(kind, image, key)
+        with Machine(kind, scenario.network, template, nofile=scenario.nofile) as machine:
+            verdict = _play(scenario, kind, machine)
+    except (LabError, OSError, ValueError) as error:
+        verdict = Verdict(scenario.name, broken=str(error))
+    return Verdict(**{**vars(verdict), "seconds": round(time.monotonic() - started, 1)})
+
+
+def _play(scenario: Scenario, kind: Kind, machine: Machine) -> Verdict:
+    furnish(machine, kind)
+    stack.place(machine, scenario.plain_conf)
+    if not scenario.installed:
+        machine.run(f"mv {stack.DIRECTORY}/mailcow.conf /root/")
+    if scenario.upstream:
+        machine.outside_run(scenario.upstream)
+    for script in (scenario.prepare, scenario.fault):
+        if script:
+            machine.run(script)
+    report = check(machine, scenario)
+    if not scenario.installed:
+        machine.run(f"mv /root/mailcow.conf {stack.DIRECTORY}/")
+    if scenario.then == "reboot":
+        machine.reboot()
+    elif scenario.then:
+        machine.run(scenario.then, check=False)
+    outcome = stack.bring_up(machine, lowered=not scenario.nofile)
+    verdict = judge(scenario, report, outcome, machine.known)
+    for wish in scenario.observe:
+        if wrong := observe(machine, wish):
+            verdict.differs.append(wrong)
+    return verdict
+
+
+def furnish(machine: Machine, kind: Kind) -> None:
+    """Put the lab's own tools onto the host, and make its engine ready."""
+    for name, path in TOOLS.items():
+        machine.write(path, (HERE / f"{name}.py").read_text(), 0o755)
+    if kind.podman:
+        machine.run(PODMAN)
+    if kind.name == "debian12":
+        tool = (HERE.parents[1] / "tools" / "oci_runtime.py").read_text()
+        machine.write("/usr/local/lib/oci_runtime.py", tool)
+        edit = 'case " $* " in *" create "*|*" exec "*) python3 -I -S /usr/local/lib/oci_runtime.py "$@" ;; esac'
+        machine.write(LACKING, f'#!/bin/sh\n{edit}\nexec runc "$@"\n', 0o755)
+        machine.write("/etc/docker/daemon.json", json.dumps(RUNTIME))
+        machine.run("systemctl restart docker")
+
+
+def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
+    """Run the image as the README says, and return its report."""
+    command = ["timeout", f"{SECONDS:g}", "docker", "run", "--rm", *scenario.run, "mailcow-preflight"]
+    command += ["--format", "json", "--quiet", *scenario.options]
+    done = machine.run(" ".join(map(quoted, command)), check=False, seconds=SECONDS + 20)
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        raise LabError(f"no report, exit code {done.returncode}: {done.stderr.strip()[-1500:]}") from None
+    if done.stderr.strip():
+        raise LabError(f"the check said on standard error: {done.stderr.strip()[-1500:]}")
+    codes = {"ready": 0, "ready-with-warnings": 0, "not-ready": 1, "undetermined": 3}
+    if done.returncode != codes[report["verdict"]]:
+        raise LabError(f"exit code {done.returncode} with the verdict {report['verdict']}")
+    left = machine.run("docker ps -aq --filter label=mailcow-preflight.run", check=False).stdout.split()
+    if left:
+        raise LabError(f"the check left {len(left)} containers")
+    return dict(report)
+
+
+def observe(machine: Machine, wish: Observe) -> str:
+    """Look whether something is as the scenario says; return how it is not."""
+    run = machine.outside_run if wish.where == "upstream" else machine.run
+    done = run(wish.run, check=False)
+    if done.returncode != wish.exit:
+        return f"`{wish.run}` ended with {done.returncode}, not {wish.exit}: {(done.stdout + done.stderr)[-300:]}"
+    if wish.output and not re.search(wish.output, done.stdout + done.stderr):
+        return f"`{wish.run}` says {(done.stdout + done.stderr)[-300:]!r}, not {wish.output!r}"
+    return ""
+
+
+def quoted(word: str) -> str:
+    return "'" + word.replace("'", "'\\''") + "'"

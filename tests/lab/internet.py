@@ -1,0 +1,32 @@
+"""The other end of a host's cable: a name server that knows it, until the process is ended.
+
+python3 -m tests.lab.internet ADDRESS ipv4|dual
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+
+from tests.gather.nameserver import serve, zone
+
+IDLE = 7000
+RECORDS = (
+    "mail.example.org. A 198.51.100.10",
+    "mail.example.org. AAAA 2001:db8::10",
+    "example.org. MX 10 mail.example.org.",
+    "example.org. NS ns.example.net.",
+    "ns.example.net. A 198.51.100.1",
+    "autodiscover.example.org. CNAME mail.example.org.",
+    "autoconfig.example.org. CNAME mail.example.org.",
+    "10.100.51.198.in-addr.arpa. PTR mail.example.org.",
+    "0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR mail.example.org.",
+)
+
+if __name__ == "__main__":
+    address, network = sys.argv[1:]
+    records = [record for record in RECORDS if network == "dual" or " AAAA " not in record]
+    # The kernel takes connections to the idle port; nobody ever speaks there.
+    with serve(zone(*records), (address, 53)), socket.create_server((address, IDLE)):
+        threading.Event().wait()
