@@ -268,6 +268,8 @@ class Container(Struct, frozen=True, kw_only=True):
     image: str
     state: str
     restart: str = ""
+    exit_code: int | None = None  # of one that ran and ended
+    error: str = ""  # what the engine said when it could not start it
     project: str = ""  # com.docker.compose.project
     service: str = ""  # com.docker.compose.service
     ports: tuple[PublishedPort, ...] = ()

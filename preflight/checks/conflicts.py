@@ -79,8 +79,28 @@ def examine(look: Look, binding: Binding) -> Case:
         named=tuple(entry for entry in named if entry.container not in running),
         rivals=tuple(entry for entry in others if entry.state in RUNNING),
         own=running,
-        later=tuple(entry for entry in others if entry.state not in RUNNING and entry.restart not in ("", "no")),
+        later=tuple(entry for entry in others if _returns(entry)),
     )
+
+
+def _returns(entry: Container) -> bool:
+    """Say whether the engine starts a stopped container when it starts itself, as engines 20.10, 26.1 and 28.5 do.
+
+    One that never ran stays as it is. One to run "unless stopped" was stopped by hand, else it would run, or it could
+    not be started the last time.
+    """
+    match entry.restart:
+        case _ if entry.state in (*RUNNING, "created"):
+            return False
+        case "always":
+            return True
+        case "unless-stopped" | "on-failure" if entry.state == "restarting":
+            return True
+        case "unless-stopped":
+            return bool(entry.error)
+        case "on-failure":
+            return entry.exit_code != 0
+    return False
 
 
 def halves(look: Look, binding: Binding) -> tuple[str, ...]:

@@ -126,6 +126,7 @@ def _container(row: dict[str, Any], detail: dict[str, Any], own: str | None) -> 
     key, state = identity(row), text(row.get("State"), 50)
     mode = table(row.get("HostConfig")).get("NetworkMode") or config.get("NetworkMode")
     runs = state in ("running", "paused")
+    past, code = table(detail.get("State")), table(detail.get("State")).get("ExitCode")
     published = _published(row.get("Ports")) if runs else _bindings(config.get("PortBindings"))
     return Container(
         id=key,
@@ -133,6 +134,8 @@ def _container(row: dict[str, Any], detail: dict[str, Any], own: str | None) -> 
         image=text(row.get("Image")),
         state=state,
         restart=text(table(config.get("RestartPolicy")).get("Name"), 50),
+        exit_code=code if isinstance(code, int) and not runs and -(2**31) <= code < 2**31 else None,
+        error="" if runs else text(past.get("Error"), 500),
         project=text(labels.get(_PROJECT)),
         service=text(labels.get(_SERVICE)),
         ports=() if mode == "host" else tuple(dict.fromkeys(published)),

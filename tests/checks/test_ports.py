@@ -484,18 +484,24 @@ def test_a_foreign_ipv6_listener_does_not_take_what_mailcow_publishes_on_ipv4() 
 
 
 @pytest.mark.parametrize(
-    ("state", "restart", "status"),
+    ("state", "restart", "ended", "status"),
     [
-        ("exited", "always", WARN),
-        ("exited", "unless-stopped", WARN),
-        ("created", "on-failure", WARN),
-        ("restarting", "always", WARN),
-        ("exited", "no", PASS),
-        ("exited", "", PASS),
+        ("exited", "always", {"exit_code": 0}, WARN),
+        ("dead", "always", {}, WARN),
+        ("created", "always", {"error": "address already in use"}, PASS),
+        ("restarting", "always", {}, WARN),
+        ("restarting", "unless-stopped", {}, WARN),
+        ("exited", "unless-stopped", {"exit_code": 137}, PASS),  # by hand, else it would run
+        ("exited", "unless-stopped", {"exit_code": 128, "error": "address already in use"}, WARN),
+        ("exited", "on-failure", {"exit_code": 0}, PASS),
+        ("exited", "on-failure", {"exit_code": 3}, WARN),
+        ("exited", "on-failure", {}, WARN),  # not told
+        ("exited", "no", {"exit_code": 1}, PASS),
+        ("exited", "", {}, PASS),
     ],
 )
-def test_a_stopped_container_that_comes_back(state: str, restart: str, status: Status) -> None:
-    row = free(engine=engine(container("web", ("", 25), state=state, restart=restart)))
+def test_a_stopped_container_that_comes_back(state: str, restart: str, ended: dict[str, Any], status: Status) -> None:
+    row = free(engine=engine(container("web", ("", 25), state=state, restart=restart, **ended)))
     assert row.status is status
     if status is WARN:
         assert row.remedy is not None

@@ -30,12 +30,26 @@ def start(*command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@contextlib.contextmanager
+def running(*command: str) -> Iterator[subprocess.Popen[str]]:
+    """Give a run under way; where the test fails meanwhile, it is ended."""
+    process = start(*command)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
 def end(process: subprocess.Popen[str], seconds: float = 20.0) -> tuple[int, str]:
     """Wait for a run's end; return its exit code and what it printed."""
     try:
         printed, said = process.communicate(timeout=seconds)
-    finally:
+    except subprocess.TimeoutExpired:
         process.kill()
+        process.communicate()
+        raise
     assert "Traceback" not in said
     return process.returncode, printed
 

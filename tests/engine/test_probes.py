@@ -11,7 +11,20 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from tests.engine.runs import FLAGS, LABEL, NATIVE, container, end, events, left, report, start, statuses, wait_for
+from tests.engine.runs import (
+    FLAGS,
+    LABEL,
+    NATIVE,
+    container,
+    end,
+    events,
+    left,
+    report,
+    running,
+    start,
+    statuses,
+    wait_for,
+)
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
@@ -61,8 +74,7 @@ def test_without_probes_nothing_is_started(engine: docker.DockerClient) -> None:
 def test_an_interrupted_run_prints_its_report_and_leaves_nothing(
     engine: docker.DockerClient, moment: str, number: int
 ) -> None:
-    with events(engine) as happening:
-        run = start(*NATIVE, *HEALTH)
+    with events(engine) as happening, running(*NATIVE, *HEALTH) as run:
         wait_for(happening, moment)
         run.send_signal(number)
         began = time.monotonic()
@@ -86,14 +98,13 @@ def test_a_run_whose_time_is_up_leaves_nothing(engine: docker.DockerClient, seco
 @pytest.mark.parametrize("cleaner", ["cleanup", "check"])
 def test_what_a_killed_run_left_the_next_one_removes(engine: docker.DockerClient, killed: str, cleaner: str) -> None:
     command = NATIVE if killed == "native" else container(*FLAGS, name="mailcow-preflight-test-killed")
-    with events(engine) as happening:
-        run = start(*command, *HEALTH)
+    with events(engine) as happening, running(*command, *HEALTH) as run:
         wait_for(happening, "start")
-    if killed == "native":
-        run.kill()
-    else:
-        engine.containers.get("mailcow-preflight-test-killed").kill()
-    end(run)
+        if killed == "native":
+            run.kill()
+        else:
+            engine.containers.get("mailcow-preflight-test-killed").kill()
+        end(run)
     (name,) = left(engine)
     if cleaner == "check":
         assert set(statuses(report(*NATIVE, "--only", "docker.privileged")).values()) == {"pass"}
@@ -104,11 +115,9 @@ def test_what_a_killed_run_left_the_next_one_removes(engine: docker.DockerClient
 
 
 def test_what_a_living_run_made_is_not_removed_by_another(engine: docker.DockerClient) -> None:
-    with events(engine) as happening:
-        living = start(*NATIVE, *HEALTH)
+    with events(engine) as happening, running(*NATIVE, *HEALTH) as living:
         wait_for(happening, "start")
-    living.send_signal(signal.SIGSTOP)
-    try:
+        living.send_signal(signal.SIGSTOP)
         mine = left(engine)
         assert len(mine) == 1
         # The last one has a process namespace of its own, so that it cannot see whether the other lives.
@@ -117,9 +126,8 @@ def test_what_a_living_run_made_is_not_removed_by_another(engine: docker.DockerC
             assert left(engine) == mine
         assert end(start(*NATIVE, "cleanup")) == (0, "nothing to remove\n")
         assert left(engine) == mine
-    finally:
         living.send_signal(signal.SIGCONT)
-    _, printed = end(living)
+        _, printed = end(living)
     (row,) = json.loads(printed)["results"]
     # Where the others took long, its time was up meanwhile; but its container was there to the end.
     assert row["status"] == "pass" or "unhealthy" in row["found"]

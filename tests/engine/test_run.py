@@ -14,7 +14,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.engine.runs import FLAGS, NATIVE, container, end, events, left, report, start, statuses, wait_for
+from tests.engine.runs import FLAGS, NATIVE, container, end, events, left, report, running, start, statuses, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
@@ -164,8 +164,8 @@ def false_passes(made: dict[str, Any], full: dict[str, Any]) -> list[tuple[str, 
 def test_a_stopped_container_prints_its_report(engine: docker.DockerClient, how: str | int, code: int) -> None:
     """By `docker stop`, or by a signal to the `docker run` that waits for it, as by Ctrl-C."""
     name = f"mailcow-preflight-test-{uuid.uuid4().hex[:8]}"
-    with events(engine) as happening:
-        run = start(*container(*FLAGS, name=name), *OPTIONS, "--format", "json", "--quiet")
+    command = (*container(*FLAGS, name=name), *OPTIONS, "--format", "json", "--quiet")
+    with events(engine) as happening, running(*command) as run:
         wait_for(happening, "health_status: unhealthy")
         if isinstance(how, int):
             run.send_signal(how)

@@ -112,6 +112,25 @@ def test_a_container_that_does_not_run_has_the_ports_that_it_will_publish(state:
     assert container({"State": state}, PortBindings=BINDINGS).ports == ports
 
 
+@pytest.mark.parametrize(
+    ("past", "ended"),
+    [
+        ({"ExitCode": 128, "Error": "address already in use"}, (128, "address already in use")),
+        ({"ExitCode": 0, "Error": ""}, (0, "")),
+        ({"ExitCode": 10**30, "Error": 5}, (None, "")),
+        ({}, (None, "")),
+        ("gone", (None, "")),
+    ],
+)
+def test_how_a_container_ended(past: object, ended: tuple[int | None, str]) -> None:
+    inspected = {ID: {"State": past, "HostConfig": {}}}
+    row = {"Id": ID, "Names": ["/web"], "State": "exited"}
+    (found,) = reply.parse_containers([row], inspected)
+    assert (found.exit_code, found.error) == ended
+    (runs,) = reply.parse_containers([row | {"State": "running"}], inspected)
+    assert (runs.exit_code, runs.error) == (None, "")
+
+
 @pytest.mark.parametrize("state", ["running", "exited"])
 def test_in_the_hosts_network_nothing_is_published(state: str) -> None:
     of_the_list = container({"State": state, "HostConfig": {"NetworkMode": "host"}}, PortBindings=BINDINGS)
