@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 TITLE = "mailcow-preflight"  # of our own image: its name, and its label org.opencontainers.image.title
 PYTHON = "/usr/bin/python3"  # is always there in our own image
-LATE = 5.0  # seconds that a box waits, when left, for calls that are still under way
+LATE = 5  # seconds that a box waits, when left, for calls that are still under way, and then for each removal
+CALL = 15  # seconds of a call: more than any probe lasts, so that a deadline ends the waiting and not the call
 TIDYING = 0.3  # seconds before the run's deadline at which a probe gives up, so that it is removing by then
 T = TypeVar("T")
 
@@ -39,7 +40,8 @@ class Box:
     """
 
     def __init__(self, url: str, stop: threading.Event, deadline: float, run: identity.Identity | None = None) -> None:
-        self.client: APIClient = connect(url, min(5.0, max(0.1, deadline - time.monotonic())))
+        self.client: APIClient = connect(url, min(LATE, max(0.1, deadline - time.monotonic())))
+        self.client.timeout = CALL
         self.run = run or identity.own()
         self._stop = stop
         self._deadline = deadline
@@ -58,14 +60,15 @@ class Box:
         """
         emptying = threading.Thread(target=self._empty)
         emptying.start()
-        emptying.join(LATE + 5.0)
+        emptying.join(2 * LATE)
 
     def _empty(self) -> None:
         until = time.monotonic() + LATE
         for errand in self._under_way:
             errand.wait(max(0.0, until - time.monotonic()))
-        for key in self._made:
-            _quietly(_bind(_remove, self.client, key))
+        self.client.timeout = LATE
+        for name in self._made:
+            _quietly(_bind(_remove, self.client, name))
         late = [errand for errand in self._under_way if not errand.wait(0)]
         if late:  # the engine hangs: what it makes after all is removed then, if the program still runs
             Errand(lambda: self._empty_late(late))
@@ -99,19 +102,21 @@ class Box:
         """
         host = self.client.create_host_config(**options.pop("host", {}))
 
+        name = f"{TITLE}-{self.run.run}-{name}"
+        self._made.append(name)  # before it is: what is made though its answer is lost is removed too
+
         def act() -> str:
             made = self.client.create_container(
                 image,
-                name=f"{TITLE}-{self.run.run}-{name}",
+                name=name,
                 entrypoint=[PYTHON],
                 command=["-I", "-S", "-c", code],
                 labels=self.run.labels(),
                 host_config=host,
                 use_config_proxy=False,
                 **options,
-            )["Id"]
-            self._made.append(str(made))
-            return str(made)
+            )
+            return str(made["Id"])
 
         return self.call(act)
 

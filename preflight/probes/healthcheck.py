@@ -16,6 +16,9 @@ from preflight.probes.box import PYTHON, TIDYING, Box, EngineError, Stopped, own
 SOURCE = "a container with a HEALTHCHECK"
 SECONDS = 10.0
 INTERVAL = 0.4
+# Looks in vain (3 s at least) after which the absence of a state says something of the engine. Not seconds: they
+# pass as well while the program is stopped (Ctrl-Z) or the engine is slow.
+PATIENCE = 60
 SLEEP = "import time; time.sleep(60)"
 # The container is healthy once its file is there. The name is the run's own: an engine that cannot change its root
 # (in an initial RAM disk) runs such commands outside of the container, where the file of an earlier run may lie.
@@ -43,7 +46,7 @@ def healthcheck(url: str, own: str | None, stop: threading.Event, deadline: floa
     except Stopped:
         return Fact.unknown(SOURCE, "the run was ended before the container had shown its health")
     except TimeoutError:
-        return Fact.unknown(SOURCE, "the engine did not start a container in time", "Give it more: --timeout 60.")
+        return Fact.unknown(SOURCE, "the container did not show its health in time", "Give it more: --timeout 60.")
     except EngineError as error:
         return Fact.unknown(SOURCE, f"the engine did not let a container be prepared: {error}")
 
@@ -74,6 +77,8 @@ def _experiment(box: Box, image: str) -> HealthRun:
     except EngineError as said:
         error = str(said)
     except TimeoutError:
+        if seen.vain < PATIENCE:
+            raise
         error = ""  # the states so far say it
     return HealthRun(tuple(seen.states), error, seen.output, image)
 
@@ -86,6 +91,7 @@ class _Seen:
         self.began = time.monotonic()
         self.states: list[tuple[float, str]] = []
         self.output = ""
+        self.vain = 0  # looks for a state that has not come (yet)
 
     def wait_for(self, key: str, wanted: str) -> None:
         """Look until the container is in the state wanted; raise `EngineError` where the container has ended."""
@@ -94,7 +100,9 @@ class _Seen:
             health = reply.table(state.get("Health"))
             self._note(reply.text(health.get("Status"), 50) or "none", health.get("Log"))
             if self.states[-1][1] == wanted:
+                self.vain = 0
                 return
+            self.vain += 1
             if state.get("Running") is False:
                 code = state.get("ExitCode")
                 raise EngineError(

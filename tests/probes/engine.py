@@ -20,7 +20,7 @@ class FakeEngine:
 
     `faults` answer instead of the engine where their pattern is found in a request: a status with the engine's words,
     or "die" (the engine is gone, in the middle of that request), "cut" (the answer never comes, the engine stays),
-    "late" (done, but answered only when `release` is set).
+    "late" (done, but answered only when `release` is set), "lost" (done, but the answer never comes).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -116,7 +116,9 @@ class FakeEngine:
         return 200, None
 
     def _delete(self, kind: str, key: str, query: object, body: object) -> tuple[int, object]:
-        there = getattr(self, kind).pop(key, None)
+        rows = getattr(self, kind)
+        found = [number for number, row in rows.items() if key in (row["Id"], row["Name"])]
+        there = [rows.pop(number) for number in found]
         return (204, None) if there else (404, {"message": "no such object"})
 
 
@@ -159,6 +161,8 @@ def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
                     status, said = 500, {"message": f"the stand-in failed: {error!r}"}
             if fault == "late":
                 engine.release.wait(20)
+            if fault == "lost":
+                return
             self.send_response(status)
             data = b"" if said is None else json.dumps(said).encode()
             self.send_header("Content-Type", "application/json")

@@ -63,8 +63,9 @@ def test_the_container_is_alone_and_its_file_the_runs_own(engine: FakeEngine) ->
     ],
 )
 def test_what_never_comes_is_recorded_as_far_as_it_came(
-    engine: FakeEngine, before: list[str], after: list[str], seen: list[str]
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, before: list[str], after: list[str], seen: list[str]
 ) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 2)
     engine.before, engine.after = before, after
     began = time.monotonic()
     fact = probe(engine, 0.8)
@@ -72,9 +73,21 @@ def test_what_never_comes_is_recorded_as_far_as_it_came(
     assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(["starting"], ["healthy"]), (["starting", "unhealthy"], ["unhealthy"]), (["none"], ["none"])]
+)
+def test_what_was_not_waited_for_says_nothing_of_the_engine(
+    engine: FakeEngine, before: list[str], after: list[str]
+) -> None:
+    """A run with little time, or a slow machine: no verdict on an engine that was given no chance."""
+    engine.before, engine.after = before, after
+    assert reason(probe(engine, 0.8)) == "the container did not show its health in time"
+
+
 def test_it_gives_up_by_itself_after_its_own_time(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.before = ["starting"]
-    monkeypatch.setattr(module, "SECONDS", 0.3)
+    monkeypatch.setattr(module, "SECONDS", 0.5)
+    monkeypatch.setattr(module, "PATIENCE", 2)
     began = time.monotonic()
     assert states(probe(engine, 60)) == ["starting"]
     assert time.monotonic() - began < 2
@@ -126,10 +139,11 @@ def test_an_engine_that_fails_midway(engine: FakeEngine, moment: str, how: str |
     assert time.monotonic() - began < 3
 
 
-def test_an_engine_that_is_silent_midway_is_left_alone_in_time(engine: FakeEngine) -> None:
-    engine.faults["POST .*/exec"] = "late"
+@pytest.mark.parametrize("moment", ["create", "POST .*/start", "POST .*/exec"])
+def test_an_engine_that_is_silent_midway_is_left_alone_in_time(engine: FakeEngine, moment: str) -> None:
+    engine.faults[moment] = "late"
     threading.Timer(1.0, engine.release.set).start()
-    assert states(probe(engine, 0.8)) == ["starting", "unhealthy"]
+    assert reason(probe(engine, 0.8)) == "the container did not show its health in time"
 
 
 def test_without_the_image_it_is_unknown_and_says_how_to_get_it(engine: FakeEngine) -> None:
@@ -153,9 +167,8 @@ def test_no_engine_is_unknown() -> None:
     assert "did not let a container be prepared" in reason(fact)
 
 
-def test_no_time_is_unknown_and_makes_nothing(engine: FakeEngine) -> None:
+def test_no_time_is_unknown(engine: FakeEngine) -> None:
     assert not probe(engine, -1).known
-    assert engine.created == []
 
 
 @pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.6])
