@@ -4,7 +4,7 @@ ARGS ?=
 VENV := .venv/bin
 MACHINE := engine or image or lab
 
-.PHONY: help preflight image venv test unit lint docs docs-check test-engine lock clean
+.PHONY: help preflight image venv test unit lint docs docs-check test-engine lab lab-shell lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -21,7 +21,7 @@ image: ## build the image mailcow-preflight with the engine at DOCKER_HOST or th
 venv: ## make .venv with everything for development
 	@$(PYTHON) tools/venv.py test
 
-test: lint docs-check unit test-engine ## everything, engine tests included (starts a private engine where none answers)
+test: lint docs-check unit test-engine ## everything, engine tests and the lab included (starts a private engine where none answers)
 	@echo "==> all passed" >&2
 
 lint: venv ## ruff and mypy
@@ -50,9 +50,27 @@ test-engine: venv ## the tests with an engine and the built image
 	if [ $$code -eq 77 ] && [ "$$CI" != true ]; then echo "==> SKIPPED: engine tests (the reason stands above)" >&2; \
 	else exit $$code; fi
 
+# The lab takes the image from the same engine.
 .PHONY: test-with-engine
 test-with-engine: image
 	@PREFLIGHT_TEST_ENGINE=required $(VENV)/pytest -q -m '$(MACHINE)'
+	@$(MAKE) --no-print-directory lab-with-image
+
+lab: venv ## whole hosts with faults: prediction against outcome (make lab ONLY="exim4 ufw" JOBS=3)
+	@$(PYTHON) tools/engine.py run -- $(MAKE) --no-print-directory image lab-with-image
+
+JOBS ?= $(shell nproc)
+.PHONY: lab-with-image
+lab-with-image:
+	@echo "==> the lab: results in build/lab.md and build/lab.json" >&2
+	@$(PYTHON) tools/lab_tools.py
+	@$(VENV)/python -m tests.lab run --jobs $(JOBS) $(ONLY)
+
+lab-shell: venv ## boot one host and look around in it (make lab-shell HOST=debian13 NETWORK=dual)
+	@$(PYTHON) tools/lab_tools.py
+	@$(PYTHON) tools/engine.py run -- sh -c '$(MAKE) --no-print-directory image && $(VENV)/python -m tests.lab shell $(HOST) $(NETWORK)'
+HOST ?= debian13
+NETWORK ?= ipv4
 
 # One lock for every supported Python and both architectures; the image, the program and its tests share versions.
 LOCK := $(VENV)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package pywin32 \

@@ -347,8 +347,8 @@ class HealthRun(Struct, frozen=True):
     image: str = ""
 
 
-class PrivilegedRun(Struct, frozen=True):
-    """Whether a privileged container started, and what the engine said when it did not."""
+class TrialRun(Struct, frozen=True):
+    """Whether a container started that asked for something, and what the engine said when it did not."""
 
     started: bool
     exit_code: int | None
@@ -498,7 +498,8 @@ class Host(Struct, frozen=True, kw_only=True):
     daemon_config: Fact[DaemonConfig]
     compose: Fact[Compose]
     healthcheck: Fact[HealthRun]
-    privileged: Fact[PrivilegedRun]
+    privileged: Fact[TrialRun]
+    limits: Fact[TrialRun]
     links: Fact[tuple[Link, ...]]
     routes: Fact[tuple[Route, ...]]
     ipv6: Fact[Ipv6]

@@ -13,6 +13,7 @@ Write = Callable[[str], None]
 _STAGES = {
     "healthcheck": "health check probe",
     "privileged": "privileged container probe",
+    "limits": "probe of limits",
     "engine": "Docker engine",
     "answers": "DNS",
     "spaces": "file systems",

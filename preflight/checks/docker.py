@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from preflight import distro
-from preflight.checks import Look, check, install
+from preflight.checks import Look, check, install, trials
 from preflight.checks.daemon_settings import judge, sentence
 from preflight.checks.remains import PROJECTS, left_of, works
 from preflight.facts import Compose, Contact, Engine, HealthRun, Host
@@ -81,13 +81,26 @@ def _silent(host: Host, contact: Contact) -> Finding:
         reason = f"this program may not use {where} ({contact.detail})"
         help = "Run preflight as root; in a container, add --privileged."
         return _unknown(f"The engine could not be asked: {reason}.", reason, help, evidence=evidence)
-    if contact.state == "invalid":
+    local = where.startswith("unix://")
+    if contact.state == "invalid" and not local:  # a proxy, a certificate or a name server may be what is wrong
         reason = f"what answers at {where} does not speak as a Docker engine does ({contact.detail})"
         help = "Name the engine with --docker-host, or restart it and look at what it logs."
         return _unknown(f"The engine could not be asked: {reason}.", reason, help, evidence=evidence)
     restart = distro.restart(host, "docker")
     look_up = ("journalctl -u docker -n 50 --no-pager",) if distro.init_system(host) == "systemd" else ()
-    if contact.state == "timeout":
+    if contact.state == "invalid":
+        message = (
+            f"What answers at {where} is no Docker engine that works: {contact.detail or 'no sense in its reply'}."
+        )
+        remedy = Remedy(
+            "Restart the engine, and look at what it logs and what else holds its socket.",
+            (
+                *restart,
+                *look_up,
+                f"ss -xlp | grep {shlex.quote(where.removeprefix('unix://').rpartition('/')[2])}",
+            ),
+        )
+    elif contact.state == "timeout":
         message = f"The Docker engine at {where} hangs: {contact.detail or 'no reply in time'}."
         remedy = Remedy("Restart the engine, and look at what it logged and at the host's disks.", (*restart, *look_up))
     elif contact.state == "refused":
@@ -222,6 +235,10 @@ def storage(look: Look) -> Iterator[Finding]:
     With vfs, mailcow's images alone need some 30 GB. Its databases have failed on ZFS and network file systems.
     """
     said = look.host.engine.get()
+    if _podman(said):
+        reason = "Podman, not the Docker Engine, answers (see docker.packaging)"
+        yield Finding(status=Status.SKIP, message=f"This was not judged: {reason}.", reason=reason)
+        return
     driver, status = said.driver, said.driver_status
     backing = status.get("Backing Filesystem", "").lower()
     on = f"{driver} on {backing}" if backing and backing != "<unknown>" else driver
@@ -311,6 +328,20 @@ def _key(key: str) -> str:
     return f'"{key}"'
 
 
+_PRIVILEGES = trials.Words(
+    held="A privileged container in the host's network was started, and it held the privileges.",
+    lacking="A privileged container was started, but without the privileges to change the host's firewall.",
+    refused="The engine did not start a privileged container: {error}.",
+    short="no privileges",
+)
+_LIMITS = trials.Words(
+    held="A container with the limits of mailcow's was started, and it held them.",
+    lacking="A container with the limits of mailcow's was started, but with other ones than it asked for.",
+    refused="The engine did not start a container with the limits of mailcow's: {error}.",
+    short="other limits",
+)
+
+
 @check(
     severity=Severity.REQUIRED,
     reads=("privileged",),
@@ -323,22 +354,33 @@ def privileged(look: Look) -> Iterator[Finding]:
     mailcow's netfilter container is privileged and works in the host's network: it bans attackers and keeps the
     containers' ports to themselves. In LXC, with user namespaces and with restricted capabilities it does not start.
     """
-    ran = look.host.privileged.get()
-    evidence: dict[str, object] = {"started": ran.started, "exit_code": ran.exit_code}
-    expected = "starts"
-    if ran.started and ran.exit_code == 0:
-        message = "A privileged container in the host's network was started, and it held the privileges."
-        yield Finding(status=Status.PASS, message=message, expected=expected, found="started", evidence=evidence)
-    elif ran.started and ran.exit_code == 3:
-        message = "A privileged container was started, but without the privileges to change the host's firewall."
-        yield Finding(status=Status.FAIL, message=message, expected=expected, found="no privileges", evidence=evidence)
-    elif ran.started:
-        reason = f"the container ended with exit code {ran.exit_code} {ran.error}".strip()
-        help = "Look at what the engine logs."
-        yield _unknown(f"This could not be found out: {reason}.", reason, help, evidence=evidence)
-    else:
-        message = f"The engine did not start a privileged container: {ran.error.rstrip('.')}."
-        yield Finding(status=Status.FAIL, message=message, expected=expected, found="refused", evidence=evidence)
+    yield trials.judge(look.host.privileged.get(), _PRIVILEGES)
+
+
+_RAISING = "Raise the engine's own limits; in a container or a restricted virtual server, those of the machine below."
+_RAISE = (
+    "mkdir -p /etc/systemd/system/docker.service.d /etc/systemd/system/containerd.service.d",
+    r"printf '[Service]\nLimitNOFILE=1048576\nLimitNPROC=infinity\n' | "
+    "tee /etc/systemd/system/docker.service.d/limits.conf > /etc/systemd/system/containerd.service.d/limits.conf",
+    "systemctl daemon-reload",
+    "systemctl restart containerd docker",
+)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("limits", "services"),
+    remedy=_RAISING,
+    docs=(PAGE, f"{MC}1195", "https://docs.docker.com/reference/compose-file/services/#ulimits"),
+)
+def limits(look: Look) -> Iterator[Finding]:
+    """The engine can start containers with mailcow's limits
+
+    Dovecot's container asks for 40000 open files and 65535 processes, Redis' for a longer queue of connections. Where
+    the engine may not grant that, as in LXC or below a low limit of its own, those containers never start.
+    """
+    systemd = look.host.services.known and look.host.services.get().init == "systemd"
+    yield trials.judge(look.host.limits.get(), _LIMITS, Remedy(_RAISING, _RAISE if systemd else ()))
 
 
 @check(

@@ -73,14 +73,10 @@ def _outside(wanted: Network) -> bool:
 
 
 def _bridge(look: Look) -> list[Neighbour]:
-    """Return mailcow's bridge where it is there without being mailcow's."""
-    if not look.host.links.known or not look.host.engine.known:
-        return []
-    mine = any(network.interface == look.plan.bridge for network in own(look))
-    there = any(link.name == look.plan.bridge for link in look.host.links.get())
-    owner = [network.name for network in look.host.engine.get().networks if network.interface == look.plan.bridge]
-    what = f"of the Docker network {owner[0]}" if owner else "of no Docker network"
-    return [Neighbour("interface", look.plan.bridge, what)] if there and not mine else []
+    """Return mailcow's bridge where another network of the engine has it. One of nobody's, the engine takes over."""
+    known = look.host.engine.get().networks if look.host.engine.known else ()
+    others = [entry.name for entry in known if entry.interface == look.plan.bridge and entry not in own(look)]
+    return [Neighbour("interface", look.plan.bridge, f"of the Docker network {name}") for name in others[:1]]
 
 
 def _conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], hard: list[Neighbour]) -> Finding:
@@ -115,7 +111,7 @@ def _elsewhere(look: Look, subject: str, met: list[Neighbour], proposal: str | N
         bridge = look.plan.bridge
         owners = [entry.name for entry in look.host.engine.get().networks if entry.interface == bridge]
         texts.append(f"Remove what is left of {bridge}; there can be one mailcow on a host alone")
-        commands = tuple(f"docker network rm {shlex.quote(name)}" for name in owners) or (f"ip link delete {bridge}",)
+        commands = tuple(f"docker network rm {shlex.quote(name)}" for name in owners)
     return Remedy(". ".join(texts) or "Free one of the private networks of this host for mailcow.", commands)
 
 

@@ -38,7 +38,10 @@ def left_of(look: Look, projects: tuple[str, ...]) -> dict[str, tuple[str, Remed
             found[f"volume:{volume}"] = _volume(volume, look.plan.conf_path)
     links = look.host.links.value or ()
     if look.plan.bridge not in used and not said.truncated and any(link.name == look.plan.bridge for link in links):
-        message = f"The bridge {look.plan.bridge} is there, but belongs to no network of the engine."
+        message = (
+            f"The bridge {look.plan.bridge} is there and belongs to no network of the engine, which would take it over "
+            "for mailcow, with all that hangs on it."
+        )
         remedy = Remedy("Remove it.", (f"ip link delete {look.plan.bridge}",))
         found[f"interface:{look.plan.bridge}"] = message, remedy
     return found

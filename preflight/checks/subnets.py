@@ -73,6 +73,8 @@ def neighbours(look: Look, wanted: Network) -> list[Neighbour]:
     """
     found: list[Neighbour] = []
     covered = {network.interface for network in own(look)}
+    if look.host.engine.known and all(entry.interface != look.plan.bridge for entry in look.host.engine.get().networks):
+        covered.add(look.plan.bridge)  # nobody's: the engine takes it over with its address
     for network in look.host.engine.get().networks if look.host.engine.known else ():
         if network in own(look) or network.run:
             covered.add(network.interface)  # mailcow's, or a probe's, which is gone in a moment

@@ -17,6 +17,7 @@ from preflight.gather.crew import Crew, Recipe, Tell
 from preflight.gather.roots import Roots
 
 _PLAIN = frozenset({"schema", "version", "started", "seconds", "view", "asked"})
+PROBES = ("healthcheck", "privileged", "limits")
 PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 
 
@@ -39,7 +40,7 @@ def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> H
     """Gather the parts wished for, side by side; what is late, out of reach or not wished for says so."""
     started = datetime.datetime.now(datetime.UTC)
     began = time.monotonic()
-    crew = Crew(_recipes(roots, wishes), wishes.seconds, stop, tell, frozenset({"healthcheck", "privileged"}))
+    crew = Crew(_recipes(roots, wishes), wishes.seconds, stop, tell, frozenset(PROBES))
     wanted = [name for name in PARTS if name in wishes.parts]
     for name in wanted:
         crew.start(name)
@@ -138,25 +139,21 @@ def _probe_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
             return box.cleanup(crew.get("_url"), force=False)
         return None
 
-    def healthcheck(crew: Crew) -> Fact[Any]:
-        from preflight.gather.engine import own_container
-        from preflight.probes.healthcheck import healthcheck
+    def probe(name: str) -> Recipe:
+        def run(crew: Crew) -> Fact[Any]:
+            from preflight.gather.engine import own_container
+            from preflight.probes import healthcheck, trial
 
-        if (why := ready(crew)) is not None:
-            return why
-        crew.get("_dead")
-        return healthcheck(crew.get("_url"), own_container(roots), crew.stop, crew.deadline)
+            if (why := ready(crew)) is not None:
+                return why
+            crew.get("_dead")
+            experiment = getattr(healthcheck if name == "healthcheck" else trial, name)
+            made: Fact[Any] = experiment(crew.get("_url"), own_container(roots), crew.stop, crew.deadline)
+            return made
 
-    def privileged(crew: Crew) -> Fact[Any]:
-        from preflight.gather.engine import own_container
-        from preflight.probes.privileged import privileged
+        return run
 
-        if (why := ready(crew)) is not None:
-            return why
-        crew.get("_dead")
-        return privileged(crew.get("_url"), own_container(roots), crew.stop, crew.deadline)
-
-    return {"_dead": dead, "healthcheck": healthcheck, "privileged": privileged}
+    return {"_dead": dead, **{name: probe(name) for name in PROBES}}
 
 
 def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:

@@ -112,6 +112,7 @@ class Box:
                 entrypoint=[PYTHON],
                 command=["-I", "-S", "-c", code],
                 labels=self.run.labels(),
+                stop_signal="SIGKILL",  # Podman asks before it removes; the first process of a container is deaf
                 host_config=host,
                 use_config_proxy=False,
                 **options,

@@ -22,7 +22,8 @@ PATIENCE = 60
 SLEEP = "import time; time.sleep(60)"
 # The container is healthy once its file is there. The name is the run's own: an engine that cannot change its root
 # (in an initial RAM disk) runs such commands outside of the container, where the file of an earlier run may lie.
-PROBE = "import os, sys; sys.exit(0 if os.path.exists('/tmp/{}') else 'not yet')"
+# Without a space: Podman takes the words of a check apart at each.
+PROBE = "__import__('os').stat('/tmp/{}')"
 TOUCH = "open('/tmp/{}', 'w').close()"
 NO_IMAGE = (
     "there is no mailcow-preflight image on this engine to start a container from",

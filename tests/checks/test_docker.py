@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from preflight import requirements
@@ -85,13 +86,21 @@ def test_podmans_version_is_not_taken_for_dockers() -> None:
         ("timeout", "no reply to /info in time", Status.FAIL, "hangs: no reply to /info in time"),
         ("timeout", "", Status.FAIL, "hangs: no reply in time"),
         ("denied", "Permission denied", Status.UNKNOWN, "Permission denied"),
-        ("invalid", "the reply is not HTTP", Status.UNKNOWN, "does not speak as a Docker engine"),
+        ("invalid", "the reply is not HTTP", Status.FAIL, "is no Docker engine that works: the reply is not HTTP"),
     ],
 )
 def test_engines_that_do_not_answer(state: str, detail: str, status: Status, words: str) -> None:
     result = judged("docker.engine", **asked(None, state, detail))
     assert (result.status, words in result.message) == (status, True), result.message
     assert result.evidence == {"version": None, "api_version": None, "state": state}
+
+
+def test_what_answers_elsewhere_may_be_a_proxy() -> None:
+    facts = asked(None, "invalid", "certificate verify failed")
+    facts["contact"] = msgspec.structs.replace(facts["contact"], url="tcp://198.51.100.7:2376")
+    result = judged("docker.engine", **facts)
+    assert (result.status, result.reason is not None) == (Status.UNKNOWN, True)
+    assert "certificate verify failed" in result.message
 
 
 def test_what_to_do_about_it_fits_the_host() -> None:

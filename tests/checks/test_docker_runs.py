@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from preflight.facts import Fact, HealthRun, PrivilegedRun
+from preflight.facts import Fact, HealthRun, Services, TrialRun
 from preflight.model import Status
 from tests.checks.test_docker import commands, engine, judged
 from tests.checks.test_system import release
@@ -54,11 +54,11 @@ def test_every_fault_of_the_storage_is_named() -> None:
 @pytest.mark.parametrize(
     ("ran", "status", "words"),
     [
-        (PrivilegedRun(True, 0), Status.PASS, "it held the privileges"),
-        (PrivilegedRun(True, 3), Status.FAIL, "without the privileges"),
-        (PrivilegedRun(True, 1, "oops"), Status.UNKNOWN, "exit code 1 oops"),
-        (PrivilegedRun(True, None, "killed"), Status.UNKNOWN, "exit code None killed"),
-        (PrivilegedRun(False, None, "privileged mode is incompatible with user namespaces."), Status.FAIL,
+        (TrialRun(True, 0), Status.PASS, "it held the privileges"),
+        (TrialRun(True, 3), Status.FAIL, "without the privileges"),
+        (TrialRun(True, 1, "oops"), Status.UNKNOWN, "exit code 1 oops"),
+        (TrialRun(True, None, "killed"), Status.UNKNOWN, "exit code None killed"),
+        (TrialRun(False, None, "privileged mode is incompatible with user namespaces."), Status.FAIL,
          "incompatible with user namespaces."),
         (Fact.skipped("probe", "no containers are started (--no-probe)"), Status.SKIP, "--no-probe"),
         (Fact.unknown("probe", "out of time"), Status.UNKNOWN, "out of time"),
@@ -67,6 +67,25 @@ def test_every_fault_of_the_storage_is_named() -> None:
 def test_a_privileged_container(ran: Any, status: Status, words: str) -> None:
     result = judged("docker.privileged", privileged=ran)
     assert (result.status, words in result.message, ".." in result.message) == (status, True, False), result.message
+
+
+@pytest.mark.parametrize(
+    ("ran", "status", "words"),
+    [
+        (TrialRun(True, 0), Status.PASS, "it held them"),
+        (TrialRun(True, 3), Status.FAIL, "other ones than it asked for"),
+        (TrialRun(True, 139), Status.UNKNOWN, "exit code 139"),
+        (TrialRun(False, None, "error setting rlimit type 7: operation not permitted"), Status.FAIL, "rlimit type 7"),
+        (TrialRun(False, None, "{error} {0}"), Status.FAIL, "{error} {0}."),
+        (Fact.unknown("probe", "out of time"), Status.UNKNOWN, "out of time"),
+    ],
+)
+@pytest.mark.parametrize("init", ["systemd", "openrc"])
+def test_a_container_with_mailcows_limits(ran: Any, status: Status, words: str, init: str) -> None:
+    result = judged("docker.limits", limits=ran, services=Services(init, ()))
+    assert (result.status, words in result.message) == (status, True), result.message
+    if status is Status.FAIL:
+        assert bool(commands(result)) == (init == "systemd")
 
 
 def states(*names: str) -> tuple[tuple[float, str], ...]:

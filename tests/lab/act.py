@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from tests.lab.scenario import Observe, Scenario
 HERE = Path(__file__).parent
 TOOLS = {"listen": "/usr/local/bin/listen", "speak": "/usr/local/bin/speak"}
 PODMAN = "systemctl -q enable --now podman.socket; ln -s /run/podman/podman.sock /run/docker.sock"
+# The machine below may have no controller of control groups to spare, and Podman limits processes by default.
+NO_LIMITS = '[containers]\npids_limit = 0\n[engine]\nruntime = "runc"\n'
 # Engines before 23 refuse every privileged container where the machine lacks a capability, as the lab's hosts do.
 LACKING = "/usr/local/bin/runc-lacking"
 RUNTIME = {"runtimes": {"lacking": {"path": LACKING}}, "default-runtime": "lacking"}
@@ -39,26 +43,37 @@ def play(scenario: Scenario, image: Path, key: str) -> Verdict:
 def _play(scenario: Scenario, kind: Kind, machine: Machine) -> Verdict:
     furnish(machine, kind)
     stack.place(machine, scenario.plain_conf)
-    if not scenario.installed:
-        machine.run(f"mv {stack.DIRECTORY}/mailcow.conf /root/")
-    if scenario.upstream:
-        machine.outside_run(scenario.upstream)
-    for script in (scenario.prepare, scenario.fault):
-        if script:
-            machine.run(script)
-    report = check(machine, scenario)
-    if not scenario.installed:
-        machine.run(f"mv /root/mailcow.conf {stack.DIRECTORY}/")
+    break_it(machine, scenario)
+    with hidden(machine, scenario):
+        report = check(machine, scenario)
     if scenario.then == "reboot":
         machine.reboot()
     elif scenario.then:
         machine.run(scenario.then, check=False)
-    outcome = stack.bring_up(machine, lowered=not scenario.nofile)
+    outcome = stack.bring_up(machine, scenario.plain_conf, lowered=not scenario.nofile)
     verdict = judge(scenario, report, outcome, machine.known)
-    for wish in scenario.observe:
-        if wrong := observe(machine, wish):
-            verdict.differs.append(wrong)
+    verdict.differs.extend(filter(None, (observe(machine, wish) for wish in scenario.observe)))
     return verdict
+
+
+def break_it(machine: Machine, scenario: Scenario) -> None:
+    """Make the scenario's fault."""
+    if scenario.running and not stack.bring_up(machine, scenario.plain_conf).up:
+        raise LabError("the stack did not come up beforehand")
+    if scenario.upstream:
+        machine.outside_run(scenario.upstream)
+    if scenario.fault:
+        machine.run(scenario.fault)
+
+
+@contextlib.contextmanager
+def hidden(machine: Machine, scenario: Scenario) -> Iterator[None]:
+    """Hide mailcow's directory from the check where the scenario says that it is not there yet."""
+    if not scenario.installed:
+        machine.run(f"mv {stack.DIRECTORY} /root/hidden")
+    yield
+    if not scenario.installed:
+        machine.run(f"mv /root/hidden {stack.DIRECTORY}")
 
 
 def furnish(machine: Machine, kind: Kind) -> None:
@@ -66,6 +81,7 @@ def furnish(machine: Machine, kind: Kind) -> None:
     for name, path in TOOLS.items():
         machine.write(path, (HERE / f"{name}.py").read_text(), 0o755)
     if kind.podman:
+        machine.write("/etc/containers/containers.conf", NO_LIMITS)
         machine.run(PODMAN)
     if kind.name == "debian12":
         tool = (HERE.parents[1] / "tools" / "oci_runtime.py").read_text()
@@ -80,7 +96,8 @@ def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
     """Run the image as the README says, and return its report."""
     command = ["timeout", f"{SECONDS:g}", "docker", "run", "--rm", *scenario.run, "mailcow-preflight"]
     command += ["--format", "json", "--quiet", *scenario.options]
-    done = machine.run(" ".join(map(quoted, command)), check=False, seconds=SECONDS + 20)
+    place = f"DOCKER_HOST={scenario.client} " if scenario.client else ""
+    done = machine.run(place + " ".join(map(quoted, command)), check=False, seconds=SECONDS + 20)
     try:
         report = json.loads(done.stdout)
     except ValueError:
@@ -90,7 +107,7 @@ def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
     codes = {"ready": 0, "ready-with-warnings": 0, "not-ready": 1, "undetermined": 3}
     if done.returncode != codes[report["verdict"]]:
         raise LabError(f"exit code {done.returncode} with the verdict {report['verdict']}")
-    left = machine.run("docker ps -aq --filter label=mailcow-preflight.run", check=False).stdout.split()
+    left = machine.run(f"{place}docker ps -aq --filter label=mailcow-preflight.run", check=False).stdout.split()
     if left:
         raise LabError(f"the check left {len(left)} containers")
     return dict(report)

@@ -1,6 +1,6 @@
-"""Try mailcow's public ports on some addresses, at once; print who answered as JSON.
+"""Try ports, all at once; print who answered as JSON.
 
-    python3 client.py TOKEN ADDRESS...
+    python3 client.py TOKEN ADDRESS=PORT...
 
 `service peer` where a stand-in of that token answered, `other` where somebody else did, else the error's name.
 """
@@ -13,7 +13,6 @@ import json
 import socket
 import sys
 
-PORTS = (25, 465, 587, 143, 993, 110, 995, 4190, 80, 443, 8080)
 SECONDS = 1.5
 
 
@@ -31,11 +30,11 @@ def attempt(address: str, port: int, token: str) -> str:
     return "other" if words else "silence"
 
 
-def main(token: str, addresses: list[str]) -> None:
-    pairs = [(address, port) for address in addresses for port in PORTS]
-    with concurrent.futures.ThreadPoolExecutor(len(pairs)) as pool:
+def main(token: str, places: list[str]) -> None:
+    pairs = [(address, int(port)) for address, _, port in (place.partition("=") for place in places)]
+    with concurrent.futures.ThreadPoolExecutor(len(pairs) or 1) as pool:
         found = pool.map(lambda pair: attempt(*pair, token), pairs)
-    print(json.dumps({f"{address} {port}": said for (address, port), said in zip(pairs, found, strict=True)}))
+    print(json.dumps(dict(zip(places, found, strict=True))))
 
 
 if __name__ == "__main__":

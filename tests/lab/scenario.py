@@ -7,7 +7,9 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
     network     `ipv4` (default) or `dual`
     conf        lines of mailcow.conf, after its host name and ENABLE_IPV6
     installed   false: there is no mailcow.conf when the check runs
-    prepare     shell on the host, before its engine's state counts as given
+    running     true: the stack runs already
+    nofile      the host's own limit of open files
+    client      the engine's address for `docker run` alone, where the usual place is the fault
     fault       shell on the host that makes the fault
     upstream    shell at the other end of the host's cable
     options     of the check, after `--format json`
@@ -16,7 +18,8 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
     unknowable  why the outcome cannot be told from the host beforehand
 
     [[expect]]  check, subject, status; holder: its process, unit or container; says: a pattern in the message
-    [truth]     error: a pattern in what Compose says; failing: services; none of both: the stack comes up
+    [truth]     error: a pattern in what Compose says; failing: services; none of both: the stack comes up, and each
+                public port answers the other end of the cable, unless unreachable = true
     [[observe]] run: shell on the host after the stack; where = `upstream`: at the other end; exit; output: a pattern
 """
 
@@ -64,6 +67,7 @@ class Truth:
 
     error: str = ""
     failing: tuple[str, ...] = ()
+    unreachable: bool = False  # its ports, though the stack comes up
 
     @property
     def up(self) -> bool:
@@ -80,8 +84,9 @@ class Scenario:
     network: str = "ipv4"
     conf: str = ""
     installed: bool = True
+    running: bool = False
     nofile: int = 0
-    prepare: str = ""
+    client: str = ""
     fault: str = ""
     upstream: str = ""
     options: tuple[str, ...] = ()
@@ -96,7 +101,8 @@ class Scenario:
     def plain_conf(self) -> str:
         """Write the mailcow.conf that mailcow's installer would have left, and the scenario's own lines."""
         ipv6 = "true" if self.network == "dual" else "false"
-        return f"MAILCOW_HOSTNAME=mail.example.org\nENABLE_IPV6={ipv6}\nSKIP_FTS=n\n{self.conf}"
+        usual = f"MAILCOW_HOSTNAME=mail.example.org\nCOMPOSE_PROJECT_NAME=mailcowdockerized\nENABLE_IPV6={ipv6}\n"
+        return f"{usual}SKIP_FTS=n\n{self.conf}\n"
 
 
 def load(path: Path) -> Scenario:

@@ -8,9 +8,11 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from preflight import plan
+from preflight.facts import Asked, ConfFile, Setting
 from preflight.shape import CONTAINERS
 from tests.lab.kinds import KINDS, root_of
-from tests.lab.machine import ADDRESS, ADDRESS6, LabError, Machine
+from tests.lab.machine import ADDRESS, ADDRESS6, Machine
 
 COMPOSE_FILE = Path(__file__).parents[2] / "compose" / "stand-in.yml"
 DIRECTORY = "/opt/mailcow-dockerized"
@@ -26,7 +28,7 @@ class Outcome:
 
     error: str  # what Compose said where it failed, '' where it did not
     failing: tuple[str, ...]
-    answers: dict[str, str] = field(default_factory=dict)  # `198.51.100.10:25` -> service, and the client's address
+    answers: dict[str, str] = field(default_factory=dict)  # `198.51.100.10=25` -> service, and the client's address
 
     @property
     def up(self) -> bool:
@@ -74,7 +76,19 @@ def lower(machine: Machine) -> None:
         machine.write(f"{DIRECTORY}/docker-compose.override.yml", "\n".join(["services:", *rows, ""]))
 
 
-def bring_up(machine: Machine, *, lowered: bool = True) -> Outcome:
+def public(conf: str, addresses: tuple[str, ...]) -> list[tuple[str, int]]:
+    """List the addresses and ports of the host on which this mailcow.conf lets mailcow answer."""
+    said = {name: Setting(value, 0) for name, _, value in (line.partition("=") for line in conf.splitlines())}
+    bindings = plan.make(ConfFile("", True, said), Asked()).bindings
+    return [
+        (address, binding.port)
+        for binding in bindings
+        for address in addresses
+        if binding.address in ("", address, "0.0.0.0" if "." in address else "::")
+    ]
+
+
+def bring_up(machine: Machine, conf: str, *, lowered: bool = True) -> Outcome:
     """Bring the stack up and say what came of it; `lowered`: within this machine's own limits."""
     if lowered:
         lower(machine)
@@ -82,17 +96,17 @@ def bring_up(machine: Machine, *, lowered: bool = True) -> Outcome:
     command = compose(machine)
     # A condition that never holds would be waited for without an end.
     up = machine.run(
-        f"cd {DIRECTORY}; PREFLIGHT_TOKEN={token} timeout 40 {command} --ansi never --progress quiet up -d",
+        f"cd {DIRECTORY}; PREFLIGHT_TOKEN={token} timeout 25 {command} --ansi never --progress quiet up -d",
         check=False,
         seconds=90,
     )
     error = "" if up.returncode == 0 else (up.stderr + up.stdout).strip() or f"ended with {up.returncode}"
-    return Outcome(error, failing(machine), answers(machine, token))
+    return Outcome(error, failing(machine), answers(machine, token, conf))
 
 
 def failing(machine: Machine) -> tuple[str, ...]:
     """Name the services that do not run as they should."""
-    listed = machine.run("docker ps -aq --filter label=com.docker.compose.project", check=False)
+    listed = machine.run("timeout 5 docker ps -aq --filter label=com.docker.compose.project", check=False)
     running = set()
     if listed.stdout.split():
         told = json.loads(machine.run(f"docker inspect {' '.join(listed.stdout.split())}").stdout)
@@ -104,11 +118,9 @@ def failing(machine: Machine) -> tuple[str, ...]:
     return tuple(name for name in SERVICES if name not in running)
 
 
-def answers(machine: Machine, token: str) -> dict[str, str]:
-    """Try every published port from the other end of the cable, and say who answered and whom it saw."""
-    targets = [ADDRESS] + ([ADDRESS6] if machine.network == "dual" else [])
-    done = machine.outside_run(f"python3 {CLIENT} {token} {' '.join(targets)}")
-    found = json.loads(done.stdout)
-    if not isinstance(found, dict):
-        raise LabError(f"the client said {done.stdout}")
-    return found
+def answers(machine: Machine, token: str, conf: str) -> dict[str, str]:
+    """Try every public port from the other end of the cable, and say who answered and whom it saw."""
+    addresses = (ADDRESS, ADDRESS6) if machine.network == "dual" else (ADDRESS,)
+    places = [f"{address}={port}" for address, port in public(conf, addresses)]
+    found = json.loads(machine.outside_run(f"python3 {CLIENT} {token} {' '.join(places)}").stdout)
+    return dict(found)

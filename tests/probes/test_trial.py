@@ -1,22 +1,23 @@
-"""The experiment with a privileged container records whether it started and what it held, and leaves nothing."""
+"""The experiments with what mailcow asks for record whether a container started and what it held; nothing is left."""
 
 from __future__ import annotations
 
 import builtins
 import io
+import resource
 import threading
 import time
 
 import pytest
 
-from preflight.facts import Fact, PrivilegedRun
-from preflight.probes.privileged import CODE, privileged
+from preflight.facts import Fact, TrialRun
+from preflight.probes.trial import PRIVILEGES, limits, privileged
 from tests.probes.engine import FakeEngine
 
 ENDED = {"Status": "exited", "Running": False, "ExitCode": 0}
 
 
-def probe(engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None) -> Fact[PrivilegedRun]:
+def probe(engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None) -> Fact[TrialRun]:
     fact = privileged(engine.url, None, stop or threading.Event(), time.monotonic() + seconds)
     assert engine.dead or engine.left == set()
     return fact
@@ -24,7 +25,7 @@ def probe(engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | Non
 
 def test_it_is_as_mailcows_own_one_is(engine: FakeEngine) -> None:
     engine.state = ENDED
-    assert probe(engine).get() == PrivilegedRun(True, 0, "")
+    assert probe(engine).get() == TrialRun(True, 0, "")
     (made,) = engine.created
     assert (made["HostConfig"]["Privileged"], made["HostConfig"]["NetworkMode"]) == (True, "host")
     assert made["HostConfig"].get("Binds") is None
@@ -33,14 +34,14 @@ def test_it_is_as_mailcows_own_one_is(engine: FakeEngine) -> None:
 @pytest.mark.parametrize(
     ("state", "run"),
     [
-        ({**ENDED, "ExitCode": 3}, PrivilegedRun(True, 3, "")),
-        ({"Status": "dead", "ExitCode": 137, "Error": "x" * 2000}, PrivilegedRun(True, 137, "x" * 1000)),
-        ({"Status": "exited", "ExitCode": "0"}, PrivilegedRun(True, None, "")),
-        ({"Status": "exited"}, PrivilegedRun(True, None, "")),
-        ({"Status": "exited", "ExitCode": None, "Error": None}, PrivilegedRun(True, None, "")),
+        ({**ENDED, "ExitCode": 3}, TrialRun(True, 3, "")),
+        ({"Status": "dead", "ExitCode": 137, "Error": "x" * 2000}, TrialRun(True, 137, "x" * 1000)),
+        ({"Status": "exited", "ExitCode": "0"}, TrialRun(True, None, "")),
+        ({"Status": "exited"}, TrialRun(True, None, "")),
+        ({"Status": "exited", "ExitCode": None, "Error": None}, TrialRun(True, None, "")),
     ],
 )
-def test_how_it_ended(engine: FakeEngine, state: dict[str, object], run: PrivilegedRun) -> None:
+def test_how_it_ended(engine: FakeEngine, state: dict[str, object], run: TrialRun) -> None:
     engine.state = state
     assert probe(engine).get() == run
 
@@ -48,7 +49,7 @@ def test_how_it_ended(engine: FakeEngine, state: dict[str, object], run: Privile
 @pytest.mark.parametrize("moment", ["create", "/start"])
 def test_an_engine_that_refuses_says_why(engine: FakeEngine, moment: str) -> None:
     engine.faults[moment] = (400, "privileged mode is incompatible with user namespaces")
-    assert probe(engine).get() == PrivilegedRun(False, None, "privileged mode is incompatible with user namespaces")
+    assert probe(engine).get() == TrialRun(False, None, "privileged mode is incompatible with user namespaces")
 
 
 def test_an_engine_that_dies_after_the_start_leaves_the_end_open(engine: FakeEngine) -> None:
@@ -97,5 +98,36 @@ def test_the_program_inside_knows_privileges(held: str, code: int, monkeypatch: 
     status = f"Name:\tpython3\nCapPrm:\t000001ffffffffff\nCapEff:\t{held}\nCapBnd:\t000001ffffffffff\n"
     monkeypatch.setattr(builtins, "open", lambda path: io.StringIO(status))
     with pytest.raises(SystemExit) as ended:
-        exec(CODE, {})
+        exec(PRIVILEGES, {})
+    assert ended.value.code == code
+
+
+def test_the_limits_are_those_that_mailcows_shape_asks_for(engine: FakeEngine) -> None:
+    engine.state = ENDED
+    fact = limits(engine.url, None, threading.Event(), time.monotonic() + 10)
+    assert fact.get() == TrialRun(True, 0, "")
+    (made,) = engine.created
+    host = made["HostConfig"]
+    assert {(row["Name"], row["Soft"], row["Hard"]) for row in host["Ulimits"]} == {
+        ("nproc", 65535, 65535), ("nofile", 20000, 40000),
+    }  # fmt: skip
+    assert host["Sysctls"] == {"net.core.somaxconn": "4096"}
+    assert (host["CapAdd"], host["NetworkMode"], host.get("Privileged")) == (["NET_BIND_SERVICE"], "none", None)
+    assert engine.left == set()
+
+
+@pytest.mark.parametrize(
+    ("nofile", "queue", "code"), [((20000, 40000), "4096", 0), ((1024, 40000), "4096", 3), ((20000, 40000), "128", 3)]
+)
+def test_what_the_container_says_of_its_limits(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, nofile: tuple[int, int], queue: str, code: int
+) -> None:
+    engine.state = ENDED
+    limits(engine.url, None, threading.Event(), time.monotonic() + 10)
+    (made,) = engine.created
+    held = {resource.RLIMIT_NOFILE: nofile, resource.RLIMIT_NPROC: (65535, 65535)}
+    monkeypatch.setattr(resource, "getrlimit", held.__getitem__)
+    monkeypatch.setattr(builtins, "open", lambda path: io.StringIO(f"{queue}\n"))
+    with pytest.raises(SystemExit) as ended:
+        exec(made["Cmd"][-1], {})
     assert ended.value.code == code

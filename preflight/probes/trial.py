@@ -1,0 +1,92 @@
+"""Experiments with containers that ask for what mailcow's ask for: does the engine start them, and do they get it?
+
+Each container says by its exit code whether it holds what was asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from preflight.facts import Fact, TrialRun
+from preflight.gather import engine_reply as reply
+from preflight.probes.box import TIDYING, Box, EngineError, Stopped, own_image
+from preflight.probes.healthcheck import NO_IMAGE
+from preflight.shape import CONTAINERS
+
+SECONDS = 10.0
+LACKING = 3  # the exit code of a container that was started without what it asked for
+# CAP_NET_ADMIN is bit 12, CAP_SYS_ADMIN bit 21: without them nobody changes the host's firewall.
+PRIVILEGES = f"""
+import sys
+held = next(int(line.split()[1], 16) for line in open("/proc/self/status") if line.startswith("CapEff:"))
+sys.exit(0 if held >> 12 & 1 and held >> 21 & 1 else {LACKING})
+"""
+LIMITS = """
+import resource, sys
+held = [resource.getrlimit(getattr(resource, "RLIMIT_" + name.upper())) == (soft, hard) for name, soft, hard in {}]
+held += [open("/proc/sys/" + name.replace(".", "/")).read().split() == [value] for name, value in {}]
+sys.exit(0 if all(held) else {})
+"""
+
+
+def privileged(url: str, own: str | None, stop: threading.Event, deadline: float) -> Fact[TrialRun]:
+    """Start a privileged container in the host's network, as mailcow's netfilter container is one; about 0.5 s.
+
+    `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic(). Never raises.
+    """
+    host = {"privileged": True, "network_mode": "host"}
+    return _try(url, own, stop, deadline, ("privileged", PRIVILEGES, host))
+
+
+def limits(url: str, own: str | None, stop: threading.Event, deadline: float) -> Fact[TrialRun]:
+    """Start a container with the limits, kernel settings and capabilities that mailcow's containers ask for.
+
+    Parameters and errors are those of `privileged`.
+    """
+    ulimits = [entry for container in CONTAINERS for entry in container.ulimits]
+    sysctls = [entry for container in CONTAINERS for entry in container.sysctls]
+    host = {
+        "network_mode": "none",
+        "cap_add": sorted({name for container in CONTAINERS for name in container.capabilities}),
+        "sysctls": dict(sysctls),
+        "ulimits": [{"Name": name, "Soft": soft, "Hard": hard} for name, soft, hard in ulimits],
+    }
+    return _try(url, own, stop, deadline, ("limits", LIMITS.format(ulimits, sysctls, LACKING), host))
+
+
+def _try(
+    url: str, own: str | None, stop: threading.Event, deadline: float, trial: tuple[str, str, dict[str, Any]]
+) -> Fact[TrialRun]:
+    source = f"a container with mailcow's {trial[0]}" if trial[0] == "limits" else "a privileged container"
+    until = min(deadline - TIDYING, time.monotonic() + SECONDS)
+    try:
+        with Box(url, stop, until) as box:
+            image = own_image(box, own)
+            if image is None:
+                return Fact.unknown(source, *NO_IMAGE)
+            return Fact.of(source, _experiment(box, image, *trial))
+    except Stopped:
+        return Fact.unknown(source, "the run was ended before the container had ended")
+    except TimeoutError:
+        return Fact.unknown(source, "the engine did not start a container in time", "Give it more: --timeout 60.")
+    except EngineError as error:
+        return Fact.unknown(source, f"the engine did not let a container be prepared: {error}")
+
+
+def _experiment(box: Box, image: str, name: str, code: str, host: dict[str, Any]) -> TrialRun:
+    started = False
+    try:
+        key = box.create(name, image, code, host=host)
+        box.call(lambda: box.client.start(key))
+        started = True
+        while True:
+            state = box.state(key)
+            if state.get("Status") in ("exited", "dead", "stopped"):
+                ended = state.get("ExitCode")
+                said = reply.text(state.get("Error"), 1000)
+                return TrialRun(True, ended if isinstance(ended, int) else None, said)
+            box.pause(0.03)
+    except EngineError as error:
+        return TrialRun(started, None, str(error))
