@@ -59,7 +59,7 @@ test-with-engine: image
 lab: venv ## whole hosts with faults: prediction against outcome (make lab ONLY="exim4 ufw" JOBS=3)
 	@$(PYTHON) tools/engine.py run -- $(MAKE) --no-print-directory image lab-with-image
 
-JOBS ?= $(shell nproc)
+JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 .PHONY: lab-with-image
 lab-with-image:
 	@echo "==> the lab: results in build/lab.md and build/lab.json" >&2
