@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from preflight.addresses import is_public
 from preflight.checks import Look
 from preflight.facts import Host, MissingFact
 from preflight.versions import parse
@@ -60,13 +61,16 @@ def _ipv6_keys(look: Look) -> dict[str, str]:
 
 
 def _has_ipv6(host: Host) -> bool:
-    """Say whether mailcow's installer will find IPv6: a global address on the way that the default route takes."""
+    """Say whether mailcow's installer will find IPv6, for which it pings the Internet.
+
+    A public address on the way that the default route takes; a private one leads there through a rare translator alone.
+    """
     ipv6 = host.ipv6.get()
     if not ipv6.supported or ipv6.disabled:
         return False
     ways = {route.interface for route in host.routes.get() if route.destination == "::/0"}
     return bool(ways) and any(
-        ":" in address.address and address.scope == "global"
+        ":" in address.address and address.scope == "global" and is_public(address.address)
         for link in host.links.get()
         if link.name in ways
         for address in link.addresses

@@ -147,6 +147,7 @@ def test_a_file_that_is_not_there_is_written_by_a_command(version: str, written:
     "facts",
     [
         network(ipv6=False), network(way=""), network(way="wg0"), network(address="fe80::7", scope="link"),
+        network(address="fd00::7"),
         {"ipv6": Ipv6(True, True, False)}, {"conf": {"ENABLE_IPV6": "false"}},
     ],
 )  # fmt: skip
