@@ -12,11 +12,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.lab import act, stack
 from tests.lab.kinds import KINDS
 from tests.lab.machine import LabError, Machine, remove_forgotten, template_of
-from tests.lab.runner import run, saved_image, say
+from tests.lab.runner import TASKS, run, saved_image, say
 from tests.lab.scenario import Scenario, scenarios
 
 NO_LAB = 77
@@ -46,6 +47,11 @@ def main() -> int:
     opener.add_argument("host", choices=KINDS)
     opener.add_argument("network", nargs="?", default="ipv4", choices=("ipv4", "dual"))
     commands.add_parser("list")
+    for task in TASKS:  # what `run` starts
+        worker = commands.add_parser(task)
+        worker.add_argument("name")
+        worker.add_argument("image", type=Path)
+        worker.add_argument("key")
     asked = parser.parse_args()
     if asked.command == "list":
         for scenario in scenarios():
@@ -55,9 +61,15 @@ def main() -> int:
         say("lab: skipped, only root can boot hosts")
         return NO_LAB
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start its background jobs deaf to it
+    if asked.command in TASKS:
+        print(TASKS[asked.command](asked.name, asked.image, asked.key))
+        return 0
     try:
         remove_forgotten()
         return shell(asked.host, asked.network) if asked.command == "shell" else run(tuple(asked.names), asked.jobs)
+    except KeyboardInterrupt:
+        return 130
     except (LabError, ValueError) as error:
         say(f"lab: {error}")
         return 2

@@ -1,14 +1,20 @@
-"""Play many scenarios side by side, and write down what came of them."""
+"""Play many scenarios side by side, and write down what came of them.
+
+Each is a process of its own, started by this one's only thread: whatever ends this one, ends them, and they clean up.
+"""
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
+import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.lab import act, figure
@@ -19,6 +25,7 @@ from tests.lab.scenario import scenarios
 
 IMAGE = "mailcow-preflight"
 RESULTS = Path("build")
+STOP_SECONDS = 15
 
 
 def say(text: str) -> None:
@@ -27,9 +34,8 @@ def say(text: str) -> None:
 
 def saved_image() -> tuple[Path, str]:
     """Save the image from the engine at DOCKER_HOST; raise `LabError` where there is none."""
-    told = subprocess.run(
-        ["docker", "image", "inspect", "-f", "{{.Id}}", IMAGE], capture_output=True, text=True, check=False
-    )
+    command = ["docker", "image", "inspect", "-f", "{{.Id}}", IMAGE]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
     if told.returncode:
         raise LabError(f"the engine has no image {IMAGE}; try: make image")
     key = told.stdout.strip().removeprefix("sha256:")[:12]
@@ -43,43 +49,70 @@ def saved_image() -> tuple[Path, str]:
     return archive, key
 
 
-def worker() -> None:
-    """Let a worker end with its master, and leave Ctrl-C to clean up in the scenario that it plays."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-
-
 def run(names: tuple[str, ...], jobs: int) -> int:
+    """Play the scenarios named, or all; return 0 where all went as expected."""
     chosen = scenarios(names)
     image, key = saved_image()
     started = time.monotonic()
-    verdicts: list[Verdict] = []
-    # Spawned, not forked: the workers themselves fork hosts.
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=worker) as pool:
-        kinds = sorted({scenario.host for scenario in chosen})
-        say(f"==> lab: {len(chosen)} scenarios on {', '.join(kinds)}; {jobs} at a time; hosts are kept in {CACHE}")
-        for done in concurrent.futures.as_completed([pool.submit(prepare, kind, image, key) for kind in kinds]):
-            say(f"    {done.result()}")
-        plays = [pool.submit(act.play, scenario, image, key) for scenario in chosen]
-        for number, future in enumerate(concurrent.futures.as_completed(plays), 1):
-            verdict = future.result()
-            verdicts.append(verdict)
-            report(verdict, f"{number}/{len(plays)}")
-    order = [scenario.name for scenario in chosen]
-    verdicts.sort(key=lambda verdict: order.index(verdict.name))
+    kinds = sorted({scenario.host for scenario in chosen})
+    say(f"==> lab: {len(chosen)} scenarios on {', '.join(kinds)}; {jobs} at a time; hosts are kept in {CACHE}")
+    for kind, _ in side_by_side([("prepare", kind, str(image), key) for kind in kinds], jobs):
+        say(f"    {kind} is there ({time.monotonic() - started:.1f} s)")
+    verdicts: dict[str, Verdict] = {}
+    for name, printed in side_by_side([("play", scenario.name, str(image), key) for scenario in chosen], jobs):
+        verdicts[name] = Verdict(**json.loads(printed)) if printed else Verdict(name, broken="it ended without a word")
+        report(verdicts[name], f"{len(verdicts)}/{len(chosen)}")
+    rows = [verdicts[scenario.name] for scenario in chosen]
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "lab.json").write_text(figure.document(verdicts))
-    (RESULTS / "lab.md").write_text(figure.table(verdicts, {one.name: one.title for one in chosen}))
-    print(f"lab: {figure.line(verdicts)} ({time.monotonic() - started:.0f} s)")
-    return 0 if all(verdict.good for verdict in verdicts) else 1
+    (RESULTS / "lab.json").write_text(figure.document(rows))
+    (RESULTS / "lab.md").write_text(figure.table(rows, {one.name: one.title for one in chosen}))
+    print(f"lab: {figure.line(rows)} ({time.monotonic() - started:.0f} s)")
+    return 0 if all(verdict.good for verdict in rows) else 1
+
+
+def side_by_side(tasks: Sequence[tuple[str, ...]], jobs: int) -> Iterator[tuple[str, str]]:
+    """Run `python -m tests.lab TASK...`, so many at a time; yield each one's name and what it printed, when it ends."""
+    waiting, running = deque(tasks), dict[str, subprocess.Popen[str]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                task = waiting.popleft()
+                running[task[1]] = subprocess.Popen(
+                    [sys.executable, "-m", "tests.lab", *task], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    text=True, preexec_fn=tied,
+                )  # fmt: skip
+            for name in [name for name, process in running.items() if process.poll() is not None]:
+                yield name, running.pop(name).communicate()[0]
+            time.sleep(0.05)
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            process.kill()
+            process.communicate()
+
+
+def tied() -> None:
+    """End with this process, and by its word alone: Ctrl-C is for this one (between fork and exec)."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    os.setsid()
 
 
 def prepare(kind: str, image: Path, key: str) -> str:
     """Make a kind's root and its engine's data, where the cache has none."""
-    started = time.monotonic()
     template_of(KINDS[kind], image, key)
-    return f"{kind} is there ({time.monotonic() - started:.1f} s)"
+    return ""
+
+
+def play(name: str, image: Path, key: str) -> str:
+    """Play one scenario and return its verdict as JSON."""
+    (scenario,) = scenarios((name,))
+    return json.dumps(asdict(act.play(scenario, image, key)))
+
+
+TASKS: dict[str, Callable[[str, Path, str], str]] = {"prepare": prepare, "play": play}
 
 
 def report(verdict: Verdict, number: str) -> None:
