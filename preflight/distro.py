@@ -77,6 +77,19 @@ def disable(host: Host, unit: str, *sockets: str) -> tuple[str, ...]:
     return (f"service {plain} stop", f"update-rc.d {plain} disable")
 
 
+def disable_unit(unit: str) -> tuple[str, ...]:
+    """Return the commands that stop what a process belongs to; only systemd's units have an ending in their names."""
+    if unit.strip("'").endswith((".service", ".socket")):
+        return (f"systemctl disable --now {unit}",)
+    return f"rc-service {unit} stop", f"rc-update del {unit}"
+
+
+def owner(host: Host, path: str) -> str:
+    """Return the command that names the package of a file, where the database cannot be read without it; '': none."""
+    asked = {"rhel": "rpm -qf {}", "suse": "rpm -qf {}", "arch": "pacman -Qo {}"}
+    return asked.get(family(host) or "", "").format(path)
+
+
 def enable(host: Host, unit: str) -> tuple[str, ...]:
     """Return the commands that start a service now and at every boot."""
     kind = init_system(host)

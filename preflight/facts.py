@@ -405,6 +405,8 @@ class Holder(Struct, frozen=True, kw_only=True):
     port: int
     state: str  # listening, bound, established, time-wait …
     command: tuple[str, ...] = ()
+    binary: str | None = None  # what runs; of an interpreter the script, where it is named by its whole path
+    package: str | None = None  # that brought the binary; None as well where the database is not a readable one (rpm)
 
 
 class Sockets(Struct, frozen=True):

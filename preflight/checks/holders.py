@@ -8,6 +8,7 @@ from typing import Any
 from preflight import distro
 from preflight.checks import Look
 from preflight.checks.conflicts import HOLDING, KERNEL, PROXIES, Named
+from preflight.facts import Container, PublishedPort
 from preflight.model import Remedy
 from preflight.plan import Binding
 
@@ -39,13 +40,19 @@ def by_whom(look: Look, named: list[Named], alone: list[Named]) -> str:
 def _label(named: Named) -> str:
     holder, container = named.holder, named.container
     if container is not None and (holder.process in PROXIES or holder.process is None):
-        return f"the container {container.name} ({container.image})"
+        return f"the container {about(container)}"
     if holder.pid is None:
         return "a process that is hidden here"
     place = holder.unit or (
         f"container {container.name if container else holder.container}" if holder.container else ""
     )
     return f"{holder.process or 'a process'} (pid {holder.pid}{', ' if place else ''}{place})"
+
+
+def about(container: Container) -> str:
+    """Name a container with its image, and the Compose project that it is a part of."""
+    project = f", Compose project {container.project}" if container.project else ""
+    return f"{container.name} ({container.image}{project})"
 
 
 def seen(named: Named) -> str:
@@ -68,6 +75,26 @@ def evidence(named: Named) -> dict[str, Any]:
         "address": holder.address,
         "port": holder.port,
         "state": holder.state,
+        "command": list(holder.command),
+        "binary": holder.binary,
+        "package": holder.package,
+        **_managed(container),
+    }
+
+
+def published(container: Container, port: PublishedPort) -> dict[str, Any]:
+    """Return what a container publishes without a socket of its own, in the shape of a holder."""
+    return {
+        "pid": None, "process": None, "user": None, "unit": None, "container": container.name, "image": container.image,
+        "address": port.address, "port": port.port, "state": "published", "command": [], "binary": None,
+        "package": None, **_managed(container),
+    }  # fmt: skip
+
+
+def _managed(container: Container | None) -> dict[str, Any]:
+    return {
+        "project": (container.project or None) if container else None,
+        "restart": (container.restart or None) if container else None,
     }
 
 
@@ -79,28 +106,48 @@ def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named])
     if not named:
         return Remedy(f"Find out who holds the port and stop it. {alternative(binding)}", (show,))
     commands = tuple(dict.fromkeys(line for entry in named for line in _end(look, entry)))
-    return Remedy(f"Stop what holds the port, for good. {alternative(binding)}", commands or (show,))
+    texts = ["Stop what holds the port, for good.", *_origins(look, named), alternative(binding)]
+    return Remedy(" ".join(texts), commands or (show,))
+
+
+def _origins(look: Look, named: list[Named]) -> list[str]:
+    """Say where the holders came from, as far as that is known: what is stopped may also be removed.
+
+    Not as a command: on these ports may be anything, and to purge a VPN or SSH server could be the last thing done.
+    """
+    found: dict[str, None] = {}
+    for entry in named:
+        holder = entry.holder
+        if holder.package and holder.process not in (*PROXIES, "systemd"):
+            found[f"{holder.process} belongs to the package {holder.package}."] = None
+        elif holder.binary and not holder.container and not entry.container and holder.process not in PROXIES:
+            ask = distro.owner(look.host, shlex.quote(holder.binary))
+            if ask:
+                found[f"`{ask}` names the package of {holder.process}."] = None
+    return list(found)
 
 
 def _end(look: Look, named: Named) -> tuple[str, ...]:
     """Return the commands that end a holder and keep it from coming back."""
     holder = named.holder
     if named.container is not None:
-        return stop(named.container.name)
+        return stop(look, named.container)
     if holder.container:
         return ()  # of another kind of container: its own tool stops it
     if holder.process in PROXIES:
         return (f"docker ps --filter publish={holder.port}",)
     if holder.unit:
-        return distro.disable(look.host, shlex.quote(holder.unit))
+        return distro.disable_unit(shlex.quote(holder.unit))
     if holder.pid is None or holder.pid <= 1:
         return (f"ss -tanp 'sport = :{holder.port}'",)
     return (f"kill {holder.pid}",)
 
 
-def stop(container: str) -> tuple[str, ...]:
-    """Return the commands that stop a container for good."""
-    name = shlex.quote(container)
+def stop(look: Look, container: Container) -> tuple[str, ...]:
+    """Return the commands that stop a container for good: with the Compose project that it is a part of, if any."""
+    if container.project and container.project != look.plan.project:
+        return (f"docker compose -p {shlex.quote(container.project)} down",)
+    name = shlex.quote(container.name)
     return f"docker update --restart=no {name}", f"docker stop {name}"
 
 

@@ -141,7 +141,7 @@ def _stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Findin
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("binds", "sockets", "engine", "daemon_config", "ipv6", "services", "os_release"),
+    reads=("binds", "sockets", "engine", "daemon_config", "ipv6", "os_release"),
     remedy="Stop whatever holds the port, or move mailcow's port in mailcow.conf.",
     docs=(DOCS, BINDINGS, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
     subject="port",
@@ -161,7 +161,7 @@ def free(look: Look, subject: str) -> Iterator[Finding]:
     if case.taken and (case.named or not case.rivals):
         yield _held(look, binding, case)
     elif case.rivals:
-        yield _published(binding, case)
+        yield _published(look, binding, case)
     elif "EADDRNOTAVAIL" in case.outcomes.values():
         yield _nowhere(binding)
     elif case.undecided:
@@ -210,17 +210,16 @@ def _held(look: Look, binding: Binding, case: Case) -> Finding:
     )
 
 
-def _published(binding: Binding, case: Case) -> Finding:
+def _published(look: Look, binding: Binding, case: Case) -> Finding:
     """Say which container publishes a port without a socket of its own."""
-    names = " and ".join(f"{entry.name} ({entry.image})" for entry in case.rivals)
+    names = " and ".join(map(holders.about, case.rivals))
     held = [
-        {
-            "pid": None, "process": None, "user": None, "unit": None, "container": entry.name, "image": entry.image,
-            "address": published.address, "port": published.port, "state": "published",
-        }
-        for entry in case.rivals for published in entry.ports if published.port == binding.port
-    ]  # fmt: skip
-    commands = tuple(line for entry in case.rivals for line in holders.stop(entry.name))
+        holders.published(entry, published)
+        for entry in case.rivals
+        for published in entry.ports
+        if published.port == binding.port
+    ]
+    commands = tuple(dict.fromkeys(line for entry in case.rivals for line in holders.stop(look, entry)))
     return Finding(
         status=Status.FAIL,
         message=f"{binding.subject} is published by the container {names}: 'port is already allocated'.",

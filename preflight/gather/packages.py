@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
+
 from preflight.gather.roots import Roots, Unreadable
 
 DPKG = "/var/lib/dpkg/status"
 APK = "/lib/apk/db/installed"
 _GONE: tuple[list[bytes], ...] = ([], [b"config-files"], [b"not-installed"])
 LIMIT = 32 << 20  # 5 MB on a large host
+FILES = "/var/lib/dpkg/info"
+SECONDS = 1.0  # for dpkg's lists of files, some thousands on a large host
+# Where no package puts its programs: for those the databases need not be read.
+_ELSEWHERE = ("/usr/local/", "/home/", "/root/", "/tmp/", "/var/", "/srv/", "/run/", "/proc/", "/dev/")
 
 
 def installed(roots: Roots, wanted: frozenset[str]) -> dict[str, bool] | None:
@@ -43,3 +51,73 @@ def apk(database: bytes, wanted: frozenset[str]) -> dict[str, bool]:
     """Read apk's database: a line `P:name` for each installed package."""
     lines = (line[2:].strip().decode("ascii", "replace") for line in database.split(b"\n") if line.startswith(b"P:"))
     return {name: True for name in lines if name in wanted}
+
+
+def owners(roots: Roots, paths: set[str]) -> dict[str, str]:
+    """Find the packages that files came with, as far as dpkg's or apk's database says; rpm keeps a binary one."""
+    left = {path for path in paths if path.startswith("/") and not path.startswith(_ELSEWHERE) and "\n" not in path}
+    found: dict[str, str] = {}
+    if not left:
+        return found
+    try:
+        if roots.exists(FILES):
+            return _dpkg_owners(roots, left)
+        return apk_owners(roots.read(APK, LIMIT), left)
+    except Unreadable:
+        return found
+
+
+def _dpkg_owners(roots: Roots, left: set[str]) -> dict[str, str]:
+    """Look through the lists of files, those first whose package is named like a part of a path."""
+    wanted = {path: [b"\n%s\n" % os.fsencode(name) for name in aliases(path)] for path in left}
+    names = [name for name in roots.entries(FILES, 100_000) if name.endswith(".list")]
+    names.sort(key=lambda name: not any(f"/{_stem(name)}" in path for path in left))
+    found: dict[str, str] = {}
+    until = time.monotonic() + SECONDS
+    for name in names:
+        if not wanted or time.monotonic() > until:
+            break
+        try:
+            held = b"\n%s\n" % roots.read(f"{FILES}/{name}", LIMIT)
+        except Unreadable:
+            continue
+        for path in [path for path, lines in wanted.items() if any(line in held for line in lines)]:
+            found[path] = name.removesuffix(".list").partition(":")[0]
+            del wanted[path]
+    return found
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".list").partition("-")[0].partition(":")[0]
+
+
+def aliases(path: str) -> tuple[str, ...]:
+    """Return the names that a file may have in a database written before /bin, /sbin and /lib became links."""
+    _, top, rest = (*path.split("/", 2), "")[:3]
+    if top == "usr" and rest.startswith(("bin/", "sbin/", "lib")):
+        return path, f"/{rest}"
+    return (path, f"/usr{path}") if top in ("bin", "sbin") or top.startswith("lib") else (path,)
+
+
+def apk_owners(database: bytes, paths: set[str]) -> dict[str, str]:
+    """Read apk's database: of each package its name, then its folders, each followed by the files in it."""
+    wanted = {os.fsencode(name[1:]): path for path in paths for name in aliases(path)}
+    return {
+        wanted[file]: package for package, file in _apk_files(database, {name.rpartition(b"/")[2] for name in wanted})
+        if file in wanted
+    }  # fmt: skip
+
+
+def _apk_files(database: bytes, named: set[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files with one of these names: package, path."""
+    for stanza in database.split(b"\n\n"):
+        if not any(b"\nR:%s\n" % name in stanza + b"\n" for name in named):
+            continue
+        package, folder = "", b""
+        for line in stanza.split(b"\n"):
+            if line.startswith(b"P:"):
+                package = line[2:].decode("ascii", "replace")
+            elif line.startswith(b"F:"):
+                folder = line[2:] + b"/"
+            elif line.startswith(b"R:") and line[2:] in named and package:
+                yield package, folder.lstrip(b"/") + line[2:]

@@ -11,6 +11,7 @@ from preflight.gather.roots import Roots, Unreadable
 
 SOURCE = "/proc/PID"
 MOST = 100_000  # processes looked at
+COMMAND = 4096  # characters of a command line
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Process:
     `unit`: the system service that `systemctl` (or `rc-service`) stops it with. Login sessions, scopes, services
     of a user's own manager, and what SSH or cron started give None: stopping those would throw their user out.
     `container`: the id (LXC, nspawn: the name) of the container on the host that it runs in.
+    `binary`: the program's file; of an interpreter the script, None where that is not named by its whole path.
     """
 
     pid: int
@@ -29,6 +31,7 @@ class Process:
     container: str | None
     command: tuple[str, ...]
     parent: int | None
+    binary: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def describe(roots: Roots, pid: int) -> Process | None:
         unit, container, _ = _place(roots, pid, name)
     except (psutil.Error, OSError, Unreadable, ValueError, IndexError, OverflowError):
         return None
-    return Process(pid, name, _user(roots, uid), unit, container, command, parent or None)
+    return Process(pid, name, _user(roots, uid), unit, container, command, parent or None, _binary(roots, pid, command))
 
 
 def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ...]]:
@@ -120,7 +123,34 @@ def _command(process: object) -> tuple[str, ...]:
         return ()  # a zombie has none
     while words and not words[-1]:  # a process that wrote a title over its arguments leaves empty ones
         words.pop()
-    return tuple(words)
+    kept, left = [], COMMAND
+    for word in words:
+        if left <= 0:
+            break
+        kept.append(word[:left])
+        left -= len(word) + 1
+    return tuple(kept)
+
+
+_INTERPRETERS = re.compile(r"(python|perl|ruby|node|php|bash|dash|sh|java|mono|lua|tclsh|busybox)[0-9.]*(-\w+)?")
+
+
+def _binary(roots: Roots, pid: int, command: tuple[str, ...]) -> str | None:
+    try:
+        path = roots.link(f"/proc/{pid}/exe")
+    except Unreadable:
+        return None
+    return program(path, command) if path else None
+
+
+def program(path: str, command: tuple[str, ...]) -> str | None:
+    """Say which file a process is the program of: its own, or the script that it interprets."""
+    path = path.removesuffix(" (deleted)")  # replaced by an update while it runs
+    if not path.startswith("/"):
+        return None
+    if not _INTERPRETERS.fullmatch(path.rpartition("/")[2]):
+        return path
+    return next((word for word in command[1:] if re.fullmatch(r"/[\x21-\x7e]{1,4095}", word)), None)
 
 
 # Services that start whatever they are told to: a daemon started over SSH without a login session, or by cron,

@@ -192,12 +192,15 @@ def _help(roots: Roots) -> str:
 
 
 def _holders(roots: Roots, rows: list[Row], owners: dict[int, int]) -> tuple[Holder, ...]:
-    from preflight.gather import socket_units
+    from preflight.gather import packages, socket_units
     from preflight.gather.processes import describe
 
     processes = {pid: describe(roots, pid) for pid in dict.fromkeys(owners.values())}
     by_systemd = any(process and process.name == "systemd" for process in processes.values())
     streams = socket_units.streams(roots) if by_systemd else {}
+    # What runs in a container came with its image, whatever the host has under that name.
+    binaries = {process.binary for process in processes.values() if process and not process.container}
+    brought = packages.owners(roots, {binary for binary in binaries if binary})
     holders = []
     for row in rows:
         pid = owners.get(row.inode)
@@ -217,6 +220,8 @@ def _holders(roots: Roots, rows: list[Row], owners: dict[int, int]) -> tuple[Hol
                 port=row.port,
                 state=row.state,
                 command=process.command if process else (),
+                binary=process.binary if process else None,
+                package=brought.get(process.binary or "") if process and not process.container else None,
             )
         )
     return tuple(holders)

@@ -19,9 +19,8 @@ from preflight.facts import (
     Holder,
     Ipv6,
     Link,
+    OsRelease,
     PublishedPort,
-    Service,
-    Services,
     Sockets,
 )
 from preflight.model import Result, Status
@@ -189,12 +188,15 @@ def test_there_is_a_row_for_each_port_in_mailcows_order() -> None:
 
 
 def test_a_held_port_as_the_contract_has_it() -> None:
-    row = free(("EADDRINUSE", "free"), listener("127.0.0.1"))
+    came = {"command": ("/usr/sbin/exim4", "-bd"), "binary": "/usr/sbin/exim4", "package": "exim4-daemon-light"}
+    row = free(("EADDRINUSE", "free"), listener("127.0.0.1", **came))
     assert (row.status, row.expected, row.found) == (FAIL, "free", "127.0.0.1:25")
     assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service)"
     holder = {
         "pid": 812, "process": "exim4", "user": "Debian-exim", "unit": "exim4.service", "container": None,
         "image": None, "address": "127.0.0.1", "port": 25, "state": "listening",
+        "command": ["/usr/sbin/exim4", "-bd"], "binary": "/usr/sbin/exim4", "package": "exim4-daemon-light",
+        "project": None, "restart": None,
     }  # fmt: skip
     assert row.evidence == {
         "service": "postfix-mailcow", "variables": ["SMTP_PORT"], "bind": "*:25", "holder": holder,
@@ -202,7 +204,26 @@ def test_a_held_port_as_the_contract_has_it() -> None:
     }  # fmt: skip
     assert row.remedy is not None
     assert row.remedy.commands == ("systemctl disable --now exim4.service",)
+    assert "exim4 belongs to the package exim4-daemon-light." in row.remedy.text
     assert "cannot be moved" in row.remedy.text
+
+
+@pytest.mark.parametrize(
+    ("family", "more", "said"),
+    [
+        ("rocky", {}, "`rpm -qf '/opt/a b'` names the package of exim4."),  # a binary database
+        ("debian", {}, ""),
+        ("rocky", {"container": "c" * 64}, ""),
+        ("rocky", {"process": "docker-proxy"}, ""),
+        ("debian", {"process": "systemd", "package": "systemd", "unit": "exim4.socket"}, ""),
+    ],
+)
+def test_the_package_of_a_holder_is_named_where_that_helps(family: str, more: dict[str, Any], said: str) -> None:
+    release = OsRelease(id=family, version_id="9", id_like=(), pretty_name="", codename="")
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", **{"binary": "/opt/a b", **more}), os_release=release)
+    assert row.remedy is not None
+    assert said in row.remedy.text
+    assert bool(said) == ("package" in row.remedy.text)
 
 
 def test_all_holders_are_named() -> None:
@@ -214,7 +235,7 @@ def test_all_holders_are_named() -> None:
 
 
 def test_commands_fit_the_host() -> None:
-    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit="postfix"), services=Services("openrc", ()))
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit="postfix"))
     assert row.remedy is not None
     assert row.remedy.commands == ("rc-service postfix stop", "rc-update del postfix")
     quoted = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit="a;reboot.service"))
@@ -439,6 +460,22 @@ def test_a_published_port_without_a_socket_is_taken(address: str) -> None:
     assert free(None, engine=engine(container("web", (address, 25)))).status is FAIL
 
 
+def test_a_container_of_a_compose_project_is_ended_with_it() -> None:
+    blog = container("blog-web-1", ("", 25), project="blog", restart="always"), container("b", ("", 25), project="blog")
+    row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"), engine=engine(blog[0]))
+    assert row.message == "25/tcp is held by the container blog-web-1 (web:1, Compose project blog)"
+    assert (row.evidence["holder"]["project"], row.evidence["holder"]["restart"]) == ("blog", "always")
+    silent = free(("free", "free"), engine=engine(*blog))  # no userland proxy
+    assert [holder["project"] for holder in silent.evidence["holders"]] == ["blog", "blog"]
+    for made in (row, silent):
+        assert made.remedy is not None
+        assert made.remedy.commands == ("docker compose -p blog down",)
+    own = container("x", ("", 25), project="mailcowdockerized", service="x")  # with it, mailcow would go down
+    row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"), engine=engine(own))
+    assert row.remedy is not None
+    assert row.remedy.commands == ("docker update --restart=no x", "docker stop x")
+
+
 def test_what_is_published_elsewhere_does_not_matter() -> None:
     udp = container("dns", state="running")
     udp = msgspec.structs.replace(udp, ports=(PublishedPort("", 25, 25, "udp"),))
@@ -513,10 +550,3 @@ def test_a_stopped_container_that_comes_back(state: str, restart: str, ended: di
 def test_hostile_facts_break_nothing() -> None:
     odd = container("x", ("not an address", 25), ("", 25), state="running")
     assert free(("EADDRINUSE", "free"), listener("nonsense"), engine=engine(odd)).status is FAIL
-
-
-def test_a_service_is_not_needed_for_the_remedy() -> None:
-    known = Services("sysv", (Service(name="exim4", kind="mta", unit=None, enabled=True, active=True),))
-    row = free(("EADDRINUSE", "free"), listener("0.0.0.0"), services=known)
-    assert row.remedy is not None
-    assert row.remedy.commands == ("service exim4 stop", "update-rc.d exim4 disable")

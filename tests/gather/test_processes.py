@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.gather import processes
-from preflight.gather.processes import Running, describe, names, place, user
+from preflight.gather.processes import Running, describe, names, place, program, user
 from preflight.gather.roots import Roots, find
 from tests.build import VIEW
 from tests.gather.test_system import copy, out_of_reach, write
@@ -266,7 +266,35 @@ def test_a_described_process(host: Roots, tmp_path: Path) -> None:
     found = describe(host, 812)
     assert found is not None
     assert (found.name, found.user, found.unit, found.container) == ("exim4", "Debian-exim", "exim4.service", None)
-    assert (found.command, found.parent) == (("/usr/sbin/exim4", "-bd"), 1)
+    assert (found.command, found.parent, found.binary) == (("/usr/sbin/exim4", "-bd"), 1, None)
+    (tmp_path / "proc/812/exe").symlink_to("/usr/sbin/exim4 (deleted)")
+    again = describe(host, 812)
+    assert again is not None
+    assert again.binary == "/usr/sbin/exim4"
+
+
+def test_a_long_command_line_is_cut(host: Roots, tmp_path: Path) -> None:
+    start(tmp_path, 812, "java", "java", "-cp", "x" * 5000, "Main")
+    found = describe(host, 812)
+    assert found is not None
+    assert [len(word) for word in found.command] == [4, 3, processes.COMMAND - 9]
+
+
+@pytest.mark.parametrize(
+    ("path", "command", "found"),
+    [
+        ("/usr/sbin/nginx", ("nginx: master process",), "/usr/sbin/nginx"),
+        ("/usr/bin/python3.11", ("/usr/bin/python3", "-u", "/usr/sbin/mailman", "/etc/x"), "/usr/sbin/mailman"),
+        ("/usr/bin/perl", ("perl", "postgrey.pl"), None),
+        ("/usr/bin/perl", ("/usr/sbin/postgrey --inet=25",), None),  # wrote a title over its arguments
+        ("/usr/sbin/php-fpm8.2", ("php-fpm: master process",), "/usr/sbin/php-fpm8.2"),
+        ("/bin/busybox", (), None),
+        ("/bin/dash", ("sh", "/opt/a\nb"), None),
+        ("(unreachable)/x", ("/x",), None),
+    ],
+)
+def test_the_program_of_a_process(path: str, command: tuple[str, ...], found: str | None) -> None:
+    assert program(path, command) == found
 
 
 def test_a_described_process_in_a_container(host: Roots, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import os
 import shutil
@@ -171,6 +172,7 @@ class Somebody:
     container: str | None = None
     command: tuple[str, ...] = ()
     parent: int | None = 1
+    binary: str | None = None
 
 
 @little
@@ -181,6 +183,9 @@ def test_the_host_as_its_anchor_sees_it(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "proc/1/net/tcp").write_text(TCP)
     (tmp_path / "proc/1/net/tcp6").write_text(TCP6)
     people = {1: Somebody(1, "systemd", unit="init.scope"), 50: Somebody(50, "nginx", "www", "nginx.service")}
+    people[50] = dataclasses.replace(people[50], binary="/usr/sbin/nginx")
+    (tmp_path / "var/lib/dpkg/info").mkdir(parents=True)
+    (tmp_path / "var/lib/dpkg/info/nginx.list").write_text("/.\n/usr/sbin/nginx\n")
     monkeypatch.setattr(processes, "describe", lambda _, pid: people[pid])
     unit = tmp_path / "etc/systemd/system/exim4.socket"
     unit.parent.mkdir(parents=True)
@@ -191,6 +196,9 @@ def test_the_host_as_its_anchor_sees_it(tmp_path: Path, monkeypatch: pytest.Monk
         ("127.0.0.1", 25, "listening", "systemd", "exim4.socket", "root"),
         ("::", 443, "listening", "nginx", "nginx.service", "www"),
     ]
+    assert [row.package for row in found.holders] == [None, "nginx"]
+    people[50] = dataclasses.replace(people[50], container="c" * 64)
+    assert [row.package for row in sockets.sockets(roots, (443,)).get().holders] == [None]  # that is the image's
     (tmp_path / "proc/1/net/tcp6").unlink()  # a kernel without IPv6
     assert len(sockets.sockets(roots, (25, 443)).get().holders) == 1
     people.clear()
