@@ -25,16 +25,16 @@ def engine(host: Host) -> tuple[str, ...]:
     kind = distro.family(host)
     name = host.os_release.value.id if host.os_release.value else ""
     if kind == "alpine":
-        return ("apk add docker docker-cli-compose", "rc-update add docker default", "rc-service docker start")
+        return ("apk add docker docker-cli-compose", *distro.enable(host, "docker"))
     if kind in ("suse", "arch"):
-        return (*distro.install(host, default="docker docker-compose"), "systemctl enable --now docker")
+        return (*distro.install(host, default="docker docker-compose"), *distro.enable(host, "docker"))
     if name in _CENTOS:
         return (
             *_REPOSITORY,
             "dnf install -y docker-ce docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin",
-            "systemctl enable --now docker",
+            *distro.enable(host, "docker"),
         )
-    return ("curl -sSL https://get.docker.com/ | CHANNEL=stable sh", "systemctl enable --now docker")
+    return ("curl -sSL https://get.docker.com/ | CHANNEL=stable sh", *distro.enable(host, "docker"))
 
 
 def compose(host: Host) -> Remedy:

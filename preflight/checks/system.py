@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from preflight import distro, versions
 from preflight.checks import Finding, Look, check, distributions, kernel_needs
+from preflight.checks import install as installation
 from preflight.facts import SecurityModules
 from preflight.model import Remedy, Severity, Status
 
@@ -227,7 +228,9 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
             status=Status.UNKNOWN, message=text, reason=reason, expected=wanted, evidence=evidence, remedy=remedy
         )
     elif command.path is None:
-        remedy = _docker() if name == "docker" else Remedy(f"Install {name}.", install)
+        remedy = Remedy(f"Install {name}.", install)
+        if name == "docker":
+            remedy = Remedy("Install Docker from its own packages.", installation.engine(look.host))
         text = f"The command {name} is not on this host; mailcow's scripts need it."
         yield Finding(
             status=Status.FAIL, message=text, expected=wanted, found="missing", evidence=evidence, remedy=remedy
@@ -241,13 +244,6 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
     else:
         text = f"{name} is {command.path}{' (of BusyBox, which is enough)' if command.busybox else ''}."
         yield Finding(status=Status.PASS, message=text, expected=wanted, found=command.path, evidence=evidence)
-
-
-def _docker() -> Remedy:
-    return Remedy(
-        "Install Docker from its own packages (the distribution's are often too old).",
-        ("curl -sSL https://get.docker.com/ | CHANNEL=stable sh", "systemctl enable --now docker"),
-    )
 
 
 # --- security modules and limits -----------------------------------------------------------------------------
