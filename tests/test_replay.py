@@ -59,9 +59,16 @@ def test_recorded_facts_come_back_as_they_were(facts: Path) -> None:
     assert msgspec.json.decode(write_json(host), type=Host) == host
 
 
+def judged(facts: Path) -> list[str]:
+    """Ask for the checks of the report alone: one that came later disturbs no report."""
+    report = json.loads((HOSTS / f"{facts.stem}{REPORTS['json']}").read_text("utf-8"))
+    ids = dict.fromkeys(row["check"] for row in report["results"])
+    return [word for name in ids for word in ("--only", name)]
+
+
 @pytest.mark.parametrize("form", REPORTS)
 def test_recorded_facts_give_the_same_report(facts: Path, form: str, preflight: Line) -> None:
-    run = preflight("--facts", str(facts), "--format", form)
+    run = preflight("--facts", str(facts), "--format", form, *([] if UPDATE else judged(facts)))
     assert run.err == ""
     told = TIMES.sub("0", run.out)
     golden = HOSTS / f"{facts.stem}{REPORTS[form]}"
