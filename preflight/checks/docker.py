@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from preflight import distro
 from preflight.checks import Look, check, install, trials
+from preflight.checks.contact import silent, unknown
 from preflight.checks.daemon_settings import judge, sentence
 from preflight.checks.remains import PROJECTS, left_of, works
-from preflight.facts import Compose, Contact, Engine, HealthRun, Host
+from preflight.facts import Compose, Engine, HealthRun, Host
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.versions import at_least
 
@@ -20,18 +21,6 @@ MC = "https://github.com/mailcow/mailcow-dockerized/issues/"
 
 def _podman(engine: Engine) -> bool:
     return any("podman" in name.lower() for name in engine.components)
-
-
-def _unknown(
-    message: str, reason: str, help: str, *commands: str, evidence: Mapping[str, object] | None = None
-) -> Finding:
-    return Finding(
-        status=Status.UNKNOWN,
-        message=message,
-        reason=reason,
-        remedy=Remedy(help, commands),
-        evidence=dict(evidence or {}),
-    )
 
 
 @check(
@@ -48,7 +37,7 @@ def engine(look: Look) -> Iterator[Finding]:
     """
     contact = look.host.contact.get()
     if contact.state != "ok":
-        yield _silent(look.host, contact)
+        yield silent(look.host, contact)
         return
     said = look.host.engine.get()
     evidence = {"version": said.version, "api_version": said.api_version}
@@ -63,7 +52,7 @@ def engine(look: Look) -> Iterator[Finding]:
     if enough is None:
         reason = f"the engine's version {said.version!r} is not a number that can be compared with {wanted}"
         help = "Install a released version."
-        yield _unknown(f"{text}, but {reason}.", reason, help, *install.engine(look.host), evidence=evidence)
+        yield unknown(f"{text}, but {reason}.", reason, help, *install.engine(look.host), evidence=evidence)
     elif enough:
         yield Finding(status=Status.PASS, message=f"{text}.", expected=expected, found=said.version, evidence=evidence)
     else:
@@ -72,50 +61,6 @@ def engine(look: Look) -> Iterator[Finding]:
         yield Finding(
             status=Status.FAIL, message=message, expected=expected, found=said.version, evidence=evidence, remedy=remedy
         )
-
-
-def _silent(host: Host, contact: Contact) -> Finding:
-    """Say why there is no engine to talk to; only what is certain fails."""
-    where, evidence = contact.url, {"version": None, "api_version": None, "state": contact.state}
-    if contact.state == "denied":
-        reason = f"this program may not use {where} ({contact.detail})"
-        help = "Run preflight as root; in a container, add --privileged."
-        return _unknown(f"The engine could not be asked: {reason}.", reason, help, evidence=evidence)
-    local = where.startswith("unix://")
-    if contact.state == "invalid" and not local:  # a proxy, a certificate or a name server may be what is wrong
-        reason = f"what answers at {where} does not speak as a Docker engine does ({contact.detail})"
-        help = "Name the engine with --docker-host, or restart it and look at what it logs."
-        return _unknown(f"The engine could not be asked: {reason}.", reason, help, evidence=evidence)
-    restart = distro.restart(host, "docker")
-    look_up = ("journalctl -u docker -n 50 --no-pager",) if distro.init_system(host) == "systemd" else ()
-    if contact.state == "invalid":
-        message = (
-            f"What answers at {where} is no Docker engine that works: {contact.detail or 'no sense in its reply'}."
-        )
-        remedy = Remedy(
-            "Restart the engine, and look at what it logs and what else holds its socket.",
-            (
-                *restart,
-                *look_up,
-                f"ss -xlp | grep {shlex.quote(where.removeprefix('unix://').rpartition('/')[2])}",
-            ),
-        )
-    elif contact.state == "timeout":
-        message = f"The Docker engine at {where} hangs: {contact.detail or 'no reply in time'}."
-        remedy = Remedy("Restart the engine, and look at what it logged and at the host's disks.", (*restart, *look_up))
-    elif contact.state == "refused":
-        message = f"Nobody answers at {where}: the socket is there, but no Docker engine listens on it."
-        remedy = Remedy("Start the engine, and look at what it logs where it does not start.", (*restart, *look_up))
-    elif host.commands.value and (client := host.commands.value.get("docker")) and client.path:
-        message = f"No Docker engine runs: there is nothing at {where}, though {client.path} is installed."
-        remedy = Remedy("Start the engine, or install it where only the client is.", (*restart, *install.engine(host)))
-    else:
-        message = f"No Docker engine was found: there is nothing at {where}."
-        remedy = Remedy("Install the Docker Engine.", install.engine(host))
-    return Finding(
-        status=Status.FAIL, message=message, expected="an engine that answers", found=contact.state,
-        evidence=evidence, remedy=remedy,
-    )  # fmt: skip
 
 
 @check(
@@ -164,7 +109,7 @@ def _mute(host: Host, found: Compose, evidence: Mapping[str, object]) -> Finding
     again = install.compose(host)
     help = f"Ask it on the host; where it does not work: {again.text}"
     asked = "docker compose version" if found.kind == "plugin" else "docker-compose version"
-    return _unknown(f"Docker Compose is there, but {reason}.", reason, help, asked, *again.commands, evidence=evidence)
+    return unknown(f"Docker Compose is there, but {reason}.", reason, help, asked, *again.commands, evidence=evidence)
 
 
 @check(
@@ -197,7 +142,7 @@ def packaging(look: Look) -> Iterator[Finding]:
         if known:
             yield Finding(status=Status.PASS, message=message, expected="Docker Engine", found="Docker Engine")
         else:
-            yield _unknown(f"This could not be found out: {reason}.", reason, "Restart the engine.", "docker info")
+            yield unknown(f"This could not be found out: {reason}.", reason, "Restart the engine.", "docker info")
         return
     commands = {
         "a snap package": ("snap remove docker",),
@@ -244,7 +189,7 @@ def storage(look: Look) -> Iterator[Finding]:
     on = f"{driver} on {backing}" if backing and backing != "<unknown>" else driver
     if not driver:
         reason = "the engine does not say which storage driver it uses"
-        yield _unknown(
+        yield unknown(
             f"This could not be found out: {reason}.", reason, "Look at what docker info says.", "docker info"
         )
         return
@@ -460,7 +405,7 @@ def leftovers(look: Look) -> Iterator[Finding]:
         yield Finding(status=Status.PASS, message=message, expected="none", found="a running mailcow")
     elif said.truncated:
         reason = "the engine did not list everything that lives on it"
-        yield _unknown(
+        yield unknown(
             f"This could not be found out: {reason}.", reason, "Look yourself.", "docker volume ls", "docker ps -a"
         )
     else:

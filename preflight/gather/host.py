@@ -71,7 +71,17 @@ def _recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
 
 def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
-    from preflight.gather import clock, commands, mailcow_conf, resources, services, storage, system, virtualization
+    from preflight.gather import (
+        clock,
+        commands,
+        kernel_features,
+        mailcow_conf,
+        resources,
+        services,
+        storage,
+        system,
+        virtualization,
+    )
 
     def spaces(crew: Crew) -> Fact[Any]:
         paths = plan.space_paths(crew.get("_plan"), crew.get("engine").value, crew.get("daemon_config").value)
@@ -82,7 +92,7 @@ def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         "os_release": lambda _: system.os_release(roots),
         "kernel": lambda _: system.kernel(roots),
         "machine": lambda _: system.machine(roots),
-        "kernel_features": lambda _: system.kernel_features(roots),
+        "kernel_features": lambda _: kernel_features.kernel_features(roots),
         "security": lambda _: system.security(roots),
         "sysctls": lambda _: system.sysctls(roots),
         "virtualization": lambda _: virtualization.virtualization(roots),

@@ -92,6 +92,13 @@ class Roots:
         """Return a regular file's text; bytes that are no UTF-8 come as replacement characters."""
         return self.read(path, limit).decode("utf-8", "replace")
 
+    def try_text(self, path: str, limit: int = LIMIT) -> str:
+        """Return a regular file's text, '' where it is not there or cannot be read: for files that decide nothing."""
+        try:
+            return self.text(path, limit)
+        except Unreadable:
+            return ""
+
     def process_file(self, name: str) -> str:
         """Return the host path of a file of the anchor process: "net/tcp" -> "/proc/1/net/tcp"."""
         return f"/proc/{self.anchor}/{name}"

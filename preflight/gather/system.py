@@ -1,20 +1,18 @@
-"""The host's name, distribution, kernel and machine, and what the kernel can do."""
+"""The host's name, distribution, kernel and machine, its security modules and limits."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-from collections.abc import Callable
 
-from preflight.facts import Fact, KernelFeatures, OsRelease, SecurityModules
-from preflight.gather import architecture, kernel_config
+from preflight.facts import Fact, OsRelease, SecurityModules
+from preflight.gather import architecture
 from preflight.gather.roots import Roots, Unreadable
 
 _RELEASE = "/proc/sys/kernel/osrelease"
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 _PROGRAMS = ("/bin/sh", "/usr/bin/env", "/sbin/init", "/bin/busybox")
-_MODULES = ("/lib/modules", "/usr/lib/modules", "/run/booted-system/kernel-modules/lib/modules")
 _APPARMOR_PARSER = ("/sbin/apparmor_parser", "/usr/sbin/apparmor_parser", "/usr/bin/apparmor_parser")
 _CONTAINER_SELINUX = (
     "/usr/share/selinux/packages/container.pp.bz2",
@@ -27,7 +25,6 @@ _SYSCTLS = {
     "vm.overcommit_memory": "/proc/sys/vm/overcommit_memory",
 }
 ENGINE_FILES = "engine.nofile"
-_CONFIG_LIMIT = 4 << 20
 
 
 # --- name ----------------------------------------------------------------------------------------------------
@@ -138,11 +135,11 @@ def machine(roots: Roots) -> Fact[str]:
     """Return the kernel's machine, as `uname -m` gives it to a program that is not held to 32 bits."""
     if roots.view.live:
         return Fact.of("uname", _uname_machine())
-    told = _try_text(roots, "/proc/sys/kernel/arch").strip()
+    told = roots.try_text("/proc/sys/kernel/arch").strip()
     if re.fullmatch(r"[a-z0-9_]{1,20}", told):
         return Fact.of("/proc/sys/kernel/arch", told)
-    words = architecture.from_words(_try_text(roots, _RELEASE) or _try_text(roots, "/proc/version"))
-    shape = architecture.from_cpuinfo(_try_text(roots, "/proc/cpuinfo"))
+    words = architecture.from_words(roots.try_text(_RELEASE) or roots.try_text("/proc/version"))
+    shape = architecture.from_cpuinfo(roots.try_text("/proc/cpuinfo"))
     programs = architecture.from_elf(_program(roots))
     found = architecture.decide(words, shape, programs)
     if found is None:
@@ -183,99 +180,6 @@ def _program(roots: Roots) -> bytes:
         if header.startswith(b"\x7fELF"):
             return header
     return b""
-
-
-def _try_text(roots: Roots, path: str, limit: int = 1 << 20) -> str:
-    try:
-        return roots.text(path, limit)
-    except Unreadable:
-        return ""
-
-
-# --- what the kernel can do ----------------------------------------------------------------------------------
-
-
-def kernel_features(roots: Roots) -> Fact[KernelFeatures]:
-    """Return the options that containers, bridges, NAT and mailcow's netfilter need, and what modules there are."""
-    running = kernel(roots)
-    release = running.value if running.known and "/" not in (running.value or "/") else None
-    if roots.root is None:
-        return roots.unknown("/proc/config.gz", Unreadable("/proc/config.gz", "out of reach"))
-    if release is None and not roots.view.live:
-        reason = "the copy does not tell which kernel was running"
-        return Fact.unknown("/proc/config.gz", reason, "Copy /proc/sys/kernel/osrelease too.")
-    config, source = _config(roots, release)
-    folder = _modules_folder(roots, release)
-    loaded = _names(roots, "/proc/modules", kernel_config.parse_modules)
-    installed = builtin = None
-    if folder:
-        installed = _names(roots, f"{folder}/modules.dep", kernel_config.parse_files) or None
-        builtin = _names(roots, f"{folder}/modules.builtin", kernel_config.parse_files)
-        if config is None and installed:
-            source = f"{folder}/modules.dep"
-    found = kernel_config.features(
-        config, source, directory=None if folder is None else bool(folder),
-        loaded=loaded, builtin=builtin, installed=installed, tables=_tables(roots),
-    )  # fmt: skip
-    return Fact.of(source or "/proc/modules", found)
-
-
-def _config(roots: Roots, release: str | None) -> tuple[dict[str, str] | None, str | None]:
-    paths = ["/proc/config.gz"]
-    if release:
-        paths += [f"/boot/config-{release}", f"/lib/modules/{release}/config", f"/usr/lib/kernel/config-{release}"]
-    for path in paths:
-        try:
-            data = roots.read(path, _CONFIG_LIMIT)
-        except Unreadable:
-            continue
-        config = kernel_config.parse_config(_inflate(data).decode("utf-8", "replace"))
-        if config:
-            return config, path
-    return None, None
-
-
-def _inflate(data: bytes) -> bytes:
-    """Undo gzip where it is that; b'' where it is damaged; never more than the limit."""
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    import zlib
-
-    try:
-        return zlib.decompressobj(31).decompress(data, _CONFIG_LIMIT)
-    except zlib.error:
-        return b""
-
-
-def _modules_folder(roots: Roots, release: str | None) -> str | None:
-    """Return where the running kernel's modules are installed; '' nowhere; None: cannot be told."""
-    if release is None:
-        return None
-    try:
-        tops = [top for top in _MODULES if roots.exists(top)]
-        if not tops and not roots.view.live:
-            return None  # the copy leaves modules out
-        return next((f"{top}/{release}" for top in tops if roots.exists(f"{top}/{release}")), "")
-    except Unreadable:
-        return None
-
-
-def _names(roots: Roots, path: str, parse: Callable[[str], frozenset[str]]) -> frozenset[str] | None:
-    """Read a list of modules; None: it is not there, not readable, or longer than is read."""
-    try:
-        text = roots.text(path, _CONFIG_LIMIT)
-    except Unreadable:
-        return None
-    return parse(text) if len(text) < _CONFIG_LIMIT else None
-
-
-def _tables(roots: Roots) -> tuple[str, ...]:
-    """Return the tables of legacy iptables that are in use, without loading any (`iptables -L` would)."""
-    found = []
-    for family in ("ip", "ip6"):
-        text = _try_text(roots, roots.process_file(f"net/{family}_tables_names"), 4096)
-        found += [f"{family}:{table}" for table in text.split() if re.fullmatch(r"[a-z0-9_-]{1,32}", table)]
-    return tuple(found)
 
 
 # --- security modules and limits -----------------------------------------------------------------------------
@@ -322,9 +226,9 @@ def sysctls(roots: Roots) -> Fact[dict[str, int]]:
 def _engine_files(roots: Roots) -> int | None:
     """Return the hard limit of open files of the engine whose pid file there is; None: there is none."""
     for path in ("/run/docker.pid", "/var/run/docker.pid"):
-        pid = _try_text(roots, path, 32).strip()
-        if re.fullmatch(r"[1-9][0-9]{0,9}", pid) and _try_text(roots, f"/proc/{pid}/comm", 64).strip() == "dockerd":
-            return parse_open_files(_try_text(roots, f"/proc/{pid}/limits", 1 << 14))
+        pid = roots.try_text(path, 32).strip()
+        if re.fullmatch(r"[1-9][0-9]{0,9}", pid) and roots.try_text(f"/proc/{pid}/comm", 64).strip() == "dockerd":
+            return parse_open_files(roots.try_text(f"/proc/{pid}/limits", 1 << 14))
     return None
 
 

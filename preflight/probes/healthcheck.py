@@ -11,10 +11,10 @@ import time
 
 from preflight.facts import Fact, HealthRun
 from preflight.gather import engine_reply as reply
-from preflight.probes.box import PYTHON, TIDYING, Box, EngineError, Stopped, own_image
+from preflight.probes.box import PYTHON, Box, EngineError
+from preflight.probes.experiment import experiment
 
 SOURCE = "a container with a HEALTHCHECK"
-SECONDS = 10.0
 INTERVAL = 0.4
 # Looks in vain (3 s at least) after which the absence of a state says something of the engine. Not seconds: they
 # pass as well while the program is stopped (Ctrl-Z) or the engine is slow.
@@ -25,11 +25,6 @@ SLEEP = "import time; time.sleep(60)"
 # Without a space: Podman takes the words of a check apart at each.
 PROBE = "__import__('os').stat('/tmp/{}')"
 TOUCH = "open('/tmp/{}', 'w').close()"
-NO_IMAGE = (
-    "there is no mailcow-preflight image on this engine to start a container from",
-    "Build the image with `make image`, or run preflight as a container.",
-    "make image",
-)
 
 
 def healthcheck(url: str, own: str | None, stop: threading.Event, deadline: float) -> Fact[HealthRun]:
@@ -37,19 +32,7 @@ def healthcheck(url: str, own: str | None, stop: threading.Event, deadline: floa
 
     `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic().
     """
-    until = min(deadline - TIDYING, time.monotonic() + SECONDS)
-    try:
-        with Box(url, stop, until) as box:
-            image = own_image(box, own)
-            if image is None:
-                return Fact.unknown(SOURCE, *NO_IMAGE)
-            return Fact.of(SOURCE, _experiment(box, image))
-    except Stopped:
-        return Fact.unknown(SOURCE, "the run was ended before the container had shown its health")
-    except TimeoutError:
-        return Fact.unknown(SOURCE, "the container did not show its health in time", "Give it more: --timeout 60.")
-    except EngineError as error:
-        return Fact.unknown(SOURCE, f"the engine did not let a container be prepared: {error}")
+    return experiment(SOURCE, url, own, stop, deadline, _experiment)
 
 
 def _experiment(box: Box, image: str) -> HealthRun:

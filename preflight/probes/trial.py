@@ -6,16 +6,15 @@ Each container says by its exit code whether it holds what was asked for.
 from __future__ import annotations
 
 import threading
-import time
+from functools import partial
 from typing import Any
 
 from preflight.facts import Fact, TrialRun
 from preflight.gather import engine_reply as reply
-from preflight.probes.box import TIDYING, Box, EngineError, Stopped, own_image
-from preflight.probes.healthcheck import NO_IMAGE
+from preflight.probes.box import Box, EngineError
+from preflight.probes.experiment import experiment
 from preflight.shape import CONTAINERS
 
-SECONDS = 10.0
 LACKING = 3  # the exit code of a container that was started without what it asked for
 # CAP_NET_ADMIN is bit 12, CAP_SYS_ADMIN bit 21: without them nobody changes the host's firewall.
 PRIVILEGES = f"""
@@ -37,7 +36,8 @@ def privileged(url: str, own: str | None, stop: threading.Event, deadline: float
     `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic(). Never raises.
     """
     host = {"privileged": True, "network_mode": "host"}
-    return _try(url, own, stop, deadline, ("privileged", PRIVILEGES, host))
+    act = partial(_experiment, "privileged", PRIVILEGES, host)
+    return experiment("a privileged container", url, own, stop, deadline, act)
 
 
 def limits(url: str, own: str | None, stop: threading.Event, deadline: float) -> Fact[TrialRun]:
@@ -53,29 +53,11 @@ def limits(url: str, own: str | None, stop: threading.Event, deadline: float) ->
         "sysctls": dict(sysctls),
         "ulimits": [{"Name": name, "Soft": soft, "Hard": hard} for name, soft, hard in ulimits],
     }
-    return _try(url, own, stop, deadline, ("limits", LIMITS.format(ulimits, sysctls, LACKING), host))
+    act = partial(_experiment, "limits", LIMITS.format(ulimits, sysctls, LACKING), host)
+    return experiment("a container with mailcow's limits", url, own, stop, deadline, act)
 
 
-def _try(
-    url: str, own: str | None, stop: threading.Event, deadline: float, trial: tuple[str, str, dict[str, Any]]
-) -> Fact[TrialRun]:
-    source = f"a container with mailcow's {trial[0]}" if trial[0] == "limits" else "a privileged container"
-    until = min(deadline - TIDYING, time.monotonic() + SECONDS)
-    try:
-        with Box(url, stop, until) as box:
-            image = own_image(box, own)
-            if image is None:
-                return Fact.unknown(source, *NO_IMAGE)
-            return Fact.of(source, _experiment(box, image, *trial))
-    except Stopped:
-        return Fact.unknown(source, "the run was ended before the container had ended")
-    except TimeoutError:
-        return Fact.unknown(source, "the engine did not start a container in time", "Give it more: --timeout 60.")
-    except EngineError as error:
-        return Fact.unknown(source, f"the engine did not let a container be prepared: {error}")
-
-
-def _experiment(box: Box, image: str, name: str, code: str, host: dict[str, Any]) -> TrialRun:
+def _experiment(name: str, code: str, host: dict[str, Any], box: Box, image: str) -> TrialRun:
     started = False
     try:
         key = box.create(name, image, code, host=host)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Missing, View
-from preflight.gather import kernel_config, system
+from preflight.gather import kernel_config, kernel_features, system
 from preflight.gather.roots import Roots, find
 from tests.gather.test_architecture import ARM64, X86, elf
 
@@ -192,7 +192,7 @@ CONFIG = "# Linux\nCONFIG_MODULES=y\nCONFIG_NAMESPACES=y\nCONFIG_VETH=m\nCONFIG_
 
 
 def features(root: Path, **files: str) -> kernel_config.KernelFeatures:
-    return system.kernel_features(copy(root, **{"/proc/sys/kernel/osrelease": RELEASE, **files})).get()
+    return kernel_features.kernel_features(copy(root, **{"/proc/sys/kernel/osrelease": RELEASE, **files})).get()
 
 
 def test_the_configuration_comes_from_proc_before_boot(tmp_path: Path) -> None:
@@ -249,11 +249,11 @@ def test_a_copy_without_modules_does_not_tell_whether_they_are_installed(tmp_pat
 
 def test_a_hostile_release_leads_nowhere(tmp_path: Path) -> None:
     roots = copy(tmp_path, **{"/proc/sys/kernel/osrelease": "../../etc\n"})
-    assert not system.kernel_features(roots).known
+    assert not kernel_features.kernel_features(roots).known
 
 
 def test_kernel_features_need_the_hosts_root() -> None:
-    fact = system.kernel_features(out_of_reach())
+    fact = kernel_features.kernel_features(out_of_reach())
     assert fact.missing
     assert "--pid=host" in fact.missing.help
 

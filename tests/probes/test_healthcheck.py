@@ -9,6 +9,7 @@ import time
 import pytest
 
 from preflight.facts import Fact, HealthRun
+from preflight.probes import experiment as frame
 from preflight.probes import healthcheck as module
 from preflight.probes.healthcheck import healthcheck
 from tests.probes.engine import IMAGE, FakeEngine
@@ -81,12 +82,12 @@ def test_what_was_not_waited_for_says_nothing_of_the_engine(
 ) -> None:
     """A run with little time, or a slow machine: no verdict on an engine that was given no chance."""
     engine.before, engine.after = before, after
-    assert reason(probe(engine, 0.8)) == "the container did not show its health in time"
+    assert reason(probe(engine, 0.8)) == "the experiment was not over in time"
 
 
 def test_it_gives_up_by_itself_after_its_own_time(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.before = ["starting"]
-    monkeypatch.setattr(module, "SECONDS", 0.5)
+    monkeypatch.setattr(frame, "SECONDS", 0.5)
     monkeypatch.setattr(module, "PATIENCE", 2)
     began = time.monotonic()
     assert states(probe(engine, 60)) == ["starting"]
@@ -143,7 +144,7 @@ def test_an_engine_that_fails_midway(engine: FakeEngine, moment: str, how: str |
 def test_an_engine_that_is_silent_midway_is_left_alone_in_time(engine: FakeEngine, moment: str) -> None:
     engine.faults[moment] = "late"
     threading.Timer(1.0, engine.release.set).start()
-    assert reason(probe(engine, 0.8)) == "the container did not show its health in time"
+    assert reason(probe(engine, 0.8)) == "the experiment was not over in time"
 
 
 def test_without_the_image_it_is_unknown_and_says_how_to_get_it(engine: FakeEngine) -> None:
