@@ -18,6 +18,9 @@ from preflight.gather.roots import Roots
 
 _PLAIN = frozenset({"schema", "version", "started", "seconds", "view", "asked"})
 PROBES = ("healthcheck", "privileged", "limits")
+# The kernel takes its time to write its table of sockets, and holds up no other thread meanwhile.
+_WAITING = frozenset({"contact", "engine", "answers", "sockets", *PROBES})
+_ON_ENGINE = frozenset({"daemon_config", "spaces"})
 PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 
 
@@ -40,10 +43,9 @@ def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> H
     """Gather the parts wished for, side by side; what is late, out of reach or not wished for says so."""
     started = datetime.datetime.now(datetime.UTC)
     began = time.monotonic()
-    crew = Crew(_recipes(roots, wishes), wishes.seconds, stop, tell, frozenset(PROBES))
-    wanted = [name for name in PARTS if name in wishes.parts]
-    for name in wanted:
-        crew.start(name)
+    crew = Crew(_recipes(roots, wishes), wishes.seconds, stop, tell, frozenset(PROBES), _WAITING)
+    # What builds on the engine comes last, when it has answered.
+    crew.start(*sorted(wishes.parts.intersection(PARTS), key=lambda name: (name in _ON_ENGINE, PARTS.index(name))))
     facts: dict[str, Fact[Any]] = {
         name: crew.collect(name) if name in wishes.parts else Fact.skipped("", "no check that was asked for needs it")
         for name in PARTS
@@ -151,11 +153,11 @@ def _probe_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
     def probe(name: str) -> Recipe:
         def run(crew: Crew) -> Fact[Any]:
+            if (why := ready(crew)) is not None:
+                return why
             from preflight.gather.engine import own_container
             from preflight.probes import healthcheck, trial
 
-            if (why := ready(crew)) is not None:
-                return why
             crew.get("_dead")
             experiment = getattr(healthcheck if name == "healthcheck" else trial, name)
             made: Fact[Any] = experiment(crew.get("_url"), own_container(roots), crew.stop, crew.deadline)

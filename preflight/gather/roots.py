@@ -13,7 +13,7 @@ import os
 import socket
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class Roots:
     view: View
     anchor: str = "1"  # the process whose /proc/PID/net is the host's; "self" natively
     why: Missing | None = None
+    # Folders that are resolved already: a run asks for thousands of paths in a hundred folders.
+    _folders: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def unknown(self, source: str, error: Unreadable) -> Fact[Any]:
         """Make the fact that could not be read, with what would make it known."""
@@ -58,20 +60,40 @@ class Roots:
         """Resolve a host path to one of this process; raise `Unreadable`. The last part need not exist."""
         if self.root is None:
             raise Unreadable(path, self.why.reason if self.why else "the host's root is out of reach")
-        todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
-        done: list[str] = []
+        folder, _, name = path.rpartition("/")
+        if name in ("", ".", ".."):
+            done, _ = self._resolve([], path, path)
+        else:
+            start = self._folders.get(folder)
+            if start is None:
+                start, there = self._resolve([], folder, path)
+                if there:
+                    self._folders[folder] = start
+            done, _ = self._resolve(start, name, path)
+        return "/".join([self.root.rstrip("/"), *done]) or "/"
+
+    def _resolve(self, done: list[str], rest: str, path: str) -> tuple[list[str], bool]:
+        """Go on from resolved parts through the rest of a path; return the parts, and whether all of them are there.
+
+        Raises `Unreadable`, which names the whole path.
+        """
+        base = (self.root or "").rstrip("/")
+        todo = [part for part in reversed(rest.split("/")) if part not in ("", ".")]
+        done = list(done)
         links = 0
+        there = True
         while todo:
             part = todo.pop()
             if part == "..":
                 done = done[:-1]
                 continue
-            here = "/".join([self.root.rstrip("/"), *done, part])
+            here = "/".join([base, *done, part])
             try:
                 target = os.readlink(here)
             except OSError as error:
                 if error.errno not in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
                     raise Unreadable(path, error.strerror or "not readable") from None
+                there = there and error.errno == errno.EINVAL
                 done.append(part)
                 continue
             links += 1
@@ -80,7 +102,7 @@ class Roots:
             if target.startswith("/"):
                 done = []
             todo.extend(p for p in reversed(target.split("/")) if p not in ("", "."))
-        return "/".join([self.root.rstrip("/"), *done]) or "/"
+        return done, there
 
     def read(self, path: str, limit: int = LIMIT) -> bytes:
         """Return a regular file's first `limit` bytes; raise `Unreadable`."""

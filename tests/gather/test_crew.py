@@ -81,3 +81,41 @@ def test_a_stop_ends_the_waiting_but_lets_parts_clean_up() -> None:
     assert team.collect("probe").value == "cleaned up"
     assert "interrupted" in team.collect("slow").missing.reason
     assert time.monotonic() - began < 2
+
+
+def test_a_part_that_hangs_keeps_none_of_the_queued_ones_waiting() -> None:
+    release = threading.Event()
+
+    def quick(crew: Crew) -> Fact[int]:
+        return Fact.of("quick", 1)
+
+    def hangs(crew: Crew) -> Fact[int]:
+        release.wait(10)
+        return Fact.of("late", 1)
+
+    team = crew(1.0, before=quick, hangs=hangs, too=hangs, after=quick, last=quick)
+    began = time.monotonic()
+    team.start("before", "hangs", "too", "after", "last")
+    facts = [team.collect(name) for name in ("before", "after", "last")]
+    took = time.monotonic() - began
+    late = [team.collect(name) for name in ("hangs", "too")]
+    release.set()
+    assert all(fact.known for fact in facts)
+    assert took < 0.9
+    assert not any(fact.known for fact in late)
+
+
+def test_what_waits_for_others_is_begun_at_once_and_in_a_thread_of_its_own() -> None:
+    answered = threading.Event()
+
+    def waits(crew: Crew) -> Fact[str]:
+        return Fact.of("waits", threading.current_thread().name) if answered.wait(5) else Fact.unknown("waits", "late")
+
+    def reads(crew: Crew) -> Fact[str]:
+        answered.set()
+        return Fact.of("reads", threading.current_thread().name)
+
+    recipes = {"waits": waits, "reads": reads}
+    team = Crew(recipes, 5, threading.Event(), lambda part, done: None, waiting=frozenset({"waits"}))
+    team.start("waits", "reads")
+    assert [team.collect(name).value for name in recipes] == ["gather waits", "gather"]
