@@ -9,9 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from preflight.facts import Setting
 from preflight.shape import IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, Published
@@ -30,8 +29,7 @@ class Problem(Struct, frozen=True):
     fatal: bool = True
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """Reads settings one by one, and collects what is wrong with them."""
 
     settings: Mapping[str, Setting]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from preflight.model import Finding, Remedy, Severity
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from preflight.requirements import Requirements
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Struct, frozen=True):
     """What a check is given: the host, what mailcow wants of it, and the documented numbers."""
 
     host: Host
@@ -31,8 +31,7 @@ class Look:
 Subjects = Callable[[Look], "tuple[str, ...]"]
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Struct, frozen=True):
     """A check and all that it says about itself. `run` is called once per subject (None: it names its own)."""
 
     id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from preflight.facts import KernelFeatures
 from preflight.model import Status
@@ -10,8 +10,7 @@ from preflight.model import Status
 _IPTABLES_NFT = ("NF_TABLES", "NFT_COMPAT")
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(Struct, frozen=True):
     """Something needed, and the sets of options that give it, any one of them. `lesser`: mailcow runs without."""
 
     title: str
@@ -62,8 +61,7 @@ def _usable(option: str, features: KernelFeatures) -> bool | None:
     return state == "y" or (state == "m" and option not in features.absent)
 
 
-@dataclass(frozen=True)
-class Sorted:
+class Sorted(Struct, frozen=True):
     """The needs that are not met, by weight, and those of which it cannot be told.
 
     `gone`: the running kernel's modules are no longer installed, and some were needed or may be.

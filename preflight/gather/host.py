@@ -7,8 +7,9 @@ import datetime
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from preflight import __version__, plan
 from preflight.addresses import public
@@ -24,8 +25,7 @@ _ON_ENGINE = frozenset({"daemon_config", "spaces"})
 PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 
 
-@dataclass(frozen=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What to gather: the parts, and what the user and the documents say about them."""
 
     asked: Asked

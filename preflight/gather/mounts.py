@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 LIMIT = 4 << 20
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _LONG = 120  # characters; overlays list their layers in an option
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """A line of mountinfo: its own id and the parent's, where it is mounted, what kind of file system, options."""
 
     number: int

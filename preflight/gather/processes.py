@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from preflight.facts import Fact
 from preflight.gather.roots import Roots, Unreadable
@@ -14,8 +15,7 @@ MOST = 100_000  # processes looked at
 COMMAND = 4096  # characters of a command line
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(Struct, frozen=True):
     """A process of the host. `user`: name in the host's passwd, else the number. None = not known, or none.
 
     `unit`: the system service that `systemctl` (or `rc-service`) stops it with. Login sessions, scopes, services
@@ -34,8 +34,7 @@ class Process:
     binary: str | None = None
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(Struct, frozen=True):
     """A process that was found by its name. `command` is one line."""
 
     pid: int

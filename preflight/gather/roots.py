@@ -13,9 +13,11 @@ import os
 import socket
 import stat
 import sys
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from preflight.facts import Fact, Missing, View
 
@@ -34,8 +36,7 @@ class Unreadable(Exception):
         self.absent = absent
 
 
-@dataclass(frozen=True)
-class Roots:
+class Roots(Struct, frozen=True, dict=True):
     """Paths inside one host. Give host paths ("/etc/os-release"), never paths of this process.
 
     `root` None: the host's files are out of reach, and `why` says so; a few files of a live procfs are the same
@@ -46,8 +47,11 @@ class Roots:
     view: View
     anchor: str = "1"  # the process whose /proc/PID/net is the host's; "self" natively
     why: Missing | None = None
-    # Folders that are resolved already: a run asks for thousands of paths in a hundred folders.
-    _folders: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def _folders(self) -> dict[str, list[str]]:
+        """Folders that are resolved already: a run asks for thousands of paths in a hundred folders."""
+        return {}
 
     def unknown(self, source: str, error: Unreadable) -> Fact[Any]:
         """Make the fact that could not be read, with what would make it known."""

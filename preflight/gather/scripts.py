@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from preflight.gather.roots import Roots, Unreadable
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """What starts a service. `active` None: cannot be told from the init system's own files."""
 
     name: str  # exim4.service, of scripts exim4
@@ -21,8 +21,7 @@ class Unit:
     sockets: dict[str, tuple[int, ...]] = field(default_factory=dict)  # enabled ones that start it, with their ports
 
 
-@dataclass(frozen=True)
-class Scripts:
+class Scripts(Struct, frozen=True):
     """Scripts in /etc/init.d: which there are, which start at boot, which were started (None: cannot be told)."""
 
     present: frozenset[str]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from preflight.facts import Fact, Virtualization
 from preflight.gather.mounts import parse_mountinfo
@@ -41,8 +42,7 @@ _DMI_FILES = ("product_name", "sys_vendor", "board_vendor", "bios_vendor")
 _CLOCKS = (("kvm-clock", "kvm"), ("hyperv", "microsoft"), ("xen", "xen"))
 
 
-@dataclass(frozen=True)
-class Signs:
+class Signs(Struct, frozen=True):
     """What was read, before it is weighed. None: not there or not readable."""
 
     environ: str | None = None  # PID 1's `container=`, '' where its environment has none
