@@ -56,9 +56,10 @@ class Box:
     ) -> None:
         """Remove everything, in a thread that no signal interrupts; wait for what is still under way.
 
-        The thread is no daemon: a run that prints its report meanwhile does not end before it.
+        The thread is no daemon, as the one that we are in is: a run that prints its report meanwhile does not end
+        before it.
         """
-        emptying = threading.Thread(target=self._empty)
+        emptying = threading.Thread(target=self._empty, name="emptying a box", daemon=False)
         emptying.start()
         emptying.join(2 * LATE)
 

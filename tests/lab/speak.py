@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""An engine's socket that is none: speak PATH hang|slow|html|close
+"""An engine's socket that is none: speak PATH hang|html|close|slow [SECONDS BEHIND]
 
-hang: takes connections and never answers; slow: answers after 3 s; html: a web page; close: closes at once.
+hang: takes connections and never answers; html: a web page; close: closes at once; slow: hands everything on to the
+engine at the socket BEHIND, so many seconds late.
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 
-path, manner = sys.argv[1:]
+path, manner, *more = sys.argv[1:]
 if os.path.exists(path):
     os.unlink(path)
 server = socket.socket(socket.AF_UNIX)
@@ -18,9 +19,25 @@ server.bind(path)
 server.listen(64)
 
 
+def copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
+
+
 def serve(connection: socket.socket) -> None:
     if manner == "hang":
         time.sleep(3600)
+    elif manner == "slow":
+        time.sleep(float(more[0]))
+        behind = socket.socket(socket.AF_UNIX)
+        behind.connect(more[1])
+        threading.Thread(target=copy, args=(behind, connection), daemon=True).start()
+        copy(connection, behind)
+        return
     elif manner == "html":
         connection.recv(4096)
         page = b"<html>It works!</html>"

@@ -53,6 +53,26 @@ def test_every_container_is_removed_though_one_is_gone_and_one_cannot_be(engine:
     assert engine.left == {keys[1].removeprefix("id-")}
 
 
+def test_a_run_does_not_end_before_its_boxes_are_empty(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts are gathered in daemon threads; what empties a box must not be one."""
+    daemons: list[bool] = []
+    empty = Box._empty
+
+    def spied(self: Box) -> None:
+        daemons.append(threading.current_thread().daemon)
+        empty(self)
+
+    def gather() -> None:
+        with box(engine) as inside:
+            make(inside)
+
+    monkeypatch.setattr(Box, "_empty", spied)
+    part = threading.Thread(target=gather, daemon=True)
+    part.start()
+    part.join()
+    assert (daemons, engine.left) == ([False], set())
+
+
 @pytest.mark.parametrize("late", [0.4, 1.6])
 def test_a_container_made_too_late_for_the_deadline_is_removed(engine: FakeEngine, late: float) -> None:
     """The engine makes it, but answers only after nobody waits any more."""
