@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from preflight.bounded import InputError, check_depth, read_file
 from preflight.facts import SCHEMA, Host
 from preflight.model import Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _IDS = {"report": "urn:mailcow-preflight:report:1", "facts": f"urn:mailcow-preflight:facts:{SCHEMA}"}
 

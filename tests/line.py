@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from preflight.cli import main
+from preflight import cli
 
 
 class Run(NamedTuple):
@@ -35,13 +35,11 @@ def line(monkeypatch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) 
         captured.readouterr()
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            with pytest.raises(SystemExit) as ended:
-                main()
+            code = cli.run()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
         out, err = captured.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Run(ended.value.code, out, err)
+        return Run(code, out, err)
 
     return run

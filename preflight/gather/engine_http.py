@@ -11,7 +11,6 @@ import re
 import socket
 import time
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
@@ -40,6 +39,8 @@ def get(url: str, path: str, until: float, **parameters: object) -> object:
 
     Raise `EngineError`.
     """
+    from urllib.parse import quote, urlencode
+
     question = quote(path) + ("?" + urlencode(parameters) if parameters else "")
     try:
         with _open(url, until) as connection:
@@ -82,6 +83,8 @@ def state_of(error: BaseException) -> State:
 
 def _open(url: str, until: float) -> socket.socket:
     """Connect; raise OSError, or ValueError for a URL that is none."""
+    from urllib.parse import urlsplit
+
     parts = urlsplit(url)
     if parts.scheme == "unix":
         return _open_unix(url.removeprefix("unix://"), until)

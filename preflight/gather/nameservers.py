@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import re
-from pathlib import Path
 
 from preflight.facts import Fact
 from preflight.gather.roots import Roots, Unreadable
@@ -83,7 +82,7 @@ def _containers_own() -> Fact[tuple[Server, ...]]:
     """Ask as our own container would: the engine gave it a copy of the host's file that fits its network."""
     source = f"{PATH} of the container"
     try:
-        with Path(PATH).open("rb") as file:
+        with open(PATH, "rb") as file:
             found = parse_resolv_conf(file.read(LIMIT).decode("utf-8", "replace"))
     except OSError as error:
         return Fact.unknown(source, f"{source} cannot be read: {error.strerror}", _HELP)

@@ -14,7 +14,6 @@ import socket
 import stat
 import sys
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -202,6 +201,8 @@ def find(environ: dict[str, str], given: str | None = None) -> Roots:
 
 
 def _given(given: str, inside: bool) -> Roots:
+    from pathlib import Path
+
     root = str(Path(given).absolute())
     live = is_procfs(f"{root}/proc")
     if not live:
@@ -262,8 +263,8 @@ def _own_pid_namespace() -> bool:
 def _privileged() -> bool:
     """Say whether we hold CAP_SYS_ADMIN and CAP_SYS_PTRACE, as `--privileged` gives them."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        held = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+        with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
+            held = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
     except (OSError, StopIteration, ValueError, IndexError):
         return False
     return bool(held >> 21 & 1 and held >> 19 & 1)

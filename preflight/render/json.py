@@ -8,9 +8,7 @@ from typing import Any
 import msgspec
 
 from preflight.model import Report
-from preflight.render.escape import written_out
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 # JSON escapes only the control characters below 0x20 and may stand on a terminal: so what a terminal or an editor
 # obeys without showing it is escaped too. The document means the same.
 _UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -33,7 +31,9 @@ def encode(document: Any) -> str:
 
 def _whole(value: Any) -> Any:
     if isinstance(value, str):
-        return _SURROGATE.sub(lambda match: written_out(match[0]), value)
+        from preflight.render.escape import written_out
+
+        return re.sub("[\ud800-\udfff]", lambda match: written_out(match[0]), value)
     if isinstance(value, dict):
         return {_whole(key): _whole(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

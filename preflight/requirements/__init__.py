@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import os
 import tomllib
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -101,7 +101,10 @@ class RequirementsError(Exception):
 def load(name: str) -> Requirements:
     """Return the requirements of that name, or read the TOML file there; raise `RequirementsError`."""
     if name in NAMES:
-        return parse(Path(__file__).with_name(f"{name}.toml").read_text("utf-8"), name)
+        with open(os.path.join(os.path.dirname(__file__), f"{name}.toml"), encoding="utf-8") as file:
+            return parse(file.read(), name)
+    from pathlib import Path
+
     from preflight.bounded import InputError, read_file
 
     try:
