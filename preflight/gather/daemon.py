@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -71,7 +70,7 @@ def shown(settings: dict[str, Value]) -> tuple[str, ...]:
     words = []
     for key, value in settings.items():
         listed = value if isinstance(value, list) else [value]
-        words += [f"--{key}={json.dumps(held) if isinstance(held, bool) else held}" for held in listed]
+        words += [f"--{key}={str(held).lower() if isinstance(held, bool) else held}" for held in listed]
     return tuple(words)
 
 
@@ -83,6 +82,8 @@ def parse(data: bytes) -> tuple[dict[str, Value], str]:
         return {}, "it is not UTF-8 text"
     if not text.strip():
         return {}, "it is empty"
+    import json
+
     try:
         document = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
@@ -113,6 +114,8 @@ def _value(value: Any, kind: type) -> Value:
 def _flat(value: dict[str, Any] | list[Any]) -> list[str] | None:
     """Write lists of strings, address pools and features as the daemon's flags do."""
     if isinstance(value, dict):
+        import json
+
         return [_cut(f"{key}={json.dumps(held)}") for key, held in list(value.items())[:50]]
     if not all(isinstance(row, (str, dict)) for row in value):
         return None

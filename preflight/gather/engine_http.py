@@ -39,11 +39,11 @@ def get(url: str, path: str, until: float, **parameters: object) -> object:
 
     Raise `EngineError`.
     """
-    from urllib.parse import quote, urlencode
-
-    question = quote(path) + ("?" + urlencode(parameters) if parameters else "")
     try:
         with _open(url, until) as connection:
+            from urllib.parse import quote, urlencode
+
+            question = quote(path) + ("?" + urlencode(parameters) if parameters else "")
             connection.sendall(
                 f"GET {question} HTTP/1.0\r\nHost: docker\r\nUser-Agent: mailcow-preflight\r\n\r\n".encode()
             )
@@ -83,11 +83,11 @@ def state_of(error: BaseException) -> State:
 
 def _open(url: str, until: float) -> socket.socket:
     """Connect; raise OSError, or ValueError for a URL that is none."""
+    if url.startswith("unix://"):
+        return _open_unix(url.removeprefix("unix://"), until)
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return _open_unix(url.removeprefix("unix://"), until)
     if parts.scheme not in ("tcp", "http", "https"):
         raise ValueError(f"{parts.scheme or 'this'} is no kind of engine address that preflight can use")
     secure = parts.scheme == "https" or (parts.scheme == "tcp" and bool(os.environ.get("DOCKER_TLS_VERIFY")))
