@@ -404,17 +404,22 @@ class Holder(Struct, frozen=True, kw_only=True):
     address: str
     port: int
     state: str  # listening, bound, established, time-wait …
+    v6only: bool | None = None  # of an IPv6 socket: it leaves IPv4 alone; None: not told
     command: tuple[str, ...] = ()
     binary: str | None = None  # what runs; of an interpreter the script, where it is named by its whole path
     package: str | None = None  # that brought the binary; None as well where the database is not a readable one (rpm)
 
 
 class Sockets(Struct, frozen=True):
-    """Sockets on the ports that mailcow wants. `owners` False: processes could not be seen, why in `why`."""
+    """Sockets on the ports that mailcow wants. `owners` False: processes could not be seen, why in `why`.
+
+    `bound`: sockets that are bound without listening are shown as well, which tables and older kernels do not.
+    """
 
     holders: tuple[Holder, ...]
     owners: bool
     why: str = ""
+    bound: bool = False
 
 
 class BindAttempt(Struct, frozen=True):
@@ -433,6 +438,8 @@ class Setting(Struct, frozen=True):
 
     value: str
     line: int
+    refers: bool = False  # to other variables, which is not followed
+    shell: str | None = None  # what mailcow's shell scripts read instead; None: the same
 
 
 class ConfFile(Struct, frozen=True):
@@ -444,6 +451,11 @@ class ConfFile(Struct, frozen=True):
     duplicates: dict[str, list[int]] = field(default_factory=dict)  # variable: lines, the last wins
     remarks: tuple[str, ...] = ()  # byte-order mark, CRLF: what mailcow's shell scripts choke on
     bad_lines: tuple[int, ...] = ()  # lines that Compose would refuse
+    reasons: tuple[str, ...] = ()  # why it would, one for each of them
+    nameless: tuple[int, ...] = ()  # lines with a value and no name, which only some versions of Compose refuse
+    commands: tuple[int, ...] = ()  # lines that a shell would run as commands
+    shell_ends: int = 0  # the line at which a shell would give up; 0: none
+    zone: bool | None = None  # whether the host's own zones have TZ; None: it has none, or TZ is not set
 
 
 class HostsEntry(Struct, frozen=True):

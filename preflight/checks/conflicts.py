@@ -144,12 +144,12 @@ def _rows(look: Look, binding: Binding, outcomes: dict[str, str]) -> list[Holder
 
 
 def meets(half: str, row: Holder) -> bool:
-    """Say whether a socket can keep a half from being bound: a listener on [::] may have taken IPv4 as well."""
+    """Say whether a socket can keep a half from being bound: one on [::] may have taken IPv4 as well."""
     one, other = parse(half), parse(row.address)
     if one is None or other is None:
         return False
     if one.version != other.version:
-        return one.version == 4 and other.is_unspecified
+        return one.version == 4 and other.is_unspecified and not row.v6only
     return one == other or one.is_unspecified or other.is_unspecified
 
 
@@ -162,9 +162,10 @@ def _certain(half: str, row: Holder) -> bool:
     """Say whether a socket keeps a half from being bound for sure.
 
     Only listeners do: two sockets that are merely bound may share a port. Whether one on [::] has taken IPv4 as
-    well does not stand in the tables.
+    well does not stand in the tables, only in the kernel's own answers.
     """
-    return row.state == "listening" and _same_family(half, row) and meets(half, row)
+    takes = _same_family(half, row) or row.v6only is False
+    return row.state == "listening" and takes and meets(half, row)
 
 
 def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

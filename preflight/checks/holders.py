@@ -34,7 +34,12 @@ def by_whom(look: Look, named: list[Named], alone: list[Named]) -> str:
     if not look.host.sockets.known:
         missing = look.host.sockets.missing
         return f"in use, by whom could not be found out: {missing.reason if missing else ''}"
-    return "in use, though no socket shows: it was bound without listening, or closed a moment ago"
+    if look.host.sockets.get().bound:
+        return "in use, though no socket shows: it was closed a moment ago, or is another network's"
+    return (
+        "in use, though no socket shows: it is bound without listening, which only kernels from 6.8 on tell a program "
+        "in the host's own network, or was closed a moment ago"
+    )
 
 
 def _label(named: Named) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 
@@ -14,8 +15,8 @@ _GONE: tuple[list[bytes], ...] = ([], [b"config-files"], [b"not-installed"])
 LIMIT = 32 << 20  # 5 MB on a large host
 FILES = "/var/lib/dpkg/info"
 SECONDS = 1.0  # for dpkg's lists of files, some thousands on a large host
-# Where no package puts its programs: for those the databases need not be read.
-_ELSEWHERE = ("/usr/local/", "/home/", "/root/", "/tmp/", "/var/", "/srv/", "/run/", "/proc/", "/dev/")
+# Where packages put their programs: for all others the databases need not be read.
+_PLACES = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib(?:32|64|x32)?/|opt/|etc/)[^\n]+")
 
 
 def installed(roots: Roots, wanted: frozenset[str]) -> dict[str, bool] | None:
@@ -55,7 +56,7 @@ def apk(database: bytes, wanted: frozenset[str]) -> dict[str, bool]:
 
 def owners(roots: Roots, paths: set[str]) -> dict[str, str]:
     """Find the packages that files came with, as far as dpkg's or apk's database says; rpm keeps a binary one."""
-    left = {path for path in paths if path.startswith("/") and not path.startswith(_ELSEWHERE) and "\n" not in path}
+    left = {path for path in paths if _PLACES.fullmatch(path)}
     found: dict[str, str] = {}
     if not left:
         return found

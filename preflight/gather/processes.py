@@ -12,7 +12,7 @@ from preflight.gather.roots import Roots, Unreadable
 
 SOURCE = "/proc/PID"
 MOST = 100_000  # processes looked at
-COMMAND = 4096  # characters of a command line
+COMMAND = 4096  # bytes of a command line
 
 
 class Process(Struct, frozen=True):
@@ -45,19 +45,16 @@ class Running(Struct, frozen=True):
 
 def describe(roots: Roots, pid: int) -> Process | None:
     """Say whose a process is; None: it has gone, or cannot be read."""
-    import psutil
-
     try:
-        # Process-global, and therefore never set back: a run looks at one host, from several threads.
-        psutil.PROCFS_PATH = roots.locate("/proc")
-        process = psutil.Process(pid)
-        with process.oneshot():
-            # Not username() nor exe(): they ask this machine's passwd and file system, not the host's.
-            name, uid, parent = process.name(), process.uids().effective, process.ppid()
-        command = _command(process)
+        name = roots.text(f"/proc/{pid}/comm", 100).removesuffix("\n")
+        status = roots.text(f"/proc/{pid}/status", 1 << 14)
+        uid, parent = int(_field(status, "Uid")[1]), int(_field(status, "PPid")[0])  # the effective one of four
+        command = _command(roots, pid)
         unit, container, _ = _place(roots, pid, name)
-    except (psutil.Error, OSError, Unreadable, ValueError, IndexError, OverflowError):
+    except (Unreadable, ValueError, IndexError):
         return None
+    if len(name) == 15 and command and (whole := command[0].rpartition("/")[2]).startswith(name):
+        name = whole  # the kernel keeps no more
     return Process(pid, name, _user(roots, uid), unit, container, command, parent or None, _binary(roots, pid, command))
 
 
@@ -113,22 +110,14 @@ def _comm(path: str) -> str:
         return ""
 
 
-def _command(process: object) -> tuple[str, ...]:
-    import psutil
-
+def _command(roots: Roots, pid: int) -> tuple[str, ...]:
     try:
-        words: list[str] = process.cmdline()  # type: ignore[attr-defined]  # psutil.Process, imported where it is used
-    except psutil.Error:
-        return ()  # a zombie has none
+        words = roots.text(f"/proc/{pid}/cmdline", COMMAND).split("\0")
+    except Unreadable:
+        return ()
     while words and not words[-1]:  # a process that wrote a title over its arguments leaves empty ones
         words.pop()
-    kept, left = [], COMMAND
-    for word in words:
-        if left <= 0:
-            break
-        kept.append(word[:left])
-        left -= len(word) + 1
-    return tuple(kept)
+    return tuple(words)
 
 
 _INTERPRETERS = re.compile(r"(python|perl|ruby|node|php|bash|dash|sh|java|mono|lua|tclsh|busybox)[0-9.]*(-\w+)?")

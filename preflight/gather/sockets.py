@@ -1,7 +1,8 @@
 """Sockets on the ports that mailcow wants, and who holds them.
 
-The tables are those of the anchor process, so that a network namespace of our own does not fool us. Beside
-listeners they show what may keep a port from being bound as well: clients with that local port, TIME_WAIT.
+Where our network is the host's, the kernel is asked for them. Elsewhere the anchor process's tables are read, so that a
+network namespace of our own does not fool us. Beside listeners both show what may keep a port from being bound as
+well: clients with that local port, TIME_WAIT.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 import struct
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,7 +20,6 @@ from preflight.facts import Fact, Holder, Sockets
 from preflight.gather.roots import Roots, Unreadable
 
 LIMIT = 64 << 20  # bytes of a table; the listeners come first in it
-SECONDS = 5.0  # for the walk over all open files
 OTHERS = 16  # sockets of a port that do not listen
 LISTENERS = 64
 
@@ -40,13 +40,24 @@ class Row:
     port: int
     state: str
     inode: int
+    v6only: bool | None = None  # of IPv6: it leaves IPv4 alone; None: not told
 
 
 def sockets(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     """Return the sockets whose local port is one of these, with their owners where those can be seen."""
-    source = roots.process_file("net/tcp")
     if not roots.view.live:
-        return Fact.unknown(source, "the root is a copy, which has no sockets")
+        return Fact.unknown("sockets", "the root is a copy, which has no sockets")
+    if not roots.view.network:
+        return _from_tables(roots, ports)
+    try:
+        rows, bound = ask(ports)
+    except OSError:  # refused: the tables show less
+        return _from_tables(roots, ports)
+    return Fact.of("sock_diag(7)", _seen(roots, rows, ports, bound=bound))
+
+
+def _from_tables(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
+    source = roots.process_file("net/tcp")
     try:
         rows = parse(roots.read(source, LIMIT), ports)
     except Unreadable as error:
@@ -58,9 +69,15 @@ def sockets(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     except Unreadable as error:
         if not error.absent:  # a kernel without IPv6 has no such table
             return Fact.unknown(source, str(error), "Run the check as root.")
-    rows = few([*rows, *(bound(ports) if roots.view.network else ())], ports)
+    return Fact.of(source, _seen(roots, rows, ports, bound=False))
+
+
+def _seen(roots: Roots, rows: list[Row], ports: tuple[int, ...], *, bound: bool) -> Sockets:
+    from preflight.gather.owners import walk
+
+    rows = few(rows, ports)
     owners, why = walk(roots, {row.inode for row in rows if row.inode})
-    return Fact.of(source, Sockets(_holders(roots, rows, owners), not why, why))
+    return Sockets(_holders(roots, rows, owners), not why, why, bound)
 
 
 def parse(table: bytes, ports: tuple[int, ...]) -> list[Row]:
@@ -98,28 +115,71 @@ def _plain(raw: bytes) -> str:
     return str(mapped or found)
 
 
-def bound(ports: tuple[int, ...]) -> list[Row]:
-    """Ask the kernel for sockets that are bound without listening, which no table shows (Linux 6.8 and newer)."""
+def ask(ports: tuple[int, ...]) -> tuple[list[Row], bool]:
+    """Ask the kernel for the sockets with these local ports, and whether it shows those that are only bound.
+
+    Unlike the tables, its answers tell those as well (Linux 6.8 and newer; a socket of our own shows it), and
+    whether an IPv6 socket has taken IPv4. What is not asked for is not even written down: hosts have many sockets.
+    Raises `OSError` where netlink is refused.
+    """
     from preflight.gather import netlink
 
-    rows = []
-    for family in (2, 10):
-        request = struct.pack("=BBBBI", family, 6, 0, 0, 1 << 13) + bytes(48)
-        try:
-            answers = list(netlink.dump(netlink.SOCK_DIAG, netlink.BY_FAMILY, request))
-        except OSError:
-            continue
-        rows += [row for answer in answers if (row := read_bound(answer)) and row.port in ports]
-    return rows
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as own:
+        own.bind(("127.0.0.1", 0))
+        number = int(own.getsockname()[1])
+        rows = []
+        for family in (socket.AF_INET, socket.AF_INET6):
+            request = (
+                struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, ALL) + bytes(48) + narrow((*ports, number))
+            )
+            try:
+                rows += [read(answer) for answer in netlink.dump(netlink.SOCK_DIAG, netlink.BY_FAMILY, request)]
+            except FileNotFoundError:  # a kernel without IPv6
+                if family == socket.AF_INET:
+                    raise
+        inode = os.fstat(own.fileno()).st_ino
+    found = [row for row in rows if row]
+    return [row for row in found if row.port in ports and row.inode != inode], any(row.inode == inode for row in found)
 
 
-def read_bound(answer: bytes) -> Row | None:
-    """Read an inet_diag_msg of a bound socket, which the kernel calls closed; None: it is none."""
-    if len(answer) < 72 or answer[0] not in (2, 10) or answer[1] not in (7, 13):
+ALL = 0xFFFFFFFF  # states
+_BYTECODE, _JUMP, _AT_LEAST, _AT_MOST = 1, 1, 2, 3  # INET_DIAG_REQ_BYTECODE, INET_DIAG_BC_*
+
+
+def narrow(ports: tuple[int, ...]) -> bytes:
+    """Write the attribute that lets through these local ports alone: for each, two comparisons and a jump to the end.
+
+    A comparison is two operations, the second of which holds the port; it tells how far to go on in bytes where it
+    is true and where it is false. To end at the very end is to accept, to go beyond it is to refuse.
+    """
+    code = b""
+    for number, port in enumerate(ports, 1):
+        rest = (len(ports) - number) * 20
+        code += struct.pack("=BBHHHBBHHH", _AT_LEAST, 8, 20, 0, port, _AT_MOST, 8, 12, 0, port)
+        code += struct.pack("=BBH", _JUMP, 4, rest) if rest else b""
+    return struct.pack("=HH", 4 + len(code), _BYTECODE) + code
+
+
+def read(answer: bytes) -> Row | None:
+    """Read an inet_diag_msg; None: it is none. Sockets that are bound alone are called closed by older kernels."""
+    from preflight.gather import netlink
+
+    if len(answer) < 72 or answer[0] not in (socket.AF_INET, socket.AF_INET6):
         return None
-    port = int.from_bytes(answer[4:6], "big")
-    raw = answer[8:12] if answer[0] == 2 else answer[8:24]
-    return Row(4 if answer[0] == 2 else 6, _plain(raw), port, "bound", struct.unpack_from("=I", answer, 68)[0])
+    state = "bound" if answer[1] in (7, 13) else STATES.get(f"{answer[1]:02X}", "other")
+    raw = answer[8:12] if answer[0] == socket.AF_INET else answer[8:24]
+    alone = netlink.attributes(answer[72:]).get(_V6ONLY, b"")[:1]
+    return Row(
+        version=4 if answer[0] == socket.AF_INET else 6,
+        address=_plain(raw),
+        port=int.from_bytes(answer[4:6], "big"),
+        state=state,
+        inode=struct.unpack_from("=I", answer, 68)[0],
+        v6only=alone == b"\1" if alone else None,
+    )
+
+
+_V6ONLY = 11  # INET_DIAG_SKV6ONLY
 
 
 def few(rows: Iterable[Row], ports: tuple[int, ...]) -> list[Row]:
@@ -137,58 +197,6 @@ def few(rows: Iterable[Row], ports: tuple[int, ...]) -> list[Row]:
 
 def _order(row: Row) -> tuple[int, int, str, int]:
     return HOLDING.index(row.state) if row.state in HOLDING else 2, row.version, row.address, row.inode
-
-
-def walk(roots: Roots, inodes: set[int]) -> tuple[dict[int, int], str]:
-    """Find a process for each inode, the one with the lowest pid; say why where some may be hidden.
-
-    One walk over all open files of the host, in order, that ends when the last one is found.
-    """
-    left = {f"socket:[{inode}]": inode for inode in inodes}
-    found: dict[int, int] = {}
-    if not left:
-        return found, ""
-    try:
-        proc = roots.locate("/proc")
-        pids = sorted(int(name) for name in roots.entries("/proc", 1_000_000) if name.isdecimal())
-    except Unreadable as error:
-        return found, f"{error.reason}. {_help(roots)}"
-    hidden = pids[:1] != [1]  # where PID 1 is not shown, other users' processes are not either
-    deadline = time.monotonic() + SECONDS
-    for pid in pids:
-        files = _open_files(f"{proc}/{pid}/fd")
-        if files is None:
-            hidden = True
-            continue
-        for file in files:
-            inode = left.pop(file, None)
-            if inode is not None:
-                found[inode] = pid
-        if not left:
-            return found, ""
-        if time.monotonic() > deadline:
-            return found, f"looking through the open files of all processes took longer than {SECONDS:g} s."
-    return found, f"other users' processes are hidden. {_help(roots)}" if hidden else ""
-
-
-def _open_files(directory: str) -> list[str] | None:
-    """Return where a process's open files lead to; [] where it has gone, None where they may not be seen."""
-    found = []
-    try:
-        for name in os.listdir(directory):
-            try:
-                found.append(os.readlink(f"{directory}/{name}"))
-            except FileNotFoundError:
-                continue  # closed meanwhile
-    except PermissionError:
-        return None
-    except OSError:
-        return []
-    return found
-
-
-def _help(roots: Roots) -> str:
-    return "Add --privileged to docker run." if roots.view.container else "Run the check as root."
 
 
 def _holders(roots: Roots, rows: list[Row], owners: dict[int, int]) -> tuple[Holder, ...]:
@@ -220,6 +228,7 @@ def _holders(roots: Roots, rows: list[Row], owners: dict[int, int]) -> tuple[Hol
                 port=row.port,
                 state=row.state,
                 command=process.command if process else (),
+                v6only=row.v6only,
                 binary=process.binary if process else None,
                 package=brought.get(process.binary or "") if process and not process.container else None,
             )

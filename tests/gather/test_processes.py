@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +36,6 @@ def start(
     write(root, f"/proc/{pid}/cmdline", "".join(f"{word}\0" for word in command))
     write(root, f"/proc/{pid}/cgroup", cgroup + "\n")
     write(root, f"/proc/{pid}/status", STATUS.format(name=text, uid=uid, ns=ns or pid))
-    write(root, f"/proc/{pid}/stat", f"{pid} (".encode() + raw + b") S 1 " + b"0 " * 49)
 
 
 def any_name(_: str) -> bool:
@@ -254,9 +252,7 @@ def test_this_process_is_found_on_the_machine_it_runs_on() -> None:
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roots:
-    monkeypatch.setattr(psutil, "PROCFS_PATH", "/proc")  # to be set back: it is the whole process's
-    write(tmp_path, "/proc/stat", "btime 1700000000\n")
+def host(tmp_path: Path) -> Roots:
     write(tmp_path, "/etc/passwd", "root:x:0:0::/root:/bin/sh\nDebian-exim:x:104:110::/var/spool/exim4:/bin/false\n")
     return live(tmp_path)
 
@@ -278,6 +274,14 @@ def test_a_long_command_line_is_cut(host: Roots, tmp_path: Path) -> None:
     found = describe(host, 812)
     assert found is not None
     assert [len(word) for word in found.command] == [4, 3, processes.COMMAND - 9]
+
+
+def test_a_name_that_the_kernel_has_cut(host: Roots, tmp_path: Path) -> None:
+    start(tmp_path, 812, "systemd-resolve", "/usr/lib/systemd/systemd-resolved")
+    start(tmp_path, 813, "systemd-resolve", "/usr/lib/systemd/other")
+    assert [made.name for made in (describe(host, 812), describe(host, 813)) if made] == [
+        "systemd-resolved", "systemd-resolve",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -312,12 +316,11 @@ def test_a_described_process_keeps_a_hostile_name(host: Roots, tmp_path: Path, n
     assert (found.name, found.parent) == (name, 1)
 
 
-@pytest.mark.parametrize("damage", ["gone", "stat", "status", "cgroup", "garbage"])
+@pytest.mark.parametrize("damage", ["gone", "comm", "status", "cgroup", "garbage"])
 def test_what_cannot_be_described_is_nothing(host: Roots, tmp_path: Path, damage: str) -> None:
     if damage != "gone":
         start(tmp_path, 812, "exim4", "/usr/sbin/exim4")
     if damage == "garbage":
-        write(tmp_path, "/proc/812/stat", "\x00\x00")
         write(tmp_path, "/proc/812/status", "\x00\x00")
     elif damage != "gone":
         (tmp_path / "proc/812" / damage).unlink()

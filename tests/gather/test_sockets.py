@@ -9,8 +9,10 @@ import shutil
 import struct
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -20,8 +22,9 @@ from hypothesis import strategies as st
 from preflight.facts import Missing, View
 from preflight.gather import processes, sockets
 from preflight.gather.roots import Roots
-from preflight.gather.sockets import Row, address, few, parse, read_bound, walk
+from preflight.gather.sockets import Row, address, few, parse, read
 from tests.gather.test_binds import NATIVE, VIEW, connected, needs_ipv6, opened, port_of
+from tests.gather.test_owners import tree
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 NO_QUEUE = "00000000:00000000 00:00000000 00000000"
@@ -99,66 +102,22 @@ def test_the_order_does_not_depend_on_the_tables() -> None:
 
 @given(st.binary(max_size=80))
 def test_no_answer_of_the_kernel_breaks_it(answer: bytes) -> None:
-    read_bound(answer)
+    for more in (answer, bytes([10, 10]) + answer, bytes([2, 1]) + bytes(70) + answer):
+        read(more)
 
 
 def test_a_captured_answer() -> None:
     answer = bytes([2, 7, 0, 0]) + (25).to_bytes(2, "big") + bytes(2) + bytes([127, 0, 0, 1]) + bytes(56)
     answer += struct.pack("=I", 77)
-    assert read_bound(answer) == Row(4, "127.0.0.1", 25, "bound", 77)
-    assert read_bound(bytes([2, 1]) + answer[2:]) is None
+    assert read(answer) == Row(4, "127.0.0.1", 25, "bound", 77)
+    assert read(bytes([2, 6]) + answer[2:]) == Row(4, "127.0.0.1", 25, "time-wait", 77)
+    assert read(bytes([3]) + answer[1:]) is None
+    any6 = bytes([10, 10, 0, 0]) + (25).to_bytes(2, "big") + bytes(62) + struct.pack("=I", 77)
+    for attribute, alone in ((b"", None), (b"\5\0\13\0\1\0\0\0", True), (b"\5\0\13\0\0\0\0\0", False)):
+        assert read(any6 + attribute) == Row(6, "::", 25, "listening", 77, alone)
 
 
-# --- owners --------------------------------------------------------------------------------------------------
-
-
-def tree(root: Path, *pids: int, **owners: int) -> Roots:
-    """Make a procfs with these processes; `owners` name the inode that one of them has open: pid7=4242."""
-    for pid in pids:
-        (root / f"proc/{pid}/fd").mkdir(parents=True)
-        (root / f"proc/{pid}/fd/0").symlink_to("/dev/null")
-    for name, inode in owners.items():
-        (root / f"proc/{name.removeprefix('pid')}/fd/{inode}").symlink_to(f"socket:[{inode}]")
-    (root / "proc/sys").mkdir()
-    return Roots(str(root), VIEW, anchor="1")
-
-
-def test_the_owner_with_the_lowest_pid(tmp_path: Path) -> None:
-    roots = tree(tmp_path, 1, 9, 12, 100, pid100=4242, pid12=4242, pid9=1)
-    assert walk(roots, {4242}) == ({4242: 12}, "")
-
-
-def test_without_wanted_inodes_nobody_is_looked_at() -> None:
-    assert walk(Roots(None, VIEW), set()) == ({}, "")
-
-
-def test_no_owner_where_all_can_be_seen_means_the_kernel(tmp_path: Path) -> None:
-    assert walk(tree(tmp_path, 1, 2), {4242}) == ({}, "")
-
-
-def test_hidden_processes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, why = walk(tree(tmp_path, 7, 8, pid7=1), {1, 2})  # hidepid: not even PID 1 is shown
-    assert found == {1: 7}
-    assert "hidden" in why
-    assert walk(Roots(str(tmp_path), VIEW), {1}) == ({1: 7}, "")  # all are found: nothing is missing
-    (tmp_path / "proc/1/fd").mkdir(parents=True)
-    real = os.listdir
-
-    def refusing(path: str) -> list[str]:
-        if path.endswith("/proc/8/fd"):
-            raise PermissionError(13, "Permission denied")
-        return real(path)
-
-    monkeypatch.setattr("preflight.gather.sockets.os.listdir", refusing)
-    inside = Roots(str(tmp_path), msgspec.structs.replace(VIEW, container=True))
-    found, why = walk(inside, {1, 2})
-    assert found == {1: 7}
-    assert "Add --privileged to docker run." in why
-
-
-def test_the_walk_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preflight.gather.sockets.SECONDS", -1.0)
-    assert "longer than" in walk(tree(tmp_path, 1, 2, pid2=5), {5})[1]
+# --- with their owners -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -175,9 +134,13 @@ class Somebody:
     binary: str | None = None
 
 
+def refused(ports: tuple[int, ...]) -> NoReturn:
+    raise PermissionError(1, "refused by netlink")
+
+
 @little
 def test_the_host_as_its_anchor_sees_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "bound", lambda _: [])
+    monkeypatch.setattr(sockets, "ask", refused)
     roots = tree(tmp_path, 1, 50, pid1=4242, pid50=4245)
     (tmp_path / "proc/1/net").mkdir()
     (tmp_path / "proc/1/net/tcp").write_text(TCP)
@@ -191,7 +154,7 @@ def test_the_host_as_its_anchor_sees_it(tmp_path: Path, monkeypatch: pytest.Monk
     unit.parent.mkdir(parents=True)
     unit.write_text("[Socket]\nListenStream=127.0.0.1:25\n")
     found = sockets.sockets(roots, (25, 443)).get()
-    assert found.owners
+    assert (found.owners, found.bound) == (True, False)
     assert [(row.address, row.port, row.state, row.process, row.unit, row.user) for row in found.holders] == [
         ("127.0.0.1", 25, "listening", "systemd", "exim4.socket", "root"),
         ("::", 443, "listening", "nginx", "nginx.service", "www"),
@@ -249,8 +212,41 @@ def test_a_dual_stack_client_is_seen_as_ipv4() -> None:
 def test_bound_without_listening() -> None:
     release = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
     with opened("127.0.0.1", listen=False, reuse=False) as made:
-        expected = [("127.0.0.1", "bound", os.getpid())] if release >= (6, 8) else []
-        assert seen(port_of(made)) == expected
+        shown = release >= (6, 8)
+        assert seen(port_of(made)) == ([("127.0.0.1", "bound", os.getpid())] if shown else [])
+        assert sockets.sockets(NATIVE, (port_of(made),)).get().bound is shown
+
+
+@needs_ipv6
+def test_the_kernel_and_its_tables_show_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every kind of socket, with the owners; the tables lack those that are only bound, and what V6ONLY says."""
+    with ExitStack() as kept:
+        made = [kept.enter_context(opened(place, v6only=alone)) for place, alone in KINDS]
+        made += kept.enter_context(connected(reuse=True))
+        closing = kept.enter_context(connected(reuse=False))
+        ports = tuple(port_of(one) for one in (*made, *closing))
+        for one in closing:
+            one.close()
+        asked = sockets.sockets(NATIVE, ports)
+        monkeypatch.setattr(sockets, "ask", refused)
+        read_ = sockets.sockets(NATIVE, ports)
+    assert (asked.source, read_.source) == ("sock_diag(7)", "/proc/self/net/tcp")
+    told = [msgspec.structs.replace(row, v6only=None) for row in asked.get().holders]
+    assert told == list(read_.get().holders)
+    assert [row.v6only for row in asked.get().holders if row.address == "::"] == [False, True]
+    assert {row.state for row in told} == {"listening", "established", "time-wait"}
+
+
+KINDS = (("127.0.0.1", None), ("0.0.0.0", None), ("::1", None), ("::", False), ("::", True))
+
+
+def test_many_ports_are_asked_for_at_once() -> None:
+    with ExitStack() as kept:
+        made = [kept.enter_context(opened("127.0.0.1")) for _ in range(60)]
+        ports = tuple(map(port_of, made))
+        rows, _ = sockets.ask(ports[::2])
+        assert {row.port for row in rows if row.state == "listening"} == set(ports[::2])
+        assert sockets.ask(())[0] == []
 
 
 def test_time_wait_is_the_kernels() -> None:
