@@ -48,7 +48,7 @@ UNUSED_PACKAGES = (
 # Loaded by name at run time, so that no program header mentions it: the C library needs it to end threads.
 LOADED_LATE = "libgcc_s.so.1"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-COMMAND = "#!/usr/bin/python3 -I\nimport sys\n\nfrom preflight.cli import main\n\nsys.exit(main())\n"
+COMMAND = "#!/usr/bin/python3 -I\nimport sys\n\nfrom preflight.__main__ import main\n\nsys.exit(main())\n"
 
 
 def libraries(files: list[Path]) -> set[Path]:
