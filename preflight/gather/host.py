@@ -19,8 +19,7 @@ from preflight.gather.roots import Roots
 
 _PLAIN = frozenset({"schema", "version", "started", "seconds", "view", "asked"})
 PROBES = ("healthcheck", "privileged", "limits")
-# The kernel takes its time to write its table of sockets, and holds up no other thread meanwhile.
-_WAITING = frozenset({"contact", "engine", "answers", "sockets", *PROBES})
+_WAITING = frozenset({"contact", "engine", "answers", *PROBES})
 _ON_ENGINE = frozenset({"daemon_config", "spaces"})
 PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 

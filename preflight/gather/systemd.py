@@ -46,6 +46,7 @@ class Systemd:
                     self._alias(f"{folder}/{name}")
         self._scripts = frozenset(roots.entries("/etc/init.d"))
         self._started = started_at_boot(roots)
+        self._templated = tuple(name for name in self._wanted if "@" in name)
         self._starts = {self._resolve(name) for name in self._wanted}
         self._running = roots.view.live and roots.exists("/run/systemd/system")
         self._invoked = self._invocations() if self._running else None
@@ -69,7 +70,7 @@ class Systemd:
         """Return the enabled instances of a template with the unit's stem, but for its default one (postfix@-)."""
         stem = name.removesuffix(".service") + "@"
         default = (f"{stem}.service", f"{stem}-.service")
-        return tuple(sorted(name for name in self._wanted if name.startswith(stem) and name not in default))
+        return tuple(sorted(name for name in self._templated if name.startswith(stem) and name not in default))
 
     def _want(self, folder: str) -> None:
         """Count the names of the links; other files there are ignored."""
