@@ -339,9 +339,14 @@ def _say(line: str) -> None:
 def main() -> None:
     """Run the command line and end the process.
 
-    At once: everything is written and flushed. Taking the interpreter apart would cost a tenth of a whole check.
+    At once: everything is written and flushed. Taking the interpreter apart would cost a tenth of a whole check. Only
+    what removes the containers of an experiment is waited for.
     """
-    os._exit(run())
+    code = run()
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join()
+    os._exit(code)
 
 
 def run() -> int:

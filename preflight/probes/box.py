@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TITLE = "mailcow-preflight"  # of our own image: its name, and its label org.opencontainers.image.title
 PYTHON = "/usr/bin/python3"  # is always there in our own image
 LATE = 5  # seconds that a box waits, when left, for calls that are still under way, and then for each removal
+EMPTYING = 15  # seconds in which a box must be empty where the engine is that slow; the next run removes the rest
 CALL = 15  # seconds of a call: more than any probe lasts, so that a deadline ends the waiting and not the call
 TIDYING = 0.3  # seconds before the run's deadline at which a probe gives up, so that it is removing by then
 T = TypeVar("T")
@@ -61,20 +62,30 @@ class Box:
         """
         emptying = threading.Thread(target=self._empty, name="emptying a box", daemon=False)
         emptying.start()
-        emptying.join(2 * LATE)
+        emptying.join(EMPTYING + LATE)
 
     def _empty(self) -> None:
         until = time.monotonic() + LATE
         for errand in self._under_way:
             errand.wait(max(0.0, until - time.monotonic()))
         self.client.timeout = LATE
-        for name in self._made:
-            _quietly(_bind(_remove, self.client, name))
+        left, end = self._made, until - LATE + EMPTYING
+        while left and time.monotonic() < end:
+            left = [name for name in left if self._slow(name)]
         late = [errand for errand in self._under_way if not errand.wait(0)]
         if late:  # the engine hangs: what it makes after all is removed then, if the program still runs
             Errand(lambda: self._empty_late(late))
         else:
             self.client.close()
+
+    def _slow(self, name: str) -> bool:
+        """Remove a container; say whether that has to be tried again, as the engine did not answer in time."""
+        try:
+            with translated():
+                _remove(self.client, name)
+        except EngineError as error:
+            return error.state == "timeout"
+        return False
 
     def _empty_late(self, late: list[Errand[Any]]) -> None:
         for errand in late:

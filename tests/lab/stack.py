@@ -106,7 +106,7 @@ def bring_up(machine: Machine, conf: str, *, lowered: bool = True) -> Outcome:
 
 def failing(machine: Machine) -> tuple[str, ...]:
     """Name the services that do not run as they should."""
-    listed = machine.run("timeout 5 docker ps -aq --filter label=com.docker.compose.project", check=False)
+    listed = machine.run("timeout 15 docker ps -aq --filter label=com.docker.compose.project", check=False)
     running = set()
     if listed.stdout.split():
         told = json.loads(machine.run(f"docker inspect {' '.join(listed.stdout.split())}").stdout)
