@@ -12,9 +12,19 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from preflight import hostnames
 from preflight.facts import Setting
 from preflight.shape import IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, Published
 
+# Where a web server stays in front of mailcow: the ports of mailcow's documentation.
+REVERSE_PROXY = {"HTTP_PORT": 8080, "HTTPS_PORT": 8443}
+SWITCHES = (
+    "SKIP_CLAMD", "SKIP_FTS", "SKIP_SOGO", "SKIP_OLEFY", "SKIP_UNBOUND_HEALTHCHECK", "SKIP_LETS_ENCRYPT",
+    "SKIP_IP_CHECK", "SKIP_HTTP_VERIFICATION", "ACME_DNS_CHALLENGE", "HTTP_REDIRECT",
+    "DISABLE_NETFILTER_ISOLATION_RULE",
+)  # fmt: skip
+# Those for which y has to be written so, and what else comes of it.
+EXACT = {"SKIP_UNBOUND_HEALTHCHECK": "does nothing", "SKIP_SOGO": "leaves SOGo in the web interface"}
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -41,17 +51,16 @@ class Reader(Struct, frozen=True):
         A value that refers to another variable is not followed: it counts as the default, with a remark.
         """
         setting = self.settings.get(variable)
-        value = setting.value.strip() if setting else ""
-        if "$" in value:
+        if setting and setting.refers:
             text = f"{variable} refers to another variable, which is not followed here, so that it was not judged."
             self.complain(variable, text, f"{variable}={default}", fatal=False)
             return ""
-        return value
+        return setting.value if setting else ""
 
     def complain(self, variable: str, text: str, fix: str, *, fatal: bool = True) -> None:
         """Note a problem with a variable, once."""
         setting = self.settings.get(variable, Setting("", 0))
-        problem = Problem(variable, setting.line, setting.value.strip(), text, fix, fatal)
+        problem = Problem(variable, setting.line, setting.value, text, fix, fatal)
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -64,12 +73,12 @@ class Reader(Struct, frozen=True):
         return self._web(published) if published.kind == "web" else self._mail(published)
 
     def _mail(self, published: Published) -> tuple[str, int]:
-        """Read `PORT`, `IPv4:PORT` or `[IPv6]:PORT`; empty means mailcow's default."""
+        """Read `PORT`, `:PORT`, `IPv4:PORT` or `[IPv6]:PORT`; empty means mailcow's default."""
         variable, default = published.variable, (published.address, published.port)
         value = self.text(variable, published.default.partition("=")[2])
         if not value:
             return default
-        match = re.fullmatch(r"(?:(?P<v4>[0-9.]+):|\[(?P<v6>[0-9a-fA-F:.]+)\]:)?(?P<port>[0-9]{1,9})", value)
+        match = re.fullmatch(r"(?:(?P<v4>[0-9.]*):|\[(?P<v6>[0-9a-fA-F:.]*)\]:)?(?P<port>[0-9]{1,9})", value)
         if match is None:
             example = f"192.0.2.1:{published.port}"
             text = f"{variable} is neither a port nor an address and a port (such as {example})."
@@ -112,7 +121,7 @@ class Reader(Struct, frozen=True):
             return address, published.port
         if port in RESERVED:
             text = f"{variable} may not be {port}: inside the web server that port is taken by {RESERVED[port]}."
-            self.complain(variable, text, published.default)
+            self.complain(variable, text, f"{variable}={REVERSE_PROXY[variable]}")
         return address, port
 
     def _web_bind(self, published: Published) -> str:
@@ -120,6 +129,8 @@ class Reader(Struct, frozen=True):
         if not value:
             return ""
         bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+        if not bare:
+            return ""
         address = read_address(bare)
         if address is None:
             bound = split_port(value)
@@ -165,12 +176,22 @@ class Reader(Struct, frozen=True):
         """Read ENABLE_IPV6, a boolean as Compose reads one."""
         value = self.text("ENABLE_IPV6", "true").lower()
         if value not in ("", "true", "y", "yes", "on", "false", "n", "no", "off"):
-            self.complain("ENABLE_IPV6", "ENABLE_IPV6 is neither true nor false.", "ENABLE_IPV6=true")
+            fix = "false" if value in ("0", "f") else "true"
+            self.complain("ENABLE_IPV6", "ENABLE_IPV6 is neither true nor false.", f"ENABLE_IPV6={fix}")
+        elif value in ("n", "no", "off"):
+            text = f"ENABLE_IPV6={value} is no to Docker Compose, but yes to mailcow's web server, which knows false."
+            self.complain("ENABLE_IPV6", text, "ENABLE_IPV6=false", fatal=False)
         return value not in ("false", "n", "no", "off")
 
     def project(self) -> str:
         """Read COMPOSE_PROJECT_NAME, which Compose wants in lower case."""
         value = self.text("COMPOSE_PROJECT_NAME", PROJECT)
+        setting = self.settings.get("COMPOSE_PROJECT_NAME")
+        if setting and not value and not setting.refers:
+            text = (
+                "COMPOSE_PROJECT_NAME is empty: Compose takes its directory's name, by which no script of mailcow asks."
+            )
+            self.complain("COMPOSE_PROJECT_NAME", text, f"COMPOSE_PROJECT_NAME={PROJECT}", fatal=False)
         if value and not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
             text = (
                 "COMPOSE_PROJECT_NAME takes lower-case letters, digits, dashes and underscores alone, "
@@ -180,12 +201,67 @@ class Reader(Struct, frozen=True):
             return PROJECT
         return value or PROJECT
 
-    def unbound_switch(self) -> None:
-        """Complain of SKIP_UNBOUND_HEALTHCHECK=Y or yes, which do nothing: its script compares with y alone."""
-        value = self.text("SKIP_UNBOUND_HEALTHCHECK", "n")
-        if value.lower() in ("y", "yes") and value != "y":
-            text = f"SKIP_UNBOUND_HEALTHCHECK={value} does nothing: mailcow compares it with a lower-case y."
-            self.complain("SKIP_UNBOUND_HEALTHCHECK", text, "SKIP_UNBOUND_HEALTHCHECK=y", fatal=False)
+    def rest(self, zone: bool | None) -> None:
+        """Judge the variables that only mailcow's own programs read; `zone`: whether the host knows TZ as one."""
+        self._hostname()
+        self._zone(zone)
+        for variable in SWITCHES:
+            self._switch(variable)
+        for variable in ("FTS_HEAP", "FTS_PROCS"):
+            value = self.text(variable)
+            if value and not re.fullmatch(r"0*[1-9][0-9]{0,8}", value):
+                fix = "128" if variable == "FTS_HEAP" else "1"
+                self.complain(variable, f"{variable} takes a number alone.", f"{variable}={fix}", fatal=False)
+        for variable, version in (("SNAT_TO_SOURCE", 4), ("SNAT6_TO_SOURCE", 6)):
+            self._source(variable, version)
+        if self.text("DOCKER_COMPOSE_VERSION") not in ("", "native", "standalone"):
+            text = "DOCKER_COMPOSE_VERSION is neither native nor standalone, so that mailcow's helper scripts stop."
+            self.complain("DOCKER_COMPOSE_VERSION", text, "DOCKER_COMPOSE_VERSION=native", fatal=False)
+        if self.yes("ACME_DNS_CHALLENGE") and self.text("ACME_DNS_PROVIDER") in ("", "dns_xxx"):
+            text = "ACME_DNS_CHALLENGE is on, but ACME_DNS_PROVIDER names no provider: there will be no certificate."
+            self.complain("ACME_DNS_PROVIDER", text, "ACME_DNS_CHALLENGE=n", fatal=False)
+
+    def _hostname(self) -> None:
+        name = self.text("MAILCOW_HOSTNAME")
+        setting = self.settings.get("MAILCOW_HOSTNAME")
+        if setting is None or setting.refers:
+            return
+        wrong = hostnames.fault(name, name.lower()) if name else "MAILCOW_HOSTNAME is empty."
+        if wrong and name.isascii():  # the DNS checks say what a name with umlauts is to be written as
+            self.complain("MAILCOW_HOSTNAME", wrong, "MAILCOW_HOSTNAME=mail.example.org (your own)")
+
+    def _zone(self, known: bool | None) -> None:
+        value = self.text("TZ")
+        if value and not re.fullmatch(r"[A-Za-z0-9_+/-]{1,100}", value):
+            text = "TZ is no time zone's name, and php-fpm has it in its command line."
+            self.complain("TZ", text, "TZ=Etc/UTC")
+        elif value and known is False:
+            self.complain("TZ", "TZ is none of this host's time zones.", "TZ=Etc/UTC", fatal=False)
+
+    def _switch(self, variable: str) -> None:
+        """Complain of a switch that does nothing, or not all: scripts compare with y or yes, two of them with y."""
+        value = self.text(variable, "n")
+        word = value.lower()
+        if word in ("", "n", "no") or (word in ("y", "yes") and (value == "y" or variable not in EXACT)):
+            return
+        if word in ("y", "yes"):
+            text = f"{variable}={value} {EXACT[variable]}: mailcow compares it with a lower-case y."
+        else:
+            text = f"{variable} takes y or n; anything else counts as n."
+        fix = "y" if word in ("y", "yes", "true", "t", "1", "on") else "n"
+        self.complain(variable, text, f"{variable}={fix}", fatal=False)
+
+    def _source(self, variable: str, version: int) -> None:
+        value = self.text(variable)
+        if value in ("", "n"):
+            return
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError:
+            address = None
+        if address is None or address.version != version or address.is_loopback or address.is_unspecified:
+            text = f"{variable} is no IPv{version} address that others could answer, and mailcow leaves it out."
+            self.complain(variable, text, f"{variable}=n", fatal=False)
 
 
 def _whole(value: str) -> str:

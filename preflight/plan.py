@@ -77,7 +77,7 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
         parent = fqdn.partition(".")[2]
         domains = (parent,) if "." in parent else (fqdn,)
     bindings = _bindings(reader)
-    reader.unbound_switch()
+    reader.rest(conf.zone if conf else None)
     return Plan(
         conf_path=conf.path if conf else asked.mailcow_conf or DEFAULT_CONF,
         conf_present=bool(conf and conf.present),
@@ -155,6 +155,6 @@ def _duplicates(bindings: tuple[Binding, ...], reader: Reader) -> list[Problem]:
                 moved = published if binding.port != published.port else earlier
                 setting = reader.settings.get(moved.variable, Setting("", 0))
                 text = f"{published.variable} and {earlier.variable} both publish port {binding.port}."
-                problems.append(Problem(published.variable, setting.line, setting.value.strip(), text, moved.default))
+                problems.append(Problem(published.variable, setting.line, setting.value, text, moved.default))
                 break
     return problems

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from preflight import plan
-from preflight.conf import Problem
-from preflight.facts import Asked, ConfFile
+from preflight.conf import SWITCHES, Problem
+from preflight.facts import Asked, ConfFile, Setting
 from preflight.plan import Plan
 from tests.build import conf_file
 
@@ -51,6 +52,7 @@ def test_mailcows_own_defaults(conf: ConfFile | None) -> None:
         ("SMTP_PORT", "2525", ("", 2525)),
         ("SMTP_PORT", "", ("", 25)),
         ("SMTP_PORT", "0025", ("", 25)),
+        ("SMTP_PORT", ":25", ("", 25)),
         ("SMTP_PORT", "192.0.2.1:25", ("192.0.2.1", 25)),
         ("SMTP_PORT", "0.0.0.0:25", ("0.0.0.0", 25)),
         ("SMTP_PORT", "[2001:DB8::0:1]:25", ("2001:db8::1", 25)),
@@ -75,6 +77,8 @@ def test_values_that_mailcow_takes(variable: str, value: str, place: tuple[str, 
         ("SMTP_PORT", "2001:db8::1:25", ("", 25), "neither a port", "SMTP_PORT=25"),
         ("SMTP_PORT", "٢٥", ("", 25), "neither a port", "SMTP_PORT=25"),
         ("SMTP_PORT", "1.2.3.400:25", ("", 25), "does not exist: 1.2.3.400", "SMTP_PORT=25"),
+        ("SMTP_PORT", "25 ", ("", 25), "neither a port", "SMTP_PORT=25"),  # from quotes, and Compose refuses it
+        ("SMTP_PORT", "25-26", ("", 25), "neither a port", "SMTP_PORT=25"),
         ("SMTP_PORT", "0", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
         ("SMTP_PORT", "65536", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
         ("SMTP_PORT", "999999999", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
@@ -83,8 +87,8 @@ def test_values_that_mailcow_takes(variable: str, value: str, place: tuple[str, 
         ("HTTPS_PORT", "[::1]:8443", ("", 443), "HTTPS_BIND", "HTTPS_BIND=[::1]\nHTTPS_PORT=8443"),
         ("HTTP_PORT", "abc:80", ("", 80), "not a port", "HTTP_PORT=80"),
         ("HTTP_PORT", "70000", ("", 80), "outside 1 to 65535", "HTTP_PORT=80"),
-        ("HTTP_PORT", "8081", ("", 8081), "may not be 8081", "HTTP_PORT=80"),
-        ("HTTPS_PORT", "65510", ("", 65510), "may not be 65510", "HTTPS_PORT=443"),
+        ("HTTP_PORT", "8081", ("", 8081), "may not be 8081", "HTTP_PORT=8080"),
+        ("HTTPS_PORT", "65510", ("", 65510), "may not be 65510", "HTTPS_PORT=8443"),
     ],
 )
 def test_values_that_mailcow_cannot_use(variable: str, value: str, place: tuple[str, int], word: str, fix: str) -> None:
@@ -109,6 +113,8 @@ def test_values_that_mailcow_cannot_use(variable: str, value: str, place: tuple[
         ("[192.0.2.1]", "192.0.2.1", None),
         ("[2001:db8::1]", "2001:db8::1", None),
         ("0.0.0.0", "0.0.0.0", None),
+        ("[]", "", None),
+        (" 192.0.2.1", "", "HTTP_BIND="),
         ("2001:db8::1", "2001:db8::1", "HTTP_BIND=[2001:db8::1]"),
         ("::", "::", "HTTP_BIND=[::]"),
         ("localhost", "", "HTTP_BIND="),
@@ -201,7 +207,17 @@ def test_ipv6_network(value: str, network: str | None, fix: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("value", "on", "problems"),
-    [("true", True, 0), ("", True, 0), ("off", False, 0), ("No", False, 0), ("FALSE", False, 0), ("nope", True, 1)],
+    [
+        ("true", True, 0),
+        ("", True, 0),
+        ("yes", True, 0),
+        ("FALSE", False, 0),
+        ("off", False, 1),
+        ("No", False, 1),
+        ("nope", True, 1),
+        ("0", True, 1),
+        (" true", True, 1),
+    ],
 )
 def test_enable_ipv6_is_a_boolean_of_compose(value: str, on: bool, problems: int) -> None:
     result = made(ENABLE_IPV6=value)
@@ -215,10 +231,68 @@ def test_switches() -> None:
     assert not plan.make(ConfFile(plan.DEFAULT_CONF, False, {}), ASKED).skip_fts  # the installer's
 
 
-def test_a_switch_that_does_nothing_is_told() -> None:
-    assert made(SKIP_UNBOUND_HEALTHCHECK="y").problems == ()
-    problem = only(made(SKIP_UNBOUND_HEALTHCHECK="Yes"))
-    assert (problem.fatal, problem.fix) == (False, "SKIP_UNBOUND_HEALTHCHECK=y")
+@pytest.mark.parametrize(
+    ("variable", "value", "fix"),
+    [
+        *((name, value, None) for name in SWITCHES for value in ("y", "n", "N", "no", "")),
+        ("SKIP_CLAMD", "Yes", None),
+        ("HTTP_REDIRECT", "Y", None),
+        ("SKIP_UNBOUND_HEALTHCHECK", "Yes", "SKIP_UNBOUND_HEALTHCHECK=y"),
+        ("SKIP_SOGO", "yes", "SKIP_SOGO=y"),
+        ("SKIP_CLAMD", "true", "SKIP_CLAMD=y"),
+        ("SKIP_LETS_ENCRYPT", "1", "SKIP_LETS_ENCRYPT=y"),
+        ("SKIP_FTS", "off", "SKIP_FTS=n"),
+        ("SKIP_OLEFY", "y ", "SKIP_OLEFY=n"),
+        ("FTS_HEAP", "128", None),
+        ("FTS_HEAP", "512M", "FTS_HEAP=128"),
+        ("FTS_PROCS", "0", "FTS_PROCS=1"),
+        ("DOCKER_COMPOSE_VERSION", "native", None),
+        ("DOCKER_COMPOSE_VERSION", "", None),
+        ("DOCKER_COMPOSE_VERSION", "v2", "DOCKER_COMPOSE_VERSION=native"),
+        ("SNAT_TO_SOURCE", "n", None),
+        ("SNAT_TO_SOURCE", "192.0.2.1", None),
+        ("SNAT_TO_SOURCE", "2001:db8::1", "SNAT_TO_SOURCE=n"),
+        ("SNAT6_TO_SOURCE", "2001:db8::1", None),
+        ("SNAT6_TO_SOURCE", "eth0", "SNAT6_TO_SOURCE=n"),
+        ("SNAT_TO_SOURCE", "127.0.0.1", "SNAT_TO_SOURCE=n"),
+        ("TZ", "America/Argentina/Buenos_Aires", None),
+        ("COMPOSE_PROJECT_NAME", "", "COMPOSE_PROJECT_NAME=mailcowdockerized"),
+    ],
+)
+def test_what_mailcows_own_programs_would_not_take_warns(variable: str, value: str, fix: str | None) -> None:
+    problems = [problem for problem in made(**{variable: value}).problems if problem.variable == variable]
+    assert [(problem.fix, problem.fatal) for problem in problems] == ([(fix, False)] if fix else [])
+
+
+def test_a_zone_must_be_one() -> None:
+    conf = conf_file({"TZ": "Europe/Berln"})
+    assert plan.make(conf, ASKED).problems == ()  # the host has no zones to ask
+    assert not only(plan.make(replace(conf, zone=False), ASKED)).fatal
+    assert plan.make(replace(conf, zone=True), ASKED).problems == ()
+    assert only(made(TZ="Europe/Berlin -x")).fatal  # it is part of a command line
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("mail.example.org", None),
+        ("mail", "one label"),
+        ("mail.example.org.", "ends with a dot"),
+        ("192.0.2.1", "is an address"),
+        ("ma_il.example.org", "underscore"),
+        ("mail example.org", "no host name's"),
+        ("", "is empty"),
+    ],
+)
+def test_the_host_name_is_a_full_one(name: str, word: str | None) -> None:
+    problems = made(MAILCOW_HOSTNAME=name).problems
+    assert [word in problem.text and problem.fatal for problem in problems if word] == ([True] if word else [])
+    assert len(problems) == bool(word)
+
+
+def test_a_dns_challenge_needs_a_provider() -> None:
+    assert only(made(ACME_DNS_CHALLENGE="y", ACME_DNS_PROVIDER="dns_xxx")).variable == "ACME_DNS_PROVIDER"
+    assert made(ACME_DNS_CHALLENGE="y", ACME_DNS_PROVIDER="dns_cf").problems == ()
 
 
 def test_project_names_are_lower_case() -> None:
@@ -228,12 +302,14 @@ def test_project_names_are_lower_case() -> None:
 
 
 def test_a_reference_is_not_followed_and_said_once() -> None:
-    result = made(SMTP_PORT="${OTHER}", HTTP_BIND="$BIND")
+    said = {"SMTP_PORT": Setting("${OTHER}", 1, refers=True), "HTTP_BIND": Setting("$BIND", 2, refers=True)}
+    result = plan.make(ConfFile(plan.DEFAULT_CONF, True, said), ASKED)
     assert places(result)["SMTP_PORT"] == ("", 25)
     assert [(problem.variable, problem.fatal) for problem in result.problems] == [
         ("SMTP_PORT", False),
         ("HTTP_BIND", False),
     ]
+    assert only(made(SMTP_PORT="$OTHER")).fatal  # from single quotes: no reference
 
 
 def test_names() -> None:
@@ -247,10 +323,12 @@ def test_names() -> None:
 
 
 VARIABLES = [wanted.variable for wanted in plan.SHAPE] + [wanted.bind for wanted in plan.SHAPE if wanted.bind]
-VARIABLES += ["IPV4_NETWORK", "IPV6_NETWORK", "ENABLE_IPV6", "COMPOSE_PROJECT_NAME", "SKIP_FTS"]
+VARIABLES += ["IPV4_NETWORK", "IPV6_NETWORK", "ENABLE_IPV6", "COMPOSE_PROJECT_NAME", "TZ", "FTS_HEAP"]
+VARIABLES += ["MAILCOW_HOSTNAME", "SNAT_TO_SOURCE", "SNAT6_TO_SOURCE", "DOCKER_COMPOSE_VERSION", *SWITCHES]
 VALUES = st.text(max_size=30) | st.from_regex(r"\A(\[?[0-9a-f:.%/]{0,20}\]?:)?[0-9]{0,7}\Z") | st.just("$X")
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first of all examples makes tables of characters
 @given(st.dictionaries(st.sampled_from(VARIABLES), VALUES, max_size=6))
 def test_any_values_make_a_plan(values: dict[str, str]) -> None:
     result = made(**values)

@@ -611,7 +611,7 @@ def test_a_hostile_mailcow_conf_in_a_copy_is_a_finding(look: Look, tmp_path: Pat
     conf = b"HTTP_PORT=99999\nSMTP_PORT=25\0\xff\nPOP_PORT=$(id)\n"
     told = look(plant(tmp_path / "root", {**ALMA, "/opt/mailcow-dockerized/mailcow.conf": conf}))
     found = {subject: row["status"] for subject, row in rows(told, "ports.configuration").items()}
-    assert found == {"HTTP_PORT": "fail", "SMTP_PORT": "fail", "POP_PORT": "warn"}
+    assert found == {"HTTP_PORT": "fail", "line 2": "fail", "POP_PORT": "fail"}
 
 
 @pytest.mark.parametrize("given", ["nothing/there", "file", "file/below", "fifo", "zero", ""])

@@ -12,6 +12,9 @@ from preflight.facts import Container, PublishedPort
 from preflight.model import Remedy
 from preflight.plan import Binding
 
+# Web servers that can pass on what they are asked for, and ports to do it with: the documentation's first.
+WEB = ("nginx", "apache2", "httpd", "caddy", "lighttpd", "haproxy", "traefik")
+BEHIND = {"HTTP_PORT": (8080, 8088, 8880), "HTTPS_PORT": (8443, 8448, 9443)}
 PROXY = "https://docs.mailcow.email/post_installation/reverse-proxy/r_p/"
 
 
@@ -109,9 +112,9 @@ def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named])
     if not named and alone and alone[0].holder.state not in HOLDING:
         return Remedy("Wait a minute until the connection is gone for good, and run the check again.", (show,))
     if not named:
-        return Remedy(f"Find out who holds the port and stop it. {alternative(binding)}", (show,))
+        return Remedy(f"Find out who holds the port and stop it. {alternative(look, binding, named)}", (show,))
     commands = tuple(dict.fromkeys(line for entry in named for line in _end(look, entry)))
-    texts = ["Stop what holds the port, for good.", *_origins(look, named), alternative(binding)]
+    texts = ["Stop what holds the port, for good.", *_origins(look, named), alternative(look, binding, named)]
     return Remedy(" ".join(texts), commands or (show,))
 
 
@@ -156,16 +159,33 @@ def stop(look: Look, container: Container) -> tuple[str, ...]:
     return f"docker update --restart=no {name}", f"docker stop {name}"
 
 
-def alternative(binding: Binding) -> str:
+def alternative(look: Look, binding: Binding, named: list[Named]) -> str:
     """Say what else can be done: some ports can be moved."""
     published = binding.wanted[0]
-    if published.variable == "SMTP_PORT":
-        return "Port 25 cannot be moved: other mail servers deliver to no other."
     if published.kind == "web":
-        return (
-            "Or let the web server stay in front of mailcow as a reverse proxy, with these lines in mailcow.conf: "
-            f"HTTP_BIND=127.0.0.1 HTTP_PORT=8080 HTTPS_BIND=127.0.0.1 HTTPS_PORT=8443 (see {PROXY})."
-        )
+        first = next((entry.holder.process for entry in named if entry.holder.process in WEB), None)
+        how = f"let {first} stay in front of mailcow" if first else "put mailcow behind a web server"
+        return f"Or {how} as a reverse proxy, with these lines in mailcow.conf: {_behind(look, binding)} (see {PROXY})."
     if published.kind == "local":
         return f"Or move mailcow's port in mailcow.conf: {published.variable}=127.0.0.1:{binding.port + 1}"
+    if published.variable == "SMTP_PORT" and binding.port == published.port:
+        return "Port 25 cannot be moved: other mail servers deliver to no other."
     return f"Or give mailcow another port with {published.variable} in mailcow.conf, and tell it to every mail program."
+
+
+def _behind(look: Look, binding: Binding) -> str:
+    """Return the lines for a mailcow that only a web server on the same host reaches."""
+    # Whether a port is free that nobody asked for yet is not known; what containers have of them is.
+    taken = {port.port for entry in _others(look) for port in entry.ports} | {binding.port}
+    lines = []
+    for variable, ports in BEHIND.items():
+        others = {entry.port for entry in look.plan.bindings if entry.wanted[0].variable != variable}
+        port = next((port for port in ports if port not in taken | others), ports[0])
+        lines += [f"{variable.removesuffix('_PORT')}_BIND=127.0.0.1", f"{variable}={port}"]
+    return " ".join(lines)
+
+
+def _others(look: Look) -> list[Container]:
+    """Return the containers that are not mailcow's own."""
+    known = look.host.engine.get().containers if look.host.engine.known else ()
+    return [entry for entry in known if entry.project != look.plan.project]

@@ -6,11 +6,10 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from preflight.checks import Look, check, holders
-from preflight.checks.conflicts import REFUSED, Case, examine, parse
-from preflight.facts import ConfFile, Setting
+from preflight.checks import Look, check, holders, settings
+from preflight.checks.conflicts import REFUSED, Case, examine
 from preflight.model import Finding, Remedy, Severity, Status
-from preflight.plan import Binding, Problem
+from preflight.plan import Binding
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 BINDINGS = "https://docs.mailcow.email/manual-guides/Postfix/u_e-postfix-bind/"
@@ -18,7 +17,7 @@ BINDINGS = "https://docs.mailcow.email/manual-guides/Postfix/u_e-postfix-bind/"
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("mailcow_conf", "links"),
+    reads=("mailcow_conf", "links", "routes", "engine", "compose"),
     remedy="Correct the line of mailcow.conf that is named.",
     docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/4285"),
     subject="variable",
@@ -26,117 +25,24 @@ BINDINGS = "https://docs.mailcow.email/manual-guides/Postfix/u_e-postfix-bind/"
 def configuration(look: Look) -> Iterator[Finding]:
     """Every port, address and network in mailcow.conf is one that mailcow can use
 
-    Docker Compose takes mailcow.conf as it stands. A port with a wrong address, a port given twice or a file that
-    Compose cannot read ends with containers that are not created, and with a message that names no line.
+    Docker Compose takes mailcow.conf as it stands, and mailcow's shell scripts source the same file. A port with a
+    wrong address, a port given twice or a file that Compose cannot read ends with containers that are not created,
+    and with a message that names no line; a value that a shell reads differently, with updates and backups that fail.
     """
     conf = look.host.mailcow_conf.get()
-    findings = {**_lines(conf), **_repeated(conf), **_values(look, conf)}
-    wrong = {subject for subject, finding in findings.items() if finding.status is Status.FAIL}
-    named = {variable: address for variable, address in _addresses(look, conf) if variable not in wrong}
-    yield from (finding for subject, finding in findings.items() if subject not in named)
+    findings = settings.judge(look, conf)
+    # Where the host's addresses are not known, what else was found comes first.
+    foreign = settings.foreign(look, conf, findings)
+    yield from (finding for subject, finding in findings.items() if subject not in foreign)
     complete = not findings
-    for variable, address in named.items():
-        finding = _stranger(look, conf, variable, address) or findings.get(variable)
+    for variable, address in foreign.items():
+        finding = settings.stranger(look, conf, variable, address) or findings.get(variable)
         if finding:
             complete = False
             yield finding
     if complete:
         what = f"{conf.path} holds" if conf.present else "There is no mailcow.conf yet, and mailcow's defaults hold"
         yield Finding(status=Status.PASS, message=f"{what} nothing that mailcow could not use.")
-
-
-def _lines(conf: ConfFile) -> dict[str, Finding]:
-    """Complain of lines that Compose refuses, and of what mailcow's shell scripts choke on."""
-    found = {
-        f"line {line}": Finding(
-            status=Status.FAIL,
-            subject=f"line {line}",
-            message=f"Docker Compose refuses {conf.path} because of line {line}: no NAME=value, or a quote missing.",
-            expected="NAME=value",
-            evidence={"path": conf.path, "line": line},
-            remedy=Remedy("Correct the line, or put a # before it.", (f"sed -n {line}p {shlex.quote(conf.path)}",)),
-        )
-        for line in conf.bad_lines
-    }
-    if conf.remarks:
-        path = shlex.quote(conf.path)
-        found["file"] = Finding(
-            status=Status.WARN,
-            subject="file",
-            message=f"{conf.path} was not written on Linux: {'; '.join(conf.remarks)}.",
-            evidence={"path": conf.path},
-            remedy=Remedy("Take both out of the file.", (f"sed -i -e '1s/^\\xef\\xbb\\xbf//' -e 's/\\r$//' {path}",)),
-        )
-    return found
-
-
-def _repeated(conf: ConfFile) -> dict[str, Finding]:
-    found = {}
-    for variable, lines in conf.duplicates.items():
-        where = ", ".join(map(str, lines))
-        found[variable] = Finding(
-            status=Status.WARN,
-            subject=variable,
-            message=f"{variable} is set {len(lines)} times in {conf.path} (lines {where}); the last one counts.",
-            expected="once",
-            found=f"lines {where}",
-            evidence={"path": conf.path, "lines": list(lines)},
-            remedy=Remedy(f"Keep one line of {variable} and remove the others."),
-        )
-    return found
-
-
-def _values(look: Look, conf: ConfFile) -> dict[str, Finding]:
-    """Complain of values, all of one variable in one finding."""
-    by_variable: dict[str, list[Problem]] = {}
-    for problem in look.plan.problems:
-        by_variable.setdefault(problem.variable, []).append(problem)
-    return {variable: _value(variable, problems, conf) for variable, problems in by_variable.items()}
-
-
-def _value(variable: str, problems: list[Problem], conf: ConfFile) -> Finding:
-    line = problems[0].line
-    where = f" ({conf.path}, line {line})" if line else f" ({conf.path})"
-    fixes = "\n".join(dict.fromkeys(problem.fix for problem in problems))
-    return Finding(
-        status=Status.FAIL if any(problem.fatal for problem in problems) else Status.WARN,
-        subject=variable,
-        message=" ".join(problem.text for problem in problems) + where,
-        expected=fixes.replace("\n", ", "),
-        found=problems[0].value or None,
-        evidence={"path": conf.path, "line": line or None, "value": problems[0].value},
-        remedy=Remedy(f"Write into mailcow.conf: {fixes.replace(chr(10), ' and ')}"),
-    )
-
-
-def _addresses(look: Look, conf: ConfFile) -> Iterator[tuple[str, str]]:
-    """Yield the variables that name an address of the host, with it. Loopback addresses are always there."""
-    named = [(wanted.bind or wanted.variable, row.address) for row in look.plan.bindings for wanted in row.wanted]
-    snat = [name for name in ("SNAT_TO_SOURCE", "SNAT6_TO_SOURCE") if name in conf.settings]
-    named += [(name, conf.settings[name].value.strip()) for name in snat]
-    for variable, text in named:
-        address = parse(text)
-        if address is not None and not address.is_loopback and not address.is_unspecified:
-            yield variable, str(address)
-
-
-def _stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding | None:
-    """Complain of an address that the host does not have."""
-    if any(entry.address == address for link in look.host.links.get() for entry in link.addresses):
-        return None
-    setting = conf.settings.get(variable, Setting("", 0))
-    return Finding(
-        status=Status.FAIL,
-        subject=variable,
-        message=(
-            f"{variable} names {address}, which this host does not have ({conf.path}, line {setting.line}): "
-            "'cannot assign requested address'."
-        ),
-        expected="an address of this host",
-        found=address,
-        evidence={"path": conf.path, "line": setting.line, "value": setting.value},
-        remedy=Remedy(f"Write an address of this host into {variable}, or none.", ("ip -brief address",)),
-    )
 
 
 @check(
@@ -226,7 +132,7 @@ def _published(look: Look, binding: Binding, case: Case) -> Finding:
         expected="free",
         found=f"container {case.rivals[0].name}",
         evidence=_evidence(binding, "bind" if case.taken else "engine", held),
-        remedy=Remedy(f"Stop the container for good. {holders.alternative(binding)}", commands),
+        remedy=Remedy(f"Stop the container for good. {holders.alternative(look, binding, [])}", commands),
     )
 
 

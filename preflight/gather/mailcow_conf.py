@@ -1,17 +1,18 @@
-"""mailcow.conf as Compose reads it: never executed, nothing expanded, and no secret kept.
-
-The grammar is that of compose-go's `dotenv` package (read 2026-07-21), which Compose takes `.env` files with.
-"""
+"""mailcow.conf as Compose reads it: never executed, nothing expanded, and no secret kept."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+
+from msgspec.structs import replace
 
 from preflight.bounded import LIMIT, InputError
 from preflight.facts import ConfFile, Fact, Setting
+from preflight.gather.dotenv import Statement, statements
 from preflight.gather.roots import Roots, Unreadable
+from preflight.gather.sourced import LIMIT as SHELL_LIMIT
+from preflight.gather.sourced import Sourced, Word, sourced
 from preflight.plan import DEFAULT_CONF, SHAPE
 
 # Everything else in the file (passwords, keys) is forgotten as soon as it is read.
@@ -20,15 +21,17 @@ ALLOWED = frozenset(
     | {published.bind for published in SHAPE if published.bind}
     | {
         "MAILCOW_HOSTNAME", "IPV4_NETWORK", "IPV6_NETWORK", "ENABLE_IPV6", "COMPOSE_PROJECT_NAME",
-        "DOCKER_COMPOSE_VERSION", "SNAT_TO_SOURCE", "SNAT6_TO_SOURCE", "TZ", "ACME_DNS_CHALLENGE",
+        "DOCKER_COMPOSE_VERSION", "SNAT_TO_SOURCE", "SNAT6_TO_SOURCE", "TZ", "ACME_DNS_CHALLENGE", "ACME_DNS_PROVIDER",
         "DISABLE_NETFILTER_ISOLATION_RULE", "HTTP_REDIRECT", "FTS_HEAP", "FTS_PROCS",
-        "SKIP_CLAMD", "SKIP_FTS", "SKIP_SOLR", "SKIP_SOGO", "SKIP_OLEFY", "SKIP_UNBOUND_HEALTHCHECK",
+        "SKIP_CLAMD", "SKIP_FTS", "SKIP_SOGO", "SKIP_OLEFY", "SKIP_UNBOUND_HEALTHCHECK",
         "SKIP_LETS_ENCRYPT", "SKIP_IP_CHECK", "SKIP_HTTP_VERIFICATION",
     }
 )  # fmt: skip
 LONGEST = 512  # characters of a value
 STATEMENTS = 100_000  # read; mailcow's own file has some 100
 MOST = 20  # bad lines and repetitions told
+NOTHING = Word("")
+ZONES = "/usr/share/zoneinfo"
 BOM = "the file starts with a byte-order mark, which mailcow's shell scripts take for part of the first variable"
 CRLF = "lines end with CR LF, and mailcow's shell scripts take the CR for part of the values"
 
@@ -37,11 +40,11 @@ def mailcow_conf(roots: Roots, path: str | None) -> Fact[ConfFile]:
     """Read mailcow.conf: the one named, else the default one where it exists. Unknown where it cannot be read."""
     try:
         if path is not None:
-            return Fact.of(path, given(roots, path))
+            return Fact.of(path, _with_zone(roots, given(roots, path)))
         if roots.root is None:
             help_ = roots.why.help if roots.why else ""
             return Fact.unknown(DEFAULT_CONF, "the host's files are out of reach", help_)
-        return Fact.of(DEFAULT_CONF, parse(roots.read(DEFAULT_CONF, LIMIT), DEFAULT_CONF))
+        return Fact.of(DEFAULT_CONF, _with_zone(roots, parse(roots.read(DEFAULT_CONF, LIMIT), DEFAULT_CONF)))
     except Unreadable as error:
         if error.absent:
             return Fact.of(DEFAULT_CONF, ConfFile(DEFAULT_CONF, False, {}))
@@ -70,6 +73,16 @@ def given(roots: Roots, path: str) -> ConfFile:
     return parse(data, place)
 
 
+def _with_zone(roots: Roots, conf: ConfFile) -> ConfFile:
+    """Add whether the host has a file for TZ; some hosts have none for any zone."""
+    name = conf.settings.get("TZ", Setting("", 0)).value
+    if roots.root is None or not re.fullmatch(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}", name):
+        return conf
+    if not any(roots.exists(f"{ZONES}/{some}") for some in ("Etc/UTC", "Europe/London")):
+        return conf
+    return replace(conf, zone=roots.exists(f"{ZONES}/{name}"))
+
+
 def _kind(roots: Roots, path: str) -> str:
     try:
         return "a directory" if os.path.isdir(roots.locate(path)) else ""
@@ -85,77 +98,53 @@ def parse(text: bytes | str, path: str) -> ConfFile:
     text = text.removeprefix("\ufeff")
     if "\r\n" in text:
         remarks.append(CRLF)
+    # What the marks of another system do to a shell is said once, not for every variable.
+    shell = sourced(text.replace("\r\n", "\n"))
     settings: dict[str, Setting] = {}
     lines: dict[str, list[int]] = {}
-    bad: list[int] = []
-    for number, (line, name, value) in enumerate(_statements(text)):
+    bad: dict[int, str] = {}
+    nameless: list[int] = []
+    for number, said in enumerate(statements(text)):
         if number == STATEMENTS:
-            remarks.append(f"only the first {STATEMENTS} statements were read, up to line {line}")
+            remarks.append(f"only the first {STATEMENTS} statements were read, up to line {said.line}")
             break
-        if value is None:
-            bad.append(line)
-        elif name in ALLOWED:
-            settings[name] = Setting(value[:LONGEST], line)
-            lines.setdefault(name, []).append(line)
+        if said.refused:
+            bad.setdefault(said.line, said.refused)
+        elif not said.name:
+            nameless.append(said.line)
+        elif said.name in ALLOWED:
+            settings[said.name] = _setting(said, shell, len(text))
+            lines.setdefault(said.name, []).append(said.line)
     duplicates = {name: numbers[-MOST:] for name, numbers in lines.items() if len(numbers) > 1}
-    return ConfFile(path, True, settings, duplicates, tuple(remarks), tuple(bad[:MOST]))
+    unlike = {setting.line for setting in settings.values() if setting.shell is not None}
+    return ConfFile(
+        path=path,
+        present=True,
+        settings=settings,
+        duplicates=duplicates,
+        remarks=tuple(remarks),
+        bad_lines=tuple(bad)[:MOST],
+        reasons=tuple(bad.values())[:MOST],
+        nameless=tuple(nameless[:MOST]),
+        commands=tuple(line for line in shell.commands if line not in unlike),
+        shell_ends=shell.broken,
+    )
 
 
-# Space within a line as compose-go has it; a name ends at `=`, `:` (as in YAML) or the end of its line.
-_INLINE = "\t\v\f\r \x85\xa0"
-_BETWEEN = re.compile(r"\s*(?:#[^\n]*\s*)*")  # space and comments
-_EXPORT = re.compile(r"export\s+")
-_NAME = re.compile(rf"([\w.\[\]\-{_INLINE}]*)([=:\n]|\Z)[{_INLINE}]*")
-_QUOTED = {
-    '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),
-    "'": re.compile(r"'([^'\\]*(?:\\.[^'\\]*)*)'", re.DOTALL),
-}
+def _setting(said: Statement, shell: Sourced, length: int) -> Setting:
+    """Make what is kept of a value, beside what a shell reads instead where that is something else."""
+    word = shell.words.get(said.name, NOTHING)
+    same = (word.value, word.refers) == (said.value, said.refers) and (word.plain or word.refers)
+    # The last of several counts for Compose and for the shell; of those before, nothing is kept.
+    known = length <= SHELL_LIMIT and not shell.broken
+    return Setting(kept(said.value), said.line, said.refers, None if same or not known else kept(word.value))
 
 
-def _statements(text: str) -> Iterator[tuple[int, str, str | None]]:
-    """Yield line (from 1), name and value of each statement; value None: Compose refuses the file there."""
-    at, line, counted = 0, 1, 0
-    endless: set[str] = set()  # quotes that nothing ends: looked for once, not once a line
-    while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]  # it always matches
-        line += text.count("\n", counted, at)
-        counted = at
-        start = export.end() if (export := _EXPORT.match(text, at)) else at
-        name = _NAME.match(text, start)
-        if name is None or " " in name[1].strip(_INLINE):
-            yield line, "", None
-            at = _line_end(text, start)
-        elif name[2] not in ("=", ":"):
-            at = name.end()  # a name alone takes its value from Compose's own environment
-        else:
-            value, at = _value(text, name.end(), endless)
-            yield line, name[1].strip(_INLINE), value
+# A quote that is missing, or a line's end, makes the lines below part of a value, and secrets may stand there.
+_SWALLOWED = re.compile(r"\n|[A-Z][A-Z0-9_]{2,}=")
 
 
-def _value(text: str, at: int, endless: set[str]) -> tuple[str | None, int]:
-    """Read a value from where it starts, and say where it ends; None: a quote that is never closed."""
-    end = _line_end(text, at)
-    quote = text[at : at + 1]
-    if quote not in _QUOTED:
-        return text[at:end].partition(" #")[0].rstrip(), end
-    found = None if quote in endless else _QUOTED[quote].match(text, at)
-    if found is None:
-        endless.add(quote)
-        return None, end
-    return _unquote(found[1], quote), found.end()
-
-
-def _line_end(text: str, at: int) -> int:
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end
-
-
-_ESCAPE = re.compile(r'\\([abfnrtv$"\\]|0[0-7]{0,3})')
-_MEANS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "$": "$", '"': '"', "\\": "\\"}
-
-
-def _unquote(inner: str, quote: str) -> str:
-    """Take the escapes out of a quoted value: in single quotes of the quote alone, in double quotes all known ones."""
-    inner = inner[: LONGEST * 4].replace(f"\\{quote}", quote)
-    if quote == "'":
-        return inner
-    return _ESCAPE.sub(lambda match: _MEANS.get(match[1]) or chr(int(match[1], 8)), inner)
+def kept(value: str) -> str:
+    """Cut a value where it is longer than any that mailcow takes, or holds more than its own line."""
+    found = _SWALLOWED.search(value)
+    return value[:LONGEST] if found is None else f"{value[: min(found.start(), LONGEST)]}…"

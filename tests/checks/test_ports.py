@@ -11,6 +11,7 @@ from preflight.checks import Look
 from preflight.facts import (
     Address,
     BindAttempt,
+    Compose,
     ConfFile,
     Container,
     DaemonConfig,
@@ -21,9 +22,11 @@ from preflight.facts import (
     Link,
     OsRelease,
     PublishedPort,
+    Route,
+    Setting,
     Sockets,
 )
-from preflight.model import Result, Status
+from preflight.model import Remedy, Result, Status
 from preflight.plan import DEFAULT_CONF
 from tests.build import conf_file, look, run
 
@@ -37,6 +40,11 @@ LINKS = (Link("eth0", 1500, True, (Address("192.0.2.2", 24, "global"), Address("
 
 def configuration(conf: ConfFile, **facts: Any) -> dict[str | None, Result]:
     return {row.subject: row for row in run("ports.configuration", look(mailcow_conf=conf, **{"links": LINKS} | facts))}
+
+
+def remedy(row: Result) -> Remedy:
+    assert row.remedy is not None
+    return row.remedy
 
 
 def test_nothing_to_complain_of_is_one_pass() -> None:
@@ -68,34 +76,102 @@ def test_a_lesser_problem_warns() -> None:
     assert configuration(conf_file({"SQL_PORT": "13306"}))["SQL_PORT"].status is WARN
 
 
-def test_duplicates_lines_and_remarks() -> None:
+def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
     conf = msgspec.structs.replace(
-        conf_file({"SMTP_PORT": "25"}), duplicates={"SMTP_PORT": [1, 7]}, bad_lines=(3, 5), remarks=("CR LF",)
+        conf_file({"SMTP_PORT": "25", "HTTP_PORT": "x"}),
+        duplicates={"SMTP_PORT": [1, 7], "HTTP_PORT": [2, 3]},
+        bad_lines=(3, 5),
+        reasons=("nothing closes its quote", "its name holds a space"),
+        remarks=("lines end with CR LF",),
+        commands=(4,),
+        shell_ends=9,
     )
     rows = configuration(conf)
     assert {name: row.status for name, row in rows.items()} == {
-        "line 3": FAIL, "line 5": FAIL, "file": WARN, "SMTP_PORT": WARN,
+        "line 3": FAIL, "line 5": FAIL, DEFAULT_CONF: WARN, "SMTP_PORT": WARN, "HTTP_PORT": FAIL,
     }  # fmt: skip
+    assert "nothing closes its quote" in rows["line 3"].message
+    assert remedy(rows["line 3"]).commands == (f"sed -n 3p {DEFAULT_CONF}",)
     assert "lines 1, 7" in rows["SMTP_PORT"].message
-    assert rows["line 3"].remedy is not None
-    assert rows["line 3"].remedy.commands == (f"sed -n 3p {DEFAULT_CONF}",)
+    assert rows["SMTP_PORT"].evidence["lines"] == [1, 7]
+    assert "lines 2, 3" in rows["HTTP_PORT"].message
+    assert "HTTP_PORT=80" in remedy(rows["HTTP_PORT"]).text
+    said = rows[DEFAULT_CONF].message
+    assert all(word in said for word in ("CR LF", "line 4 as a command", "stop reading at line 9"))
+    assert [command.split()[:3] for command in remedy(rows[DEFAULT_CONF]).commands] == [
+        ["sed", "-n", "4p"], ["sed", "-n", "9p"], ["sed", "-i", "-e"],
+    ]  # fmt: skip
+
+
+def test_facts_of_before_reasons_were_told_still_fail() -> None:
+    conf = msgspec.structs.replace(conf_file({}), bad_lines=(3,))
+    assert configuration(conf)["line 3"].status is FAIL
 
 
 @pytest.mark.parametrize(
-    ("values", "subject"),
+    ("version", "status"),
+    [("2.26.1-4", FAIL), ("v2.27.1", FAIL), ("2.27.2", None), ("2.40.3", None), ("v5.0.0", None), ("", WARN)],
+)
+def test_a_value_without_a_name_is_what_older_composes_refuse(version: str, status: Status | None) -> None:
+    conf = msgspec.structs.replace(conf_file({}), nameless=(2,))
+    rows = configuration(conf, compose=Compose("plugin", "/p", version))
+    assert {name: row.status for name, row in rows.items()} == ({"line 2": status} if status else {None: PASS})
+    if not version:
+        assert configuration(conf)["line 2"].status is WARN
+
+
+@pytest.mark.parametrize(
+    ("value", "shell", "fix"),
     [
-        ({"SMTP_PORT": "198.51.100.7:25"}, "SMTP_PORT"),
-        ({"HTTP_BIND": "198.51.100.7"}, "HTTP_BIND"),
-        ({"HTTP_BIND": "[2001:db8::99]"}, "HTTP_BIND"),
-        ({"SNAT_TO_SOURCE": "198.51.100.7"}, "SNAT_TO_SOURCE"),
-        ({"SNAT6_TO_SOURCE": "2001:DB8::99"}, "SNAT6_TO_SOURCE"),
+        ("native", "", "ACME_DNS_PROVIDER=native"),
+        ("not one", "", "ACME_DNS_PROVIDER='not one'"),
+        ("it's", "its", None),
+        ("a…", "a", None),
+        ("a\tb", "a", None),
     ],
 )
-def test_an_address_that_is_not_of_this_host(values: dict[str, str], subject: str) -> None:
+def test_a_value_that_a_shell_reads_differently(value: str, shell: str, fix: str | None) -> None:
+    settings = {"HTTP_REDIRECT": Setting("n", 1), "ACME_DNS_PROVIDER": Setting(value, 3, shell=shell)}
+    (row,) = configuration(ConfFile(DEFAULT_CONF, True, settings)).values()
+    assert row.status is WARN
+    assert (f"Write into mailcow.conf: {fix}" if fix else "Mend the line") in remedy(row).text
+    assert f"ACME_DNS_PROVIDER as '{value}'" in row.message
+    assert (f"read '{shell}'" if shell else "read nothing") in row.message
+    assert f"({DEFAULT_CONF}, line 3)" in row.message
+
+
+def test_a_network_of_mailcow_is_proposed_that_is_free_here() -> None:
+    taken = (Route("0.0.0.0/0", "192.0.2.1", "eth0", 0), Route("172.22.0.0/16", "", "eth0", 0))
+    row = configuration(conf_file({"IPV4_NETWORK": "mail"}), routes=taken)["IPV4_NETWORK"]
+    assert row.status is FAIL
+    free = (row.expected or "").removeprefix("IPV4_NETWORK=")
+    assert free.count(".") == 2
+    assert not free.startswith("172.22.")
+    assert configuration(conf_file({"IPV4_NETWORK": "mail"}))["IPV4_NETWORK"].expected == "IPV4_NETWORK=172.22.1"
+
+
+@pytest.mark.parametrize(
+    ("values", "subject", "line"),
+    [
+        ({"SMTP_PORT": "198.51.100.7:25"}, "SMTP_PORT", "SMTP_PORT=25, or 192.0.2.2 in place of 198.51.100.7"),
+        ({"HTTP_BIND": "198.51.100.7"}, "HTTP_BIND", "HTTP_BIND=, or 192.0.2.2 in place of"),
+        ({"HTTP_BIND": "[2001:db8::99]"}, "HTTP_BIND", "HTTP_BIND=, or 2001:db8::2 in place of"),
+        ({"SNAT_TO_SOURCE": "198.51.100.7"}, "SNAT_TO_SOURCE", "SNAT_TO_SOURCE=n"),
+        ({"SNAT6_TO_SOURCE": "2001:DB8::99"}, "SNAT6_TO_SOURCE", "SNAT6_TO_SOURCE=n"),
+    ],
+)
+def test_an_address_that_is_not_of_this_host(values: dict[str, str], subject: str, line: str) -> None:
     conf = msgspec.structs.replace(conf_file(values), duplicates={subject: [1, 1]})
     (row,) = configuration(conf).values()
     assert (row.subject, row.status) == (subject, FAIL)
-    assert "cannot assign requested address" in row.message
+    assert ("no answer" if "SNAT" in subject else "cannot assign requested address") in row.message
+    assert line in remedy(row).text
+    more = (
+        *LINKS,
+        Link("eth1", 1500, True, (Address("192.0.2.3", 24, "global"), Address("2001:db8::3", 64, "global"))),
+    )
+    (row,) = configuration(conf, links=more).values()
+    assert "an address of this host" in remedy(row).text
 
 
 def test_addresses_of_this_host_are_fine_and_loopback_always_is() -> None:
@@ -248,6 +324,34 @@ def test_a_web_server_may_stay_as_a_reverse_proxy() -> None:
     assert row.remedy is not None
     for line in ("HTTP_BIND=127.0.0.1", "HTTP_PORT=8080", "HTTPS_BIND=127.0.0.1", "HTTPS_PORT=8443"):
         assert line in row.remedy.text
+    assert "let nginx stay in front" in row.remedy.text
+    assert "(see https://docs.mailcow.email/" in row.remedy.text
+
+
+@pytest.mark.parametrize(
+    ("conf", "taken", "lines"),
+    [
+        ({}, 8080, "HTTP_PORT=8088 HTTPS_BIND=127.0.0.1 HTTPS_PORT=8443"),
+        ({}, 8443, "HTTP_PORT=8080 HTTPS_BIND=127.0.0.1 HTTPS_PORT=8448"),
+        ({"SIEVE_PORT": "8443"}, 1, "HTTP_PORT=8080 HTTPS_BIND=127.0.0.1 HTTPS_PORT=8448"),
+        ({"HTTPS_PORT": "8443"}, 1, "HTTP_PORT=8080 HTTPS_BIND=127.0.0.1 HTTPS_PORT=8443"),
+    ],
+)
+def test_ports_behind_a_web_server_are_none_that_are_taken(conf: dict[str, str], taken: int, lines: str) -> None:
+    web = engine(container("web", ("127.0.0.1", taken)))
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", 80, process="sshd"), port=80, conf=conf, engine=web)
+    assert f"HTTP_BIND=127.0.0.1 {lines} (see" in remedy(row).text
+    assert "put mailcow behind a web server" in remedy(row).text
+
+
+def test_the_port_that_is_held_is_not_proposed() -> None:
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", 8080), port=8080, conf={"HTTP_PORT": "8080"})
+    assert "HTTP_PORT=8088" in remedy(row).text
+
+
+def test_a_moved_smtp_port_can_be_moved_again() -> None:
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", 2525), port=2525, conf={"SMTP_PORT": "2525"})
+    assert "cannot be moved" not in remedy(row).text
 
 
 # The half that a socket blocks is known from the attempts; a listener on [::] may be in the way of IPv4 as well.
@@ -330,6 +434,8 @@ def test_errors_are_different_findings() -> None:
     row = free(("EADDRNOTAVAIL", "free"), conf={"SMTP_PORT": "198.51.100.7:25"})
     assert (row.status, row.found) == (FAIL, "198.51.100.7")
     assert "cannot assign requested address" in row.message
+    row = free(("EADDRNOTAVAIL", "free"), listener("0.0.0.0"), conf={"SMTP_PORT": "198.51.100.7:25"})
+    assert (row.found, row.evidence["holder"]) == ("198.51.100.7", None)  # whoever listens everywhere
     row = free(("EACCES", "EACCES"))
     assert (row.status, row.remedy and row.remedy.text) == (UNKNOWN, "Run the check as root.")
     row = free(("ENOBUFS", "free"))

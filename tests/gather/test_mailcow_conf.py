@@ -44,19 +44,72 @@ def values(text: str) -> dict[str, str]:
         ('SMTP_PORT="25"', "25"),
         (r"""SMTP_PORT='a\'b\nc'""", r"a'b\nc"),
         (r'''SMTP_PORT="a\"b\tc\\d\$e\101\q"''', 'a"b\tc\\d$e\\101\\q'),
-        (r'SMTP_PORT="\0101"', "A"),
+        (r'SMTP_PORT="\0101\08\0777\0351"', "A\\8\\777é"),
         ('SMTP_PORT="25 # no comment"', "25 # no comment"),
-        ('SMTP_PORT="two\nlines"', "two\nlines"),
-        ("SMTP_PORT=$OTHER", "$OTHER"),
-        ("SMTP_PORT=${OTHER:-25}", "${OTHER:-25}"),
+        ('SMTP_PORT="two\nlines"', "two…"),  # secrets may stand there
+        ("SMTP_PORT=$$OTHER", "$OTHER"),
+        ("SMTP_PORT='$OTHER'", "$OTHER"),
+        ("SMTP_PORT=a$%b$1", "a$%b$1"),
+        ('SMTP_PORT="25 "', "25 "),
+        ("SMTP_PORT=25\x1c", "25\x1c"),  # space for Python, and not for Compose
         ("SMTP_PORT=$(touch /tmp/never)", "$(touch /tmp/never)"),
         ("SMTP_PORT=a=b", "a=b"),
     ],
 )
 def test_a_value(line: str, value: str) -> None:
     conf = parse(f"# a comment = 'with a quote\n{line}\nTZ=UTC\n", "c")
-    assert conf.settings == {"SMTP_PORT": Setting(value, 2), "TZ": Setting("UTC", 3 + line.count("\n"))}
+    assert {name: (entry.value, entry.line, entry.refers) for name, entry in conf.settings.items()} == {
+        "SMTP_PORT": (value, 2, False),
+        "TZ": ("UTC", 3 + line.count("\n"), False),
+    }
     assert (conf.bad_lines, conf.remarks, conf.duplicates) == ((), (), {})
+
+
+@pytest.mark.parametrize("value", ["$OTHER", "${OTHER:-25}", "${OTHER}$", "${A-${B}}", "${TZ+${TZ}}x"])
+def test_a_reference_stays_as_it_is(value: str) -> None:
+    for written in (value, f'"{value}"'):
+        assert parse(f"TZ=UTC\nSMTP_PORT={written}\n", "c").settings["SMTP_PORT"] == Setting(value, 2, refers=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "shell"),
+    [
+        ("TZ=a", None),
+        ("TZ='a b'", None),
+        ('TZ="a b" # c', None),
+        ("TZ=a\\\nb", "ab"),
+        ("TZ=a b", ""),  # a command b, for which alone TZ is set
+        ("TZ = a", ""),
+        ("TZ: a", ""),
+        ("TZ= # a", ""),
+        ("TZ=a\\b", "ab"),
+        ('TZ="a\\tb"', "a\\tb"),
+        ("TZ='a'b", "ab"),
+        ("TZ=a;b", "a"),
+        ("TZ=a&b", ""),
+        ("TZ=a|b", ""),
+        ("TZ=~/a", "~/a"),
+        ("TZ=$(id)", "$(id)"),
+        ("TZ=`id`", "`id`"),
+        ("TZ='$TZ'", None),
+        ("TZ=$$", "$$"),
+        ("TZ=${A:-b}", None),
+    ],
+)
+def test_what_a_shell_reads_instead(line: str, shell: str | None) -> None:
+    conf = parse(f"{line}\nSMTP_PORT=25\n", "c")
+    assert conf.settings["TZ"].shell == shell
+    assert conf.settings["SMTP_PORT"].shell is None
+    assert conf.shell_ends == 0
+
+
+def test_lines_that_a_shell_runs_and_where_it_ends() -> None:
+    conf = parse("TZ=UTC\nDBPASS=correct horse\nDBROOT=a(b\nSMTP_PORT=a b\n", "c")
+    assert (conf.commands, conf.shell_ends) == ((2,), 3)
+    assert conf.settings["SMTP_PORT"].shell is None  # it is not known any more
+    assert parse("TZ=a b\nTZ=UTC\nfoo\n", "c").commands == (1, 3)
+    assert parse("TZ=a b\n", "c").commands == ()  # told with the variable
+    assert parse('A="\nTZ=UTC\n', "c").shell_ends == 1
 
 
 def test_the_last_of_several_wins_and_all_are_told() -> None:
@@ -74,15 +127,40 @@ def test_what_windows_leaves_is_taken_with_a_remark() -> None:
     assert conf.bad_lines == ()
 
 
-@pytest.mark.parametrize("line", ["FOO BAR=1", "F!O=1", "- a list", 'A="open', "A='open", "FOO BAR"])
-def test_a_line_that_compose_refuses_is_told(line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("FOO BAR=1", "space"),
+        ("FOO BAR", "space"),
+        ("- a list", "space"),
+        ("F!O=1", "character"),
+        ("\ufeffA=1", "character"),
+        ('A="open', "quote"),
+        ("A='open", "quote"),
+        ("DBPASS=a${b", "reference"),
+        ("DBPASS=${1}", "reference"),
+        ("A=${TZ:-${1}}", "reference"),
+        ("A=${B:?why}", "not set"),
+        ("A=" + "${B:-" * 30 + "}" * 30, "too many"),
+        ("A=" + "${B}" * 60, "too many"),
+        ("A=a\0b", "NUL"),
+    ],
+)
+def test_a_line_that_compose_refuses_is_told(line: str, reason: str) -> None:
     conf = parse(f"TZ=UTC\n{line}\nSMTP_PORT=25\n", "c")
     assert conf.bad_lines == (2,)
+    assert reason in conf.reasons[0]
     assert set(conf.settings) == {"TZ", "SMTP_PORT"}
 
 
+@pytest.mark.parametrize("text", ["=1\nTZ=UTC\n", "export =1\nTZ=UTC\n", "TZ=UTC\nSMTP_PORT", "TZ=UTC\n- x"])
+def test_a_value_without_a_name(text: str) -> None:
+    conf = parse(text, "c")
+    assert (len(conf.nameless), conf.bad_lines, set(conf.settings)) == (1, (), {"TZ"})
+
+
 def test_a_name_alone_takes_no_value_from_anywhere() -> None:
-    assert values("TZ\nSMTP_PORT=25\nHTTP_PORT") == {"SMTP_PORT": "25"}
+    assert values("TZ\nexport HTTP_PORT\nSMTP_PORT=25\n") == {"SMTP_PORT": "25"}
 
 
 def test_secrets_are_not_kept() -> None:
@@ -92,6 +170,19 @@ def test_secrets_are_not_kept() -> None:
     assert secret.encode() not in msgspec.json.encode(conf)
     assert set(conf.settings) == {"TZ"}
     assert conf.duplicates == {}
+    for text in (
+        'TZ="\nDBPASS=%s\nA="b"\n',
+        "TZ=UTC DBPASS=%s",
+        "DBPASS=%s x\n",
+        'DBPASS="%s\n',
+        "DBPASS=a${%s\n",
+        "DBPASS=%s\nTZ=$DBPASS\n",
+        "TZ=a'\nDBPASS=%s '\n",
+        'TZ="UTC\\nDBPASS=%s"',
+        "%s\n",
+        "TZ=UTC\\\nDBPASS=%s",
+    ):
+        assert secret.encode() not in msgspec.json.encode(parse(text % secret, "c")), text
     assert not [name for name in ALLOWED if "PASS" in name or "KEY" in name or "ROOT" in name]
 
 
@@ -125,6 +216,24 @@ def test_the_default_file(tmp_path: Path) -> None:
     assert fact.missing is not None
     assert fact.missing.kind == "unknown"
     assert DEFAULT_CONF in fact.missing.reason
+
+
+@pytest.mark.parametrize(
+    ("zones", "zone", "known"),
+    [
+        (("Etc/UTC", "Asia/Tokyo"), "Asia/Tokyo", True),
+        (("Etc/UTC",), "Europe/Berln", False),
+        (("Etc/UTC",), "", None),
+        (("Etc/UTC",), "../../passwd", None),
+        ((), "Asia/Tokyo", None),
+    ],
+)
+def test_whether_the_host_knows_the_zone(tmp_path: Path, zones: tuple[str, ...], zone: str, known: bool | None) -> None:
+    for name in zones:
+        (tmp_path / "usr/share/zoneinfo" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "usr/share/zoneinfo" / name).write_text("TZif")
+    (tmp_path / "m.conf").write_text(f"TZ={zone}\n")
+    assert mailcow_conf(copy(tmp_path), "/m.conf").get().zone is known
 
 
 def test_without_the_hosts_files_nothing_is_taken_for_a_default() -> None:

@@ -1,0 +1,201 @@
+"""What is wrong with mailcow.conf, in findings: each names file and line, and the line to write instead. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from collections.abc import Iterator
+
+from preflight import versions
+from preflight.checks import Look, subnets
+from preflight.checks.conflicts import parse
+from preflight.facts import ConfFile, Setting
+from preflight.model import Finding, Remedy, Status
+from preflight.plan import IPV4_NETWORK, Problem
+
+SOURCES = ("SNAT_TO_SOURCE", "SNAT6_TO_SOURCE")
+# Releases of Compose before this one take over every variable, and so refuse one without a name.
+LEAVES_NAMELESS = (2, 27, 2)
+
+
+def judge(look: Look, conf: ConfFile) -> dict[str, Finding]:
+    """Return the findings by their subjects: lines, the file, variables."""
+    return {**_lines(look, conf), **_values(look, conf)}
+
+
+def foreign(look: Look, conf: ConfFile, findings: dict[str, Finding]) -> dict[str, str]:
+    """Return the variables that name an address that the host should have, but for those that are wrong anyway."""
+    wrong = {subject for subject, finding in findings.items() if finding.status is Status.FAIL}
+    return {variable: address for variable, address in _named(look, conf) if variable not in wrong}
+
+
+def _lines(look: Look, conf: ConfFile) -> dict[str, Finding]:
+    """Complain of lines that Compose refuses, and of what mailcow's shell scripts choke on."""
+    reasons = dict(zip(conf.bad_lines, conf.reasons, strict=False))
+    found = {
+        f"line {line}": _refused(conf, line, f": {reasons[line]}" if line in reasons else "") for line in conf.bad_lines
+    }
+    known = look.host.compose.get().version if look.host.compose.known else ""
+    version = (versions.parse(known) or ())[:3]
+    if version < LEAVES_NAMELESS:
+        for line in conf.nameless:
+            found.setdefault(f"line {line}", _nameless(conf, line, known if version else ""))
+    if texts := _shell(conf):
+        path = shlex.quote(conf.path)
+        commands = [f"sed -n {line}p {path}" for line in (*conf.commands, conf.shell_ends) if line]
+        if conf.remarks:
+            commands.append(f"sed -i -e '1s/^\\xef\\xbb\\xbf//' -e 's/\\r$//' {path}")
+        found[conf.path] = Finding(
+            status=Status.WARN,
+            subject=conf.path,
+            message=f"mailcow's shell scripts read {conf.path} otherwise than Docker Compose does: {'; '.join(texts)}.",
+            evidence={"path": conf.path, "lines": [*conf.commands, *filter(None, [conf.shell_ends])]},
+            remedy=Remedy(
+                "Write each line as NAME=value, in single quotes where a value holds spaces.", tuple(commands)
+            ),
+        )
+    return found
+
+
+def _shell(conf: ConfFile) -> list[str]:
+    texts = list(conf.remarks)
+    if conf.commands:
+        texts.append(f"they run a part of line {', '.join(map(str, conf.commands))} as a command")
+    if conf.shell_ends:
+        texts.append(
+            f"they stop reading at line {conf.shell_ends}, for its quotes, its brackets or a word of the shell's"
+        )
+    return texts
+
+
+def _refused(conf: ConfFile, line: int, why: str) -> Finding:
+    return Finding(
+        status=Status.FAIL,
+        subject=f"line {line}",
+        message=f"Docker Compose refuses {conf.path} because of line {line}{why}.",
+        expected="NAME=value",
+        evidence={"path": conf.path, "line": line},
+        remedy=Remedy("Correct the line, or put a # before it.", (f"sed -n {line}p {shlex.quote(conf.path)}",)),
+    )
+
+
+def _nameless(conf: ConfFile, line: int, version: str) -> Finding:
+    """Tell of a value without a name: no more than junk for newer Composes, for older ones a reason to refuse."""
+    if version:
+        return _refused(conf, line, ": it holds no NAME=value, which newer releases would leave out")
+    return Finding(
+        status=Status.WARN,
+        subject=f"line {line}",
+        message=f"Line {line} of {conf.path} holds no NAME=value: Docker Compose before 2.27.2 refuses the whole file.",
+        expected="NAME=value",
+        evidence={"path": conf.path, "line": line},
+        remedy=Remedy("Correct the line, or put a # before it.", (f"sed -n {line}p {shlex.quote(conf.path)}",)),
+    )
+
+
+def _values(look: Look, conf: ConfFile) -> dict[str, Finding]:
+    """Complain of values, all of one variable in one finding."""
+    by_variable: dict[str, list[Problem]] = {}
+    for problem in (*look.plan.problems, *_repeated(conf), *_unlike(conf)):
+        by_variable.setdefault(problem.variable, []).append(problem)
+    return {variable: _value(look, variable, problems, conf) for variable, problems in by_variable.items()}
+
+
+def _repeated(conf: ConfFile) -> Iterator[Problem]:
+    for variable, lines in conf.duplicates.items():
+        where = ", ".join(map(str, lines))
+        setting = conf.settings.get(variable, Setting("", lines[-1]))
+        text = f"{variable} is set {len(lines)} times (lines {where}); the last one counts."
+        yield Problem(variable, setting.line, setting.value, text, "", fatal=False)
+
+
+def _unlike(conf: ConfFile) -> Iterator[Problem]:
+    """Complain of values that mailcow's shell scripts read otherwise than Compose does."""
+    for variable, setting in conf.settings.items():
+        if setting.shell is None:
+            continue
+        reads = f"'{setting.shell}'" if setting.shell else "nothing"
+        text = f"Docker Compose reads {variable} as '{setting.value}', mailcow's shell scripts read {reads}."
+        simple = re.fullmatch(r"[\w./:\[\]-]*", setting.value, re.ASCII) is not None
+        fix = f"{variable}={setting.value}" if simple else f"{variable}='{setting.value}'"
+        unclear = setting.refers or "'" in setting.value or "…" in setting.value or not setting.value.isprintable()
+        yield Problem(variable, setting.line, setting.value, text, "" if unclear else fix, fatal=False)
+
+
+def _value(look: Look, variable: str, problems: list[Problem], conf: ConfFile) -> Finding:
+    line = problems[0].line
+    where = f" ({conf.path}, line {line})" if line else f" ({conf.path})"
+    fatal = any(problem.fatal for problem in problems)
+    # What is wrong with a value goes before how it is written.
+    fixes = "\n".join(
+        dict.fromkeys(_fix(look, problem) for problem in problems if problem.fix and problem.fatal is fatal)
+    )
+    advice = f"Write into mailcow.conf: {fixes.replace(chr(10), ' and ')}" if fixes else f"Mend the line of {variable}."
+    lines = conf.duplicates.get(variable, [])
+    if lines:
+        advice = f"Keep one line of {variable} and remove the others." + (f" {advice}" if fixes else "")
+    return Finding(
+        status=Status.FAIL if fatal else Status.WARN,
+        subject=variable,
+        message=" ".join(problem.text for problem in problems) + where,
+        expected=fixes.replace("\n", ", ") or None,
+        found=problems[0].value or None,
+        evidence={"path": conf.path, "line": line or None, "value": problems[0].value, "lines": list(lines)},
+        remedy=Remedy(advice),
+    )
+
+
+def _fix(look: Look, problem: Problem) -> str:
+    """Return the line to write; where it is mailcow's own network, one that is free on this host."""
+    if problem.fix == f"IPV4_NETWORK={IPV4_NETWORK}":
+        free = subnets.propose(look, ipaddress.IPv4Network(f"{IPV4_NETWORK}.0/24"))
+        return f"IPV4_NETWORK={free.rpartition('.')[0]}" if free else problem.fix
+    return problem.fix
+
+
+def _named(look: Look, conf: ConfFile) -> Iterator[tuple[str, str]]:
+    """Yield the variables that name an address of the host, with it. Loopback addresses are always there."""
+    named = [(wanted.bind or wanted.variable, row.address) for row in look.plan.bindings for wanted in row.wanted]
+    named += [(name, conf.settings[name].value) for name in SOURCES if name in conf.settings]
+    for variable, text in named:
+        address = parse(text)
+        if address is not None and not address.is_loopback and not address.is_unspecified:
+            yield variable, str(address)
+
+
+def stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding | None:
+    """Complain of an address that the host does not have."""
+    if any(entry.address == address for link in look.host.links.get() for entry in link.addresses):
+        return None
+    setting = conf.settings.get(variable, Setting("", 0))
+    harm = "no answer would find back" if variable in SOURCES else "'cannot assign requested address'"
+    return Finding(
+        status=Status.FAIL,
+        subject=variable,
+        message=(
+            f"{variable} names {address}, which this host does not have ({conf.path}, line {setting.line}): {harm}."
+        ),
+        expected="an address of this host",
+        found=address,
+        evidence={"path": conf.path, "line": setting.line, "value": setting.value},
+        remedy=Remedy(f"Write into mailcow.conf: {_own(look, variable, address)}", ("ip -brief address",)),
+    )
+
+
+def _own(look: Look, variable: str, address: str) -> str:
+    """Return the line without the address, and where the host has just one such address, that."""
+    if variable in SOURCES:
+        line = f"{variable}=n"
+    else:
+        wanted = next(
+            row for entry in look.plan.bindings for row in entry.wanted if variable in (row.bind, row.variable)
+        )
+        line = f"{variable}=" if variable == wanted.bind else wanted.default
+    version = ipaddress.ip_address(address).version
+    own = [
+        entry.address
+        for link in look.host.links.get() for entry in link.addresses
+        if entry.scope == "global" and (":" in entry.address) is (version == 6)
+    ]  # fmt: skip
+    return f"{line}, or {own[0]} in place of {address}" if len(own) == 1 else f"{line}, or an address of this host"

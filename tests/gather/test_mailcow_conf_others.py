@@ -1,0 +1,234 @@
+"""mailcow.conf as the real Compose and the real bash read it, over files of a generator and of hypothesis.
+
+Compose is the one that `PREFLIGHT_TEST_COMPOSE` names (a path, or several with a colon between), else `docker-compose`
+from PATH or Docker's own plug-in. No engine is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from preflight import versions
+from preflight.facts import ConfFile
+from preflight.gather.mailcow_conf import ALLOWED, BOM, CRLF, kept, parse
+from preflight.gather.sourced import sourced
+
+SEED, FILES = 20260805, int(os.environ.get("PREFLIGHT_TEST_CONF_FILES", "300"))
+PLUGINS = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins", "/usr/local/lib/docker/cli-plugins")
+NAMES = ("SMTP_PORT", "HTTP_BIND", "TZ", "SKIP_FTS")
+UNSET = "<unset>"
+
+
+def composes() -> list[str]:
+    told = os.environ.get("PREFLIGHT_TEST_COMPOSE", "")
+    found = [shutil.which("docker-compose"), *(shutil.which("docker-compose", path=place) for place in PLUGINS)]
+    return told.split(":") if told else [path for path in found if path][:1]
+
+
+# --- files ---------------------------------------------------------------------------------------------------
+
+KEYS = (*NAMES, *NAMES, "DBPASS", "OTHER", "A.B", "A-B", "A[0]", "1A", "É", "lower", "TZ TZ", "T!Z", "", "\u00a0TZ")
+BEFORE = ("", "", "", "", " ", "\t", "export ", "export\t", "export  ", "export\n", "  export ", "\u2003", "\x1c")
+EQUALS = ("=", "=", "=", "=", " = ", "= ", " =", ":", ": ", "=\t", "", "=\u00a0", "=\x85", "==", "=\n")
+VALUES = (
+    *("25", "", "a b", "x#y", "x #y", "x\t#y", "#z", " # z", "a\\b", "a\\", "\\", "é", "\u00a0x\u00a0", "x\x1c"),
+    *("'25'", "'a b'", '"25"', '"a b"', "'it\\'s'", '"say \\"x\\""', '"a\\nb"', '"\\t\\q\\c\\0101\\08\\0777\\0351"'),
+    *('"two\nlines"', "'two\nTZ=lines'", '"open', "'open", "\"a'b\"", "'a\"b'", '"x" # c', "'x'y", '"x" y', '"x"TZ=1'),
+    *("$OTHER", "${OTHER}", "${OTHER:-x}", "${OTHER-}", "${OTHER:+x}", "${OTHER+}", "${OTHER:?no}", "${TZ?no}", "$"),
+    *("$$", "a$$b", "$1", "${1}", "${", "${x", "$(id)", "`id`", "a$%b", "'$OTHER'", '"$OTHER"', '"\\$OTHER"', "\\$x"),
+    *('"\\\\$TZ"', "${OTHER:-${TZ}}", "${OTHER:-${1}}", "${TZ:+${}", "${A:-}${B:-}", "${A}${B:?x}", "${A:-a}b}", "$É"),
+    *("${TZ}x${TZ}", "${TZ-a}}", "${TZ:-{a}}", '"${OTHER:-a b}"', "${OTHER:-a b}", "a;b", "a;TZ=9", "a&b", "a|b"),
+    *("(a)", "a>b", "a(b", "a)b", "~", "~/x", "a:~", "*", "{a,b}", "[::1]", "!x", "x!", "a=b", "1 TZ=2"),
+    *("9" * 5000, "\x00", "a\x00b", "\x01", "\ufeff", "x\ry", "\r", "a,b", "%s", "a\\\n", "x\u2028y", "$'a'", '$"a"'),
+    *("$((1))", "[x]", "a'b'c", "日本"),
+)  # fmt: skip
+ODD = (
+    "# it's a comment\n",
+    "#\n",
+    "\n",
+    " \t\n",
+    "TZ\n",
+    "export TZ\n",
+    "FOO BAR\n",
+    "- x\n",
+    "\\\n",
+    "'\n",
+    "fi\n",
+    "}\n",
+)
+ENDS = ("\n", "\n", "\n", "\n", "\r\n", " \n", "\n\n", "")
+
+
+def made(random_: random.Random) -> bytes:
+    """Make a file. Few of its lines are odd, or Compose would refuse nearly all files."""
+    lines = ["\ufeff" if random_.random() < 0.05 else ""]
+    tame = random_.random() < 0.5
+    for _ in range(random_.randrange(1, 7)):
+        if random_.random() < 0.1:
+            lines.append(random_.choice(ODD))
+            continue
+        before, equals = ("", "=") if tame else (random_.choice(BEFORE), random_.choice(EQUALS))
+        key = random_.choice(NAMES if tame else KEYS)
+        lines.append(f"{before}{key}{equals}{random_.choice(VALUES)}{random_.choice(ENDS)}")
+    data = "".join(lines).encode()
+    if random_.random() < 0.1:
+        data = data.replace(b"\n", b"\r\n")
+    return data if random_.random() > 0.02 else data.replace(b"5", b"\xff")
+
+
+def generated() -> Iterator[bytes]:
+    random_ = random.Random(SEED)
+    for _ in range(FILES):
+        yield made(random_)
+
+
+pieces = st.sampled_from((*KEYS, *EQUALS, *VALUES, *BEFORE, *ODD, *ENDS))
+anything = st.lists(pieces | st.text(max_size=4), max_size=8).map(
+    lambda parts: "".join(parts).encode("utf-8", "replace")
+)
+
+
+# --- Compose -------------------------------------------------------------------------------------------------
+
+
+class Compose:
+    """A Compose binary, asked what it makes of an env file."""
+
+    def __init__(self, path: str, place: Path) -> None:
+        self.path, self.place = path, place
+        # Its own variables may make it refuse a project; what the file says of those is asked elsewhere.
+        self.names = sorted(ALLOWED - {"COMPOSE_PROJECT_NAME"})
+        rows = "".join(f'   {name}: "${{{name}-{UNSET}}}"\n' for name in self.names)
+        (place / "ask.yml").write_text(f"name: ask\nservices:\n a:\n  image: x\n  environment:\n{rows}")
+        said = subprocess.run([path, "version", "--short"], capture_output=True, text=True, check=True)
+        self.old = (versions.parse(said.stdout) or ())[:3] < (2, 27, 2)
+
+    def read(self, data: bytes) -> dict[str, str] | None:
+        """Return the values of the allowed variables; None: it refuses the file."""
+        (self.place / "file").write_bytes(data)
+        command = [self.path, "--env-file", "file", "-f", "ask.yml", "config", "--format", "json"]
+        done = subprocess.run(command, capture_output=True, cwd=self.place, env={"HOME": str(self.place)}, check=False)
+        if done.returncode:
+            assert b"panic" not in done.stderr
+            return None
+        read = json.loads(done.stdout)["services"]["a"]["environment"]
+        return {name: value.replace("$$", "$") for name, value in read.items() if value != UNSET}
+
+
+@pytest.fixture(params=composes() or [pytest.param("", marks=pytest.mark.skip("no Docker Compose is found"))])
+def compose(request: pytest.FixtureRequest, tmp_path: Path) -> Compose:
+    return Compose(request.param, tmp_path)
+
+
+def refused(conf: ConfFile, old: bool) -> bool:
+    return bool(conf.bad_lines) or (old and bool(conf.nameless))
+
+
+def agree(compose: Compose, data: bytes) -> None:
+    conf, theirs = parse(data, "c"), compose.read(data)
+    if theirs is None:
+        assert refused(conf, compose.old), data
+        return
+    if b"\0" in data:
+        return  # a newer one refuses the container instead of the file, an older one the last of several values alone
+    if set(conf.reasons) != {"its references are too many to be followed"}:
+        assert not refused(conf, compose.old), (data, conf.reasons)
+    ours = {name: entry for name, entry in conf.settings.items() if name in compose.names}
+    assert set(ours) == set(theirs), data
+    for name, entry in ours.items():
+        if not entry.refers and "\ufffd" not in theirs[name]:
+            assert entry.value == kept(theirs[name]), (data, name)
+
+
+def test_values_and_refusals_are_those_of_compose(compose: Compose) -> None:
+    outcomes = []
+    for data in generated():
+        agree(compose, data)
+        conf = parse(data, "c")
+        outcomes.append((bool(conf.bad_lines), bool(conf.settings), BOM in conf.remarks, CRLF in conf.remarks))
+    for column in zip(*outcomes, strict=True):  # the generator makes enough of each kind
+        assert FILES // 40 < sum(column) < FILES
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(anything)
+@example(b"TZ")
+@example(b"export ")
+@example(b"export\nTZ=1")
+def test_values_and_refusals_are_those_of_compose_whatever_stands_there(compose: Compose, data: bytes) -> None:
+    agree(compose, data)
+
+
+# --- bash ----------------------------------------------------------------------------------------------------
+
+BASH = shutil.which("bash")
+needs_bash = pytest.mark.skipif(BASH is None, reason="no bash is found")
+SAY = "; ".join(f'printf "\\0%s" "${{{name}-{UNSET}}}"' for name in NAMES)
+
+
+def shell(place: Path, data: bytes) -> tuple[dict[str, str], str]:
+    """Source a file in a bash that may start no program and write no file; return its variables and complaints."""
+    (place / "file").write_bytes(data)
+    assert BASH is not None
+    command = [BASH, "--restricted", "--noprofile", "--norc", "-c", f"source file; {SAY}"]
+    environment = {"PATH": "", "HOME": "/nowhere", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        command, cwd=place, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=20
+    )
+    values = done.stdout.decode("utf-8", "replace").split("\0")[-len(NAMES) :]
+    found = {name: value for name, value in zip(NAMES, values, strict=False) if value != UNSET}
+    return found, done.stderr.decode("utf-8", "replace")
+
+
+def same_in_bash(place: Path, data: bytes) -> bool:
+    """Hold ours against bash; return whether there was something to compare."""
+    text = data.decode("utf-8", "replace")
+    ours, (theirs, said) = sourced(text), shell(place, data)
+    wrong = re.search(r"syntax error|unexpected EOF", said) is not None
+    if ours.broken or ":?" in text or "?no" in text or "restricted" in said:
+        return False  # it may be cautious; where a variable is required, bash ends; this one may write no file
+    assert not wrong, (data, said)
+    for name in NAMES:
+        word = ours.words.get(name)
+        if word is None or word.plain:
+            assert (word.value if word else None) == theirs.get(name), (data, name)
+    if re.search(r"command not found|No such file", said) and "$(" not in text and "`" not in text:
+        assert ours.commands, (data, said)
+    return True
+
+
+@needs_bash
+def test_a_shell_reads_what_we_say(tmp_path: Path) -> None:
+    compared = [same_in_bash(tmp_path, data) for data in generated()]
+    assert sum(compared) > FILES // 3
+
+
+@needs_bash
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(anything)
+def test_a_shell_reads_what_we_say_whatever_stands_there(tmp_path: Path, data: bytes) -> None:
+    same_in_bash(tmp_path, data)
+
+
+@needs_bash
+def test_where_nothing_is_said_compose_and_a_shell_read_the_same(compose: Compose, tmp_path: Path) -> None:
+    for data in generated():
+        conf = parse(data, "c")
+        if refused(conf, old=True) or conf.remarks or conf.shell_ends or b"\0" in data or b"\xff" in data:
+            continue
+        theirs, (shells, _) = compose.read(data) or {}, shell(tmp_path, data)
+        for name in NAMES:
+            # What refers to another variable differs where that one does.
+            if name in conf.settings and not conf.settings[name].refers and conf.settings[name].shell is None:
+                assert theirs.get(name, "") == shells.get(name, ""), (data, name)
