@@ -21,6 +21,7 @@ RUNNING = ("running", "paused")
 KERNEL = ("time-wait", "syn-received")  # states in which no process has the socket
 HOLDING = ("listening", "bound")
 REFUSED = ("EACCES", "EPERM")
+NOBODY = ("free", "EADDRNOTAVAIL")  # said to a bind attempt where nobody is in the way
 
 
 class Named(Struct, frozen=True):
@@ -137,7 +138,7 @@ def _rows(look: Look, binding: Binding, outcomes: dict[str, str]) -> list[Holder
     here = [row for row in look.host.sockets.get().holders if row.port == binding.port]
     found: dict[Holder, None] = {}
     for half, said in outcomes.items():
-        rows = [row for row in here if said != "free" and meets(half, row)]
+        rows = [row for row in here if said not in NOBODY and meets(half, row)]
         holding = [row for row in rows if row.state in HOLDING]
         found |= dict.fromkeys(holding or rows)
     return list(found)
