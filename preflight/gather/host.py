@@ -19,7 +19,8 @@ from preflight.gather.roots import Roots
 
 _PLAIN = frozenset({"schema", "version", "started", "seconds", "view", "asked"})
 PROBES = ("healthcheck", "privileged", "limits")
-_WAITING = frozenset({"contact", "engine", "answers", *PROBES})
+_FIRST = ("compose", "contact", "engine")
+_WAITING = frozenset({*_FIRST, "answers", *PROBES})
 _ON_ENGINE = frozenset({"daemon_config", "spaces"})
 PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 
@@ -42,9 +43,14 @@ def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> H
     """Gather the parts wished for, side by side; what is late, out of reach or not wished for says so."""
     started = datetime.datetime.now(datetime.UTC)
     began = time.monotonic()
-    crew = Crew(_recipes(roots, wishes), wishes.seconds, stop, tell, frozenset(PROBES), _WAITING)
+    recipes = _engine_recipes(roots, wishes)
+    crew = Crew(recipes, wishes.seconds, stop, tell, frozenset(PROBES), _WAITING)
+    # What other programs do takes longest: they begin before the adapters for all the rest are imported.
+    crew.start(*(name for name in _FIRST if name in wishes.parts))
+    recipes.update(_other_recipes(roots, wishes))
     # What builds on the engine comes last, when it has answered.
-    crew.start(*sorted(wishes.parts.intersection(PARTS), key=lambda name: (name in _ON_ENGINE, PARTS.index(name))))
+    rest = wishes.parts.intersection(PARTS).difference(_FIRST)
+    crew.start(*sorted(rest, key=lambda name: (name in _ON_ENGINE, PARTS.index(name))))
     facts: dict[str, Fact[Any]] = {
         name: crew.collect(name) if name in wishes.parts else Fact.skipped("", "no check that was asked for needs it")
         for name in PARTS
@@ -60,12 +66,10 @@ def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> H
     )
 
 
-def _recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
-    """Say how each part is made. Names with an underscore are no parts of their own, but shared by some."""
+def _other_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
     return {
         "_plan": lambda crew: plan.make(crew.get("mailcow_conf").value, wishes.asked),
         **_host_recipes(roots, wishes),
-        **_engine_recipes(roots, wishes),
         **_probe_recipes(roots, wishes),
         **_network_recipes(roots, wishes),
     }
@@ -110,6 +114,7 @@ def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
 
 def _engine_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
+    """Say how each part is made. Names with an underscore are no parts of their own, but shared by some."""
     from preflight.gather import compose, daemon, engine
 
     def daemon_config(crew: Crew) -> Fact[Any]:
