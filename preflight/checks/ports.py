@@ -66,10 +66,10 @@ def free(look: Look, subject: str) -> Iterator[Finding]:
         return
     if case.taken and (case.named or not case.rivals):
         yield _held(look, binding, case)
-    elif case.rivals:
-        yield _published(look, binding, case)
     elif "EADDRNOTAVAIL" in case.outcomes.values():
         yield _nowhere(binding)
+    elif case.rivals:
+        yield _published(look, binding, case)
     elif case.undecided:
         yield _undecided(look, binding, case)
     elif case.later:

@@ -436,6 +436,8 @@ def test_errors_are_different_findings() -> None:
     assert "cannot assign requested address" in row.message
     row = free(("EADDRNOTAVAIL", "free"), listener("0.0.0.0"), conf={"SMTP_PORT": "198.51.100.7:25"})
     assert (row.found, row.evidence["holder"]) == ("198.51.100.7", None)  # whoever listens everywhere
+    rival = engine(container("web", ("", 25)))
+    assert free(("EADDRNOTAVAIL", "free"), conf={"SMTP_PORT": "198.51.100.7:25"}, engine=rival).found == "198.51.100.7"
     row = free(("EACCES", "EACCES"))
     assert (row.status, row.remedy and row.remedy.text) == (UNKNOWN, "Run the check as root.")
     row = free(("ENOBUFS", "free"))

@@ -81,7 +81,9 @@ class Case:
             return f"the engine failed otherwise: {self.engine}"
         if (status is Status.FAIL) != bool(refused) or status in (Status.UNKNOWN, Status.ERROR):
             return f"{status}, yet the engine says {self.engine or 'nothing'}"
-        if bool(refused == REFUSALS[2]) != ("cannot assign" in self.said.message):
+        # Engines differ in what they look at first: whether they know a port to be theirs, or whether they can bind it.
+        nowhere = refused == REFUSALS[2] or (self.rival is not None and self.address in ABSENT)
+        if nowhere != ("cannot assign" in self.said.message):
             return f"another error: {self.engine}"
         return self._misnamed() if refused in REFUSALS[:2] else ""
 
