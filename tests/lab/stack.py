@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from preflight import plan
-from preflight.facts import Asked, ConfFile, Setting
+from preflight.facts import Asked
+from preflight.gather.mailcow_conf import parse
 from preflight.shape import CONTAINERS
 from tests.lab.kinds import KINDS, root_of
 from tests.lab.machine import ADDRESS, ADDRESS6, Machine
@@ -78,8 +79,7 @@ def lower(machine: Machine) -> None:
 
 def public(conf: str, addresses: tuple[str, ...]) -> list[tuple[str, int]]:
     """List the addresses and ports of the host on which this mailcow.conf lets mailcow answer."""
-    said = {name: Setting(value, 0) for name, _, value in (line.partition("=") for line in conf.splitlines())}
-    bindings = plan.make(ConfFile("", True, said), Asked()).bindings
+    bindings = plan.make(parse(conf, ""), Asked()).bindings
     return [
         (address, binding.port)
         for binding in bindings
