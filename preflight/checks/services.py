@@ -94,13 +94,22 @@ def _rival(look: Look, subject: str, service: Service) -> Finding:
     )
 
 
+# Packages of mail servers where rpm's database, a binary one, was not read: the command asks before it removes any.
+_NAMES = {
+    "exim4": "exim", "postfix": "postfix", "sendmail": "sendmail", "opensmtpd": "opensmtpd", "dovecot": "dovecot",
+    "cyrus-imapd": "cyrus-imapd", "courier-imap": "courier-imap",
+}  # fmt: skip
+
+
 def _commands(host: Host, service: Service) -> tuple[str, ...]:
     """Stop what runs, keep it from starting again; purge mail servers, which nothing else on the host is built on."""
     stop = distro.disable(host, shlex.quote(service.unit), *map(shlex.quote, service.sockets)) if service.unit else ()
     pid = re.search(r"\bpid ([0-9]+)", service.detail)
     if pid and (service.unit is None or "outside" in service.detail):
         stop = (*stop, f"kill {pid[1]}")
-    packages = " ".join(map(shlex.quote, service.package.split())) if service.package else ""
+    packages = service.package or (_NAMES.get(service.name, "") if service.unit else "")
+    packages = packages if service.package or distro.family(host) in ("rhel", "suse") else ""
+    packages = " ".join(map(shlex.quote, packages.split()))
     return stop + (distro.remove(host, packages) if service.kind != "web" else ())
 
 

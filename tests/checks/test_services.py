@@ -132,7 +132,7 @@ def test_an_unheard_of_init_system_may_start_what_is_installed() -> None:
         (DEBIAN, "systemd", "exim4.service", "exim4-base exim4-daemon-light",
          ("systemctl disable --now exim4.service", PURGE)),
         (release("ubuntu", "24.04"), "systemd", "exim4.service", None, ("systemctl disable --now exim4.service",)),
-        (ALMA, "systemd", "exim4.service", None, ("systemctl disable --now exim4.service",)),
+        (ALMA, "systemd", "exim4.service", None, ("systemctl disable --now exim4.service", "dnf remove exim")),
         (ROCKY, "systemd", "exim4.service", "exim4", ("systemctl disable --now exim4.service", "dnf remove exim4")),
         (ALPINE, "openrc", "exim4", "exim4", ("rc-service exim4 stop", "rc-update del exim4", "apk del exim4")),
         (DEBIAN, "sysv", "exim4", "exim4",
@@ -151,6 +151,25 @@ def test_commands_fit_the_distribution(
 def test_the_sockets_are_stopped_too_and_first() -> None:
     result = one(service("dovecot", "imap", sockets=("dovecot.socket",)))
     assert commands(result) == ("systemctl disable --now dovecot.socket dovecot.service",)
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "more", "remove"),
+    [
+        (ALMA, "postfix", {}, ("dnf remove postfix",)),
+        (ROCKY, "exim4", {}, ("dnf remove exim",)),
+        (release("opensuse-leap", "15.6"), "dovecot", {"kind": "imap"}, ("zypper remove dovecot",)),
+        (ALMA, "maddy", {}, ()),  # in no distribution of the family
+        (ALMA, "postfix", {"unit": None, "detail": "pid 7"}, ()),  # started by hand, from wherever
+        (DEBIAN, "postfix", {}, ()),  # there the database says that it came with no package
+        (ALPINE, "postfix", {}, ()),
+    ],
+)
+def test_a_package_that_rpm_alone_knows_is_removed_by_its_usual_name(
+    system: OsRelease, name: str, more: dict[str, Any], remove: tuple[str, ...]
+) -> None:
+    _, *rest = commands(one(service(name, **{"package": None, **more}), system=system))
+    assert tuple(rest) == remove
 
 
 def test_a_web_server_is_stopped_but_not_removed() -> None:
