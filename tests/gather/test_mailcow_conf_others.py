@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from preflight import versions
-from preflight.facts import ConfFile
+from preflight import plan, versions
+from preflight.facts import Asked, ConfFile
 from preflight.gather.mailcow_conf import ALLOWED, BOM, CRLF, kept, parse
 from preflight.gather.sourced import sourced
 
@@ -232,3 +232,41 @@ def test_where_nothing_is_said_compose_and_a_shell_read_the_same(compose: Compos
             # What refers to another variable differs where that one does.
             if name in conf.settings and not conf.settings[name].refers and conf.settings[name].shell is None:
                 assert theirs.get(name, "") == shells.get(name, ""), (data, name)
+
+
+# --- values --------------------------------------------------------------------------------------------------
+
+STAND_IN = Path(__file__).parents[2] / "compose" / "stand-in.yml"
+PORTS = (
+    *("25", "0025", "25 ", " 25", ":25", "::25", "+25", "-1", "0", "25-26", "25/tcp", "65535", "65536", "70000", "1e3"),
+    *("٢٥", "smtp", "192.0.2.1:25", "[192.0.2.1]:25", "[::1]:25", "::1:25", "2001:db8::1:25", "[2001:db8::1%eth0]:25"),
+    *("1.2.3:25", "01.2.3.4:25", "1.2.3.400:25", "127.1:25", "localhost:25", "mail.example.org:25", "192.0.2.1:"),
+    *("[]:25", "[::ffff:1.2.3.4]:25"),
+)
+BINDS = (
+    *("192.0.2.1", "[192.0.2.1]", "0.0.0.0", "[::]", "::", "[2001:db8::1]", "2001:db8::1", "[]", "[", "localhost"),
+    *("eth0", "127.0.0.1 ", " 127.0.0.1", "[::1", "::1]", "[fe80::1%eth0]", "127.0.0.1:8080", "127.1", "010.0.0.1"),
+    "[::ffff:1.2.3.4]",
+)
+BOOLEANS = ("true", "false", "TRUE", "Yes", "y", "n", "No", "on", "OFF", "1", "0", "t", " true", "true ", "nope", "")
+PROJECTS = ("mailcowdockerized", "mail-cow_2", "MailCow", "-x", "_x", "a b", "a.b", "0mail", "é")
+# Compose takes these, and what comes of them is of no use: any port, or one of several.
+USELESS = {"25-26", "192.0.2.1:", "0"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "values"),
+    [("SMTP_PORT", PORTS), ("HTTP_BIND", BINDS), ("ENABLE_IPV6", BOOLEANS), ("COMPOSE_PROJECT_NAME", PROJECTS)],
+)
+def test_a_value_is_wrong_where_compose_refuses_it(compose: Compose, variable: str, values: tuple[str, ...]) -> None:
+    outcomes = set()
+    for value in values:
+        data = f"{variable}='{value}'\n"
+        wrong = any(problem.fatal for problem in plan.make(parse(data, "c"), Asked()).problems)
+        (compose.place / "file").write_text(data)
+        command = [compose.path, "--env-file", "file", "-f", str(STAND_IN), "config", "-q"]
+        place = {"HOME": str(compose.place)}
+        done = subprocess.run(command, capture_output=True, env=place, cwd=compose.place, check=False)
+        assert wrong is (value in USELESS or done.returncode != 0), (value, done.stderr)
+        outcomes.add(done.returncode == 0)
+    assert outcomes == {True, False}
