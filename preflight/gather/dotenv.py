@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -21,6 +22,7 @@ class Statement(NamedTuple):
     value: str
     refers: bool = False
     refused: str = ""
+    alone: bool = False  # a name without a value, which takes one from Compose's own environment
 
 
 # Go's idea of space, which is not Python's; within a line it is a shorter one.
@@ -42,7 +44,7 @@ def statements(text: str) -> Iterator[Statement]:
     """Yield every statement. After one that Compose refuses it goes on with the next line, to tell of them all."""
     at, line, counted = 0, 1, 0
     endless: set[str] = set()  # quotes that nothing ends: looked for once, not once a line
-    filled: dict[str, bool] = {}  # the variables so far: whether they hold anything
+    known = _Known({}, PATIENCE)
     while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]  # it always matches
         line += text.count("\n", counted, at)
         counted = at
@@ -61,27 +63,30 @@ def statements(text: str) -> Iterator[Statement]:
             continue
         at = found.end()
         if end == "\n":
-            continue  # a name alone takes its value from Compose's own environment
+            yield Statement(line, name, "", alone=True)
+            continue
         value_at = _SKIP.match(text, start if end == "" else at).end()  # type: ignore[union-attr]
-        said, at = _value(text, value_at, endless, filled)
+        said, at = _value(text, value_at, endless, known)
         if not said.refused:
-            filled[name] = said.refers or bool(said.value)
+            known.filled[name] = said.refers or bool(said.value)
         yield said._replace(line=line, name=name)
 
 
-def _value(text: str, at: int, endless: set[str], filled: dict[str, bool]) -> tuple[Statement, int]:
+def _value(text: str, at: int, endless: set[str], known: _Known) -> tuple[Statement, int]:
     """Read a value from where it starts, and say where it ends."""
-    end = _line_end(text, at)
     quote = text[at : at + 1]
     if quote not in _QUOTED:
-        return _template(text[at:end].partition(" #")[0].rstrip(SPACE), filled), end
+        end = _line_end(text, at)
+        return _template(text[at:end].partition(" #")[0].rstrip(SPACE), known), end
     found = None if quote in endless else _QUOTED[quote].match(text, at)
     if found is None:
         endless.add(quote)
-        return Statement(0, "", "", refused="nothing closes its quote"), end
+        return Statement(0, "", "", refused="nothing closes its quote"), _line_end(text, at)
     inner = found[1].replace(f"\\{quote}", quote)
-    said = Statement(0, "", inner, refused=_nul(inner)) if quote == "'" else _template(_unescape(inner), filled)
-    return said, found.end()
+    if quote == "'":
+        return Statement(0, "", inner, refused=_nul(inner)), found.end()
+    # What is longer than anybody writes is not looked into; without a dollar Compose takes it.
+    return _template(inner if len(inner) > 8 * LONGEST else _unescape(inner), known), found.end()
 
 
 def _line_end(text: str, at: int) -> int:
@@ -117,30 +122,43 @@ _REFERENCE = re.compile(
     r"|\{(?:(?P<braced>[_a-z][_a-z0-9]*(?::?[-+?].*)?)\}|(?P<invalid>)))",
     re.IGNORECASE,
 )
+_BRACE = re.compile(r"[{}]")
 _OPERATOR = re.compile(r":?[-+?]")
 LONGEST, MOST, DEEPEST = 8192, 50, 20  # of a value with references: characters, references, how deep they nest
+
+
+PATIENCE = 4_000_000  # characters of a file's references
 
 
 class _Refused(ValueError):
     """Compose refuses a value, and with it the file."""
 
 
-def _template(template: str, filled: dict[str, bool]) -> Statement:
+@dataclass
+class _Known:
+    """The variables so far and whether they hold anything; how much more of references is looked at."""
+
+    filled: dict[str, bool]
+    patience: int
+
+
+def _template(template: str, known: _Known) -> Statement:
     """Find out whether a value refers to others, and whether Compose could follow it."""
     if refused := _nul(template):
         return Statement(0, "", "", refused=refused)
-    if not any(found.lastgroup != "escaped" for found in _REFERENCE.finditer(template[:LONGEST])):
+    if not any(found.lastgroup != "escaped" for found in _REFERENCE.finditer(template)):
         return Statement(0, "", template.replace("$$", "$"))
     try:
-        _fill(template, filled)
+        _fill(template, known)
     except _Refused as error:
         return Statement(0, "", "", refused=str(error))
     return Statement(0, "", template, refers=True)
 
 
-def _fill(template: str, filled: dict[str, bool], depth: int = 0) -> bool:
+def _fill(template: str, known: _Known, depth: int = 0) -> bool:
     """Say whether a template comes to anything, following only which variables are empty; raise `_Refused`."""
-    if len(template) > LONGEST or depth > DEEPEST:
+    known.patience -= len(template)
+    if len(template) > LONGEST or depth > DEEPEST or known.patience < 0:
         raise _Refused("its references are too many to be followed")
     anything, rest = False, template
     for _ in range(MOST):
@@ -152,12 +170,12 @@ def _fill(template: str, filled: dict[str, bool], depth: int = 0) -> bool:
             raise _Refused("its ${ starts no reference")
         reference, after = found[0], rest[found.end() :]
         if found["braced"] is None:
-            anything = anything or filled.get(found["named"] or "", False)
+            anything = anything or known.filled.get(found["named"] or "", False)
         else:
             # The pattern took all up to the last brace; the reference ends with the brace that closes it.
             close = _closing(reference)
             reference, after = reference[: close + 1], reference[close + 1 :] + after
-            anything = _braced(reference, filled, depth) or anything
+            anything = _braced(reference, known, depth) or anything
         rest = after
     raise _Refused("its references are too many to be followed")
 
@@ -165,26 +183,26 @@ def _fill(template: str, filled: dict[str, bool], depth: int = 0) -> bool:
 def _closing(reference: str) -> int:
     """Return where the first brace is closed; the end where none closes it."""
     depth = 0
-    for at, character in enumerate(reference):
-        depth += (character == "{") - (character == "}")
-        if depth == 0 and character == "}":
-            return at
+    for brace in _BRACE.finditer(reference):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return brace.start()
     return len(reference) - 1
 
 
-def _braced(reference: str, filled: dict[str, bool], depth: int) -> bool:
+def _braced(reference: str, known: _Known, depth: int) -> bool:
     found = _REFERENCE.fullmatch(reference)
     if found is None or found["braced"] is None:
         raise _Refused("its ${ starts no reference")
     operator = _OPERATOR.search(found["braced"])
     if operator is None:
-        return filled.get(found["braced"], False)
+        return known.filled.get(found["braced"], False)
     name, other = found["braced"][: operator.start()], found["braced"][operator.end() :]
-    usable = filled.get(name, False) if operator[0].startswith(":") else name in filled
+    usable = known.filled.get(name, False) if operator[0].startswith(":") else name in known.filled
     # Compose looks at the other value whether it takes it or not (2.26 and 2.40 do).
-    comes_to = _fill(other, filled, depth + 1)
+    comes_to = _fill(other, known, depth + 1)
     if operator[0].endswith("?") and not usable:
         raise _Refused("it requires a variable that is not set")
     if operator[0].endswith("+"):
         return usable and comes_to
-    return filled[name] if usable else comes_to
+    return known.filled[name] if usable else comes_to

@@ -110,6 +110,8 @@ def parse(text: bytes | str, path: str) -> ConfFile:
             break
         if said.refused:
             bad.setdefault(said.line, said.refused)
+        elif said.alone:
+            continue
         elif not said.name:
             nameless.append(said.line)
         elif said.name in ALLOWED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -143,6 +144,7 @@ def test_what_windows_leaves_is_taken_with_a_remark() -> None:
         ("A=${B:?why}", "not set"),
         ("A=" + "${B:-" * 30 + "}" * 30, "too many"),
         ("A=" + "${B}" * 60, "too many"),
+        ("A=" + "a" * 9000 + "${", "too many"),
         ("A=a\0b", "NUL"),
     ],
 )
@@ -192,6 +194,20 @@ def test_values_and_lists_are_bounded() -> None:
     assert len(conf.bad_lines) == len(conf.duplicates["TZ"]) == 20
     conf = parse("TZ=1\n" * (STATEMENTS + 1), "c")
     assert conf.remarks == (f"only the first {STATEMENTS} statements were read, up to line {STATEMENTS + 1}",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "A='x'", "A=" + "${a-" * 1600 + "}" * 1600 + "\n", "TZ=" + "${a-" * 20 + "x" * 8000 + "}" * 20 + "\n", "a\n",
+        'A="\n', "A=${a}", "A=$A$A\n", "#\n", "export ", "\\a", "`a", "$((",
+    ],
+)  # fmt: skip
+def test_a_file_as_large_as_may_be_is_read_in_seconds(line: str) -> None:
+    started = time.process_time()
+    parse(line * (4_000_000 // len(line)), "c")
+    parse('TZ="' + line.replace('"', "") * (4_000_000 // len(line)) + '"', "c")
+    assert time.process_time() - started < 20
 
 
 @examples(st.binary(max_size=200) | st.text(alphabet="TZ='\"\\ #\n:$export\r\ufeff", max_size=60).map(str.encode))
