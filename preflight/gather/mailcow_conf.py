@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from preflight.bounded import LIMIT, InputError
 from preflight.facts import ConfFile, Fact, Setting
-from preflight.gather.dotenv import Statement, statements
 from preflight.gather.roots import Roots, Unreadable
-from preflight.gather.sourced import LIMIT as SHELL_LIMIT
-from preflight.gather.sourced import Sourced, Word, sourced
 from preflight.plan import DEFAULT_CONF, SHAPE
+
+if TYPE_CHECKING:  # the grammars are imported where there is a file: most hosts have none yet
+    from preflight.gather.dotenv import Statement
+    from preflight.gather.sourced import Sourced
 
 # Everything else in the file (passwords, keys) is forgotten as soon as it is read.
 ALLOWED = frozenset(
@@ -30,7 +32,6 @@ ALLOWED = frozenset(
 LONGEST = 512  # characters of a value
 STATEMENTS = 100_000  # read; mailcow's own file has some 100
 MOST = 20  # bad lines and repetitions told
-NOTHING = Word("")
 ZONES = "/usr/share/zoneinfo"
 BOM = "the file starts with a byte-order mark, which mailcow's shell scripts take for part of the first variable"
 CRLF = "lines end with CR LF, and mailcow's shell scripts take the CR for part of the values"
@@ -92,6 +93,9 @@ def _kind(roots: Roots, path: str) -> str:
 
 def parse(text: bytes | str, path: str) -> ConfFile:
     """Read the allowed variables of an env file; never raises. A line that Compose refuses is told by its number."""
+    from preflight.gather.dotenv import statements
+    from preflight.gather.sourced import sourced
+
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     remarks = [BOM] if text.startswith("\ufeff") else []
@@ -135,7 +139,10 @@ def parse(text: bytes | str, path: str) -> ConfFile:
 
 def _setting(said: Statement, shell: Sourced, length: int) -> Setting:
     """Make what is kept of a value, beside what a shell reads instead where that is something else."""
-    word = shell.words.get(said.name, NOTHING)
+    from preflight.gather.sourced import LIMIT as SHELL_LIMIT
+    from preflight.gather.sourced import Word
+
+    word = shell.words.get(said.name) or Word("")
     same = (word.value, word.refers) == (said.value, said.refers) and (word.plain or word.refers)
     # The last of several counts for Compose and for the shell; of those before, nothing is kept.
     known = length <= SHELL_LIMIT and not shell.broken

@@ -14,7 +14,8 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from preflight.facts import Fact, Holder, Sockets
 from preflight.gather.roots import Roots, Unreadable
@@ -31,8 +32,7 @@ STATES = {
 HOLDING = ("listening", "bound")  # states of a socket that was opened on the port to stay there
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """A socket: its local end, and the inode that its owners' files lead to (0 = the kernel alone has it)."""
 
     version: int  # of the table it stands in: an IPv4-mapped address stands in that of IPv6

@@ -7,8 +7,9 @@ is not: there the word stands as it is written.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 LIMIT = 1 << 20  # characters; mailcow's own file has some 20 thousand
 MOST = 20  # commands told
@@ -22,8 +23,7 @@ class Word(NamedTuple):
     refers: bool = False
 
 
-@dataclass
-class Sourced:
+class Sourced(Struct):
     """What a shell would know after reading the file. `broken`: the line on which it gives up, 0: on none."""
 
     words: dict[str, Word] = field(default_factory=dict)
