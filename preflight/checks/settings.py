@@ -138,7 +138,7 @@ def _value(look: Look, variable: str, problems: list[Problem], conf: ConfFile) -
     return Finding(
         status=Status.FAIL if fatal else Status.WARN,
         subject=variable,
-        message=" ".join(problem.text for problem in problems) + where,
+        message=" ".join(problem.text for problem in problems).removesuffix(".") + where,
         expected=fixes.replace("\n", ", ") or None,
         found=problems[0].value or None,
         evidence={"path": conf.path, "line": line or None, "value": problems[0].value, "lines": list(lines)},
