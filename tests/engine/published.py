@@ -82,10 +82,10 @@ class Case:
         if (status is Status.FAIL) != bool(refused) or status in (Status.UNKNOWN, Status.ERROR):
             return f"{status}, yet the engine says {self.engine or 'nothing'}"
         # Engines differ in what they look at first: whether they know a port to be theirs, or whether they can bind it.
-        nowhere = refused == REFUSALS[2] or (self.rival is not None and self.address in ABSENT)
+        nowhere = refused == REFUSALS[2] or (bool(refused) and self.rival is not None and self.address in ABSENT)
         if nowhere != ("cannot assign" in self.said.message):
             return f"another error: {self.engine}"
-        return self._misnamed() if refused in REFUSALS[:2] else ""
+        return self._misnamed() if refused and not nowhere else ""
 
     def _misnamed(self) -> str:
         """Say where the holder is not one of the sockets that were opened, all of them our own."""
