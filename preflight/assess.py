@@ -45,15 +45,26 @@ class Ignore(Struct, frozen=True):
     subject: str | None = None
     reason: str = ""
     until: datetime.date | None = None
+    source: str = "--ignore"  # where it was said, for messages
 
-    def covers(self, result: Result, today: datetime.date) -> bool:
-        """Say whether a result is meant, today."""
-        return (
-            result.status in (Status.WARN, Status.FAIL, Status.UNKNOWN)
-            and fnmatch.fnmatchcase(result.check, self.check)
-            and self.subject in (None, result.subject)
-            and (self.until is None or today <= self.until)
+    def means_check(self, result: Result) -> bool:
+        """Say whether a result is one of the checks meant."""
+        return fnmatch.fnmatchcase(result.check, self.check)
+
+    def means(self, result: Result) -> bool:
+        """Say whether a result is meant, whatever became of it. Brackets in a subject are an address's, no pattern."""
+        return self.means_check(result) and (
+            self.subject in (None, result.subject)
+            or fnmatch.fnmatchcase(result.subject or "", str(self.subject).replace("[", "[[]"))
         )
+
+    def covers(self, result: Result) -> bool:
+        """Say whether a result is a finding that is meant, on whatever day."""
+        return result.status in (Status.WARN, Status.FAIL, Status.UNKNOWN) and self.means(result)
+
+    def over(self, today: datetime.date) -> bool:
+        """Say whether its last day has passed."""
+        return self.until is not None and self.until < today
 
 
 def select(checks: Iterable[Check], only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[Check, ...]:
@@ -63,6 +74,11 @@ def select(checks: Iterable[Check], only: tuple[str, ...], skip: tuple[str, ...]
         for check in checks
         if (not only or _matches(check.id, only)) and not _matches(check.id, skip)
     )  # fmt: skip
+
+
+def matching(pattern: str, checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Return the checks that an id or a glob means."""
+    return tuple(check for check in checks if pattern and fnmatch.fnmatchcase(check.id, pattern))
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
@@ -226,9 +242,15 @@ def _result(check: Check, severity: Severity, finding: Finding, seconds: float) 
 
 
 def _ignore(result: Result, ignores: tuple[Ignore, ...], today: datetime.date) -> Result:
-    for ignore in ignores:
-        if ignore.covers(result, today):
-            until = f" (through {ignore.until.isoformat()})" if ignore.until else ""
-            reason = (ignore.reason or "ignored without a reason given") + until
-            return msgspec.structs.replace(result, status=Status.IGNORED, was=result.status, reason=reason)
-    return result
+    """Make a known finding `ignored`; where all that was said of it is over, the result counts, and says so."""
+    covering = [ignore for ignore in ignores if ignore.covers(result)]
+    valid = next((ignore for ignore in covering if not ignore.over(today)), None)
+    if valid is not None:
+        until = f" (through {valid.until.isoformat()})" if valid.until else ""
+        reason = (valid.reason or "ignored without a reason given") + until
+        return msgspec.structs.replace(result, status=Status.IGNORED, was=result.status, reason=reason)
+    if not covering:
+        return result
+    last = max(covering, key=lambda ignore: ignore.until or datetime.date.min)
+    over = f"the waiver{f' ({last.reason})' if last.reason else ''} ended on {last.until}, so it counts again"
+    return msgspec.structs.replace(result, reason=f"{result.reason}; {over}" if result.reason else over)

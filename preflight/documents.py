@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _IDS = {"report": "urn:mailcow-preflight:report:1", "facts": f"urn:mailcow-preflight:facts:{SCHEMA}"}
 
+REPORT_SCHEMA = 1
 _LARGEST = (1 << 64) - 1
 
 
@@ -41,6 +42,27 @@ def read_facts(path: Path) -> Host:
     if place := next(_beyond(msgspec.to_builtins(host), "$"), None):
         raise InputError(f"{path}: no facts document: a whole number beyond 64 bits - at `{place[:200]}`")
     return host
+
+
+def read_report(path: Path) -> Report:
+    """Read a JSON report; raise `InputError` with one line that names the file and the place."""
+    data = read_file(path)
+    check_depth(data, path)
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+        if header.schema != REPORT_SCHEMA:
+            raise InputError(f"{path}: a report of schema {header.schema}; this program reads schema {REPORT_SCHEMA}")
+        report = msgspec.json.decode(data, type=Report)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: no JSON report: {str(error) or 'nested too deep'}") from None
+    seen: set[tuple[str, str | None]] = set()
+    for number, result in enumerate(report.results):
+        if (key := (result.check, result.subject)) in seen:
+            raise InputError(
+                f"{path}: no JSON report: a second result of {result.check[:80]} - at `$.results[{number}]`"
+            )
+        seen.add(key)
+    return report
 
 
 def _beyond(value: Any, place: str) -> Iterator[str]:

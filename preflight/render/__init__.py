@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from preflight.model import Report
 
+if TYPE_CHECKING:
+    from preflight.compare import Comparison
+
 
 class Extras(Struct, frozen=True):
-    """What a format may use beside the report: why each check matters (by id), and whether colour is wanted."""
+    """What a format may use beside the report.
+
+    Why each check matters (by id), whether colour is wanted, and what changed since an earlier report.
+    """
 
     why: Mapping[str, str] = field(default_factory=dict)
     color: bool = False
+    since: Comparison | None = None
 
 
 class Format(Struct, frozen=True):
@@ -26,7 +34,7 @@ class Format(Struct, frozen=True):
 def _markdown(report: Report, extras: Extras) -> str:
     from preflight.render.markdown import markdown
 
-    return markdown(report, why=extras.why)
+    return markdown(report, why=extras.why, since=extras.since)
 
 
 def _json(report: Report, _: Extras) -> str:
@@ -38,16 +46,44 @@ def _json(report: Report, _: Extras) -> str:
 def _text(report: Report, extras: Extras) -> str:
     from preflight.render.text import text
 
-    return text(report, color=extras.color, why=extras.why)
+    return text(report, color=extras.color, why=extras.why, since=extras.since)
+
+
+def _junit(report: Report, _: Extras) -> str:
+    from preflight.render.junit import junit
+
+    return junit(report)
+
+
+def _github(report: Report, _: Extras) -> str:
+    from preflight.render.github import github
+
+    return github(report)
+
+
+def _zone(report: Report, _: Extras) -> str:
+    from preflight.render.zone import zone
+
+    return zone(report)
 
 
 FORMATS: dict[str, Format] = {
     "markdown": Format(".md", _markdown),
     "json": Format(".json", _json),
     "text": Format(".txt", _text),
+    "junit": Format(".xml", _junit),
+    "github": Format("", _github),
+    "zone": Format(".zone", _zone),
 }
 
 
-def render(report: Report, format: str, *, why: Mapping[str, str] | None = None, color: bool = False) -> str:
+def render(
+    report: Report,
+    format: str,
+    *,
+    why: Mapping[str, str] | None = None,
+    color: bool = False,
+    since: Comparison | None = None,
+) -> str:
     """Return the report in one of `FORMATS`; `KeyError` where there is no such format."""
-    return FORMATS[format].function(report, Extras(why or {}, color))
+    return FORMATS[format].function(report, Extras(why or {}, color, since))

@@ -41,6 +41,11 @@ class Entry(Struct, frozen=True):
         return len(told) == 1
 
     @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return what there is to say beside the messages: a waiver that is over."""
+        return tuple(dict.fromkeys(result.reason for result in self.results if result.reason))
+
+    @property
     def docs(self) -> tuple[str, ...]:
         """Return the pages to read, each once."""
         return tuple(dict.fromkeys(url for result in self.results for url in result.docs))

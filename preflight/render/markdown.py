@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from preflight.model import Report, Result
-from preflight.render import words
+from preflight.render import changes, words
 from preflight.render.digest import Entry, Named, Reason, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, link, markdown_text, prose
 from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
@@ -16,11 +16,16 @@ from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_tabl
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from preflight.compare import Comparison
+
 SUBJECTS = 8  # named in one sentence
 
 
-def markdown(report: Report, *, why: Mapping[str, str] | None = None) -> str:
-    """Return the report as Markdown; `why` tells by check id why that check matters to mailcow."""
+def markdown(report: Report, *, why: Mapping[str, str] | None = None, since: Comparison | None = None) -> str:
+    """Return the report as Markdown.
+
+    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report.
+    """
     found = digest(report)
     entries = with_reasons([*found.blocks, *found.warnings], why or {})
     text = environment().get_template("report.md.j2").render(
@@ -34,6 +39,10 @@ def markdown(report: Report, *, why: Mapping[str, str] | None = None) -> str:
         blocks=entries[: len(found.blocks)],
         warnings=entries[len(found.blocks) :],
         footer=_footer(report),
+        since=markdown_text(changes.since(since)) if since else "",
+        fixed_since=words.FIXED_SINCE.format(when=words.when(since.old.started)) if since else "",
+        fixed=changes.fixed(since),
+        mark=lambda entry: markdown_text(changes.mark(entry, since)),
     )  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from preflight.model import Remedy, Report, Result, Status, Verdict
-from preflight.render import words
+from preflight.render import changes, words
 from preflight.render.digest import Digest, Entry, Named, Passed, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import terminal
 from preflight.render.page import Page
 from preflight.render.ports import Port
+
+if TYPE_CHECKING:
+    from preflight.compare import Comparison
 
 ROWS = 50
 SUBJECTS = 8
@@ -30,16 +34,24 @@ _MARKS = {
 }
 
 
-def text(report: Report, color: bool = False, *, why: Mapping[str, str] | None = None) -> str:
-    """Return the report as lines of at most 80 columns (a long word of a command may stand out); `why` by check id."""
+def text(
+    report: Report, color: bool = False, *, why: Mapping[str, str] | None = None, since: Comparison | None = None
+) -> str:
+    """Return the report as lines of at most 80 columns (a long word of a command may stand out).
+
+    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report.
+    """
     page = Page(color)
     found = digest(report)
     _head(page, report, found)
+    if since:
+        page.line(changes.since(since))
     entries = with_reasons([*found.blocks, *found.warnings], why or {})
-    _entries(page, words.BLOCKS, entries[: len(found.blocks)], Status.FAIL)
-    _entries(page, words.WARNINGS, entries[len(found.blocks) :], Status.WARN)
-    _unclear(page, found.unclear)
+    _entries(page, words.BLOCKS, entries[: len(found.blocks)], Status.FAIL, since)
+    _entries(page, words.WARNINGS, entries[len(found.blocks) :], Status.WARN, since)
+    _unclear(page, found.unclear, since)
     _waived(page, found.waived)
+    _fixed(page, since)
     _ports(page, found.ports)
     _passed(page, found.passed)
     _skipped(page, found)
@@ -71,15 +83,23 @@ def _head(page: Page, report: Report, found: Digest) -> None:
     page.line(" · ".join(text for _, text in words.counts(report.counts)))
 
 
-def _entries(page: Page, heading: str, entries: Sequence[tuple[Entry, tuple[str, ...]]], status: Status) -> None:
+def _entries(
+    page: Page,
+    heading: str,
+    entries: Sequence[tuple[Entry, tuple[str, ...]]],
+    status: Status,
+    since: Comparison | None,
+) -> None:
     if not entries:
         return
     page.heading(heading)
     mark, style = _MARKS[status]
     for entry, reasons in entries:
         page.line("")
-        page.line(_cause(entry), mark=mark, mark_style=style, style="bold")
+        page.line(_cause(entry) + changes.mark(entry, since), mark=mark, mark_style=style, style="bold")
         _evidence(page, entry)
+        for reason in entry.reasons:
+            page.line(f"{words.REMARK} {words.sentence(reason)}", indent=2)
         _remedy(page, entry.remedy)
         for reason in reasons:
             page.line(f"{words.WHY} {reason}", indent=2)
@@ -121,13 +141,14 @@ def _remedy(page: Page, remedy: Remedy | None) -> None:
     page.commands(remedy.commands, 6)
 
 
-def _unclear(page: Page, entries: Sequence[Unclear]) -> None:
+def _unclear(page: Page, entries: Sequence[Unclear], since: Comparison | None) -> None:
     if not entries:
         return
     page.heading(words.UNCLEAR)
     for entry in entries:
         page.line("")
-        page.line(entry.remedy.text if entry.remedy else words.NO_REMEDY, mark="?", mark_style="magenta", style="bold")
+        told = (entry.remedy.text if entry.remedy else words.NO_REMEDY) + changes.mark(entry, since)
+        page.line(told, mark="?", mark_style="magenta", style="bold")
         page.commands(entry.remedy.commands if entry.remedy else (), 6)
         for reason in entry.reasons:
             page.line(_reason(reason), indent=2, mark="-")
@@ -140,6 +161,14 @@ def _waived(page: Page, results: Sequence[Result]) -> None:
     for result in results:
         told = f"{words.sentence(result.message)} {words.BECAUSE} {words.sentence(result.reason or words.UNKNOWN)}"
         page.line(f"{told} {_names(named([result]))}", indent=2, mark="–")
+
+
+def _fixed(page: Page, since: Comparison | None) -> None:
+    if since is None or not since.fixed:
+        return
+    page.heading(words.FIXED_SINCE.format(when=words.when(since.old.started)))
+    for who, how in changes.together(since.fixed):
+        page.line(f"{who}: {how}", indent=2, mark="✓", mark_style="green")
 
 
 def _ports(page: Page, ports: Sequence[Port]) -> None:

@@ -73,6 +73,7 @@ READ_MORE = "Read more:"
 CHECK = "Check:"
 INSTALL_LABEL = "How to install it:"
 BECAUSE = "Ignored because:"
+REMARK = "Not ignored any more:"
 SHOW_PASSED = "Show the checks that passed"
 EXPECTED_FOUND = "Expected: {expected} · Found: {found}"
 BECAUSE_OF = "{checks}: {reason}"
@@ -96,6 +97,36 @@ CATALOGUE_COLUMNS = ("Check", "Weight", "What it asks")
 PORT_COLUMNS = ("Service", "Protocol", "Port", "Container", "Variable", "State")
 PASSED_COLUMNS = ("Section", "Check", "Result")
 EVIDENCE_COLUMNS = ("Subject", "Expected", "Found")
+
+WORSE = "Something got worse"
+BETTER = "Something was fixed, and nothing got worse"
+NOT_WORSE = "Nothing got worse"
+BEFORE = "Before: {report}"
+AFTER = "After: {report}"
+SIDE = "{host}, {when}: {headline}"
+OTHER_HOST = "These are two hosts: what differs may never have changed."
+OTHER_REQUIREMENTS = "The requirements differ ({old}, {new}): what differs may never have changed on the host."
+ABSENT = "not in the report"
+MOVED = "{before} → {after}"
+CHANGES = {
+    "broken": "Broken",
+    "still_failing": "Still failing",
+    "fixed": "Fixed",
+    "other": "Other changes",
+}
+CHANGE_COUNTS = (
+    "{broken} broken · {still} still failing · {fixed} fixed · {other} changed otherwise · {unchanged} as before"
+)
+SINCE = "Since the report of {when}: {new} new, {known} known, {fixed} fixed."
+FIXED_SINCE = "Fixed since the report of {when}"
+NEW = "new"
+KNOWN = "known"
+NEW_AMONG = "new: {subjects}"
+
+ZONE_REVERSE = "Reverse names: at the provider that leased you the address"
+ZONE_STRANGE = "Not a record, so left out: {line}"
+ZONE_NOTHING = "No record is missing."
+ZONE_UNKNOWN = "Nothing was judged: whether a record is missing is not known."
 
 PORT_STATES = {
     Status.PASS: "✅ free",
@@ -160,6 +191,12 @@ def counts(counted: Counts) -> list[tuple[Status, str]]:
     """Return how many results have each status, in words; what there is none of is left out."""
     numbers = {status: getattr(counted, "pass_" if status is Status.PASS else status.value) for status in COUNTS}
     return [(status, COUNTS[status].format(count=number)) for status, number in numbers.items() if number]
+
+
+def when(started: str) -> str:
+    """Return a time as it stands in a sentence: 2026-11-23 at 01:23 UTC."""
+    date, _, time = started.removesuffix("Z").partition("T")
+    return f"{date} at {time[:5]} UTC"
 
 
 def footer(report: Report) -> str:

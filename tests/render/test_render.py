@@ -12,11 +12,11 @@ from tests.render import reports
 
 
 def test_the_suffixes_differ() -> None:
-    assert {name: entry.suffix for name, entry in FORMATS.items()} == {
-        "markdown": ".md",
-        "json": ".json",
-        "text": ".txt",
-    }
+    suffixes = {name: entry.suffix for name, entry in FORMATS.items()}
+    assert suffixes.pop("github") == ""  # never a file of its own
+    wanted = {"markdown": ".md", "json": ".json", "text": ".txt", "junit": ".xml", "html": ".html", "zone": ".zone"}
+    assert suffixes == {name: suffix for name, suffix in wanted.items() if name in FORMATS}
+    assert len(set(suffixes.values())) == len(suffixes)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -1,0 +1,68 @@
+"""The options of the commands: each is also an environment variable, `PREFLIGHT_<OPTION>`; a flag wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from preflight import plan
+from preflight.gather.resolver import server
+from preflight.params import Address, Checked, IgnoreType, Name, Seconds
+from preflight.render import FORMATS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """Make an option that is also an environment variable, PREFLIGHT_<OPTION>."""
+    first = names[0].partition("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=f"PREFLIGHT_{first}", show_envvar=False, **settings)
+
+
+def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+AUTO = click.Choice(["auto", "always", "never"])
+
+ENGINE = option("--docker-host", metavar="URL", help="The engine to use.")
+ROOT = option("--root", metavar="PATH", help="The host's root directory.")
+
+# What host is looked at, and how.
+HOST = _stack(
+    option("--hostname", type=Name(), help="The future MAILCOW_HOSTNAME."),
+    option("--domain", "domains", multiple=True, type=Name(), help="A mail domain; default: the host name's parent."),
+    option("--public-ip", "public_ips", multiple=True, type=Address(), help="A public address, behind NAT."),
+    option("--mailcow-conf", metavar="PATH", help=f"A mailcow.conf on the host; default: {plan.DEFAULT_CONF}."),
+    option("--offline", is_flag=True, help="Let no packet leave the host."),
+    option("--probe/--no-probe", default=True, help="Start short-lived containers for the functional checks."),
+    option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask only these."),
+    ENGINE,
+    ROOT,
+    option("--timeout", type=Seconds(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
+    option("--progress", type=AUTO, default="auto", help="Progress on standard error."),
+    option("--quiet", "-q", is_flag=True, help="No progress."),
+    option("--verbose", "-v", is_flag=True, help="Say on standard error how long each fact took."),
+)
+
+# What is judged, and what becomes of it.
+REPORT = _stack(
+    option("--requirements", "numbers", default="current", show_default=True, help="current, 2017-07 or a TOML file."),
+    option("--only", multiple=True, metavar="ID", help="Only these checks (id or glob)."),
+    option("--skip", multiple=True, metavar="ID", help="Not these checks (id or glob)."),
+    option("--ignore", "ignores", multiple=True, type=IgnoreType(), help="A known finding: still shown, not counted."),
+    option("--waivers", metavar="FILE", help="Known findings, in a TOML file."),
+    option("--facts", "facts_file", metavar="FILE", help="Judge recorded facts instead of this host."),
+    option("--baseline", metavar="FILE", help="Mark what is new, known and fixed since this JSON report."),
+    option("--format", "formats", multiple=True, type=click.Choice(list(FORMATS)), help="Default: markdown."),
+    option("--output", "outputs", multiple=True, metavar="FILE", help="Write there; its suffix names the format."),
+    option("--strict", is_flag=True, help="Warnings count as failures for the exit code."),
+    option("--color", type=AUTO, default="auto", help="Colour in text reports."),
+)

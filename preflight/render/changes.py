@@ -1,0 +1,189 @@
+"""What changed between two reports: as text, as Markdown and as JSON; and the marks of a report that has a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from preflight.compare import Change, Comparison, Key, Side
+from preflight.model import Status
+from preflight.render import words
+from preflight.render.digest import Entry, Unclear
+from preflight.render.escape import Ready, code_span, fence, markdown_text, prose, terminal
+
+SUBJECTS = 8
+ROWS = 50
+
+_MARKS = {"broken": ("✗", "red"), "fixed": ("✓", "green"), "still_failing": ("!", "yellow"), "other": ("–", "dim")}
+
+
+def changes(found: Comparison, style: str, *, color: bool = False) -> str:
+    """Return what changed in one of the formats `text`, `markdown` and `json`."""
+    if style == "json":
+        from preflight.render.json import encode
+
+        return encode(found)
+    return _markdown(found) if style == "markdown" else _text(found, color)
+
+
+def groups(found: Comparison) -> list[tuple[str, tuple[Change, ...]]]:
+    """Return the groups that are not empty, the worst first."""
+    every = {kind: getattr(found, kind) for kind in words.CHANGES}
+    return [(kind, rows) for kind, rows in every.items() if rows]
+
+
+def headline(found: Comparison) -> str:
+    """Return the whole in a sentence."""
+    if found.worse:
+        return words.WORSE
+    return words.BETTER if found.fixed else words.NOT_WORSE
+
+
+def remarks(found: Comparison) -> list[str]:
+    """Return what a reader must know of the two reports before comparing them."""
+    said = []
+    if found.old.host != found.new.host:
+        said.append(words.OTHER_HOST)
+    if found.old.requirements != found.new.requirements:
+        said.append(words.OTHER_REQUIREMENTS.format(old=found.old.requirements, new=found.new.requirements))
+    return said
+
+
+def moved(change: Change) -> str:
+    """Return the two statuses in words."""
+    before, after = (status.value if status else words.ABSENT for status in (change.before, change.after))
+    return before if before == after else words.MOVED.format(before=before, after=after)
+
+
+def name(change: Change) -> str:
+    """Return the check with its subject."""
+    return f"{change.check} ({change.subject})" if change.subject is not None else change.check
+
+
+def together(rows: Sequence[Change]) -> list[tuple[str, str]]:
+    """Return changes of one check and one kind as one line: what moved how, with its subjects."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for change in rows:
+        subjects = found.setdefault((change.check, moved(change)), [])
+        if change.subject is not None:
+            subjects.append(change.subject)
+    return [(_with(check, subjects), how) for (check, how), subjects in found.items()]
+
+
+def _with(check: str, subjects: Sequence[str]) -> str:
+    return f"{check} ({_some(subjects)})" if subjects else check
+
+
+def _some(subjects: Sequence[str]) -> str:
+    shown = [terminal(subject, 100) for subject in subjects[:SUBJECTS]]
+    if len(subjects) > SUBJECTS:
+        shown.append(words.MORE.format(count=len(subjects) - SUBJECTS))
+    return ", ".join(shown)
+
+
+def _side(side: Side) -> str:
+    return words.SIDE.format(
+        host=side.host or words.UNKNOWN, when=words.when(side.started), headline=words.HEADLINE[side.verdict]
+    )
+
+
+def _markdown(found: Comparison) -> str:
+    lines = [f"# {markdown_text(headline(found))}", ""]
+    lines += [f"- {markdown_text(words.BEFORE.format(report=_side(found.old)))}"]
+    lines += [f"- {markdown_text(words.AFTER.format(report=_side(found.new)))}"]
+    for remark in remarks(found):
+        lines += ["", f"**{markdown_text(remark)}**"]
+    lines += ["", markdown_text(counts(found))]
+    for kind, rows in groups(found):
+        lines += ["", f"## {words.CHANGES[kind]}", ""]
+        if kind == "other":
+            lines += [f"- {markdown_text(who)}: {markdown_text(how)}" for who, how in together(rows)[:ROWS]]
+            rows = ()
+        for change in rows[:ROWS]:
+            lines.append(
+                f"- {markdown_text(words.sentence(change.message))} {code_span(name(change))}: {moved(change)}"
+            )
+            if kind == "broken" and change.remedy:
+                lines += _remedy(change)
+        if len(rows) > ROWS:
+            lines.append(f"- {words.MORE.format(count=len(rows) - ROWS)}")
+    return "\n".join(lines) + "\n"
+
+
+def _remedy(change: Change) -> list[str]:
+    assert change.remedy is not None
+    lines = ["", f"  **{words.REMEDY}** {prose(change.remedy.text)}", ""]
+    if change.remedy.commands:
+        lines += [f"  {line}" for line in fence(change.remedy.commands).split("\n")] + [""]
+    return lines
+
+
+def _text(found: Comparison, color: bool) -> str:
+    from preflight.render.page import Page
+
+    page = Page(color)
+    page.line(headline(found).upper(), style="bold red" if found.worse else "bold green")
+    page.line(words.BEFORE.format(report=_side(found.old)))
+    page.line(words.AFTER.format(report=_side(found.new)))
+    for remark in remarks(found):
+        page.line(remark, style="bold")
+    page.line(counts(found))
+    for kind, rows in groups(found):
+        mark, style = _MARKS[kind]
+        page.heading(words.CHANGES[kind])
+        if kind == "other":
+            for who, how in together(rows)[:ROWS]:
+                page.line(f"{who}: {how}", indent=2, mark=mark, mark_style=style)
+            continue
+        for change in rows[:ROWS]:
+            told = f"{words.sentence(change.message)} {name(change)}: {moved(change)}"
+            page.line(told, indent=2, mark=mark, mark_style=style)
+            if kind == "broken" and change.remedy:
+                page.line(f"{words.REMEDY} {change.remedy.text}", indent=4)
+                page.commands(change.remedy.commands, 6)
+        if len(rows) > ROWS:
+            page.line(words.MORE.format(count=len(rows) - ROWS), indent=2, mark=mark)
+    return page.finish()
+
+
+def counts(found: Comparison) -> str:
+    """Return how many there are of each kind."""
+    return words.CHANGE_COUNTS.format(
+        broken=len(found.broken), still=len(found.still_failing), fixed=len(found.fixed), other=len(found.other),
+        unchanged=found.unchanged,
+    )  # fmt: skip
+
+
+# --- a report with a baseline ------------------------------------------------------------------------------------
+
+
+def since(found: Comparison) -> str:
+    """Return what a report says of its baseline, in a sentence."""
+    known = sum(1 for change in (*found.still_failing, *found.other) if change.after in (Status.FAIL, Status.WARN))
+    return words.SINCE.format(
+        when=words.when(found.old.started), new=len(found.broken), known=known, fixed=len(found.fixed)
+    )
+
+
+def mark(entry: Entry | Unclear, found: Comparison | None) -> str:
+    """Return ` (new)`, ` (known)`, or which of an entry's results are new; '' where there is no baseline."""
+    if found is None:
+        return ""
+    keys = list(_keys(entry))
+    new = [key for key in keys if found.is_new(key)]
+    if not new:
+        return f" ({words.KNOWN})"
+    if len(new) == len(keys):
+        return f" ({words.NEW})"
+    return f" ({words.NEW_AMONG.format(subjects=_some([subject or check for check, subject in new]))})"
+
+
+def _keys(entry: Entry | Unclear) -> Iterable[Key]:
+    groups = [entry.checks] if isinstance(entry, Entry) else [reason.checks for reason in entry.reasons]
+    for check in chain.from_iterable(groups):
+        yield from ((check.check, subject) for subject in check.subjects or (None,))
+
+
+def fixed(found: Comparison | None) -> list[tuple[Ready, str]]:
+    """Return what is fixed since the baseline, a check a line: its name with its subjects, and what it was."""
+    return [(markdown_text(who), how) for who, how in together(found.fixed if found else ())]

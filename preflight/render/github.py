@@ -1,0 +1,84 @@
+"""The report as workflow commands of GitHub Actions: an annotation for each cause, the gravest first.
+
+GitHub shows ten annotations of each kind for a step, so results with one remedy are one annotation; the log has all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from preflight.model import Remedy, Report
+from preflight.render import words
+from preflight.render.digest import Entry, Named, Unclear, digest
+from preflight.render.escape import command_line, terminal
+
+SUBJECTS = 8
+ROWS = 20
+
+
+def github(report: Report) -> str:
+    """Return the report as lines for a step's output: the verdict, errors, warnings, and notices of what is unknown."""
+    found = digest(report)
+    headline = words.headline(report.verdict, judged=found.judged)
+    # Text of our own only: a line that begins with `::`, or holds `##[`, is a command to the runner.
+    lines = [f"{headline}: {' · '.join(text for _, text in words.counts(report.counts))}".removesuffix(": ")]
+    lines += [_annotation("error", entry.checks, _told(entry)) for entry in found.blocks]
+    lines += [_annotation("warning", entry.checks, _told(entry)) for entry in found.warnings]
+    lines += [_annotation("notice", _checks(entry), _open(entry)) for entry in found.unclear]
+    return "\n".join(lines) + "\n"
+
+
+def _annotation(kind: str, checks: Sequence[Named], lines: Iterable[str]) -> str:
+    return f"::{kind} title={_property(', '.join(map(_name, checks)))}::{_data(chr(10).join(lines))}"
+
+
+def _data(text: str) -> str:
+    """Escape the message of a command."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """Escape a property of a command."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _told(entry: Entry) -> Iterable[str]:
+    if entry.alike:
+        yield terminal(words.sentence(entry.first.message))
+        if len(entry.results) == 1 and (entry.first.expected or entry.first.found):
+            shown = [terminal(value, 300) if value else "–" for value in (entry.first.expected, entry.first.found)]
+            yield words.EXPECTED_FOUND.format(expected=shown[0], found=shown[1])
+    else:
+        yield from (terminal(words.sentence(result.message)) for result in entry.results[:ROWS])
+        if len(entry.results) > ROWS:
+            yield words.MORE.format(count=len(entry.results) - ROWS)
+    yield from (f"{words.REMARK} {terminal(words.sentence(reason))}" for reason in entry.reasons)
+    yield from _remedy(entry.remedy)
+
+
+def _open(entry: Unclear) -> Iterable[str]:
+    for reason in entry.reasons[:ROWS]:
+        names = ", ".join(map(_name, reason.checks))
+        yield words.BECAUSE_OF.format(checks=names, reason=terminal(words.sentence(reason.text)))
+    if len(entry.reasons) > ROWS:
+        yield words.MORE.format(count=len(entry.reasons) - ROWS)
+    yield from _remedy(entry.remedy)
+
+
+def _remedy(remedy: Remedy | None) -> Iterable[str]:
+    if remedy:
+        yield f"{words.REMEDY} {terminal(remedy.text, 2000)}"
+        yield from (f"    {command_line(command)}" for command in remedy.commands)
+
+
+def _checks(entry: Unclear) -> list[Named]:
+    return [check for reason in entry.reasons for check in reason.checks]
+
+
+def _name(check: Named) -> str:
+    if not check.subjects:
+        return terminal(check.check, 100)
+    shown = [terminal(subject, 100) for subject in check.subjects[:SUBJECTS]]
+    if len(check.subjects) > SUBJECTS:
+        shown.append(words.MORE.format(count=len(check.subjects) - SUBJECTS))
+    return f"{terminal(check.check, 100)} ({', '.join(shown)})"

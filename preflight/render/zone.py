@@ -1,0 +1,72 @@
+"""The records that the DNS lacks, as lines of a zone file: to be pasted, grouped by the zone they belong into."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from preflight.model import Report, Result, Status
+from preflight.render import words
+from preflight.render.escape import terminal
+
+_NAME = r"(?:[A-Za-z0-9*_](?:[A-Za-z0-9_-]{0,62})\.)+"
+# A record as the checks write it, and nothing that a name server would take for an order ($INCLUDE) or a second line.
+_RECORD = re.compile(rf"(?P<name>{_NAME}) +(?:[0-9]{{1,10}} +)?IN +(?P<type>[A-Z][A-Z0-9]{{0,9}}) +(?P<data>[ -~]+)")
+_REVERSE = (".in-addr.arpa.", ".ip6.arpa.")
+_OPEN = (Status.UNKNOWN, Status.ERROR)
+
+
+def zone(report: Report) -> str:
+    """Return the missing lines under a comment for each zone; what could not be found out is a comment too."""
+    results = [result for result in report.results if result.check.startswith("dns.")]
+    lines = dict.fromkeys(line for result in results for line in _lines(result))
+    own = _domains(results)
+    groups: dict[str, list[str]] = {}
+    strange = []
+    for line in lines:
+        match = _RECORD.fullmatch(line)
+        if match is None or not _balanced(match["data"]):
+            strange.append(line)
+        else:
+            groups.setdefault(_zone(match["name"], own), []).append(line)
+    made = [line for name, records in groups.items() for line in (f"; {name}", *records, "")]
+    made += [f"; {words.ZONE_STRANGE.format(line=terminal(line))}" for line in strange]
+    if not lines:
+        made.append(f"; {words.ZONE_NOTHING if _looked(results) else words.ZONE_UNKNOWN}")
+    made += [f"; {_open(result)}" for result in results if result.status in _OPEN]
+    return "\n".join(made).strip("\n") + "\n"
+
+
+def _lines(result: Result) -> list[str]:
+    """Return a result's missing lines; evidence may have any shape."""
+    lines = result.evidence.get("zone")
+    return [line for line in lines if isinstance(line, str)] if isinstance(lines, list | tuple) else []
+
+
+def _looked(results: Iterable[Result]) -> bool:
+    return any((result.was or result.status) not in (*_OPEN, Status.SKIP) for result in results)
+
+
+def _open(result: Result) -> str:
+    name = f"{result.check} ({result.subject})" if result.subject is not None else result.check
+    return words.BECAUSE_OF.format(checks=terminal(name, 200), reason=terminal(result.reason or result.message))
+
+
+def _domains(results: Iterable[Result]) -> list[str]:
+    """Return the mail domains, the longest first: they are zones, or in one; no report knows where zones are cut."""
+    found = {f"{result.subject}." for result in results if result.check == "dns.mx" and result.subject}
+    return sorted(found, key=lambda name: (-len(name), name))
+
+
+def _zone(name: str, domains: Iterable[str]) -> str:
+    if name.lower().endswith(_REVERSE):
+        return words.ZONE_REVERSE
+    own = next((domain for domain in domains if f".{name}".lower().endswith(f".{domain}".lower())), None)
+    host = re.sub(r"^(?:_[^.]*\.|\*\.)+", "", name)
+    return own or (host if host.count(".") < 3 else host.partition(".")[2])
+
+
+def _balanced(data: str) -> bool:
+    """Say whether a record ends with its line: no parenthesis or quotation that goes on, no comment inside."""
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", data)
+    return not re.search(r'["();\\]', bare)

@@ -1,0 +1,119 @@
+"""What was asked for on the command line, as values: the host or its recording, the checks, the numbers."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Any
+
+import click
+import msgspec
+from click.core import ParameterSource
+
+from preflight import requirements
+from preflight.assess import Ignore, select
+from preflight.checks import Check, catalogue
+from preflight.documents import read_facts
+from preflight.facts import Asked, Host, OsRelease
+from preflight.gather.host import PARTS, Wishes
+from preflight.gather.roots import Roots, find
+from preflight.versions import matching_rule
+
+_ALWAYS = frozenset({"name", "os_release", "kernel", "machine", "mailcow_conf"})
+_NOT_WITH_FACTS = ("mailcow_conf", "resolvers", "docker_host", "root", "probe")
+
+
+def roots(given: str | None) -> Roots:
+    """Find the host; a root that is given and certainly none is refused, one that we may not look into is looked at."""
+    if given is not None:
+        try:
+            directory = bool(given) and stat.S_ISDIR(os.stat(given).st_mode)
+        except OSError as error:
+            directory = error.errno in (errno.EACCES, errno.EPERM)
+        if not directory:
+            raise click.UsageError(f"--root {given[:200]!r}: not a directory.")
+    return find(dict(os.environ), given)
+
+
+def numbers(name: str) -> requirements.Requirements:
+    """Return the documented numbers of that name or file."""
+    try:
+        return requirements.load(name)
+    except requirements.RequirementsError as error:
+        raise click.UsageError(f"--requirements {error}") from None
+
+
+def known(given: dict[str, Any]) -> tuple[Ignore, ...]:
+    """Return the known findings, from the command line and from a file."""
+    if given["waivers"] is None:
+        return tuple(given["ignores"])
+    from preflight import waivers
+
+    return (*given["ignores"], *waivers.read(given["waivers"]))
+
+
+def selection(
+    only: tuple[str, ...], skip: tuple[str, ...], ignores: tuple[Ignore, ...], asked: requirements.Requirements
+) -> tuple[Check, ...]:
+    """Return the checks asked for; a pattern that matches none, or a severity of none, is refused."""
+    every = catalogue()
+    for option, patterns in (("--only", only), ("--skip", skip)):
+        for pattern in patterns:
+            if not pattern or not select(every, (pattern,), ()):
+                raise click.UsageError(f"{option} {pattern[:80]!r} matches no check; `preflight checks` lists them.")
+    for identity in asked.severities:
+        if all(entry.id != identity for entry in every):
+            raise click.UsageError(f"--requirements {asked.name}: severities: there is no check {identity[:80]!r}")
+    chosen = select(every, only, skip)
+    if ignores:
+        from preflight import waivers
+
+        waivers.refuse_strangers(ignores, every, chosen)
+    return chosen
+
+
+def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
+    """Return recorded facts; what was asked of the names may be asked anew."""
+    for name in _NOT_WITH_FACTS:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(param.opts[0] for param in ctx.command.params if param.name == name)
+            raise click.UsageError(f"{option} is about a host that is looked at; it does not go with --facts.")
+    from pathlib import Path
+
+    host = read_facts(Path(given["facts_file"]))
+    asked = msgspec.structs.replace(
+        host.asked,
+        hostname=given["hostname"] or host.asked.hostname,
+        domains=given["domains"] or host.asked.domains,
+        public_ips=given["public_ips"] or host.asked.public_ips,
+        offline=given["offline"] or host.asked.offline,
+    )
+    return msgspec.structs.replace(host, asked=asked)
+
+
+def wishes(given: dict[str, Any], asked: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
+    """Return what is to be gathered: all that is known how to, or what these checks need."""
+
+    def unsafe(release: str, system: OsRelease | None) -> str:
+        rule, possible = matching_rule(tuple(r for r in asked.kernels if r.unsafe), release, system)
+        return (rule or possible).reason if rule or possible else ""  # type: ignore[union-attr]  # one of them is there
+
+    return Wishes(
+        asked=Asked(
+            hostname=given["hostname"],
+            domains=given["domains"],
+            public_ips=given["public_ips"],
+            mailcow_conf=given["mailcow_conf"],
+            offline=given["offline"],
+            probe=given["probe"],
+        ),
+        parts=frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks)),
+        environ=dict(os.environ),
+        seconds=given["timeout"],
+        docker_host=given["docker_host"],
+        root_given=given["root"] is not None,
+        resolvers=given["resolvers"],
+        commands=tuple(dict.fromkeys(asked.commands + asked.not_busybox)),
+        unsafe=unsafe,
+    )
