@@ -125,7 +125,7 @@ NEW_AMONG = "new: {subjects}"
 
 ZONE_REVERSE = "Reverse names: at the provider that leased you the address"
 ZONE_STRANGE = "Not a record, so left out: {line}"
-ZONE_NOTHING = "No record is missing."
+ZONE_NOTHING = "No missing record is known of."
 ZONE_UNKNOWN = "Nothing was judged: whether a record is missing is not known."
 
 PORT_STATES = {
