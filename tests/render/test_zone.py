@@ -11,7 +11,6 @@ from preflight.render import render
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 
-
 UNJUDGED = "; Nothing was judged: whether a record is missing is not known.\n"
 PASSED = reports.result("dns.mx", subject="example.org")
 

@@ -1,0 +1,275 @@
+"""Where reports go: several from one run, to files that are replaced whole, to standard output, to GitHub's summary."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from preflight import outputs
+from preflight.bounded import InputError
+from preflight.documents import write_json
+from preflight.facts import Asked, Memory
+from preflight.outputs import Target, append_summary, replace, targets
+from tests.build import host
+from tests.line import Line, line
+
+GIB = 1 << 30
+NO_SWAP = host(memory=Memory(8 * GIB, 6 * GIB, 0, 0), asked=Asked(offline=True, probe=False))
+
+
+@pytest.fixture
+def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Line:
+    """Return a function that checks a host without swap; files named without a directory lie in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    (tmp_path / "facts.json").write_text(write_json(NO_SWAP))
+    run = line(monkeypatch, capsys)
+    return lambda *arguments: run("--facts", "facts.json", "--only", "resources.swap", *arguments)
+
+
+# --- what goes where --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("formats", "files", "wanted"),
+    [
+        ("", "", [("markdown", None)]),
+        ("text", "", [("text", None)]),
+        ("", "a.md a.json a.xml a.txt a.zone",
+         [("markdown", "a.md"), ("json", "a.json"), ("junit", "a.xml"), ("text", "a.txt"), ("zone", "a.zone")]),
+        ("", "a.JSON", [("json", "a.JSON")]),
+        ("json", "a.txt", [("json", "a.txt")]),
+        ("json", "a", [("json", "a")]),
+        ("junit", "a.xml b.json", [("junit", "a.xml"), ("json", "b.json")]),
+        ("json text", "a.json", [("json", "a.json"), ("text", None)]),
+        ("json github", "a.json b", [("json", "a.json"), ("github", "b")]),
+        ("", "-", [("markdown", None)]),
+        ("json", "-", [("json", None)]),
+        ("text junit", "- a.xml", [("text", None), ("junit", "a.xml")]),
+        ("json", "/dev/stdout", [("json", None)]),
+    ],
+)  # fmt: skip
+def test_formats_and_files_are_paired(
+    formats: str, files: str, wanted: list[tuple[str, str | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert targets(tuple(formats.split()), tuple(files.split())) == tuple(Target(*pair) for pair in wanted)
+
+
+@pytest.mark.parametrize(
+    ("formats", "files", "said"),
+    [
+        ("json text", "", "several formats"),
+        ("json text junit", "a.json", "several formats"),
+        ("", "report", "no format has this suffix"),
+        ("", "report.pdf", "no format has this suffix"),
+        ("", ".md", "no format has this suffix"),
+        ("", "missing/a.md", "not a file in a directory that exists"),
+        ("", "facts.json/a.md", "not a file in a directory that exists"),
+        ("json", "folder", "not a file in a directory that exists"),
+        ("json", "folder/", "not a file in a directory that exists"),
+        ("json", "new/", "not a file in a directory that exists"),
+        ("json", "link-to-nowhere", "not a file in a directory that exists"),
+        ("", "a.md ./a.md", "two reports"),
+        ("", "a.md link.md", "two reports"),
+        ("json text", "- -", "two reports"),
+        ("json text", "-", "two reports"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_run(
+    formats: str, files: str, said: str, tmp_path: Path, preflight: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.md").symlink_to("a.md")
+    (tmp_path / "link-to-nowhere").symlink_to("nowhere/a.json")
+    monkeypatch.setattr("preflight.wanted.recorded", lambda *_: pytest.fail("the run began"))
+    words = [word for name in formats.split() for word in ("--format", name)]
+    words += [word for name in files.split() for word in ("--output", name)]
+    run = preflight(*words)
+    assert (run.code, run.out) == (2, "")
+    assert said in run.err
+    assert len(run.err.splitlines()) == 1
+    assert not (tmp_path / "a.md").exists()
+
+
+def test_an_empty_name_is_refused(preflight: Line) -> None:
+    assert preflight("--format", "json", "--output", "").code == 2
+
+
+def test_what_may_not_be_written_is_refused_before_the_run(
+    tmp_path: Path, preflight: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may write everywhere: the modes decide here, as they do for everybody else.
+    monkeypatch.setattr(os, "access", lambda path, _: bool(os.stat(path).st_mode & 0o200))
+    (tmp_path / "theirs.md").write_text("old")
+    (tmp_path / "theirs.md").chmod(0o444)
+    (tmp_path / "closed").mkdir(mode=0o555)
+    for name in ("theirs.md", "closed/a.md"):
+        run = preflight("--output", name)
+        assert (run.code, run.out) == (2, "")
+        assert " may " in run.err
+    assert (tmp_path / "theirs.md").read_text() == "old"
+
+
+def test_one_run_writes_every_report(tmp_path: Path, preflight: Line) -> None:
+    run = preflight("--output", "a.md", "--output", "a.json", "--output", "a.xml", "--output", "a.txt", "--strict")
+    assert (run.code, run.out) == (1, "")
+    assert (tmp_path / "a.md").read_text().startswith("# ")
+    assert json.loads((tmp_path / "a.json").read_text())["schema"] == 1
+    assert ElementTree.parse(tmp_path / "a.xml").getroot().tag == "testsuites"
+    assert "\x1b" not in (tmp_path / "a.txt").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.md", "a.txt", "a.xml", "facts.json"]
+
+
+def test_one_goes_to_standard_output_beside_the_files(tmp_path: Path, preflight: Line) -> None:
+    run = preflight("--format", "junit", "--format", "json", "--output", "a.xml")
+    assert json.loads(run.out)["schema"] == 1
+    assert ElementTree.parse(tmp_path / "a.xml").getroot().tag == "testsuites"
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1"])
+def test_standard_output_by_name_is_not_cut(name: str, tmp_path: Path) -> None:
+    """What was written to the same file before stays, as it would with a pipe."""
+    (tmp_path / "facts.json").write_text(write_json(NO_SWAP))
+    with (tmp_path / "log").open("wb") as log:
+        log.write(b"before\n")
+        log.flush()
+        run = subprocess.run(
+            [sys.executable, "-m", "preflight", "--facts", str(tmp_path / "facts.json"), "--only", "resources.swap",
+             "--format", "json", "--output", name],
+            stdout=log, stderr=subprocess.PIPE, check=False, timeout=60,
+        )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, b"")
+    first, _, rest = (tmp_path / "log").read_text().partition("\n")
+    assert first == "before"
+    assert json.loads(rest)["schema"] == 1
+
+
+def test_facts_too_are_refused_before_they_are_gathered(preflight: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preflight.cli._gather", lambda *_: pytest.fail("the run began"))
+    monkeypatch.setattr(sys, "argv", ["preflight", "facts", "--output", "missing/facts.json"])
+    from preflight.cli import run
+
+    assert run() == 2
+
+
+# --- files are replaced whole ------------------------------------------------------------------------------------
+
+
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        replace(str(tmp_path / "new"), b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_is_replaced_not_rewritten(tmp_path: Path) -> None:
+    """Whoever reads the old one goes on reading it whole; the new one has its mode, and a link stays a link."""
+    (tmp_path / "real").write_text("old" * 1000)
+    (tmp_path / "real").chmod(0o604)
+    (tmp_path / "link").symlink_to("real")
+    with (tmp_path / "real").open() as reader:
+        replace(str(tmp_path / "link"), b"new")
+        assert reader.read() == "old" * 1000
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+    assert (tmp_path / "real").stat().st_mode & 0o777 == 0o604
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, preflight: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.md").write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(outputs, "_overwrite", full)
+    run = preflight("--output", "a.md", "--format", "markdown", "--format", "json")
+    assert (run.code, run.out) == (2, "")
+    assert run.err == "preflight: --output a.md: No space left on device\n"
+    assert (tmp_path / "a.md").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.md", "facts.json"]
+
+
+def test_a_file_that_is_a_mount_of_its_own_is_written_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with docker run -v FILE:FILE: nothing can be renamed over a mount point."""
+
+    def busy(*_: object) -> None:
+        raise OSError(16, "Device or resource busy")
+
+    (tmp_path / "a.md").write_text("a longer old text")
+    monkeypatch.setattr(os, "replace", busy)
+    replace(str(tmp_path / "a.md"), b"new")
+    assert (tmp_path / "a.md").read_text() == "new"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_one_file_that_fails_keeps_no_other_from_being_written(tmp_path: Path) -> None:
+    said: list[str] = []
+    documents = {Target("json", str(tmp_path / "gone" / "a")): "1", Target("text", str(tmp_path / "b")): "2"}
+    with pytest.raises(InputError, match="gone"):
+        outputs.write({**documents, Target("markdown"): "3"}, said.append)
+    assert (tmp_path / "b").read_text() == "2"
+    assert said == []
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    outputs.writable(str(pipe))
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    replace(str(pipe), b"report")
+    reader.join(10)
+    assert got == [b"report"]
+    assert pipe.is_fifo()
+
+
+# --- GitHub's summary ---------------------------------------------------------------------------------------------
+
+
+def test_the_summary_is_appended_where_github_asks_for_it(
+    tmp_path: Path, preflight: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary"
+    summary.write_text("an earlier step\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert preflight("--format", "json").code == 0
+    assert summary.read_text() == "an earlier step\n"
+    run = preflight("--format", "github")
+    assert run.out.splitlines()[1].startswith("::warning title=resources.swap::")
+    markdown = summary.read_text().removeprefix("an earlier step\n")
+    assert markdown.startswith("# ")
+    assert "swap" in markdown
+
+
+def test_a_summary_that_cannot_be_written_costs_no_report(
+    tmp_path: Path, preflight: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "gone" / "summary"))
+    run = preflight("--format", "github")
+    assert run.code == 0
+    assert "::warning" in run.out
+    assert "GITHUB_STEP_SUMMARY" in run.err
+
+
+def test_a_summary_is_cut_at_a_line_before_githubs_limit(tmp_path: Path) -> None:
+    path = tmp_path / "summary"
+    path.write_bytes(b"x" * (outputs.SUMMARY - 20))
+    append_summary(str(path), "short\nlines\nof text that are more than fits\n")
+    assert path.read_bytes().endswith(b"xshort\nlines\n")
+    append_summary(str(path), "no more than nothing\n")
+    assert path.stat().st_size < outputs.SUMMARY
