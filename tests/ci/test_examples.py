@@ -1,0 +1,304 @@
+"""The CI examples: their shell parts run against a docker of our own, their files are what the services accept."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from preflight.documents import write_json
+from preflight.facts import Asked, Memory
+from preflight.waivers import read as read_waivers
+from tests.build import host
+from tests.ci import plainyaml
+
+GIB = 1 << 30
+HERE = Path(__file__).parent
+REPORTS = ["preflight.json", "preflight.md", "preflight.xml"]
+Job = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def facts(folder: Path, *, memory: int = 8 * GIB, swap: int = 0) -> None:
+    made = host(memory=Memory(memory, memory, swap, swap), asked=Asked(offline=True, probe=False))
+    (folder / "facts.json").write_text(write_json(made))
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Path:
+    """Return the home of a docker that stands in PATH."""
+    home = tmp_path / "docker"
+    (home / "bin").mkdir(parents=True)
+    program = home / "bin" / "docker"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "fakedocker.py"} "$@"\n')
+    program.chmod(0o755)
+    facts(home)
+    return home
+
+
+@pytest.fixture
+def job(tree: Path, tmp_path: Path, docker: Path) -> Job:
+    """Return a function that runs a job's shell line in a checkout of this repository."""
+    checkout = tmp_path / "checkout"
+    shutil.copytree(tree / "compose", checkout / "compose")
+
+    def run(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        clean = {"PATH": f"{docker / 'bin'}:{os.environ['PATH']}", "FAKE_DOCKER": str(docker), "PYTHONPATH": str(tree)}
+        return subprocess.run(
+            ["sh", "-e", "-c", script], cwd=checkout, env=clean | environ, capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def log(docker: Path) -> list[str]:
+    return (docker / "log").read_text().splitlines()
+
+
+def loaded(tree: Path, name: str) -> dict[str, Any]:
+    value = plainyaml.read((tree / "compose/ci" / name).read_text())
+    assert isinstance(value, dict)
+    return value
+
+
+# --- the script that all of them call -------------------------------------------------------------------------------
+
+SCRIPT = "sh compose/ci/preflight.sh reports"
+
+
+def reports(tmp_path: Path) -> list[str]:
+    folder = tmp_path / "checkout" / "reports"
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_reports_come_out_of_the_container_and_nothing_stays(job: Job, docker: Path, tmp_path: Path) -> None:
+    run = job(f"{SCRIPT} --skip 'resources.cpu*' --skip 'resources.disk' --skip 'resources.inodes'")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("READY FOR MAILCOW")
+    assert reports(tmp_path) == REPORTS
+    assert not (docker / "c0ffee").exists()
+    assert log(docker)[-1] == "rm --force c0ffee"
+
+
+@pytest.mark.parametrize(("options", "code"), [("--only resources.memory", 1), ("--only system.kernel", 3)])
+def test_the_exit_code_is_the_checks_own(options: str, code: int, job: Job, docker: Path, tmp_path: Path) -> None:
+    facts(docker, memory=GIB)
+    run = job(f"{SCRIPT} --skip 'resources.*' {options}" if code == 3 else f"{SCRIPT} {options}")
+    assert run.returncode == code
+    assert reports(tmp_path) == REPORTS
+    assert not (docker / "c0ffee").exists()
+
+
+def test_a_wrong_option_leaves_no_reports_of_an_earlier_run(job: Job, docker: Path, tmp_path: Path) -> None:
+    assert job(SCRIPT).returncode == 3
+    run = job(f"{SCRIPT} --only nothing")
+    assert run.returncode == 2
+    assert "matches no check" in run.stderr
+    assert reports(tmp_path) == []
+    assert not (docker / "c0ffee").exists()
+
+
+def test_a_container_that_does_not_start_is_no_verdict(job: Job, docker: Path) -> None:
+    run = job(SCRIPT, FAKE_DOCKER_BROKEN="1")
+    assert run.returncode == 125
+    assert "failed to create task" in run.stderr
+    assert not (docker / "c0ffee").exists()
+
+
+def test_without_a_directory_nothing_is_run(job: Job, docker: Path) -> None:
+    run = job("sh compose/ci/preflight.sh")
+    assert run.returncode == 2
+    assert "usage" in run.stderr
+    assert not (docker / "log").exists()
+
+
+def test_options_in_the_environment_are_passed_on_and_nothing_else(job: Job, docker: Path, tmp_path: Path) -> None:
+    run = job(
+        SCRIPT, PREFLIGHT_ONLY="resources.swap", PREFLIGHT_STRICT="1", SECRET="x", IMAGE="registry.example.org/p:1"
+    )
+    assert run.returncode == 1
+    created = log(docker)[0]
+    assert "-e PREFLIGHT_ONLY" in created
+    assert "SECRET" not in created
+    assert " registry.example.org/p:1 --format" in created
+    document = json.loads((tmp_path / "checkout/reports/preflight.json").read_text())
+    assert "resources.swap" in {row["check"] for row in document["results"]}
+
+
+def test_waivers_go_in(job: Job, tmp_path: Path) -> None:
+    text = '[[waiver]]\nid = "resources.swap"\nreason = "zram"\n'
+    (tmp_path / "checkout/waivers.toml").write_text(text)
+    (tmp_path / "other.toml").write_text(text.replace("zram", "none needed"))
+    for environ, reason in (({}, "zram"), ({"WAIVERS": str(tmp_path / "other.toml")}, "none needed")):
+        job(SCRIPT, **environ)
+        document = json.loads((tmp_path / "checkout/reports/preflight.json").read_text())
+        assert [row["reason"] for row in document["results"] if row["status"] == "ignored"] == [reason]
+
+
+def test_the_last_report_is_the_next_ones_baseline(job: Job, docker: Path, tmp_path: Path) -> None:
+    said = []
+    for swap in (2 * GIB, 0):
+        facts(docker, swap=swap)
+        said.append(job(SCRIPT, BASELINE="reports/preflight.json").stdout)
+    assert "Since the report" not in said[0]
+    assert "1 new" in said[1]
+
+
+# --- the services ----------------------------------------------------------------------------------
+
+
+def test_github_actions(tree: Path, job: Job, tmp_path: Path) -> None:
+    """Keys are those of the published schema, github-workflow.json; the step runs as the runner would run it."""
+    workflow = loaded(tree, "github-actions.yml")
+    assert set(workflow) <= {"name", "run-name", "on", "permissions", "env", "defaults", "concurrency", "jobs"}
+    assert {"on", "jobs"} <= set(workflow)
+    assert set(workflow["on"]) <= {"push", "pull_request", "schedule", "workflow_dispatch", "workflow_call"}
+    assert all(re.fullmatch(r"\S+( \S+){4}", entry["cron"]) for entry in workflow["on"]["schedule"])
+    (made,) = workflow["jobs"].values()
+    assert set(made) <= {"name", "runs-on", "timeout-minutes", "env", "steps", "permissions", "if", "needs"}
+    assert made["runs-on"][0] == "self-hosted"
+    assert made["timeout-minutes"].isdecimal()
+    for step in made["steps"]:
+        assert set(step) <= {"name", "id", "if", "uses", "with", "run", "env", "shell", "working-directory"}
+        assert ("uses" in step) != ("run" in step)
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@v\d+", step.get("uses", "a/b@v1"))
+    (script,) = [step["run"] for step in made["steps"] if "run" in step]
+    summary = tmp_path / "summary"
+    run = job(script, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary), **made["env"])
+    assert run.returncode == 3
+    assert "::warning title=resources.swap::" in run.stdout
+    assert summary.read_text().startswith("# ")
+    (upload,) = [step for step in made["steps"] if "upload" in step.get("uses", "")]
+    assert upload["if"] == "always()"
+    assert reports(tmp_path) == REPORTS
+    assert upload["with"]["path"] == "reports/"
+
+
+def test_gitlab_ci(tree: Path, job: Job, tmp_path: Path) -> None:
+    """Keys are those of the published schema of .gitlab-ci.yml."""
+    (made,) = loaded(tree, "gitlab-ci.yml").values()
+    assert set(made) <= {
+        "image", "tags", "variables", "rules", "timeout", "script", "allow_failure", "artifacts", "stage", "services",
+    }  # fmt: skip
+    assert all(isinstance(value, str) for value in made["variables"].values())
+    assert all(set(rule) <= {"if", "when", "changes", "exists", "allow_failure"} for rule in made["rules"])
+    assert set(made["artifacts"]) <= {"name", "paths", "reports", "when", "expire_in", "exclude"}
+    assert made["artifacts"]["when"] == "always"  # reports of a failed job too
+    assert made["allow_failure"] == {"exit_codes": ["3"]}
+    run = job("\n".join(made["script"]), CI="true", **made["variables"])
+    assert run.returncode == 3
+    checkout = tmp_path / "checkout"
+    assert ElementTree.parse(checkout / made["artifacts"]["reports"]["junit"]).getroot().tag == "testsuites"
+    assert all((checkout / path).is_dir() for path in made["artifacts"]["paths"])
+
+
+def test_jenkins(tree: Path, job: Job, tmp_path: Path) -> None:
+    text = (tree / "compose/ci/Jenkinsfile").read_text()
+    code = re.sub(r"//[^\n]*|'[^'\n]*'|\"[^\"\n]*\"", "", text)
+    depth = 0
+    for character in code:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        assert depth >= 0
+    assert depth == 0
+    assert "'" not in code
+    assert '"' not in code
+    sections = re.findall(r"^ {4}(\w+) \{", text, re.MULTILINE)
+    assert sections == ["agent", "options", "triggers", "environment", "stages", "post"]
+    (script,) = re.findall(r"script: '([^']+)'", text)
+    (results,) = re.findall(r"testResults: '([^']+)'", text)
+    environ = dict(re.findall(r"environment \{ (\w+) = '([^']+)' \}", text))
+    assert job(script, **environ).returncode == 3
+    assert ElementTree.parse(tmp_path / "checkout" / results).getroot().tag == "testsuites"
+    (kept,) = re.findall(r"artifacts: '([^']+)'", text)
+    assert sorted(path.name for path in (tmp_path / "checkout").glob(kept)) == REPORTS
+
+
+def unit(path: Path) -> tuple[configparser.ConfigParser, dict[str, str]]:
+    """Return a unit, and its environment (several lines of one key are one list)."""
+    text = path.read_text()
+    parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",), comment_prefixes=("#",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep the case of keys
+    parser.read_string(text)
+    return parser, dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.MULTILINE))
+
+
+def test_systemd(tree: Path, job: Job, tmp_path: Path) -> None:
+    service, environ = unit(tree / "compose/ci/mailcow-preflight.service")
+    timer, _ = unit(tree / "compose/ci/mailcow-preflight.timer")
+    assert service["Service"]["Type"] == "oneshot"
+    assert service["Service"]["SuccessExitStatus"] == "3"
+    assert timer["Install"]["WantedBy"] == "timers.target"
+    state = f"/var/lib/{service['Service']['StateDirectory']}"
+    command = service["Service"]["ExecStart"]
+    assert command.startswith("/bin/sh /opt/mailcow-preflight/compose/ci/preflight.sh")
+    assert command.endswith(state)
+    assert environ["BASELINE"] == f"{state}/preflight.json"
+    here = {name: value.replace(state, "state") for name, value in environ.items()}
+    script = command.replace("/opt/mailcow-preflight/", "").replace(state, "state")
+    said = [job(script, **here) for _ in range(2)]
+    assert [run.returncode for run in said] == [3, 3]
+    assert "Since the report" in said[1].stdout
+
+
+def test_systemd_accepts_the_units(tree: Path) -> None:
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("no systemd-analyze here")
+    units = [str(tree / f"compose/ci/mailcow-preflight.{kind}") for kind in ("service", "timer")]
+    run = subprocess.run([verify, "verify", *units], capture_output=True, text=True, timeout=60, check=False)
+    ours = [text for text in (run.stdout + run.stderr).splitlines() if "mailcow-preflight." in text]
+    assert ours == []
+
+
+# --- the page --------------------------------------------------------------------------------------
+
+
+def blocks(tree: Path, language: str) -> list[str]:
+    text = (tree / "docs/ci.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_names_every_example_and_links_lead_somewhere(tree: Path) -> None:
+    text = (tree / "docs/ci.md").read_text()
+    links = set(re.findall(r"\]\(([^)#]+)\)", text))
+    assert all((tree / "docs" / link).resolve().is_file() for link in links)
+    examples = {f"../compose/ci/{path.name}" for path in (tree / "compose/ci").iterdir()}
+    assert examples <= links
+
+
+def test_the_pages_waivers_are_read(tree: Path, tmp_path: Path) -> None:
+    (text,) = blocks(tree, "toml")
+    (tmp_path / "waivers.toml").write_text(text)
+    assert [entry.check for entry in read_waivers(str(tmp_path / "waivers.toml"))] == [
+        "resources.swap",
+        "services.mail",
+    ]
+
+
+def test_the_pages_shell_lines_run(tree: Path, job: Job, tmp_path: Path) -> None:
+    check, compare = blocks(tree, "sh")
+    assert job(check).returncode == 1  # --strict: there is no swap
+    last = tmp_path / "checkout/reports/preflight.json"
+    for name in ("old.json", "new.json"):
+        shutil.copy(last, tmp_path / "checkout" / name)
+    run = job(compare.replace("preflight compare", f"{sys.executable} -m preflight compare"))
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: b: c", "a: |\n  b", "a: *x", "a: 'x'", "a:\n - b\n  - c", "a: 1\na: 2", "\ta: 1", "a: {b: c}", "- a\nb: c"],
+)
+def test_yaml_that_is_not_plain_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="line"):
+        plainyaml.read(text)

@@ -1,0 +1,40 @@
+"""The script of the CI examples with a real engine: reports come out, known findings go in, nothing stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import docker
+import pytest
+
+from tests.engine.conftest import unavailable
+
+pytestmark = [pytest.mark.engine, pytest.mark.image]
+
+
+def test_reports_come_out_of_a_real_container(
+    tree: Path, engine: docker.DockerClient, image: str, tmp_path: Path
+) -> None:
+    if shutil.which("docker") is None:
+        unavailable("there is no docker command line")
+    (tmp_path / "waivers.toml").write_text('[[waiver]]\nid = "resources.*"\nreason = "a machine for tests"\n')
+    before = {container.id for container in engine.containers.list(all=True)}
+    words = ["reports", "--only", "resources.*", "--only", "system.architecture", "--offline"]
+    for baseline in ("", "reports/preflight.json"):
+        run = subprocess.run(
+            ["sh", str(tree / "compose/ci/preflight.sh"), *words],
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            env={**os.environ, "BASELINE": baseline, "IMAGE": image},
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        assert ("Since the report of" in run.stdout) is bool(baseline)
+    document = json.loads((tmp_path / "reports/preflight.json").read_text())
+    assert {row["status"] for row in document["results"]} <= {"pass", "ignored", "skip"}
+    assert ElementTree.parse(tmp_path / "reports/preflight.xml").getroot().tag == "testsuites"
+    assert (tmp_path / "reports/preflight.md").read_text().startswith("# ")
+    assert {container.id for container in engine.containers.list(all=True)} <= before
