@@ -49,6 +49,12 @@ def _text(report: Report, extras: Extras) -> str:
     return text(report, color=extras.color, why=extras.why, since=extras.since)
 
 
+def _html(report: Report, extras: Extras) -> str:
+    from preflight.render.html import html
+
+    return html(report, why=extras.why, since=extras.since)
+
+
 def _junit(report: Report, _: Extras) -> str:
     from preflight.render.junit import junit
 
@@ -71,6 +77,7 @@ FORMATS: dict[str, Format] = {
     "markdown": Format(".md", _markdown),
     "json": Format(".json", _json),
     "text": Format(".txt", _text),
+    "html": Format(".html", _html),
     "junit": Format(".xml", _junit),
     "github": Format("", _github),
     "zone": Format(".zone", _zone),

@@ -113,9 +113,14 @@ def fence(commands: Iterable[str], language: str = "sh") -> Ready:
     return Ready("\n".join([quote + language, *lines, quote]))
 
 
+def is_link(url: str) -> bool:
+    """Say whether this is an http(s) address that may be made a link."""
+    return _URL.fullmatch(url) is not None
+
+
 def link(url: str, label: str = "") -> Ready:
     """Return a link to an http(s) address; anything else is shown as code, and leads nowhere."""
-    if not _URL.fullmatch(url):
+    if not is_link(url):
         return code_span(url)
     return Ready(f"[{code_span(label)}](<{url}>)" if label else f"<{url}>")
 

@@ -1,0 +1,247 @@
+"""The report as one HTML page that needs nothing else: no request leaves it, and without scripts it says all.
+
+Whatever is printed into the template is made visible (`shown`) and escaped on its way out; only what a filter here
+has built is taken as it stands. The page's Content-Security-Policy allows its own style and script, by their hashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from preflight.model import Report, Result, Status
+from preflight.render import pictures, words
+from preflight.render.digest import Entry, Reason, digest, with_reasons
+from preflight.render.escape import CELL, TEXT, command_line, is_link, terminal
+from preflight.render.ports import PORTS, Port
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from preflight.compare import Comparison
+
+ROWS = 50  # of one cause; the list of all results has every one
+SUBJECTS = 8  # named in one sentence
+PILE = 3  # accents on one letter: no language needs more
+ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR, Status.IGNORED, Status.PASS, Status.SKIP)
+POLICY = "default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
+
+
+def html(report: Report, *, why: Mapping[str, str] | None = None, since: Comparison | None = None) -> str:
+    """Return the report as a page.
+
+    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report.
+    """
+    found = digest(report)
+    entries = with_reasons([*found.blocks, *found.warnings], why or {})
+    groups = _groups(report.results)
+    style, script = _source("report.css") + _filters(groups), _source("report.js")
+    page = environment().get_template("report.html.j2").render(
+        policy=POLICY.format(style=_hash(style), script=_hash(script)),
+        style=_as_it_stands(style),
+        script=_as_it_stands(script),
+        report=report,
+        found=found,
+        state=_state(report, found.judged),
+        headline=words.headline(report.verdict, judged=found.judged),
+        next=words.advice(report.verdict, blocked=bool(found.blocks), judged=found.judged),
+        install=words.install(report.verdict, judged=found.judged),
+        counts=sorted(words.counts(report.counts), key=lambda count: ORDER.index(count[0])),
+        blocks=entries[: len(found.blocks)],
+        warnings=entries[len(found.blocks) :],
+        groups=groups,
+        bars=pictures.bars(report.results),
+        timeline=pictures.timeline(report.results),
+        footer=words.footer(report),
+        **_changes(since),
+    )  # fmt: skip
+    return page.strip() + "\n"
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' environment: whatever no filter has built is made visible and escaped on its way out."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("preflight.render"),
+        autoescape=True,
+        finalize=lambda value: value if hasattr(value, "__html__") else shown(str(value)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {
+        "prose": prose, "sentence": words.sentence, "section": words.section, "code": code, "link": link,
+        "because": _because, "cell": cell, "cause": _cause, "checks": _checks, "commands": _commands,
+        "evidence": _evidence, "port_state": _port_state,
+    }  # fmt: skip
+    made.globals |= {"words": words, "Status": Status, "ROWS": ROWS, "PORTS": PORTS}
+    return made
+
+
+# --- values ------------------------------------------------------------------------------------------------------
+
+
+def shown(text: str, limit: int = TEXT) -> str:
+    """Return text as `terminal` does, and without piles of accents that would reach into the lines above."""
+    text = terminal(text, limit)
+    if text.isascii():
+        return text
+    pieces = []
+    for pile, characters in groupby(text, lambda character: unicodedata.category(character) in ("Mn", "Me")):
+        run = list(characters)
+        pieces += run
+        if pile and len(run) > PILE:
+            pieces[PILE - len(run) :] = [f"… (left out: {len(run) - PILE} characters)"]
+    return "".join(pieces)
+
+
+def _markup(text: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def code(text: str, limit: int = 300) -> Markup:
+    """Return a value as code, whose writing direction ends with it."""
+    value = shown(text, limit)
+    return _markup('<code dir="ltr">{}</code>').format(value if value.strip() else f'"{value}"')
+
+
+def cell(text: str, limit: int = CELL) -> Markup:
+    """Return a short value, whose writing direction ends with it."""
+    return _markup('<bdi dir="ltr">{}</bdi>').format(shown(text, limit))
+
+
+def prose(text: str, limit: int = 2000) -> Markup:
+    """Return our own text (a docstring, a remedy), in which a pair of backticks is meant as code."""
+    parts = re.split(r"`([^`]+)`", shown(text, limit))
+    return _markup("").join(
+        code(part, limit) if number % 2 else _markup("{}").format(part) for number, part in enumerate(parts)
+    )
+
+
+def link(url: str, label: str = "") -> Markup:
+    """Return a link to an http(s) address; anything else is shown as code, and leads nowhere."""
+    if not is_link(url):
+        return code(url)
+    name = shown(label or url.partition("://")[2].rstrip("/"), 200)
+    return _markup('<a href="{}" rel="noopener noreferrer"><bdi dir="ltr">{}</bdi></a>').format(url, name)
+
+
+def _commands(commands: Iterable[str]) -> Markup:
+    return _markup("\n").join(map(command_line, commands))
+
+
+def _checks(entry: Entry) -> Markup:
+    return _markup(", ").join(code(check.check) for check in entry.checks)
+
+
+def _because(reason: Reason) -> Markup:
+    """Return a reason behind the checks that it stopped."""
+    names = [
+        _markup("{} ({})").format(code(check.check), _subjects(check.subjects)) if check.subjects else code(check.check)
+        for check in reason.checks
+    ]
+    return _markup(words.BECAUSE_OF).format(checks=_markup(", ").join(names), reason=shown(reason.text))
+
+
+def _cause(entry: Entry) -> str | Markup:
+    """Return the cause as a heading: the message, or where results differ the check's title."""
+    if not entry.alike:
+        return words.SEVERAL.format(title=shown(entry.first.title, 200), count=len(entry.results))
+    message = shown(entry.first.message, 300)
+    others = [result.subject for result in entry.results[1:] if result.subject is not None]
+    if not others:
+        return message.removesuffix(".")
+    return _markup(words.ALSO).format(message=words.sentence(message), subjects=_subjects(others))
+
+
+def _subjects(subjects: Sequence[str]) -> Markup:
+    named = [cell(subject, 100) for subject in subjects[:SUBJECTS]]
+    if len(subjects) > SUBJECTS:
+        named.append(_markup("{}").format(words.MORE.format(count=len(subjects) - SUBJECTS)))
+    return _markup(", ").join(named)
+
+
+def _evidence(result: Result) -> Markup:
+    expected, found = (code(value) if value else "–" for value in (result.expected, result.found))
+    return _markup(words.EXPECTED_FOUND).format(expected=expected, found=found)
+
+
+def _port_state(port: Port) -> str:
+    return words.port_state(port).partition(" ")[2]  # the page has signs of its own
+
+
+# --- the page ----------------------------------------------------------------------------------------------------
+
+
+def _state(report: Report, judged: bool) -> str:
+    """Return the verdict as the name of a status, for its colour and sign."""
+    names = {"✅": "pass", "❌": "fail", "❓": "unknown"}
+    name = names[words.symbol(report.verdict, judged=judged)]
+    return "warn" if name == "pass" and report.counts.warn else name
+
+
+def _groups(results: Sequence[Result]) -> list[tuple[str, list[tuple[int, Result]]]]:
+    """Return all results, numbered, by section in the order of the report."""
+    groups: dict[str, list[tuple[int, Result]]] = {}
+    for number, result in enumerate(results, 1):
+        groups.setdefault(result.section, []).append((number, result))
+    return list(groups.items())
+
+
+def _filters(groups: Sequence[tuple[str, Sequence[tuple[int, Result]]]]) -> str:
+    """Return the style by which the page's filters work without a script: what was not chosen is not shown."""
+    rules = []
+    empty = []
+    statuses = list(dict.fromkeys(result.status.value for _, rows in groups for _, result in rows))
+    for status in statuses:
+        chosen = f"#results:has(#status-{status}:checked)"
+        rules += [f"{chosen} .row:not(.is-{status})", f"{chosen} .group:not(:has(.is-{status}))"]
+    for number, (_, rows) in enumerate(groups, 1):
+        chosen = f"#results:has(#section-{number}:checked)"
+        rules.append(f"{chosen} .group:not(.in-{number})")
+        there = {result.status.value for _, result in rows}
+        empty += [f"{chosen}:has(#status-{status}:checked) .nothing" for status in statuses if status not in there]
+    lines = [",\n".join(rules) + " { display: none; }"] if rules else []
+    lines += [",\n".join(empty) + " { display: block; }"] if empty else []
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def _changes(since: Comparison | None) -> dict[str, Any]:
+    if since is None:
+        return {"since": "", "fixed_since": "", "fixed": (), "mark": lambda _: ""}
+    from preflight.render import changes
+
+    return {
+        "since": changes.since(since),
+        "fixed_since": words.FIXED_SINCE.format(when=words.when(since.old.started)),
+        "fixed": [(changes.name(change), changes.moved(change)) for change in since.fixed[:ROWS]],
+        "mark": lambda entry: changes.mark(entry, since),
+    }
+
+
+@cache
+def _source(name: str) -> str:
+    """Return one of our own files beside the template."""
+    from importlib.resources import files
+
+    return files("preflight.render").joinpath("templates", name).read_text("utf-8")
+
+
+def _as_it_stands(source: str) -> Markup:
+    return _markup(source)
+
+
+def _hash(source: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
