@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 from preflight.facts import DaemonConfig, Engine, Fact
-from preflight.gather.roots import LIMIT, Roots, Unreadable
+from preflight.gather.roots import CGROUPS, LIMIT, Roots, Unreadable
 
 PATH = "/etc/docker/daemon.json"
 SNAP = "/var/snap/docker/current/config/daemon.json"
 PROCESSES = 65_536
+_UNITS = ("docker.service", "snap.docker.dockerd.service")
 
 Value = bool | int | float | str | list[str] | None
 
@@ -32,14 +35,19 @@ _FLAGS = {
 _SHORT = ("-H", "-s", "-g", "-b")  # may have their value in the same word
 
 
-def daemon_config(roots: Roots, engine: Engine | None = None, url: str = "") -> Fact[DaemonConfig]:
-    """Read the daemon's settings. `engine` and `url` tell which of several daemons is meant, where that is known."""
+def daemon_config(
+    roots: Roots, engine: Engine | None = None, url: str = "", *, listening: bool = True
+) -> Fact[DaemonConfig]:
+    """Read the daemon's settings. `engine` and `url` tell which of several daemons is meant, where that is known.
+
+    `listening` False: nobody listens at `url`, so that there is no daemon to be searched for among all processes.
+    """
     if roots.root is None:
         return Fact(PATH, None, roots.why)
     if engine and any("rootless" in option for option in engine.security_options):
         return Fact.unknown(PATH, "the settings of a rootless engine lie in its user's home", "See docker.packaging.")
     try:
-        words = _arguments(roots, engine, url) if roots.view.live else ()
+        words = _arguments(roots, engine, url, search=listening) if roots.view.live else ()
     except Unreadable:
         words = None
     if words is None and url and _socket(url) != _DEFAULT:
@@ -161,32 +169,62 @@ def parse_arguments(words: tuple[str, ...]) -> tuple[dict[str, Value], str]:
     return settings, config
 
 
-def _arguments(roots: Roots, engine: Engine | None, url: str) -> tuple[str, ...] | None:
+def _arguments(roots: Roots, engine: Engine | None, url: str, *, search: bool) -> tuple[str, ...] | None:
     """Return the arguments of the first daemon that fits; None where none of the host's own does."""
     proc = roots.locate("/proc")
-    for pid in _daemons(roots, proc):
-        try:
-            with open(f"{proc}/{pid}/cmdline", "rb") as file:
-                words = tuple(os.fsdecode(word) for word in file.read(1 << 16).split(b"\0"))
-        except OSError:
-            continue
-        if fits(words[1:], engine, url):
-            return words[1:]
+    for pid in dict.fromkeys(_likely(roots, url)):
+        words = _words(roots, proc, pid)
+        if words is not None and fits(words, engine, url):
+            return words
+    if search:
+        for pid in roots.entries("/proc", PROCESSES):
+            words = _words(roots, proc, pid) if pid.isdigit() else None
+            if words is not None and fits(words, engine, url):
+                return words
     return None
 
 
-def _daemons(roots: Roots, proc: str) -> Iterator[str]:
-    """Give the ids of the processes named dockerd in the host's own root: first that which the usual file names."""
+def _likely(roots: Roots, url: str) -> Iterator[str]:
+    """Give the ids of the processes that may be the daemon, without a look at all processes of a busy host.
+
+    That the daemon's own file names, those of its unit, and who listens at `url` (with a socket of systemd's, that is
+    systemd). Each may be somebody else: a file is left behind, and a copy of an id is another process elsewhere.
+    """
     for path in ("/var/run/docker.pid", "/run/snap.docker/docker.pid"):
+        yield from _numbers(roots.try_text(path, 20))
+    for tree in CGROUPS:
+        for unit in _UNITS:
+            yield from _numbers(roots.try_text(f"{tree}/system.slice/{unit}/cgroup.procs", 1 << 14))
+    yield from _numbers(str(_listener(url) or ""))
+
+
+def _numbers(text: str) -> list[str]:
+    return [word for word in text.split() if word.isascii() and word.isdigit()]
+
+
+def _listener(url: str) -> int | None:
+    """Return who listens at a local socket, as the kernel tells whoever connects; None: nobody, or not told."""
+    path = url.removeprefix("unix://")
+    if path == url or len(os.fsencode(path)) > 107:
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as asked:
         try:
-            named = roots.text(path, 20).strip()
-        except Unreadable:
-            continue
-        if named.isascii() and named.isdigit() and _is_daemon(roots, proc, named):
-            yield named
-    for name in roots.entries("/proc", PROCESSES):
-        if name.isdigit() and _is_daemon(roots, proc, name):
-            yield name
+            asked.connect(path)
+            told = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        except (OSError, ValueError):
+            return None
+    return int(struct.unpack("=iII", told)[0])
+
+
+def _words(roots: Roots, proc: str, pid: str) -> tuple[str, ...] | None:
+    """Return the arguments of a process that is a daemon of the host; None: it is none."""
+    if not _is_daemon(roots, proc, pid):
+        return None
+    try:
+        with open(f"{proc}/{pid}/cmdline", "rb") as file:
+            return tuple(os.fsdecode(word) for word in file.read(1 << 16).split(b"\0"))[1:]
+    except OSError:
+        return None
 
 
 def _is_daemon(roots: Roots, proc: str, pid: str) -> bool:

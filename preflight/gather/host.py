@@ -119,7 +119,11 @@ def _engine_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
     def daemon_config(crew: Crew) -> Fact[Any]:
         url = crew.get("_url")
-        return daemon.daemon_config(roots, crew.get("engine").value, url if isinstance(url, str) else "")
+        contact = crew.get("contact").value
+        # A busy host has thousands of processes: among them nobody is searched for where nobody listens.
+        nobody = contact is not None and url.startswith("unix://") and contact.state in ("absent", "refused")
+        where = url if isinstance(url, str) else ""
+        return daemon.daemon_config(roots, crew.get("engine").value, where, listening=not nobody)
 
     return {
         "_url": lambda _: engine.locate(roots, wishes.environ, wishes.docker_host, root_given=wishes.root_given),

@@ -22,6 +22,7 @@ from preflight.facts import Fact, Missing, View
 
 MARKER = "MAILCOW_PREFLIGHT_IMAGE"
 LIMIT = 1 << 20
+CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")  # where systemd's tree may be mounted
 LINKS = 40
 
 

@@ -6,7 +6,7 @@ import re
 import stat
 from posixpath import basename, dirname, join, normpath
 
-from preflight.gather.roots import Roots, Unreadable
+from preflight.gather.roots import CGROUPS, Roots, Unreadable
 from preflight.gather.scripts import Unit, started_at_boot
 from preflight.gather.socket_units import listen_streams
 
@@ -24,7 +24,6 @@ _FROM_SCRIPTS = "/run/systemd/generator.late"
 _HOPS = 8
 LOOP = "too many links"  # as `Roots` says it
 _STATE = "/run/systemd/units"
-_CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 
 
 class Systemd:
@@ -175,7 +174,7 @@ class Systemd:
         if not self._running:
             return None
         if self._invoked is None:
-            return any(self._populated(f"{cgroup}/system.slice/{unit}") for cgroup in _CGROUPS)
+            return any(self._populated(f"{cgroup}/system.slice/{unit}") for cgroup in CGROUPS)
         stem, _, suffix = unit.rpartition(".")
         instance = re.compile(re.escape(f"{stem.rstrip('@')}@") + ".*" + re.escape(f".{suffix}"))
         return unit in self._invoked or any(map(instance.fullmatch, self._invoked))

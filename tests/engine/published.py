@@ -1,8 +1,9 @@
 """Random sets of sockets and published ports: what the check says beforehand against what the engine then does.
 
-    python -m tests.engine.published [--cases N] [--seed N] [--docker-host URL] [--no-userland-proxy]
+    python -m tests.engine.published [--cases N] [--seed N] [--docker-host URL] [--no-userland-proxy] [--lab KIND]
 
-In the network that the engine works in, as root. Eight cases at a time are one mailcow.conf, on ports of their own.
+In the network that the engine works in, as root; `--lab` boots a host of the lab for it (debian12: engine 20.10,
+debian13: 26.1, sid: 28.5). Eight cases at a time are one mailcow.conf, on ports of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import errno
 import os
 import random
 import socket
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -40,6 +42,8 @@ VARIABLES = tuple(entry.variable for entry in SHAPE if entry.kind == "mail")
 SUBNETS = ("172.31.251.0/24", "fd4d:6169:6c63:6f99::/64")
 ABSENT = ("198.51.100.77", "2001:db8:77::77")  # addresses that the host does not have
 STATES = ("listening",) * 6 + ("bound",) * 3 + ("client",) * 2 + ("time-wait",) * 2 + ("fin-wait", "close-wait", "left")
+WITHOUT_PROXY = """f=/etc/docker/daemon.json; test -s $f || echo '{}' > $f
+jq '."userland-proxy" = false' $f > $f.new; mv $f.new $f; systemctl restart docker"""
 REFUSALS = ("address already in use", "port is already allocated", "cannot assign requested address")
 
 
@@ -334,13 +338,36 @@ def play(count: int, seed: int, url: str | None = None, *, proxy: bool = True) -
     return made, wrong
 
 
+def in_lab(asked: argparse.Namespace) -> int:
+    """Play the cases in the network of a host of the lab, on its engine."""
+    from tests.lab import act
+    from tests.lab.kinds import KINDS
+    from tests.lab.machine import Machine, template_of
+    from tests.lab.runner import saved_image
+
+    kind = KINDS[asked.lab]
+    image, key = saved_image()
+    with Machine(kind, "dual", template_of(kind, image, key)) as machine:
+        act.furnish(machine, kind)
+        if asked.no_userland_proxy:
+            machine.run(WITHOUT_PROXY)
+        words = ["--cases", str(asked.cases), "--seed", str(asked.seed)]
+        words += ["--docker-host", f"unix:///proc/{machine.pid}/root/run/docker.sock"]
+        words += ["--no-userland-proxy"] if asked.no_userland_proxy else []
+        inside = ["nsenter", f"--net=/proc/{machine.inside}/ns/net", sys.executable, "-m", "tests.engine.published"]
+        return subprocess.run([*inside, *words], check=False).returncode
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.engine.published")
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--docker-host")
     parser.add_argument("--no-userland-proxy", action="store_true")
+    parser.add_argument("--lab", metavar="KIND")
     asked = parser.parse_args()
+    if asked.lab:
+        return in_lab(asked)
     began = time.monotonic()
     made, wrong = play(asked.cases, asked.seed, asked.docker_host, proxy=not asked.no_userland_proxy)
     for line in wrong:

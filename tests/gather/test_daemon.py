@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,39 @@ def test_a_file_that_names_no_daemon_is_not_believed(tmp_path: Path, pid: str) -
     start(tmp_path, 93, "--iptables=false", name="sleep")
     write(tmp_path, "/var/run/docker.pid", pid)
     assert daemon_config(live(tmp_path), engine(), DEFAULT).get().settings["mtu"] == 1400
+
+
+def test_where_nobody_listens_no_process_is_searched_for(tmp_path: Path) -> None:
+    start(tmp_path, 92, *USUAL, "--mtu=1400")
+    nobody = daemon_config(live(tmp_path), None, DEFAULT, listening=False).get()
+    assert (nobody.settings, daemon_config(live(tmp_path), None, DEFAULT).get().settings["mtu"]) == ({}, 1400)
+    write(tmp_path, "/var/run/docker.pid", "92")  # its socket was removed, it runs
+    assert daemon_config(live(tmp_path), None, DEFAULT, listening=False).get().settings["mtu"] == 1400
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        "/sys/fs/cgroup/system.slice/docker.service", "/sys/fs/cgroup/systemd/system.slice/docker.service",
+        "/sys/fs/cgroup/unified/system.slice/snap.docker.dockerd.service",
+    ],
+)  # fmt: skip
+def test_the_daemon_is_among_the_processes_of_its_unit(tmp_path: Path, group: str) -> None:
+    start(tmp_path, 91, *USUAL, "--mtu=1300")
+    start(tmp_path, 92, *USUAL, "--mtu=1400")
+    start(tmp_path, 93, name="docker-proxy")
+    write(tmp_path, f"{group}/cgroup.procs", "93\n94\n92\n")
+    assert daemon_config(live(tmp_path), None, DEFAULT).get().settings["mtu"] == 1400
+
+
+def test_the_daemon_is_who_listens_at_the_socket(tmp_path: Path) -> None:
+    start(tmp_path, 7, "-H", f"unix://{tmp_path}/d.sock", "--mtu=1300")
+    start(tmp_path, os.getpid(), "-H", f"unix://{tmp_path}/d.sock", "--mtu=1400")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{tmp_path}/d.sock")
+        listener.listen()
+        found = daemon_config(live(tmp_path), None, f"unix://{tmp_path}/d.sock", listening=False)
+        assert found.get().settings["mtu"] == 1400
 
 
 @pytest.mark.parametrize("other", [{"uid": 1000}, {"name": "dockerd-x"}, {"inside": "/"}])
