@@ -40,13 +40,15 @@ class _Group(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="mailcow-preflight")
+@click.group(cls=_Group)
+@options.HELP
+@click.version_option(__version__, prog_name="mailcow-preflight", cls=options.Option)
 def cli() -> None:
     """Tell whether this host is ready for mailcow: dockerized, and how to mend what is not."""
 
 
 @cli.command()
+@options.HELP
 @options.HOST
 @options.REPORT
 @click.pass_context
@@ -71,6 +73,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
 
 
 @cli.command()
+@options.HELP
 @options.HOST
 @options.option("--output", metavar="FILE", help="Write there instead of standard output.")
 @click.pass_context
@@ -89,6 +92,7 @@ def facts(ctx: click.Context, /, **given: Any) -> None:
 
 
 @cli.command()
+@options.HELP
 @click.option("--format", "style", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 def checks(style: str) -> None:
     """List all checks: id, title, severity, section."""
@@ -98,6 +102,7 @@ def checks(style: str) -> None:
 
 
 @cli.command()
+@options.HELP
 @click.argument("id")
 def explain(id: str) -> None:
     """Explain one check: why it matters, what it reads, how to fix it, sources."""
@@ -110,10 +115,11 @@ def explain(id: str) -> None:
 
 
 @cli.command("compare")
+@options.HELP
 @click.argument("old")
 @click.argument("new")
 @click.option("--format", "style", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
-@click.option("--color", type=options.AUTO, default="auto", help="Colour in text.")
+@click.option("--color", cls=options.Option, type=options.AUTO, default="auto", help="Colour in text.")
 @click.pass_context
 def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color: str) -> None:
     """Tell what changed between two JSON reports; exit 1 when something got worse."""
@@ -126,6 +132,7 @@ def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color
 
 
 @cli.command()
+@options.HELP
 @options.ENGINE
 @options.ROOT
 @click.pass_context
@@ -147,6 +154,7 @@ def cleanup(ctx: click.Context, /, **given: Any) -> None:
 
 
 @cli.command("schema")
+@options.HELP
 @click.argument("document", type=click.Choice(["report", "facts"]), default="report")
 def schema_command(document: str) -> None:
     """Print the JSON Schema of the report or of the facts."""

@@ -15,10 +15,21 @@ from preflight.render import FORMATS
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Option(click.Option):
+    """An option with one line of help, which is shown as it stands.
+
+    click would tidy it up with `inspect`, and to load that takes a twelfth of a whole run.
+    """
+
+    def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.help = help
+
+
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
     """Make an option that is also an environment variable, PREFLIGHT_<OPTION>."""
     first = names[0].partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=f"PREFLIGHT_{first}", show_envvar=False, **settings)
+    return click.option(*names, envvar=f"PREFLIGHT_{first}", show_envvar=False, cls=Option, **settings)
 
 
 def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -31,6 +42,7 @@ def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 AUTO = click.Choice(["auto", "always", "never"])
+HELP = click.help_option("-h", "--help", cls=Option)
 
 ENGINE = option("--docker-host", metavar="URL", help="The engine to use.")
 ROOT = option("--root", metavar="PATH", help="The host's root directory.")

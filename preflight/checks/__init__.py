@@ -6,7 +6,6 @@ function name, its title the docstring's first line, why it matters to mailcow t
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,7 @@ def check(
 
     def enter(function: Callable[..., Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
         section = function.__module__.rpartition(".")[2]
-        title, _, why = inspect.getdoc(function).partition("\n\n")  # type: ignore[union-attr]  # a test asks for one
+        title, _, why = (function.__doc__ or "").partition("\n\n")
         name = function.__name__.rstrip("_").replace("_", "-")
         _CATALOGUE.append(
             Check(

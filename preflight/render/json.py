@@ -11,7 +11,7 @@ from preflight.model import Report
 
 # JSON escapes only the control characters below 0x20 and may stand on a terminal: so what a terminal or an editor
 # obeys without showing it is escaped too. The document means the same.
-_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_UNSEEN = "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 
 
 def json(report: Report) -> str:
@@ -26,7 +26,9 @@ def encode(document: Any) -> str:
     except UnicodeEncodeError:
         data = msgspec.json.encode(_whole(msgspec.to_builtins(document)))
     text = msgspec.json.format(data, indent=2).decode()
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
+    if not text.isascii() or "\x7f" in text:
+        text = re.sub(_UNSEEN, lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text + "\n"
 
 
 def _whole(value: Any) -> Any:
