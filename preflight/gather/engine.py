@@ -7,7 +7,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from preflight.facts import Contact, Engine, Fact, Missing
@@ -120,19 +120,24 @@ def engine(url: str | Missing, timeout: float = TIMEOUT, own: str | None = None)
 
 def _ask(url: str, until: float, own: str | None) -> Engine:
     """Ask for everything at once. Silence is an error of the whole; a list that is refused only leaves its part out."""
-    asked = {path: _send(url, path, until) for path in ("/version", "/info", "/networks", "/volumes")}
-    asked["/containers/json"] = _send(url, "/containers/json", until, all=1)
-    version = _await(asked, "/version", until)
-    if not reply.is_version(version):
-        raise EngineError("the reply to /version is not an engine's")
-    info = _await(asked, "/info", until)
-    lists: dict[str, object] = {}
-    for path in LISTS:
-        try:
-            lists[path] = _await(asked, path, until)
-        except EngineError as error:
-            if error.state == "timeout":
-                raise
+    with ExitStack() as stack:
+
+        def send(path: str, **parameters: object) -> http.Question:
+            return stack.enter_context(closing(http.Question(url, path, until, **parameters)))
+
+        asked = {path: send(path) for path in ("/version", "/info", "/networks", "/volumes")}
+        asked["/containers/json"] = send("/containers/json", all=1)
+        version = _await(asked, "/version")
+        if not reply.is_version(version):
+            raise EngineError("the reply to /version is not an engine's")
+        info = _await(asked, "/info")
+        lists: dict[str, object] = {}
+        for path in LISTS:
+            try:
+                lists[path] = _await(asked, path)
+            except EngineError as error:
+                if error.state == "timeout":
+                    raise
     inspected, complete = _inspect(url, lists.get("/containers/json"), until)
     return reply.parse_engine(
         version,
@@ -144,15 +149,9 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
     )
 
 
-def _send(url: str, path: str, until: float, **parameters: object) -> Errand[object]:
-    return Errand(lambda: http.get(url, path, until, **parameters))
-
-
-def _await(asked: Mapping[str, Errand[object]], path: str, until: float) -> object:
+def _await(asked: Mapping[str, http.Question], path: str) -> object:
     try:
-        return asked[path].get(until + 0.1)  # its own deadline has the better words
-    except TimeoutError:
-        raise EngineError(f"no reply to {path} in time", "timeout") from None
+        return asked[path].answer()
     except EngineError as error:
         if error.state == "timeout":
             raise EngineError(f"no reply to {path} in time", "timeout") from None

@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -35,20 +36,49 @@ class EngineError(Exception):
         self.status = status
 
 
-def get(url: str, path: str, until: float, **parameters: object) -> object:
-    """Return the JSON document at a path, of the engine's newest API version; `until` is of time.monotonic().
+class Question:
+    """A request that is sent at once, and answered later: several can be under way without a thread for each.
 
-    Raise `EngineError`.
+    Whatever goes wrong is raised by `answer`. `until` is of time.monotonic().
     """
-    try:
-        with _open(url, until) as connection:
-            connection.sendall(
+
+    def __init__(self, url: str, path: str, until: float, **parameters: object) -> None:
+        self._path = path
+        self._until = until
+        self._failed: EngineError | None = None
+        self._connection: socket.socket | None = None
+        try:
+            self._connection = _open(url, until)
+            self._connection.sendall(
                 f"GET {_target(path, parameters)} HTTP/1.0\r\n"
                 "Host: docker\r\nUser-Agent: mailcow-preflight\r\n\r\n".encode()
             )
-            status, body = _receive(connection, until)
-    except (OSError, ValueError) as error:
-        raise EngineError(_words(error), state_of(error)) from None
+        except (OSError, ValueError) as error:
+            self._failed = EngineError(_words(error), state_of(error))
+
+    def answer(self) -> object:
+        """Return the JSON document that comes, once; raise `EngineError`."""
+        if self._failed or self._connection is None:
+            raise self._failed or EngineError("nothing was asked")
+        try:
+            status, body = _receive(self._connection, self._until)
+        except (OSError, ValueError) as error:
+            raise EngineError(_words(error), state_of(error)) from None
+        return _document(self._path, status, body)
+
+    def close(self) -> None:
+        """End the connection, whether there was an answer or not."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def get(url: str, path: str, until: float, **parameters: object) -> object:
+    """Return the JSON document at a path, of the engine's newest API version; raise `EngineError`."""
+    with closing(Question(url, path, until, **parameters)) as question:
+        return question.answer()
+
+
+def _document(path: str, status: int, body: bytes) -> object:
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
