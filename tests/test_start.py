@@ -1,0 +1,47 @@
+"""The start of the program: what is loaded late, and that it is then the real thing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+STAND_IN = "import sys; import preflight.__main__ as start; sys.modules['inspect'] = start.Later('inspect'); "
+
+
+def said(program: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", STAND_IN + program], capture_output=True, text=True, timeout=60, check=True
+    )  # fmt: skip
+    return run.stdout.strip()
+
+
+def test_a_check_does_without_inspect() -> None:
+    """The tests' own environment has typing_extensions, which msgspec takes where it is, and which needs it too."""
+    argv = "['preflight', 'check', '--facts', '/dev/null', '--only', 'clock.*']"
+    program = f"sys.modules['typing_extensions'] = None; import preflight.cli; sys.argv = {argv}; "
+    program += "code = preflight.cli.run(); print(code, 'dis' in sys.modules)"
+    assert said(program) == "2 False"
+
+
+def test_what_is_loaded_late_is_the_module_itself() -> None:
+    program = "import inspect; from inspect import cleandoc; print(cleandoc('  a'), sys.modules['inspect'].__file__)"
+    assert said(program).startswith("a /")
+    assert said("import inspect; print(inspect.isclass(int), inspect is not sys.modules['inspect'])") == "True True"
+
+
+def test_many_threads_get_one_module() -> None:
+    program = (
+        "import threading; stood = sys.modules['inspect']; got = []; "
+        "ts = [threading.Thread(target=lambda: got.append(stood.Signature)) for _ in range(20)]; "
+        "[t.start() for t in ts]; [t.join() for t in ts]; "
+        "import inspect; print(len(got), {*got} == {inspect.Signature})"
+    )
+    assert said(program) == "20 True"
+
+
+def test_help_needs_it_and_is_tidy() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "preflight", "explain", "--help"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "\n  Explain one check: " in run.stdout
+    assert "-h, --help  Show this message and exit." in run.stdout
