@@ -21,6 +21,7 @@ from preflight.gather.roots import Roots, find
 from preflight.versions import matching_rule
 
 _ALWAYS = frozenset({"name", "os_release", "kernel", "machine", "mailcow_conf"})
+_ENGINE = "dockerd"  # mailcow's scripts do not call it, but where it is, it only has to be started
 _NOT_WITH_FACTS = ("mailcow_conf", "resolvers", "docker_host", "root", "probe")
 
 
@@ -114,6 +115,6 @@ def wishes(given: dict[str, Any], asked: requirements.Requirements, checks: tupl
         docker_host=given["docker_host"],
         root_given=given["root"] is not None,
         resolvers=given["resolvers"],
-        commands=tuple(dict.fromkeys(asked.commands + asked.not_busybox)),
+        commands=tuple(dict.fromkeys((*asked.commands, *asked.not_busybox, _ENGINE))),
         unsafe=unsafe,
     )

@@ -24,6 +24,12 @@ def unknown(
     )
 
 
+def _installed(host: Host, name: str) -> str | None:
+    """Return where a program of the host lies; None: nowhere, or it is not known."""
+    found = (host.commands.value or {}).get(name)
+    return found.path if found else None
+
+
 def silent(host: Host, contact: Contact) -> Finding:
     """Say why there is no engine to talk to; only what is certain fails."""
     where, evidence = contact.url, {"version": None, "api_version": None, "state": contact.state}
@@ -56,9 +62,12 @@ def silent(host: Host, contact: Contact) -> Finding:
     elif contact.state == "refused":
         message = f"Nobody answers at {where}: the socket is there, but no Docker engine listens on it."
         remedy = Remedy("Start the engine, and look at what it logs where it does not start.", (*restart, *look_up))
-    elif host.commands.value and (client := host.commands.value.get("docker")) and client.path:
-        message = f"No Docker engine runs: there is nothing at {where}, though {client.path} is installed."
-        remedy = Remedy("Start the engine, or install it where only the client is.", (*restart, *install.engine(host)))
+    elif engine := _installed(host, "dockerd"):
+        message = f"No Docker engine runs: there is nothing at {where}, though {engine} is installed."
+        remedy = Remedy("Start the engine, and look at what it logs where it does not start.", (*restart, *look_up))
+    elif client := _installed(host, "docker"):
+        message = f"No Docker engine was found: there is nothing at {where}, and {client} is its client alone."
+        remedy = Remedy("Install the Docker Engine.", install.engine(host))
     else:
         message = f"No Docker engine was found: there is nothing at {where}."
         remedy = Remedy("Install the Docker Engine.", install.engine(host))

@@ -106,9 +106,14 @@ def test_what_answers_elsewhere_may_be_a_proxy() -> None:
 def test_what_to_do_about_it_fits_the_host() -> None:
     assert commands(judged("docker.engine", **asked(None, "absent")))[0] == GET
     client = {"docker": Command("/usr/bin/docker")}
-    there = judged("docker.engine", **asked(None, "absent", commands=client))
-    assert "though /usr/bin/docker is installed" in there.message
-    assert commands(there)[:2] == ("systemctl restart docker", GET)
+    alone = judged("docker.engine", **asked(None, "absent", commands=client))
+    assert "/usr/bin/docker is its client alone" in alone.message
+    assert commands(alone)[0] == GET
+    there = judged(
+        "docker.engine", **asked(None, "absent", commands=client | {"dockerd": Command("/usr/sbin/dockerd")})
+    )
+    assert "though /usr/sbin/dockerd is installed" in there.message
+    assert (commands(there)[0], GET in commands(there)) == ("systemctl restart docker", False)
     none = judged("docker.engine", **asked(None, "absent", commands={"docker": Command(None)}))
     assert "installed" not in none.message
     hangs = asked(None, "timeout", services=Services("openrc", ()))
