@@ -43,7 +43,12 @@ docs-check: venv
 	&& $(VENV)/preflight checks --format markdown | diff -u docs/checks.md - \
 	&& $(VENV)/python tools/stand_in.py | diff -u compose/stand-in.yml -; } || { echo "run: make docs" >&2; exit 1; }
 
-unit: venv ## the tests that need no engine
+# Not a part of venv: who edits code needs none of it.
+.PHONY: test-tools
+test-tools: venv
+	@$(PYTHON) tools/test_tools.py
+
+unit: venv test-tools ## the tests that need no engine
 	@echo "==> tests without an engine" >&2
 	@$(VENV)/pytest -q -n auto -m 'not ($(MACHINE))'
 

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _IDS = {"report": "urn:mailcow-preflight:report:1", "facts": f"urn:mailcow-preflight:facts:{SCHEMA}"}
 
 REPORT_SCHEMA = 1
+_STARTED = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+# What holds of a result beyond the types of its parts, by its status.
+_RULES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("ignored",), {"was": {"enum": ["warn", "fail", "unknown"]}}),
+    (("pass", "warn", "fail", "unknown", "skip", "error"), {"was": {"type": "null"}}),
+    (("unknown", "skip", "ignored", "error"), {"reason": {"type": "string", "minLength": 1}}),
+    (("warn", "fail", "unknown", "ignored", "error"), {"remedy": {"$ref": "#/$defs/Remedy"}}),
+)
 _LARGEST = (1 << 64) - 1
 
 
@@ -34,9 +42,7 @@ def read_facts(path: Path) -> Host:
         if header.schema != SCHEMA:
             raise InputError(f"{path}: facts of schema {header.schema}; this program reads schema {SCHEMA}")
         host = msgspec.json.decode(data, type=Host)
-        started = datetime.datetime.strptime(host.started, "%Y-%m-%dT%H:%M:%S%z")
-        if started.date().isoformat() != host.started[:10]:  # strptime takes 2026-1-1 and digits of other scripts too
-            raise ValueError(f"time data {host.started!r} has no date such as 2026-01-31")
+        _check_time(host.started)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no facts document: {str(error) or 'nested too deep'}") from None
     if place := next(_beyond(msgspec.to_builtins(host), "$"), None):
@@ -53,6 +59,7 @@ def read_report(path: Path) -> Report:
         if header.schema != REPORT_SCHEMA:
             raise InputError(f"{path}: a report of schema {header.schema}; this program reads schema {REPORT_SCHEMA}")
         report = msgspec.json.decode(data, type=Report)
+        _check_time(report.started)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no JSON report: {str(error) or 'nested too deep'}") from None
     seen: set[tuple[str, str | None]] = set()
@@ -63,6 +70,12 @@ def read_report(path: Path) -> Report:
             )
         seen.add(key)
     return report
+
+
+def _check_time(started: str) -> None:
+    time = datetime.datetime.strptime(started, "%Y-%m-%dT%H:%M:%S%z")
+    if time.strftime("%Y-%m-%dT%H:%M:%SZ") != started:  # strptime takes 2026-1-1 and digits of other scripts too
+        raise ValueError(f"time data {started!r} is not written as 2026-01-31T01:02:03Z")
 
 
 def _beyond(value: Any, place: str) -> Iterator[str]:
@@ -84,4 +97,20 @@ def schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema of a document: `report` or `facts`."""
     kind: type = {"report": Report, "facts": Host}[name]
     made: dict[str, Any] = msgspec.json.schema(kind)
+    parts = made["$defs"]
+    whole = parts[kind.__name__]["properties"]
+    whole["schema"]["const"] = REPORT_SCHEMA if name == "report" else SCHEMA
+    whole["started"]["pattern"] = _STARTED
+    if name == "report":
+        for number in (
+            whole["seconds"],
+            parts["Result"]["properties"]["seconds"],
+            *parts["Counts"]["properties"].values(),
+        ):
+            number["minimum"] = 0
+        parts["Result"]["allOf"] = [_where(statuses, **others) for statuses, others in _RULES]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": _IDS[name], **made}
+
+
+def _where(statuses: tuple[str, ...], **others: dict[str, Any]) -> dict[str, Any]:
+    return {"if": {"properties": {"status": {"enum": statuses}}}, "then": {"properties": others}}

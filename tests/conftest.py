@@ -5,6 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from preflight import documents
+from preflight.facts import Host
+from preflight.model import Report
+from preflight.render import json as rendering
+from tests.documents import held
+
+# A busy machine is slow now and then, which says nothing about an example.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+
+# Before anything imports them by name: whatever document a test has made here is held against its schema.
+_write_json, _json = documents.write_json, rendering.json
+
+
+def _held_write_json(document: Host | Report) -> str:
+    text = _write_json(document)
+    held("facts" if isinstance(document, Host) else "report", text)
+    return text
+
+
+def _held_json(report: Report) -> str:
+    text = _json(report)
+    held("report", text)
+    return text
+
+
+documents.write_json, rendering.json = _held_write_json, _held_json
 
 
 @pytest.fixture(scope="session")

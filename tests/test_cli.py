@@ -18,6 +18,7 @@ from preflight.documents import write_json
 from preflight.facts import Asked, Memory
 from preflight.model import Report
 from tests.build import host
+from tests.documents import held
 
 GIB = 1 << 30
 FACTS = host(memory=Memory(8 * GIB, 6 * GIB, 2 * GIB, 2 * GIB), asked=Asked(offline=True, probe=False))
@@ -32,10 +33,13 @@ def facts(tmp_path: Path) -> str:
 
 def preflight(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PREFLIGHT_", "MAILCOW_"))}
-    return subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-m", "preflight", *arguments],
         capture_output=True, text=True, timeout=60, env={**clean, **environ}, check=False,
     )  # fmt: skip
+    if run.stdout.startswith('{\n  "schema": '):
+        held("report" if '"verdict"' in run.stdout else "facts", run.stdout)
+    return run
 
 
 def refused(run: subprocess.CompletedProcess[str]) -> str:

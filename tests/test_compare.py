@@ -16,6 +16,7 @@ from preflight.documents import read_report, write_json
 from preflight.model import Remedy, Report, Severity, Status
 from preflight.render import render
 from preflight.render.changes import changes
+from tests.build import host
 from tests.line import Line, Run, line
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
@@ -192,6 +193,14 @@ def test_changes_of_one_check_and_kind_are_one_line() -> None:
         (b"[" * 100_000, "nested deeper"),
         (write_json(reports.report(SWAP, SWAP)).encode(), "$.results[1]"),
         (write_json(NEW).replace('"fail"', '"failed"').encode(), "$.results"),
+        (write_json(NEW).replace("2026-11-23T01:23:45Z", "\\u001b[2Jsoon").encode(), "time data"),
+        (write_json(NEW).replace('"seconds": 1.234', '"seconds": 1e999').encode(), "out of range"),
+        (write_json(NEW).replace("1.234", "NaN").encode(), "malformed"),
+        (write_json(NEW).encode("utf-16"), "malformed"),
+        (b"\xef\xbb\xbf" + write_json(NEW).encode(), "malformed"),
+        (write_json(host()).encode(), "tool"),
+        (b'{"version": "2.1.0", "runs": []}', "schema"),
+        (json.dumps(json.loads(write_json(NEW)) | {"results": {}}).encode(), "$.results"),
     ],
 )
 def test_a_broken_report_is_refused_with_its_name_and_the_place(

@@ -11,7 +11,10 @@ import pytest
 from preflight import requirements
 from preflight.bounded import InputError, check_depth, read_file
 from preflight.documents import read_facts, schema, write_json
+from preflight.model import Remedy
 from tests.build import host
+from tests.documents import held, validator
+from tests.render import reports
 
 
 def test_facts_come_back_as_they_were(tmp_path: Path) -> None:
@@ -77,10 +80,37 @@ def test_brackets_in_strings_do_not_nest() -> None:
 
 
 @pytest.mark.parametrize("name", ["report", "facts"])
-def test_the_schema_says_which_draft_it_is_of(name: str) -> None:
-    made = schema(name)
-    assert made["$schema"].endswith("2020-12/schema")
-    assert "$defs" in made
+def test_the_schema_is_one_of_the_draft_that_it_names(name: str) -> None:
+    assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert validator(name)
+
+
+FAILING = reports.result("dns.mx", "fail", remedy=Remedy("Mend it."))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "failed"}, {"severity": "high"}, {"was": "fail"}, {"status": "ignored"}, {"remedy": None},
+        {"status": "unknown"}, {"status": "skip", "reason": ""}, {"subject": 25}, {"seconds": -1}, {"docs": None},
+        {"evidence": []}, {"check": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_result_that_the_contract_does_not_know_is_none_of_the_schema(change: dict[str, object]) -> None:
+    document = json.loads(write_json(reports.report(FAILING)))
+    assert held("report", json.dumps(document))
+    document["results"][0] |= change
+    assert not validator("report").is_valid(document)
+
+
+@pytest.mark.parametrize("name", ["report", "facts"])
+def test_a_document_that_is_not_whole_is_none_of_the_schema(name: str) -> None:
+    document = json.loads(write_json(reports.report(FAILING) if name == "report" else host()))
+    for key in document:
+        assert not validator(name).is_valid({other: value for other, value in document.items() if other != key})
+    for key, value in (("schema", 2), ("started", "yesterday"), ("seconds", "1")):
+        assert not validator(name).is_valid(document | {key: value})
 
 
 @pytest.mark.parametrize(

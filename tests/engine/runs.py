@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import docker
+
+from tests.documents import held
 
 LABEL = "mailcow-preflight.run"
 NATIVE = (str(Path(sys.executable).with_name("preflight")),)
@@ -57,7 +58,7 @@ def end(process: subprocess.Popen[str], seconds: float = 20.0) -> tuple[int, str
 def report(*command: str) -> dict[str, Any]:
     """Run to the end; return the JSON report, whose verdict the exit code must say."""
     code, printed = end(start(*command, "--format", "json", "--quiet"), 60)
-    made: dict[str, Any] = json.loads(printed)
+    made = held("report", printed)
     assert code == VERDICTS[made["verdict"]]
     return made
 

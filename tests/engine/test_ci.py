@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from xml.etree import ElementTree
 import docker
 import pytest
 
+from tests.documents import held
 from tests.engine.conftest import unavailable
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
@@ -33,7 +33,7 @@ def test_reports_come_out_of_a_real_container(
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
         assert ("Since the report of" in run.stdout) is bool(baseline)
-    document = json.loads((tmp_path / "reports/preflight.json").read_text())
+    document = held("report", (tmp_path / "reports/preflight.json").read_text())
     assert {row["status"] for row in document["results"]} <= {"pass", "ignored", "skip"}
     assert ElementTree.parse(tmp_path / "reports/preflight.xml").getroot().tag == "testsuites"
     assert (tmp_path / "reports/preflight.md").read_text().startswith("# ")

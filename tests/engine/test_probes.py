@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 import docker
 import pytest
 
+from tests.documents import held
 from tests.engine.runs import (
     FLAGS,
     LABEL,
@@ -81,7 +81,7 @@ def test_an_interrupted_run_prints_its_report_and_leaves_nothing(
         code, printed = end(run)
     assert (code, left(engine)) == (128 + number, set())
     assert time.monotonic() - began < 5
-    (row,) = json.loads(printed)["results"]
+    (row,) = held("report", printed)["results"]
     assert (row["status"], "the run was ended" in row["reason"]) == ("unknown", True)
 
 
@@ -90,7 +90,7 @@ def test_a_run_whose_time_is_up_leaves_nothing(engine: docker.DockerClient, seco
     """The deadline may fall into the making of the container, or into its removal."""
     _, printed = end(start(*NATIVE, *HEALTH, "--timeout", str(seconds)))
     assert left(engine) == set()
-    (row,) = json.loads(printed)["results"]
+    (row,) = held("report", printed)["results"]
     assert row["status"] in ("unknown", "pass")  # the engine is sound: no haste makes it fail
 
 
@@ -128,5 +128,5 @@ def test_what_a_living_run_made_is_not_removed_by_another(engine: docker.DockerC
         assert left(engine) == mine
         living.send_signal(signal.SIGCONT)
         _, printed = end(living)
-    (row,) = json.loads(printed)["results"]
+    (row,) = held("report", printed)["results"]
     assert row["status"] in ("pass", "unknown")  # where the others took long, its time was up meanwhile

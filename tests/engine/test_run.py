@@ -14,6 +14,7 @@ from typing import Any
 import docker
 import pytest
 
+from tests.documents import held
 from tests.engine.runs import FLAGS, NATIVE, container, end, events, left, report, running, start, statuses, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
@@ -173,6 +174,6 @@ def test_a_stopped_container_prints_its_report(engine: docker.DockerClient, how:
             subprocess.run(["docker", "stop", name], check=True, capture_output=True, timeout=20)
         ended, printed = end(run)
     assert (ended, left(engine)) == (code, set())
-    found = statuses(json.loads(printed))
+    found = statuses(held("report", printed))
     assert found["docker.healthcheck", None] == "unknown"
     assert "pass" in found.values()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.documents import held
 from tests.lab import stack
 from tests.lab.judge import Verdict, judge
 from tests.lab.kinds import KINDS, Kind
@@ -99,9 +100,10 @@ def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
     place = f"DOCKER_HOST={scenario.client} " if scenario.client else ""
     done = machine.run(place + " ".join(map(quoted, command)), check=False, seconds=SECONDS + 20)
     try:
-        report = json.loads(done.stdout)
-    except ValueError:
-        raise LabError(f"no report, exit code {done.returncode}: {done.stderr.strip()[-1500:]}") from None
+        report = held("report", done.stdout)
+    except ValueError as error:
+        said = f"{str(error)[:300]} {done.stderr.strip()[-1500:]}"
+        raise LabError(f"no report, exit code {done.returncode}: {said}") from None
     if done.stderr.strip():
         raise LabError(f"the check said on standard error: {done.stderr.strip()[-1500:]}")
     codes = {"ready": 0, "ready-with-warnings": 0, "not-ready": 1, "undetermined": 3}

@@ -18,19 +18,20 @@ WHY = {
 
 
 def result(check: str, status: str = "pass", message: str = "", **given: Any) -> Result:
-    """Make a result; severity required, message and title from the id where not given."""
+    """Make a result; severity required, the rest from the id and the status where not given."""
+    told = status in ("unknown", "skip", "ignored", "error")
     values: dict[str, Any] = {
         "subject": None,
         "section": check.partition(".")[0],
         "severity": Severity.REQUIRED,
-        "was": None,
+        "was": Status.FAIL if status == "ignored" else None,
         "title": f"The check {check} passes",
         "expected": None,
         "found": None,
         "evidence": {},
-        "remedy": None,
+        "remedy": None if status in ("pass", "skip") else Remedy("Mend it."),
         "docs": (DOCS,),
-        "reason": None,
+        "reason": "it is so" if told else None,
         "seconds": 0.001,
     } | given
     return Result(check=check, status=Status(status), message=message or f"{check} is as it should be.", **values)
