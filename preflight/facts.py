@@ -275,6 +275,20 @@ class Container(Struct, frozen=True, kw_only=True):
     ports: tuple[PublishedPort, ...] = ()
     host_network: bool = False
     run: str = ""  # mailcow-preflight.run: one of our own
+    swarm: str = ""  # the swarm's service that it is a task of
+
+
+class SwarmService(Struct, frozen=True, kw_only=True):
+    """A service of the swarm that the engine manages, with the ports it publishes.
+
+    `mesh`: every node of the swarm takes these ports for it, and the engine itself holds them; else each node that a
+    task runs on does, and the task's container has them.
+    """
+
+    name: str
+    image: str
+    ports: tuple[PublishedPort, ...] = ()
+    mesh: bool = True
 
 
 class EngineNetwork(Struct, frozen=True):
@@ -306,6 +320,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     security_options: tuple[str, ...] = ()
     cgroup_version: str = ""
     swarm: str = ""
+    services: tuple[SwarmService, ...] = ()  # those that publish ports; only a manager of the swarm knows them
     firewall_backend: str = ""
     live_restore: bool = False
     warnings: tuple[str, ...] = ()

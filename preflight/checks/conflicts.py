@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from preflight.checks import Look
-from preflight.facts import Container, Holder
+from preflight.facts import Container, Holder, SwarmService
 from preflight.plan import Binding
 
 # Processes that hold a port for a container.
@@ -25,10 +25,11 @@ NOBODY = ("free", "EADDRNOTAVAIL")  # said to a bind attempt where nobody is in 
 
 
 class Named(Struct, frozen=True):
-    """A holder, and the engine's container behind it where it is one's."""
+    """A holder, and the engine's container behind it where it is one's, or the service of the swarm."""
 
     holder: Holder
     container: Container | None
+    service: SwarmService | None = None
 
 
 class Case(Struct, frozen=True):
@@ -40,6 +41,7 @@ class Case(Struct, frozen=True):
     rivals: tuple[Container, ...]  # running, publish the port, not mailcow's
     own: tuple[Container, ...]  # mailcow's own on their own port
     later: tuple[Container, ...]  # stopped, with a restart policy
+    services: tuple[SwarmService, ...] = ()  # of the swarm: publish the port, though nobody holds it for them here
 
     @property
     def taken(self) -> tuple[str, ...]:
@@ -73,7 +75,8 @@ def examine(look: Look, binding: Binding) -> Case:
     running = tuple(entry for entry in own if entry.state in RUNNING)
     outcomes = _outcomes(look, binding)
     rows = _rows(look, binding, outcomes)
-    named = [Named(row, behind(row, containers)) for row in rows]
+    swarm = _services(look, binding)
+    named = [_named(row, containers, swarm) for row in rows]
     return Case(
         outcomes=outcomes,
         proven=tuple(half for half in outcomes if any(_certain(half, row) for row in rows)),
@@ -81,7 +84,21 @@ def examine(look: Look, binding: Binding) -> Case:
         rivals=tuple(entry for entry in others if entry.state in RUNNING),
         own=running,
         later=tuple(entry for entry in others if _returns(entry)),
+        services=tuple(swarm),
     )
+
+
+def _services(look: Look, binding: Binding) -> list[SwarmService]:
+    """Return the services of the swarm that publish the port: on every address, whatever node they run on."""
+    known = look.host.engine.get().services if look.host.engine.known else ()
+    return [entry for entry in known if publishes(entry, binding.address, binding.port)]
+
+
+def _named(row: Holder, containers: Iterable[Container], services: Iterable[SwarmService]) -> Named:
+    """Say whose socket it is. The engine itself holds those of the routing mesh."""
+    container = behind(row, containers)
+    mine = container is None and not row.container and row.process in ("dockerd", None) and row.state in HOLDING
+    return Named(row, container, next((entry for entry in services if entry.mesh), None) if mine else None)
 
 
 def _returns(entry: Container) -> bool:
@@ -177,8 +194,8 @@ def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def publishes(container: Container, address: str, port: int) -> bool:
-    """Say whether a container publishes a TCP port on an address ('' = every one) or one that overlaps it."""
+def publishes(container: Container | SwarmService, address: str, port: int) -> bool:
+    """Say whether a TCP port is published on an address ('' = every one) or one that overlaps it."""
     return any(
         published.port == port and published.protocol == "tcp" and _overlap(published.address, address)
         for published in container.ports

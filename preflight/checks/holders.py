@@ -8,7 +8,7 @@ from typing import Any
 from preflight import distro
 from preflight.checks import Look
 from preflight.checks.conflicts import HOLDING, KERNEL, PROXIES, Named
-from preflight.facts import Container, PublishedPort
+from preflight.facts import Container, PublishedPort, SwarmService
 from preflight.model import Remedy
 from preflight.plan import Binding
 
@@ -49,6 +49,8 @@ def _label(named: Named) -> str:
     holder, container = named.holder, named.container
     if container is not None and (holder.process in PROXIES or holder.process is None):
         return f"the container {about(container)}"
+    if named.service is not None:
+        return f"the engine for {service(named.service)}"
     if holder.pid is None:
         return "a process that is hidden here"
     place = holder.unit or (
@@ -58,9 +60,15 @@ def _label(named: Named) -> str:
 
 
 def about(container: Container) -> str:
-    """Name a container with its image, and the Compose project that it is a part of."""
+    """Name a container with its image, and the Compose project or the swarm's service that it is a part of."""
     project = f", Compose project {container.project}" if container.project else ""
-    return f"{container.name} ({container.image}{project})"
+    swarm = f", a task of the swarm's service {container.swarm}" if container.swarm else ""
+    return f"{container.name} ({container.image}{project}{swarm})"
+
+
+def service(found: SwarmService) -> str:
+    """Name a service of the swarm with its image."""
+    return f"the swarm's service {found.name} ({found.image})"
 
 
 def seen(named: Named) -> str:
@@ -86,7 +94,8 @@ def evidence(named: Named) -> dict[str, Any]:
         "command": list(holder.command),
         "binary": holder.binary,
         "package": holder.package,
-        **_managed(container),
+        **_managed(container, named.service),
+        **({"swarm_service": named.service.name} if named.service else {}),
     }
 
 
@@ -99,10 +108,12 @@ def published(container: Container, port: PublishedPort) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _managed(container: Container | None) -> dict[str, Any]:
+def _managed(container: Container | None, service: SwarmService | None = None) -> dict[str, Any]:
+    swarm = service.name if service else container.swarm if container else ""
     return {
         "project": (container.project or None) if container else None,
         "restart": (container.restart or None) if container else None,
+        "swarm_service": swarm or None,
     }
 
 
@@ -126,6 +137,8 @@ def _origins(look: Look, named: list[Named]) -> list[str]:
     found: dict[str, None] = {}
     for entry in named:
         holder = entry.holder
+        if _meshed(look, entry):
+            found["This node's swarm has it published: `docker service ls` on a manager names the service."] = None
         if holder.package and holder.process not in (*PROXIES, "systemd"):
             found[f"{holder.process} belongs to the package {holder.package}."] = None
         elif holder.binary and not holder.container and not entry.container and holder.process not in PROXIES:
@@ -135,11 +148,19 @@ def _origins(look: Look, named: list[Named]) -> list[str]:
     return list(found)
 
 
+def _meshed(look: Look, named: Named) -> bool:
+    """Say whether the engine may hold a port for a service of a swarm that others manage."""
+    swarm = look.host.engine.known and look.host.engine.get().swarm == "active"
+    return swarm and named.holder.process == "dockerd" and named.container is None and named.service is None
+
+
 def _end(look: Look, named: Named) -> tuple[str, ...]:
     """Return the commands that end a holder and keep it from coming back."""
     holder = named.holder
     if named.container is not None:
         return stop(look, named.container)
+    if named.service is not None:
+        return unpublish(named.service, holder.port)
     if holder.container:
         return ()  # of another kind of container: its own tool stops it
     if holder.process in PROXIES:
@@ -153,10 +174,23 @@ def _end(look: Look, named: Named) -> tuple[str, ...]:
 
 def stop(look: Look, container: Container) -> tuple[str, ...]:
     """Return the commands that stop a container for good: with the Compose project that it is a part of, if any."""
+    if container.swarm:  # the swarm would put another one into its place
+        return (f"docker service rm {shlex.quote(container.swarm)}",)
     if container.project and container.project != look.plan.project:
         return (f"docker compose -p {shlex.quote(container.project)} down",)
     name = shlex.quote(container.name)
     return f"docker update --restart=no {name}", f"docker stop {name}"
+
+
+def unpublish(found: SwarmService, port: int) -> tuple[str, ...]:
+    """Return the commands that take a port away from a service of the swarm, which itself goes on."""
+    mode = "" if found.mesh else ",mode=host"
+    return tuple(
+        f"docker service update --publish-rm published={port},target={entry.container_port}{mode}"
+        f" {shlex.quote(found.name)}"
+        for entry in found.ports
+        if entry.port == port and entry.protocol == "tcp"
+    )
 
 
 def alternative(look: Look, binding: Binding, named: list[Named]) -> str:

@@ -74,6 +74,8 @@ def free(look: Look, subject: str) -> Iterator[Finding]:
         yield _undecided(look, binding, case)
     elif case.later:
         yield _later(binding, case)
+    elif case.services:
+        yield _mesh(binding, case)
     elif case.own:
         names = ", ".join(entry.name for entry in case.own)
         message = f"{subject} is held by mailcow itself, which runs here already (container {names})."
@@ -198,5 +200,21 @@ def _later(binding: Binding, case: Case) -> Finding:
         remedy=Remedy(
             "Remove the container, or keep it from being started again.",
             tuple(f"docker update --restart=no {shlex.quote(entry.name)}" for entry in case.later),
+        ),
+    )
+
+
+def _mesh(binding: Binding, case: Case) -> Finding:
+    """Say which service of the swarm publishes a port that nobody holds here at the moment."""
+    names = " and ".join(map(holders.service, case.services))
+    return Finding(
+        status=Status.WARN,
+        message=f"{binding.subject} is free now, but {names} publishes it, and the engine may take it at any time.",
+        expected="free",
+        found=f"swarm service {case.services[0].name}",
+        evidence=_evidence(binding, "engine"),
+        remedy=Remedy(
+            "Take the port away from the service, or remove the service with docker service rm.",
+            tuple(line for entry in case.services for line in holders.unpublish(entry, binding.port)),
         ),
     )

@@ -25,6 +25,7 @@ TIMEOUT = 5.0
 INSPECTED = 200
 NO_ANSWER = "the Docker engine does not answer (see docker.engine)"
 LISTS = ("/containers/json", "/networks", "/volumes")
+SERVICES = "/services"
 
 
 def locate(
@@ -131,8 +132,11 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
         if not reply.is_version(version):
             raise EngineError("the reply to /version is not an engine's")
         info = _await(asked, "/info")
+        wanted = (*LISTS, SERVICES) if reply.is_manager(info) else LISTS
+        if SERVICES in wanted:
+            asked[SERVICES] = send(SERVICES)
         lists: dict[str, object] = {}
-        for path in LISTS:
+        for path in wanted:
             try:
                 lists[path] = _await(asked, path)
             except EngineError as error:
@@ -145,7 +149,8 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
         containers=reply.parse_containers(lists.get("/containers/json"), inspected, own),
         networks=reply.parse_networks(lists.get("/networks"), podman=reply.is_podman(version)),
         volumes=reply.parse_volumes(lists.get("/volumes")),
-        truncated=not complete or not all(reply.is_whole(lists.get(path)) for path in LISTS),
+        services=reply.parse_services(lists.get(SERVICES)),
+        truncated=not complete or not all(reply.is_whole(lists.get(path)) for path in wanted),
     )
 
 

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
-from preflight.facts import Container, Engine, EngineNetwork, PublishedPort
+from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
 
 RUN = "mailcow-preflight.run"
 OWN = "self"  # stands for a run's id in the very container that the program runs in
 OBJECTS = 2000  # of a kind; more are cut off
 TEXT = 500
+_SWARM = "com.docker.swarm.service.name"
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
 
@@ -141,6 +142,7 @@ def _container(row: dict[str, Any], detail: dict[str, Any], own: str | None) -> 
         ports=() if mode == "host" else tuple(dict.fromkeys(published)),
         host_network=mode == "host",
         run=OWN if own and key and key.startswith(own) else text(labels.get(RUN)),
+        swarm=text(labels.get(_SWARM)),
     )
 
 
@@ -166,6 +168,41 @@ def _bindings(value: object) -> Iterator[PublishedPort]:
 
 def _is_port(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535
+
+
+def is_manager(info: object) -> bool:
+    """Say whether an engine manages the swarm that it is a node of: the others do not know its services."""
+    swarm = table(table(info).get("Swarm"))
+    return swarm.get("LocalNodeState") == "active" and swarm.get("ControlAvailable") is True
+
+
+def parse_services(listed: object) -> tuple[SwarmService, ...]:
+    """Read /services, as far as they publish ports; one that publishes in both ways comes twice."""
+    found = (part for row in tables(listed) for part in _service(row))
+    return tuple(sorted(found, key=lambda service: (service.name, not service.mesh)))
+
+
+def _service(row: dict[str, Any]) -> Iterator[SwarmService]:
+    spec = table(row.get("Spec"))
+    if table(table(spec.get("Mode")).get("Replicated")).get("Replicas") == 0:
+        return  # scaled down to nothing, which holds no port
+    image = text(table(table(spec.get("TaskTemplate")).get("ContainerSpec")).get("Image")).partition("@")[0]
+    published = list(_endpoints(table(row.get("Endpoint")).get("Ports")))
+    for mesh in (True, False):
+        ports = tuple(dict.fromkeys(port for port, meshed in published if meshed is mesh))
+        if ports:
+            yield SwarmService(name=text(spec.get("Name")), image=image, ports=ports, mesh=mesh)
+
+
+def _endpoints(value: object) -> Iterator[tuple[PublishedPort, bool]]:
+    """Read the ports of a service, each with whether the routing mesh publishes it; on what address is not its own."""
+    for row in tables(value):
+        port, inner = row.get("PublishedPort"), row.get("TargetPort")
+        if _is_port(port) and _is_port(inner):
+            yield (
+                PublishedPort("", port, inner, text(row.get("Protocol"), 10) or "tcp"),
+                row.get("PublishMode") != "host",
+            )
 
 
 def parse_networks(listed: object, *, podman: bool = False) -> tuple[EngineNetwork, ...]:

@@ -25,6 +25,7 @@ from preflight.facts import (
     Route,
     Setting,
     Sockets,
+    SwarmService,
 )
 from preflight.model import Remedy, Result, Status
 from preflight.plan import DEFAULT_CONF
@@ -272,7 +273,7 @@ def test_a_held_port_as_the_contract_has_it() -> None:
         "pid": 812, "process": "exim4", "user": "Debian-exim", "unit": "exim4.service", "container": None,
         "image": None, "address": "127.0.0.1", "port": 25, "state": "listening",
         "command": ["/usr/sbin/exim4", "-bd"], "binary": "/usr/sbin/exim4", "package": "exim4-daemon-light",
-        "project": None, "restart": None,
+        "project": None, "restart": None, "swarm_service": None,
     }  # fmt: skip
     assert row.evidence == {
         "service": "postfix-mailcow", "variables": ["SMTP_PORT"], "bind": "*:25", "holder": holder,
@@ -653,6 +654,56 @@ def test_a_stopped_container_that_comes_back(state: str, restart: str, ended: di
         assert row.remedy.commands == ("docker update --restart=no web",)
     own = postfix(("", 25), state="exited")
     assert free(engine=engine(own)).status is PASS
+
+
+# --- the swarm -----------------------------------------------------------------------------------------------
+
+
+def swarm(*containers: Container, mesh: bool = True, ports: tuple[tuple[int, int], ...] = ((25, 2525),)) -> Engine:
+    published = tuple(PublishedPort("", port, inner) for port, inner in ports)
+    services = (SwarmService(name="mx", image="mx:1", ports=published, mesh=mesh),)
+    return msgspec.structs.replace(engine(*containers), swarm="active", services=services)
+
+
+def test_a_port_of_the_routing_mesh_is_held_for_a_service() -> None:
+    holder = listener("::", process="dockerd", user="root", unit="docker.service")
+    row = free(("EADDRINUSE", "EADDRINUSE"), holder, engine=swarm())
+    assert row.message == "25/tcp is held by the engine for the swarm's service mx (mx:1)"
+    assert row.evidence["holder"]["swarm_service"] == "mx"
+    assert remedy(row).commands == ("docker service update --publish-rm published=25,target=2525 mx",)
+    hidden = free(("EADDRINUSE", "EADDRINUSE"), listener("::", pid=None), owners=False, engine=swarm())
+    assert hidden.message.startswith(row.message)
+    # What is no socket of the engine's is none of the service's.
+    other = free(("EADDRINUSE", "EADDRINUSE"), listener("::"), engine=swarm())
+    assert other.message == "25/tcp is held by exim4 (pid 812, exim4.service)"
+
+
+def test_a_task_that_publishes_a_port_itself_goes_with_its_service() -> None:
+    task = container("mx.1.x", ("", 25), swarm="mx")
+    for facts in ((("EADDRINUSE", "EADDRINUSE"), proxy("::")), (("free", "free"),)):
+        row = free(*facts, engine=swarm(task, mesh=False))
+        assert "mx.1.x (web:1, a task of the swarm's service mx)" in row.message
+        assert row.evidence["holder"]["swarm_service"] == "mx"
+        assert remedy(row).commands == ("docker service rm mx",)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "command"), [(True, "published=25,target=2525 mx"), (False, "published=25,target=2525,mode=host mx")]
+)
+def test_a_port_that_a_service_publishes_may_be_taken_at_any_time(mesh: bool, command: str) -> None:
+    row = free(engine=swarm(mesh=mesh))
+    assert (row.status, row.found) == (WARN, "swarm service mx")
+    assert remedy(row).commands == (f"docker service update --publish-rm {command}",)
+    assert free(engine=swarm(mesh=mesh, ports=((26, 25),))).status is PASS
+
+
+def test_a_node_that_is_no_manager_does_not_know_the_service() -> None:
+    holder = listener("::", process="dockerd", user="root", unit="docker.service")
+    worker = msgspec.structs.replace(engine(), swarm="active")
+    said = remedy(free(("EADDRINUSE", "EADDRINUSE"), holder, engine=worker)).text
+    assert "`docker service ls` on a manager" in said
+    assert "swarm" not in remedy(free(("EADDRINUSE", "EADDRINUSE"), holder, engine=engine())).text
+    assert "swarm" not in remedy(free(("EADDRINUSE", "EADDRINUSE"), listener("::"), engine=worker)).text
 
 
 def test_hostile_facts_break_nothing() -> None:

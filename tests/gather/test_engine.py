@@ -112,6 +112,19 @@ def test_of_many_containers_those_that_do_not_run_are_inspected_first(
     assert [bool(container.ports) for container in found.containers] == [True] * 8
 
 
+def test_a_manager_of_a_swarm_is_asked_for_its_services(tmp_path: Path) -> None:
+    info = DOCKER["/info"] | {"Swarm": {"LocalNodeState": "active", "ControlAvailable": True}}
+    port = {"TargetPort": 25, "PublishedPort": 25, "Protocol": "tcp", "PublishMode": "ingress"}
+    listed = [{"Spec": {"Name": "mx"}, "Endpoint": {"Ports": [port]}}]
+    _, said = ask(tmp_path, says(DOCKER | {"/info": info, "/services": listed}))
+    assert said is not None
+    assert ([service.name for service in said.services], said.truncated) == (["mx"], False)
+    (tmp_path / "docker.sock").unlink()
+    _, said = ask(tmp_path, says(DOCKER | {"/info": info, "/services": NO}))
+    assert said is not None
+    assert (said.services, said.truncated) == ((), True)
+
+
 def test_ids_of_hostile_shape_are_not_asked_for(tmp_path: Path) -> None:
     rows = [ROW | {"Id": key} for key in ("../../secrets", "", "x" * 64, None)]
     with serve(tmp_path, says(DOCKER | {"/containers/json": [*rows, 7]})) as engine:

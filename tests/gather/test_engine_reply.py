@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.facts import Container, Engine, EngineNetwork, PublishedPort
+from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
 from preflight.gather import engine_reply as reply
 from tests.gather.fakeengine import DOCKER, PODMAN
 
@@ -270,3 +270,43 @@ def test_whatever_is_said_becomes_a_fact_that_can_be_written_and_read(
     )
     assert msgspec.json.decode(msgspec.json.encode(said), type=Engine) == said
     assert all(1 <= port.port <= 65535 for found in said.containers for port in found.ports)
+
+
+# --- the swarm -----------------------------------------------------------------------------------------------
+
+
+def swarm_service(*ports: Any, **spec: Any) -> dict[str, Any]:
+    task = {"ContainerSpec": {"Image": "mx:1@sha256:" + "0" * 64}}
+    named = {"Name": "mx", "TaskTemplate": task, "Mode": {"Replicated": {"Replicas": 1}}}
+    return {"ID": "x", "Spec": {**named, **spec}, "Endpoint": {"Ports": list(ports)}}
+
+
+def test_services_with_the_ports_that_they_publish() -> None:
+    mesh = {"Protocol": "tcp", "TargetPort": 2525, "PublishedPort": 25, "PublishMode": "ingress"}
+    host = {"Protocol": "udp", "TargetPort": 53, "PublishedPort": 53, "PublishMode": "host"}
+    assert reply.parse_services([swarm_service(mesh, host), swarm_service()]) == (
+        SwarmService(name="mx", image="mx:1", ports=(PublishedPort("", 25, 2525),)),
+        SwarmService(name="mx", image="mx:1", ports=(PublishedPort("", 53, 53, "udp"),), mesh=False),
+    )
+    everywhere = swarm_service(mesh, Mode={"Global": {}})
+    assert len(reply.parse_services([everywhere])) == 1
+    assert reply.parse_services([swarm_service(mesh, Mode={"Replicated": {"Replicas": 0}})]) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "manager"),
+    [
+        ({"LocalNodeState": "active", "ControlAvailable": True}, True),
+        ({"LocalNodeState": "active", "ControlAvailable": False}, False),
+        ({"LocalNodeState": "locked", "ControlAvailable": True}, False), ({"LocalNodeState": "inactive"}, False),
+        (None, False),
+    ],
+)  # fmt: skip
+def test_who_knows_the_services(said: object, manager: bool) -> None:
+    assert reply.is_manager({"Swarm": said}) is manager
+
+
+@given(DOCUMENTS)
+def test_whatever_is_said_of_services_becomes_facts(document: Any) -> None:
+    for listed in (document, [document], [swarm_service(document)], [{"Spec": document, "Endpoint": {"Ports": [{}]}}]):
+        msgspec.json.encode(reply.parse_services(listed))
