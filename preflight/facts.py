@@ -422,7 +422,7 @@ class Holder(Struct, frozen=True, kw_only=True):
     v6only: bool | None = None  # of an IPv6 socket: it leaves IPv4 alone; None: not told
     command: tuple[str, ...] = ()
     binary: str | None = None  # what runs; of an interpreter the script, where it is named by its whole path
-    package: str | None = None  # that brought the binary; None as well where the database is not a readable one (rpm)
+    package: str | None = None  # that brought the binary; None as well where the database cannot be read
 
 
 class Sockets(Struct, frozen=True):

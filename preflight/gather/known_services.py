@@ -63,7 +63,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "apache2", "web", ("apache2.service", "httpd.service"), (("apache2", ""), ("httpd", "")),
-        ("apache2", "apache2-bin"),
+        ("apache2", "apache2-bin", "httpd", "apache"),
     ),
     Known(
         "nginx", "web", ("nginx.service", "openresty.service"), (("nginx", ""),),

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 
+from preflight.gather import rpm
 from preflight.gather.roots import Roots, Unreadable
 
 DPKG = "/var/lib/dpkg/status"
@@ -14,6 +15,7 @@ APK = "/lib/apk/db/installed"
 _GONE: tuple[list[bytes], ...] = ([], [b"config-files"], [b"not-installed"])
 LIMIT = 32 << 20  # 5 MB on a large host
 FILES = "/var/lib/dpkg/info"
+PACMAN = "/var/lib/pacman/local"
 SECONDS = 1.0  # for dpkg's lists of files, some thousands on a large host
 # Where packages put their programs: for all others the databases need not be read.
 _PLACES = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib(?:32|64|x32)?/|opt/|etc/)[^\n]+")
@@ -22,14 +24,15 @@ _PLACES = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib(?:32|64|x32)?/|opt/|etc
 def installed(roots: Roots, wanted: frozenset[str]) -> dict[str, bool] | None:
     """Return the wanted packages that the database names: True = installed, False = removed, its files in /etc left.
 
-    None: there is no database that could be read (rpm keeps a binary one).
+    None: there is no database that could be read (`rpm` says of which kinds that is true).
     """
     for path, parse in ((DPKG, dpkg), (APK, apk)):
         try:
             return parse(roots.read(path, LIMIT), wanted)
         except Unreadable:
             continue
-    return None
+    found = rpm.installed(roots, wanted)
+    return pacman(roots, wanted) if found is None else found
 
 
 def dpkg(status: bytes, wanted: frozenset[str]) -> dict[str, bool]:
@@ -55,7 +58,7 @@ def apk(database: bytes, wanted: frozenset[str]) -> dict[str, bool]:
 
 
 def owners(roots: Roots, paths: set[str]) -> dict[str, str]:
-    """Find the packages that files came with, as far as dpkg's or apk's database says; rpm keeps a binary one."""
+    """Find the packages that files came with, as far as the package manager's database can be read and says."""
     left = {path for path in paths if _PLACES.fullmatch(path)}
     found: dict[str, str] = {}
     if not left:
@@ -63,33 +66,58 @@ def owners(roots: Roots, paths: set[str]) -> dict[str, str]:
     try:
         if roots.exists(FILES):
             return _dpkg_owners(roots, left)
-        return apk_owners(roots.read(APK, LIMIT), left)
+        if roots.exists(APK):
+            return apk_owners(roots.read(APK, LIMIT), left)
+        return _pacman_owners(roots, left) if roots.exists(PACMAN) else rpm.owners(roots, left)
     except Unreadable:
         return found
 
 
 def _dpkg_owners(roots: Roots, left: set[str]) -> dict[str, str]:
     """Look through the lists of files, those first whose package is named like a part of a path."""
-    wanted = {path: [b"\n%s\n" % os.fsencode(name) for name in aliases(path)] for path in left}
     names = [name for name in roots.entries(FILES, 100_000) if name.endswith(".list")]
-    names.sort(key=lambda name: not any(f"/{_stem(name)}" in path for path in left))
+    lists = {f"{FILES}/{name}": name.removesuffix(".list").partition(":")[0] for name in names}
+    return _listed(roots, left, lists, "")
+
+
+def _pacman_owners(roots: Roots, left: set[str]) -> dict[str, str]:
+    """Look through pacman's lists of files, whose paths have no slash before them."""
+    lists = {f"{PACMAN}/{name}/files": _pacman_name(name) for name in roots.entries(PACMAN, 100_000)}
+    return _listed(roots, left, lists, "/")
+
+
+def _listed(roots: Roots, left: set[str], lists: dict[str, str], top: str) -> dict[str, str]:
+    """Look through lists of files (with the package of each), those first whose package is named like a path's part."""
+    wanted = {path: [b"\n%s\n" % os.fsencode(name.removeprefix(top)) for name in aliases(path)] for path in left}
     found: dict[str, str] = {}
     until = time.monotonic() + SECONDS
-    for name in names:
+    for place in sorted(
+        lists, key=lambda place: not any(f"/{lists[place].partition('-')[0]}" in path for path in left)
+    ):
         if not wanted or time.monotonic() > until:
             break
         try:
-            held = b"\n%s\n" % roots.read(f"{FILES}/{name}", LIMIT)
+            held = b"\n%s\n" % roots.read(place, LIMIT)
         except Unreadable:
             continue
         for path in [path for path, lines in wanted.items() if any(line in held for line in lines)]:
-            found[path] = name.removesuffix(".list").partition(":")[0]
+            found[path] = lists[place]
             del wanted[path]
     return found
 
 
-def _stem(name: str) -> str:
-    return name.removesuffix(".list").partition("-")[0].partition(":")[0]
+def pacman(roots: Roots, wanted: frozenset[str]) -> dict[str, bool] | None:
+    """Read the names of pacman's folders, one for each installed package; None: there are none."""
+    try:
+        names = {_pacman_name(name) for name in roots.entries(PACMAN, 100_000)}
+    except Unreadable:
+        return None
+    return dict.fromkeys(sorted(names & wanted), True) if names else None
+
+
+def _pacman_name(folder: str) -> str:
+    """Return the package of a folder, which is named NAME-VERSION-RELEASE."""
+    return folder.rsplit("-", 2)[0]
 
 
 def aliases(path: str) -> tuple[str, ...]:

@@ -114,6 +114,10 @@ class Roots(Struct, frozen=True, dict=True):
             return _read(path, path, limit)
         return _read(self.locate(path), path, limit)
 
+    def open(self, path: str) -> int:
+        """Open a regular file for reading, for one that is too large to be read whole; raise `Unreadable`."""
+        return _open(self.locate(path), path)
+
     def text(self, path: str, limit: int = LIMIT) -> str:
         """Return a regular file's text; bytes that are no UTF-8 come as replacement characters."""
         return self.read(path, limit).decode("utf-8", "replace")
@@ -169,16 +173,22 @@ class Roots(Struct, frozen=True, dict=True):
 _SHARED = frozenset({"/proc/sys/kernel/osrelease", "/proc/meminfo", "/proc/cpuinfo", "/proc/cmdline", "/proc/modules"})
 
 
-def _read(here: str, path: str, limit: int) -> bytes:
+def _open(here: str, path: str) -> int:
     try:
         handle = os.open(here, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError):
         raise Unreadable(path, "not there", absent=True) from None
     except OSError as error:
         raise Unreadable(path, error.strerror or "not readable") from None
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    raise Unreadable(path, "not a regular file")
+
+
+def _read(here: str, path: str, limit: int) -> bytes:
+    handle = _open(here, path)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise Unreadable(path, "not a regular file")
         parts: list[bytes] = []
         size = 0
         while size < limit and (part := os.read(handle, min(limit - size, 1 << 18))):

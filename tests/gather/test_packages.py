@@ -69,7 +69,7 @@ def test_each_distribution_s_own_database(tmp_path: Path) -> None:
     assert installed(roots, WANTED) == {"nginx": True}
 
 
-def test_of_rpm_s_binary_database_nothing_is_known(tmp_path: Path) -> None:
+def test_of_a_damaged_database_of_rpm_nothing_is_known(tmp_path: Path) -> None:
     roots = copy(tmp_path, **{"/var/lib/rpm/rpmdb.sqlite": "SQLite format 3\0"})
     assert installed(roots, WANTED) is None
     assert installed(out_of_reach(), WANTED) is None
@@ -152,6 +152,17 @@ def test_the_package_that_apk_names(tmp_path: Path, path: str, package: str | No
 @given(st.binary(max_size=200) | st.text(alphabet="P:R:F:\nab/", max_size=200).map(str.encode))
 def test_no_database_breaks_the_search_for_files(database: bytes) -> None:
     assert set(packages.apk_owners(b"P:a\nF:b\nR:c\n\n" + database, {"/b/c", "/a", "/"})) >= {"/b/c"}
+
+
+PACMAN_FILES = {"nginx-1.28.0-1": "%FILES%\nusr/\nusr/bin/\nusr/bin/nginx\n", "lib-x-2:1-3": "%FILES%\nusr/lib/x\n"}
+
+
+def test_pacmans_folders(tmp_path: Path) -> None:
+    files = {f"{packages.PACMAN}/{name}/files": text for name, text in PACMAN_FILES.items()}
+    roots = copy(tmp_path, **files, **{f"{packages.PACMAN}/ALPM_DB_VERSION": "9\n"})
+    assert installed(roots, WANTED | {"lib-x"}) == {"nginx": True, "lib-x": True}
+    wanted = {"/usr/bin/nginx", "/usr/lib/x", "/usr/bin/exim"}
+    assert packages.owners(roots, wanted) == {"/usr/bin/nginx": "nginx", "/usr/lib/x": "lib-x"}
 
 
 def test_without_a_database_that_can_be_read_no_file_has_a_package(tmp_path: Path) -> None:
