@@ -28,14 +28,13 @@ from preflight.model import (
 )
 from preflight.plan import Plan
 from preflight.requirements import Requirements
+from preflight.sentences import noted, paragraph, phrase, say, skipped_because, told, unknown_because
 
 SCHEMA = 1
 SUBJECTS = 200  # a check that names more subjects than this has been fooled
 
-_BUG = Remedy(
-    "This is a bug in mailcow preflight, not in this host: please report it with the facts (preflight facts)."
-)
-_NO_HELP = Remedy("Run the check again where this can be read; the reason says what was in the way.")
+_BUG = noted("This is a bug in mailcow preflight, not in this host: please report it with the facts (preflight facts).")
+_NO_HELP = noted("Run the check again where this can be read; the reason says what was in the way.")
 
 
 class Ignore(Struct, frozen=True):
@@ -147,7 +146,10 @@ def run(check: Check, look: Look, timer: Callable[[], float] = time.perf_counter
     timed: dict[str | None, tuple[Finding, float]] = {}
     for finding in _findings(check, look):
         if finding.subject in timed:  # (check, subject) is unique in a report
-            finding = _error(finding.subject, f"the check judged {finding.subject or 'its one object'} twice")
+            twice = say("The check judged its one object twice.")
+            if finding.subject:
+                twice = say("The check judged {subject} twice.", subject=finding.subject)
+            finding = _error(finding.subject, twice)
         now = timer()
         timed[finding.subject] = (finding, now - began)
         began = now
@@ -167,7 +169,7 @@ def _findings(check: Check, look: Look) -> Iterator[Finding]:
         yield _error(None, _describe(error))
     else:
         if not subjects:
-            yield _error(None, "the check had nothing to look at")
+            yield _error(None, say("The check had nothing to look at."))
         for subject in dict.fromkeys(subjects):
             yield from _guarded(check, look, subject)
 
@@ -187,30 +189,35 @@ def _guarded(check: Check, look: Look, subject: str | None) -> Iterator[Finding]
         yield _error(subject, _describe(error))
     else:
         if not count:
-            yield _error(subject, "the check came to no result")
+            yield _error(subject, say("The check came to no result."))
 
 
 def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:300]
+    return say("It ended with {error}.", error=f"{type(error).__name__}: {error}"[:300].rstrip("."))
 
 
 def _missing(missing: MissingFact, subject: str | None) -> Finding:
     why = missing.missing
-    remedy = Remedy(why.help or _NO_HELP.text, why.commands) if why.kind == "unknown" else None
+    skipped, reason = why.kind == "skip", _sentence(why.reason)
     return Finding(
         status=Status(why.kind),
         subject=subject,
-        message=f"{'This was not checked' if why.kind == 'skip' else 'This could not be found out'}: {why.reason}.",
-        remedy=remedy,
-        reason=why.reason,
+        message=skipped_because(reason) if skipped else unknown_because(reason),
+        remedy=None if skipped else Remedy(why.help or say(_NO_HELP), why.commands),
+        reason=reason,
         evidence={"source": missing.source} if missing.source else {},
     )
 
 
+def _sentence(reason: str) -> str:
+    """Return a reason as a sentence; facts that were recorded early have clauses without a full stop."""
+    return reason if reason.endswith(".") else f"{reason[:1].upper()}{reason[1:]}."
+
+
 def _error(subject: str | None, what: str) -> Finding:
-    return Finding(
-        status=Status.ERROR, subject=subject, message=f"The check itself failed: {what}.", remedy=_BUG, reason=what
-    )
+    """Make the result of a check that failed; `what` is a sentence."""
+    message = paragraph(say("The check itself failed."), what)
+    return Finding(status=Status.ERROR, subject=subject, message=message, remedy=Remedy(say(_BUG)), reason=what)
 
 
 def _result(check: Check, severity: Severity, finding: Finding, seconds: float) -> Result:
@@ -221,7 +228,7 @@ def _result(check: Check, severity: Severity, finding: Finding, seconds: float) 
         status = Status.PASS
     remedy = finding.remedy
     if remedy is None and status not in (Status.PASS, Status.SKIP):
-        remedy = Remedy(check.remedy)
+        remedy = Remedy(told(check.remedy))
     return Result(
         check=check.id,
         subject=finding.subject,
@@ -229,7 +236,7 @@ def _result(check: Check, severity: Severity, finding: Finding, seconds: float) 
         severity=severity,
         status=status,
         was=None,
-        title=check.title,
+        title=told(check.title),
         message=finding.message,
         expected=finding.expected,
         found=finding.found,
@@ -246,11 +253,14 @@ def _ignore(result: Result, ignores: tuple[Ignore, ...], today: datetime.date) -
     covering = [ignore for ignore in ignores if ignore.covers(result)]
     valid = next((ignore for ignore in covering if not ignore.over(today)), None)
     if valid is not None:
-        until = f" (through {valid.until.isoformat()})" if valid.until else ""
-        reason = (valid.reason or "ignored without a reason given") + until
+        reason = valid.reason or phrase("ignored without a reason given")
+        if valid.until:
+            reason = phrase("{reason} (through {date})", reason=reason, date=valid.until.isoformat())
         return msgspec.structs.replace(result, status=Status.IGNORED, was=result.status, reason=reason)
     if not covering:
         return result
     last = max(covering, key=lambda ignore: ignore.until or datetime.date.min)
-    over = f"the waiver{f' ({last.reason})' if last.reason else ''} ended on {last.until}, so it counts again"
-    return msgspec.structs.replace(result, reason=f"{result.reason}; {over}" if result.reason else over)
+    over = say("The waiver ended on {date}, so that this counts again.", date=last.until)
+    if last.reason:
+        over = say("The waiver ({why}) ended on {date}, so that this counts again.", why=last.reason, date=last.until)
+    return msgspec.structs.replace(result, reason=paragraph(result.reason, over))

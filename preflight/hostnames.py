@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from preflight.sentences import say
+
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 # Ends of names that no public name server answers for (RFC 6761, 6762, 7686, 8375; ICANN's reserved names).
@@ -15,47 +17,82 @@ _PRIVATE = ("local", "internal", "home.arpa", "lan", "home", "corp", "alt")
 def fault(hostname: str, fqdn: str) -> str | None:
     """Say in a sentence why a name cannot be a mail host's; None where it can. `fqdn` is its normalised form."""
     if hostname.strip().endswith("."):
-        return f"{hostname} ends with a dot, and mailcow's installer refuses such a name."
+        return say("{hostname} ends with a dot, and mailcow's installer refuses such a name.", hostname=hostname)
     try:
         ipaddress.ip_address(fqdn)
     except ValueError:
         pass
     else:
-        return f"{hostname} is an address, not a name."
+        return say("{hostname} is an address, not a name.", hostname=hostname)
     labels = fqdn.split(".")
     wrong = next((label for label in labels if not _LABEL.fullmatch(label)), None)
-    if wrong == "":
-        return f"{hostname} has an empty label."
     if wrong is not None:
-        what = "an underscore" if "_" in wrong else "a label that is no host name's"
-        return f"{hostname} has {what} ({wrong[:63]}): a label is 1 to 63 letters, digits and inner hyphens."
+        return _wrong_label(hostname, wrong)
     if len(fqdn) > 253:
-        return f"{hostname[:40]}… is {len(fqdn)} characters long, and 253 are the most."
+        return say(
+            "{hostname} is {count} characters long, and 253 are the most.",
+            hostname=f"{hostname[:40]}…",
+            count=len(fqdn),
+        )
     if len(labels) == 1:
-        return f"{hostname} is one label: mailcow's installer wants a fully qualified name such as mail.example.org."
+        return say(
+            "{hostname} is one label: mailcow's installer wants a fully qualified name such as mail.example.org.",
+            hostname=hostname,
+        )
     if labels[-1].isdigit():
-        return f"{hostname} ends in digits alone, which no top-level domain does."
+        return say("{hostname} ends in digits alone, which no top-level domain does.", hostname=hostname)
     ending = _ending(fqdn, _NEVER)
-    return f"{hostname} ends in .{ending}, a name that no name server may answer for." if ending else None
+    if not ending:
+        return None
+    return say(
+        "{hostname} ends in .{ending}, a name that no name server may answer for.", hostname=hostname, ending=ending
+    )
+
+
+def _wrong_label(hostname: str, label: str) -> str:
+    if not label:
+        return say("{hostname} has an empty label.", hostname=hostname)
+    if "_" in label:
+        return say(
+            "{hostname} has an underscore ({label}): a label is 1 to 63 letters, digits and inner hyphens.",
+            hostname=hostname,
+            label=label[:63],
+        )
+    return say(
+        "{hostname} has a label that is none of a host name ({label}): it is 1 to 63 letters, digits, inner hyphens.",
+        hostname=hostname,
+        label=label[:63],
+    )
 
 
 def doubt(fqdn: str) -> str | None:
     """Say in a sentence why a correct name is a poor choice; None where it is a good one."""
     if fqdn.count(".") == 1:
-        return f"{fqdn} is a bare domain: mailcow's installer asks back, as a mail host has a name below its domain."
+        return say(
+            "{fqdn} is a bare domain: mailcow's installer asks back, as a mail host has a name below its domain.",
+            fqdn=fqdn,
+        )
     ending = _ending(fqdn, _PRIVATE)
     if ending:
-        return f"{fqdn} ends in .{ending}: nobody outside can look it up, and no public authority certifies it."
+        return say(
+            "{fqdn} ends in .{ending}: nobody outside can look it up, and no public authority certifies it.",
+            fqdn=fqdn,
+            ending=ending,
+        )
     return None
 
 
-def remark(hostname: str, fqdn: str) -> str:
-    """Say how the name differs from its normalised form, with a space before it; '' where it does not."""
+def remark(hostname: str, fqdn: str) -> str | None:
+    """Say in a sentence how the name differs from its normalised form; None where it does not."""
     if not hostname.isascii():
-        return f" It was given as {hostname} and is written {fqdn} in the DNS; give mailcow that form."
+        return say(
+            "It was given as {hostname} and is written {fqdn} in the DNS; give mailcow that form.",
+            hostname=hostname,
+            fqdn=fqdn,
+        )
     if hostname != hostname.lower():
-        return f" It was given as {hostname}; capitals make no difference."
-    return ""
+        return say("It was given as {hostname}; capitals make no difference.", hostname=hostname)
+    return None
 
 
 def askable(fqdn: str) -> bool:

@@ -42,17 +42,17 @@ def test_a_missing_fact_ends_a_check_as_unknown_with_its_reason_and_help() -> No
 
     (result,) = results(reads)
     assert result.status is Status.UNKNOWN
-    assert result.reason == "the test gives no memory"
+    assert result.reason == "The test gives no memory."
     assert result.remedy == Remedy("Give it.")
 
 
 def test_a_part_not_asked_for_is_skipped() -> None:
     def reads(look: Look) -> Iterator[Finding]:
         yield from ()
-        raise MissingFact(Fact.skipped("test", "--offline was given").missing, "test")  # type: ignore[arg-type]
+        raise MissingFact(Fact.skipped("test", "--offline was given.").missing, "test")  # type: ignore[arg-type]
 
     (result,) = results(reads)
-    assert (result.status, result.reason, result.remedy) == (Status.SKIP, "--offline was given", None)
+    assert (result.status, result.reason, result.remedy) == (Status.SKIP, "--offline was given.", None)
 
 
 def test_a_missing_fact_costs_one_subject_only() -> None:

@@ -280,7 +280,7 @@ def test_a_zone_must_be_one() -> None:
         ("mail.example.org.", "ends with a dot"),
         ("192.0.2.1", "is an address"),
         ("ma_il.example.org", "underscore"),
-        ("mail example.org", "no host name's"),
+        ("mail example.org", "none of a host name"),
         ("", "is empty"),
     ],
 )

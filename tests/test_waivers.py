@@ -48,7 +48,7 @@ SWAP = 'id = "resources.swap"\nreason = "zram instead"'
         ("", "ignored", "zram instead"),
         (f"until = {TODAY}", "ignored", f"zram instead (through {TODAY})"),
         (f'until = "{TODAY}"', "ignored", f"zram instead (through {TODAY})"),
-        (f"until = {YESTERDAY}", "warn", f"the waiver (zram instead) ended on {YESTERDAY}, so it counts again"),
+        (f"until = {YESTERDAY}", "warn", f"The waiver (zram instead) ended on {YESTERDAY}, so that this counts again."),
     ],
 )
 def test_a_waiver_holds_through_its_last_day(
@@ -62,7 +62,7 @@ def test_a_waiver_holds_through_its_last_day(
     assert run.code == (0 if status == "ignored" else 1)
     for form in set(FORMATS) - {"json", "zone"}:
         shown = preflight("--facts", facts, "--only", "resources.swap", "--waivers", name, "--format", form).out
-        told = "the waiver (zram instead) ended" if status == "warn" else "zram instead"
+        told = "The waiver (zram instead) ended" if status == "warn" else "zram instead"
         if form != "github" or status == "warn":  # an annotation tells what needs somebody
             assert told in " ".join(shown.split()).replace("\\", ""), form
 

@@ -8,6 +8,7 @@ from preflight import distro
 from preflight.checks import Look, check
 from preflight.facts import Host, Service
 from preflight.model import Finding, Remedy, Severity, Status
+from preflight.sentences import noted, paragraph, phrase, say
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 # Where timedatectl draws the line (systemd, src/timedate/timedated.c, ntp_synced): the kernel's largest error, and
@@ -33,15 +34,17 @@ def synchronized(look: Look) -> Iterator[Finding]:
     clock = look.host.clock.get()
     synced = in_step(look.host)
     seconds = clock.maxerror_us / 1e6
-    message = (
-        f"NTP synchronized: yes; the clock is at most {seconds:.3g} s off by the kernel's own word." if synced
-        else "NTP synchronized: no; the kernel does not know how far off its clock is."
-    )  # fmt: skip
+    message = say("NTP synchronized: no; the kernel does not know how far off its clock is.")
+    if synced:
+        message = say(
+            "NTP synchronized: yes; the clock is at most {seconds} s off by the kernel's own word.",
+            seconds=f"{seconds:.3g}",
+        )
     yield Finding(
         status=Status.PASS if synced else Status.WARN,
         message=message,
-        expected="yes",
-        found="yes" if synced else "no",
+        expected=phrase("yes"),
+        found=phrase("yes") if synced else phrase("no"),
         evidence={"maxerror_us": clock.maxerror_us, "unsynchronized": clock.unsynchronized},
         remedy=None if synced else _synchronize(look.host),
     )
@@ -54,12 +57,20 @@ def in_step(host: Host) -> bool:
 
 def _synchronize(host: Host) -> Remedy:
     if container := _container(host):
-        return Remedy(f"The clock is that of the machine below this {container} container: synchronise it there.")
+        return Remedy(
+            say(
+                "The clock is that of the machine below this {container} container: synchronise it there.",
+                container=container,
+            )
+        )
     chosen = [service for service in _time_services(host) if service.enabled or service.active]
     if not chosen:
         return _get_one(host)
     name, unit = chosen[0].name, chosen[0].unit
-    text = f"{name} is there, but has not reached a time server (yet): see what it says, and let UDP port 123 out."
+    text = say(
+        "{name} is there, but has not reached a time server (yet): see what it says, and let UDP port 123 out.",
+        name=name,
+    )
     return Remedy(text, (*(distro.restart(host, unit) if unit else ()), WATCH.get(name, "ntpq -p")))
 
 
@@ -77,12 +88,12 @@ def _get_one(host: Host) -> Remedy:
     here = next((service for service in _time_services(host) if service.unit and not service.masked), None)
     if here and here.unit:
         if here.name == "systemd-timesyncd" and distro.init_system(host) == "systemd":
-            return Remedy("Enable the time service that is installed.", ("timedatectl set-ntp true",))
-        return Remedy(f"Enable {here.name}, which is installed.", distro.enable(host, here.unit))
+            return Remedy(say("Enable the time service that is installed."), ("timedatectl set-ntp true",))
+        return Remedy(say("Enable {name}, which is installed.", name=here.name), distro.enable(host, here.unit))
     commands = distro.install(host, default="chrony")
     if distro.family(host) not in (None, "debian"):  # Debian's packages start what they bring
         commands += distro.enable(host, "chronyd.service")
-    return Remedy("Install a time service, such as chrony.", commands)
+    return Remedy(say("Install a time service, such as chrony."), commands)
 
 
 @check(
@@ -116,48 +127,76 @@ def _finding(status: Status, service: Service | None, message: str, remedy: Reme
         "enabled": service.enabled if service else False,
         "active": service.active if service else False,
     }
-    found = service.name if service else "none"
-    reason = message.rstrip(".") if status in (Status.SKIP, Status.UNKNOWN) else None
+    found = service.name if service else phrase("none")
+    reason = message if status in (Status.SKIP, Status.UNKNOWN) else None
     return Finding(
-        status=status, message=message, expected="one", found=found, evidence=evidence, remedy=remedy, reason=reason
+        status=status,
+        message=message,
+        expected=phrase("one"),
+        found=found,
+        evidence=evidence,
+        remedy=remedy,
+        reason=reason,
     )
 
 
 def _one(host: Host, service: Service) -> Finding:
     name = service.name
     if service.enabled and service.active is not False:
-        runs = " and running" if service.active else ""
-        return _finding(Status.PASS, service, f"NTP enabled: yes; {name} is enabled{runs}.")
+        message = say("NTP enabled: yes; {name} is enabled.", name=name)
+        if service.active:
+            message = say("NTP enabled: yes; {name} is enabled and running.", name=name)
+        return _finding(Status.PASS, service, message)
     if service.enabled and (container := _container(host)):
-        why = f"it does not run, as the clock of this {container} container is that of the machine below"
-        return _finding(Status.PASS, service, f"NTP enabled: yes; {name} is enabled; {why}.")
+        message = say(
+            "NTP enabled: yes; {name} is enabled; it does not run, as the clock of this {container} container is that"
+            " of the machine below.",
+            name=name,
+            container=container,
+        )
+        return _finding(Status.PASS, service, message)
     if service.enabled:
         commands = distro.restart(host, service.unit) if service.unit else ()
-        remedy = Remedy(f"Start {name}, and see why it stopped.", commands)
-        return _finding(Status.WARN, service, f"NTP enabled: yes; but {name} does not run.", remedy)
+        remedy = Remedy(say("Start {name}, and see why it stopped.", name=name), commands)
+        return _finding(Status.WARN, service, say("NTP enabled: yes; but {name} does not run.", name=name), remedy)
     if service.enabled is None:
-        remedy = Remedy(f"See what starts {name}, and let the init system do it.")
-        message = f"{name} runs without a unit, so whether it starts at boot is not known."
+        remedy = Remedy(say("See what starts {name}, and let the init system do it.", name=name))
+        message = say("{name} runs without a unit, so whether it starts at boot is not known.", name=name)
         return _finding(Status.UNKNOWN, service, message, remedy)
-    remedy = Remedy(f"Enable {name}.", distro.enable(host, service.unit) if service.unit else ())
-    return _finding(Status.WARN, service, f"NTP enabled: no; {name} runs now, but does not start at boot.", remedy)
+    remedy = Remedy(say("Enable {name}.", name=name), distro.enable(host, service.unit) if service.unit else ())
+    return _finding(
+        Status.WARN, service, say("NTP enabled: no; {name} runs now, but does not start at boot.", name=name), remedy
+    )
 
 
 def _rivals(host: Host, services: list[Service]) -> Finding:
-    names = " and ".join(service.name for service in services)
+    names = ", ".join(service.name for service in services)
     keep = next((service for service in services if service.name == "chrony"), services[0])
     commands = tuple(c for s in services if s is not keep and s.unit for c in distro.disable(host, s.unit))
-    remedy = Remedy(f"Keep {keep.name} alone: two services that steer one clock fight over it.", commands)
-    return _finding(Status.WARN, keep, f"{names} are at work together, and both steer the clock.", remedy)
+    remedy = Remedy(
+        say("Keep {name} alone: two services that steer one clock fight over it.", name=keep.name), commands
+    )
+    return _finding(
+        Status.WARN,
+        keep,
+        say("Two services or more are at work together and steer the clock: {names}.", names=names),
+        remedy,
+    )
 
 
 def _nobody(host: Host) -> Finding:
     if container := _container(host):
-        return _finding(Status.SKIP, None, f"The clock is that of the machine below this {container} container.")
+        return _finding(
+            Status.SKIP,
+            None,
+            say("The clock is that of the machine below this {container} container.", container=container),
+        )
     if in_step(host):
-        message = "NTP enabled: no; the clock is synchronised now by no service known here (a hypervisor may do it)."
+        message = say(
+            "NTP enabled: no; the clock is synchronised now by no service known here (a hypervisor may do it)."
+        )
         return _finding(Status.WARN, None, message, _get_one(host))
-    return _finding(Status.WARN, None, "NTP enabled: no; no time service is enabled or running.", _get_one(host))
+    return _finding(Status.WARN, None, say("NTP enabled: no; no time service is enabled or running."), _get_one(host))
 
 
 @check(
@@ -173,21 +212,30 @@ def timezone(look: Look) -> Iterator[Finding]:
     clock in local time jumps twice a year, and the host starts with the wrong time.
     """
     zone = look.host.timezone.get()
-    named = f"The time zone is {zone.zone}" if zone.zone else "No time zone is set, so UTC holds"
-    hardware = {True: "in local time (RTC in local TZ: yes)", False: "in UTC", None: "in a zone that is not known"}
+    named = say("No time zone is set, so UTC holds.")
+    if zone.zone:
+        named = say("The time zone is {zone}.", zone=zone.zone)
     status = {True: Status.WARN, False: Status.PASS, None: Status.UNKNOWN}[zone.rtc_local]
-    remedies = {True: _hardware_clock(look.host), False: None, None: Remedy("See what /etc/adjtime says.")}
+    known = zone.rtc_local is not None
+    remedies = {True: _hardware_clock(look.host), False: None, None: Remedy(say("See what /etc/adjtime says."))}
     yield Finding(
         status=status,
-        message=f"{named}; the hardware clock runs {hardware[zone.rtc_local]}.",
-        expected="hardware clock in UTC",
+        message=paragraph(named, say(_HARDWARE_CLOCK[zone.rtc_local])),
+        expected=phrase("hardware clock in UTC"),
         found=zone.zone or "UTC",
         evidence={"zone": zone.zone, "rtc_local": zone.rtc_local},
-        reason="the file that says how the hardware clock runs is not readable" if status is Status.UNKNOWN else None,
+        reason=say("The file that says how the hardware clock runs is not readable.") if not known else None,
         remedy=remedies[zone.rtc_local],
     )
 
 
+_HARDWARE_CLOCK = {
+    True: noted("The hardware clock runs in local time (RTC in local TZ: yes)."),
+    False: noted("The hardware clock runs in UTC."),
+    None: noted("The hardware clock runs in a zone that is not known."),
+}
+
+
 def _hardware_clock(host: Host) -> Remedy:
     command = "timedatectl set-local-rtc 0" if distro.init_system(host) == "systemd" else "hwclock --systohc --utc"
-    return Remedy("Let the hardware clock run in UTC.", (command,))
+    return Remedy(say("Let the hardware clock run in UTC."), (command,))

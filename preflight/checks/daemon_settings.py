@@ -5,15 +5,10 @@ from __future__ import annotations
 from preflight.addresses import is_public
 from preflight.checks import Look
 from preflight.facts import Host, MissingFact
+from preflight.sentences import say
 from preflight.versions import parse
 
 _WAYS = ("ip-masq", "ip-forward")
-
-
-def sentence(parts: list[str]) -> str:
-    """Make a sentence of clauses."""
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def judge(look: Look) -> tuple[list[str], list[str], dict[str, str]]:
@@ -22,16 +17,32 @@ def judge(look: Look) -> tuple[list[str], list[str], dict[str, str]]:
     held, said = found.settings, look.host.engine.value
     bad, odd = list[str](), list[str]()
     if found.error:
-        bad.append(f"{found.path} cannot be used ({found.error}): the engine or mailcow's installer stops at it")
+        bad.append(
+            say(
+                "{path} cannot be used, and the engine or mailcow's installer stops at it: {error}.",
+                path=found.path,
+                error=found.error,
+            )
+        )
     wrong = ", ".join(key for key, value in held.items() if value is None)
     if wrong:
-        bad.append(f"the value of {wrong} in {found.path} is of the wrong kind: the engine does not start with it")
+        bad.append(
+            say(
+                "In {path} the value of {keys} is of the wrong kind: the engine does not start with it.",
+                keys=wrong,
+                path=found.path,
+            )
+        )
     if held.get("iptables") is False:
-        bad.append("with iptables: false every sender seems to come from mailcow's own network: an open relay")
-    odd += [f"with {key}: false containers have no way out of their own" for key in _WAYS if held.get(key) is False]
+        bad.append(say("With iptables: false every sender seems to come from mailcow's own network: an open relay."))
+    odd += [
+        say("With {key}: false containers have no way out of their own.", key=key)
+        for key in _WAYS
+        if held.get(key) is False
+    ]
     backend = held.get("firewall-backend") or (said.firewall_backend if said else "")
     if str(backend).startswith("nftables"):
-        odd.append("the engine's firewall backend is nftables, for which mailcow's netfilter is not made yet")
+        odd.append(say("The engine's firewall backend is nftables, for which mailcow's netfilter is not made yet."))
     try:
         missing = {} if found.error else _ipv6_keys(look)
     except MissingFact:
@@ -39,10 +50,15 @@ def judge(look: Look) -> tuple[list[str], list[str], dict[str, str]]:
             raise
         missing = {}  # what is certain fails, whatever else is unknown
     if held.get("ip6tables") is False and "ip6tables" not in missing and look.plan.ipv6:
-        odd.append("with ip6tables: false IPv6 senders seem to come from mailcow's own network")
+        odd.append(say("With ip6tables: false IPv6 senders seem to come from mailcow's own network."))
     if missing:
-        names = ", ".join(missing)
-        odd.append(f"{found.path} lacks {names}, which mailcow's installer will add because this host has IPv6")
+        odd.append(
+            say(
+                "{path} lacks {names}, which mailcow's installer will add because this host has IPv6.",
+                path=found.path,
+                names=", ".join(missing),
+            )
+        )
     return bad, odd, missing
 
 

@@ -9,11 +9,12 @@ from preflight.checks import Look
 from preflight.facts import OsRelease
 from preflight.model import Status
 from preflight.requirements import SupportedOs
+from preflight.sentences import paragraph, say, told
 
 
 def wording(entry: SupportedOs) -> str:
-    """Return a row of the table in words: "Debian 11/12/13", "Ubuntu 22.04 or later"."""
-    releases = "/".join(entry.versions) or (f"{entry.at_least} or later" if entry.at_least else "")
+    """Return a row of the table as a value: "Debian 11/12/13", "Ubuntu ≥ 22.04"."""
+    releases = "/".join(entry.versions) or (f"≥ {entry.at_least}" if entry.at_least else "")
     return f"{entry.name} {releases}".strip()
 
 
@@ -21,24 +22,34 @@ def judge(look: Look, system: OsRelease, shown: str) -> tuple[Status, str, str]:
     """Judge a system that is called `shown`: return status, message and what to do ('' = nothing)."""
     entry = next((entry for entry in look.requirements.systems if entry.id == system.id), None)
     if entry is None:
-        text = f"mailcow's documentation does not list {shown}: nobody has tested it there."
-        return Status.WARN, text, "Install one of the listed distributions, or expect to find out by yourself."
+        text = say("mailcow's documentation does not list {shown}: nobody has tested it there.", shown=shown)
+        return Status.WARN, text, say("Install one of the listed distributions, or expect to find out by yourself.")
     if base := _derivative(look, system, entry):
-        text = f"{base} is built on {entry.name}, but it is not {entry.name}: mailcow is not tested on derivatives."
-        return Status.WARN, text, f"Install {wording(entry)} itself, or expect differences in kernel and packages."
+        text = say(
+            "{base} is built on {name}, but it is not {name}: mailcow is not tested on derivatives.",
+            base=base,
+            name=entry.name,
+        )
+        advice = say("Install {entry} itself, or expect differences in kernel and packages.", entry=wording(entry))
+        return Status.WARN, text, advice
     if not system.version_id:
-        text = f"{shown} names no release, as testing releases do: mailcow supports {wording(entry)}."
-        return Status.WARN, text, f"Install {wording(entry)}."
+        text = say(
+            "{shown} names no release, as testing releases do: mailcow supports {entry}.",
+            shown=shown,
+            entry=wording(entry),
+        )
+        return Status.WARN, text, say("Install {entry}.", entry=wording(entry))
     if not _supported(entry, system.version_id):
-        text = f"mailcow supports {wording(entry)}, not {shown}."
-        return Status.WARN, text, f"Upgrade or install {wording(entry)}."
+        text = say("mailcow supports {entry}, not {shown}.", entry=wording(entry), shown=shown)
+        return Status.WARN, text, say("Upgrade or install {entry}.", entry=wording(entry))
     if ended := _ended(look, system):
-        text = f"{shown} is no longer maintained: its support ended on {ended.isoformat()}."
-        return Status.WARN, text, "Upgrade the distribution to a maintained release before mailcow is installed."
+        text = say("{shown} is no longer maintained: its support ended on {date}.", shown=shown, date=ended.isoformat())
+        return Status.WARN, text, say("Upgrade the distribution to a maintained release before mailcow is installed.")
     if entry.note:
-        text = f"mailcow supports {shown} {entry.note}."
-        return Status.WARN, text, f"Read what mailcow's documentation says on {entry.name} before the installation."
-    return Status.PASS, f"mailcow supports {shown}.", ""
+        text = paragraph(say("mailcow supports {shown}.", shown=shown), told(entry.note))
+        advice = say("Read what mailcow's documentation says on {name} before the installation.", name=entry.name)
+        return Status.WARN, text, advice
+    return Status.PASS, say("mailcow supports {shown}.", shown=shown), ""
 
 
 def _derivative(look: Look, system: OsRelease, entry: SupportedOs) -> str:

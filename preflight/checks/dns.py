@@ -26,6 +26,7 @@ from preflight.checks.names import (
 from preflight.facts import HostsEntry
 from preflight.hostnames import bare
 from preflight.model import Finding, Remedy, Severity, Status
+from preflight.sentences import noted, paragraph, say
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-dns/"
 ISSUES = "https://github.com/mailcow/mailcow-dockerized/issues"
@@ -66,14 +67,15 @@ def hostname(look: Look) -> Iterator[Finding]:
 def _good_name(given: str, name: str) -> Finding:
     if doubt := hostnames.doubt(name):
         return finding(Status.WARN, doubt, name, "CNAME", found=(name,))
-    message = f"{name} is a fully qualified name and no alias.{hostnames.remark(given, name)}"
+    message = say("{name} is a fully qualified name and no alias.", name=name)
+    message = paragraph(message, hostnames.remark(given, name))
     return finding(Status.PASS, message, name, "CNAME", found=(name,))
 
 
 def _without_dot(given: str, name: str) -> Remedy | None:
     """Offer the name without its dot where that is all; None leaves it to the general sentence."""
     if given.strip().endswith(".") and not hostnames.fault(name, name):
-        return Remedy(f"Write the name without the dot: {name}")
+        return Remedy(say("Write the name without the dot: {name}", name=name))
     return None
 
 
@@ -87,15 +89,24 @@ def _in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
     first = entries[0]
     word = rf"[[:space:]]+{re.escape(name)}\.?([[:space:]]|$)"
     commands = tuple(f"sed -i.bak -E '{entry.line}s/{word}/\\1/I' /etc/hosts" for entry in entries)
-    text = "Take the name out of /etc/hosts (cloud-init writes it again where manage_etc_hosts is set)."
-    message = f"Line {first.line} of /etc/hosts says that {name} is {first.address}, the host's loopback address."
+    text = say("Take the name out of /etc/hosts (cloud-init writes it again where manage_etc_hosts is set).")
+    message = say(
+        "Line {line} of /etc/hosts says that {name} is {address}, the host's loopback address.",
+        line=first.line,
+        name=name,
+        address=first.address,
+    )
     found = [entry.address for entry in entries]
     return finding(Status.FAIL, message, name, "hosts", found=found, remedy=Remedy(text, commands))
 
 
 def _is_alias(name: str, target: str) -> Finding:
-    message = f"{name} is an alias (CNAME) of {target}, which the name of a mail host must not be."
-    remedy = Remedy(f"Replace the CNAME record of {name} by address records (A, and AAAA where the host has IPv6).")
+    message = say(
+        "{name} is an alias (CNAME) of {target}, which the name of a mail host must not be.", name=name, target=target
+    )
+    remedy = Remedy(
+        say("Replace the CNAME record of {name} by address records (A, and AAAA where the host has IPv6).", name=name)
+    )
     return finding(Status.FAIL, message, name, "CNAME", found=(f"{target}.",), remedy=remedy)
 
 
@@ -124,8 +135,9 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
     elif not found:
         yield _no_address(look, name)
     elif kind == "AAAA" and (why := _broken_ipv6(look)):
-        message = f"{name} has the AAAA record {some(found)}, but {why}."
-        remedy = Remedy(f"Remove the AAAA record of {name}, or set up IPv6 on this host. {BEHIND_NAT}")
+        message = say(why, name=name, found=some(found))
+        remove = say("Remove the AAAA record of {name}, or set up IPv6 on this host.", name=name)
+        remedy = Remedy(paragraph(remove, say(BEHIND_NAT)))
         yield finding(Status.FAIL, message, name, kind, found=found, remedy=remedy)
     elif expected := _public(look, VERSIONS[kind]):
         yield _compare(name, kind, expected, found)
@@ -142,40 +154,55 @@ def _public(look: Look, version: int) -> tuple[str, ...]:
 def _without_ipv6(look: Look, name: str) -> str:
     own = addresses.public(look.host.asked, look.host.links.value or (), 6)
     if own:
-        return f"{name} has no AAAA record, which is allowed; {some(own)} could be one."
-    return f"{name} has no AAAA record, which is right for a host without public IPv6."
+        return say("{name} has no AAAA record, which is allowed; {own} could be one.", name=name, own=some(own))
+    return say("{name} has no AAAA record, which is right for a host without public IPv6.", name=name)
 
 
 def _no_address(look: Look, name: str) -> Finding:
     answer = settled(look, name, "A")
     expected = addresses.public(look.host.asked, look.host.links.value or (), 4)
-    what = "does not exist" if answer.rcode == "NXDOMAIN" else "has no A record"
-    why = f" ({answer.detail})" if answer.detail else ""
+    message = say("{name} has no A record in the DNS.", name=name)
+    if answer.rcode == "NXDOMAIN":
+        message = say("{name} does not exist in the DNS.", name=name)
+    if answer.detail:
+        message = paragraph(message, say("The name server adds: {detail}.", detail=answer.detail.rstrip(".")))
     zone = [line(name, "A", one) for one in expected]
-    remedy = None if zone else Remedy(f"Enter an A record for {name}. {BEHIND_NAT}")
-    message = f"{name} {what} in the DNS{why}."
+    enter_one = paragraph(say("Enter an A record for {name}.", name=name), say(BEHIND_NAT))
+    remedy = None if zone else Remedy(enter_one)
     return finding(Status.FAIL, message, name, "A", expected=expected, zone=zone, remedy=remedy)
 
 
 def _broken_ipv6(look: Look) -> str | None:
-    """Say why IPv6 cannot work on this host; None where it can, or where the user vouches for an address."""
+    """Say why IPv6 cannot work on this host, as a sentence still to be said; None where it can work.
+
+    So it is, too, where the user vouches for an address.
+    """
     if addresses.of_version(look.host.asked.public_ips, 6):
         return None
     if not addresses.public(look.host.asked, look.host.links.get(), 6):
-        return "this host has no public IPv6 address"
+        return noted("{name} has the AAAA record {found}, but this host has no public IPv6 address.")
     if not any(route.destination == "::/0" for route in look.host.routes.get()):
-        return "this host has no default route for IPv6"
+        return noted("{name} has the AAAA record {found}, but this host has no default route for IPv6.")
     return None
 
 
 def _compare(name: str, kind: str, expected: tuple[str, ...], found: tuple[str, ...]) -> Finding:
     strange = [one for one in found if one not in expected]
     if not strange:
-        message = f"{name} leads to {some(found)}, which is this host."
+        message = say("{name} leads to {found}, which is this host.", name=name, found=some(found))
         return finding(Status.PASS, message, name, kind, expected=expected, found=found)
     zone = [] if set(found) & set(expected) else [line(name, kind, one) for one in expected]
-    message = f"{name} leads to {some(strange)}, which is not this host ({some(expected)})."
-    before = f"Remove the {kind} record {some(strange)}, or name it with --public-ip if it is this host's."
+    message = say(
+        "{name} leads to {strange}, which is not this host ({expected}).",
+        name=name,
+        strange=some(strange),
+        expected=some(expected),
+    )
+    before = say(
+        "Remove the {kind} record {strange}, or name it with --public-ip if it is this host's.",
+        kind=kind,
+        strange=some(strange),
+    )
     remedy = enter(zone, before)
     return finding(Status.FAIL, message, name, kind, expected=expected, found=found, zone=zone, remedy=remedy)
 
@@ -183,10 +210,21 @@ def _compare(name: str, kind: str, expected: tuple[str, ...], found: tuple[str, 
 def _behind_nat(look: Look, name: str, kind: str, found: tuple[str, ...]) -> Finding:
     own = addresses.own(look.host.links.get(), VERSIONS[kind])
     if not set(found) <= set(own):
-        has = f"only private addresses ({some(own)})" if own else "no address that the world could see"
-        raise unknown(f"this host has {has}, so whether {some(found)} leads to it cannot be told", BEHIND_NAT)
-    message = f"{name} leads to {some(found)}, which is this host, but in its private network only."
-    remedy = Remedy(f"Enter the public address at the provider of the zone. {BEHIND_NAT}")
+        reason = say(
+            "This host has no address that the world could see, so whether {found} leads to it cannot be told.",
+            found=some(found),
+        )
+        if own:
+            reason = say(
+                "This host has only private addresses ({own}), so whether {found} leads to it cannot be told.",
+                own=some(own),
+                found=some(found),
+            )
+        raise unknown(reason, say(BEHIND_NAT))
+    message = say(
+        "{name} leads to {found}, which is this host, but in its private network only.", name=name, found=some(found)
+    )
+    remedy = Remedy(paragraph(say("Enter the public address at the provider of the zone."), say(BEHIND_NAT)))
     return finding(Status.WARN, message, name, kind, found=found, remedy=remedy)
 
 
@@ -205,7 +243,9 @@ def _reversed(look: Look) -> tuple[str, ...]:
             chosen += [one for one in public if one in records(known(look, name, kind))] or public
     if not chosen:
         look.host.answers.get()
-        raise unknown("this host has no public address of its own, so the one it sends from is not known", BEHIND_NAT)
+        raise unknown(
+            say("This host has no public address of its own, so the one it sends from is not known."), say(BEHIND_NAT)
+        )
     return tuple(chosen)
 
 
@@ -232,7 +272,11 @@ def reverse(look: Look, address: str) -> Iterator[Finding]:
     kind = "AAAA" if ":" in address else "A"
     forward = records(settled(look, name, kind))
     if address not in forward:
-        message = f"The reverse name of {address} is {name}, but {name} does not lead back to {address}."
+        message = say(
+            "The reverse name of {address} is {name}, but {name} does not lead back to {address}.",
+            address=address,
+            name=name,
+        )
         zone = (line(name, kind, address),)
         yield finding(Status.FAIL, message, name, kind, expected=(address,), found=forward, zone=zone)
         return
@@ -240,13 +284,21 @@ def reverse(look: Look, address: str) -> Iterator[Finding]:
 
 
 def _wrong_reverse(address: str, pointer: str, name: str, names: tuple[str, ...]) -> Finding:
-    message = f"The reverse name of {address} is {some(names)}, not {name}."
+    message = say(
+        "The reverse name of {address} is {names}, not {name}.", address=address, names=some(names), name=name
+    )
     if not names:
-        message = f"{address} has no reverse name."
+        message = say("{address} has no reverse name.", address=address)
     entry = line(pointer, "PTR", f"{name}.")
-    text = f"Set the reverse name (PTR, rDNS) of {address} to {name} at the provider that leased the address to you"
+    text = say(
+        "Set the reverse name (PTR, rDNS) of {address} to {name} at the provider that leased the address to you; as a"
+        " zone line: {entry}",
+        address=address,
+        name=name,
+        entry=entry,
+    )
     found = [f"{other}." for other in names]
-    remedy = Remedy(f"{text}; as a zone line: {entry}")
+    remedy = Remedy(text)
     expected = (f"{name}.",)
     return finding(Status.FAIL, message, pointer, "PTR", expected=expected, found=found, zone=(entry,), remedy=remedy)
 
@@ -260,11 +312,17 @@ def _good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
     found = [f"{one}." for one in names]
     expected = (f"{name}.",)
     if loose:
-        message = f"{address} has further reverse names besides {name}, of which {some(loose)} does not lead back."
-        remedy = Remedy(f"Leave {name} as the only reverse name of {address}.")
+        message = say(
+            "{address} has further reverse names besides {name}, of which these do not lead back: {loose}.",
+            address=address,
+            name=name,
+            loose=some(loose),
+        )
+        remedy = Remedy(say("Leave {name} as the only reverse name of {address}.", name=name, address=address))
         return finding(Status.WARN, message, pointer, "PTR", expected=expected, found=found, remedy=remedy)
-    also = f" The address has {len(others)} more: {some(others)}." if others else ""
-    message = f"The reverse name of {address} is {name}, which leads back.{also}"
+    message = say("The reverse name of {address} is {name}, which leads back.", address=address, name=name)
+    if others:
+        message = paragraph(message, say("The address has further ones: {names}.", names=some(others)))
     return finding(Status.PASS, message, pointer, "PTR", expected=expected, found=found)
 
 
@@ -289,15 +347,16 @@ def mx(look: Look, domain: str) -> Iterator[Finding]:
     zone = () if name in targets else (line(domain, "MX", expected[0]),)
     remedy = None
     if not found:
-        status, message = Status.FAIL, f"{domain} has no MX record."
+        status, message = Status.FAIL, say("{domain} has no MX record.", domain=domain)
     elif "" in targets:
-        status, message = Status.FAIL, f"{domain} has a null MX record, which says that it takes no mail at all."
-        remedy = enter(zone, "Remove the null MX record.")
+        status = Status.FAIL
+        message = say("{domain} has a null MX record, which says that it takes no mail at all.", domain=domain)
+        remedy = enter(zone, say("Remove the null MX record."))
     elif name in targets:
         status, message, remedy = _delivered_here(look, domain, targets)
     else:
         status, message = _delivered_elsewhere(look, domain, list(targets))
-        remedy = enter(zone, f"Remove the MX records that lead to {some(targets)}.")
+        remedy = enter(zone, say("Remove the MX records that lead to {targets}.", targets=some(targets)))
     yield finding(status, message, domain, "MX", expected=expected, found=found, zone=zone, remedy=remedy)
 
 
@@ -305,15 +364,23 @@ def _delivered_here(look: Look, domain: str, targets: dict[str, int]) -> tuple[S
     name = fqdn(look)
     others = [target for target in targets if target != name]
     if alias(known(look, name, "A")):
-        remedy = Remedy(f"Replace the CNAME record of {name} by address records.")
-        message = f"Mail for {domain} goes to {name}, which is an alias; the target of an MX record must not be one."
+        remedy = Remedy(say("Replace the CNAME record of {name} by address records.", name=name))
+        message = say(
+            "Mail for {domain} goes to {name}, which is an alias; the target of an MX record must not be one.",
+            domain=domain,
+            name=name,
+        )
         return Status.FAIL, message, remedy
     if not others:
-        return Status.PASS, f"Mail for {domain} goes to {name}.", None
-    order = "first" if min(targets[other] for other in others) < targets[name] else "as well"
-    unless = f"unless that is a relay which passes mail on to {name}"
-    remedy = Remedy(f"Remove the MX records that lead to {some(others)}, {unless}.")
-    return Status.WARN, f"Mail for {domain} goes to {some(others)} {order}, not to {name} alone.", remedy
+        return Status.PASS, say("Mail for {domain} goes to {name}.", domain=domain, name=name), None
+    values = {"domain": domain, "others": some(others), "name": name}
+    message = say("Mail for {domain} goes to {others} as well, not to {name} alone.", **values)
+    if min(targets[other] for other in others) < targets[name]:
+        message = say("Mail for {domain} goes to {others} first, not to {name} alone.", **values)
+    text = say(
+        "Remove the MX records that lead to {others}, unless that is a relay which passes mail on to {name}.", **values
+    )
+    return Status.WARN, message, Remedy(text)
 
 
 def _delivered_elsewhere(look: Look, domain: str, targets: Sequence[str]) -> tuple[Status, str]:
@@ -322,9 +389,17 @@ def _delivered_elsewhere(look: Look, domain: str, targets: Sequence[str]) -> tup
     here = set(records(known(look, name, "A")))
     answers = [known(look, target, "A") for target in targets]
     if all(a and a.records and not a.alias and set(records(a)) <= here for a in answers):
-        which = f"which has the addresses of {name}, not its name"
-        return Status.WARN, f"Mail for {domain} goes to {some(targets)}, {which}."
-    return Status.FAIL, f"Mail for {domain} goes to {some(targets)}, not to {name}."
+        message = say(
+            "Mail for {domain} goes to {targets}, which has the addresses of {name}, not its name.",
+            domain=domain,
+            targets=some(targets),
+            name=name,
+        )
+        return Status.WARN, message
+    message = say(
+        "Mail for {domain} goes to {targets}, not to {name}.", domain=domain, targets=some(targets), name=name
+    )
+    return Status.FAIL, message
 
 
 def _preference(record: str) -> int:
@@ -339,11 +414,14 @@ def _leads_here(look: Look, name: str) -> Iterator[Finding]:
     found: tuple[str, ...] = (f"{target}.",) if target else _both(look, name)
     expected = (f"{host}.",)
     if target == host or (_both(look, name) and set(_both(look, name)) <= set(_both(look, host))):
-        yield finding(Status.PASS, f"{name} leads to {host}.", name, "CNAME", expected=expected, found=found)
+        message = say("{name} leads to {host}.", name=name, host=host)
+        yield finding(Status.PASS, message, name, "CNAME", expected=expected, found=found)
         return
-    message = f"{name} leads to {some(found)}, not to {host}." if found else f"{name} has no record."
+    message = say("{name} has no record.", name=name)
+    if found:
+        message = say("{name} leads to {found}, not to {host}.", name=name, found=some(found), host=host)
     zone = (line(name, "CNAME", f"{host}."),)
-    remedy = enter(zone, f"Remove the present records of {name}." if found else "")
+    remedy = enter(zone, say("Remove the present records of {name}.", name=name) if found else "")
     yield finding(Status.WARN, message, name, "CNAME", expected=expected, found=found, zone=zone, remedy=remedy)
 
 

@@ -8,15 +8,21 @@ from collections.abc import Iterator, Mapping
 from preflight import distro
 from preflight.checks import Look, check, install, trials
 from preflight.checks.contact import silent, unknown
-from preflight.checks.daemon_settings import judge, sentence
+from preflight.checks.daemon_settings import judge
 from preflight.checks.remains import PROJECTS, left_of, works
 from preflight.facts import Compose, Engine, HealthRun, Host
 from preflight.model import Finding, Remedy, Severity, Status
+from preflight.sentences import noted, paragraph, phrase, say, skipped_because, unknown_because
 from preflight.versions import at_least
 
 PAGE = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 INSTALL = "https://docs.mailcow.email/getstarted/install/"
 MC = "https://github.com/mailcow/mailcow-dockerized/issues/"
+
+
+_PODMAN = noted("Podman behind Docker's socket")
+_SNAP = noted("a snap package")
+_REMAPPED = noted("an engine with userns-remap")
 
 
 def _podman(engine: Engine) -> bool:
@@ -43,21 +49,32 @@ def engine(look: Look) -> Iterator[Finding]:
     evidence = {"version": said.version, "api_version": said.api_version}
     wanted = look.requirements.docker
     if _podman(said):
-        reason = "Podman, not the Docker Engine, answers (see docker.packaging)"
-        yield Finding(status=Status.SKIP, message=f"This was not checked: {reason}.", reason=reason, evidence=evidence)
+        reason = say("Podman, not the Docker Engine, answers (see docker.packaging).")
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
         return
     enough = at_least(said.version, wanted) if wanted else True
-    text = f"The Docker Engine {said.version} answers at {contact.url}"
-    expected = f"≥ {wanted}" if wanted else "any"
+    text = say("The Docker Engine {version} answers at {url}.", version=said.version, url=contact.url)
+    expected = f"≥ {wanted}" if wanted else phrase("any")
     if enough is None:
-        reason = f"the engine's version {said.version!r} is not a number that can be compared with {wanted}"
-        help = "Install a released version."
-        yield unknown(f"{text}, but {reason}.", reason, help, *install.engine(look.host), evidence=evidence)
+        reason = say(
+            "The engine's version {version} is not a number that can be compared with {wanted}.",
+            version=repr(said.version),
+            wanted=wanted,
+        )
+        help = say("Install a released version.")
+        yield unknown(paragraph(text, reason), reason, help, *install.engine(look.host), evidence=evidence)
     elif enough:
-        yield Finding(status=Status.PASS, message=f"{text}.", expected=expected, found=said.version, evidence=evidence)
+        yield Finding(status=Status.PASS, message=text, expected=expected, found=said.version, evidence=evidence)
     else:
-        message = f"{text}, but mailcow needs version {wanted} or newer."
-        remedy = Remedy("Replace it by Docker's own packages; containers and volumes stay.", install.engine(look.host))
+        message = say(
+            "The Docker Engine {version} answers at {url}, but mailcow needs version {wanted} or newer.",
+            version=said.version,
+            url=contact.url,
+            wanted=wanted,
+        )
+        remedy = Remedy(
+            say("Replace it by Docker's own packages; containers and volumes stay."), install.engine(look.host)
+        )
         yield Finding(
             status=Status.FAIL, message=message, expected=expected, found=said.version, evidence=evidence, remedy=remedy
         )
@@ -80,9 +97,9 @@ def compose(look: Look) -> Iterator[Finding]:
     wanted = look.requirements.compose
     expected = f"≥ {wanted}"
     if found.kind is None:
-        message = "Docker Compose is not installed: there is neither the plugin nor docker-compose."
+        message = say("Docker Compose is not installed: there is neither the plugin nor docker-compose.")
         yield Finding(
-            status=Status.FAIL, message=message, expected=expected, found="none", evidence=evidence,
+            status=Status.FAIL, message=message, expected=expected, found=phrase("none"), evidence=evidence,
             remedy=install.compose(look.host),
         )  # fmt: skip
         return
@@ -90,26 +107,42 @@ def compose(look: Look) -> Iterator[Finding]:
     if enough is None:
         yield _mute(look.host, found, evidence)
     elif enough:
-        message = f"Docker Compose {found.version} is installed ({_kind(found)})."
+        message = say("Docker Compose {version} is installed: {found}.", version=found.version, found=_kind(found))
         yield Finding(status=Status.PASS, message=message, expected=expected, found=found.version, evidence=evidence)
     else:
-        message = f"Docker Compose {found.version} ({_kind(found)}) is too old: mailcow needs {wanted} or newer."
+        message = say(
+            "Docker Compose {version} ({path}) is too old: mailcow needs {wanted} or newer.",
+            version=found.version,
+            path=found.path,
+            wanted=wanted,
+        )
         yield Finding(
-            status=Status.FAIL, message=message, expected=expected, found=found.version, evidence=evidence,
+            status=Status.FAIL,
+            message=message,
+            expected=expected,
+            found=found.version,
+            evidence=evidence,
             remedy=install.compose(look.host),
-        )  # fmt: skip
+        )
 
 
 def _kind(found: Compose) -> str:
-    return f"the plugin {found.path}" if found.kind == "plugin" else f"the program {found.path}"
+    if found.kind == "plugin":
+        return phrase("the plugin {path}", path=found.path)
+    return phrase("the program {path}", path=found.path)
 
 
 def _mute(host: Host, found: Compose, evidence: Mapping[str, object]) -> Finding:
-    reason = f"{found.path} did not tell its version ({found.detail or found.version or 'it printed none'})"
+    reason = say(
+        "{path} did not tell its version: {detail}.",
+        path=found.path,
+        detail=found.detail or found.version or phrase("it printed none"),
+    )
     again = install.compose(host)
-    help = f"Ask it on the host; where it does not work: {again.text}"
+    help = paragraph(say("Ask it on the host, and where it does not work, install it anew."), again.text)
     asked = "docker compose version" if found.kind == "plugin" else "docker-compose version"
-    return unknown(f"Docker Compose is there, but {reason}.", reason, help, asked, *again.commands, evidence=evidence)
+    message = paragraph(say("Docker Compose is there, but not its version."), reason)
+    return unknown(message, reason, help, asked, *again.commands, evidence=evidence)
 
 
 @check(
@@ -128,40 +161,45 @@ def packaging(look: Look) -> Iterator[Finding]:
     said = look.host.engine.get()
     options = {option.partition(",")[0].removeprefix("name=") for option in said.security_options}
     kinds = {
-        "Podman behind Docker's socket": _podman(said),
-        "a snap package": said.root_dir.startswith("/var/snap/"),
-        "a rootless engine": "rootless" in options,
-        "an engine with userns-remap": "userns" in options,
+        _PODMAN: _podman(said),
+        _SNAP: said.root_dir.startswith("/var/snap/"),
+        noted("a rootless engine"): "rootless" in options,
+        _REMAPPED: "userns" in options,
         "Docker Desktop": said.operating_system.startswith("Docker Desktop"),
     }
     found = [name for name, here in kinds.items() if here]
     if not found:
-        known = said.root_dir or said.operating_system
-        message = "The engine is the Docker Engine itself, run by root." if known else ""
-        reason = "the engine says neither where its data lies nor what it runs on"
-        if known:
+        if said.root_dir or said.operating_system:
+            message = say("The engine is the Docker Engine itself, run by root.")
             yield Finding(status=Status.PASS, message=message, expected="Docker Engine", found="Docker Engine")
         else:
-            yield unknown(f"This could not be found out: {reason}.", reason, "Restart the engine.", "docker info")
+            reason = say("The engine says neither where its data lies nor what it runs on.")
+            yield unknown(unknown_because(reason), reason, say("Restart the engine."), "docker info")
         return
     commands = {
-        "a snap package": ("snap remove docker",),
-        "Podman behind Docker's socket": distro.remove(look.host, "podman-docker"),
-        "an engine with userns-remap": ("grep -n userns-remap /etc/docker/daemon.json",),
+        _SNAP: ("snap remove docker",),
+        _PODMAN: distro.remove(look.host, "podman-docker"),
+        _REMAPPED: ("grep -n userns-remap /etc/docker/daemon.json",),
     }
     first = tuple(line for name in found for line in commands.get(name, ()))
-    text = "Use the Docker Engine from Docker's own packages instead, without user namespaces."
-    again = () if found == ["an engine with userns-remap"] else install.engine(look.host)
+    text = say("Use the Docker Engine from Docker's own packages instead, without user namespaces.")
+    again = () if found == [_REMAPPED] else install.engine(look.host)
+    listed = ", ".join(map(phrase, found))
     yield Finding(
-        status=Status.FAIL, message=f"The engine is {' and '.join(found)}, with which mailcow does not work.",
-        expected="Docker Engine", found=", ".join(found), remedy=Remedy(text, (*first, *again)),
-    )  # fmt: skip
+        status=Status.FAIL,
+        message=say("The engine is of a kind with which mailcow does not work: {kinds}.", kinds=listed),
+        expected="Docker Engine",
+        found=listed,
+        remedy=Remedy(text, (*first, *again)),
+    )
 
 
 _DRIVERS_BAD = {
-    "vfs": "it keeps a whole copy of every layer, some 30 GB for mailcow alone",
-    "devicemapper": "it was removed from Docker 25",
-    "aufs": "it was removed from Docker 24",
+    "vfs": noted(
+        "The storage driver vfs is of no use here: it keeps a whole copy of every layer, some 30 GB for mailcow alone."
+    ),
+    "devicemapper": noted("The storage driver devicemapper is of no use here: it was removed from Docker 25."),
+    "aufs": noted("The storage driver aufs is of no use here: it was removed from Docker 24."),
 }
 _DRIVERS_ODD = ("btrfs", "zfs", "fuse-overlayfs", "overlay", "stargz", "native")
 _BACKING_BAD = ("nfs", "nfs4", "cifs", "smb", "smb2", "fuseblk", "ntfs", "vfat")
@@ -181,40 +219,45 @@ def storage(look: Look) -> Iterator[Finding]:
     """
     said = look.host.engine.get()
     if _podman(said):
-        reason = "Podman, not the Docker Engine, answers (see docker.packaging)"
-        yield Finding(status=Status.SKIP, message=f"This was not judged: {reason}.", reason=reason)
+        reason = say("Podman, not the Docker Engine, answers (see docker.packaging).")
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason)
         return
     driver, status = said.driver, said.driver_status
     backing = status.get("Backing Filesystem", "").lower()
-    on = f"{driver} on {backing}" if backing and backing != "<unknown>" else driver
+    on = f"{driver} ({backing})" if backing and backing != "<unknown>" else driver
+    stored = say("The engine stores its layers with {driver}.", driver=on)
     if not driver:
-        reason = "the engine does not say which storage driver it uses"
-        yield unknown(
-            f"This could not be found out: {reason}.", reason, "Look at what docker info says.", "docker info"
-        )
+        reason = say("The engine does not say which storage driver it uses.")
+        yield unknown(unknown_because(reason), reason, say("Look at what docker info says."), "docker info")
         return
     bad, odd = [], []
     if driver in _DRIVERS_BAD:
-        bad.append(f"the storage driver {driver} is of no use here: {_DRIVERS_BAD[driver]}")
+        bad.append(say(_DRIVERS_BAD[driver]))
     elif driver in _DRIVERS_ODD or driver not in ("overlay2", "overlayfs"):
-        odd.append(f"the storage driver {driver} is unusual, and few mailcow hosts use it")
+        odd.append(say("The storage driver {driver} is unusual, and few mailcow hosts use it.", driver=driver))
     if backing in _BACKING_BAD:
-        bad.append(f"the engine's data lies on {backing}, where databases lose locks and layers lose ownership")
+        text = say(
+            "The engine's data lies on {backing}, where databases lose locks and layers lose ownership.",
+            backing=backing,
+        )
+        bad.append(text)
     elif backing in _BACKING_ODD and driver != backing:
-        odd.append(f"the engine's data lies on {backing}, where few mailcow hosts have theirs")
+        odd.append(say("The engine's data lies on {backing}, where few mailcow hosts have theirs.", backing=backing))
     if status.get("Supports d_type", "").lower() == "false":
-        bad.append("the file system below lacks d_type (xfs with ftype=0), so that files in layers cannot be removed")
-    message = sentence([*bad, *odd]) or f"The engine stores its layers with {on}."
+        bad.append(
+            say("The file system below lacks d_type (xfs with ftype=0), so that files in layers cannot be removed.")
+        )
+    message = paragraph(*bad, *odd) or stored
     outcome = Status.FAIL if bad else Status.WARN if odd else Status.PASS
     yield Finding(
-        status=outcome, message=message, expected="overlay2 or overlayfs", found=on,
-        remedy=Remedy(_MOVE, ("docker info --format '{{.Driver}} {{.DockerRootDir}}'",)) if bad or odd else None,
+        status=outcome, message=message, expected=phrase("overlay2 or overlayfs"), found=on,
+        remedy=Remedy(say(_MOVE), ("docker info --format '{{.Driver}} {{.DockerRootDir}}'",)) if bad or odd else None,
     )  # fmt: skip
 
 
-_MOVE = (
-    "Give the engine's data a disk of ext4 or xfs and the default storage driver, before mailcow is installed: "
-    "whatever lives in it now has to be made anew."
+_MOVE = noted(
+    "Give the engine's data a disk of ext4 or xfs and the default storage driver, before "
+    "mailcow is installed: whatever lives in it now has to be made anew."
 )
 
 
@@ -238,31 +281,37 @@ def daemon_config(look: Look) -> Iterator[Finding]:
     """
     said = look.host.engine.value
     if said is not None and _podman(said):
-        reason = "Podman, not the Docker Engine, answers (see docker.packaging)"
-        yield Finding(status=Status.SKIP, message=f"This was not checked: {reason}.", reason=reason)
+        reason = say("Podman, not the Docker Engine, answers (see docker.packaging).")
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason)
         return
     found = look.host.daemon_config.get()
     bad, odd, missing = judge(look)
     evidence: dict[str, object] = {"path": found.path, "missing": list(missing)}
     if not bad and not odd:
-        message = "The engine has its default settings."
+        message = say("The engine has its default settings.")
         if found.present or found.arguments:
-            message = f"The settings in {found.path if found.present else 'the arguments of the engine'} suit mailcow."
-        yield Finding(status=Status.PASS, message=message, found="in order", evidence=evidence)
+            message = say("The settings in the engine's arguments suit mailcow.")
+        if found.present:
+            message = say("The settings in {path} suit mailcow.", path=found.path)
+        yield Finding(status=Status.PASS, message=message, found=phrase("in order"), evidence=evidence)
         return
-    text = "Correct the settings and restart the engine; its containers stop meanwhile."
+    text = say("Correct the settings and restart the engine; its containers stop meanwhile.")
     commands: tuple[str, ...] = (f"python3 -m json.tool {shlex.quote(found.path)}",) if found.error else ()
     if missing and not bad and not found.present:
         lines = ", ".join(f"{_key(key)}: {value}" for key, value in missing.items())
         folder = shlex.quote(found.path.rpartition("/")[0] or "/")
         commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(found.path)}")
-        text = "Nothing has to be done: mailcow's installer asks for it. To have it done before:"
+        text = say("Nothing has to be done, as mailcow's installer asks for it; the commands do it before.")
     elif missing and not bad:
         lines = ", ".join(f"{_key(key)}: {value}" for key, value in missing.items())
-        text = f"Leave it to mailcow's installer, which asks for it, or add to {found.path}: {lines}"
+        text = say(
+            "Leave it to mailcow's installer, which asks for it, or add to {path}: {lines}",
+            path=found.path,
+            lines=lines,
+        )
     yield Finding(
         status=Status.FAIL if bad else Status.WARN,
-        message=sentence([*bad, *odd]),
+        message=paragraph(*bad, *odd),
         found="; ".join(found.arguments) or None,
         evidence=evidence,
         remedy=Remedy(text, (*commands, *distro.restart(look.host, "docker"))),
@@ -274,16 +323,16 @@ def _key(key: str) -> str:
 
 
 _PRIVILEGES = trials.Words(
-    held="A privileged container in the host's network was started, and it held the privileges.",
-    lacking="A privileged container was started, but without the privileges to change the host's firewall.",
-    refused="The engine did not start a privileged container: {error}.",
-    short="no privileges",
+    held=noted("A privileged container in the host's network was started, and it held the privileges."),
+    lacking=noted("A privileged container was started, but without the privileges to change the host's firewall."),
+    refused=noted("The engine did not start a privileged container: {error}."),
+    short=noted("no privileges"),
 )
 _LIMITS = trials.Words(
-    held="A container with the limits of mailcow's was started, and it held them.",
-    lacking="A container with the limits of mailcow's was started, but with other ones than it asked for.",
-    refused="The engine did not start a container with the limits of mailcow's: {error}.",
-    short="other limits",
+    held=noted("A container with the limits of mailcow's was started, and it held them."),
+    lacking=noted("A container with the limits of mailcow's was started, but with other ones than it asked for."),
+    refused=noted("The engine did not start a container with the limits of mailcow's: {error}."),
+    short=noted("other limits"),
 )
 
 
@@ -302,7 +351,9 @@ def privileged(look: Look) -> Iterator[Finding]:
     yield trials.judge(look.host.privileged.get(), _PRIVILEGES)
 
 
-_RAISING = "Raise the engine's own limits; in a container or a restricted virtual server, those of the machine below."
+_RAISING = noted(
+    "Raise the engine's own limits; in a container or a restricted virtual server, those of the machine below."
+)
 _RAISE = (
     "mkdir -p /etc/systemd/system/docker.service.d /etc/systemd/system/containerd.service.d",
     r"printf '[Service]\nLimitNOFILE=1048576\nLimitNPROC=infinity\n' | "
@@ -325,7 +376,7 @@ def limits(look: Look) -> Iterator[Finding]:
     the engine may not grant that, as in LXC or below a low limit of its own, those containers never start.
     """
     systemd = look.host.services.known and look.host.services.get().init == "systemd"
-    yield trials.judge(look.host.limits.get(), _LIMITS, Remedy(_RAISING, _RAISE if systemd else ()))
+    yield trials.judge(look.host.limits.get(), _LIMITS, Remedy(say(_RAISING), _RAISE if systemd else ()))
 
 
 @check(
@@ -347,32 +398,43 @@ def healthcheck(look: Look) -> Iterator[Finding]:
     run = look.host.healthcheck.get()
     names = [state for _, state in run.states]
     evidence: dict[str, object] = {"states": [list(state) for state in run.states]}
-    way = " → ".join(names) or "nothing"
+    way = " → ".join(names) or phrase("nothing")
     if not run.error and "unhealthy" in names and "healthy" in names[names.index("unhealthy") :]:
-        message = f"A container with a HEALTHCHECK went {way} in {run.states[-1][0]:.1f} s."
+        seconds = f"{run.states[-1][0]:.1f}"
+        message = say("A container with a HEALTHCHECK went {way} in {seconds} s.", way=way, seconds=seconds)
         yield Finding(
-            status=Status.PASS, message=message, expected="starting → unhealthy → healthy", found=way, evidence=evidence
+            status=Status.PASS,
+            message=message,
+            expected="starting → unhealthy → healthy",
+            found=way,
+            evidence=evidence,
         )
         return
     commands = (*distro.restart(look.host, "docker"), "docker info", "docker ps --all")
     yield Finding(
-        status=Status.FAIL, message=_sick(run, names), expected="starting → unhealthy → healthy", found=way,
-        evidence=evidence, remedy=Remedy("Restart the engine and look at what it logs; then check again.", commands),
-    )  # fmt: skip
+        status=Status.FAIL,
+        message=_sick(run, names),
+        expected="starting → unhealthy → healthy",
+        found=way,
+        evidence=evidence,
+        remedy=Remedy(say("Restart the engine and look at what it logs; then check again."), commands),
+    )
 
 
 def _sick(run: HealthRun, names: list[str]) -> str:
     """Say in a sentence what went wrong with the health check."""
     if run.error:
-        return f"A container with a HEALTHCHECK could not be run: {run.error.rstrip('.')}."
+        return say("A container with a HEALTHCHECK could not be run: {error}.", error=run.error.rstrip("."))
     if set(names) <= {"none"}:
-        return "The engine ignores the HEALTHCHECK of a container."
+        return say("The engine ignores the HEALTHCHECK of a container.")
     if names == ["starting"]:
-        return "A container with a HEALTHCHECK never left the state starting: the engine does not run health checks."
+        return say(
+            "A container with a HEALTHCHECK never left the state starting: the engine does not run health checks."
+        )
     if "unhealthy" in names:
-        said = f" (the last check said: {run.output})" if run.output else ""
-        return f"A container stayed unhealthy although its check should have passed{said}."
-    return "A container was called healthy although its check failed."
+        said = say("The last check said: {output}.", output=run.output.rstrip(".")) if run.output else None
+        return paragraph(say("A container stayed unhealthy although its check should have passed."), said)
+    return say("A container was called healthy although its check failed.")
 
 
 @check(
@@ -394,20 +456,24 @@ def leftovers(look: Look) -> Iterator[Finding]:
     left = left_of(look, tuple(project for project in projects if project not in working))
     for subject, (message, remedy) in left.items():
         yield Finding(
-            status=Status.WARN, subject=subject, message=message, expected="none", found="there", remedy=remedy
+            status=Status.WARN,
+            subject=subject,
+            message=message,
+            expected=phrase("none"),
+            found=phrase("there"),
+            remedy=remedy,
         )
     if left:
         return
     if working:
-        message = (
-            f"A complete mailcow (project {working[0]}) runs here already; nothing else of an earlier one is left."
+        message = say(
+            "A complete mailcow (project {project}) runs here already; nothing else of an earlier one is left.",
+            project=working[0],
         )
-        yield Finding(status=Status.PASS, message=message, expected="none", found="a running mailcow")
+        yield Finding(status=Status.PASS, message=message, expected=phrase("none"), found=phrase("a running mailcow"))
     elif said.truncated:
-        reason = "the engine did not list everything that lives on it"
-        yield unknown(
-            f"This could not be found out: {reason}.", reason, "Look yourself.", "docker volume ls", "docker ps -a"
-        )
+        reason = say("The engine did not list everything that lives on it.")
+        yield unknown(unknown_because(reason), reason, say("Look yourself."), "docker volume ls", "docker ps -a")
     else:
-        message = "There are no containers, networks and volumes of an earlier mailcow."
-        yield Finding(status=Status.PASS, message=message, expected="none", found="none")
+        message = say("There are no containers, networks and volumes of an earlier mailcow.")
+        yield Finding(status=Status.PASS, message=message, expected=phrase("none"), found=phrase("none"))

@@ -9,13 +9,15 @@ from preflight import distro
 from preflight.checks import Look, check
 from preflight.facts import Host, Service
 from preflight.model import Finding, Remedy, Severity, Status
+from preflight.sentences import noted, paragraph, phrase, say
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 DOCKER = "https://docs.docker.com/engine/network/packet-filtering-firewalls/"
 BANS = ("fail2ban", "crowdsec")  # add single addresses; let everybody else through
-NOT_JUDGED = (
-    "Which way a packet takes through the rules is not judged by this version: rules of the INPUT chain do not hold"
-    " for ports that Docker publishes, those of FORWARD and DOCKER-USER do."
+NOT_JUDGED = noted(
+    "Which way a packet takes through the rules is not judged by this version: rules of "
+    "the INPUT chain do not hold for ports that Docker publishes, those of FORWARD and "
+    "DOCKER-USER do."
 )
 
 
@@ -39,21 +41,23 @@ def managers(look: Look) -> Iterator[Finding]:
             found.setdefault(service.name, []).append(service)
     for name, units in found.items():
         if name in BANS:
-            yield _remark(name, units, "bans single addresses and lets everybody else through")
-        elif _without_rules(units[0].detail):
-            yield _remark(name, units, f"has no rules of its own ({units[0].detail})")
+            text = say("{name} is switched on, but bans single addresses and lets everybody else through.", name=name)
+            yield _remark(name, units, text)
+        elif _without_rules(detail := units[0].detail):
+            text = say("{name} is switched on, but has no rules of its own ({detail}).", name=name, detail=detail)
+            yield _remark(name, units, text)
         else:
             yield _beside(look.host, name, units)
     if not found and look.host.view.live and not services.processes:
         yield Finding(
             status=Status.UNKNOWN,
-            message="No firewall manager is set to start at boot; whether one runs now could not be seen.",
-            reason="running processes could not be seen",
-            remedy=Remedy("Run the check as root."),
+            message=say("No firewall manager is set to start at boot; whether one runs now could not be seen."),
+            reason=say("Running processes could not be seen."),
+            remedy=Remedy(say("Run the check as root.")),
         )
     elif not found:
-        message = "No firewall manager was found switched on; rules that stand without one were not looked for."
-        yield Finding(status=Status.PASS, message=f"{message} {NOT_JUDGED}", found="none")
+        message = say("No firewall manager was found switched on; rules that stand without one were not looked for.")
+        yield Finding(status=Status.PASS, message=paragraph(message, say(NOT_JUDGED)), found=phrase("none"))
 
 
 def _switched_off(service: Service) -> bool:
@@ -68,16 +72,22 @@ def _without_rules(detail: str) -> bool:
     return all(part.startswith("0 rules in ") for part in detail.split("; "))
 
 
-def _remark(name: str, services: list[Service], what: str) -> Finding:
-    message = f"{name} is switched on, but {what}. {NOT_JUDGED}"
+def _remark(name: str, services: list[Service], text: str) -> Finding:
+    message = paragraph(text, say(NOT_JUDGED))
     return Finding(
         status=Status.PASS, subject=name, message=message, found=_state(services), evidence=_evidence(services)
     )
 
 
 def _beside(host: Host, name: str, services: list[Service]) -> Finding:
-    says = f" ({services[0].detail})" if services[0].detail else ""
-    text = (
+    detail, state = services[0].detail, _state(services)
+    message = say("The firewall manager {name} is switched on beside Docker: {state}.", name=name, state=state)
+    if detail:
+        message = say(
+            "The firewall manager {name} ({detail}) is switched on beside Docker: {state}.",
+            name=name, detail=detail, state=state,
+        )  # fmt: skip
+    text = say(
         "mailcow's documentation advises against a firewall manager beside Docker. See first what else on this host"
         " relies on it; put rules for mailcow into DOCKER-USER; restart Docker once it is off, as Docker's own rules"
         " go with it."
@@ -85,9 +95,9 @@ def _beside(host: Host, name: str, services: list[Service]) -> Finding:
     return Finding(
         status=Status.WARN,
         subject=name,
-        message=f"The firewall manager {name}{says} is {_state(services)}, beside Docker. {NOT_JUDGED}",
-        expected="none",
-        found=_state(services),
+        message=paragraph(message, say(NOT_JUDGED)),
+        expected=phrase("none"),
+        found=state,
         evidence=_evidence(services),
         remedy=Remedy(text, (*_off(host, name, services), *distro.restart(host, "docker"))),
     )
@@ -104,12 +114,10 @@ def _off(host: Host, name: str, services: list[Service]) -> tuple[str, ...]:
 
 
 def _state(services: list[Service]) -> str:
-    words = []
-    if any(service.active for service in services):
-        words.append("active")
-    if any(service.enabled for service in services):
-        words.append("enabled at boot")
-    return " and ".join(words)
+    active = any(service.active for service in services)
+    if active and any(service.enabled for service in services):
+        return phrase("active and enabled at boot")
+    return phrase("active") if active else phrase("enabled at boot")
 
 
 def _evidence(services: list[Service]) -> dict[str, object]:

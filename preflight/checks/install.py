@@ -5,6 +5,7 @@ from __future__ import annotations
 from preflight import distro
 from preflight.facts import Host
 from preflight.model import Remedy
+from preflight.sentences import paragraph, say
 from preflight.versions import at_least
 
 _PLUGIN = "docker-compose-plugin"
@@ -42,18 +43,23 @@ def compose(host: Host) -> Remedy:
     release = host.os_release.value
     package = _own_compose(host)
     if release is None or package is None:
-        return Remedy(f"Install the Compose plugin as {_MANUAL} describes.")
+        return Remedy(say("Install the Compose plugin as {page} describes.", page=_MANUAL))
     if package != _PLUGIN:
-        also = f"; where the engine is Docker's own, {_PLUGIN} from Docker's" if distro.family(host) == "debian" else ""
-        text = f"Install {package} from the package source of {release.name or release.id}{also}."
+        name = release.name or release.id
+        text = say("Install {package} from the package source of {name}.", package=package, name=name)
+        if distro.family(host) == "debian":
+            own = say("Where the engine is Docker's own, install {plugin} from Docker's source.", plugin=_PLUGIN)
+            text = paragraph(text, own)
         return Remedy(text, distro.install(host, default=package))
     page = f"{_PAGES}{_PAGE.get(release.id, '')}"
-    text = (
-        f"Install {_PLUGIN}. Only Docker's own package source has it: where it is not set up yet, follow {page} first."
+    text = say(
+        "Install {plugin}. Only Docker's own package source has it: where it is not set up yet, follow {page} first.",
+        plugin=_PLUGIN,
+        page=page,
     )
     commands = distro.install(host, default=_PLUGIN)
     if release.id in _CENTOS:
-        text = f"Install {_PLUGIN} from Docker's own package source ({page})."
+        text = say("Install {plugin} from Docker's own package source ({page}).", plugin=_PLUGIN, page=page)
         commands = (*_REPOSITORY, *commands)
     return Remedy(text, commands)
 

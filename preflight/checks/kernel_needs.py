@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from preflight.facts import KernelFeatures
 from preflight.model import Status
+from preflight.sentences import noted, paragraph, phrase, say
 
 _IPTABLES_NFT = ("NF_TABLES", "NFT_COMPAT")
 
@@ -19,23 +22,29 @@ class Need(Struct, frozen=True):
 
 
 NEEDS = (
-    Need("namespaces", (("NAMESPACES", "NET_NS", "PID_NS", "IPC_NS", "UTS_NS"),)),
-    Need("control groups", (("CGROUPS",),)),
-    Need("control of devices", (("CGROUP_DEVICE",), ("CGROUP_BPF",))),
-    Need("POSIX message queues", (("POSIX_MQUEUE",),)),
-    Need("virtual network interfaces (veth)", (("VETH",),)),
-    Need("bridges", (("BRIDGE",),)),
-    Need("connection tracking and NAT", (("NF_CONNTRACK", "NF_NAT"),)),
-    Need("iptables with filter and nat tables, or nftables instead", (("IP_NF_FILTER", "IP_NF_NAT"), _IPTABLES_NFT)),
-    Need("masquerading", (("NETFILTER_XT_TARGET_MASQUERADE",), ("IP_NF_TARGET_MASQUERADE",))),
-    Need("the addrtype match of iptables", (("NETFILTER_XT_MATCH_ADDRTYPE",),)),
-    Need("the conntrack match of iptables", (("NETFILTER_XT_MATCH_CONNTRACK",),)),
-    Need("filtering on bridges (br_netfilter)", (("BRIDGE_NETFILTER",),), lesser=True),
-    Need("the overlay file system", (("OVERLAY_FS",),), lesser=True),
-    Need("limits on memory", (("MEMCG",),), lesser=True),
-    Need("limits on the number of processes", (("CGROUP_PIDS",),), lesser=True),
-    Need("the raw table of iptables, which Docker 28 and later use", (("IP_NF_RAW",), _IPTABLES_NFT), lesser=True),
-    Need("ip6tables", (("IP6_NF_FILTER",), _IPTABLES_NFT), lesser=True),
+    Need(noted("namespaces"), (("NAMESPACES", "NET_NS", "PID_NS", "IPC_NS", "UTS_NS"),)),
+    Need(noted("control groups"), (("CGROUPS",),)),
+    Need(noted("control of devices"), (("CGROUP_DEVICE",), ("CGROUP_BPF",))),
+    Need(noted("POSIX message queues"), (("POSIX_MQUEUE",),)),
+    Need(noted("virtual network interfaces (veth)"), (("VETH",),)),
+    Need(noted("bridges"), (("BRIDGE",),)),
+    Need(noted("connection tracking and NAT"), (("NF_CONNTRACK", "NF_NAT"),)),
+    Need(
+        noted("iptables with filter and nat tables, or nftables instead"),
+        (("IP_NF_FILTER", "IP_NF_NAT"), _IPTABLES_NFT),
+    ),
+    Need(noted("masquerading"), (("NETFILTER_XT_TARGET_MASQUERADE",), ("IP_NF_TARGET_MASQUERADE",))),
+    Need(noted("the addrtype match of iptables"), (("NETFILTER_XT_MATCH_ADDRTYPE",),)),
+    Need(noted("the conntrack match of iptables"), (("NETFILTER_XT_MATCH_CONNTRACK",),)),
+    Need(noted("filtering on bridges (br_netfilter)"), (("BRIDGE_NETFILTER",),), lesser=True),
+    Need(noted("the overlay file system"), (("OVERLAY_FS",),), lesser=True),
+    Need(noted("limits on memory"), (("MEMCG",),), lesser=True),
+    Need(noted("limits on the number of processes"), (("CGROUP_PIDS",),), lesser=True),
+    Need(
+        noted("the raw table of iptables, which Docker 28 and later use"),
+        (("IP_NF_RAW",), _IPTABLES_NFT), lesser=True,
+    ),
+    Need(noted("ip6tables"), (("IP6_NF_FILTER",), _IPTABLES_NFT), lesser=True),
 )  # fmt: skip
 
 
@@ -90,21 +99,35 @@ def sort(features: KernelFeatures) -> Sorted:
 def judge(features: KernelFeatures, needs: Sorted, release: str) -> tuple[Status, str, str]:
     """Return status, message and what to do ('' = nothing)."""
     if needs.gone:
-        text = f"The modules of the running kernel {release} are gone: it was upgraded and the host not restarted."
-        if needs.grave:
-            text += f" Not loaded, and so out of reach: {', '.join(needs.grave)}."
-        worst = Status.FAIL if needs.grave or needs.unknown else Status.WARN
-        return worst, text, "Restart the host, so that the kernel and its modules fit each other."
-    if needs.grave or needs.lesser:
-        text = f"The kernel {release} lacks {'; '.join(needs.grave or needs.lesser)}."
-        installed = "its modules are not installed" if features.absent else "it was built without"
-        advice = f"Install the distribution's complete kernel and all its modules ({installed}), and restart the host."
-        return Status.FAIL if needs.grave else Status.WARN, text, advice
-    if needs.unknown:
-        text = f"Neither a configuration nor modules tell whether the kernel {release} has {'; '.join(needs.unknown)}."
-        return (
-            Status.UNKNOWN,
-            text,
-            "Look for the kernel's configuration in /boot, or run the moby project's check-config.sh.",
+        text = say(
+            "The modules of the running kernel {release} are gone: it was upgraded and the host not restarted.",
+            release=release,
         )
-    return Status.PASS, f"The kernel {release} has all that containers, bridges, NAT and mailcow's netfilter need.", ""
+        if needs.grave:
+            text = paragraph(text, say("Not loaded, and so out of reach: {needs}.", needs=_listed(needs.grave)))
+        worst = Status.FAIL if needs.grave or needs.unknown else Status.WARN
+        return worst, text, say("Restart the host, so that the kernel and its modules fit each other.")
+    if needs.grave or needs.lesser:
+        lacking = _listed(needs.grave or needs.lesser)
+        text = say("The kernel {release} lacks this: {needs}.", release=release, needs=lacking)
+        why = say("It was built without it.")
+        if features.absent:
+            why = say("Its modules are not installed.")
+        advice = say("Install the distribution's complete kernel and all its modules, and restart the host.")
+        return Status.FAIL if needs.grave else Status.WARN, paragraph(text, why), advice
+    if needs.unknown:
+        text = say(
+            "Neither a configuration nor modules tell whether the kernel {release} has this: {needs}.",
+            release=release,
+            needs=_listed(needs.unknown),
+        )
+        advice = say("Look for the kernel's configuration in /boot, or run the moby project's check-config.sh.")
+        return Status.UNKNOWN, text, advice
+    text = say(
+        "The kernel {release} has all that containers, bridges, NAT and mailcow's netfilter need.", release=release
+    )
+    return Status.PASS, text, ""
+
+
+def _listed(titles: Iterable[str]) -> str:
+    return "; ".join(phrase(title) for title in titles)

@@ -9,16 +9,16 @@ from preflight.checks import Look
 from preflight.facts import Answer, Missing, MissingFact
 from preflight.hostnames import bare
 from preflight.model import Finding, Remedy, Status
+from preflight.sentences import noted, paragraph, phrase, say
 
 SETTLED = ("NOERROR", "NXDOMAIN")
-BEHIND_NAT = "Give the address that the world sees with --public-ip."
+BEHIND_NAT = noted("Give the address that the world sees with --public-ip.")
 _TTL = 3600
-_OTHER = "name another server with --resolver"
 
 
 def no_hostname() -> MissingFact:
     """Make what ends a check as skipped where there is no name to ask for."""
-    return MissingFact(Missing("skip", "no --hostname was given"), "")
+    return MissingFact(Missing("skip", say("No --hostname was given.")), "")
 
 
 def fqdn(look: Look) -> str:
@@ -43,19 +43,42 @@ def settled(look: Look, name: str, kind: str) -> Answer:
     """Return an answer that settles the question: there is such a record, or there is none. Else raise."""
     answer = look.host.answers.get().get(f"{name}. {kind}")
     if answer is None:
-        raise unknown(f"{name} was not asked for its {kind} record", "Name fewer domains and addresses at a time.")
+        raise unknown(
+            say("{name} was not asked for its {kind} record.", name=name, kind=kind),
+            say("Name fewer domains and addresses at a time."),
+        )
     if answer.rcode in SETTLED:
         return answer
-    server = answer.server or "the name server"
-    again = f"Run the check again, or {_OTHER}."
+    server = answer.server or "DNS"
+    again = say("Run the check again, or name another server with --resolver.")
     if answer.rcode == "timeout":
-        raise unknown(f"{server} did not answer when asked for {name} {kind}", again)
+        raise unknown(
+            say("{server} did not answer when asked for {name} {kind}.", server=server, name=name, kind=kind), again
+        )
     if answer.rcode == "error":
-        raise unknown(f"asking {server} for {name} {kind} failed: {answer.detail}", again)
-    help = f"Look at the zone's name servers and its DNSSEC signatures, or {_OTHER}."
+        raise unknown(
+            say(
+                "Asking {server} for {name} {kind} failed: {detail}.",
+                server=server,
+                name=name,
+                kind=kind,
+                detail=answer.detail,
+            ),
+            again,
+        )
+    help = say("Look at the zone's name servers and its DNSSEC signatures, or name another server with --resolver.")
     if answer.rcode == "REFUSED":
-        help = f"Let the name server answer this host for this name, or {_OTHER}."
-    raise unknown(f"{server} answered {answer.rcode} when asked for {name} {kind}", help)
+        help = say("Let the name server answer this host for this name, or name another server with --resolver.")
+    raise unknown(
+        say(
+            "{server} answered {rcode} when asked for {name} {kind}.",
+            server=server,
+            rcode=answer.rcode,
+            name=name,
+            kind=kind,
+        ),
+        help,
+    )
 
 
 def known(look: Look, name: str, kind: str) -> Answer | None:
@@ -82,16 +105,17 @@ def line(name: str, kind: str, data: str) -> str:
 def enter(zone: Iterable[str], before: str = "") -> Remedy:
     """Say which lines belong into the zone."""
     lines = list(zone)
-    what = "this record" if len(lines) == 1 else "these records"
-    text = f"Enter {what} at the provider of the zone: {' · '.join(lines)}" if lines else ""
-    return Remedy(f"{before} {text}".strip())
+    text = say("Enter these records at the provider of the zone: {lines}", lines=" · ".join(lines))
+    if len(lines) == 1:
+        text = say("Enter this record at the provider of the zone: {line}", line=lines[0])
+    return Remedy(paragraph(before, text if lines else None))
 
 
 def some(values: Iterable[str]) -> str:
-    """Name values in a sentence, not more than four."""
+    """List values for a sentence, not more than four; how many were left out stands behind them."""
     listed = [value[:120] for value in values]
-    more = f" and {len(listed) - 4} more" if len(listed) > 4 else ""
-    return " and ".join(listed[:4]) + more
+    more = (f"… (+{len(listed) - 4})",) if len(listed) > 4 else ()
+    return ", ".join((*listed[:4], *more))
 
 
 def finding(
@@ -111,7 +135,7 @@ def finding(
         status=status,
         message=message,
         expected=some(wanted) or None,
-        found=some(there) or "no data",
+        found=some(there) or phrase("no data"),
         evidence={"name": name, "type": kind, "expected": wanted, "found": there, "zone": missing},
         remedy=remedy or (enter(missing) if missing and status is not Status.PASS else None),
     )

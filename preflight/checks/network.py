@@ -11,6 +11,7 @@ from preflight.checks import Look, check
 from preflight.checks.subnets import PRIVATE, UNIQUE_LOCAL, Neighbour, Network, neighbours, own, parse, propose
 from preflight.facts import Ipv6, Route
 from preflight.model import Finding, Remedy, Severity, Status
+from preflight.sentences import paragraph, phrase, say, skipped_because, unknown_because
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 NO_IPV6 = "https://docs.mailcow.email/post_installation/firststeps-disable_ipv6/"
@@ -34,8 +35,8 @@ def subnet(look: Look, subject: str) -> Iterator[Finding]:
     text = look.plan.ipv4_network if subject == "IPv4" else look.plan.ipv6_network
     wanted = parse(text)
     if subject == "IPv6" and _without_ipv6(look):
-        reason = "mailcow's network has no IPv6 (ENABLE_IPV6=false)"
-        yield Finding(status=Status.SKIP, message=f"{text} was not judged: {reason}.", reason=reason)
+        reason = say("mailcow's network has no IPv6 (ENABLE_IPV6=false).")
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason)
         return
     assert wanted is not None  # the plan holds only networks
     met = neighbours(look, wanted)
@@ -52,9 +53,9 @@ def subnet(look: Look, subject: str) -> Iterator[Finding]:
         return
     yield Finding(
         status=Status.PASS,
-        message=f"{text} is free for mailcow's network.",
+        message=say("{wanted} is free for mailcow's network.", wanted=text),
         expected=text,
-        found="free",
+        found=phrase("free"),
         evidence={"wanted": text, "conflicts": [], "proposal": None},
     )
 
@@ -76,24 +77,27 @@ def _bridge(look: Look) -> list[Neighbour]:
     """Return mailcow's bridge where another network of the engine has it. One of nobody's, the engine takes over."""
     known = look.host.engine.get().networks if look.host.engine.known else ()
     others = [entry.name for entry in known if entry.interface == look.plan.bridge and entry not in own(look)]
-    return [Neighbour("interface", look.plan.bridge, f"of the Docker network {name}") for name in others[:1]]
+    return [Neighbour("interface", look.plan.bridge, name) for name in others[:1]]
 
 
 def _conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], hard: list[Neighbour]) -> Finding:
     outside = _outside(wanted)
     proposal = propose(look, wanted) if outside or any(row.what != "interface" for row in met) else None
-    texts = []
+    rows = ", ".join(row.text for row in (hard or met)[:5])
+    text = unreachable = private = None
     if hard:
-        texts.append(f"{wanted}, which mailcow wants, meets {' and '.join(row.text for row in hard[:5])}.")
+        text = say(
+            "{wanted}, which mailcow wants, meets what is here already: {networks}.", wanted=wanted, networks=rows
+        )
     elif met:
-        within = " and ".join(row.text for row in met[:5])
-        texts.append(f"{wanted} lies within {within}: what has these addresses there gets out of mailcow's reach.")
+        text = say("{wanted} lies within what is here already: {networks}.", wanted=wanted, networks=rows)
+        unreachable = say("What has these addresses there gets out of mailcow's reach.")
     if outside:
-        texts.append(f"mailcow's name server answers private networks alone, and {wanted} is none.")
+        private = say("mailcow's name server answers private networks alone, and {wanted} is none.", wanted=wanted)
     return Finding(
         status=Status.FAIL if hard or (outside and subject == "IPv4") else Status.WARN,
-        message=" ".join(texts),
-        expected="a private network of its own",
+        message=paragraph(text, unreachable, private),
+        expected=phrase("a private network of its own"),
         found=(hard or met)[0].text if met else str(wanted),
         evidence={"wanted": str(wanted), "conflicts": [row.evidence for row in met], "proposal": proposal},
         remedy=_elsewhere(look, subject, met, proposal),
@@ -102,17 +106,19 @@ def _conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], h
 
 def _elsewhere(look: Look, subject: str, met: list[Neighbour], proposal: str | None) -> Remedy:
     """Propose another network, or to remove the bridge that is in the way."""
-    texts = []
+    other = gone = None
     commands: tuple[str, ...] = ()
     if proposal:
         value = proposal.removesuffix(".0/24") if subject == "IPv4" else proposal
-        texts.append(f"Write into mailcow.conf before the first start: {subject.upper()}_NETWORK={value}")
+        setting = f"{subject.upper()}_NETWORK={value}"
+        other = say("Write {setting} into mailcow.conf before the first start.", setting=setting)
     if any(row.what == "interface" for row in met):
         bridge = look.plan.bridge
         owners = [entry.name for entry in look.host.engine.get().networks if entry.interface == bridge]
-        texts.append(f"Remove what is left of {bridge}; there can be one mailcow on a host alone")
+        gone = say("Remove what is left of {bridge}; there can be one mailcow on a host alone.", bridge=bridge)
         commands = tuple(f"docker network rm {shlex.quote(name)}" for name in owners)
-    return Remedy(". ".join(texts) or "Free one of the private networks of this host for mailcow.", commands)
+    nothing = say("Free one of the private networks of this host for mailcow.")
+    return Remedy(paragraph(other, gone) or nothing, commands)
 
 
 @check(
@@ -130,40 +136,53 @@ def mtu(look: Look) -> Iterator[Finding]:
     # A VPN that takes all traffic leaves the default route alone and adds two halves of it.
     route = _default(look, "0.0.0.0/1") or _default(look, "0.0.0.0/0") or _default(look, "::/0")
     if route is None:
-        reason = "the host has no default route"
-        yield Finding(status=Status.SKIP, message=f"This was not checked: {reason}.", reason=reason)
+        reason = say("The host has no default route.")
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason)
         return
     found = next((link.mtu for link in look.host.links.get() if link.name == route.interface), None)
     evidence = {"interface": route.interface, "mtu": found}
     wanted = look.requirements.mtu
     if found is None:
-        reason = f"the MTU of {route.interface} could not be read"
-        message = f"This could not be found out: {reason}."
-        help_ = Remedy("Look at it on the host.", ("ip link",))
+        reason = say("The MTU of {interface} could not be read.", interface=route.interface)
+        message = unknown_because(reason)
+        help_ = Remedy(say("Look at it on the host."), ("ip link",))
         yield Finding(status=Status.UNKNOWN, message=message, reason=reason, evidence=evidence, remedy=help_)
     elif found < wanted:
         yield Finding(
             status=Status.WARN,
-            message=f"{route.interface}, the way to the Internet, has an MTU of {found}; Docker would use {wanted}.",
-            expected=f"{wanted} or more",
+            message=say(
+                "{interface}, the way to the Internet, has an MTU of {found}; Docker would use {wanted}.",
+                interface=route.interface,
+                found=found,
+                wanted=wanted,
+            ),
+            expected=phrase("{wanted} or more", wanted=wanted),
             found=str(found),
             evidence=evidence,
             remedy=_override(f"{look.plan.directory.rstrip('/')}/docker-compose.override.yml", found),
         )
     else:
-        message = f"{route.interface}, the way to the Internet, has an MTU of {found}."
+        message = say(
+            "{interface}, the way to the Internet, has an MTU of {found}.", interface=route.interface, found=found
+        )
         yield Finding(
-            status=Status.PASS, message=message, expected=f"{wanted} or more", found=str(found), evidence=evidence
+            status=Status.PASS,
+            message=message,
+            expected=phrase("{wanted} or more", wanted=wanted),
+            found=str(found),
+            evidence=evidence,
         )
 
 
 def _override(path: str, value: int) -> Remedy:
     """Return how mailcow's network gets an MTU: Compose merges this file into mailcow's own, which stays as it is."""
     lines = f"'networks:' '  mailcow-network:' '    driver_opts:' '      com.docker.network.driver.mtu: {value}'"
-    text = (
-        f"Give mailcow's network this MTU in {path}, once mailcow is cloned and before it is started. A file that is"
-        " there already is left alone by the command: add these lines to it. Where mailcow runs, docker compose down"
-        " and docker compose up -d make its network anew."
+    text = say(
+        "Give mailcow's network this MTU in {path}, once mailcow is cloned and before it is "
+        "started. A file that is there already is left alone by the command: add these lines "
+        "to it. Where mailcow runs, docker compose down and docker compose up -d make its "
+        "network anew.",
+        path=path,
     )
     write = f"(set -C; printf '%s\\n' {lines} > {shlex.quote(path)})"
     return Remedy(text, (write,))
@@ -199,11 +218,15 @@ def ipv6(look: Look) -> Iterator[Finding]:
         message, remedy = problem
         yield Finding(status=Status.WARN, message=message, evidence=evidence, remedy=remedy)
     elif global_ and route and look.plan.ipv6:
-        message = f"IPv6 works here: {global_[0]} with a default route over {route.interface}."
+        message = say(
+            "IPv6 works here: {address} with a default route over {interface}.",
+            address=global_[0],
+            interface=route.interface,
+        )
         yield Finding(status=Status.PASS, message=message, found=global_[0], evidence=evidence)
     else:
-        message = "This host has no IPv6 to the Internet; mailcow does without."
-        yield Finding(status=Status.PASS, message=message, found="none", evidence=evidence)
+        message = say("This host has no IPv6 to the Internet; mailcow does without.")
+        yield Finding(status=Status.PASS, message=message, found=phrase("none"), evidence=evidence)
 
 
 def _global_addresses(look: Look) -> list[str]:
@@ -220,30 +243,40 @@ def _off(look: Look, kernel: Ipv6) -> tuple[str, Remedy] | None:
     """Complain where the kernel has no IPv6 and mailcow is not told so."""
     if not look.plan.ipv6:
         return None
-    line = "Write ENABLE_IPV6=false into mailcow.conf"
+
     if not kernel.supported:
-        text = "The kernel was started without IPv6, and mailcow is not told so: parts of it listen on IPv6 and stop."
-        return text, Remedy(f"{line}, or start the kernel without ipv6.disable=1.")
+        text = say(
+            "The kernel was started without IPv6, and mailcow is not told so: parts of it listen on IPv6 and stop."
+        )
+        return text, Remedy(
+            say("Write ENABLE_IPV6=false into mailcow.conf, or start the kernel without ipv6.disable=1.")
+        )
     if kernel.disabled and look.plan.conf_present:
-        text = "IPv6 is switched off (net.ipv6.conf.all.disable_ipv6), while mailcow.conf has it on."
-        return text, Remedy(f"{line}, or switch IPv6 on.", ("sysctl -w net.ipv6.conf.all.disable_ipv6=0",))
+        text = say("IPv6 is switched off (net.ipv6.conf.all.disable_ipv6), while mailcow.conf has it on.")
+        return text, Remedy(
+            say("Write ENABLE_IPV6=false into mailcow.conf, or switch IPv6 on."),
+            ("sysctl -w net.ipv6.conf.all.disable_ipv6=0",),
+        )
     return None
 
 
 def _half(look: Look, addresses: list[str], route: Route | None) -> tuple[str, Remedy] | None:
     """Complain of IPv6 that works in part."""
     if addresses and route is None:
-        text = f"This host has the IPv6 address {addresses[0]}, but no default route for IPv6."
-        advice = "Add the route that your provider names, or remove the address and write ENABLE_IPV6=false."
+        text = say("This host has the IPv6 address {address}, but no default route for IPv6.", address=addresses[0])
+        advice = say("Add the route that your provider names, or remove the address and write ENABLE_IPV6=false.")
         return text, Remedy(advice, ("ip -6 route show",))
     if addresses and not look.plan.ipv6:
-        text = (
-            f"This host has working IPv6 ({addresses[0]}), but mailcow's network has none (ENABLE_IPV6=false): "
-            "whoever comes over IPv6 looks like Docker's own gateway to mailcow."
+        text = say(
+            "This host has working IPv6 ({address}), but mailcow's network has none (ENABLE_IPV6=false): whoever comes"
+            " over IPv6 looks like Docker's own gateway to mailcow.",
+            address=addresses[0],
         )
-        return text, Remedy("Write ENABLE_IPV6=true, or bind mailcow to IPv4 alone, such as SMTP_PORT=0.0.0.0:25.")
+        return text, Remedy(say("Write ENABLE_IPV6=true, or bind mailcow to IPv4 alone, such as SMTP_PORT=0.0.0.0:25."))
     settings = look.host.daemon_config.get().settings if look.host.daemon_config.known else {}
     if addresses and settings.get("ip6tables") is False:
-        text = "This host has working IPv6, but the engine is told to leave ip6tables alone, so nothing is forwarded."
-        return text, Remedy('Remove "ip6tables": false from /etc/docker/daemon.json, and restart the engine.')
+        text = say(
+            "This host has working IPv6, but the engine is told to leave ip6tables alone, so nothing is forwarded."
+        )
+        return text, Remedy(say('Remove "ip6tables": false from /etc/docker/daemon.json, and restart the engine.'))
     return None

@@ -9,6 +9,7 @@ from preflight.checks import Finding, Look, check
 from preflight.facts import Fact, Memory, Space
 from preflight.model import Remedy, Severity, Status
 from preflight.plan import data_paths, space_paths
+from preflight.sentences import noted, paragraph, phrase, say, skipped_because, unknown_because
 
 _PAGE = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 _ISSUES = "https://github.com/mailcow/mailcow-dockerized/issues"
@@ -37,19 +38,23 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
     lowest = look.requirements.cpu_mhz
     mhz = round(speed.mhz)
     evidence = {"mhz": speed.mhz, "source": speed.source}
-    wanted, found = f"{lowest} MHz", f"{mhz} MHz" if speed.maximum else f"{mhz} MHz or more"
+    wanted, found = f"{lowest} MHz", f"{mhz} MHz" if speed.maximum else phrase("{mhz} MHz or more", mhz=mhz)
     if mhz >= lowest:
-        text = f"The processor runs at {mhz} MHz or more."
+        text = say("The processor runs at {mhz} MHz or more.", mhz=mhz)
         yield Finding(status=Status.PASS, message=text, expected=wanted, found=found, evidence=evidence)
     elif speed.maximum:
-        text = f"The processor runs at {mhz} MHz at most; mailcow's documentation asks for {lowest} MHz."
-        remedy = Remedy("Move to a machine with a faster processor.")
+        text = say(
+            "The processor runs at {mhz} MHz at most; mailcow's documentation asks for {lowest} MHz.",
+            mhz=mhz,
+            lowest=lowest,
+        )
+        remedy = Remedy(say("Move to a machine with a faster processor."))
         yield Finding(status=Status.WARN, message=text, expected=wanted, found=found, evidence=evidence, remedy=remedy)
     else:
-        reason = f"the processor runs at {mhz} MHz at the moment, and its maximum is not known"
+        reason = say("The processor runs at {mhz} MHz at the moment, and its maximum is not known.", mhz=mhz)
         yield Finding(
-            status=Status.UNKNOWN, message=f"This could not be found out: {reason}.", expected=wanted, found=found,
-            evidence=evidence, reason=reason, remedy=Remedy("Look the maximum up.", ("lscpu | grep MHz",)),
+            status=Status.UNKNOWN, message=unknown_because(reason), expected=wanted, found=found,
+            evidence=evidence, reason=reason, remedy=Remedy(say("Look the maximum up."), ("lscpu | grep MHz",)),
         )  # fmt: skip
 
 
@@ -70,27 +75,39 @@ def cpu_features(look: Look) -> Iterator[Finding]:
     missing = [flag for flag in wanted if flag not in found.flags]
     evidence = {"missing": missing, "model": found.model}
     if not wanted:
-        reason = f"nothing is asked of {machine} processors"
-        yield Finding(status=Status.SKIP, message=f"This was not checked: {reason}.", reason=reason, evidence=evidence)
+        reason = say("Nothing is asked of {machine} processors.", machine=machine)
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
     elif not found.flags:
-        reason = "/proc/cpuinfo does not list the processor's features"
+        reason = say("/proc/cpuinfo does not list the processor's features.")
         yield Finding(
-            status=Status.UNKNOWN, message=f"This could not be found out: {reason}.", reason=reason, evidence=evidence,
-            expected=" ".join(wanted), remedy=Remedy("Look at the flags.", ("lscpu",)),
+            status=Status.UNKNOWN, message=unknown_because(reason), reason=reason, evidence=evidence,
+            expected=" ".join(wanted), remedy=Remedy(say("Look at the flags."), ("lscpu",)),
         )  # fmt: skip
     elif missing:
-        text = f"The processor ({found.model or 'without a name'}) lacks {', '.join(missing)}."
+        text = say(
+            "The processor ({model}) lacks {missing}.",
+            model=found.model or "?",
+            missing=", ".join(missing),
+        )
         remedy = Remedy(
-            "Where this is a virtual machine, give it the real processor's features (on Proxmox: qm set ID --cpu host)"
-            " and restart it; else use a newer processor."
+            say(
+                "Where this is a virtual machine, give it the real processor's features (on Proxmox: "
+                "qm set ID --cpu host) and restart it; else use a newer processor."
+            )
         )
         yield Finding(
-            status=Status.WARN, message=text, expected=" ".join(wanted), found=f"without {' '.join(missing)}",
-            evidence=evidence, remedy=remedy,
-        )  # fmt: skip
+            status=Status.WARN,
+            message=text,
+            expected=" ".join(wanted),
+            found=phrase("without {missing}", missing=" ".join(missing)),
+            evidence=evidence,
+            remedy=remedy,
+        )
     else:
-        text = f"The processor ({found.model or 'without a name'}) has {', '.join(wanted)}."
-        yield Finding(status=Status.PASS, message=text, expected=" ".join(wanted), found="all", evidence=evidence)
+        text = say("The processor ({model}) has {wanted}.", wanted=", ".join(wanted), model=found.model or "?")
+        yield Finding(
+            status=Status.PASS, message=text, expected=" ".join(wanted), found=phrase("all"), evidence=evidence
+        )
 
 
 # --- memory --------------------------------------------------------------------------------------------------
@@ -121,31 +138,60 @@ def memory(look: Look) -> Iterator[Finding]:
     """
     found, numbers = look.host.memory.get(), look.requirements.memory
     size, share = _usable(found), 1 - numbers.tolerance
-    limited = f" (a limit; the machine has {_gib(found.total_bytes)})" if size < found.total_bytes else ""
     evidence = {"bytes": size, "limit_bytes": found.limit_bytes, "available_bytes": found.available_bytes}
-    switches = " and ".join(f"{name}=y" for name in numbers.reduced_by)
-    remedy: Remedy | None = Remedy(f"Give the machine {_gib(numbers.bytes)} of memory or more.")
-    have, need = f"This host has {_gib(size)} of memory{limited}", f"mailcow needs {_gib(numbers.bytes)}"
+    switches = ", ".join(f"{name}=y" for name in numbers.reduced_by)
+    remedy: Remedy | None = Remedy(say("Give the machine {need} of memory or more.", need=_gib(numbers.bytes)))
+    values = {"size": _gib(size), "need": _gib(numbers.bytes), "switches": switches}
     if size >= numbers.bytes * share and size < numbers.better_bytes * share:
-        status, text = Status.WARN, f"{have}, which is enough; {_gib(numbers.better_bytes)} are better."
-        remedy = Remedy(f"Give the machine {_gib(numbers.better_bytes)} of memory, or set {switches} in mailcow.conf.")
+        status, better = Status.WARN, _gib(numbers.better_bytes)
+        text = say(
+            "This host has {size} of memory, which is enough; {better} are better.", size=_gib(size), better=better
+        )
+        remedy = Remedy(
+            say(
+                "Give the machine {better} of memory, or set {switches} in mailcow.conf.",
+                better=better,
+                switches=switches,
+            )
+        )
     elif size >= numbers.bytes * share:
-        status, text, remedy = Status.PASS, f"{have}, {need}.", None
+        status, text, remedy = Status.PASS, say(_MEMORY, **values), None
         if size < numbers.advised_bytes * share:
-            text = f"{have}, {need}; {_gib(numbers.advised_bytes)} are advised for five users and more."
+            text = say(
+                "This host has {size} of memory, mailcow needs {need}; {advised} are advised for five users and more.",
+                advised=_gib(numbers.advised_bytes),
+                **values,
+            )
     elif size < numbers.reduced_bytes * share:
-        status, text = Status.FAIL, f"{have}, {need}; that is too little even with {switches}."
+        status = Status.FAIL
+        text = say(
+            "This host has {size} of memory, mailcow needs {need}; that is too little even with {switches}.", **values
+        )
     elif _switched_off(look):
-        status, text = Status.WARN, f"{have}, {need}; with {switches}, as mailcow.conf has it, less may do."
+        status = Status.WARN
+        text = say(
+            "This host has {size} of memory, mailcow needs {need}; with {switches}, as mailcow.conf has it, less may"
+            " do.",
+            **values,
+        )
     else:
-        status, text = Status.FAIL, f"{have}, {need}."
-        do = (
-            f"Give the machine {_gib(numbers.bytes)} of memory, or do without: set {switches} in {look.plan.conf_path}."
+        status, text = Status.FAIL, say(_MEMORY, **values)
+        do = say(
+            "Give the machine {need} of memory, or do without: set {switches} in {path}.",
+            path=look.plan.conf_path,
+            **values,
         )
         remedy = Remedy(do)
+    limit = None
+    if size < found.total_bytes:
+        limit = say("That is a limit; the machine has {total}.", total=_gib(found.total_bytes))
     yield Finding(
-        status=status, message=text, expected=_gib(numbers.bytes), found=_gib(size), evidence=evidence, remedy=remedy
-    )
+        status=status, message=paragraph(text, limit), expected=_gib(numbers.bytes), found=_gib(size),
+        evidence=evidence, remedy=remedy,
+    )  # fmt: skip
+
+
+_MEMORY = noted("This host has {size} of memory, mailcow needs {need}.")
 
 
 @check(
@@ -161,18 +207,28 @@ def swap(look: Look) -> Iterator[Finding]:
     without, the kernel kills a service.
     """
     size, numbers = look.host.memory.get().swap_total_bytes, look.requirements.memory
-    wanted = _gib(numbers.swap_bytes) if numbers.swap_bytes >= 1 << 27 else "any"
+    exact = numbers.swap_bytes >= 1 << 27
+    wanted = _gib(numbers.swap_bytes) if exact else phrase("any")
     evidence = {"bytes": size}
     if size >= max(1, numbers.swap_bytes * (1 - numbers.tolerance)):
-        text = f"This host has {_gib(size)} of swap."
+        text = say("This host has {size} of swap.", size=_gib(size))
         yield Finding(status=Status.PASS, message=text, expected=wanted, found=_gib(size), evidence=evidence)
         return
-    asked = "" if wanted == "any" else f" of {wanted}"
-    text = f"This host has {_gib(size)} of swap" if size else "This host has no swap"
+    text = say("This host has no swap; mailcow's documentation asks for {wanted}.", wanted=wanted)
+    if not exact:
+        text = say("This host has no swap; mailcow's documentation asks for some.")
+    elif size:
+        text = say(
+            "This host has {size} of swap; mailcow's documentation asks for {wanted}.", size=_gib(size), wanted=wanted
+        )
     yield Finding(
-        status=Status.WARN, message=f"{text}; mailcow's documentation asks for swap{asked}.", expected=wanted,
-        found=_gib(size) if size else "none", evidence=evidence, remedy=_swap_file(look),
-    )  # fmt: skip
+        status=Status.WARN,
+        message=text,
+        expected=wanted,
+        found=_gib(size) if size else phrase("none"),
+        evidence=evidence,
+        remedy=_swap_file(look),
+    )
 
 
 def _swap_file(look: Look) -> Remedy:
@@ -181,11 +237,11 @@ def _swap_file(look: Look) -> Remedy:
     kind = _root_filesystem(look)
     use = ("swapon /swapfile", "echo '/swapfile none swap defaults 0 0' >> /etc/fstab")
     if kind == "btrfs":
-        return Remedy("Add a swap file.", (f"btrfs filesystem mkswapfile --size {mebibytes}m /swapfile", *use))
+        return Remedy(say("Add a swap file."), (f"btrfs filesystem mkswapfile --size {mebibytes}m /swapfile", *use))
     if kind and kind not in ("ext4", "ext3", "ext2", "xfs", "f2fs"):
-        return Remedy(f"Add a swap partition: {kind} is no place for a swap file.", ("lsblk -f",))
+        return Remedy(say("Add a swap partition: {kind} is no place for a swap file.", kind=kind), ("lsblk -f",))
     write = f"dd if=/dev/zero of=/swapfile bs=1M count={mebibytes}"  # fallocate leaves holes on some file systems
-    return Remedy("Add a swap file.", (write, "chmod 600 /swapfile", "mkswap /swapfile", *use))
+    return Remedy(say("Add a swap file."), (write, "chmod 600 /swapfile", "mkswap /swapfile", *use))
 
 
 def _root_filesystem(look: Look) -> str:
@@ -207,21 +263,21 @@ def antivirus(look: Look) -> Iterator[Finding]:
     """
     size, most = _usable(look.host.memory.get()), look.requirements.memory.antivirus_bytes
     evidence = {"bytes": size, "skip_clamd": look.plan.skip_clamd}
-    wanted = f"SKIP_CLAMD=y, or more than {_gib(most)}"
+    wanted = phrase("SKIP_CLAMD=y, or more than {most}", most=_gib(most))
     found = "SKIP_CLAMD=y" if look.plan.skip_clamd else _gib(size)
     if size > most or look.plan.skip_clamd:
-        text = f"{_gib(size)} of memory are enough for ClamAV."
+        text = say("{size} of memory are enough for ClamAV.", size=_gib(size))
         if size <= most:
-            text = "ClamAV is switched off, as it should be with so little memory."
+            text = say("ClamAV is switched off, as it should be with so little memory.")
         yield Finding(status=Status.PASS, message=text, expected=wanted, found=found, evidence=evidence)
         return
     path = look.plan.conf_path
-    text = f"{_gib(size)} of memory are too small for ClamAV, and mailcow.conf does not switch it off."
-    remedy = Remedy(f"Set SKIP_CLAMD=y in {path}.", (f"sed -i 's/^SKIP_CLAMD=.*/SKIP_CLAMD=y/' {path}",))
+    text = say("{size} of memory are too small for ClamAV, and mailcow.conf does not switch it off.", size=_gib(size))
+    remedy = Remedy(say("Set SKIP_CLAMD=y in {path}.", path=path), (f"sed -i 's/^SKIP_CLAMD=.*/SKIP_CLAMD=y/' {path}",))
     if not look.plan.conf_present:
-        text = f"{_gib(size)} of memory are too small for ClamAV."
+        text = say("{size} of memory are too small for ClamAV.", size=_gib(size))
         command = f"cd {look.plan.directory} && SKIP_CLAMD=y ./generate_config.sh"
-        remedy = Remedy("Switch ClamAV off when mailcow.conf is made.", (command,))
+        remedy = Remedy(say("Switch ClamAV off when mailcow.conf is made."), (command,))
     yield Finding(status=Status.WARN, message=text, expected=wanted, found=found, evidence=evidence, remedy=remedy)
 
 
@@ -238,15 +294,20 @@ def _disk(look: Look) -> tuple[str, ...]:
 
 def _space(look: Look, path: str) -> Space:
     """Return what is known of a path; raise `MissingFact` where it was not measured."""
-    not_measured: Fact[Space] = Fact.unknown("statvfs", f"{path} was not measured", "Run the check again on the host.")
+    not_measured: Fact[Space] = Fact.unknown(
+        "statvfs", say("{path} was not measured.", path=path), say("Run the check again on the host.")
+    )
     return look.host.spaces.get().get(path, not_measured).get()
 
 
 def _evidence(space: Space) -> dict[str, object]:
     return {
-        "path": space.path, "mount": space.mount, "filesystem": space.filesystem,
-        "available_bytes": space.available_bytes, "total_bytes": space.total_bytes,
-    }  # fmt: skip
+        "path": space.path,
+        "mount": space.mount,
+        "filesystem": space.filesystem,
+        "available_bytes": space.available_bytes,
+        "total_bytes": space.total_bytes,
+    }
 
 
 def _installed(look: Look) -> bool:
@@ -271,26 +332,40 @@ def disk(look: Look, path: str) -> Iterator[Finding]:
     """
     space, numbers, data = _space(look, path), look.requirements.disk, _data(look)
     need = numbers.bytes if path in data else numbers.clone_bytes
-    where = f"{path} (on {space.mount})" if space.mount else path
-    found = f"{_gib(space.available_bytes)} free"
-    values: dict[str, Any] = {"expected": f"{_gib(need)} free", "found": found, "evidence": _evidence(space)}
+    mount = space.mount or "?"
+    available = _gib(space.available_bytes)
+    values: dict[str, Any] = {
+        "expected": phrase("{size} free", size=_gib(need)),
+        "found": phrase("{size} free", size=available),
+        "evidence": _evidence(space),
+    }
     if space.read_only:
-        text, values["found"] = f"The file system of {where} is read-only.", "read-only"
+        text, values["found"] = (
+            say("The file system of {path} (on {mount}) is read-only.", path=path, mount=mount),
+            phrase("read-only"),
+        )
         remount = ("dmesg | tail -50", f"mount -o remount,rw {space.mount or space.existing}")
-        remedy = Remedy("Mount it writable; look for disk errors first.", remount)
+        remedy = Remedy(say("Mount it writable; look for disk errors first."), remount)
         yield Finding(status=Status.FAIL, message=text, remedy=remedy, **values)
     elif path in data[1:] and _same_mount(look, path, data[0]):
-        reason = f"it lies on the same file system as {data[0]} and is judged there"
-        yield Finding(status=Status.SKIP, message=f"{path} was not judged: {reason}.", reason=reason, **values)
+        reason = say("{path} lies on the same file system as {data} and is judged there.", path=path, data=data[0])
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, **values)
     elif space.available_bytes >= need * (1 - numbers.tolerance):
-        yield Finding(status=Status.PASS, message=f"{_gib(space.available_bytes)} are free at {where}.", **values)
+        text = say("{size} are free at {path} (on {mount}).", size=available, path=path, mount=mount)
+        yield Finding(status=Status.PASS, message=text, **values)
     else:
         lesser = path in data and (_installed(look) or path != data[0])
-        text = f"Only {_gib(space.available_bytes)} are free at {where}; mailcow needs {_gib(need)} without mails."
+        text = say(
+            "Only {size} are free at {path} (on {mount}); mailcow needs {need} without mails.",
+            size=available,
+            path=path,
+            mount=mount,
+            need=_gib(need),
+        )
         if lesser:
-            text += " Less may do, as a part lies elsewhere or is there already."
+            text = paragraph(text, say("Less may do, as a part lies elsewhere or is there already."))
         look_at = (f"df -h {space.existing}", "docker system df") if path in data else (f"df -h {space.existing}",)
-        remedy = Remedy(f"Free or add space at {space.mount or path}.", look_at)
+        remedy = Remedy(say("Free or add space at {mount}.", mount=space.mount or path), look_at)
         yield Finding(status=Status.WARN if lesser else Status.FAIL, message=text, remedy=remedy, **values)
 
 
@@ -318,15 +393,23 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
     space, least = _space(look, path), look.requirements.disk.inodes
     evidence = {"path": path, "available": space.inodes_available, "total": space.inodes_total}
     if not space.inodes_total:
-        text = f"The file system of {path} has no fixed number of inodes."
-        yield Finding(status=Status.PASS, message=text, found="no fixed number", evidence=evidence)
+        text = say("The file system of {path} has no fixed number of inodes.", path=path)
+        yield Finding(status=Status.PASS, message=text, found=phrase("no fixed number"), evidence=evidence)
         return
     values: dict[str, Any] = {"expected": f"{least:,}", "found": f"{space.inodes_available:,}", "evidence": evidence}
-    text = f"{space.inodes_available:,} inodes are free at {path}"
+    free = f"{space.inodes_available:,}"
     if space.inodes_available >= least:
-        yield Finding(status=Status.PASS, message=f"{text}.", **values)
+        text = say("{count} inodes are free at {path}.", count=free, path=path)
+        yield Finding(status=Status.PASS, message=text, **values)
         return
     look_for = (f"df -i {space.existing}", f"du --inodes -xS {space.mount or space.existing} | sort -n | tail")
-    remedy = Remedy("Find where many small files lie and remove them, or use a file system with more inodes.", look_for)
-    text = f"Only {text}; mailcow's images alone need {least:,}."
+    remedy = Remedy(
+        say("Find where many small files lie and remove them, or use a file system with more inodes."), look_for
+    )
+    text = say(
+        "Only {count} inodes are free at {path}; mailcow's images alone need {least}.",
+        count=free,
+        path=path,
+        least=f"{least:,}",
+    )
     yield Finding(status=Status.WARN, message=text, remedy=remedy, **values)

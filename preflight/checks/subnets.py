@@ -12,6 +12,7 @@ from msgspec import Struct
 from preflight.checks import Look
 from preflight.facts import EngineNetwork
 from preflight.plan import IPV4_NETWORK
+from preflight.sentences import noted, phrase
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -31,20 +32,26 @@ POOLS = (
 CANDIDATES = ("172.22.0.0/16", "172.16.0.0/16", "10.22.0.0/16", "172.16.0.0/12", "10.0.0.0/8")
 
 
+_NAMED = {
+    "docker network": noted("the Docker network {name} ({subnet})"),
+    "route": noted("the route to {subnet} ({name})"),
+    "address": noted("the address {subnet} ({name})"),
+    "interface": noted("the interface {name} of the Docker network {subnet}"),
+}
+
+
 class Neighbour(Struct, frozen=True):
     """A network that meets mailcow's. `wider`: it only contains it, so that mailcow's is the more specific one."""
 
     what: str  # docker network, route, address, interface
     name: str
-    subnet: str
+    subnet: str  # for an interface, the Docker network that it belongs to
     wider: bool = False
 
     @property
     def text(self) -> str:
-        """Name it in a sentence."""
-        if self.what == "route":
-            return f"the route to {self.subnet} ({self.name})"
-        return f"the {self.what} {self.name} ({self.subnet})"
+        """Name it in a list."""
+        return phrase(_NAMED[self.what], subnet=self.subnet, name=self.name)
 
     @property
     def evidence(self) -> dict[str, Any]:

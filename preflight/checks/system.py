@@ -9,6 +9,7 @@ from preflight.checks import Finding, Look, check, distributions, kernel_needs
 from preflight.checks import install as installation
 from preflight.facts import SecurityModules
 from preflight.model import Remedy, Severity, Status
+from preflight.sentences import noted, paragraph, phrase, say, skipped_because, told
 
 _PAGE = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 _ISSUES = "https://github.com/mailcow/mailcow-dockerized/issues"
@@ -56,25 +57,31 @@ def architecture(look: Look) -> Iterator[Finding]:
     """
     machine = look.host.machine.get()
     name = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
-    wanted = " or ".join(look.requirements.architectures)
+    wanted = ", ".join(look.requirements.architectures)
     fits = name in look.requirements.architectures
-    text = f"This machine is {name}; mailcow {'has images for it' if fits else f'needs {wanted}'}."
+    text = say("This machine is {name}; mailcow has images for it.", name=name)
+    if not fits:
+        text = say("This machine is {name}; mailcow needs {wanted}.", name=name, wanted=wanted)
     yield Finding(
         status=Status.PASS if fits else Status.FAIL,
-        message=text, expected=wanted, found=name, evidence={"machine": name},
-        remedy=None if fits else Remedy(f"Install mailcow on a machine whose system is {wanted}."),
-    )  # fmt: skip
+        message=text,
+        expected=wanted,
+        found=name,
+        evidence={"machine": name},
+        remedy=None if fits else Remedy(say("Install mailcow on a machine whose system is {wanted}.", wanted=wanted)),
+    )
 
 
+_LXC = noted("This host is an LXC container; mailcow does not support that.")
 _UNSUPPORTED = {
-    "lxc": "an LXC container",
-    "lxc-libvirt": "an LXC container",
-    "openvz": "a container of OpenVZ or Virtuozzo",
-    "wsl": "the Windows Subsystem for Linux",
+    "lxc": _LXC,
+    "lxc-libvirt": _LXC,
+    "openvz": noted("This host is a container of OpenVZ or Virtuozzo; mailcow does not support that."),
+    "wsl": noted("This host is the Windows Subsystem for Linux; mailcow does not support that."),
 }
 _MACHINES = {
     "kvm": "KVM", "qemu": "QEMU", "vmware": "VMware", "microsoft": "Hyper-V", "xen": "Xen", "oracle": "VirtualBox",
-    "amazon": "Amazon EC2", "google": "Google Compute Engine", "vm-other": "a hypervisor that does not name itself",
+    "amazon": "Amazon EC2", "google": "Google Compute Engine",
 }  # fmt: skip
 
 
@@ -92,20 +99,34 @@ def virtualization(look: Look) -> Iterator[Finding]:
     """
     found = look.host.virtualization.get()
     evidence = {"container": found.container, "vm": found.vm, "nas": found.nas, "hints": list(found.hints)}
-    below = f"on {_MACHINES.get(found.vm, found.vm)}" if found.vm else "on a real machine"
-    status, text = Status.PASS, f"This host runs {below}." if found.vm else "No virtualization is seen below this host."
+    status, text = Status.PASS, _below(found.vm)
     if found.container in _UNSUPPORTED:
-        status, text = Status.FAIL, f"This host is {_UNSUPPORTED[found.container]}; mailcow does not support that."
+        status, text = Status.FAIL, say(_UNSUPPORTED[found.container])
     elif found.nas:
-        status, text = Status.FAIL, f"This host is a NAS ({found.nas}); mailcow does not support such systems."
+        status = Status.FAIL
+        text = say("This host is a NAS ({nas}); mailcow does not support such systems.", nas=found.nas)
     elif found.container:
         status = Status.WARN
-        text = f"This host is itself a container ({found.container}); mailcow is documented for machines only."
+        text = say(
+            "This host is itself a container ({container}); mailcow is documented for machines only.",
+            container=found.container,
+        )
     yield Finding(
-        status=status, message=text, expected="a real machine or KVM, ESX, Hyper-V", evidence=evidence,
-        found=found.container or found.nas or found.vm or "none",
-        remedy=None if status is Status.PASS else Remedy("Use a virtual machine (KVM, ESX, Hyper-V) instead."),
-    )  # fmt: skip
+        status=status,
+        message=text,
+        expected=phrase("a real machine or KVM, ESX, Hyper-V"),
+        evidence=evidence,
+        found=found.container or found.nas or found.vm or phrase("none"),
+        remedy=None if status is Status.PASS else Remedy(say("Use a virtual machine (KVM, ESX, Hyper-V) instead.")),
+    )
+
+
+def _below(machine: str | None) -> str:
+    if machine is None:
+        return say("No virtualization is seen below this host.")
+    if machine == "vm-other":
+        return say("This host runs on a hypervisor that does not name itself.")
+    return say("This host runs on {hypervisor}.", hypervisor=_MACHINES.get(machine, machine))
 
 
 # --- kernel --------------------------------------------------------------------------------------------------
@@ -127,25 +148,29 @@ def kernel(look: Look) -> Iterator[Finding]:
     system = look.host.os_release.value if look.host.os_release.known else None
     evidence = {"release": release}
     if versions.parse(release) is None:
-        reason = "the kernel's release does not begin with a version"
-        text = f"The kernel calls itself {release[:60]}, which is no version."
-        remedy = Remedy("Look at its release.", ("uname -r",))
+        reason = say("The kernel's release does not begin with a version.")
+        text = say("The kernel calls itself {release}, which is no version.", release=release[:60])
+        remedy = Remedy(say("Look at its release."), ("uname -r",))
         yield Finding(status=Status.UNKNOWN, message=text, reason=reason, evidence=evidence, remedy=remedy)
         return
     rule, possible = versions.matching_rule(look.requirements.kernels, release, system)
     if rule is not None:
-        text = f"Kernel {release} is known to break mailcow: {rule.reason}."
-        remedy = Remedy(f"Install a newer kernel and restart the host. See {rule.source}", _newer_kernel(look))
+        text = paragraph(say("Kernel {release} is known to break mailcow.", release=release), told(rule.reason))
+        advice = say("Install a newer kernel and restart the host. Read more: {source}", source=rule.source)
+        remedy = Remedy(advice, _newer_kernel(look))
         yield Finding(status=Status.FAIL, message=text, found=release, evidence=evidence, remedy=remedy)
     elif possible is not None:
-        reason = f"the distribution is unknown, and this holds for one: {possible.reason}"
-        text = f"Whether kernel {release} breaks mailcow depends on the distribution, which could not be read."
-        remedy = Remedy("Look into /etc/os-release.", ("cat /etc/os-release",))
+        reason = paragraph(say("The distribution is unknown, and this holds for one of them."), told(possible.reason))
+        text = say(
+            "Whether kernel {release} breaks mailcow depends on the distribution, which could not be read.",
+            release=release,
+        )
+        remedy = Remedy(say("Look into /etc/os-release."), ("cat /etc/os-release",))
         yield Finding(
             status=Status.UNKNOWN, message=text, reason=reason, found=release, evidence=evidence, remedy=remedy
         )
     else:
-        text = f"Kernel {release} is none of those that are known to break mailcow."
+        text = say("Kernel {release} is none of those that are known to break mailcow.", release=release)
         yield Finding(status=Status.PASS, message=text, found=release, evidence=evidence)
 
 
@@ -182,15 +207,25 @@ def kernel_features(look: Look) -> Iterator[Finding]:
         "missing": missing, "unknown": list(needs.unknown), "absent_modules": list(features.absent),
         "modules_directory": features.modules_directory, "source": features.options_source,
     }  # fmt: skip
-    release = look.host.kernel.get() if look.host.kernel.known else "the running kernel"
+    release = look.host.kernel.get() if look.host.kernel.known else "?"
     status, text, advice = kernel_needs.judge(features, needs, release)
     packages = distro.install(look.host, rhel="kernel-modules-extra") if features.absent else ()
     restart = ("reboot",) if needs.gone else packages
     yield Finding(
-        status=status, message=text, evidence=evidence, remedy=Remedy(advice, restart) if advice else None,
-        reason=text.rstrip(".") if status is Status.UNKNOWN else None,
-        expected="all", found=f"{len(missing)} missing" if missing else "not all known" if needs.unknown else "all",
-    )  # fmt: skip
+        status=status,
+        message=text,
+        evidence=evidence,
+        remedy=Remedy(advice, restart) if advice else None,
+        reason=text if status is Status.UNKNOWN else None,
+        expected=phrase("all"),
+        found=_share(len(missing), needs),
+    )
+
+
+def _share(missing: int, needs: kernel_needs.Sorted) -> str:
+    if missing:
+        return phrase("{count} missing", count=missing)
+    return phrase("not all known") if needs.unknown else phrase("all")
 
 
 # --- commands ------------------------------------------------------------------------------------------------
@@ -218,31 +253,36 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
     """
     command = look.host.commands.get().get(name)
     gnu = name in look.requirements.not_busybox
-    wanted = "installed, not BusyBox's" if gnu else "installed"
+    wanted = phrase("installed, not BusyBox's") if gnu else phrase("installed")
     install = distro.install(look.host, default=_PACKAGES.get(name, name))
     evidence = {"path": command.path if command else None, "busybox": command.busybox if command else None}
     if command is None or (gnu and command.path and command.busybox is None):
-        text = f"Whether {name} is there{' and not from BusyBox' if gnu else ''} could not be found out."
-        reason, remedy = f"{name} was not looked at or cannot be read", Remedy("Look.", (f"{name} --version",))
+        text = say("Whether {name} is there could not be found out.", name=name)
+        if gnu:
+            text = say("Whether {name} is there and not BusyBox's could not be found out.", name=name)
+        reason = say("{name} was not looked at or cannot be read.", name=name)
+        remedy = Remedy(say("Look which version it is."), (f"{name} --version",))
         yield Finding(
             status=Status.UNKNOWN, message=text, reason=reason, expected=wanted, evidence=evidence, remedy=remedy
         )
     elif command.path is None:
-        remedy = Remedy(f"Install {name}.", install)
+        remedy = Remedy(say("Install {name}.", name=name), install)
         if name == "docker":
-            remedy = Remedy("Install Docker from its own packages.", installation.engine(look.host))
-        text = f"The command {name} is not on this host; mailcow's scripts need it."
+            remedy = Remedy(say("Install Docker from its own packages."), installation.engine(look.host))
+        text = say("The command {name} is not on this host; mailcow's scripts need it.", name=name)
         yield Finding(
-            status=Status.FAIL, message=text, expected=wanted, found="missing", evidence=evidence, remedy=remedy
+            status=Status.FAIL, message=text, expected=wanted, found=phrase("missing"), evidence=evidence, remedy=remedy
         )
     elif gnu and command.busybox:
-        text = f"{command.path} is BusyBox's; mailcow's scripts refuse to run with it."
-        remedy = Remedy(f"Install GNU {name}.", install)
+        text = say("{path} is BusyBox's; mailcow's scripts refuse to run with it.", path=command.path)
+        remedy = Remedy(say("Install GNU {name}.", name=name), install)
         yield Finding(
             status=Status.FAIL, message=text, expected=wanted, found="BusyBox", evidence=evidence, remedy=remedy
         )
     else:
-        text = f"{name} is {command.path}{' (of BusyBox, which is enough)' if command.busybox else ''}."
+        text = say("{name} is {path}.", name=name, path=command.path)
+        if command.busybox:
+            text = say("{name} is {path} (of BusyBox, which is enough).", name=name, path=command.path)
         yield Finding(status=Status.PASS, message=text, expected=wanted, found=command.path, evidence=evidence)
 
 
@@ -262,19 +302,25 @@ def security_modules(look: Look) -> Iterator[Finding]:
     mailcow waits for SQL for ever. With AppArmor in the kernel and no parser on the host, no container starts.
     """
     found = look.host.security.get()
-    on = "AppArmor" if found.apparmor else f"SELinux ({found.selinux})" if found.selinux != "disabled" else "none"
+    on = f"SELinux ({found.selinux})" if found.selinux != "disabled" else phrase("none")
+    on = "AppArmor" if found.apparmor else on
     evidence = {"selinux": found.selinux, "apparmor": found.apparmor, "apparmor_parser": found.apparmor_parser}
     told = found.selinux != "enforcing" or "name=selinux" in _security_options(look)
     if found.apparmor and not found.apparmor_parser:
-        text = "AppArmor is on in the kernel, but its parser is not installed: Docker cannot load its profile."
-        remedy = Remedy("Install AppArmor's tools and restart Docker.", (
-            *distro.install(look.host, debian="apparmor", suse="apparmor-parser", alpine="apparmor", arch="apparmor"),
-            *distro.restart(look.host, "docker"),
-        ))  # fmt: skip
+        text = say("AppArmor is on in the kernel, but its parser is not installed: Docker cannot load its profile.")
+        remedy = Remedy(
+            say("Install AppArmor's tools and restart Docker."),
+            (
+                *distro.install(
+                    look.host, debian="apparmor", suse="apparmor-parser", alpine="apparmor", arch="apparmor"
+                ),
+                *distro.restart(look.host, "docker"),
+            ),
+        )
     elif not told or (found.selinux == "enforcing" and not found.container_selinux):
-        text = "SELinux is enforcing, but Docker does not label its containers for it."
+        text = say("SELinux is enforcing, but Docker does not label its containers for it.")
         if told:
-            text = "SELinux is enforcing, but the policy for containers (container-selinux) is not installed."
+            text = say("SELinux is enforcing, but the policy for containers (container-selinux) is not installed.")
         remedy = _selinux(look)
     else:
         yield Finding(status=Status.PASS, message=_agreed(found), found=on, evidence=evidence)
@@ -289,17 +335,19 @@ def _security_options(look: Look) -> set[str]:
 
 def _selinux(look: Look) -> Remedy:
     return Remedy(
-        'Install container-selinux, set "selinux-enabled": true in /etc/docker/daemon.json, and restart Docker.',
+        say('Install container-selinux, set "selinux-enabled": true in /etc/docker/daemon.json, and restart Docker.'),
         (*distro.install(look.host, rhel="container-selinux"), *distro.restart(look.host, "docker")),
     )
 
 
 def _agreed(found: SecurityModules) -> str:
     if found.selinux == "permissive":
-        return "SELinux is permissive: it stops nothing now, but would when it is set to enforcing."
+        return say("SELinux is permissive: it stops nothing now, but would when it is set to enforcing.")
     if found.selinux == "enforcing":
-        return "SELinux is enforcing, and Docker labels its containers for it."
-    return "AppArmor is on, and its parser is installed." if found.apparmor else "Neither SELinux nor AppArmor is on."
+        return say("SELinux is enforcing, and Docker labels its containers for it.")
+    if found.apparmor:
+        return say("AppArmor is on, and its parser is installed.")
+    return say("Neither SELinux nor AppArmor is on.")
 
 
 _LIMITS = ("fs.inotify.max_user_instances", "vm.overcommit_memory", "engine.nofile")
@@ -325,29 +373,38 @@ def limits(look: Look, name: str) -> Iterator[Finding]:
     )
     evidence = {"value": value}
     if value is None:
-        what = (
-            "no engine with the usual pid file runs on the host"
-            if name == "engine.nofile"
-            else f"{name} could not be read"
-        )
-        yield Finding(status=Status.SKIP, message=f"This was not checked: {what}.", reason=what, evidence=evidence)
+        reason = say("{name} could not be read.", name=name)
+        if name == "engine.nofile":
+            reason = say("No engine with the usual pid file runs on the host.")
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
         return
     if (value == lowest) if name == "vm.overcommit_memory" else value >= lowest:
-        yield Finding(status=Status.PASS, message=f"{name} is {value}.", found=str(value), evidence=evidence)
+        text = say("{name} is {value}.", name=name, value=value)
+        yield Finding(status=Status.PASS, message=text, found=str(value), evidence=evidence)
         return
     text, remedy = _limit_advice(name, value, lowest)
-    wanted = str(lowest) if name == "vm.overcommit_memory" else f"at least {lowest}"
+    wanted = str(lowest) if name == "vm.overcommit_memory" else phrase("at least {lowest}", lowest=lowest)
     yield Finding(status=Status.PASS, message=text, expected=wanted, found=str(value), evidence=evidence, remedy=remedy)
 
 
 def _limit_advice(name: str, value: int, lowest: int) -> tuple[str, Remedy]:
     if name == "engine.nofile":
-        text = f"Docker passes on a limit of {value} open files; Dovecot's container asks for {lowest}."
-        return text, Remedy("Remove LimitNOFILE from Docker's unit and default-ulimits from /etc/docker/daemon.json.")
+        text = say(
+            "Docker passes on a limit of {value} open files; Dovecot's container asks for {lowest}.",
+            value=value,
+            lowest=lowest,
+        )
+        return text, Remedy(
+            say("Remove LimitNOFILE from Docker's unit and default-ulimits from /etc/docker/daemon.json.")
+        )
     file = "/etc/sysctl.d/90-mailcow.conf"
     write = (f"echo '{name} = {{}}' >> {file}", f"sysctl -p {file}")
     if name == "vm.overcommit_memory":
-        text = f"{name} is {value}: Redis will warn that saving its data may fail when memory is low."
-        return text, Remedy("Let the kernel overcommit memory.", (write[0].format(lowest), write[1]))
-    text = f"{name} is {value}: with many mail clients Dovecot may exceed it."
-    return text, Remedy("Raise it.", (write[0].format(max(1024, lowest)), write[1]))
+        text = say(
+            "{name} is {value}: Redis will warn that saving its data may fail when memory is low.",
+            name=name,
+            value=value,
+        )
+        return text, Remedy(say("Let the kernel overcommit memory."), (write[0].format(lowest), write[1]))
+    text = say("{name} is {value}: with many mail clients Dovecot may exceed it.", name=name, value=value)
+    return text, Remedy(say("Raise it."), (write[0].format(max(1024, lowest)), write[1]))

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from preflight.facts import TrialRun
 from preflight.model import Finding, Remedy, Status
+from preflight.sentences import paragraph, phrase, say, unknown_because
 
 LACKING = 3  # the exit code of a container that was started without what it had asked for
 
@@ -23,23 +24,25 @@ def judge(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
     """Judge one; `remedy` None: the check's own."""
     evidence: dict[str, object] = {"started": ran.started, "exit_code": ran.exit_code}
     if ran.started and ran.exit_code not in (0, LACKING):
-        reason = f"the container ended with exit code {ran.exit_code} {ran.error}".strip()
+        reason = say("The container ended with exit code {code}.", code=ran.exit_code)
+        if ran.error:
+            reason = paragraph(reason, say("It said: {words}.", words=ran.error.rstrip(".")))
         return Finding(
             status=Status.UNKNOWN,
-            message=f"This could not be found out: {reason}.",
+            message=unknown_because(reason),
             reason=reason,
             evidence=evidence,
-            remedy=Remedy("Look at what the engine logs."),
+            remedy=Remedy(say("Look at what the engine logs.")),
         )
-    status, message, found = Status.FAIL, words.refused.format(error=ran.error.rstrip(".")), "refused"
+    status, message, found = Status.FAIL, say(words.refused, error=ran.error.rstrip(".")), phrase("refused")
     if ran.started and ran.exit_code == 0:
-        status, message, found = Status.PASS, words.held, "started"
+        status, message, found = Status.PASS, say(words.held), phrase("started")
     elif ran.started:
-        message, found = words.lacking, words.short
+        message, found = say(words.lacking), phrase(words.short)
     return Finding(
         status=status,
         message=message,
-        expected="starts",
+        expected=phrase("starts"),
         found=found,
         evidence=evidence,
         remedy=None if status is Status.PASS else remedy,

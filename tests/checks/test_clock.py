@@ -71,13 +71,13 @@ def test_synchronized(clock: Clock, status: Status, found: str) -> None:
 @pytest.mark.parametrize(
     ("missing", "status"),
     [
-        (Fact[Any].unknown("adjtimex(2)", "the root is a copy", "Run it there."), Status.UNKNOWN),
-        (Fact[Any].skipped("adjtimex(2)", "the root is a copy"), Status.SKIP),
+        (Fact[Any].unknown("adjtimex(2)", "The root is a copy.", "Run it there."), Status.UNKNOWN),
+        (Fact[Any].skipped("adjtimex(2)", "The root is a copy."), Status.SKIP),
     ],
 )
 def test_what_is_not_known_never_passes(check: str, missing: Fact[Any], status: Status) -> None:
     result = one(check, clock=missing, services=missing, timezone=missing)
-    assert (result.status, result.reason) == (status, "the root is a copy")
+    assert (result.status, result.reason) == (status, "The root is a copy.")
     assert (result.remedy is not None and result.remedy.text == "Run it there.") is (status is Status.UNKNOWN)
 
 
@@ -251,16 +251,16 @@ def test_the_remedy_fits_the_distribution(
     [
         (
             Timezone("Europe/Berlin", False), Status.PASS,
-            "The time zone is Europe/Berlin; the hardware clock runs in UTC.",
+            "The time zone is Europe/Berlin. The hardware clock runs in UTC.",
         ),
-        (Timezone(None, False), Status.PASS, "No time zone is set, so UTC holds; the hardware clock runs in UTC."),
+        (Timezone(None, False), Status.PASS, "No time zone is set, so UTC holds. The hardware clock runs in UTC."),
         (
             Timezone("Europe/Berlin", True), Status.PASS,  # with a remark, as the check is of severity info
-            "The time zone is Europe/Berlin; the hardware clock runs in local time (RTC in local TZ: yes).",
+            "The time zone is Europe/Berlin. The hardware clock runs in local time (RTC in local TZ: yes).",
         ),
         (
             Timezone("Etc/UTC", None), Status.UNKNOWN,
-            "The time zone is Etc/UTC; the hardware clock runs in a zone that is not known.",
+            "The time zone is Etc/UTC. The hardware clock runs in a zone that is not known.",
         ),
     ],
 )  # fmt: skip

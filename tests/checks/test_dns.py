@@ -85,21 +85,21 @@ def test_all_is_well() -> None:
 
 @pytest.mark.parametrize("identity", CHECKS)
 def test_without_a_host_name_nothing_is_judged(identity: str) -> None:
-    (*results,) = build.run(identity, look(hostname=None, answers=Fact.skipped("DNS", "no --hostname was given")))
-    assert {(r.status, r.reason) for r in results} == {(Status.SKIP, "no --hostname was given")}
+    (*results,) = build.run(identity, look(hostname=None, answers=Fact.skipped("DNS", "No --hostname was given.")))
+    assert {(r.status, r.reason) for r in results} == {(Status.SKIP, "No --hostname was given.")}
 
 
 @pytest.mark.parametrize("identity", CHECKS)
 def test_offline_is_skipped(identity: str) -> None:
-    offline = Fact.skipped("DNS", "--offline lets no packet out")
-    for links in ((link(V4),), (link("10.0.0.2"),), Fact.unknown("x", "no links")):
+    offline = Fact.skipped("DNS", "--offline lets no packet out.")
+    for links in ((link(V4),), (link("10.0.0.2"),), Fact.unknown("x", "No links.")):
         for result in build.run(identity, look(answers=offline, links=links)):
-            assert (result.status, result.reason) == (Status.SKIP, "--offline lets no packet out")
+            assert (result.status, result.reason) == (Status.SKIP, "--offline lets no packet out.")
 
 
 @pytest.mark.parametrize("identity", CHECKS)
 def test_dead_name_servers_are_one_cause_everywhere(identity: str) -> None:
-    dead = Fact.unknown("DNS", "the name server 192.0.2.53 did not answer any question", "Do something.")
+    dead = Fact.unknown("DNS", "The name server 192.0.2.53 did not answer any question.", "Do something.")
     for result in build.run(identity, look(answers=dead)):
         assert (result.status, result.reason) == (Status.UNKNOWN, dead.missing.reason)
 
@@ -110,7 +110,7 @@ def test_dead_name_servers_are_one_cause_everywhere(identity: str) -> None:
         ("SERVFAIL", "192.0.2.53 answered SERVFAIL when asked for"),
         ("REFUSED", "192.0.2.53 answered REFUSED when asked for"),
         ("timeout", "192.0.2.53 did not answer when asked for"),
-        ("error", "asking 192.0.2.53 for"),
+        ("error", "Asking 192.0.2.53 for"),
     ],
 )
 def test_what_is_no_answer_is_unknown_and_says_what_it_was(rcode: str, said: str) -> None:
@@ -148,7 +148,7 @@ def test_what_was_not_asked_is_unknown(identity: str) -> None:
     ],
 )
 def test_names_that_cannot_be_a_mail_hosts(name: str, said: str) -> None:
-    for answers in (Fact.skipped("DNS", "offline"), Fact.unknown("DNS", "dead")):
+    for answers in (Fact.skipped("DNS", "Offline."), Fact.unknown("DNS", "Dead.")):
         result = one("hostname", look(hostname=name, answers=answers))
         assert result.status is Status.FAIL
         assert said in result.message
@@ -163,7 +163,7 @@ def test_a_trailing_dot_is_mended_by_leaving_it_out() -> None:
 @pytest.mark.parametrize(("name", "said"), [("example.org", "bare domain"), ("mail.office.local", ".local")])
 def test_names_that_are_a_poor_choice_warn(name: str, said: str) -> None:
     asked = {(f"{name}.", "A"): answer(name, "A", V4)}
-    for view in (look(asked, hostname=name), look(hostname=name, answers=Fact.skipped("DNS", "offline"))):
+    for view in (look(asked, hostname=name), look(hostname=name, answers=Fact.skipped("DNS", "Offline."))):
         result = one("hostname", view)
         assert result.status is Status.WARN
         assert said in result.message
@@ -202,7 +202,7 @@ def test_a_name_that_does_not_exist_is_not_this_checks_finding() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.1.1", "127.0.0.1", "::1"])
 def test_a_name_on_loopback_in_the_hosts_file_fails(address: str) -> None:
-    for answers in ({}, {"answers": Fact.skipped("DNS", "offline")}):
+    for answers in ({}, {"answers": Fact.skipped("DNS", "Offline.")}):
         result = one("hostname", look(hosts_file=(HostsEntry(address, (NAME, "mail"), 2),), **answers))
         assert result.status is Status.FAIL
         assert result.found == address
@@ -229,9 +229,9 @@ def test_other_entries_of_the_hosts_file_are_fine() -> None:
 
 
 def test_an_unreadable_hosts_file_hides_no_alias_and_gives_no_pass() -> None:
-    closed = Fact.unknown("/etc/hosts", "out of reach", "Add --pid=host to docker run.")
+    closed = Fact.unknown("/etc/hosts", "Out of reach.", "Add --pid=host to docker run.")
     result = one("hostname", look(hosts_file=closed))
-    assert (result.status, result.reason) == (Status.UNKNOWN, "out of reach")
+    assert (result.status, result.reason) == (Status.UNKNOWN, "Out of reach.")
     aliased = zone(A=answer(NAME, "A", V4, alias="x.example.net."))
     assert one("hostname", look(aliased, hosts_file=closed)).status is Status.FAIL
 
@@ -251,7 +251,7 @@ def test_a_missing_address_comes_with_its_zone_line(rcode: str) -> None:
 
 
 def test_a_missing_address_fails_though_the_right_one_is_not_known() -> None:
-    for links in ((link("10.0.0.2"),), Fact.unknown("x", "no links")):
+    for links in ((link("10.0.0.2"),), Fact.unknown("x", "No links.")):
         result = one("address", look(zone(A=answer(NAME, "A")), links=links), "A")
         assert result.status is Status.FAIL
         assert result.evidence["zone"] == []
@@ -275,7 +275,7 @@ def test_several_addresses_of_this_host_pass() -> None:
 
 
 def test_given_addresses_are_believed() -> None:
-    given = look(links=Fact.unknown("x", "no links"), public=(V4,))
+    given = look(links=Fact.unknown("x", "No links."), public=(V4,))
     assert {result.status for result in run("address", given).values()} == {Status.PASS}
     wrong = look(public=("203.0.113.9",))
     assert one("address", wrong, "A").status is Status.FAIL
@@ -306,7 +306,7 @@ def test_a_private_address_that_is_the_hosts_warns() -> None:
 
 
 def test_no_aaaa_is_fine_with_and_without_ipv6() -> None:
-    for links in ((link(V4),), Fact.unknown("x", "no links")):
+    for links in ((link(V4),), Fact.unknown("x", "No links.")):
         assert one("address", look(links=links), "AAAA").status is Status.PASS
     result = one("address", look(links=(link(V4, V6),)), "AAAA")
     assert result.status is Status.PASS
@@ -327,12 +327,12 @@ def test_an_aaaa_needs_working_ipv6() -> None:
         result = one("address", look(with6, links=links, routes=routes), "AAAA")
         assert result.status is Status.FAIL
         assert said in result.message
-    blind = look(with6, links=(link(V4, V6),), routes=Fact.unknown("x", "no routes"))
+    blind = look(with6, links=(link(V4, V6),), routes=Fact.unknown("x", "No routes."))
     assert one("address", blind, "AAAA").status is Status.UNKNOWN
 
 
 def test_a_given_ipv6_address_is_believed_too() -> None:
-    given = look(zone(AAAA=answer(NAME, "AAAA", V6)), public=(V4, V6), routes=Fact.unknown("x", "no routes"))
+    given = look(zone(AAAA=answer(NAME, "AAAA", V6)), public=(V4, V6), routes=Fact.unknown("x", "No routes."))
     assert one("address", given, "AAAA").status is Status.PASS
 
 
@@ -396,7 +396,7 @@ def test_only_the_addresses_of_the_name_count_where_the_host_has_more() -> None:
 
 
 def test_given_addresses_are_the_subjects_of_reverse() -> None:
-    assert list(run("reverse", look(public=(V4,), links=Fact.unknown("x", "no links")))) == [V4]
+    assert list(run("reverse", look(public=(V4,), links=Fact.unknown("x", "No links.")))) == [V4]
     assert list(run("reverse", look(public=(V4,), links=(link("10.0.0.2"),)))) == [V4]
 
 

@@ -47,7 +47,7 @@ def commands(result: Result) -> tuple[str, ...]:
 
 
 def asked(said: Engine | None = None, state: Any = "ok", detail: str = "", **facts: Any) -> dict[str, Any]:
-    silent: Fact[Engine] = Fact.skipped(URL, "the Docker engine does not answer (see docker.engine)")
+    silent: Fact[Engine] = Fact.skipped(URL, "The Docker engine does not answer (see docker.engine).")
     usual = {"contact": Contact(URL, state, detail), "engine": said or silent, "os_release": release("debian", "13")}
     return usual | facts
 
@@ -139,7 +139,7 @@ def test_how_the_engine_is_installed(system: OsRelease, command: str) -> None:
 
 def test_nothing_is_claimed_of_an_engine_that_was_not_asked() -> None:
     result = judged("docker.engine", engine=engine())
-    assert (result.status, result.reason) == (Status.UNKNOWN, "the test gives no contact")
+    assert (result.status, result.reason) == (Status.UNKNOWN, "The test gives no contact.")
 
 
 # --- docker.compose ------------------------------------------------------------------------------------------
@@ -150,17 +150,17 @@ PLUGIN = "/usr/libexec/docker/cli-plugins/docker-compose"
 @pytest.mark.parametrize(
     ("found", "status", "words"),
     [
-        (Compose("plugin", PLUGIN, "2.40.3"), Status.PASS, f"2.40.3 is installed (the plugin {PLUGIN})"),
+        (Compose("plugin", PLUGIN, "2.40.3"), Status.PASS, f"2.40.3 is installed: the plugin {PLUGIN}."),
         (Compose("plugin", PLUGIN, "5.0.1"), Status.PASS, "5.0.1"),
         (Compose("plugin", PLUGIN, "v2.39.1-desktop.1"), Status.PASS, "v2.39.1-desktop.1"),
         (Compose("plugin", PLUGIN, "10.0"), Status.PASS, "10.0"),
         (Compose("standalone", "/usr/bin/docker-compose", "2.0.0"), Status.PASS, "the program /usr/bin/docker-compose"),
         (Compose("standalone", "/usr/bin/docker-compose", "1.29.2"), Status.FAIL, "mailcow needs 2.0.0 or newer"),
         (Compose(None, None, ""), Status.FAIL, "neither the plugin nor docker-compose"),
-        (Compose("plugin", PLUGIN, "", "dev"), Status.UNKNOWN, "did not tell its version (dev)"),
+        (Compose("plugin", PLUGIN, "", "dev"), Status.UNKNOWN, "did not tell its version: dev."),
         (Compose("plugin", PLUGIN, "", ""), Status.UNKNOWN, "it printed none"),
-        (Compose("plugin", PLUGIN, "latest"), Status.UNKNOWN, "(latest)"),
-        (Fact.unknown("docker compose", "/root: Permission denied", "Run as root."), Status.UNKNOWN, "Permission"),
+        (Compose("plugin", PLUGIN, "latest"), Status.UNKNOWN, ": latest."),
+        (Fact.unknown("docker compose", "/root: Permission denied.", "Run as root."), Status.UNKNOWN, "Permission"),
     ],
 )
 def test_compose(found: Any, status: Status, words: str) -> None:
@@ -199,7 +199,7 @@ _DEBIAN = "apt-get update && apt-get install -y {}"
         (release("arch", ""), "pacman -S --noconfirm docker-compose", "Install docker-compose from"),
         (OsRelease("amzn", "2023", ("fedora",), "Amazon Linux 2023", ""), None, "docs.docker.com/compose/install"),
         (release("void", ""), None, "docs.docker.com/compose/install"),
-        (Fact.unknown("/etc/os-release", "not there"), None, "docs.docker.com/compose/install"),
+        (Fact.unknown("/etc/os-release", "Not there."), None, "docs.docker.com/compose/install"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("found", [Compose(None, None, ""), Compose("plugin", PLUGIN, "1.29.2")])
@@ -255,8 +255,8 @@ def test_engines_with_which_mailcow_does_not_work(said: Engine, found: str) -> N
     [
         (engine(), Status.PASS), (engine(root_dir="/srv/docker", operating_system=""), Status.PASS),
         (engine(root_dir="", operating_system="", security_options=("name=userns-like",)), Status.UNKNOWN),
-        (Fact.skipped(URL, "the engine does not answer"), Status.SKIP),
-        (Fact.unknown(URL, "out of reach"), Status.UNKNOWN),
+        (Fact.skipped(URL, "The engine does not answer."), Status.SKIP),
+        (Fact.unknown(URL, "Out of reach."), Status.UNKNOWN),
     ],
 )  # fmt: skip
 def test_dockers_own_engine(said: Any, status: Status) -> None:

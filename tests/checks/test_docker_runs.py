@@ -17,7 +17,7 @@ from tests.checks.test_system import release
 @pytest.mark.parametrize(
     ("driver", "backing", "status", "words"),
     [
-        ("overlay2", "extfs", Status.PASS, "overlay2 on extfs"), ("overlay2", "xfs", Status.PASS, "overlay2 on xfs"),
+        ("overlay2", "extfs", Status.PASS, "overlay2 (extfs)"), ("overlay2", "xfs", Status.PASS, "overlay2 (xfs)"),
         ("overlayfs", "", Status.PASS, "with overlayfs."), ("overlay2", "<unknown>", Status.PASS, "with overlay2."),
         ("vfs", "extfs", Status.FAIL, "whole copy of every layer"), ("vfs", "", Status.FAIL, "30 GB"),
         ("devicemapper", "xfs", Status.FAIL, "Docker 25"), ("aufs", "extfs", Status.FAIL, "Docker 24"),
@@ -56,12 +56,12 @@ def test_every_fault_of_the_storage_is_named() -> None:
     [
         (TrialRun(True, 0), Status.PASS, "it held the privileges"),
         (TrialRun(True, 3), Status.FAIL, "without the privileges"),
-        (TrialRun(True, 1, "oops"), Status.UNKNOWN, "exit code 1 oops"),
-        (TrialRun(True, None, "killed"), Status.UNKNOWN, "exit code None killed"),
+        (TrialRun(True, 1, "oops"), Status.UNKNOWN, "exit code 1. It said: oops."),
+        (TrialRun(True, None, "killed"), Status.UNKNOWN, "exit code None. It said: killed."),
         (TrialRun(False, None, "privileged mode is incompatible with user namespaces."), Status.FAIL,
          "incompatible with user namespaces."),
-        (Fact.skipped("probe", "no containers are started (--no-probe)"), Status.SKIP, "--no-probe"),
-        (Fact.unknown("probe", "out of time"), Status.UNKNOWN, "out of time"),
+        (Fact.skipped("probe", "No containers are started (--no-probe)."), Status.SKIP, "--no-probe"),
+        (Fact.unknown("probe", "Out of time."), Status.UNKNOWN, "Out of time."),
     ],
 )  # fmt: skip
 def test_a_privileged_container(ran: Any, status: Status, words: str) -> None:
@@ -77,7 +77,7 @@ def test_a_privileged_container(ran: Any, status: Status, words: str) -> None:
         (TrialRun(True, 139), Status.UNKNOWN, "exit code 139"),
         (TrialRun(False, None, "error setting rlimit type 7: operation not permitted"), Status.FAIL, "rlimit type 7"),
         (TrialRun(False, None, "{error} {0}"), Status.FAIL, "{error} {0}."),
-        (Fact.unknown("probe", "out of time"), Status.UNKNOWN, "out of time"),
+        (Fact.unknown("probe", "Out of time."), Status.UNKNOWN, "Out of time."),
     ],
 )
 @pytest.mark.parametrize("init", ["systemd", "openrc"])
@@ -103,13 +103,13 @@ def states(*names: str) -> tuple[tuple[float, str], ...]:
         (
             HealthRun(states("starting", "unhealthy"), output="cannot exec"),
             Status.FAIL,
-            "the last check said: cannot exec",
+            "The last check said: cannot exec.",
         ),
         (HealthRun(states("starting", "healthy")), Status.FAIL, "called healthy although its check failed"),
         (HealthRun(states("starting", "healthy", "unhealthy")), Status.FAIL, "stayed unhealthy"),
         (HealthRun(states("starting", "unhealthy", "healthy"), "it vanished."), Status.FAIL, "run: it vanished."),
-        (Fact.skipped("probe", "kernel 3.16 panics"), Status.SKIP, "3.16"),
-        (Fact.unknown("probe", "out of time"), Status.UNKNOWN, "out of time"),
+        (Fact.skipped("probe", "Kernel 3.16 panics."), Status.SKIP, "3.16"),
+        (Fact.unknown("probe", "Out of time."), Status.UNKNOWN, "Out of time."),
     ],
 )
 def test_a_health_check(ran: Any, status: Status, words: str) -> None:

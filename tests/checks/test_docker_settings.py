@@ -48,7 +48,7 @@ def settings(held: Any, version: str = "28.5.2", conf: dict[str, str] | None = N
     ("held", "words"),
     [
         (config(ipv6=True), f"The settings in {PATH} suit mailcow."),
-        (config(False, arguments=("--ipv6=true",), ipv6=True), "The settings in the arguments of the engine suit"),
+        (config(False, arguments=("--ipv6=true",), ipv6=True), "The settings in the engine's arguments suit"),
         (config(ipv6=True, iptables=True, ip6tables=True, hosts=["fd://"], firewall_backend="iptables"), "suit"),
     ],
 )
@@ -62,15 +62,18 @@ def test_settings_that_suit(held: DaemonConfig, words: str) -> None:
     ("held", "words"),
     [
         (config(iptables=False, ipv6=True), "an open relay"),
-        (config(error="it is empty"), f"{PATH} cannot be used (it is empty)"),
-        (config(error="line 1, column 2: Expecting value", path=""), "cannot be used (line 1, column 2"),
+        (
+            config(error="it is empty"),
+            f"{PATH} cannot be used, and the engine or mailcow's installer stops at it: it is empty",
+        ),
+        (config(error="line 1, column 2: Expecting value", path=""), "stops at it: line 1, column 2"),
         (config(error="the daemon has hosts among its arguments, too", hosts=["fd://"]), "hosts among its arguments"),
-        (config(mtu=None, iptables=None, ipv6=True), f"The value of mtu, iptables in {PATH} is of the wrong kind"),
+        (config(mtu=None, iptables=None, ipv6=True), f"In {PATH} the value of mtu, iptables is of the wrong kind"),
         (config(False, arguments=("--iptables=false",), iptables=False), "an open relay"),
     ],
 )
 def test_settings_that_must_not_be(held: DaemonConfig, words: str) -> None:
-    unknown: Any = Fact.unknown("test", "out of reach")
+    unknown: Any = Fact.unknown("test", "Out of reach.")
     for facts in (network(), dict.fromkeys(network(), unknown)):
         result = settings(held, **facts)
         assert (result.status, words in result.message) == (Status.FAIL, True), result.message
@@ -81,7 +84,7 @@ def test_settings_that_must_not_be(held: DaemonConfig, words: str) -> None:
 def test_every_fault_is_named() -> None:
     result = settings(config(iptables=False, ip_forward=False, firewall_backend="nftables", arguments=("--mtu=1",)))
     assert (result.status, result.found) == (Status.FAIL, "--mtu=1")
-    assert all(word in result.message for word in ("open relay", "with ip-forward: false", "nftables", "lacks ipv6"))
+    assert all(word in result.message for word in ("open relay", "With ip-forward: false", "nftables", "lacks ipv6"))
 
 
 @pytest.mark.parametrize(
@@ -157,8 +160,8 @@ def test_without_ipv6_no_key_is_missed(facts: dict[str, Any]) -> None:
 
 
 def test_where_ipv6_cannot_be_told_the_missing_keys_cannot_either() -> None:
-    unknown: Any = Fact.unknown("net", "not the host's network", "Add --network=host.")
-    assert settings(config(), links=unknown).reason == "not the host's network"
+    unknown: Any = Fact.unknown("net", "Not the host's network.", "Add --network=host.")
+    assert settings(config(), links=unknown).reason == "Not the host's network."
     assert settings(config(ipv6=True), links=unknown).status is Status.PASS
 
 
@@ -171,13 +174,13 @@ def test_a_path_of_hostile_shape_stays_one_word_of_a_command(path: str) -> None:
 
 
 def test_podman_has_no_such_settings() -> None:
-    unknown: Any = Fact.unknown(PATH, "not found")
+    unknown: Any = Fact.unknown(PATH, "Not found.")
     for held in (config(iptables=False), unknown):
         assert settings(held, engine=PODMAN).status is Status.SKIP
 
 
 def test_settings_that_are_not_known_are_not_the_default_ones() -> None:
-    result = settings(Fact.unknown(PATH, "Permission denied", "Run as root.", f"ls -l {PATH}"))
+    result = settings(Fact.unknown(PATH, "Permission denied.", "Run as root.", f"ls -l {PATH}"))
     assert (result.status, commands(result)) == (Status.UNKNOWN, (f"ls -l {PATH}",))
 
 
@@ -292,4 +295,4 @@ def test_more_than_anyone_can_read_is_cut_off() -> None:
 
 
 def test_without_an_engine_there_is_nothing_to_look_at() -> None:
-    assert judged("docker.leftovers", engine=Fact.skipped("x", "no answer"), links=()).status is Status.SKIP
+    assert judged("docker.leftovers", engine=Fact.skipped("x", "No answer."), links=()).status is Status.SKIP

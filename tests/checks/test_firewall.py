@@ -34,13 +34,13 @@ def one(*found: Service, **more: Any) -> Result:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (manager(), "The firewall manager firewalld is active and enabled at boot"),
-        (manager(active=False), "firewalld is enabled at boot"),
-        (manager(active=None), "firewalld is enabled at boot"),
-        (manager(enabled=False), "firewalld is active"),
-        (manager(enabled=None), "firewalld is active"),
-        (manager("ufw", "ENABLED=yes"), "ufw (ENABLED=yes) is active"),
-        (manager("ufw"), "ufw is active"),
+        (manager(), "The firewall manager firewalld is switched on beside Docker: active and enabled at boot."),
+        (manager(active=False), "beside Docker: enabled at boot."),
+        (manager(active=None), "beside Docker: enabled at boot."),
+        (manager(enabled=False), "beside Docker: active."),
+        (manager(enabled=None), "beside Docker: active."),
+        (manager("ufw", "ENABLED=yes"), "The firewall manager ufw (ENABLED=yes) is switched on"),
+        (manager("ufw"), "The firewall manager ufw is switched on"),
         (manager("ufw", "/etc/ufw/ufw.conf: Permission denied"), "Permission denied"),
         (manager("csf", "TESTING=1"), "csf (TESTING=1)"),
         (manager("csf", "TESTING=0"), "csf (TESTING=0)"),
@@ -50,7 +50,7 @@ def one(*found: Service, **more: Any) -> Result:
         (manager("nftables", "10 rules in /etc/nftables.conf"), "10 rules"),
         (manager("iptables", "0 rules in /etc/iptables/rules.v4; 1 rule in /etc/iptables/rules.v6"), "1 rule in"),
         (manager("iptables", "/a: Permission denied; 0 rules in /etc/iptables/rules.v6"), "Permission denied"),
-        (manager("iptables"), "iptables is active"),
+        (manager("iptables"), "iptables is switched on"),
     ],
 )
 def test_a_manager_beside_docker(found: Service, words: str) -> None:
@@ -131,12 +131,12 @@ def test_each_manager_has_its_row() -> None:
 
 def test_unknown_services_are_unknown() -> None:
     (result,) = run("firewall.managers", look(os_release=DEBIAN))
-    assert (result.status, result.reason) == (Status.UNKNOWN, "the test gives no services")
+    assert (result.status, result.reason) == (Status.UNKNOWN, "The test gives no services.")
 
 
 def test_hidden_processes_are_no_pass() -> None:
     result = one(processes=False)
-    assert (result.status, result.reason) == (Status.UNKNOWN, "running processes could not be seen")
+    assert (result.status, result.reason) == (Status.UNKNOWN, "Running processes could not be seen.")
     assert one(manager(), processes=False).status is Status.WARN
     given = host(view=msgspec.structs.replace(VIEW, live=False), services=Services("systemd", (), False))
     (of_copy,) = run("firewall.managers", look(given))

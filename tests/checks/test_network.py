@@ -101,7 +101,7 @@ def test_a_docker_network_with_its_bridge_and_route_is_one_conflict() -> None:
     assert row.evidence["conflicts"] == [
         {"what": "docker network", "name": "other", "subnet": "172.22.0.0/16", "wider": False}
     ]
-    assert "the docker network other (172.22.0.0/16)" in row.message
+    assert "the Docker network other (172.22.0.0/16)" in row.message
 
 
 def test_mailcow_itself_and_our_own_probes_are_no_conflict() -> None:
@@ -161,10 +161,10 @@ def test_without_ipv6_its_network_is_not_made() -> None:
 
 
 def test_what_is_not_known_proves_no_pass_but_a_failure() -> None:
-    gone = Fact.unknown("engine", "the engine does not answer")
-    assert subnet(engine=gone).reason == "the engine does not answer"
-    assert subnet(routes=Fact.unknown("r", "no routes")).status is UNKNOWN
-    assert subnet(links=Fact.unknown("l", "no links")).status is UNKNOWN
+    gone = Fact.unknown("engine", "The engine does not answer.")
+    assert subnet(engine=gone).reason == "The engine does not answer."
+    assert subnet(routes=Fact.unknown("r", "No routes.")).status is UNKNOWN
+    assert subnet(links=Fact.unknown("l", "No links.")).status is UNKNOWN
     row = subnet(engine=gone, routes=routes(Route("172.22.1.0/24", "tun0", "", 0)))
     assert row.status is FAIL
 

@@ -183,7 +183,7 @@ def test_addresses_of_this_host_are_fine_and_loopback_always_is() -> None:
 
 def test_without_knowing_the_addresses_the_rest_is_still_told() -> None:
     conf = conf_file({"SMTP_PORT": "192.0.2.2:25", "IMAP_PORT": "x"})
-    rows = configuration(conf, links=Fact.unknown("s", "no links"))
+    rows = configuration(conf, links=Fact.unknown("s", "No links."))
     assert (rows["IMAP_PORT"].status, rows[None].status) == (FAIL, UNKNOWN)
 
 
@@ -397,7 +397,7 @@ NO_PROXY = DaemonConfig("/etc/docker/daemon.json", True, "", {"userland-proxy": 
 def test_the_ipv6_half_counts_where_the_engine_binds_it(
     ipv6: Ipv6 | None, conf: dict[str, str], daemon: DaemonConfig | None, status: Status
 ) -> None:
-    facts: dict[str, Any] = {"ipv6": ipv6 or Fact.unknown("s", "r")} | ({"daemon_config": daemon} if daemon else {})
+    facts: dict[str, Any] = {"ipv6": ipv6 or Fact.unknown("s", "R.")} | ({"daemon_config": daemon} if daemon else {})
     assert free(("free", "EADDRINUSE"), listener("::1"), conf=conf, **facts).status is status
 
 
@@ -480,8 +480,8 @@ def test_a_listener_without_owner() -> None:
 def test_no_socket_at_all() -> None:
     row = free(("EADDRINUSE", "free"))
     assert (row.status, row.found, row.evidence["holder"]) == (FAIL, "in use", None)
-    row = free(("EADDRINUSE", "free"), sockets=Fact.unknown("s", "the tables are closed"))
-    assert "the tables are closed" in row.message
+    row = free(("EADDRINUSE", "free"), sockets=Fact.unknown("s", "The tables are closed."))
+    assert "The tables are closed." in row.message
 
 
 def test_bound_and_connected_holders_are_told_with_their_state() -> None:
@@ -514,10 +514,10 @@ def test_sockets_alone_prove_a_failure_and_never_a_pass(address: str, state: str
 
 
 def test_the_reason_is_that_of_the_attempts() -> None:
-    binds = Fact.unknown("bind(2)", "not the host's network", "Add --network=host to docker run.")
+    binds = Fact.unknown("bind(2)", "Not the host's network.", "Add --network=host to docker run.")
     row = free(None, binds=binds)
     assert (row.reason, row.remedy and row.remedy.text) == (
-        "not the host's network", "Add --network=host to docker run.",
+        "Not the host's network.", "Add --network=host to docker run.",
     )  # fmt: skip
 
 

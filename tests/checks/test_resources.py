@@ -99,7 +99,7 @@ def test_a_limit_around_the_host_counts() -> None:
 def test_the_switches_are_named_where_they_help() -> None:
     result = one("resources.memory", memory=memory(4))
     assert result.remedy
-    assert "SKIP_CLAMD=y and SKIP_FTS=y" in result.remedy.text
+    assert "SKIP_CLAMD=y, SKIP_FTS=y" in result.remedy.text
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_read_only_file_system_fails() -> None:
 
 
 def test_a_dead_mount_costs_its_own_path_only() -> None:
-    spaces = {DOCKER: Fact.unknown("statvfs", "it did not answer"), CLONE: Fact.of("test", space(CLONE))}
+    spaces = {DOCKER: Fact.unknown("statvfs", "It did not answer."), CLONE: Fact.of("test", space(CLONE))}
     results = run("resources.disk", look(spaces=spaces))
     assert [(result.subject, result.status) for result in results] == [(DOCKER, Status.UNKNOWN), (CLONE, Status.PASS)]
 

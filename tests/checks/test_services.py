@@ -96,7 +96,7 @@ def test_evidence() -> None:
 
 def test_unknown_services_are_unknown() -> None:
     (result,) = run("services.mail", look(os_release=DEBIAN))
-    assert (result.status, result.reason) == (Status.UNKNOWN, "the test gives no services")
+    assert (result.status, result.reason) == (Status.UNKNOWN, "The test gives no services.")
 
 
 def test_hidden_processes_are_no_pass() -> None:
@@ -144,7 +144,7 @@ def test_an_unheard_of_init_system_may_start_what_is_installed() -> None:
 def test_commands_fit_the_distribution(
     system: OsRelease | None, init: str, unit: str, package: str | None, expected: tuple[str, ...]
 ) -> None:
-    result = one(service(unit=unit, package=package), init=init, system=system or Fact.unknown("test", "not there"))
+    result = one(service(unit=unit, package=package), init=init, system=system or Fact.unknown("test", "Not there."))
     assert commands(result) == expected
 
 

@@ -39,8 +39,8 @@ def one(check: str, requirements: str = "current", **facts: Any) -> Result:
         (release("debian", ""), Status.WARN, "names no release"),
         (release("ubuntu", "24.04"), Status.PASS, "supports"),
         (release("ubuntu", "25.10"), Status.PASS, "supports"),
-        (release("ubuntu", "20.04"), Status.WARN, "22.04 or later"),
-        (release("ubuntu", "rolling"), Status.WARN, "22.04 or later"),
+        (release("ubuntu", "20.04"), Status.WARN, "Ubuntu ≥ 22.04"),
+        (release("ubuntu", "rolling"), Status.WARN, "Ubuntu ≥ 22.04"),
         (release("almalinux", "9.4"), Status.PASS, "supports"),
         (release("almalinux", "10.0"), Status.WARN, "not AlmaLinux 10.0"),
         (release("alpine", "3.20.1"), Status.WARN, "manual adjustments"),
@@ -229,8 +229,8 @@ def test_commands(name: str, command: Command, status: Status, fix: str) -> None
 
 
 def test_without_the_fact_every_command_is_unknown() -> None:
-    results = run("system.commands", look(commands=Fact.unknown("PATH", "out of reach")))
-    assert {(result.status, result.reason) for result in results} == {(Status.UNKNOWN, "out of reach")}
+    results = run("system.commands", look(commands=Fact.unknown("PATH", "Out of reach.")))
+    assert {(result.status, result.reason) for result in results} == {(Status.UNKNOWN, "Out of reach.")}
     assert len(results) == len(ALL)
 
 
