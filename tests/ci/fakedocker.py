@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HOME = Path(os.environ["FAKE_DOCKER"])
@@ -46,9 +47,20 @@ def start(words: list[str]) -> int:
     config = json.loads((root / ".config").read_text())
     arguments = [str(root / word[1:]) if word.startswith("/") else word for word in config["arguments"]]
     command = [sys.executable, "-m", "preflight", "--facts", str(HOME / "facts.json"), "--only", "resources.*"]
-    return subprocess.run(
-        [*command, *arguments], env={"PATH": os.environ["PATH"], **config["environ"]}, check=False
-    ).returncode
+    if os.environ.get("FAKE_DOCKER_SLOW"):  # until `docker kill`
+        (HOME / "waits").touch()
+        while not (HOME / "killed").exists():
+            time.sleep(0.05)
+    run = subprocess.run([*command, *arguments], env={"PATH": os.environ["PATH"], **config["environ"]}, check=False)
+    if (HOME / "long").exists():
+        (root / "preflight.md").write_text("x" * (3 << 20))
+    return 143 if os.environ.get("FAKE_DOCKER_SLOW") else run.returncode
+
+
+def kill(words: list[str]) -> int:
+    assert words == ["--signal", "TERM", "c0ffee"]
+    (HOME / "killed").touch()
+    return 0
 
 
 def cp(words: list[str]) -> int:
@@ -70,4 +82,4 @@ def rm(words: list[str]) -> int:
 
 with (HOME / "log").open("a") as log:
     log.write(" ".join(sys.argv[1:]) + "\n")
-sys.exit({"create": create, "start": start, "cp": cp, "rm": rm}[sys.argv[1]](sys.argv[2:]))
+sys.exit({"create": create, "start": start, "cp": cp, "kill": kill, "rm": rm}[sys.argv[1]](sys.argv[2:]))
