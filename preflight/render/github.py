@@ -1,6 +1,7 @@
 """The report as workflow commands of GitHub Actions: an annotation for each cause, the gravest first.
 
-GitHub shows ten annotations of each kind for a step, so results with one remedy are one annotation; the log has all.
+GitHub shows ten annotations of each kind for a step, so results with one remedy are one annotation, and where there are
+more causes, the tenth tells all that are left.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from preflight.render import words
 from preflight.render.digest import Entry, Named, Unclear, digest
 from preflight.render.escape import command_line, terminal
 
+SHOWN = 10  # annotations of a kind
 SUBJECTS = 8
 ROWS = 20
 
@@ -22,10 +24,19 @@ def github(report: Report) -> str:
     headline = words.headline(report.verdict, judged=found.judged)
     # Text of our own only: a line that begins with `::`, or holds `##[`, is a command to the runner.
     lines = [f"{headline}: {' · '.join(text for _, text in words.counts(report.counts))}".removesuffix(": ")]
-    lines += [_annotation("error", entry.checks, _told(entry)) for entry in found.blocks]
-    lines += [_annotation("warning", entry.checks, _told(entry)) for entry in found.warnings]
-    lines += [_annotation("notice", _checks(entry), _open(entry)) for entry in found.unclear]
+    lines += _annotations("error", [(entry.checks, _told(entry)) for entry in found.blocks])
+    lines += _annotations("warning", [(entry.checks, _told(entry)) for entry in found.warnings])
+    lines += _annotations("notice", [(_checks(entry), _open(entry)) for entry in found.unclear])
     return "\n".join(lines) + "\n"
+
+
+def _annotations(kind: str, causes: Sequence[tuple[Sequence[Named], Iterable[str]]]) -> list[str]:
+    """Return a line for each cause; where there are more than GitHub shows, the last tells all the rest."""
+    if len(causes) <= SHOWN:
+        return [_annotation(kind, checks, lines) for checks, lines in causes]
+    own, rest = causes[: SHOWN - 1], causes[SHOWN - 1 :]
+    every = [line for _, lines in rest for line in ("", *lines)][1:]
+    return [*_annotations(kind, own), _annotation(kind, [named for checks, _ in rest for named in checks], every)]
 
 
 def _annotation(kind: str, checks: Sequence[Named], lines: Iterable[str]) -> str:

@@ -71,12 +71,17 @@ def _case(result: Result) -> ElementTree.Element:
         said = result.message if result.status is Status.FAIL else result.reason or result.message
         told = ElementTree.SubElement(case, outcome, {"message": terminal(said), "type": _kind(result)})
         if result.status is not Status.SKIP:
-            told.text = "\n".join(_lines(result))
+            told.text = _output(_lines(result))
     elif result.status is Status.WARN:
-        ElementTree.SubElement(case, "system-out").text = "\n".join(["WARNING", *_lines(result)])
+        ElementTree.SubElement(case, "system-out").text = _output(["WARNING", *_lines(result)])
     elif result.remedy:  # it passes, with a remark
-        ElementTree.SubElement(case, "system-out").text = "\n".join(_lines(result))
+        ElementTree.SubElement(case, "system-out").text = _output(_lines(result))
     return case
+
+
+def _output(lines: Iterable[str]) -> str:
+    """Join lines. Plug-ins of Jenkins, and GitLab, take `[[ATTACHMENT|FILE]]` for an order to keep that file."""
+    return "\n".join(lines).replace("[[ATTACHMENT|", "[[ATTACHMENT\\x7c")
 
 
 def _kind(result: Result) -> str:

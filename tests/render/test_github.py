@@ -64,6 +64,17 @@ def test_an_annotation_names_check_and_subjects_and_tells_the_remedy() -> None:
     )
 
 
+@pytest.mark.parametrize("count", [9, 10, 11, 30])
+def test_of_more_causes_than_github_shows_the_last_tells_the_rest(count: int) -> None:
+    rows = [reports.result(f"test.{n}", "fail", f"It is {n}.", remedy=Remedy(f"Mend {n}.")) for n in range(count)]
+    made = commands(render(reports.report(*rows), "github"))
+    assert len(made) == min(count, 10)
+    for number in range(count):
+        _, title, message = made[min(number, 9)]
+        assert f"test.{number}" in title.split(", ")
+        assert f"It is {number}.\nWhat to do: Mend {number}." in message
+
+
 def test_what_is_unknown_is_a_notice_with_its_reason() -> None:
     row = reports.result("clock.offset", "unknown", reason="no server answered", remedy=Remedy("Let UDP 123 out."))
     ((kind, title, message),) = commands(render(reports.report(row), "github"))
