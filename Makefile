@@ -2,9 +2,9 @@
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv/bin
-MACHINE := engine or image or lab
+MACHINE := engine or image or lab or browser
 
-.PHONY: help preflight image venv test unit lint docs docs-check test-engine lab lab-shell lock clean
+.PHONY: help preflight image venv test unit lint docs docs-check test-browser test-engine lab lab-shell lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -21,7 +21,7 @@ image: ## build the image mailcow-preflight with the engine at DOCKER_HOST or th
 venv: ## make .venv with everything for development
 	@$(PYTHON) tools/venv.py test
 
-test: lint docs-check unit test-engine ## everything, engine tests and the lab included (starts a private engine where none answers)
+test: lint docs-check unit test-browser test-engine ## everything, engine tests and the lab included (starts a private engine where none answers)
 	@echo "==> all passed" >&2
 
 lint: venv ## ruff and mypy
@@ -52,6 +52,14 @@ unit: venv test-tools ## the tests that need no engine
 	@echo "==> tests without an engine" >&2
 	@$(VENV)/pytest -q -n auto -m 'not ($(MACHINE))'
 
+# 77: no browser can be had here. Only on a developer's own machine is that no failure.
+test-browser: venv ## the HTML report in Chromium; screenshots in build/page
+	@echo "==> tests in a browser" >&2
+	@$(PYTHON) tools/browser.py; code=$$?; \
+	if [ $$code -eq 0 ]; then PREFLIGHT_TEST_BROWSER=required $(VENV)/pytest -q -n auto -m browser; \
+	elif [ $$code -eq 77 ] && [ "$$CI" != true ]; then echo "==> SKIPPED: browser tests (the reason stands above)" >&2; \
+	else exit $$code; fi
+
 # 77: no engine can be had here (not root). Only on a developer's own machine is that no failure.
 test-engine: venv ## the tests with an engine and the built image
 	@echo "==> tests with an engine" >&2
@@ -62,7 +70,7 @@ test-engine: venv ## the tests with an engine and the built image
 # The lab takes the image from the same engine.
 .PHONY: test-with-engine
 test-with-engine: image
-	@PREFLIGHT_TEST_ENGINE=required $(VENV)/pytest -q -m '$(MACHINE)'
+	@PREFLIGHT_TEST_ENGINE=required $(VENV)/pytest -q -m 'engine or image or lab'
 	@$(MAKE) --no-print-directory lab-with-image
 
 lab: venv ## whole hosts with faults: prediction against outcome (make lab ONLY="exim4 ufw" JOBS=3)

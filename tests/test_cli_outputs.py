@@ -44,6 +44,7 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         ("text", "", [("text", None)]),
         ("", "a.md a.json a.xml a.txt a.zone",
          [("markdown", "a.md"), ("json", "a.json"), ("junit", "a.xml"), ("text", "a.txt"), ("zone", "a.zone")]),
+        ("", "a.html b.md", [("html", "a.html"), ("markdown", "b.md")]),
         ("", "a.JSON", [("json", "a.JSON")]),
         ("json", "a.txt", [("json", "a.txt")]),
         ("json", "a", [("json", "a")]),
@@ -126,6 +127,18 @@ def test_one_run_writes_every_report(tmp_path: Path, preflight: Line) -> None:
     assert ElementTree.parse(tmp_path / "a.xml").getroot().tag == "testsuites"
     assert "\x1b" not in (tmp_path / "a.txt").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.md", "a.txt", "a.xml", "facts.json"]
+
+
+def test_the_page_tells_why_and_what_to_do(tmp_path: Path, preflight: Line) -> None:
+    run = preflight("--format", "html")
+    assert preflight("--output", "a.html").out == ""
+    assert run.code == 0
+    for page in (run.out, (tmp_path / "a.html").read_text("utf-8")):
+        assert page.startswith("<!DOCTYPE html>\n")
+        assert page.endswith("</html>\n")
+        told = ("Ready for mailcow, with warnings", "What to do:", "swapon /swapfile", "needs twice its memory")
+        assert [part for part in told if part not in page] == []
+        assert page.count('<details class="more">') == 1
 
 
 def test_one_goes_to_standard_output_beside_the_files(tmp_path: Path, preflight: Line) -> None:

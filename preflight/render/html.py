@@ -15,11 +15,11 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from preflight.model import Report, Result, Status
+from preflight.model import HostSummary, Report, RequirementsSource, Result, Status
 from preflight.render import pictures, words
 from preflight.render.digest import Entry, Reason, digest, with_reasons
 from preflight.render.escape import CELL, TEXT, command_line, is_link, terminal
-from preflight.render.ports import PORTS, Port
+from preflight.render.ports import Port
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ROWS = 50  # of one cause; the list of all results has every one
 SUBJECTS = 8  # named in one sentence
+STEPS = 6  # at the top: a first view, not the list itself
 PILE = 3  # accents on one letter: no language needs more
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR, Status.IGNORED, Status.PASS, Status.SKIP)
 POLICY = "default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
@@ -50,6 +51,7 @@ def html(report: Report, *, why: Mapping[str, str] | None = None, since: Compari
         report=report,
         found=found,
         state=_state(report, found.judged),
+        question=_markup(words.QUESTION).format(name=cell(report.host.name or words.UNKNOWN_HOST, 60)),
         headline=words.headline(report.verdict, judged=found.judged),
         next=words.advice(report.verdict, blocked=bool(found.blocks), judged=found.judged),
         install=words.install(report.verdict, judged=found.judged),
@@ -82,9 +84,10 @@ def environment() -> Environment:
     made.filters |= {
         "prose": prose, "sentence": words.sentence, "section": words.section, "code": code, "link": link,
         "because": _because, "cell": cell, "cause": _cause, "checks": _checks, "commands": _commands,
-        "evidence": _evidence, "port_state": _port_state,
+        "evidence": _evidence, "port_state": _port_state, "kernel": _kernel, "read_on": _read_on,
+        "asked_for": _asked_for, "state_name": _state_name, "state_after": _state_after,
     }  # fmt: skip
-    made.globals |= {"words": words, "Status": Status, "ROWS": ROWS, "PORTS": PORTS}
+    made.globals |= {"words": words, "Status": Status, "ROWS": ROWS, "STEPS": STEPS}
     return made
 
 
@@ -159,7 +162,7 @@ def _cause(entry: Entry) -> str | Markup:
     """Return the cause as a heading: the message, or where results differ the check's title."""
     if not entry.alike:
         return words.SEVERAL.format(title=shown(entry.first.title, 200), count=len(entry.results))
-    message = shown(entry.first.message, 300)
+    message = shown(entry.first.message)
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     if not others:
         return message.removesuffix(".")
@@ -176,6 +179,28 @@ def _subjects(subjects: Sequence[str]) -> Markup:
 def _evidence(result: Result) -> Markup:
     expected, found = (code(value) if value else "–" for value in (result.expected, result.found))
     return _markup(words.EXPECTED_FOUND).format(expected=expected, found=found)
+
+
+def _kernel(host: HostSummary) -> Markup:
+    release, architecture = (cell(value or words.UNKNOWN, 60) for value in (host.kernel, host.architecture))
+    return _markup(words.RELEASE).format(release=release, architecture=architecture)
+
+
+def _read_on(source: RequirementsSource) -> Markup:
+    read = _markup('<span class="whole">{}</span>').format(cell(source.read))
+    return _markup(words.READ_ON).format(requirements=link(source.source, source.name), read=read)
+
+
+def _asked_for(bar: pictures.Bar) -> Markup:
+    return _markup(words.ASKED_FOR).format(expected=cell(bar.expected))
+
+
+def _state_name(stretch: pictures.Stretch) -> str:
+    return stretch.state if stretch.state in pictures.STATES_KNOWN else "other"
+
+
+def _state_after(stretch: pictures.Stretch) -> Markup:
+    return _markup(words.STATE_AFTER).format(state=cell(stretch.state), seconds=f"{stretch.seconds:.1f}")
 
 
 def _port_state(port: Port) -> str:
@@ -215,7 +240,7 @@ def _filters(groups: Sequence[tuple[str, Sequence[tuple[int, Result]]]]) -> str:
         empty += [f"{chosen}:has(#status-{status}:checked) .nothing" for status in statuses if status not in there]
     lines = [",\n".join(rules) + " { display: none; }"] if rules else []
     lines += [",\n".join(empty) + " { display: block; }"] if empty else []
-    return "\n" + "\n".join(lines) + "\n"
+    return "\n@media screen {\n" + "\n".join(lines) + "\n}\n"  # paper has all, whatever was chosen
 
 
 def _changes(since: Comparison | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from preflight.model import Result, Status
 
 MEMORY, SWAP, DISK, HEALTH = "resources.memory", "resources.swap", "resources.disk", "docker.healthcheck"
 STATES = 20  # of one health check; a sane one has four
+STATES_KNOWN = ("starting", "unhealthy", "healthy")
 
 _BYTES = {MEMORY: "bytes", SWAP: "bytes", DISK: "available_bytes"}
 _JUDGED = (Status.PASS, Status.WARN, Status.FAIL, Status.IGNORED)

@@ -45,6 +45,7 @@ SYMBOL = {
 
 UNKNOWN = "unknown"
 UNKNOWN_OS = "system unknown"
+UNKNOWN_HOST = "this host"
 COUNTS = {
     Status.PASS: "{count} passed",
     Status.FAIL: "{count} failed",
@@ -139,6 +140,53 @@ PORT_STATES = {
 }
 HELD = "held by {holder}"
 NOT_SAID = "not free"
+
+# The page's own.
+QUESTION = "Can mailcow, the mail server in Docker containers, be installed on {name}?"
+GO = "Read how to install mailcow"
+STEPS = "In this order"
+BY_STATUS = "Results by status"
+STATUSES = {
+    Status.PASS: "passed",
+    Status.FAIL: "failed",
+    Status.WARN: "warning",
+    Status.UNKNOWN: "not determined",
+    Status.ERROR: "broke off",
+    Status.IGNORED: "known and ignored",
+    Status.SKIP: "skipped",
+}
+WAS = "Were it not ignored, it would be: {status}."
+REASON = "Reason:"
+COPY = "Copy"
+COPY_THESE = "Copy these commands"
+COPIED = "Copied"
+NOT_COPIED = "Copying failed: select the text"
+EXPECTED_AND_FOUND = "What was expected and what was found"
+WHY_AND_MORE = "Why it matters, and where to read more"
+HOST = "Host"
+SYSTEM = "System"
+KERNEL = "Kernel"
+RELEASE = "{release} ({architecture})"
+ENGINE = "Docker"
+REQUIREMENTS = "Requirements"
+READ_ON = "{requirements}, read on {read}"
+MEASURED = "What was measured"
+SIZES = "Memory and disk"
+MEMORY = "Memory"
+SWAP = "Swap"
+DISK = "Disk"
+ASKED_FOR = "mailcow asks for {expected}"
+LINE = "The line marks what mailcow asks for."
+HEALTH = "Health check of a container"
+HEALTH_TRIED = "A container was started whose health check is made to fail first, and then to pass."
+STATE_AFTER = "{state} after {seconds} s"
+ALL_RESULTS = "All results"
+STATUS = "Status"
+SECTION = "Section"
+ALL = "All"
+SHOWN = "{shown} of {all} results are shown."
+NONE_SHOWN = "No result of this section has this status."
+ALONE = "This page stands alone: it loads nothing and sends nothing."
 
 SECTIONS = {
     "system": "System",

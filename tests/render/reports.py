@@ -9,6 +9,7 @@ from preflight.model import Counts, HostSummary, Remedy, Report, RequirementsSou
 from preflight.plan import SHAPE
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
+GIB = 1 << 30
 WHY = {
     "ports.free": "mailcow publishes its ports on the host. Docker refuses to start a container whose port is taken.",
     "resources.memory": "ClamAV alone takes more than 1 GiB. Where memory runs out the kernel ends containers.",
@@ -122,12 +123,22 @@ def passes() -> list[Result]:
             message="The host has 7.8 GiB of RAM; mailcow asks for 6 GiB.",
             expected="6.0 GiB",
             found="7.8 GiB",
+            evidence={"bytes": int(7.8 * GIB)},
         ),
         result(
-            "resources.disk", message="80.2 GiB are free where the engine keeps its data.", subject="/var/lib/docker"
+            "resources.disk",
+            message="80.2 GiB are free where the engine keeps its data.",
+            subject="/var/lib/docker",
+            expected="20.0 GiB free",
+            found="80.2 GiB free",
+            evidence={"available_bytes": int(80.2 * GIB)},
         ),
         result("docker.engine", message="Docker 28.5.2 answers; mailcow needs 24.0.0."),
-        result("docker.healthcheck", message="A container went from starting to unhealthy to healthy within 2.1 s."),
+        result(
+            "docker.healthcheck",
+            message="A container went from starting to unhealthy to healthy within 2.1 s.",
+            evidence={"states": [[0.4, "starting"], [1.1, "unhealthy"], [2.1, "healthy"]]},
+        ),
         result("clock.synchronized", message="The kernel's clock is synchronised.", severity=Severity.RECOMMENDED),
     ]
 
@@ -156,6 +167,7 @@ def warned() -> Report:
         title="There is swap",
         expected="1.0 GiB",
         found="none",
+        evidence={"bytes": 0},
         remedy=Remedy(
             "Add a swap file.",
             (
@@ -203,6 +215,7 @@ def failing() -> Report:
         title="There is enough memory",
         expected="6.0 GiB",
         found="1.9 GiB",
+        evidence={"bytes": int(1.9 * GIB)},
         remedy=Remedy("Give the machine more memory: 6 GiB at least, 8 GiB for 5 to 10 users."),
     )
     compose = result(

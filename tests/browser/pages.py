@@ -1,0 +1,43 @@
+"""Pages to look at: of reports made by hand, of a recorded host, and of values that want to be more than text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from preflight.compare import compare
+from preflight.model import Report
+from preflight.render import render
+from tests.render import reports
+
+RECORDED = Path(__file__).parent.parent / "hosts" / "debian12-nested.report.json"
+HOSTILE = '"><script>alert(1)</script><img src=//x.example/> \x1b[31m \u202egnp.exe \u05d0\u05d1\u05d2 ' + "\u0301" * 50
+
+
+def recorded() -> Report:
+    """Return the report on a recorded host."""
+    return msgspec.json.decode(RECORDED.read_bytes(), type=Report)
+
+
+REPORTS: dict[str, Callable[[], Report]] = {
+    **reports.SAMPLES,
+    "recorded": recorded,
+    "nothing": reports.report,
+    "hostile": lambda: reports.hostile(HOSTILE),
+    "long": lambda: reports.hostile("x" * 10_000),
+}
+
+
+@cache
+def page(name: str) -> str:
+    """Return the page of one of the reports."""
+    return render(REPORTS[name](), "html", why=reports.WHY)
+
+
+def marked() -> str:
+    """Return the page of a report with a baseline."""
+    new = reports.failing()
+    return render(new, "html", since=compare(reports.warned(), new))

@@ -1,0 +1,161 @@
+"""How the page looks: nothing sticks out, light and dark, on paper, with the reader's own colours."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.browser import pages
+from tests.browser.conftest import HEIGHT, Show
+from tests.render import reports
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = (1280, 375)
+STICKS_OUT = """() => [...document.querySelectorAll("body *")]
+    .filter(e => !e.closest(".hidden, thead") && e.getBoundingClientRect().right > innerWidth + 0.5)
+    .map(e => e.outerHTML.slice(0, 80))"""
+# An element whose content is wider than itself and cut off: something cannot be read.
+CUT = """() => [...document.querySelectorAll("body *")]
+    .filter(e => !e.closest(".hidden, thead, svg") && e.scrollWidth > e.clientWidth + 1 && e.clientWidth
+        && getComputedStyle(e).overflowX != "visible")
+    .map(e => e.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("name", pages.REPORTS)
+def test_a_screenshot_is_as_wide_as_the_window(name: str, show: Show, tree: Path) -> None:
+    """Screenshots stay in build/page, for eyes."""
+    page = show(pages.page(name))
+    folder = tree / "build/page"
+    folder.mkdir(parents=True, exist_ok=True)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            picture = page.screenshot(full_page=True, path=folder / f"{name}-{width}-{scheme}.png")
+            assert struct.unpack(">I", picture[16:20]) == (width,)
+
+
+@pytest.mark.parametrize("name", pages.REPORTS)
+def test_nothing_sticks_out_or_is_cut_with_everything_open(name: str, show: Show) -> None:
+    page = show(pages.page(name))
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    for width in (*WIDTHS, 320):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(STICKS_OUT) == []
+        assert page.evaluate(CUT) == []
+
+
+def test_what_sticks_out_would_be_seen(show: Show) -> None:
+    page = show('<p style="width: 400px">x</p><pre style="width: 9px; overflow: clip">xxxxxxx</pre>', width=375)
+    assert page.evaluate("document.documentElement.scrollWidth") > 375
+    assert len(page.evaluate(STICKS_OUT)) == 1
+    assert len(page.evaluate(CUT)) == 1
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["ready", "not-ready", "undetermined", "recorded"])
+def test_the_first_view_tells_the_verdict_and_what_to_do_next(name: str, width: int, show: Show) -> None:
+    page = show(pages.page(name), width=width)
+    first = [".question", "h1", ".next"]
+    if name in ("not-ready", "recorded"):
+        first.append(".steps li:first-child a")
+    for part in [*first, ".go"] if name == "ready" else first:
+        box = page.locator(part).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 600, part
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_picture_of_memory_is_to_scale(width: int, show: Show) -> None:
+    page = show(pages.page("not-ready"), width=width)
+    memory = page.locator(".bars li").first
+    assert "1.9 GiB" in memory.inner_text()
+    assert "mailcow asks for 6.0 GiB" in memory.inner_text()
+    track, filled, mark = (memory.locator(part).bounding_box() for part in (".track", ".filled", ".mark"))
+    assert track
+    assert filled
+    assert mark
+    assert filled["x"] == pytest.approx(track["x"], abs=1)
+    centre = mark["x"] + mark["width"] / 2 - track["x"]
+    assert filled["width"] / centre == pytest.approx(1.9 / 6, rel=0.02)
+
+
+def test_the_states_of_the_health_check_follow_one_another(show: Show) -> None:
+    page = show(pages.page("ready"))
+    boxes = [part.bounding_box() for part in page.locator(".timeline rect").all()]
+    assert len(boxes) == 3
+    ends = [(box["x"], box["x"] + box["width"]) for box in boxes if box]
+    for (_, end), (start, _) in itertools.pairwise(ends):
+        assert start == pytest.approx(end, abs=0.5)
+    assert page.locator(".states li").all_inner_texts() == [
+        "starting after 0.4 s",
+        "unhealthy after 1.1 s",
+        "healthy after 2.1 s",
+    ]
+
+
+def lightness(color: str) -> int:
+    return sum(map(int, re.findall(r"\d+", color)[:3]))
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_light_and_dark_are_the_readers_choice(dark: bool, show: Show) -> None:
+    page = show(pages.page("not-ready"), dark=dark)
+    for part in ("body", ".hero", "article.card", "pre", ".copy", ".filters label >> nth=1"):
+        style = page.locator(part).first.evaluate(
+            "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+        )
+        behind, text = (lightness(color) for color in style)
+        if part == "pre" or "rgba(0, 0, 0, 0)" not in style[0]:
+            assert (text > behind + 300) is dark, (part, style)
+            assert (behind > text + 300) is not dark, (part, style)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_on_paper_everything_is_there_and_nothing_to_press(scripts: bool, show: Show) -> None:
+    page = show(pages.page("not-ready"), dark=True, scripts=scripts)
+    page.locator("label[for=status-fail]").click()
+    failed = page.locator(".row:visible").count()
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.locator(".row:visible").count() == len(reports.failing().results) > failed
+    for part in (".filters", ".copy", ".more summary"):
+        assert page.locator(part).count()
+        assert page.locator(f"{part}:visible").count() == 0
+    for more in page.locator(".more").all():  # nothing on paper can be opened
+        box = more.locator("p").last.bounding_box()
+        assert box
+        assert box["height"] > 10
+    assert lightness(page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")) == 3 * 255
+    assert lightness(page.locator("h1").evaluate("e => getComputedStyle(e).color")) == 0
+    assert page.locator(".ports thead").evaluate("e => getComputedStyle(e).position") == "static"
+    assert page.pdf(format="A4").startswith(b"%PDF-")
+
+
+def test_on_a_narrow_screen_the_ports_are_cards_and_on_a_wide_one_a_table(show: Show) -> None:
+    tops = {}
+    for width in WIDTHS:
+        row = show(pages.page("not-ready"), width=width).locator(".ports tbody tr").first
+        cells = [
+            row.locator(part).bounding_box() for part in ("th", "td:nth-child(3)", "td:nth-child(4)", "td:last-child")
+        ]
+        tops[width] = [round(box["y"] + box["height"] / 2) for box in cells if box]
+        assert len(cells) == len(tops[width])
+    assert max(tops[1280]) - min(tops[1280]) <= 2
+    assert max(tops[375]) - min(tops[375]) > 15
+
+
+def test_colours_of_the_readers_own_hide_nothing(show: Show) -> None:
+    page = show(pages.page("ready"), forced_colors="active")
+    chosen, other = (page.locator(f"label[for={name}]") for name in ("status-all", "status-pass"))
+    widths = [label.evaluate("e => parseFloat(getComputedStyle(e).borderTopWidth)") for label in (chosen, other)]
+    assert widths[0] > widths[1]
+    track, filled = (
+        page.locator(f".bars {part}").first.evaluate("e => getComputedStyle(e).fill") for part in (".track", ".filled")
+    )
+    assert track != filled
