@@ -72,7 +72,7 @@ def glued(path: Path, commands: Iterable[str]) -> Iterator[tuple[int, str]]:
             text = node.value
         else:
             continue
-        if WORDY.search(text) and not text.lstrip("\0 '(").startswith(begins):
+        if WORDY.search(text) and not text.startswith(begins):
             yield node.lineno, text.replace("\0", "{}")
 
 

@@ -37,7 +37,7 @@ def facts(request: pytest.FixtureRequest) -> Path:
     path: Path = request.param
     if UPDATE:
         document = json.loads(path.read_text("utf-8"))
-        older: Fact[object] = Fact.unknown("", "the host was recorded before this was looked at", "Record it again.")
+        older: Fact[object] = Fact.unknown("", "The host was recorded before this was looked at.", "Record it again.")
         for name in PARTS:
             document.setdefault(name, msgspec.to_builtins(older))
         path.write_text(write_json(msgspec.convert(document, Host)), "utf-8")

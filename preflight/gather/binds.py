@@ -11,6 +11,7 @@ import socket
 
 from preflight.facts import BindAttempt, Fact
 from preflight.gather.roots import Roots
+from preflight.sentences import paragraph, say
 
 SOURCE = "bind(2)"
 EVERYWHERE = ("0.0.0.0", "::")  # what '' stands for
@@ -19,14 +20,18 @@ EVERYWHERE = ("0.0.0.0", "::")  # what '' stands for
 def binds(roots: Roots, wanted: tuple[tuple[str, int], ...]) -> Fact[tuple[BindAttempt, ...]]:
     """Try each address ('' = all of IPv4, and all of IPv6) and port once, only where our network is the host's."""
     if not roots.view.live:
-        return Fact.unknown(SOURCE, "the root is a copy: only a running kernel knows whether a port can be bound")
+        return Fact.unknown(SOURCE, say("The root is a copy: only a running kernel knows whether a port can be bound."))
     if roots.view.network is None:
-        help_ = roots.why.help if roots.why else "Add --pid=host to docker run."
-        reason = "the network of this process cannot be told to be the host's, so no port of the host can be tried"
-        return Fact.unknown(SOURCE, reason, f"{help_} --network=host is needed beside it.")
+        help_ = roots.why.help if roots.why else say("Add --pid=host to docker run.")
+        reason = say(
+            "The network of this process cannot be told to be the host's, so no port of the host can be tried."
+        )
+        return Fact.unknown(SOURCE, reason, paragraph(help_, say("--network=host is needed beside it.")))
     if not roots.view.network:
-        help_ = "Add --network=host to docker run." if roots.view.container else "Run the check on that host itself."
-        reason = "the network of this process is not the host's, so no port of the host can be tried"
+        help_ = say("Run the check on that host itself.")
+        if roots.view.container:
+            help_ = say("Add --network=host to docker run.")
+        reason = say("The network of this process is not the host's, so no port of the host can be tried.")
         return Fact.unknown(SOURCE, reason, help_)
     pairs = dict.fromkeys(
         (place, port) for address, port in wanted for place in ((address,) if address else EVERYWHERE)

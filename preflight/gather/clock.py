@@ -9,6 +9,7 @@ import re
 
 from preflight.facts import Clock, Fact, Timezone
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import phrase, say
 
 CLOCK = "adjtimex(2)"
 TIMEZONE = "/etc/localtime"
@@ -20,15 +21,17 @@ _TIMEX = 208  # bytes of struct timex where long has 64 bits: x86_64, aarch64, r
 def clock(roots: Roots) -> Fact[Clock]:
     """Ask the kernel how far off its clock may be. Reads alone (modes = 0); no capability is needed for that."""
     if not roots.view.live:
-        return Fact.unknown(CLOCK, "the root is a copy, and the clock is that of a running kernel")
+        return Fact.unknown(CLOCK, say("The root is a copy, and the clock is that of a running kernel."))
     try:
         return Fact.of(CLOCK, _adjtimex())
     except OSError as error:
-        help = "Add --privileged to docker run." if roots.view.container else "Run the check as root."
+        help = say("Add --privileged to docker run.") if roots.view.container else say("Run the check as root.")
         denied = error.errno in (errno.EPERM, errno.EACCES)
-        return Fact.unknown(CLOCK, f"the kernel did not say: {os.strerror(error.errno or 0)}", help if denied else "")
+        return Fact.unknown(
+            CLOCK, say("The kernel did not say: {error}.", error=os.strerror(error.errno or 0)), help if denied else ""
+        )
     except NotImplementedError as error:
-        return Fact.unknown(CLOCK, str(error))
+        return Fact.unknown(CLOCK, say("The kernel could not be asked for its clock: {error}.", error=error))
 
 
 def _adjtimex() -> Clock:
@@ -42,7 +45,7 @@ def _adjtimex() -> Clock:
         ]  # fmt: skip
 
     if ctypes.sizeof(ctypes.c_long) != 8 or ctypes.sizeof(Timex) != _TIMEX:
-        raise NotImplementedError("the kernel's structure for it is not known on this architecture")
+        raise NotImplementedError(phrase("the kernel's structure for it is not known on this architecture"))
     buffer = Timex()
     if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(buffer)) < 0:
         raise OSError(ctypes.get_errno(), "adjtimex")
@@ -59,7 +62,7 @@ def timezone(roots: Roots) -> Fact[Timezone]:
     except Unreadable as error:
         if roots.why:
             return Fact.unknown(TIMEZONE, roots.why.reason, roots.why.help, *roots.why.commands)
-        return Fact.unknown(TIMEZONE, str(error))
+        return Fact.unknown(TIMEZONE, error.sentence)
 
 
 def _zone(roots: Roots) -> str | None:
@@ -84,7 +87,7 @@ def _zone(roots: Roots) -> str | None:
         pass
     if rule := posix_rule(data):
         return rule
-    raise Unreadable(TIMEZONE, "not a time zone file")
+    raise Unreadable(TIMEZONE, phrase("it is no time zone file"))
 
 
 def zone_name(path: str) -> str | None:

@@ -11,6 +11,8 @@ from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
+from preflight.sentences import phrase
+
 if TYPE_CHECKING:
     from subprocess import Popen
 
@@ -87,7 +89,7 @@ def _read(process: Popen[bytes], until: float, limit: int) -> tuple[bytes, bytes
         while selector.get_map() and not why:
             left = until - time.monotonic()
             if left <= 0:
-                why = "it did not end in time"
+                why = phrase("it did not end in time")
             for key, _ in selector.select(max(0.0, min(left, 0.5))):
                 pipe = next(pipe for pipe in got if pipe is key.fileobj)
                 part = os.read(pipe.fileno(), 1 << 16)
@@ -95,7 +97,7 @@ def _read(process: Popen[bytes], until: float, limit: int) -> tuple[bytes, bytes
                 if not part:
                     selector.unregister(pipe)
                 elif len(got[pipe]) > limit:
-                    why = "it wrote too much"
+                    why = phrase("it wrote too much")
     if not why:
         why = _end(process, until)
     out, err = (bytes(data[:limit]) for data in got.values())
@@ -106,6 +108,6 @@ def _end(process: Popen[bytes], until: float) -> str:
     """Wait for a program that has closed its output: usually it is over at once."""
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         if time.monotonic() > until:
-            return "it did not end in time"
+            return phrase("it did not end in time")
         time.sleep(0.002)
     return ""

@@ -6,6 +6,7 @@ import stat
 
 from preflight.facts import Command, Fact
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import phrase
 
 PATH = (
     "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin",
@@ -24,7 +25,7 @@ def commands(roots: Roots, names: tuple[str, ...]) -> Fact[dict[str, Command]]:
     """
     try:
         if roots.root is None or not any(roots.entries(folder) for folder in PATH):
-            raise Unreadable("/usr/bin", "holds no programs")
+            raise Unreadable("/usr/bin", phrase("it holds no programs"))
         whole = roots.view.live or _find(roots, "sh").path is not None
         found = {name: _find(roots, name) for name in names if "/" not in name}
         return Fact.of("PATH", {name: command for name, command in found.items() if whole or command.path})

@@ -8,6 +8,7 @@ import stat
 from preflight.facts import Compose, Fact
 from preflight.gather import command
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import phrase, say
 
 TIMEOUT = 5.0
 # docker's own order: the first that is there is taken.
@@ -33,7 +34,7 @@ def compose(roots: Roots) -> Fact[Compose]:
         found = _ask(roots, Compose("plugin", plugin, "")) if plugin else None
         alone = None if found and found.version else _first(roots, STANDALONE)
     except Unreadable as error:
-        return Fact.unknown("docker compose", str(error), "Run as root; in a container, add --privileged.")
+        return Fact.unknown("docker compose", error.sentence, say("Run as root; in a container, add --privileged."))
     if alone:
         second = _ask(roots, Compose("standalone", alone, ""))
         found = second if second.version or found is None else found
@@ -52,10 +53,12 @@ def _first(roots: Roots, paths: tuple[str, ...]) -> str | None:
 def _ask(roots: Roots, found: Compose) -> Compose:
     """Ask a Compose program for its version, in the host's root."""
     if found.path is None or not roots.view.live:
-        return Compose(found.kind, found.path, "", "a copy of a host cannot run its programs")
+        return Compose(found.kind, found.path, "", phrase("a copy of a host cannot run its programs"))
     ran = command.run((found.path, "version", "--short"), TIMEOUT, roots.root)
     version = parse_version(ran.out) if ran.code == 0 else ""
-    detail = "" if version else ran.error or _line(ran.err) or _line(ran.out) or f"exit code {ran.code}"
+    detail = (
+        "" if version else ran.error or _line(ran.err) or _line(ran.out) or phrase("exit code {code}", code=ran.code)
+    )
     return Compose(found.kind, found.path, version, detail)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from preflight.facts import Fact
+from preflight.sentences import say
 
 Recipe = Callable[["Crew"], Any]
 Tell = Callable[[str, bool], None]  # name of the part, whether it is done
@@ -93,7 +94,9 @@ class Crew:
         try:
             self._made[name] = self._recipes[name](self)
         except Exception as error:  # noqa: BLE001 - a part that breaks costs itself, never the run
-            self._made[name] = Fact.unknown(name, f"reading it failed: {type(error).__name__}: {error}"[:300])
+            self._made[name] = Fact.unknown(
+                name, say("Reading it failed: {error}.", error=f"{type(error).__name__}: {error}"[:300].rstrip("."))
+            )
         finally:
             done.set()
             self._tell(name, True)
@@ -126,6 +129,12 @@ class Crew:
 
     def _late(self, name: str) -> Fact[Any]:
         if self.stop.is_set():
-            return Fact.unknown(name, "the run was interrupted before this was known", "Run the check to its end.")
+            return Fact.unknown(
+                name, say("The run was interrupted before this was known."), say("Run the check to its end.")
+            )
         limit = f"{self._seconds:g}"
-        return Fact.unknown(name, f"it was not known after {limit} s", f"Raise --timeout above {limit}.")
+        return Fact.unknown(
+            name,
+            say("It was not known after {limit} s.", limit=limit),
+            say("Raise --timeout above {limit}.", limit=limit),
+        )

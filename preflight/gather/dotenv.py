@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from preflight.sentences import phrase
+
 
 class Statement(NamedTuple):
     """A statement of an env file. `refused`: why Compose refuses the whole file there, '' where it does not.
@@ -51,14 +53,14 @@ def statements(text: str) -> Iterator[Statement]:
         start = export.end() if (export := _EXPORT.match(text, at)) else at
         found = _NAME.match(text, start) if start < len(text) else None
         if found is None:
-            yield Statement(line, "", "", refused="its name holds a character that no name may, or is none")
+            yield Statement(line, "", "", refused=phrase("its name holds a character that no name may, or is none"))
             at = _line_end(text, start)
             continue
         name, end = found[1].rstrip(SPACE), found[2]
         if end == "":  # the file ends within a name, which Compose takes for a value without one
             name = ""
         if " " in name:
-            yield Statement(line, "", "", refused="its name holds a space")
+            yield Statement(line, "", "", refused=phrase("its name holds a space"))
             at = _line_end(text, start)
             continue
         at = found.end()
@@ -81,7 +83,7 @@ def _value(text: str, at: int, endless: set[str], known: _Known) -> tuple[Statem
     found = None if quote in endless else _QUOTED[quote].match(text, at)
     if found is None:
         endless.add(quote)
-        return Statement(0, "", "", refused="nothing closes its quote"), _line_end(text, at)
+        return Statement(0, "", "", refused=phrase("nothing closes its quote")), _line_end(text, at)
     inner = found[1].replace(f"\\{quote}", quote)
     if quote == "'":
         return Statement(0, "", inner, refused=_nul(inner)), found.end()
@@ -96,7 +98,7 @@ def _line_end(text: str, at: int) -> int:
 
 def _nul(value: str) -> str:
     # Older ones refuse the file, newer ones the container that gets the value.
-    return "it holds a NUL byte" if "\0" in value else ""
+    return phrase("it holds a NUL byte") if "\0" in value else ""
 
 
 _ESCAPE = re.compile(r'\\([abcfnrtv$"\\]|0[0-9]{0,3})')
@@ -159,7 +161,7 @@ def _fill(template: str, known: _Known, depth: int = 0) -> bool:
     """Say whether a template comes to anything, following only which variables are empty; raise `_Refused`."""
     known.patience -= len(template)
     if len(template) > LONGEST or depth > DEEPEST or known.patience < 0:
-        raise _Refused("its references are too many to be followed")
+        raise _Refused(phrase("its references are too many to be followed"))
     anything, rest = False, template
     for _ in range(MOST):
         found = _REFERENCE.search(rest)
@@ -167,7 +169,7 @@ def _fill(template: str, known: _Known, depth: int = 0) -> bool:
             return anything or bool(rest)
         anything = anything or found.start() > 0 or found["escaped"] is not None
         if found["invalid"] is not None:
-            raise _Refused("its ${ starts no reference")
+            raise _Refused(phrase("its ${{ starts no reference"))
         reference, after = found[0], rest[found.end() :]
         if found["braced"] is None:
             anything = anything or known.filled.get(found["named"] or "", False)
@@ -177,7 +179,7 @@ def _fill(template: str, known: _Known, depth: int = 0) -> bool:
             reference, after = reference[: close + 1], reference[close + 1 :] + after
             anything = _braced(reference, known, depth) or anything
         rest = after
-    raise _Refused("its references are too many to be followed")
+    raise _Refused(phrase("its references are too many to be followed"))
 
 
 def _closing(reference: str) -> int:
@@ -193,7 +195,7 @@ def _closing(reference: str) -> int:
 def _braced(reference: str, known: _Known, depth: int) -> bool:
     found = _REFERENCE.fullmatch(reference)
     if found is None or found["braced"] is None:
-        raise _Refused("its ${ starts no reference")
+        raise _Refused(phrase("its ${{ starts no reference"))
     operator = _OPERATOR.search(found["braced"])
     if operator is None:
         return known.filled.get(found["braced"], False)
@@ -202,7 +204,7 @@ def _braced(reference: str, known: _Known, depth: int) -> bool:
     # Compose looks at the other value whether it takes it or not (2.26 and 2.40 do).
     comes_to = _fill(other, known, depth + 1)
     if operator[0].endswith("?") and not usable:
-        raise _Refused("it requires a variable that is not set")
+        raise _Refused(phrase("it requires a variable that is not set"))
     if operator[0].endswith("+"):
         return usable and comes_to
     return known.filled[name] if usable else comes_to

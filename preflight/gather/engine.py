@@ -16,6 +16,7 @@ from preflight.gather import engine_reply as reply
 from preflight.gather.engine_http import EngineError
 from preflight.gather.errand import Errand
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import noted, phrase, say
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SOCKET = "/var/run/docker.sock"
 TIMEOUT = 5.0
 INSPECTED = 200
-NO_ANSWER = "the Docker engine does not answer (see docker.engine)"
+NO_ANSWER = noted("The Docker engine does not answer (see docker.engine).")
 LISTS = ("/containers/json", "/networks", "/volumes")
 SERVICES = "/services"
 
@@ -38,11 +39,15 @@ def locate(
     if docker_host:
         return _named(roots, docker_host)
     if not roots.view.live:
-        why = "the root is a copy of a host's files, and only a running host has an engine"
-        return Missing("unknown", why, "Run preflight on the host itself, or name its engine with --docker-host.")
+        why = say("The root is a copy of a host's files, and only a running host has an engine.")
+        return Missing("unknown", why, say("Run preflight on the host itself, or name its engine with --docker-host."))
     if root_given:
-        why = "with --root, the engine is asked only where it is named too"
-        return Missing("unknown", why, f"Add --docker-host unix://{(roots.view.root or '').rstrip('/')}{SOCKET}.")
+        why = say("With --root, the engine is asked only where it is named too.")
+        return Missing(
+            "unknown",
+            why,
+            say("Add --docker-host {url}.", url=f"unix://{(roots.view.root or '').rstrip('/')}{SOCKET}"),
+        )
     if environ.get("DOCKER_HOST"):
         return _named(roots, environ["DOCKER_HOST"])
     return _default(roots)
@@ -54,7 +59,7 @@ def _default(roots: Roots) -> str | Missing:
     except Unreadable as error:
         if _is_socket(SOCKET):
             return f"unix://{SOCKET}"
-        return roots.why or Missing("unknown", str(error))
+        return roots.why or Missing("unknown", error.sentence)
     if not _is_socket(path) and roots.view.container and _is_socket(SOCKET):
         return f"unix://{SOCKET}"
     return f"unix://{path}"
@@ -115,7 +120,7 @@ def engine(url: str | Missing, timeout: float = TIMEOUT, own: str | None = None)
         said = _ask(url, began + timeout, own)
     except EngineError as error:
         seconds = round(time.monotonic() - began, 3)
-        return Fact.of(shown, Contact(shown, error.state, str(error), seconds)), Fact.skipped(shown, NO_ANSWER)
+        return Fact.of(shown, Contact(shown, error.state, str(error), seconds)), Fact.skipped(shown, say(NO_ANSWER))
     return Fact.of(shown, Contact(shown, "ok", "", round(time.monotonic() - began, 3))), Fact.of(shown, said)
 
 
@@ -130,7 +135,7 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
         asked["/containers/json"] = send("/containers/json", all=1)
         version = _await(asked, "/version")
         if not reply.is_version(version):
-            raise EngineError("the reply to /version is not an engine's")
+            raise EngineError(phrase("the reply to /version is not an engine's"))
         info = _await(asked, "/info")
         wanted = (*LISTS, SERVICES) if reply.is_manager(info) else LISTS
         if SERVICES in wanted:
@@ -159,7 +164,7 @@ def _await(asked: Mapping[str, http.Question], path: str) -> object:
         return asked[path].answer()
     except EngineError as error:
         if error.state == "timeout":
-            raise EngineError(f"no reply to {path} in time", "timeout") from None
+            raise EngineError(phrase("no reply to {path} in time", path=path), "timeout") from None
         raise
 
 
@@ -200,7 +205,7 @@ def connect(url: str, timeout: float = TIMEOUT) -> APIClient:
 
         said = version.get(time.monotonic() + timeout)
         if not reply.is_version(said):
-            raise EngineError("the reply to /version is not an engine's")
+            raise EngineError(phrase("the reply to /version is not an engine's"))
         client = APIClient(_short(url), reply.api_version(said), timeout=max(1, round(timeout)), tls=_tls(url))
     client.trust_env = False  # no proxy, no .netrc: an engine is a neighbour
     return client

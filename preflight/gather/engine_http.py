@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from preflight.gather import engine_reply as reply
+from preflight.sentences import phrase
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -59,7 +60,7 @@ class Question:
     def answer(self) -> object:
         """Return the JSON document that comes, once; raise `EngineError`."""
         if self._failed or self._connection is None:
-            raise self._failed or EngineError("nothing was asked")
+            raise self._failed or EngineError(phrase("nothing was asked"))
         try:
             status, body = _receive(self._connection, self._until)
         except (OSError, ValueError) as error:
@@ -84,10 +85,14 @@ def _document(path: str, status: int, body: bytes) -> object:
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         document = None
         if status == 200:
-            raise EngineError(f"the reply to {path} is not JSON") from None
+            raise EngineError(phrase("the reply to {path} is not JSON", path=path)) from None
     if status != 200:
         said = reply.text(reply.table(document).get("message"))
-        raise EngineError(said or f"HTTP status {status}", "denied" if status in (401, 403) else "invalid", status)
+        raise EngineError(
+            said or phrase("HTTP status {status}", status=status),
+            "denied" if status in (401, 403) else "invalid",
+            status,
+        )
     return document
 
 
@@ -103,7 +108,7 @@ def _target(path: str, parameters: Mapping[str, object]) -> str:
 
 def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "no reply in time"
+        return phrase("no reply in time")
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
@@ -128,7 +133,9 @@ def _open(url: str, until: float) -> socket.socket:
 
     parts = urlsplit(url)
     if parts.scheme not in ("tcp", "http", "https"):
-        raise ValueError(f"{parts.scheme or 'this'} is no kind of engine address that preflight can use")
+        raise ValueError(
+            phrase("{scheme} is no kind of engine address that preflight can use", scheme=parts.scheme or "?")
+        )
     secure = parts.scheme == "https" or (parts.scheme == "tcp" and bool(os.environ.get("DOCKER_TLS_VERIFY")))
     place = (parts.hostname or "localhost", parts.port or (2376 if secure else 2375))
     plain = socket.create_connection(place, _left(until))
@@ -181,7 +188,9 @@ def _context() -> SSLContext:
         context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
         context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
     except OSError as error:  # a file of ours that is missing says nothing of the engine
-        raise ValueError(f"the certificates in {folder} cannot be used: {_words(error)}") from None
+        raise ValueError(
+            phrase("the certificates in {folder} cannot be used: {error}", folder=folder, error=_words(error))
+        ) from None
     return context
 
 
@@ -202,21 +211,21 @@ def _receive(connection: socket.socket, until: float) -> tuple[int, bytes]:
     data = bytearray()
     while (end := data.find(b"\r\n\r\n")) < 0:
         if len(data) > HEAD or not _more(connection, data, until):
-            raise ValueError("the reply is not HTTP")
+            raise ValueError(phrase("the reply is not HTTP"))
     head = bytes(data[:end])
     status = re.match(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r|$)", head)
     if status is None:
-        raise ValueError("the reply is not HTTP")
+        raise ValueError(phrase("the reply is not HTTP"))
     if re.search(rb"\r\n(?:transfer|content)-encoding:", head, re.IGNORECASE):
-        raise ValueError("the reply is packed or chunked, which nobody asked for")
+        raise ValueError(phrase("the reply is packed or chunked, which nobody asked for"))
     length = re.search(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*(?:\r|$)", head, re.IGNORECASE)
     wanted = end + 4 + int(length[1]) if length else None
     while wanted is None or len(data) < wanted:
         if len(data) > LIMIT:
-            raise ValueError(f"the reply is larger than {LIMIT >> 20} MiB")
+            raise ValueError(phrase("the reply is larger than {size} MiB", size=LIMIT >> 20))
         if not _more(connection, data, until):
             if wanted is not None:
-                raise ValueError("the reply ends too early")
+                raise ValueError(phrase("the reply ends too early"))
             break
     return int(status[1]), bytes(data[end + 4 : wanted])
 

@@ -16,6 +16,7 @@ from preflight.addresses import public
 from preflight.facts import SCHEMA, Asked, Fact, Host, OsRelease
 from preflight.gather.crew import Crew, Recipe, Tell
 from preflight.gather.roots import Roots
+from preflight.sentences import paragraph, say, told
 
 _PLAIN = frozenset({"schema", "version", "started", "seconds", "view", "asked"})
 PROBES = ("healthcheck", "privileged", "limits")
@@ -52,7 +53,9 @@ def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> H
     rest = wishes.parts.intersection(PARTS).difference(_FIRST)
     crew.start(*sorted(rest, key=lambda name: (name in _ON_ENGINE, PARTS.index(name))))
     facts: dict[str, Fact[Any]] = {
-        name: crew.collect(name) if name in wishes.parts else Fact.skipped("", "no check that was asked for needs it")
+        name: crew.collect(name)
+        if name in wishes.parts
+        else Fact.skipped("", say("No check that was asked for needs it."))
         for name in PARTS
     }
     return Host(
@@ -141,14 +144,14 @@ def _probe_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
     def ready(crew: Crew) -> Fact[Any] | None:
         """Return why there is no experiment; None: there may be."""
         if not wishes.asked.probe:
-            return Fact.skipped("probe", "--no-probe was given")
+            return Fact.skipped("probe", say("--no-probe was given."))
         engine, system = crew.get("engine"), crew.get("os_release")
         if engine.missing is not None:
             return Fact(engine.source, None, engine.missing)
         reason = wishes.unsafe(engine.value.kernel, system.value)
         if reason:
-            why = f"no container was started, as that could crash this kernel: {reason}"
-            return Fact.unknown("probe", why, "See system.kernel: change the kernel first.")
+            why = paragraph(say("No container was started, as that could crash this kernel."), told(reason))
+            return Fact.unknown("probe", why, say("See system.kernel: change the kernel first."))
         return None
 
     def dead(crew: Crew) -> object:
@@ -181,7 +184,7 @@ def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
     def answers(crew: Crew) -> Fact[Any]:
         if wishes.asked.offline:
-            return Fact.skipped("DNS", "--offline was given")
+            return Fact.skipped("DNS", say("--offline was given."))
         wanted: plan.Plan = crew.get("_plan")
         links = crew.get("links").value or ()
         addresses = public(wishes.asked, links, 4) + public(wishes.asked, links, 6)

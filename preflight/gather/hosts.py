@@ -6,6 +6,7 @@ import ipaddress
 
 from preflight.facts import Fact, HostsEntry
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import say
 
 PATH = "/etc/hosts"
 ENTRIES = 64
@@ -15,14 +16,13 @@ NAMES = 32
 def hosts_file(roots: Roots, fqdn: str | None) -> Fact[tuple[HostsEntry, ...]]:
     """Return the lines that name `fqdn` (lower case, no trailing dot), in the file's order; none where it is absent."""
     if not fqdn:
-        return Fact.skipped(PATH, "no --hostname was given")
+        return Fact.skipped(PATH, say("No --hostname was given."))
     try:
         text = roots.text(PATH)
     except Unreadable as error:
         if error.absent:
             return Fact.of(PATH, ())
-        why = roots.why
-        return Fact.unknown(PATH, f"{PATH} of the host cannot be read: {error.reason}", why.help if why else "")
+        return roots.unknown(PATH, error)
     return Fact.of(PATH, parse_hosts(text, fqdn))
 
 

@@ -9,6 +9,7 @@ from preflight.facts import Fact, KernelFeatures
 from preflight.gather import kernel_config
 from preflight.gather.roots import Roots, Unreadable
 from preflight.gather.system import kernel
+from preflight.sentences import phrase, say
 
 _MODULES = ("/lib/modules", "/usr/lib/modules", "/run/booted-system/kernel-modules/lib/modules")
 _CONFIG_LIMIT = 4 << 20
@@ -19,10 +20,10 @@ def kernel_features(roots: Roots) -> Fact[KernelFeatures]:
     running = kernel(roots)
     release = running.value if running.known and "/" not in (running.value or "/") else None
     if roots.root is None:
-        return roots.unknown("/proc/config.gz", Unreadable("/proc/config.gz", "out of reach"))
+        return roots.unknown("/proc/config.gz", Unreadable("/proc/config.gz", phrase("out of reach")))
     if release is None and not roots.view.live:
-        reason = "the copy does not tell which kernel was running"
-        return Fact.unknown("/proc/config.gz", reason, "Copy /proc/sys/kernel/osrelease too.")
+        reason = say("The copy does not tell which kernel was running.")
+        return Fact.unknown("/proc/config.gz", reason, say("Copy /proc/sys/kernel/osrelease too."))
     config, source = _config(roots, release)
     folder = _modules_folder(roots, release)
     loaded = _names(roots, "/proc/modules", kernel_config.parse_modules)

@@ -11,6 +11,7 @@ from preflight.gather.nameservers import Server, find, shown
 from preflight.gather.resolver import SILENT, Question, ask, key
 from preflight.gather.roots import Roots
 from preflight.hostnames import askable
+from preflight.sentences import paragraph, say
 
 QUESTIONS = 80
 ROUNDS = 3
@@ -32,10 +33,10 @@ def look_up(
     Where no server ever answered the fact is unknown.
     """
     if not fqdn:
-        return Fact.skipped("DNS", "no --hostname was given")
+        return Fact.skipped("DNS", say("No --hostname was given."))
     if not askable(fqdn):
-        reason = f"{fqdn[:80]} is not a name that the DNS can be asked for"
-        return Fact.unknown("DNS", reason, "Give a correct --hostname.")
+        reason = say("{fqdn} is not a name that the DNS can be asked for.", fqdn=fqdn[:80])
+        return Fact.unknown("DNS", reason, say("Give a correct --hostname."))
     servers = find(roots, resolvers)
     if servers.missing is not None:
         return Fact(servers.source, None, servers.missing)
@@ -79,15 +80,17 @@ def _dead(found: dict[str, Answer]) -> bool:
 
 def _fact(servers: tuple[Server, ...], found: dict[str, Answer]) -> Fact[dict[str, Answer]]:
     """Make the fact; where nobody ever answered, that is one cause, and it is said once."""
-    names = " and ".join(map(shown, servers))
+    names = ", ".join(map(shown, servers))
     source = f"DNS, asked of {names}"
     if not found or not _dead(found):
         return Fact.of(source, found)
     details = {answer.detail for answer in found.values() if answer.rcode == "error"}
-    why = f" ({details.pop()})" if len(details) == 1 else ""
-    one = "name server" if len(servers) == 1 else "name servers"
+    why = say("One cause was named: {detail}.", detail=details.pop()) if len(details) == 1 else None
+    silence = say("The name servers asked did not answer any question: {names}.", names=names)
+    if len(servers) == 1:
+        silence = say("The name server {name} did not answer any question.", name=names)
     return Fact.unknown(
         source,
-        f"the {one} {names} did not answer any question{why}",
-        f"See that this host may reach {names} over UDP and TCP, or name another with --resolver.",
+        paragraph(silence, why),
+        say("See that this host may reach {names} over UDP and TCP, or name another with --resolver.", names=names),
     )

@@ -12,6 +12,7 @@ from preflight.bounded import LIMIT, InputError
 from preflight.facts import ConfFile, Fact, Setting
 from preflight.gather.roots import Roots, Unreadable
 from preflight.plan import DEFAULT_CONF, SHAPE
+from preflight.sentences import phrase, say
 
 if TYPE_CHECKING:  # the grammars are imported where there is a file: most hosts have none yet
     from preflight.gather.dotenv import Statement
@@ -44,14 +45,22 @@ def mailcow_conf(roots: Roots, path: str | None) -> Fact[ConfFile]:
             return Fact.of(path, _with_zone(roots, given(roots, path)))
         if roots.root is None:
             help_ = roots.why.help if roots.why else ""
-            return Fact.unknown(DEFAULT_CONF, "the host's files are out of reach", help_)
+            return Fact.unknown(DEFAULT_CONF, say("The host's files are out of reach."), help_)
         return Fact.of(DEFAULT_CONF, _with_zone(roots, parse(roots.read(DEFAULT_CONF, LIMIT), DEFAULT_CONF)))
     except Unreadable as error:
         if error.absent:
             return Fact.of(DEFAULT_CONF, ConfFile(DEFAULT_CONF, False, {}))
-        return Fact.unknown(DEFAULT_CONF, f"{DEFAULT_CONF} cannot be read: {error.reason}", "Run the check as root.")
+        return Fact.unknown(
+            DEFAULT_CONF,
+            say("{path} cannot be read: {reason}.", path=DEFAULT_CONF, reason=error.reason),
+            say("Run the check as root."),
+        )
     except InputError as error:
-        return Fact.unknown(path or DEFAULT_CONF, str(error), "Give a mailcow.conf that can be read.")
+        return Fact.unknown(path or DEFAULT_CONF, _refused(error), say("Give a mailcow.conf that can be read."))
+
+
+def _refused(error: InputError) -> str:
+    return say("The mailcow.conf that was given cannot be used: {error}.", error=str(error).rstrip("."))
 
 
 def given(roots: Roots, path: str) -> ConfFile:
@@ -110,7 +119,13 @@ def parse(text: bytes | str, path: str) -> ConfFile:
     nameless: list[int] = []
     for number, said in enumerate(statements(text)):
         if number == STATEMENTS:
-            remarks.append(f"only the first {STATEMENTS} statements were read, up to line {said.line}")
+            remarks.append(
+                phrase(
+                    "only the first {count} statements were read, up to line {line}",
+                    count=STATEMENTS,
+                    line=said.line,
+                )
+            )
             break
         if said.refused:
             bad.setdefault(said.line, said.refused)

@@ -8,6 +8,7 @@ import re
 
 from preflight.facts import Fact
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import noted, say
 
 Server = tuple[str, int]  # address (a link-local one with its scope), port
 
@@ -16,7 +17,7 @@ BEHIND_STUB = "/run/systemd/resolve/resolv.conf"  # the real servers of systemd-
 LIMIT = 1 << 16
 SERVERS = 3  # as many as the C library asks
 
-_HELP = "Name a server with --resolver."
+_HELP = noted("Name a server with --resolver.")
 
 
 def server(text: str) -> Server:
@@ -29,10 +30,10 @@ def server(text: str) -> Server:
     except ValueError:
         parsed = None
     if parsed is None or (match and match["v6"] and parsed.version == 4):
-        form = "198.51.100.53, 198.51.100.53:5353 or [2001:db8::53]:5353"
-        raise ValueError(f"{text[:60]!r} is not a name server: write {form}.")
+        form = "198.51.100.53, 198.51.100.53:5353, [2001:db8::53]:5353"
+        raise ValueError(say("{text} is not a name server: write {form}.", text=repr(text[:60]), form=form))
     if not 1 <= port <= 65535:
-        raise ValueError(f"{text!r} has a port outside 1 to 65535.")
+        raise ValueError(say("{text} has a port outside 1 to 65535.", text=repr(text)))
     return str(parsed), port
 
 
@@ -64,17 +65,21 @@ def find(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:
         try:
             return Fact.of("--resolver", tuple(dict.fromkeys(map(server, resolvers))))
         except ValueError as error:
-            return Fact.unknown("--resolver", str(error).rstrip("."))
+            return Fact.unknown("--resolver", str(error))
     if not roots.view.live:
-        return Fact.unknown(PATH, "the host is a copy, and its name servers are not asked from another machine", _HELP)
+        return Fact.unknown(
+            PATH, say("The host is a copy, and its name servers are not asked from another machine."), say(_HELP)
+        )
     if roots.root is None:
         return _containers_own()
     try:
         found = parse_resolv_conf(roots.text(PATH, LIMIT))
     except Unreadable as error:
-        return Fact.unknown(PATH, f"{PATH} of the host cannot be read: {error.reason}", _HELP)
+        return Fact.unknown(
+            PATH, say("{path} of the host cannot be read: {reason}.", path=PATH, reason=error.reason), say(_HELP)
+        )
     if not found:
-        return Fact.unknown(PATH, f"{PATH} of the host names no name server", _HELP)
+        return Fact.unknown(PATH, say("{path} of the host names no name server.", path=PATH), say(_HELP))
     return Fact.of(PATH, found) if roots.view.network is True else _from_another_network(roots, found)
 
 
@@ -85,8 +90,12 @@ def _containers_own() -> Fact[tuple[Server, ...]]:
         with open(PATH, "rb") as file:
             found = parse_resolv_conf(file.read(LIMIT).decode("utf-8", "replace"))
     except OSError as error:
-        return Fact.unknown(source, f"{source} cannot be read: {error.strerror}", _HELP)
-    return Fact.of(source, found) if found else Fact.unknown(source, f"{source} names no name server", _HELP)
+        return Fact.unknown(
+            source, say("{path} of the container cannot be read: {error}.", path=PATH, error=error.strerror), say(_HELP)
+        )
+    if found:
+        return Fact.of(source, found)
+    return Fact.unknown(source, say("{path} of the container names no name server.", path=PATH), say(_HELP))
 
 
 def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple[Server, ...]]:
@@ -99,9 +108,12 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
             reachable = _reachable(parse_resolv_conf(roots.text(BEHIND_STUB, LIMIT)))
     if reachable:
         return Fact.of(source, reachable)
-    names = " and ".join(shown(one) for one in found)
-    reason = f"the host's name server {names} answers in the host's network only, and this is not known to be that"
-    return Fact.unknown(PATH, reason, f"Add --network=host to docker run, or n{_HELP[1:]}")
+    names = ", ".join(shown(one) for one in found)
+    reason = say(
+        "The host's name servers ({names}) answer in the host's network only, and this is not known to be that.",
+        names=names,
+    )
+    return Fact.unknown(PATH, reason, say("Add --network=host to docker run, or name a server with --resolver."))
 
 
 def _reachable(servers: tuple[Server, ...]) -> tuple[Server, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from preflight.facts import Address, Fact, Ipv6, Link, Route
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import say
 
 MOST = 50_000  # lines of a table
 LIMIT = 16 << 20
@@ -120,8 +121,8 @@ def _unknown(roots: Roots, source: str, error: Unreadable) -> Fact[Any]:
     if roots.why is not None:
         return Fact.unknown(source, roots.why.reason, roots.why.help, *roots.why.commands)
     if not roots.view.live:
-        return Fact.unknown(source, "the root is a copy, in which the kernel's network tables are not recorded")
-    return Fact.unknown(source, f"{error}", "Run the check as root.")
+        return Fact.unknown(source, say("The root is a copy, in which the kernel's network tables are not recorded."))
+    return Fact.unknown(source, error.sentence, say("Run the check as root."))
 
 
 def _device(roots: Roots, name: str) -> tuple[int | None, bool | None]:

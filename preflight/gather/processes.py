@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from preflight.facts import Fact
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import phrase, say
 
 SOURCE = "/proc/PID"
 MOST = 100_000  # processes looked at
@@ -64,7 +65,7 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
     Reads a process's name alone until it is one that is wanted: a busy host has thousands.
     """
     if not roots.view.live:
-        return Fact.unknown(SOURCE, "the root is a copy, which has no processes")
+        return Fact.unknown(SOURCE, say("The root is a copy, which has no processes."))
     try:
         proc = roots.locate("/proc")
         pids = [int(entry) for entry in roots.entries("/proc", MOST) if entry.isdecimal()]
@@ -82,7 +83,7 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
             command = roots.text(f"/proc/{pid}/cmdline", 4096).replace("\0", " ").strip()
             unit, _, inside = _place(roots, pid, name)
         except PermissionError as error:
-            return _hidden(error.strerror or "not readable")
+            return _hidden(error.strerror or phrase("not readable"))
         except Unreadable as error:
             if error.reason in ("Permission denied", "Operation not permitted"):
                 return _hidden(error.reason)
@@ -93,7 +94,9 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
 
 
 def _hidden(why: str) -> Fact[tuple[Running, ...]]:
-    return Fact.unknown(SOURCE, f"other users' processes are hidden ({why})", "Run the check as root.")
+    return Fact.unknown(
+        SOURCE, say("Other users' processes are hidden: {why}.", why=why), say("Run the check as root.")
+    )
 
 
 def _comm(path: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from preflight.facts import Answer
 from preflight.gather.nameservers import Server, server, shown
+from preflight.sentences import phrase
 
 if TYPE_CHECKING:
     from dns.message import Message, QueryMessage
@@ -29,7 +30,6 @@ CHAIN = 8  # CNAME records
 RECORDS = 64
 CHARACTERS = 512
 SILENT = ("timeout", "error")
-_TOO_LONG = f"there are more than {CHAIN} CNAME records in a row"
 _WITHOUT_EDNS = ("FORMERR", "NOTIMP", "BADVERS")
 
 
@@ -59,7 +59,7 @@ def ask(servers: tuple[Server, ...], questions: Iterable[Question], deadline: fl
         thread.start()
     for thread in crew:
         thread.join(max(0.0, deadline - MARGIN - time.monotonic()))
-    late = "the deadline of the run passed"
+    late = phrase("the deadline of the run passed")
     names = " and ".join(map(shown, servers))
     return {
         one: found.get(one) or Answer(_absolute(name), kind, "timeout", server=names, detail=late)
@@ -103,7 +103,7 @@ def _one_server(one: Server, name: str, kind: str, until: float) -> Answer:
             further, recursive = _ask(one, answer.alias, kind, until, edns=edns)
             alias, detail = further.alias or answer.alias, further.detail
             if not left and further.alias and not further.records:
-                detail = detail or _TOO_LONG
+                detail = detail or _too_long()
             answer = Answer(name, kind, further.rcode, further.records, alias, shown(one), detail)
     except dns.exception.Timeout:
         return Answer(name, kind, "timeout", server=shown(one))
@@ -149,6 +149,10 @@ def _exchange(query: QueryMessage, one: Server, until: float) -> Message:
     return dns.query.tcp(query, address, max(0.01, until - time.monotonic()), port)
 
 
+def _too_long() -> str:
+    return phrase("there are more than {count} CNAME records in a row", count=CHAIN)
+
+
 def parse(name: str, kind: str, message: Message, asked_of: str) -> Answer:
     """Read the records that answer the question, along the CNAMEs; records of other names are passed over."""
     import dns.name
@@ -163,7 +167,7 @@ def parse(name: str, kind: str, message: Message, asked_of: str) -> Answer:
     while kind != "CNAME" and (target := _alias(message, here)) is not None:
         here = target
         if target in seen or len(seen) > CHAIN:
-            detail = "the CNAME records lead in a circle" if target in seen else _TOO_LONG
+            detail = phrase("the CNAME records lead in a circle") if target in seen else _too_long()
             break
         seen.add(target)
     rcode = dns.rcode.to_text(message.rcode())

@@ -6,6 +6,7 @@ import re
 
 from preflight.facts import CpuFeatures, CpuSpeed, Fact, Memory
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import say
 
 _CPUINFO = "/proc/cpuinfo"
 _MEMINFO = "/proc/meminfo"
@@ -27,7 +28,9 @@ def cpu_speed(roots: Roots) -> Fact[CpuSpeed]:
     except Unreadable as error:
         return roots.unknown(_CPUINFO, error)
     if speed is None:
-        return Fact.unknown(_CPUINFO, "neither cpufreq nor /proc/cpuinfo names a clock rate", "Look it up with lscpu.")
+        return Fact.unknown(
+            _CPUINFO, say("Neither cpufreq nor /proc/cpuinfo names a clock rate."), say("Look it up with lscpu.")
+        )
     return Fact.of(_CPUINFO, speed)
 
 
@@ -74,7 +77,7 @@ def cpu_features(roots: Roots) -> Fact[CpuFeatures]:
     except Unreadable as error:
         return roots.unknown(_CPUINFO, error)
     if found is None:
-        return Fact.unknown(_CPUINFO, f"{_CPUINFO} describes no processor")
+        return Fact.unknown(_CPUINFO, say("{path} describes no processor.", path=_CPUINFO))
     return Fact.of(_CPUINFO, found)
 
 
@@ -101,7 +104,9 @@ def memory(roots: Roots) -> Fact[Memory]:
     except Unreadable as error:
         return roots.unknown(_MEMINFO, error)
     if found is None:
-        return Fact.unknown(_MEMINFO, f"{_MEMINFO} is damaged: it does not tell how much memory and swap there is")
+        return Fact.unknown(
+            _MEMINFO, say("{path} is damaged: it does not tell how much memory and swap there is.", path=_MEMINFO)
+        )
     return Fact.of(_MEMINFO, found)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from msgspec import Struct
 
 from preflight.facts import Fact, Missing, View
+from preflight.sentences import phrase, say
 
 MARKER = "MAILCOW_PREFLIGHT_IMAGE"
 LIMIT = 1 << 20
@@ -34,6 +35,11 @@ class Unreadable(Exception):
         self.path = path
         self.reason = reason
         self.absent = absent
+
+    @property
+    def sentence(self) -> str:
+        """Say it in a sentence, as the reason why something is not known."""
+        return say("{path} cannot be read: {reason}.", path=self.path, reason=self.reason)
 
 
 class Roots(Struct, frozen=True, dict=True):
@@ -58,12 +64,12 @@ class Roots(Struct, frozen=True, dict=True):
         if self.root is None and self.why is not None:
             return Fact(source, None, self.why)
         denied = error.reason in ("Permission denied", "Operation not permitted")
-        return Fact.unknown(source, str(error), "Run the check as root." if denied else "")
+        return Fact.unknown(source, error.sentence, say("Run the check as root.") if denied else "")
 
     def locate(self, path: str) -> str:
         """Resolve a host path to one of this process; raise `Unreadable`. The last part need not exist."""
         if self.root is None:
-            raise Unreadable(path, self.why.reason if self.why else "the host's root is out of reach")
+            raise Unreadable(path, phrase("the host's root is out of reach"))
         folder, _, name = path.rpartition("/")
         if name in ("", ".", ".."):
             done, _ = self._resolve([], path, path)
@@ -96,13 +102,13 @@ class Roots(Struct, frozen=True, dict=True):
                 target = os.readlink(here)
             except OSError as error:
                 if error.errno not in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
-                    raise Unreadable(path, error.strerror or "not readable") from None
+                    raise Unreadable(path, error.strerror or phrase("not readable")) from None
                 there = there and error.errno == errno.EINVAL
                 done.append(part)
                 continue
             links += 1
             if links > LINKS:
-                raise Unreadable(path, "too many links")
+                raise Unreadable(path, phrase("too many links"))
             if target.startswith("/"):
                 done = []
             todo.extend(p for p in reversed(target.split("/")) if p not in ("", "."))
@@ -145,7 +151,7 @@ class Roots(Struct, frozen=True, dict=True):
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise Unreadable(path, error.strerror or "not readable") from None
+            raise Unreadable(path, error.strerror or phrase("not readable")) from None
 
     def entries(self, path: str, limit: int = 20_000) -> list[str]:
         """List a directory's names, sorted; [] where it is not there; raise `Unreadable` where it cannot be told."""
@@ -156,7 +162,7 @@ class Roots(Struct, frozen=True, dict=True):
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise Unreadable(path, error.strerror or "not readable") from None
+            raise Unreadable(path, error.strerror or phrase("not readable")) from None
 
     def link(self, path: str) -> str | None:
         """Return where a link points to, as written in it; None where it is no link or not there."""
@@ -166,7 +172,7 @@ class Roots(Struct, frozen=True, dict=True):
         except OSError as error:
             if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
                 return None
-            raise Unreadable(path, error.strerror or "not readable") from None
+            raise Unreadable(path, error.strerror or phrase("not readable")) from None
 
 
 # The same for every process of the machine, whatever its namespaces.
@@ -177,13 +183,13 @@ def _open(here: str, path: str) -> int:
     try:
         handle = os.open(here, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError):
-        raise Unreadable(path, "not there", absent=True) from None
+        raise Unreadable(path, phrase("not there"), absent=True) from None
     except OSError as error:
-        raise Unreadable(path, error.strerror or "not readable") from None
+        raise Unreadable(path, error.strerror or phrase("not readable")) from None
     if stat.S_ISREG(os.fstat(handle).st_mode):
         return handle
     os.close(handle)
-    raise Unreadable(path, "not a regular file")
+    raise Unreadable(path, phrase("not a regular file"))
 
 
 def _read(here: str, path: str, limit: int) -> bytes:
@@ -196,7 +202,7 @@ def _read(here: str, path: str, limit: int) -> bytes:
             size += len(part)
         return b"".join(parts)
     except OSError as error:
-        raise Unreadable(path, error.strerror or "not readable") from None
+        raise Unreadable(path, error.strerror or phrase("not readable")) from None
     finally:
         os.close(handle)
 
@@ -247,10 +253,10 @@ def _from_container() -> Roots:
     if _own_pid_namespace():
         flag, reason = (
             "--pid=host",
-            "the container has a process namespace of its own, so the host's files are out of reach",
+            say("The container has a process namespace of its own, so the host's files are out of reach."),
         )
     else:
-        flag, reason = "--privileged", "the container may not look into the host's processes and files"
+        flag, reason = "--privileged", say("The container may not look into the host's processes and files.")
     if flag not in missing:
         missing.append(flag)
     network = None if flag == "--pid=host" else shares_network("/proc/1/net/tcp")
@@ -259,7 +265,7 @@ def _from_container() -> Roots:
     view = View(
         container=True, root=None, live=True, network=network, privileged=privileged, missing_flags=tuple(missing)
     )
-    return Roots(None, view, why=Missing("unknown", reason, f"Add {flag} to docker run."))
+    return Roots(None, view, why=Missing("unknown", reason, say("Add {flag} to docker run.", flag=flag)))
 
 
 def _own_pid_namespace() -> bool:

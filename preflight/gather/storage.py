@@ -9,6 +9,7 @@ import time
 from preflight.facts import Fact, Space
 from preflight.gather import mounts
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import say
 
 SECONDS = 3.0  # for a file system to answer: a dead mount never does
 
@@ -16,8 +17,8 @@ SECONDS = 3.0  # for a file system to answer: a dead mount never does
 def spaces(roots: Roots, paths: tuple[str, ...], seconds: float = SECONDS) -> Fact[dict[str, Fact[Space]]]:
     """Return the space at each path. A path whose file system does not answer is unknown, the others are not."""
     if not roots.view.live:
-        reason = "sizes of file systems belong to the running host, and this is a copy of its files"
-        copied: Fact[Space] = Fact.unknown("statvfs", reason, "Run the check on the host.")
+        reason = say("Sizes of file systems belong to the running host, and this is a copy of its files.")
+        copied: Fact[Space] = Fact.unknown("statvfs", reason, say("Run the check on the host."))
         return Fact.of("statvfs", dict.fromkeys(paths, copied))
     found: dict[str, Fact[Space]] = {}
     threads = [
@@ -32,8 +33,8 @@ def spaces(roots: Roots, paths: tuple[str, ...], seconds: float = SECONDS) -> Fa
 
 
 def _late(path: str, seconds: float) -> Fact[Space]:
-    reason = f"the file system at {path} did not answer within {seconds:g} s"
-    return Fact.unknown("statvfs", reason, f"Look whether the mount below {path} is alive.")
+    reason = say("The file system at {path} did not answer within {seconds} s.", path=path, seconds=f"{seconds:g}")
+    return Fact.unknown("statvfs", reason, say("Look whether the mount below {path} is alive.", path=path))
 
 
 def _keep(roots: Roots, path: str, found: dict[str, Fact[Space]]) -> None:
@@ -42,7 +43,9 @@ def _keep(roots: Roots, path: str, found: dict[str, Fact[Space]]) -> None:
     except Unreadable as error:
         found[path] = roots.unknown("statvfs", error)
     except OSError as error:
-        found[path] = Fact.unknown("statvfs", f"{path}: {error.strerror}")
+        found[path] = Fact.unknown(
+            "statvfs", say("The file system at {path} did not tell its size: {error}.", path=path, error=error.strerror)
+        )
 
 
 def measure(roots: Roots, path: str) -> Space:

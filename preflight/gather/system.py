@@ -9,6 +9,7 @@ import re
 from preflight.facts import Fact, OsRelease, SecurityModules
 from preflight.gather import architecture
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import phrase, say
 
 _RELEASE = "/proc/sys/kernel/osrelease"
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
@@ -37,7 +38,7 @@ def name(roots: Roots) -> Fact[str]:
     paths = ["/etc/hostname", "/etc/HOSTNAME"]
     if not roots.view.live:
         paths.append("/proc/sys/kernel/hostname")
-    error = Unreadable("/etc/hostname", "not there")
+    error = Unreadable("/etc/hostname", phrase("not there"))
     for path in paths:
         try:
             found = parse_hostname(roots.text(path, 4096))
@@ -46,7 +47,7 @@ def name(roots: Roots) -> Fact[str]:
             continue
         if found:
             return Fact.of(path, found)
-        error = Unreadable(path, "holds no name")
+        error = Unreadable(path, phrase("it holds no name"))
     if roots.view.container and roots.view.network:  # the engine gives such a container the host's name
         return Fact.of("uname (of a container in the host's network)", os.uname().nodename)
     return roots.unknown("/etc/hostname", error)
@@ -73,8 +74,8 @@ def os_release(roots: Roots) -> Fact[OsRelease]:
             continue
         if release.id or release.name or release.pretty_name:
             return Fact.of(path, release)
-        error = Unreadable(path, "names no system")
-    return roots.unknown(_OS_RELEASE[0], error or Unreadable(_OS_RELEASE[0], "not there"))
+        error = Unreadable(path, phrase("it names no system"))
+    return roots.unknown(_OS_RELEASE[0], error or Unreadable(_OS_RELEASE[0], phrase("not there")))
 
 
 def parse_os_release(text: str) -> OsRelease:
@@ -127,7 +128,7 @@ def kernel(roots: Roots) -> Fact[str]:
             return Fact.of("uname", os.uname().release)
         return roots.unknown(_RELEASE, error)
     if not found or not re.fullmatch(r"[!-~]{1,128}", found[0]):
-        return roots.unknown(_RELEASE, Unreadable(_RELEASE, "holds no release"))
+        return roots.unknown(_RELEASE, Unreadable(_RELEASE, phrase("it holds no release")))
     return Fact.of(_RELEASE, found[0])
 
 
@@ -143,9 +144,10 @@ def machine(roots: Roots) -> Fact[str]:
     programs = architecture.from_elf(_program(roots))
     found = architecture.decide(words, shape, programs)
     if found is None:
-        signs = {"the kernel's name": words, "/proc/cpuinfo": shape, "the programs": programs}
-        told = ", ".join(f"{where} says {what}" for where, what in signs.items() if what)
-        return Fact.unknown("/proc/cpuinfo", f"the copy does not tell its machine ({told or 'nothing in it does'})")
+        signs = {_RELEASE: words, "/proc/cpuinfo": shape, "ELF": programs}
+        told = ", ".join(f"{where} = {what}" for where, what in signs.items() if what)
+        reason = say("The copy does not tell its machine: {signs}.", signs=told or phrase("nothing in it does"))
+        return Fact.unknown("/proc/cpuinfo", reason)
     return Fact.of("/proc/cpuinfo" if shape else "the host's programs" if programs else _RELEASE, found)
 
 
@@ -190,7 +192,7 @@ def security(roots: Roots) -> Fact[SecurityModules]:
     source = "/sys/fs/selinux/enforce"
     try:
         if not roots.exists("/sys/fs/selinux/enforce") and not roots.exists("/sys/kernel"):
-            raise Unreadable("/sys", "not there")
+            raise Unreadable("/sys", phrase("not there"))
         enforce = roots.text(source, 16).strip() if roots.exists(source) else None
         enabled = "/sys/module/apparmor/parameters/enabled"
         apparmor = roots.exists(enabled) and roots.text(enabled, 16).strip() == "Y"
@@ -199,7 +201,7 @@ def security(roots: Roots) -> Fact[SecurityModules]:
     except Unreadable as error:
         return roots.unknown(source, error)
     if enforce not in (None, "0", "1"):
-        return roots.unknown(source, Unreadable(source, "holds neither 0 nor 1"))
+        return roots.unknown(source, Unreadable(source, phrase("it holds neither 0 nor 1")))
     selinux = "disabled" if enforce is None else "enforcing" if enforce == "1" else "permissive"
     return Fact.of(source, SecurityModules(selinux, apparmor, parser, policy))
 

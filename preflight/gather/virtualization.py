@@ -10,6 +10,7 @@ from msgspec import Struct
 from preflight.facts import Fact, Virtualization
 from preflight.gather.mounts import parse_mountinfo
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import phrase, say
 
 _NAS = {
     "/etc/synoinfo.conf": "synology",
@@ -67,12 +68,14 @@ def virtualization(roots: Roots) -> Fact[Virtualization]:
     """Return what the host runs in; unknown where nothing proves or refutes a container."""
     source = "/proc/1/environ"
     if roots.root is None:
-        return roots.unknown(source, Unreadable(source, "out of reach"))
+        return roots.unknown(source, Unreadable(source, phrase("out of reach")))
     signs = fetch(roots)
     found = weigh(signs)
     if found is None:
-        help_text = "Run the check as root." if roots.view.live else "Copy /proc/1/environ and /proc/2/comm too."
-        return Fact.unknown(source, "nothing that can be read tells whether the host is a container", help_text)
+        help_ = say("Copy /proc/1/environ and /proc/2/comm too.")
+        if roots.view.live:
+            help_ = say("Run the check as root.")
+        return Fact.unknown(source, say("Nothing that can be read tells whether the host is a container."), help_)
     return Fact.of(source, found)
 
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from preflight.facts import Fact
 from preflight.probes.box import TIDYING, Box, EngineError, Stopped, own_image
+from preflight.sentences import say
 
 SECONDS = 10.0
-NO_IMAGE = (
-    "there is no mailcow-preflight image on this engine to start a container from",
-    "Build the image with `make image`, or run preflight as a container.",
-    "make image",
-)
 T = TypeVar("T")
 
 
@@ -30,10 +26,18 @@ def experiment(
     try:
         with Box(url, stop, until) as box:
             image = own_image(box, own)
-            return Fact.unknown(source, *NO_IMAGE) if image is None else Fact.of(source, act(box, image))
+            return _no_image(source) if image is None else Fact.of(source, act(box, image))
     except Stopped:
-        return Fact.unknown(source, "the run was ended before the experiment was")
+        return Fact.unknown(source, say("The run was ended before the experiment was."))
     except TimeoutError:
-        return Fact.unknown(source, "the experiment was not over in time", "Give it more: --timeout 60.")
+        return Fact.unknown(source, say("The experiment was not over in time."), say("Give it more: --timeout 60."))
     except EngineError as error:
-        return Fact.unknown(source, f"the engine did not let a container be prepared: {error}")
+        return Fact.unknown(
+            source, say("The engine did not let a container be prepared: {error}.", error=str(error).rstrip("."))
+        )
+
+
+def _no_image(source: str) -> Fact[Any]:
+    reason = say("There is no mailcow-preflight image on this engine to start a container from.")
+    help = say("Build the image with `make image`, or run preflight as a container.")
+    return Fact.unknown(source, reason, help, "make image")

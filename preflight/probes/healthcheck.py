@@ -13,6 +13,7 @@ from preflight.facts import Fact, HealthRun
 from preflight.gather import engine_reply as reply
 from preflight.probes.box import PYTHON, Box, EngineError
 from preflight.probes.experiment import experiment
+from preflight.sentences import phrase
 
 SOURCE = "a container with a HEALTHCHECK"
 INTERVAL = 0.4
@@ -88,10 +89,13 @@ class _Seen:
                 return
             self.vain += 1
             if state.get("Running") is False:
-                code = state.get("ExitCode")
-                raise EngineError(
-                    f"the container ended by itself with exit code {code} {state.get('Error') or ''}".strip()
-                )
+                code, said = state.get("ExitCode"), reply.text(state.get("Error"), 300)
+                if said:
+                    ended = phrase(
+                        "the container ended by itself with exit code {code}, saying: {words}", code=code, words=said
+                    )
+                    raise EngineError(ended)
+                raise EngineError(phrase("the container ended by itself with exit code {code}", code=code))
             self.box.pause()
 
     def _note(self, status: str, log: object) -> None:

@@ -184,7 +184,7 @@ def test_elsewhere_nothing_is_tried(
     change: dict[str, bool], why: str | None, help_: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("preflight.gather.binds.attempt", lambda *_: pytest.fail("a port of this machine was tried"))
-    missing = Missing("unknown", "out of reach", why) if why else None
+    missing = Missing("unknown", "Out of reach.", why) if why else None
     fact = binds(Roots("/", msgspec.structs.replace(VIEW, **change), why=missing), (("", 25),))
     assert fact.missing is not None
     assert fact.missing.kind == "unknown"

@@ -84,7 +84,7 @@ def test_the_kernels_states(
 )
 def test_a_refusal_is_unknown(monkeypatch: pytest.MonkeyPatch, error: int, container: bool, help: str) -> None:
     Kernel(monkeypatch, returns=-1, error=error)
-    assert unknown(clock.clock(live(container=container))) == (f"the kernel did not say: {os.strerror(error)}", help)
+    assert unknown(clock.clock(live(container=container))) == (f"The kernel did not say: {os.strerror(error)}.", help)
 
 
 def test_another_architectures_structure_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_the_clock_of_a_copy_is_unknown_never_this_machines(tmp_path: Path, monk
     roots = find({}, str(tmp_path))
     kernel = Kernel(monkeypatch, maxerror=1)
     reason, _ = unknown(clock.clock(roots))
-    assert "the root is a copy" in reason
+    assert "The root is a copy" in reason
     assert kernel.modes == []
 
 
@@ -176,7 +176,7 @@ def test_the_zone_of_a_copied_file(tmp_path: Path, timezone: str | None, zone: s
 def test_a_damaged_zone_file_is_unknown(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, "/etc/localtime", content)
     reason, _ = unknown(clock.timezone(find({}, str(tmp_path))))
-    assert reason == "/etc/localtime: not a time zone file"
+    assert reason == "/etc/localtime cannot be read: it is no time zone file."
 
 
 def test_no_zone_is_utc(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_loop_a_folder_and_a_pipe_are_unknown(tmp_path: Path) -> None:
 
 
 def test_out_of_reach_it_is_unknown_and_names_the_flag() -> None:
-    assert unknown(clock.timezone(out_of_reach())) == ("out of reach", "Add --pid=host to docker run.")
+    assert unknown(clock.timezone(out_of_reach())) == ("Out of reach.", "Add --pid=host to docker run.")
 
 
 @given(st.text(max_size=80))

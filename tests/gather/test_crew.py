@@ -48,7 +48,7 @@ def test_what_hangs_is_unknown_at_the_deadline_and_what_builds_on_it_too() -> No
 
     def hangs(crew: Crew) -> Fact[int]:
         release.wait(10)
-        return Fact.of("late", 1)
+        return Fact.of("Late.", 1)
 
     def builds_on(crew: Crew) -> Fact[int]:
         got: Fact[int] = crew.get("hangs")
@@ -71,7 +71,7 @@ def test_a_stop_ends_the_waiting_but_lets_parts_clean_up() -> None:
 
     def slow(crew: Crew) -> Fact[str]:
         time.sleep(3)
-        return Fact.of("slow", "late")
+        return Fact.of("slow", "Late.")
 
     team = Crew({"probe": probe, "slow": slow}, 30, threading.Event(), lambda part, done: None, frozenset({"probe"}))
     team.start("probe")
@@ -91,7 +91,7 @@ def test_a_part_that_hangs_keeps_none_of_the_queued_ones_waiting() -> None:
 
     def hangs(crew: Crew) -> Fact[int]:
         release.wait(10)
-        return Fact.of("late", 1)
+        return Fact.of("Late.", 1)
 
     team = crew(1.0, before=quick, hangs=hangs, too=hangs, after=quick, last=quick)
     began = time.monotonic()
@@ -109,7 +109,7 @@ def test_what_waits_for_others_is_begun_at_once_and_in_a_thread_of_its_own() -> 
     answered = threading.Event()
 
     def waits(crew: Crew) -> Fact[str]:
-        return Fact.of("waits", threading.current_thread().name) if answered.wait(5) else Fact.unknown("waits", "late")
+        return Fact.of("waits", threading.current_thread().name) if answered.wait(5) else Fact.unknown("waits", "Late.")
 
     def reads(crew: Crew) -> Fact[str]:
         answered.set()

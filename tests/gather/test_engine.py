@@ -188,7 +188,7 @@ def test_nobody_there(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_was_not_looked_for_keeps_its_reason() -> None:
-    why = Missing("unknown", "the root is a copy")
+    why = Missing("unknown", "The root is a copy.")
     assert [fact.missing for fact in adapter.engine(why)] == [why, why]
 
 

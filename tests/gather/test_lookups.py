@@ -57,7 +57,7 @@ def test_answers_lead_to_further_questions() -> None:
 def test_nothing_is_asked_without_a_name() -> None:
     fact = look_up(ROOTS, None, (), (), ("192.0.2.1",), 0.0)
     assert fact.missing
-    assert (fact.missing.kind, fact.missing.reason) == ("skip", "no --hostname was given")
+    assert (fact.missing.kind, fact.missing.reason) == ("skip", "No --hostname was given.")
     for name in ("a..b", "x" * 64 + ".org", "ä.example.org"):
         missing = look_up(ROOTS, name, (), (), ("192.0.2.1",), time.monotonic() + 5).missing
         assert missing

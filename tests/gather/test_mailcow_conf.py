@@ -253,7 +253,7 @@ def test_whether_the_host_knows_the_zone(tmp_path: Path, zones: tuple[str, ...],
 
 
 def test_without_the_hosts_files_nothing_is_taken_for_a_default() -> None:
-    why = Missing("unknown", "out of reach", "Add --pid=host to docker run.")
+    why = Missing("unknown", "Out of reach.", "Add --pid=host to docker run.")
     fact = mailcow_conf(Roots(None, COPY, why=why), None)
     assert fact.missing is not None
     assert fact.missing.help == "Add --pid=host to docker run."

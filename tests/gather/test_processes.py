@@ -196,7 +196,7 @@ def test_one_process_that_is_hidden_means_that_others_may_be(
         deny_os_open(monkeypatch, f"/proc/7/{file}")
     fact = names(roots, any_name)
     assert fact.missing
-    assert "hidden (Permission denied)" in fact.missing.reason
+    assert "hidden: Permission denied." in fact.missing.reason
 
 
 def deny_open(monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
@@ -228,7 +228,7 @@ def test_hidepid_shows_in_the_first_process(tmp_path: Path) -> None:
     (tmp_path / "proc/1/comm").unlink()
     fact = names(roots, any_name)
     assert fact.missing
-    assert "other users' processes are hidden" in fact.missing.reason
+    assert "Other users' processes are hidden" in fact.missing.reason
     assert fact.missing.help == "Run the check as root."
 
 

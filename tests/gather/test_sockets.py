@@ -178,7 +178,7 @@ def test_a_copy_has_no_sockets(tmp_path: Path) -> None:
 
 
 def test_out_of_reach_names_the_flag() -> None:
-    why = Missing("unknown", "out of reach", "Add --pid=host to docker run.")
+    why = Missing("unknown", "Out of reach.", "Add --pid=host to docker run.")
     fact = sockets.sockets(Roots(None, msgspec.structs.replace(VIEW, container=True, network=None), why=why), (25,))
     assert fact.missing == why
 

@@ -39,7 +39,7 @@ def copy(root: Path, **files: str) -> Roots:
 
 def out_of_reach() -> Roots:
     view = View(container=True, root=None, live=True, network=None, privileged=False)
-    return Roots(None, view, why=Missing("unknown", "out of reach", "Add --pid=host to docker run."))
+    return Roots(None, view, why=Missing("unknown", "Out of reach.", "Add --pid=host to docker run."))
 
 
 # --- name ----------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_the_machine_of_a_copy(tmp_path: Path) -> None:
     (tmp_path / "usr/bin/sh").symlink_to("dash")
     fact = system.machine(roots)
     assert fact.missing
-    assert "/proc/cpuinfo says aarch64, the programs says x86_64" in fact.missing.reason
+    assert "/proc/cpuinfo = aarch64, ELF = x86_64" in fact.missing.reason
     write(tmp_path, "/proc/sys/kernel/arch", "riscv64\n")
     assert system.machine(roots).get() == "riscv64"
 

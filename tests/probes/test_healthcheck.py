@@ -82,7 +82,7 @@ def test_what_was_not_waited_for_says_nothing_of_the_engine(
 ) -> None:
     """A run with little time, or a slow machine: no verdict on an engine that was given no chance."""
     engine.before, engine.after = before, after
-    assert reason(probe(engine, 0.8)) == "the experiment was not over in time"
+    assert reason(probe(engine, 0.8)) == "The experiment was not over in time."
 
 
 def test_it_gives_up_by_itself_after_its_own_time(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,9 +107,8 @@ def test_a_container_that_ends_by_itself_is_an_error_of_the_engine(
 ) -> None:
     engine.state = state
     engine.before = ["starting"]
-    assert probe(engine).get().error == (
-        f"the container ended by itself with exit code {state.get('ExitCode')} {state.get('Error', '')}".strip()
-    )
+    said = f", saying: {state['Error']}" if "Error" in state else ""
+    assert probe(engine).get().error == f"the container ended by itself with exit code {state.get('ExitCode')}{said}"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +143,7 @@ def test_an_engine_that_fails_midway(engine: FakeEngine, moment: str, how: str |
 def test_an_engine_that_is_silent_midway_is_left_alone_in_time(engine: FakeEngine, moment: str) -> None:
     engine.faults[moment] = "late"
     threading.Timer(1.0, engine.release.set).start()
-    assert reason(probe(engine, 0.8)) == "the experiment was not over in time"
+    assert reason(probe(engine, 0.8)) == "The experiment was not over in time."
 
 
 def test_without_the_image_it_is_unknown_and_says_how_to_get_it(engine: FakeEngine) -> None:
@@ -159,7 +158,7 @@ def test_without_the_image_it_is_unknown_and_says_how_to_get_it(engine: FakeEngi
 @pytest.mark.parametrize("how", ["die", (500, "image store broken")])
 def test_an_engine_that_cannot_tell_its_images_is_unknown(engine: FakeEngine, how: str | tuple[int, str]) -> None:
     engine.faults["GET /images"] = how
-    assert reason(probe(engine)).startswith("the engine did not let a container be prepared: ")
+    assert reason(probe(engine)).startswith("The engine did not let a container be prepared: ")
     assert engine.created == []
 
 
@@ -178,5 +177,5 @@ def test_a_stop_ends_it_at_any_moment_and_nothing_is_left(engine: FakeEngine, af
     stop = threading.Event()
     threading.Timer(after, stop.set).start()
     began = time.monotonic()
-    assert "the run was ended" in reason(probe(engine, stop=stop))
+    assert "The run was ended" in reason(probe(engine, stop=stop))
     assert time.monotonic() - began < after + 0.6

@@ -1,0 +1,220 @@
+"""What people read is whole: no sentence is put together from parts, and each can be taken out and translated.
+
+Every test of a check says its looks twice, the second time in brackets (tests/build.py); here the code itself is held
+to the same rules, and the reports of recorded hosts and of this very machine.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from preflight import plan, requirements
+from preflight.assess import assess
+from preflight.checks import catalogue
+from preflight.documents import read_facts
+from preflight.facts import Asked, Missing
+from preflight.gather import roots
+from preflight.gather.host import PARTS, Wishes, gather
+from preflight.sentences import say
+from tests import sentences
+from tests.sentences import Template
+
+PREFLIGHT = Path(__file__).parent.parent / "preflight"
+ROOMS = ("checks", "gather", "probes")
+FILES = sorted(path for room in ROOMS for path in (PREFLIGHT / room).glob("*.py")) + [
+    PREFLIGHT / name for name in ("assess.py", "hostnames.py", "conf.py", "plan.py")
+]
+LATER = {
+    "checks/ports.py", "checks/holders.py", "checks/conflicts.py", "checks/settings.py", "checks/services.py",
+    "checks/remains.py", "conf.py", "plan.py", "gather/mailcow_conf.py",
+    *(f"gather/{name}.py" for name in ("sockets", "owners", "services", "systemd", "packages", "daemon")),
+    "gather/rpm.py", "gather/sqlite.py",
+}  # fmt: skip
+
+# Text that is no sentence, by what it begins with, and why.
+COMMANDS = (
+    "apk ", "apt-get ", "btrfs ", "chronyc ", "curl ", "dd ", "df ", "dnf ", "docker ", "docker-compose ", "echo ",
+    "ip ", "lscpu ", "make ", "ntpctl ", "python3 ", "snap ", "ss ", "systemctl ", "timedatectl ", "ufw ", "zypper ",
+    "'networks:' ",
+)  # fmt: skip
+NAMES = (
+    "Amazon EC2", "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",
+    "HVM domU", "Standard PC", "User Mode Linux", "Virtual Machine", "innotek GmbH",
+)  # fmt: skip
+# What the host, the engine or the kernel writes, and is compared with.
+READ = (
+    "Backing Filesystem", "Model Name", "Operation not permitted", "Permission denied", "accepting connections",
+    "cpu MHz", "cpu architecture", "cpu family", "cpu model", "model name", "ntp engine", "docker network",
+    "0 rules in ",
+)  # fmt: skip
+# Where a fact is from, and the signs that it was told by: a path or a program with a word beside it, not translated.
+SOURCES = (
+    "/proc/", "/run/", "DNS, asked of ", "docker compose", "hypervisor: ", "the host's programs", "uname (of ",
+    "\0 of the container", "a container with a HEALTHCHECK", "a container with mailcow's limits",
+    "a privileged container",
+)  # fmt: skip
+# Programs that a container of ours runs, and what is asked of the engine; threads' names; objects of the engine.
+PROGRAMS = ("\nimport ", "import time", "GET ", "space ", "container \0", "network \0", "volume \0")
+# Errors that are caught in the same room and never shown.
+CAUGHT = ("refused by netlink", "more than \0 answers", "netlink takes too long")
+# A summary of rules that checks/firewall.py reads again: part of the facts, as a number is.
+COUNTED = ("\0 rule", ", flush ruleset")
+NO_SENTENCE = {"gather": (*COMMANDS, *NAMES, *READ, *SOURCES, *PROGRAMS, *CAUGHT, *COUNTED)}
+NO_SENTENCE["probes"] = NO_SENTENCE["gather"]
+
+# Templates that are not written where they are said, but were `noted` elsewhere. Never text from outside.
+NOTED_ELSEWHERE = {
+    "why",  # checks/dns.py: what _broken_ipv6 returns
+    "title",  # checks/kernel_needs.py: the titles of NEEDS
+    "words.held", "words.lacking", "words.refused", "words.short",  # checks/trials.py: of checks/docker.py
+}  # fmt: skip
+KEPT = re.compile(r"_?[A-Z][A-Z_0-9]*(\[.+\])?")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PREFLIGHT).as_posix()
+
+
+def every() -> list[Template]:
+    return [template for path in FILES for template in sentences.templates(path)]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if name_of(path) not in LATER], ids=name_of)
+def test_no_words_are_put_together_outside_of_a_template(path: Path) -> None:
+    found = list(sentences.glued(path, NO_SENTENCE.get(path.parent.name, (*COMMANDS, *NAMES, *READ))))
+    assert not found, "\n".join(f"{path}:{line}: {text!r}" for line, text in found)
+
+
+def test_every_template_is_a_literal_or_one_that_was_noted() -> None:
+    """Text of a host is never a template: what stands in braces in it means nothing."""
+    wrong = [
+        f"{entry.path}:{entry.line}: {entry.source}"
+        for entry in every()
+        if entry.text is None and not KEPT.fullmatch(entry.source) and entry.source not in NOTED_ELSEWHERE
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_place_has_a_name_and_a_value() -> None:
+    for entry in every():
+        for place in sentences.places(entry.text or ""):
+            where = f"{entry.path}:{entry.line}: {place}"
+            assert re.fullmatch(r"[a-z][a-z_]*", place), where
+            assert entry.function == "noted" or entry.open or place in entry.given, f"{where} has no value"
+        if entry.text is not None and not entry.open:
+            spare = set(entry.given) - set(sentences.places(entry.text))
+            assert not spare, f"{entry.path}:{entry.line}: {spare} stands nowhere"
+
+
+def test_what_is_said_is_a_whole_sentence_and_a_phrase_is_none() -> None:
+    for entry in every():
+        if entry.text is not None and entry.function == "say":
+            assert sentences.WHOLE.fullmatch(entry.text), f"{entry.path}:{entry.line}: {entry.text!r}"
+        if entry.text is not None and entry.function == "phrase":
+            assert not re.search(r"^\s|[.\s]$", entry.text), f"{entry.path}:{entry.line}"
+
+
+def test_values_are_put_in_once_and_are_no_templates() -> None:
+    assert say("{one} and {two}.", one="{two} {0.__class__} {", two="%s") == "{two} {0.__class__} { and %s."
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("⟦One.⟧ two", "outside"),
+        ("⟦One: ⟦two.⟧⟧", "within"),
+        ("⟦It has ‹two›.⟧", "grammar"),
+        ("One.", "outside"),
+    ],
+)
+def test_what_is_glued_is_found(text: str, fault: str) -> None:
+    assert any(fault in said for said in sentences.faults(text))
+
+
+@pytest.mark.parametrize("text", ["", "⟦One.⟧", "⟦One.⟧ ⟦It has this: ‹a›, ‹b›; ‹c›.⟧"])
+def test_what_is_whole_is_not(text: str) -> None:
+    assert not sentences.faults(text)
+
+
+def test_glue_in_the_code_is_found(tmp_path: Path) -> None:
+    code = tmp_path / "glue.py"
+    code.write_text(
+        'def f(x, y):\n    """Say a thing."""\n'
+        '    one = f"{x} is held by {y}"\n    two = "and it is " + y\n    return say("A whole {x}.", x=x)\n'
+    )
+    assert [line for line, _ in sentences.glued(code, ())] == [3, 4]
+
+
+def pseudo(recorded: Path) -> list[str]:
+    """Return what is wrong in the whole report of a recorded host."""
+    host = sentences.mark_facts(read_facts(recorded))
+    numbers = requirements.load("current")
+    with sentences.marked():
+        report = assess(host, plan.make(host.mailcow_conf.value, host.asked), numbers, catalogue())
+    return [fault for result in report.results for fault in sentences.faults_of(result) if result.check not in OPEN]
+
+
+OPEN = {"docker.leftovers", "ports.configuration", "ports.free", "services.mail"}
+
+
+HOSTS = [path for path in (Path(__file__).parent / "hosts").glob("*.json") if ".report" not in path.name]
+
+
+@pytest.mark.parametrize("recorded", HOSTS, ids=lambda path: path.stem)
+def test_reports_of_recorded_hosts_are_whole(recorded: Path) -> None:
+    assert not pseudo(recorded)
+
+
+def every_kernel_is_unsafe(release: str, system: object) -> str:
+    return "Containers make it panic."
+
+
+VIEWS = {
+    "this host": {},
+    "this host, a kernel that crashes": {"probe": True},
+    "a copy": {"root": "copy"},
+    "an empty copy": {"root": "empty"},
+    "a container without the host's processes": {"root": None},
+    "name servers that are dead": {"offline": False, "resolvers": ("127.0.0.1:1",)},
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_reasons_among_facts_are_whole(view: dict[str, Any], tmp_path: Path) -> None:
+    """Look at hosts of which most is out of reach: each reason, and what would help, is a whole sentence."""
+    (tmp_path / "copy" / "etc").mkdir(parents=True)
+    (tmp_path / "copy" / "etc" / "os-release").write_text("ID=debian\nVERSION_ID=13\n")
+    (tmp_path / "empty").mkdir()
+    wishes = Wishes(
+        asked=Asked(hostname="mail.example.org", offline=view.get("offline", True), probe=view.get("probe", False)),
+        parts=frozenset(PARTS),
+        environ={},
+        seconds=5.0,
+        docker_host=f"unix://{tmp_path}/none.sock",
+        root_given=False,
+        resolvers=view.get("resolvers", ()),
+        commands=("docker", "openssl"),
+        unsafe=every_kernel_is_unsafe,
+    )
+    with sentences.marked():
+        place = roots.find({}, str(tmp_path / view["root"]) if view.get("root") else None)
+        if view.get("root", "") is None:
+            why = Missing("unknown", say("It is out of reach."), say("Add --pid=host to docker run."))
+            place = msgspec.structs.replace(place, root=None, why=why)
+        host = gather(place, wishes, threading.Event(), lambda *_: None)
+    facts = {name: getattr(host, name) for name in PARTS if name not in OPEN_PARTS}
+    facts |= {f"spaces {path}": fact for path, fact in (host.spaces.value or {}).items()}
+    missing = {name: fact.missing for name, fact in facts.items() if fact.missing}
+    assert missing
+    assert not [
+        f"{name}: {fault}" for name, why in missing.items() for fault in sentences.faults(f"{why.reason} {why.help}")
+    ]
+
+
+OPEN_PARTS = {"sockets", "services", "daemon_config"}
