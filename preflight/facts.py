@@ -214,15 +214,25 @@ class Service(Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
+class SocketUnit(Struct, frozen=True):
+    """A .socket unit that opens TCP ports at boot. `streams`: address ('' = every one) and port of each."""
+
+    unit: str
+    streams: tuple[tuple[str, int], ...]
+    active: bool | None = None
+
+
 class Services(Struct, frozen=True):
     """Which init system the host has (systemd, openrc, sysv, other) and the known services found.
 
     `processes` False: running processes could not be seen, so that a daemon without a unit may be missing.
+    `sockets`: the enabled .socket units that are none of a known service's.
     """
 
     init: str
     services: tuple[Service, ...]
     processes: bool = True
+    sockets: tuple[SocketUnit, ...] = ()
 
 
 class Timezone(Struct, frozen=True):

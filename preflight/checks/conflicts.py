@@ -197,12 +197,13 @@ def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def publishes(container: Container | SwarmService, address: str, port: int) -> bool:
     """Say whether a TCP port is published on an address ('' = every one) or one that overlaps it."""
     return any(
-        published.port == port and published.protocol == "tcp" and _overlap(published.address, address)
+        published.port == port and published.protocol == "tcp" and overlap(published.address, address)
         for published in container.ports
     )
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Say whether two addresses to publish a port on exclude each other; '' is every one."""
     if not one or not other:
         return True
     first, second = parse(one), parse(other)
@@ -213,7 +214,7 @@ def _overlap(one: str, other: str) -> bool:
 
 def _covered(half: str, own: Iterable[Container]) -> bool:
     """Say whether one of mailcow's own containers publishes its port on this half."""
-    return any(_overlap(published.address, half) for entry in own for published in entry.ports)
+    return any(overlap(published.address, half) for entry in own for published in entry.ports)
 
 
 def behind(row: Holder, containers: Iterable[Container]) -> Container | None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from preflight import distro
 from preflight.checks import Look, check
-from preflight.facts import Host, Service, Services
+from preflight.checks.conflicts import overlap
+from preflight.facts import Host, Service, Services, SocketUnit
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.plan import Plan
 
@@ -44,8 +45,38 @@ def mail(look: Look) -> Iterator[Finding]:
             yield _proxy(look.plan, subject, service)
         else:
             yield _rival(look, subject, service)
-    if not rivals:
+    found = False
+    for unit in services.sockets:
+        if ports := _wanted(look.plan, unit):
+            found = True
+            yield _socket(look.host, unit, ports)
+    if not rivals and not found:
         yield _none(look.host, services)
+
+
+def _wanted(plan: Plan, unit: SocketUnit) -> list[int]:
+    """Return the ports of mailcow's that a .socket unit opens; one on [::] takes IPv4 too, as a rule."""
+    return sorted({
+        port for address, port in unit.streams for binding in plan.bindings
+        if port == binding.port and overlap("" if address == "::" else address, binding.address)
+    })  # fmt: skip
+
+
+def _socket(host: Host, unit: SocketUnit, ports: list[int]) -> Finding:
+    listed = ", ".join(map(str, ports))
+    now = " and listens there now" if unit.active else ", though it does not listen now" if unit.active is False else ""
+    return Finding(
+        status=Status.WARN,
+        subject=unit.unit,
+        message=f"{unit.unit} is set to listen at boot on what mailcow publishes: port {listed}{now}.",
+        expected="none",
+        found=f"port {listed}",
+        evidence={"unit": unit.unit, "ports": ports, "enabled": True, "active": unit.active},
+        remedy=Remedy(
+            "systemd itself holds the ports of a .socket unit, and mailcow's containers then do not start.",
+            distro.disable(host, shlex.quote(unit.unit)),
+        ),
+    )
 
 
 def fronted(plan: Plan) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from preflight.facts import Fact, Service, Services
+from preflight.facts import Fact, Service, Services, SocketUnit
 from preflight.gather import firewall_files, packages, processes
 from preflight.gather.known_services import KNOWN, PACKAGES, PROCESSES, Known, of_process
 from preflight.gather.processes import Running
@@ -26,11 +26,20 @@ def services(roots: Roots) -> Fact[Services]:
         listed = packages.installed(roots, PACKAGES)
         running = processes.names(roots, PROCESSES.__contains__)
         found = tuple(_described(roots, row) for row in find(units, listed or {}, running.value))
+        own = {socket for row in found for socket in row.sockets}
+        others = tuple(row for row in _sockets(units) if row.unit not in own)
     except Unreadable as error:
         if roots.why:
             return Fact.unknown(SOURCE, roots.why.reason, roots.why.help, *roots.why.commands)
         return Fact.unknown(SOURCE, str(error), "Copy it too." if error.absent else "Run the check as root.")
-    return Fact.of(SOURCE, Services(name, found, running.known))
+    return Fact.of(SOURCE, Services(name, found, running.known, others))
+
+
+def _sockets(units: Units) -> Iterator[SocketUnit]:
+    """Yield what opens ports at boot without a service of its own doing so; other init systems have no such units."""
+    if isinstance(units, Systemd):
+        for unit, streams in units.sockets().items():
+            yield SocketUnit(unit, streams, units.active(unit))
 
 
 def _described(roots: Roots, row: Service) -> Service:

@@ -8,7 +8,7 @@ from posixpath import basename, dirname, join, normpath
 
 from preflight.gather.roots import CGROUPS, Roots, Unreadable
 from preflight.gather.scripts import Unit, started_at_boot
-from preflight.gather.socket_units import listen_streams
+from preflight.gather.socket_units import MOST, SIZE, listen_streams
 
 # In the order of precedence, systemd.unit(5): the first directory that has a file of the name counts.
 PATH = (
@@ -70,6 +70,16 @@ class Systemd:
         stem = name.removesuffix(".service") + "@"
         default = (f"{stem}.service", f"{stem}-.service")
         return tuple(sorted(name for name in self._templated if name.startswith(stem) and name not in default))
+
+    def sockets(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Return the .socket units that start at boot, with the address ('' = every one) and port of each stream."""
+        names = sorted(name for name in self._starts if name and name.endswith(".socket") and self._enabled(name))
+        found = {name: self._streams(name) for name in names[:MOST]}
+        return {name: streams for name, streams in found.items() if streams}
+
+    def active(self, name: str) -> bool | None:
+        """Say whether a unit is active; None: systemd does not run here."""
+        return self._active(name)
 
     def _want(self, folder: str) -> None:
         """Count the names of the links; other files there are ignored."""
@@ -189,11 +199,26 @@ class Systemd:
         socket = self._resolve(unit.removesuffix(".service") + ".socket")
         if socket is None or not self._enabled(socket):
             return {}
+        return {socket: tuple(dict.fromkeys(port for _, port in self._streams(socket)))}
+
+    def _streams(self, socket: str) -> tuple[tuple[str, int], ...]:
+        """Read what a .socket unit listens on, from its file and all that is put beside it; () where none can be."""
+        beside: dict[str, str] = {}
+        template = f"{socket.partition('@')[0]}@.socket"
+        for name in (template, socket) if "@" in socket else (socket,):
+            for folder in reversed(self._files.get(f"{name}.d", ())):
+                place = f"{folder}/{name}.d"
+                beside |= {entry: f"{place}/{entry}" for entry in self._entries(place) if entry.endswith(".conf")}
+        places = [self._path(socket), *(beside[entry] for entry in sorted(beside)[:MOST])]
+        text = "\n".join(self._roots.try_text(place, SIZE) for place in places)
+        instance = socket.partition("@")[2].removesuffix(".socket")
+        return listen_streams(text.replace("%i", instance) if instance else text)
+
+    def _entries(self, folder: str) -> list[str]:
         try:
-            streams = listen_streams(self._roots.text(self._path(socket)))
+            return self._roots.entries(folder)
         except Unreadable:
-            return {socket: ()}
-        return {socket: tuple(dict.fromkeys(port for _, port in streams))}
+            return []
 
 
 def _nothing(link: str, target: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from preflight.facts import Fact, OsRelease, Service, Services
+from preflight.facts import Fact, OsRelease, Service, Services, SocketUnit
 from preflight.model import Result, Status
 from tests.build import VIEW, host, look, run
 from tests.checks.test_system import release
@@ -25,7 +25,7 @@ def service(name: str = "exim4", kind: str = "mta", **more: Any) -> Service:
 def results(
     *found: Service, system: OsRelease = DEBIAN, conf: dict[str, str] | None = None, **more: Any
 ) -> list[Result]:
-    made = Services(more.pop("init", "systemd"), found, more.pop("processes", True))
+    made = Services(more.pop("init", "systemd"), found, more.pop("processes", True), more.pop("sockets", ()))
     return run("services.mail", look(services=made, os_release=system, conf=conf, **more))
 
 
@@ -121,6 +121,40 @@ def test_an_unheard_of_init_system_may_start_what_is_installed() -> None:
     assert (result.status, "postfix is set to start at boot could not be" in result.message) == (Status.UNKNOWN, True)
     assert one(installed, init="systemd").status is Status.PASS
     assert one(service("ntp", "time", unit=None, enabled=None, package="ntp"), init="other").status is Status.PASS
+
+
+# --- socket units of any name --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("streams", "conf", "ports"),
+    [
+        ((("", 25),), {}, [25]),
+        ((("127.0.0.1", 25), ("", 2525), ("", 443)), {}, [25, 443]),
+        ((("::", 25),), {"SMTP_PORT": "192.0.2.1:25"}, [25]),
+        ((("127.0.0.1", 25),), {"SMTP_PORT": "192.0.2.1:25"}, []),
+        ((("", 80),), {"HTTP_PORT": "8080"}, []),
+        ((("", 22),), {}, []),
+    ],
+)
+def test_a_socket_unit_that_opens_one_of_mailcows_ports(
+    streams: tuple[tuple[str, int], ...], conf: dict[str, str], ports: list[int]
+) -> None:
+    result = one(sockets=(SocketUnit("mx.socket", streams, False),), conf=conf)
+    if not ports:
+        assert result.status is Status.PASS
+        return
+    assert (result.status, result.subject, result.evidence["ports"]) == (Status.WARN, "mx.socket", ports)
+    assert result.message.endswith(f": port {', '.join(map(str, ports))}, though it does not listen now.")
+    assert commands(result) == ("systemctl disable --now mx.socket",)
+
+
+def test_a_socket_unit_beside_a_service() -> None:
+    unit = SocketUnit("a b.socket", (("", 25),), True)
+    exim, mx = results(service(), sockets=(unit,))
+    assert (exim.subject, mx.subject) == ("exim4.service", "a b.socket")
+    assert "and listens there now" in mx.message
+    assert commands(mx) == ("systemctl disable --now 'a b.socket'",)
 
 
 # --- how it is mended ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.facts import Service, Services
+from preflight.facts import Service, Services, SocketUnit
 from preflight.gather.known_services import KNOWN, PACKAGES, PROCESSES, of_process
 from preflight.gather.packages import DPKG
 from preflight.gather.processes import Running
@@ -340,3 +340,12 @@ def test_no_mixture_breaks_it(found: list[Running], listed: dict[str, bool], scr
         stem = (process.unit or "").partition("@")[0]
         mine = [row for row in made if row.name in names or row.unit in (process.unit, stem)]
         assert not names or any(row.active for row in mine)
+
+
+def test_sockets_that_are_none_of_a_known_service_s(tmp_path: Path) -> None:
+    files = {"/usr/lib/systemd/systemd": "", f"{LIB}/dovecot.service": SERVICE}
+    for name in ("dovecot.socket", "mx.socket"):
+        files |= {f"{LIB}/{name}": "[Socket]\nListenStream=143\n", f"{ETC}/sockets.target.wants/{name}": to(name)}
+    found = services(tree(tmp_path, files)).get()
+    assert [row.sockets for row in found.services] == [("dovecot.socket",)]
+    assert found.sockets == (SocketUnit("mx.socket", (("", 143),)),)

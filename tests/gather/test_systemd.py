@@ -331,6 +331,28 @@ def test_sockets_that_start_a_service(
     assert (found.enabled, found.sockets) == (False, sockets)
 
 
+def test_sockets_of_any_name_that_open_ports_at_boot(tmp_path: Path) -> None:
+    files = {
+        f"{LIB}/mx.socket": "[Socket]\nListenStream=25\n",
+        f"{LIB}/mx.socket.d/10-port.conf": "[Socket]\nListenStream=\nListenStream=26\n",
+        f"{ETC}/mx.socket.d/10-port.conf": "[Socket]\nListenStream=127.0.0.1:465\n",  # in place of its namesake
+        f"{ETC}/mx.socket.d/notes": "[Socket]\nListenStream=1\n",
+        f"{LIB}/web@.socket": "[Socket]\nListenStream=[::]:%i\n",
+        f"{LIB}/idle.socket": "[Socket]\nListenStream=80\n",  # enabled by nobody
+        f"{LIB}/local.socket": "[Socket]\nListenStream=/run/x\n",
+        f"{LIB}/gone.socket": "[Socket]\nListenStream=110\n", f"{ETC}/gone.socket": "-> /dev/null",
+    }  # fmt: skip
+    wants = {
+        "mx.socket": "mx.socket",
+        "web@443.socket": "web@.socket",
+        "local.socket": "local.socket",
+        "gone.socket": "",
+    }
+    files |= {f"{ETC}/sockets.target.wants/{name}": to(file or name) for name, file in wants.items()}
+    found = Systemd(tree(tmp_path, files)).sockets()
+    assert found == {"mx.socket": (("", 25), ("127.0.0.1", 465)), "web@443.socket": (("::", 443),)}
+
+
 def test_a_socket_that_cannot_be_read_is_named_without_ports(tmp_path: Path) -> None:
     roots = tree(tmp_path, {
         f"{LIB}/x.service": SERVICE, f"{ETC}/sockets.target.wants/x.socket": to("x.socket"),
