@@ -70,6 +70,7 @@ test-engine: venv ## the tests with an engine and the built image
 # The lab takes the image from the same engine.
 .PHONY: test-with-engine
 test-with-engine: image
+	@$(PYTHON) tools/lab_tools.py
 	@PREFLIGHT_TEST_ENGINE=required $(VENV)/pytest -q -m 'engine or image or lab'
 	@$(MAKE) --no-print-directory lab-with-image
 

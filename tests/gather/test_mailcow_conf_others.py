@@ -1,7 +1,7 @@
 """mailcow.conf as the real Compose and the real bash read it, over files of a generator and of hypothesis.
 
 Compose is the one that `PREFLIGHT_TEST_COMPOSE` names (a path, or several with a colon between), else `docker-compose`
-from PATH or Docker's own plug-in. No engine is needed.
+from PATH or Docker's own plug-in; where none of today's is there, that of the lab's Debian 13. No engine is needed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -23,6 +24,8 @@ from preflight import plan, versions
 from preflight.facts import Asked, ConfFile
 from preflight.gather.mailcow_conf import ALLOWED, BOM, CRLF, kept, parse
 from preflight.gather.sourced import sourced
+from tests.lab.kinds import KINDS, root_of
+from tests.lab.stack import PLUGIN
 
 SEED, FILES = 20260805, int(os.environ.get("PREFLIGHT_TEST_CONF_FILES", "300"))
 PLUGINS = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins", "/usr/local/lib/docker/cli-plugins")
@@ -30,10 +33,27 @@ NAMES = ("SMTP_PORT", "HTTP_BIND", "TZ", "SKIP_FTS")
 UNSET = "<unset>"
 
 
+LAB = "the lab's"
+
+
 def composes() -> list[str]:
     told = os.environ.get("PREFLIGHT_TEST_COMPOSE", "")
     found = [shutil.which("docker-compose"), *(shutil.which("docker-compose", path=place) for place in PLUGINS)]
-    return told.split(":") if told else [path for path in found if path][:1]
+    return told.split(":") if told else [path for path in found if path and release(path) >= (2,)][:1]
+
+
+def release(path: str) -> tuple[int, ...]:
+    """Return a Compose's release; releases 1, in Python, read such files in ways of their own."""
+    said = subprocess.run([path, "version", "--short"], capture_output=True, text=True, check=False)
+    return (versions.parse(said.stdout) or ())[:3]
+
+
+def of_the_lab() -> str:
+    """Return the Compose of a host of the lab, which is made where it is not there yet."""
+    if os.geteuid() != 0 or not shutil.which("mmdebstrap"):
+        assert os.environ.get("CI") != "true", "CI must have a Compose, or make the lab's hosts"
+        pytest.skip("no Docker Compose is found, nor can the lab's hosts be made (root, mmdebstrap)")
+    return str(root_of(KINDS["debian13"]) / PLUGIN)
 
 
 # --- files ---------------------------------------------------------------------------------------------------
@@ -111,8 +131,7 @@ class Compose:
         self.names = sorted(ALLOWED - {"COMPOSE_PROJECT_NAME"})
         rows = "".join(f'   {name}: "${{{name}-{UNSET}}}"\n' for name in self.names)
         (place / "ask.yml").write_text(f"name: ask\nservices:\n a:\n  image: x\n  environment:\n{rows}")
-        said = subprocess.run([path, "version", "--short"], capture_output=True, text=True, check=True)
-        self.old = (versions.parse(said.stdout) or ())[:3] < (2, 27, 2)
+        self.old = release(path) < (2, 27, 2)
 
     def read(self, data: bytes) -> dict[str, str] | None:
         """Return the values of the allowed variables; None: it refuses the file."""
@@ -126,9 +145,12 @@ class Compose:
         return {name: value.replace("$$", "$") for name, value in read.items() if value != UNSET}
 
 
-@pytest.fixture(params=composes() or [pytest.param("", marks=pytest.mark.skip("no Docker Compose is found"))])
+PARAMS: list[Any] = [*composes()] or [pytest.param(LAB, marks=pytest.mark.lab)]
+
+
+@pytest.fixture(params=PARAMS)
 def compose(request: pytest.FixtureRequest, tmp_path: Path) -> Compose:
-    return Compose(request.param, tmp_path)
+    return Compose(of_the_lab() if request.param == LAB else request.param, tmp_path)
 
 
 def refused(conf: ConfFile, old: bool) -> bool:
