@@ -65,13 +65,15 @@ def _default(roots: Roots) -> str | Missing:
     return f"unix://{path}"
 
 
-def _named(roots: Roots, url: str) -> str:
+def _named(roots: Roots, url: str) -> str | Missing:
     """Take an address as docker does; a socket that our container does not have is looked for on the host."""
     path = url.removeprefix("unix://")
     if not path.startswith("/"):
         return url if "://" in url else f"tcp://{url}"
     if _is_socket(path):
         return f"unix://{path}"
+    if roots.root is None and roots.why is not None:
+        return roots.why  # where the socket is the host's, only the host's files would tell
     try:
         there = roots.locate(path)
     except Unreadable:

@@ -128,6 +128,9 @@ def test_virtualization(found: Virtualization, status: Status, word: str) -> Non
         ("4.4.0-210-generic", None, Status.UNKNOWN),
         ("4.40.1", release("ubuntu", "16.04"), Status.PASS),
         ("6.1.0", None, Status.PASS),
+        ("2.6.32-042stab145.3", release("centos", "6"), Status.FAIL),
+        ("3.9.11", None, Status.FAIL),
+        ("3.10.0-1160.el7.x86_64", release("centos", "7"), Status.PASS),
         ("latest31", DEBIAN, Status.UNKNOWN),
     ],
 )

@@ -95,7 +95,6 @@ def test_a_copy_of_a_host_runs_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     found = compose(copy(tmp_path, **{USR: "#!/bin/sh\necho 2.40.3\n"})).get()
     assert (found.kind, found.path, found.version) == ("plugin", USR, "")
     assert "a copy of a host cannot run" in found.detail
-    assert compose(copy(tmp_path / "empty")).get().kind is None
 
 
 def test_out_of_reach_is_unknown(tmp_path: Path) -> None:
@@ -147,3 +146,9 @@ def test_a_version_is_short_and_plain(out: str) -> None:
     assert len(version) <= 100
     assert version.isascii()
     assert version.isprintable()
+
+
+def test_a_copy_without_programs_does_not_tell(tmp_path: Path) -> None:
+    left_out = compose(copy(tmp_path, **{"/etc/hostname": "mail\n"}))
+    assert (left_out.known, left_out.missing and left_out.missing.help) == (False, "Copy /usr too.")
+    assert compose(copy(tmp_path, **{"/usr/bin/docker": ""})).get() == Compose(None, None, "")

@@ -50,7 +50,9 @@ def test_a_named_socket_is_ours_or_the_hosts(tmp_path: Path, sock: Path, scheme:
         "unix:///run/docker.sock",  # where this machine has one of its own
     )
     assert adapter.locate(live(tmp_path), {}, f"{scheme}/no/such.sock") == "unix:///no/such.sock"
-    assert adapter.locate(out_of_reach(), {}, f"{scheme}/no/such.sock") == "unix:///no/such.sock"
+    # It may be the host's, whose files are out of reach: no word that there is no engine, but how to reach them.
+    assert adapter.locate(out_of_reach(), {}, f"{scheme}/no/such.sock") == out_of_reach().why
+    assert adapter.locate(out_of_reach(), {"DOCKER_HOST": f"{scheme}{sock}"}, None) == f"unix://{sock}"
 
 
 def test_a_copy_has_no_engine_but_one_that_is_named(tmp_path: Path, sock: Path) -> None:
