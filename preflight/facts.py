@@ -439,12 +439,16 @@ class Sockets(Struct, frozen=True):
     """Sockets on the ports that mailcow wants. `owners` False: processes could not be seen, why in `why`.
 
     `bound`: sockets that are bound without listening are shown as well, which tables and older kernels do not.
+    `fleeting`: first and last of the ports that the kernel gives to whoever asks for none (most are connections to
+    elsewhere), but for the `reserved` ranges; None: not known.
     """
 
     holders: tuple[Holder, ...]
     owners: bool
     why: str = ""
     bound: bool = False
+    fleeting: tuple[int, int] | None = None
+    reserved: tuple[tuple[int, int], ...] = ()
 
 
 class BindAttempt(Struct, frozen=True):

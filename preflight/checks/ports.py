@@ -82,6 +82,8 @@ def free(look: Look, subject: str) -> Iterator[Finding]:
         yield Finding(
             status=Status.PASS, message=message, expected="free", found="mailcow", evidence=_evidence(binding, "engine")
         )
+    elif _given_out(look, binding.port):
+        yield _fleeting(look, binding)
     else:
         message = f"{subject} is free."
         yield Finding(
@@ -216,5 +218,37 @@ def _mesh(binding: Binding, case: Case) -> Finding:
         remedy=Remedy(
             "Take the port away from the service, or remove the service with docker service rm.",
             tuple(line for entry in case.services for line in holders.unpublish(entry, binding.port)),
+        ),
+    )
+
+
+def _given_out(look: Look, port: int) -> bool:
+    """Say whether the kernel gives the port to whoever connects to elsewhere."""
+    found = look.host.sockets.get() if look.host.sockets.known else None
+    if found is None or found.fleeting is None or not found.fleeting[0] <= port <= found.fleeting[1]:
+        return False
+    return not any(first <= port <= last for first, last in found.reserved)
+
+
+def _fleeting(look: Look, binding: Binding) -> Finding:
+    """Say that a free port may be gone when mailcow wants it: any connection of the host's may have it for a while."""
+    ports = sorted({row.port for row in look.plan.bindings if _given_out(look, row.port)})
+    reserved = [*look.host.sockets.get().reserved, *((port, port) for port in ports)]
+    listed = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in sorted(reserved))
+    return Finding(
+        status=Status.WARN,
+        message=(
+            f"{binding.subject} is free now, but the kernel gives it to outgoing connections "
+            "(net.ipv4.ip_local_port_range): one of them may have it when mailcow starts."
+        ),
+        expected="free",
+        found="free for now",
+        evidence=_evidence(binding, "bind"),
+        remedy=Remedy(
+            "Keep mailcow's ports out of that range.",
+            (
+                f"echo net.ipv4.ip_local_reserved_ports={listed} > /etc/sysctl.d/90-mailcow-ports.conf",
+                "sysctl -p /etc/sysctl.d/90-mailcow-ports.conf",
+            ),
         ),
     )

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct
 
@@ -23,6 +24,7 @@ from preflight.gather.roots import Roots, Unreadable
 LIMIT = 64 << 20  # bytes of a table; the listeners come first in it
 OTHERS = 16  # sockets of a port that do not listen
 LISTENERS = 64
+SIZE = 1 << 16  # of a list of reserved ports
 
 STATES = {
     "01": "established", "02": "syn-sent", "03": "syn-received", "04": "fin-wait-1", "05": "fin-wait-2",
@@ -56,6 +58,21 @@ def sockets(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     return Fact.of("sock_diag(7)", _seen(roots, rows, ports, bound=bound))
 
 
+def _given_out(roots: Roots) -> dict[str, Any]:
+    """Read which ports the kernel gives out: it tells the reader's own network's, so only where that is the host's."""
+    if not roots.view.network:
+        return {}
+    reserved = ranges(roots.try_text("/proc/sys/net/ipv4/ip_local_reserved_ports", SIZE))
+    given = ranges(roots.try_text("/proc/sys/net/ipv4/ip_local_port_range", 64).strip().replace("\t", "-"))
+    return {"fleeting": given[0] if given else None, "reserved": reserved}
+
+
+def ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """Read ports and ranges of them: `80,1000-2000`."""
+    found = re.findall(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
+    return tuple((int(first), int(last or first)) for first, last in found)
+
+
 def _from_tables(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     source = roots.process_file("net/tcp")
     try:
@@ -77,7 +94,7 @@ def _seen(roots: Roots, rows: list[Row], ports: tuple[int, ...], *, bound: bool)
 
     rows = few(rows, ports)
     owners, why = walk(roots, {row.inode for row in rows if row.inode})
-    return Sockets(_holders(roots, rows, owners), not why, why, bound)
+    return Sockets(_holders(roots, rows, owners), not why, why, bound, **_given_out(roots))
 
 
 def parse(table: bytes, ports: tuple[int, ...]) -> list[Row]:

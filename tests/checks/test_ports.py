@@ -656,6 +656,36 @@ def test_a_stopped_container_that_comes_back(state: str, restart: str, ended: di
     assert free(engine=engine(own)).status is PASS
 
 
+# --- ports that the kernel gives out -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fleeting", "reserved", "status"),
+    [
+        ((32768, 60999), (), PASS), (None, (), PASS), ((1024, 65535), (), WARN), ((13306, 13306), (), WARN),
+        ((1024, 65535), ((13000, 14000),), PASS), ((1024, 65535), ((13305, 13305), (13307, 13307)), WARN),
+    ],
+)  # fmt: skip
+def test_a_port_that_any_connection_may_have(
+    fleeting: tuple[int, int] | None, reserved: tuple[tuple[int, int], ...], status: Status
+) -> None:
+    given = Sockets((), True, "", True, fleeting, reserved)
+    row = free(port=13306, sockets=given)
+    assert row.status is status, row.message
+    if status is WARN:
+        assert "13306" in remedy(row).commands[0].partition("=")[2].partition(" ")[0].split(",")
+    own = container("mysql", ("127.0.0.1", 13306), project="mailcowdockerized", service="mysql-mailcow")
+    assert free(port=13306, sockets=given, engine=engine(own)).status is PASS  # it has the port
+    taken = free(("EADDRINUSE", "free"), port=13306, sockets=given)
+    assert taken.status is FAIL
+
+
+def test_ports_that_are_reserved_already_stay_so() -> None:
+    row = free(port=13306, sockets=Sockets((), True, "", True, (13000, 20000), ((8080, 8082), (20, 20))))
+    line = "echo net.ipv4.ip_local_reserved_ports=20,8080-8082,13306,19991 > /etc/sysctl.d/90-mailcow-ports.conf"
+    assert remedy(row).commands == (line, "sysctl -p /etc/sysctl.d/90-mailcow-ports.conf")
+
+
 # --- the swarm -----------------------------------------------------------------------------------------------
 
 

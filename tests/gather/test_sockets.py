@@ -281,3 +281,19 @@ def test_it_agrees_with_ss() -> None:
     mine = [row for row in rows if f"pid={os.getpid()}," in " ".join(row[5:])]
     assert len(mine) >= 2
     assert all((row[3].rpartition(":")[0], int(row[3].rpartition(":")[2])) in found for row in mine)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("", ()), ("\n", ()), ("80,1000-2000\n", ((80, 80), (1000, 2000))), ("32768-60999", ((32768, 60999),))],
+)
+def test_ranges_of_ports(text: str, found: tuple[tuple[int, int], ...]) -> None:
+    assert sockets.ranges(text) == found
+
+
+def test_the_ports_that_the_kernel_gives_out() -> None:
+    found = sockets.sockets(NATIVE, (25,)).get()
+    low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    assert found.fleeting == (int(low), int(high))
+    other = Roots("/", msgspec.structs.replace(NATIVE.view, network=False), "1")
+    assert sockets.sockets(other, (25,)).get().fleeting is None  # another network's
