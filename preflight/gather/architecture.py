@@ -16,7 +16,7 @@ _WORDS = {
     "loong64": "loongarch64",
 }  # fmt: skip
 _ANY = "|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True))
-_WORD = re.compile(rf"(?<![a-zA-Z0-9])({_ANY})(?![a-zA-Z0-9])")
+_WORD = rf"(?<![a-zA-Z0-9])({_ANY})(?![a-zA-Z0-9])"
 
 _FAMILY = {
     "x86_64": "x86", "i686": "x86", "aarch64": "arm", "armv8l": "arm", "armv7l": "arm", "armv6l": "arm",
@@ -72,7 +72,7 @@ def _arm(features: list[str], architecture: str) -> str | None:
 
 def from_words(text: str) -> str | None:
     """Name the machine that a kernel's release or version names; None: it names none, or more than one."""
-    found = {_WORDS[word] for word in _WORD.findall(text[:2000])}
+    found = {_WORDS[word] for word in re.findall(_WORD, text[:2000])}
     return found.pop() if len(found) == 1 else None
 
 

@@ -64,25 +64,25 @@ def _rules(roots: Roots, path: str, parse: Callable[[str], tuple[int, bool]]) ->
     return f"{count} rule{'' if count == 1 else 's'} in {path}" + (", flush ruleset" if flush else "")
 
 
-_QUOTED = re.compile(r'"(?:\\.|[^"\\\n])*"')  # comments and log prefixes, which may hold any word
-_DECIDES = re.compile(r"\b(accept|drop|reject|jump|goto|dnat|snat|masquerade|redirect|queue|include)\b")
+_QUOTED = r'"(?:\\.|[^"\\\n])*"'  # comments and log prefixes, which may hold any word
+_DECIDES = r"\b(accept|drop|reject|jump|goto|dnat|snat|masquerade|redirect|queue|include)\b"
 
 
 def nft_rules(text: str) -> tuple[int, bool]:
     """Count the lines of an nftables script that decide (or include another), and say whether it flushes all first."""
-    lines = [_QUOTED.sub('""', line).partition("#")[0] for line in text.splitlines()]
-    rules = [line for line in lines if _DECIDES.search(re.sub(r"\bpolicy\s+accept\b", "", line))]
+    lines = [re.sub(_QUOTED, '""', line).partition("#")[0] for line in text.splitlines()]
+    rules = [line for line in lines if re.search(_DECIDES, re.sub(r"\bpolicy\s+accept\b", "", line))]
     return len(rules), any(re.search(r"\bflush\s+ruleset\b", line) for line in lines)
 
 
-_RULE = re.compile(r"(?:\[[0-9]+:[0-9]+\] )?-[AI] |:\w+ DROP\b")  # counters, as `iptables-save -c` writes them
-_DOCKERS = re.compile(r" -[AIj] DOCKER| -[io] (docker0|docker_gwbridge|br-[0-9a-f]{12})\b")
+_RULE = r"(?:\[[0-9]+:[0-9]+\] )?-[AI] |:\w+ DROP\b"  # counters, as `iptables-save -c` writes them
+_DOCKERS = r" -[AIj] DOCKER| -[io] (docker0|docker_gwbridge|br-[0-9a-f]{12})\b"
 
 
 def iptables_rules(text: str) -> tuple[int, bool]:
     """Count the rules and closed policies in what iptables-save wrote, but for Docker's own."""
-    lines = (_QUOTED.sub('""', line.strip()) for line in text.splitlines())
-    return sum(1 for line in lines if _RULE.match(line) and not _DOCKERS.search(f" {line}")), False
+    lines = (re.sub(_QUOTED, '""', line.strip()) for line in text.splitlines())
+    return sum(1 for line in lines if re.match(_RULE, line) and not re.search(_DOCKERS, f" {line}")), False
 
 
 _RULES: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[int, bool]]]] = {

@@ -123,7 +123,8 @@ def _command(roots: Roots, pid: int) -> tuple[str, ...]:
     return tuple(words)
 
 
-_INTERPRETERS = re.compile(r"(python|perl|ruby|node|php|bash|dash|sh|java|mono|lua|tclsh|busybox)[0-9.]*(-\w+)?")
+# Patterns stand as text: most runs see no holder of a port, and compiling them takes longer than all that is read.
+_INTERPRETERS = r"(python|perl|ruby|node|php|bash|dash|sh|java|mono|lua|tclsh|busybox)[0-9.]*(-\w+)?"
 
 
 def _binary(roots: Roots, pid: int, command: tuple[str, ...]) -> str | None:
@@ -139,16 +140,14 @@ def program(path: str, command: tuple[str, ...]) -> str | None:
     path = path.removesuffix(" (deleted)")  # replaced by an update while it runs
     if not path.startswith("/"):
         return None
-    if not _INTERPRETERS.fullmatch(path.rpartition("/")[2]):
+    if not re.fullmatch(_INTERPRETERS, path.rpartition("/")[2]):
         return path
     return next((word for word in command[1:] if re.fullmatch(r"/[\x21-\x7e]{1,4095}", word)), None)
 
 
 # Services that start whatever they are told to: a daemon started over SSH without a login session, or by cron,
 # must not be stopped by stopping them. Their own process is theirs.
-_LAUNCHERS = re.compile(
-    r"(sshd?|cron|crond|atd|(serial-|console-)?getty|rescue|emergency|debug-shell|rc-local|cloud-final)[@.]"
-)
+_LAUNCHERS = r"(sshd?|cron|crond|atd|(serial-|console-)?getty|rescue|emergency|debug-shell|rc-local|cloud-final)[@.]"
 _OWN = ("sshd", "cron", "crond", "atd", "agetty")
 
 
@@ -160,21 +159,19 @@ def _place(roots: Roots, pid: int, name: str) -> tuple[str | None, str | None, b
         container = None
     # Below a process namespace of its own a unit is that of another systemd, whatever the cgroup says.
     inside = container is not None or len(_field(roots.text(f"/proc/{pid}/status", 1 << 14), "NSpid")) > 1
-    if inside or (unit and _LAUNCHERS.match(unit) and name not in _OWN):
+    if inside or (unit and re.match(_LAUNCHERS, unit) and name not in _OWN):
         unit = None
     return unit, container, inside
 
 
-_CONTAINER = re.compile(
-    r"""[/:](?!libpod-conmon-|crio-conmon-)(?:[a-z-]+-)?(?P<id>[0-9a-f]{64})(?:\.scope)?(?=/|$)
+_CONTAINER = r"""(?x)
+      [/:](?!libpod-conmon-|crio-conmon-)(?:[a-z-]+-)?(?P<id>[0-9a-f]{64})(?:\.scope)?(?=/|$)
       | /buildkit/(?P<build>[0-9a-z]{25})(?=/|$)
       | /lxc(?:/|\.payload[./])(?P<lxc>[^/]+)
       | /systemd-nspawn@(?P<nspawn>[^/]+)\.service/payload
-    """,
-    re.VERBOSE,
-)
-_SERVICE = re.compile(r"/([A-Za-z0-9:_.\\@-]+\.service)(?=/|$)")
-_OPENRC = re.compile(r"^(?:0::/openrc[./]|[0-9]+:name=openrc:/)([^/]+)", re.MULTILINE)
+    """
+_SERVICE = r"/([A-Za-z0-9:_.\\@-]+\.service)(?=/|$)"
+_OPENRC = r"(?m)^(?:0::/openrc[./]|[0-9]+:name=openrc:/)([^/]+)"
 
 
 def place(cgroup: str) -> tuple[str | None, str | None]:
@@ -186,7 +183,7 @@ def place(cgroup: str) -> tuple[str | None, str | None]:
     container = None
     deepest = -1
     for path in paths:
-        for match in _CONTAINER.finditer(path):
+        for match in re.finditer(_CONTAINER, path):
             if match.start() > deepest:
                 container, deepest = match[match.lastgroup or 0], match.start()
     unit = None
@@ -194,10 +191,10 @@ def place(cgroup: str) -> tuple[str | None, str | None]:
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if (number == "0" and not controllers) or controllers == "name=systemd":
-            services = _SERVICE.findall(path)
+            services = re.findall(_SERVICE, path)
             if services and not any(service.startswith("user@") for service in services):
                 unit = services[-1]
-    openrc = _OPENRC.search(cgroup)
+    openrc = re.search(_OPENRC, cgroup)
     return unit or (openrc[1] if openrc else None), container
 
 
