@@ -35,9 +35,19 @@ class _Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `check` in front of options that are not the group's own."""
+        if ctx.resilient_parsing and not args:  # a shell completes the first word
+            return super().parse_args(ctx, args)
         if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
             args = ["check", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Complete the first word: the options of `check` too."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            with click.Context(check, parent=ctx, info_name="check") as default:
+                found += [item for item in check.shell_complete(default, incomplete) if item not in found]
+        return found
 
 
 @click.group(cls=_Group)
@@ -75,7 +85,9 @@ def check(ctx: click.Context, /, **given: Any) -> None:
 @cli.command()
 @options.HELP
 @options.HOST
-@options.option("--output", metavar="FILE", help="Write there instead of standard output.")
+@options.option(
+    "--output", metavar="FILE", shell_complete=options.FILES, help="Write there instead of standard output."
+)
 @click.pass_context
 def facts(ctx: click.Context, /, **given: Any) -> None:
     """Gather facts of this host, without judging, and print them as JSON."""
@@ -103,21 +115,23 @@ def checks(style: str) -> None:
 
 @cli.command()
 @options.HELP
-@click.argument("id")
+@click.argument("id", shell_complete=options.CHECKS)
 def explain(id: str) -> None:
     """Explain one check: why it matters, what it reads, how to fix it, sources."""
     from preflight.render.catalogue import explain as render_explain
 
     found = next((entry for entry in catalogue() if entry.id == id), None)
     if found is None:
-        raise click.UsageError(f"there is no check {id[:80]!r}; `preflight checks` lists them.")
+        from preflight.hints import meant
+
+        raise click.UsageError(f"there is no check {id[:80]!r}: {meant(id, catalogue())}")
     _put(render_explain(found))
 
 
 @cli.command("compare")
 @options.HELP
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", shell_complete=options.FILES)
+@click.argument("new", shell_complete=options.FILES)
 @click.option("--format", "style", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 @click.option("--color", cls=options.Option, type=options.AUTO, default="auto", help="Colour in text.")
 @click.pass_context

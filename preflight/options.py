@@ -32,6 +32,17 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
     return click.option(*names, envvar=f"PREFLIGHT_{first}", show_envvar=False, cls=Option, **settings)
 
 
+def typed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """Return what completes a value of this kind (a function of `hints`); it is loaded when a shell asks."""
+
+    def complete(context: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from preflight import hints
+
+        return list(getattr(hints, kind)(context, param, incomplete))
+
+    return complete
+
+
 def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     def apply(function: F) -> F:
         for decorator in reversed(decorators):
@@ -41,18 +52,23 @@ def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
+CHECKS, FILES, FOLDERS, NUMBERS = map(typed, ("checks", "files", "folders", "numbers"))
 AUTO = click.Choice(["auto", "always", "never"])
 HELP = click.help_option("-h", "--help", cls=Option)
 
 ENGINE = option("--docker-host", metavar="URL", help="The engine to use.")
-ROOT = option("--root", metavar="PATH", help="The host's root directory.")
+ROOT = option("--root", metavar="PATH", shell_complete=FOLDERS, help="The host's root directory.")
 
+# fmt: off
 # What host is looked at, and how.
 HOST = _stack(
     option("--hostname", type=Name(), help="The future MAILCOW_HOSTNAME."),
     option("--domain", "domains", multiple=True, type=Name(), help="A mail domain; default: the host name's parent."),
     option("--public-ip", "public_ips", multiple=True, type=Address(), help="A public address, behind NAT."),
-    option("--mailcow-conf", metavar="PATH", help=f"A mailcow.conf on the host; default: {plan.DEFAULT_CONF}."),
+    option(
+        "--mailcow-conf", metavar="PATH", shell_complete=FILES,
+        help=f"A mailcow.conf on the host; default: {plan.DEFAULT_CONF}.",
+    ),
     option("--offline", is_flag=True, help="Let no packet leave the host."),
     option("--probe/--no-probe", default=True, help="Start short-lived containers for the functional checks."),
     option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask only these."),
@@ -66,15 +82,28 @@ HOST = _stack(
 
 # What is judged, and what becomes of it.
 REPORT = _stack(
-    option("--requirements", "numbers", default="current", show_default=True, help="current, 2017-07 or a TOML file."),
-    option("--only", multiple=True, metavar="ID", help="Only these checks (id or glob)."),
-    option("--skip", multiple=True, metavar="ID", help="Not these checks (id or glob)."),
-    option("--ignore", "ignores", multiple=True, type=IgnoreType(), help="A known finding: still shown, not counted."),
-    option("--waivers", metavar="FILE", help="Known findings, in a TOML file."),
-    option("--facts", "facts_file", metavar="FILE", help="Judge recorded facts instead of this host."),
-    option("--baseline", metavar="FILE", help="Mark what is new, known and fixed since this JSON report."),
+    option(
+        "--requirements", "numbers", default="current", show_default=True, shell_complete=NUMBERS,
+        help="current, 2017-07 or a TOML file.",
+    ),
+    option("--only", multiple=True, metavar="ID", shell_complete=CHECKS, help="Only these checks (id or glob)."),
+    option("--skip", multiple=True, metavar="ID", shell_complete=CHECKS, help="Not these checks (id or glob)."),
+    option(
+        "--ignore", "ignores", multiple=True, type=IgnoreType(), shell_complete=CHECKS,
+        help="A known finding: still shown, not counted.",
+    ),
+    option("--waivers", metavar="FILE", shell_complete=FILES, help="Known findings, in a TOML file."),
+    option("--facts", "facts_file", metavar="FILE", shell_complete=FILES, help="Judge recorded facts, not this host."),
+    option(
+        "--baseline", metavar="FILE", shell_complete=FILES,
+        help="Mark what is new, known and fixed since this JSON report.",
+    ),
     option("--format", "formats", multiple=True, type=click.Choice(list(FORMATS)), help="Default: markdown."),
-    option("--output", "outputs", multiple=True, metavar="FILE", help="Write there; its suffix names the format."),
+    option(
+        "--output", "outputs", multiple=True, metavar="FILE", shell_complete=FILES,
+        help="Write there; its suffix names the format.",
+    ),
     option("--strict", is_flag=True, help="Warnings count as failures for the exit code."),
     option("--color", type=AUTO, default="auto", help="Colour in text reports."),
 )
+# fmt: on

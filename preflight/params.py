@@ -40,7 +40,11 @@ class Address(click.ParamType[str]):
 
 
 class IgnoreType(click.ParamType[Ignore]):
-    """`ID[:SUBJECT][=REASON][@YYYY-MM-DD]`; in the environment one a line, as reasons hold spaces."""
+    """`ID[:SUBJECT][=REASON][@YYYY-MM-DD]`; in the environment one a line, as reasons hold spaces.
+
+    The first colon ends the id, which has none; the first equals sign then ends the subject; what looks like a date
+    after the last at sign is one, or is refused: written otherwise it would be a reason, and hold for ever.
+    """
 
     name = "id[:subject][=reason][@date]"
     envvar_list_splitter = "\n"
@@ -50,12 +54,14 @@ class IgnoreType(click.ParamType[Ignore]):
         if isinstance(value, Ignore):
             return value
         text, until = str(value).strip(), None
-        if match := re.search(r"@([0-9]{4}-[0-9]{2}-[0-9]{2})$", text):
+        if match := re.search(r"@\s*([0-9]{1,4}([-./])[0-9]{1,2}\2[0-9]{1,4}|[0-9]{8})$", text):
             text = text[: match.start()]
             try:
+                if len(match[1]) != 10:
+                    raise ValueError
                 until = datetime.date.fromisoformat(match[1])
             except ValueError:
-                self.fail(f"{match[1]} is not a date.", param, ctx)
+                self.fail(f"{match[1]} is not a date such as 2027-01-31.", param, ctx)
         known, _, reason = text.partition("=")
         identity, _, subject = known.partition(":")
         return Ignore(identity.strip(), subject.strip() or None, reason.strip(), until)

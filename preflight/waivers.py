@@ -19,6 +19,7 @@ import msgspec
 from preflight.assess import Ignore, matching
 from preflight.bounded import InputError, read_file
 from preflight.checks import Check
+from preflight.hints import meant
 from preflight.model import Report, Status
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
@@ -58,9 +59,10 @@ def refuse_strangers(ignores: Iterable[Ignore], every: Sequence[Check], asked: S
     """Raise `InputError` where a waiver means no check at all, or none of those asked for."""
     for ignore in ignores:
         if not matching(ignore.check, asked):
-            known = "none of the checks asked for" if matching(ignore.check, every) else "no check"
-            help = "see --only and --skip" if matching(ignore.check, every) else "`preflight checks` lists them"
-            raise InputError(f"{ignore.source} {ignore.check[:80]!r} matches {known}; {help}.")
+            what = f"{ignore.source} {ignore.check[:80]!r}"
+            if matching(ignore.check, every):
+                raise InputError(f"{what} matches none of the checks asked for; see --only and --skip.")
+            raise InputError(f"{what} matches no check: {meant(ignore.check, every)}")
 
 
 def idle(ignores: Iterable[Ignore], report: Report, checks: Sequence[Check], *, certain: bool) -> list[str]:

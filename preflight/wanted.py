@@ -62,7 +62,9 @@ def selection(
     for option, patterns in (("--only", only), ("--skip", skip)):
         for pattern in patterns:
             if not pattern or not select(every, (pattern,), ()):
-                raise click.UsageError(f"{option} {pattern[:80]!r} matches no check; `preflight checks` lists them.")
+                from preflight.hints import meant
+
+                raise click.UsageError(f"{option} {pattern[:80]!r} matches no check: {meant(pattern, every)}")
     for identity in asked.severities:
         if all(entry.id != identity for entry in every):
             raise click.UsageError(f"--requirements {asked.name}: severities: there is no check {identity[:80]!r}")
