@@ -47,7 +47,10 @@ class IgnoreType(click.ParamType[Ignore]):
     """
 
     name = "id[:subject][=reason][@date]"
-    envvar_list_splitter = "\n"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Return the lines that say something."""
+        return [text for text in rv.splitlines() if text.strip()]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ignore:
         """Return what is to be ignored."""

@@ -65,6 +65,7 @@ def _told(entry: Entry) -> Iterable[str]:
             yield words.MORE.format(count=len(entry.results) - ROWS)
     yield from (f"{words.REMARK} {terminal(words.sentence(reason))}" for reason in entry.reasons)
     yield from _remedy(entry.remedy)
+    yield from (terminal(words.about(check.check)) for check in entry.checks[:SUBJECTS])
 
 
 def _open(entry: Unclear) -> Iterable[str]:

@@ -146,7 +146,9 @@ def _commands(commands: Iterable[str]) -> Markup:
 
 
 def _checks(entry: Entry) -> Markup:
-    return _markup(", ").join(code(check.check) for check in entry.checks)
+    """Return ids of checks, as links where the page that explains them is published."""
+    pages = [(words.page(check.check), check.check) for check in entry.checks]
+    return _markup(", ").join(link(page, check) if is_link(page) else code(check) for page, check in pages)
 
 
 def _because(reason: Reason) -> Markup:

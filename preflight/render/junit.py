@@ -102,3 +102,4 @@ def _lines(result: Result) -> Iterable[str]:
         yield from (f"    {command_line(command)}" for command in result.remedy.commands)
     for url in result.docs:
         yield f"{words.READ_MORE} {terminal(url)}"
+    yield terminal(words.about(result.check))

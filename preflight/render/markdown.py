@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from preflight.model import Report, Result
 from preflight.render import changes, words
 from preflight.render.digest import Entry, Named, Reason, digest, named, with_reasons
-from preflight.render.escape import Ready, code_span, fence, link, markdown_text, prose
+from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose
 from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def environment() -> Environment:
         "fence": fence, "link": link, "prose": prose, "sentence": _sentence, "heading": _heading, "because": _because,
         "name": lambda result: names(named([result])), "evidence": _evidence, "evidence_table": evidence_table,
         "ports_table": ports_table, "passed_table": passed_table, "section": words.section,
-        "code_span": code_span, "anchor": anchor,
+        "code_span": code_span, "anchor": anchor, "check": _check,
         "catalogue_table": catalogue_table,
     }  # fmt: skip
     made.globals |= {"words": words, "ROWS": ROWS}
@@ -113,6 +113,12 @@ def _heading(entry: Entry) -> Ready:
 
 def _because(reason: Reason) -> Ready:
     return Ready(words.BECAUSE_OF.format(checks=names(reason.checks), reason=markdown_text(reason.text)))
+
+
+def _check(check: str) -> Ready:
+    """Return a check's id, as a link where the page that explains it is published."""
+    page = words.page(check)
+    return link(page, check) if is_link(page) else code_span(check)
 
 
 def names(checks: Sequence[Named]) -> Ready:

@@ -57,6 +57,7 @@ def text(
     _skipped(page, found)
     page.line("")
     page.line(words.footer(report), style="dim")
+    page.line(words.explained(), style="dim")
     return page.finish()
 
 

@@ -9,6 +9,9 @@ from preflight.model import Counts, Report, Severity, Status, Verdict
 if TYPE_CHECKING:
     from preflight.render.ports import Port
 
+# The page that explains every check, with an anchor for each. Where it gets a public address, that stands here, and all
+# reports link to it; until then they name it, beside the command that says the same.
+PAGE = "docs/checks.md"
 INSTALL = "https://docs.mailcow.email/getstarted/install/"
 
 HEADLINE = {
@@ -83,6 +86,8 @@ SUMMARY = (
     "requirements {requirements} as read on {read}"
 )
 FOOTER = "Made by {tool} {version} on {date} at {time} UTC, in {seconds} s."
+EXPLAINED = "What a check asks, and why it matters: `preflight explain ID`, or {page}."
+ABOUT = "About this check: preflight explain {check}, or {page}"
 GENERATED = "Made from the code: every sentence here stands with its check in `preflight/checks`."
 WEIGHT = "Weight:"
 SUBJECT = "Results:"
@@ -245,6 +250,21 @@ def when(started: str) -> str:
     """Return a time as it stands in a sentence: 2026-11-23 at 01:23 UTC."""
     date, _, time = started.removesuffix("Z").partition("T")
     return f"{date} at {time[:5]} UTC"
+
+
+def page(check: str) -> str:
+    """Return the place that explains a check."""
+    return f"{PAGE}#{check}"
+
+
+def explained() -> str:
+    """Return where checks are explained, for the end of a report."""
+    return EXPLAINED.format(page=page("ID"))
+
+
+def about(check: str) -> str:
+    """Return where one check is explained."""
+    return ABOUT.format(check=check, page=page(check))
 
 
 def footer(report: Report) -> str:

@@ -61,6 +61,7 @@ def test_an_annotation_names_check_and_subjects_and_tells_the_remedy() -> None:
     assert text.splitlines()[1] == (
         "::error title=ports.free (25/tcp%2C 465/tcp)::25/tcp is held by exim4."
         "%0AWhat to do: Stop it: 100 %25.%0A    systemctl stop exim4%0A    true"
+        "%0AAbout this check: preflight explain ports.free, or docs/checks.md#ports.free"
     )
 
 
@@ -72,7 +73,7 @@ def test_of_more_causes_than_github_shows_the_last_tells_the_rest(count: int) ->
     for number in range(count):
         _, title, message = made[min(number, 9)]
         assert f"test.{number}" in title.split(", ")
-        assert f"It is {number}.\nWhat to do: Mend {number}." in message
+        assert f"It is {number}.\nWhat to do: Mend {number}.\nAbout this check: " in message
 
 
 def test_what_is_unknown_is_a_notice_with_its_reason() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from html import unescape
+from pathlib import Path
 
 import pytest
 
-from preflight.render import FORMATS, render
+from preflight.checks import catalogue
+from preflight.render import FORMATS, render, words
 from tests.render import reports
 
 
@@ -31,6 +35,33 @@ def test_a_report_ends_with_one_line_end(format: str, name: str) -> None:
 def test_a_report_of_nothing_is_a_report(format: str) -> None:
     wanted = '"verdict": "ready"' if format == "json" else "nothing was judged"
     assert wanted in render(reports.report(), format).lower()
+
+
+FOR_PEOPLE = ("markdown", "text", "html", "junit", "github")
+
+
+@pytest.mark.parametrize("format", FOR_PEOPLE)
+def test_every_report_says_where_its_checks_are_explained(format: str) -> None:
+    told = unescape(render(reports.failing(), format).replace("\\", ""))
+    assert "preflight explain" in told
+    assert re.search(r"docs/checks\.md#(ID|ports\.free)", told)
+
+
+@pytest.mark.parametrize("format", FOR_PEOPLE)
+def test_where_the_page_is_published_every_report_links_to_it(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "PAGE", "https://example.org/checks.html")
+    told = render(reports.failing(), format)
+    links = {
+        "markdown": "[`ports.free`](<https://example.org/checks.html#ports.free>)",
+        "html": 'href="https://example.org/checks.html#ports.free"',
+        "text": "https://example.org/checks.html#ID",
+    }
+    assert links.get(format, "https://example.org/checks.html#ports.free") in told
+
+
+def test_the_page_has_the_anchor_of_every_check(tree: Path) -> None:
+    page = (tree / words.PAGE).read_text()
+    assert [entry.id for entry in catalogue() if f'<a id="{entry.id}"></a>' not in page] == []
 
 
 def test_json_needs_neither_templates_nor_rich() -> None:
