@@ -48,10 +48,10 @@ def explain(check: Entry) -> str:
     subject = words.ONE_FOR_EACH.format(subject=check.subject) if check.subject else words.ONE_FOR_ALL
     parts = [
         (words.WHY, check.why),
+        (words.REMEDY, check.remedy),
         (words.WEIGHT, words.SEVERITIES[check.severity]),
         (words.SUBJECT, subject),
-        (words.READS, ", ".join(check.reads)),
-        (words.REMEDY, check.remedy),
+        (words.READS, "; ".join(map(words.part, check.reads))),
     ]
     lines = [check.id, *_wrapped(check.title), ""]
     for label, told in parts:

@@ -99,6 +99,39 @@ SEVERITIES = {
     Severity.RECOMMENDED: "recommended – at most a warning.",
     Severity.INFO: "info – never more than a remark.",
 }
+# What a check reads, by the parts of the host that it names.
+PARTS = {
+    "answers": "what name servers answer",
+    "binds": "an attempt to bind each port",
+    "clock": "what the kernel says of its clock",
+    "commands": "the commands that are installed",
+    "compose": "Docker Compose on the host",
+    "contact": "whether the engine answers, and how",
+    "cpu_features": "the processor's features",
+    "cpu_speed": "the processor's speed",
+    "daemon_config": "the engine's settings",
+    "engine": "what the engine says of itself, its containers, networks and volumes",
+    "healthcheck": "a container with a health check, started for this",
+    "hosts_file": "/etc/hosts",
+    "ipv6": "the kernel's settings for IPv6",
+    "kernel": "the release of the running kernel",
+    "kernel_features": "the features of the running kernel",
+    "limits": "a container with mailcow's limits, started for this",
+    "links": "network interfaces and their addresses",
+    "machine": "the machine's architecture",
+    "mailcow_conf": "mailcow.conf",
+    "memory": "memory and swap",
+    "os_release": "the distribution and its release",
+    "privileged": "a privileged container, started for this",
+    "routes": "the routes",
+    "security": "SELinux and AppArmor",
+    "services": "services that run or are enabled",
+    "sockets": "the sockets in use, and who holds them",
+    "spaces": "free space and inodes of file systems",
+    "sysctls": "settings of the kernel (sysctl)",
+    "timezone": "the time zone and the hardware clock",
+    "virtualization": "what kind of machine the host is",
+}
 CATALOGUE_COLUMNS = ("Check", "Weight", "What it asks")
 PORT_COLUMNS = ("Service", "Protocol", "Port", "Container", "Variable", "State")
 PASSED_COLUMNS = ("Section", "Check", "Result")
@@ -250,6 +283,11 @@ def when(started: str) -> str:
     """Return a time as it stands in a sentence: 2026-11-23 at 01:23 UTC."""
     date, _, time = started.removesuffix("Z").partition("T")
     return f"{date} at {time[:5]} UTC"
+
+
+def part(name: str) -> str:
+    """Return what a part of the host is."""
+    return PARTS.get(name, name)
 
 
 def page(check: str) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import pytest
 from markdown_it import MarkdownIt
 
+from preflight.checks import catalogue as every
 from preflight.model import Severity
+from preflight.render import words
 from preflight.render.catalogue import catalogue, explain
 
 
@@ -72,6 +74,16 @@ def test_a_check_is_explained(golden: Callable[[str, str], None]) -> None:
 def test_no_line_of_text_is_too_wide() -> None:
     lines = catalogue(ROWS, "text").splitlines() + [line for row in ROWS for line in explain(row).splitlines()]
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_every_part_that_a_check_reads_is_told_in_words() -> None:
+    parts = {part for check in every() for part in check.reads}
+    assert set(words.PARTS) == parts
+    for check in every():
+        told = " ".join(explain(check).split())
+        assert all(words.PARTS[part] in told for part in check.reads)
+        assert not any("_" in words.PARTS[part] for part in check.reads)
+        assert all(len(text) <= 80 for text in explain(check).splitlines() if "https://" not in text)
 
 
 def test_other_formats_do_not_exist() -> None:
