@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser")
 HEIGHT = 800
 
 Show = Callable[..., Page]
+expect.set_options(timeout=30_000)  # as all else waits: a machine with much to do is no failure
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +69,6 @@ class Window:
 
         context.route("**/*", only_itself)
         page = context.new_page()
-        page.set_default_timeout(5000)
         page.on("console", lambda message: self.said.append(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.goto(path.as_uri())

@@ -137,6 +137,16 @@ def test_on_paper_everything_is_there_and_nothing_to_press(scripts: bool, show: 
     assert page.pdf(format="A4").startswith(b"%PDF-")
 
 
+@pytest.mark.parametrize("width", [*WIDTHS, 320])
+def test_ports_and_short_words_stand_on_one_line(width: int, show: Show) -> None:
+    page = show(pages.page("not-ready"), width=width)
+    lines = "all => all.map(e => new Set([...e.getClientRects()].map(box => box.top)).size)"
+    assert page.locator(".ports .port bdi").evaluate_all(lines) == [1] * 13
+    heights = page.locator(".bars .badge, .tile").evaluate_all("all => all.map(e => e.clientHeight)")
+    assert len(heights) == 7
+    assert max(heights) < 40
+
+
 def test_on_a_narrow_screen_the_ports_are_cards_and_on_a_wide_one_a_table(show: Show) -> None:
     tops = {}
     for width in WIDTHS:
@@ -159,3 +169,5 @@ def test_colours_of_the_readers_own_hide_nothing(show: Show) -> None:
         page.locator(f".bars {part}").first.evaluate("e => getComputedStyle(e).fill") for part in (".track", ".filled")
     )
     assert track != filled
+    states = [part.evaluate("e => getComputedStyle(e).fill") for part in page.locator(".timeline rect").all()]
+    assert len(set(states)) == 3
