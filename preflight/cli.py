@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -24,6 +24,9 @@ from preflight.model import Report, Verdict
 from preflight.outputs import Target
 from preflight.progress import Progress
 from preflight.render import render
+
+if TYPE_CHECKING:
+    from preflight.compare import Comparison
 
 EXIT = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
 USAGE, INTERNAL = 2, 3
@@ -61,6 +64,7 @@ def cli() -> None:
 @options.HELP
 @options.HOST
 @options.REPORT
+@options.REDACT
 @click.pass_context
 def check(ctx: click.Context, /, **given: Any) -> None:
     """Check this host and print the report (the default command)."""
@@ -71,6 +75,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
     baseline = _report(given["baseline"]) if given["baseline"] is not None else None
     stop = _Stop()
     host = wanted.recorded(ctx, given) if given["facts_file"] is not None else _gather(given, numbers, checks, stop)
+    host, redaction = wanted.redaction(host, given, baseline)
     made = plan.make(host.mailcow_conf.value, host.asked)
     report = assess(host, made, numbers, checks, ignores, strict=given["strict"])
     if ignores and not stop.exit_code:
@@ -78,13 +83,18 @@ def check(ctx: click.Context, /, **given: Any) -> None:
 
         for line in waivers.idle(ignores, report, checks, certain=host.mailcow_conf.known):
             _say(f"preflight: {line}")
-    _write(report, targets, checks, baseline, color=given["color"])
+    since = _since(baseline, report)
+    if redaction is not None:
+        real, report = report, redaction.report(report, numbers, checks, ignores)
+        since = redaction.since(baseline, real, report) if baseline is not None else None
+    _write(report, targets, checks, since, color=given["color"], redacted=redaction is not None)
     ctx.exit(stop.exit_code or EXIT[report.verdict])
 
 
 @cli.command()
 @options.HELP
 @options.HOST
+@options.REDACT
 @options.option(
     "--output", metavar="FILE", shell_complete=options.FILES, help="Write there instead of standard output."
 )
@@ -95,7 +105,12 @@ def facts(ctx: click.Context, /, **given: Any) -> None:
     if output is not None:
         outputs.writable(output)
     stop = _Stop()
-    document = write_json(_gather(given, wanted.numbers("current"), None, stop))
+    host = _gather(given, wanted.numbers("current"), None, stop)
+    if given["redact"]:
+        from preflight.redact import Redaction
+
+        host = Redaction(host).facts()
+    document = write_json(host)
     if output is None:
         _put(document)
     else:
@@ -138,9 +153,16 @@ def explain(id: str) -> None:
 def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color: str) -> None:
     """Tell what changed between two JSON reports; exit 1 when something got worse."""
     from preflight.compare import compare
+    from preflight.redact.tokens import BOTH, MIXED, redacted
     from preflight.render.changes import changes
 
-    found = compare(_report(old), _report(new))
+    reports = _report(old), _report(new)
+    both = [redacted(report) for report in reports]
+    if any(both):
+        if not all(both):
+            raise InputError(f"{old if both[0] else new}: redacted, and the other report is not; {MIXED}")
+        _say(f"preflight: {BOTH}")
+    found = compare(*reports)
     _put(changes(found, style, color=_colored(color, None)))
     ctx.exit(EXIT[Verdict.NOT_READY] if found.worse else 0)
 
@@ -216,19 +238,29 @@ def _report(name: str) -> Report:
     return read_report(Path(name))
 
 
+def _since(baseline: Report | None, report: Report) -> Comparison | None:
+    if baseline is None:
+        return None
+    from preflight.compare import compare
+
+    return compare(baseline, report)
+
+
 def _write(
-    report: Report, targets: tuple[Target, ...], checks: tuple[Check, ...], baseline: Report | None, *, color: str
+    report: Report,
+    targets: tuple[Target, ...],
+    checks: tuple[Check, ...],
+    since: Comparison | None,
+    *,
+    color: str,
+    redacted: bool,
 ) -> None:
     """Render the report in every format that was asked for, then write them all."""
-    since = None
-    if baseline is not None:
-        from preflight.compare import compare
-
-        since = compare(baseline, report)
     why = {entry.id: entry.why for entry in checks}
 
     def rendered(target: Target) -> str:
-        return render(report, target.format, why=why, color=_colored(color, target.path), since=since)
+        colored = _colored(color, target.path)
+        return render(report, target.format, why=why, color=colored, since=since, redacted=redacted)
 
     outputs.write({target: rendered(target) for target in targets}, _put)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")

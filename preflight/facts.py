@@ -511,8 +511,11 @@ class Answer(Struct, frozen=True):
     detail: str = ""
 
 
-class Host(Struct, frozen=True, kw_only=True):
-    """All that is known of a host: saved as facts.json, replayed by --facts. A part not gathered says so."""
+class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that is known of a host: saved as facts.json, replayed by --facts. A part not gathered says so.
+
+    `stand_ins`: in redacted facts, values of the same kind that take the placeholders' part when they are judged.
+    """
 
     schema: int
     version: str  # of the program that gathered
@@ -551,3 +554,4 @@ class Host(Struct, frozen=True, kw_only=True):
     mailcow_conf: Fact[ConfFile]
     hosts_file: Fact[tuple[HostsEntry, ...]]
     answers: Fact[dict[str, Answer]]  # key: "mail.example.org. A"
+    stand_ins: dict[str, str] = field(default_factory=dict)

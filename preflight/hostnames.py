@@ -12,6 +12,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # Ends of names that no public name server answers for (RFC 6761, 6762, 7686, 8375; ICANN's reserved names).
 _NEVER = ("localhost", "invalid", "onion")
 _PRIVATE = ("local", "internal", "home.arpa", "lan", "home", "corp", "alt")
+ENDINGS = frozenset({*_NEVER, *_PRIVATE})
 
 
 def fault(hostname: str, fqdn: str) -> str | None:

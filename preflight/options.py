@@ -59,6 +59,8 @@ HELP = click.help_option("-h", "--help", cls=Option)
 ENGINE = option("--docker-host", metavar="URL", help="The engine to use.")
 ROOT = option("--root", metavar="PATH", shell_complete=FOLDERS, help="The host's root directory.")
 
+REDACT = option("--redact", is_flag=True, help="Placeholders for names, addresses and arguments: to be posted.")
+
 # fmt: off
 # What host is looked at, and how.
 HOST = _stack(

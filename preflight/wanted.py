@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -13,12 +13,17 @@ from click.core import ParameterSource
 
 from preflight import requirements
 from preflight.assess import Ignore, select
+from preflight.bounded import InputError
 from preflight.checks import Check, catalogue
 from preflight.documents import read_facts
 from preflight.facts import Asked, Host, OsRelease
 from preflight.gather.host import PARTS, Wishes
 from preflight.gather.roots import Roots, find
 from preflight.versions import matching_rule
+
+if TYPE_CHECKING:
+    from preflight.model import Report
+    from preflight.redact import Recorded, Redaction
 
 _ALWAYS = frozenset({"name", "os_release", "kernel", "machine", "mailcow_conf"})
 _ENGINE = "dockerd"  # mailcow's scripts do not call it, but where it is, it only has to be started
@@ -93,6 +98,25 @@ def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
         offline=given["offline"] or host.asked.offline,
     )
     return msgspec.structs.replace(host, asked=asked)
+
+
+def redaction(host: Host, given: dict[str, Any], baseline: Report | None) -> tuple[Host, Redaction | Recorded | None]:
+    """Return the host to be judged, and what makes its report one that can be posted, if it is to be."""
+    from preflight.redact.tokens import MIXED, redacted
+
+    wanted = given["redact"] or host.stand_ins
+    if baseline is not None and redacted(baseline) and not wanted:
+        raise InputError(f"--baseline {given['baseline'][:200]}: redacted, and this report is not; {MIXED}")
+    if not wanted:
+        return host, None
+    from preflight.redact import Recorded, Redaction
+
+    recorded = Recorded(host)
+    if given["redact"]:
+        return recorded.host, Redaction(recorded.host)
+    if baseline is not None and not redacted(baseline):
+        raise InputError(f"--baseline {given['baseline'][:200]}: not redacted, and the facts are; {MIXED}")
+    return recorded.host, recorded
 
 
 def wishes(given: dict[str, Any], asked: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:

@@ -16,7 +16,7 @@ from tests import sentences
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
 STARTED = "2026-11-23T01:23:45Z"
-_PLAIN = {"schema", "version", "started", "seconds", "view", "asked"}
+_PLAIN = {"schema", "version", "started", "seconds", "view", "asked", "stand_ins"}
 WHOLE = ("system", "resources", "clock", "firewall", "network", "dns", "docker")
 PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 

@@ -23,6 +23,7 @@ FORBIDDEN = {
     "gather": ("preflight.checks", "preflight.requirements", "preflight.render", "preflight.cli", "preflight.assess"),
     "probes": ("preflight.checks", "preflight.requirements", "preflight.render", "preflight.cli", "preflight.assess"),
     "compare": ("preflight.gather", "preflight.checks", "preflight.render", "preflight.cli", "os", "pathlib"),
+    "redact": ("preflight.gather", "preflight.probes", "preflight.render", "preflight.cli"),
     "render": ("preflight.gather", "preflight.checks", "preflight.probes", "preflight.cli"),
     "assess": ("preflight.gather", "preflight.probes", "preflight.render", "preflight.cli"),
 }  # fmt: skip

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 class Extras(Struct, frozen=True):
     """What a format may use beside the report.
 
-    Why each check matters (by id), whether colour is wanted, and what changed since an earlier report.
+    Why each check matters (by id), whether colour is wanted, what changed since an earlier report, and whether names
+    were replaced by placeholders.
     """
 
     why: Mapping[str, str] = field(default_factory=dict)
     color: bool = False
     since: Comparison | None = None
+    redacted: bool = False
 
 
 class Format(Struct, frozen=True):
@@ -34,7 +36,7 @@ class Format(Struct, frozen=True):
 def _markdown(report: Report, extras: Extras) -> str:
     from preflight.render.markdown import markdown
 
-    return markdown(report, why=extras.why, since=extras.since)
+    return markdown(report, why=extras.why, since=extras.since, redacted=extras.redacted)
 
 
 def _json(report: Report, _: Extras) -> str:
@@ -46,31 +48,31 @@ def _json(report: Report, _: Extras) -> str:
 def _text(report: Report, extras: Extras) -> str:
     from preflight.render.text import text
 
-    return text(report, color=extras.color, why=extras.why, since=extras.since)
+    return text(report, color=extras.color, why=extras.why, since=extras.since, redacted=extras.redacted)
 
 
 def _html(report: Report, extras: Extras) -> str:
     from preflight.render.html import html
 
-    return html(report, why=extras.why, since=extras.since)
+    return html(report, why=extras.why, since=extras.since, redacted=extras.redacted)
 
 
-def _junit(report: Report, _: Extras) -> str:
+def _junit(report: Report, extras: Extras) -> str:
     from preflight.render.junit import junit
 
-    return junit(report)
+    return junit(report, redacted=extras.redacted)
 
 
-def _github(report: Report, _: Extras) -> str:
+def _github(report: Report, extras: Extras) -> str:
     from preflight.render.github import github
 
-    return github(report)
+    return github(report, redacted=extras.redacted)
 
 
-def _zone(report: Report, _: Extras) -> str:
+def _zone(report: Report, extras: Extras) -> str:
     from preflight.render.zone import zone
 
-    return zone(report)
+    return zone(report, redacted=extras.redacted)
 
 
 FORMATS: dict[str, Format] = {
@@ -91,6 +93,7 @@ def render(
     why: Mapping[str, str] | None = None,
     color: bool = False,
     since: Comparison | None = None,
+    redacted: bool = False,
 ) -> str:
     """Return the report in one of `FORMATS`; `KeyError` where there is no such format."""
-    return FORMATS[format].function(report, Extras(why or {}, color, since))
+    return FORMATS[format].function(report, Extras(why or {}, color, since, redacted))

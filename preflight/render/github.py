@@ -18,12 +18,16 @@ SUBJECTS = 8
 ROWS = 20
 
 
-def github(report: Report) -> str:
-    """Return the report as lines for a step's output: the verdict, errors, warnings, and notices of what is unknown."""
+def github(report: Report, *, redacted: bool = False) -> str:
+    """Return the report as lines for a step's output: the verdict, errors, warnings, and notices of what is unknown.
+
+    `redacted`: names were replaced by placeholders.
+    """
     found = digest(report)
     headline = words.headline(report.verdict, judged=found.judged)
     # Text of our own only: a line that begins with `::`, or holds `##[`, is a command to the runner.
     lines = [f"{headline}: {' · '.join(text for _, text in words.counts(report.counts))}".removesuffix(": ")]
+    lines += [words.REDACTED] if redacted else []
     lines += _annotations("error", [(entry.checks, _told(entry)) for entry in found.blocks])
     lines += _annotations("warning", [(entry.checks, _told(entry)) for entry in found.warnings])
     lines += _annotations("notice", [(_checks(entry), _open(entry)) for entry in found.unclear])

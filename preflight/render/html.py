@@ -35,10 +35,17 @@ ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR, Status.IGNORED,
 POLICY = "default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
 
 
-def html(report: Report, *, why: Mapping[str, str] | None = None, since: Comparison | None = None) -> str:
+def html(
+    report: Report,
+    *,
+    why: Mapping[str, str] | None = None,
+    since: Comparison | None = None,
+    redacted: bool = False,
+) -> str:
     """Return the report as a page.
 
-    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report.
+    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report, `redacted`
+    whether names were replaced by placeholders.
     """
     found = digest(report)
     entries = with_reasons([*found.blocks, *found.warnings], why or {})
@@ -61,6 +68,7 @@ def html(report: Report, *, why: Mapping[str, str] | None = None, since: Compari
         groups=groups,
         bars=pictures.bars(report.results),
         timeline=pictures.timeline(report.results),
+        note=words.REDACTED if redacted else "",
         footer=words.footer(report),
         **_changes(since),
     )  # fmt: skip

@@ -24,18 +24,18 @@ _OUTCOMES = {
 }
 
 
-def junit(report: Report) -> str:
-    """Return the report as an XML document."""
+def junit(report: Report, *, redacted: bool = False) -> str:
+    """Return the report as an XML document; `redacted`: names were replaced by placeholders."""
     headline = words.headline(report.verdict, judged=digest(report).judged)
     root = ElementTree.Element("testsuites", {"name": f"{report.tool.name}: {headline}", **_counts(report.results)})
     root.set("time", f"{report.seconds:.3f}")
     for section in dict.fromkeys(result.section for result in report.results):
-        root.append(_suite(report, section))
+        root.append(_suite(report, section, redacted))
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-def _suite(report: Report, section: str) -> ElementTree.Element:
+def _suite(report: Report, section: str, redacted: bool) -> ElementTree.Element:
     results = [result for result in report.results if result.section == section]
     suite = ElementTree.Element("testsuite", {"name": terminal(section, NAME), **_counts(results)})
     suite.set("skipped", str(_number(results, "skipped")))
@@ -43,6 +43,9 @@ def _suite(report: Report, section: str) -> ElementTree.Element:
     # The schemas allow no time zone; it is UTC.
     suite.set("timestamp", terminal(report.started.removesuffix("Z")))
     suite.set("hostname", terminal(report.host.name or words.UNKNOWN, 255))
+    if redacted:
+        properties = ElementTree.SubElement(suite, "properties")
+        ElementTree.SubElement(properties, "property", {"name": "redacted", "value": words.REDACTED})
     suite.extend(_case(result) for result in results)
     return suite
 

@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 SUBJECTS = 8  # named in one sentence
 
 
-def markdown(report: Report, *, why: Mapping[str, str] | None = None, since: Comparison | None = None) -> str:
+def markdown(
+    report: Report,
+    *,
+    why: Mapping[str, str] | None = None,
+    since: Comparison | None = None,
+    redacted: bool = False,
+) -> str:
     """Return the report as Markdown.
 
-    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report.
+    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report, `redacted`
+    whether names were replaced by placeholders.
     """
     found = digest(report)
     entries = with_reasons([*found.blocks, *found.warnings], why or {})
@@ -35,6 +42,7 @@ def markdown(report: Report, *, why: Mapping[str, str] | None = None, since: Com
         install=words.install(report.verdict, judged=found.judged),
         summary=_summary(report),
         counts=_counts(report),
+        note=words.REDACTED if redacted else "",
         sorted=found,
         blocks=entries[: len(found.blocks)],
         warnings=entries[len(found.blocks) :],

@@ -35,15 +35,23 @@ _MARKS = {
 
 
 def text(
-    report: Report, color: bool = False, *, why: Mapping[str, str] | None = None, since: Comparison | None = None
+    report: Report,
+    color: bool = False,
+    *,
+    why: Mapping[str, str] | None = None,
+    since: Comparison | None = None,
+    redacted: bool = False,
 ) -> str:
     """Return the report as lines of at most 80 columns (a long word of a command may stand out).
 
-    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report.
+    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report, `redacted`
+    whether names were replaced by placeholders.
     """
     page = Page(color)
     found = digest(report)
     _head(page, report, found)
+    if redacted:
+        page.line(words.REDACTED)
     if since:
         page.line(changes.since(since))
     entries = with_reasons([*found.blocks, *found.warnings], why or {})

@@ -162,6 +162,11 @@ NEW = "new"
 KNOWN = "known"
 NEW_AMONG = "new: {subjects}"
 
+REDACTED = (
+    "This report was redacted: names, addresses and arguments were replaced by placeholders such as <host-1>. "
+    "A command that holds one cannot be run as it stands."
+)
+
 ZONE_REVERSE = "Reverse names: at the provider that leased you the address"
 ZONE_STRANGE = "Not a record, so left out: {line}"
 ZONE_NOTHING = "No missing record is known of."

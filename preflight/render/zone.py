@@ -16,20 +16,26 @@ _REVERSE = (".in-addr.arpa.", ".ip6.arpa.")
 _OPEN = (Status.UNKNOWN, Status.ERROR)
 
 
-def zone(report: Report) -> str:
-    """Return the missing lines under a comment for each zone; what could not be found out is a comment too."""
+def zone(report: Report, *, redacted: bool = False) -> str:
+    """Return the missing lines under a comment for each zone; what could not be found out is a comment too.
+
+    `redacted`: names were replaced by placeholders, so that no line is a record.
+    """
     results = [result for result in report.results if result.check.startswith("dns.")]
     lines = dict.fromkeys(line for result in results for line in _lines(result))
     own = _domains(results)
+    made = [f"; {words.REDACTED}"] if redacted else []
     groups: dict[str, list[str]] = {}
     strange = []
     for line in lines:
         match = _RECORD.fullmatch(line)
-        if match is None or not _balanced(match["data"]):
+        if redacted:
+            made.append(f"; {terminal(line)}")
+        elif match is None or not _balanced(match["data"]):
             strange.append(line)
         else:
             groups.setdefault(_zone(match["name"], own), []).append(line)
-    made = [line for name, records in groups.items() for line in (f"; {name}", *records, "")]
+    made += [line for name, records in groups.items() for line in (f"; {name}", *records, "")]
     made += [f"; {words.ZONE_STRANGE.format(line=terminal(line))}" for line in strange]
     if not lines:
         made.append(f"; {words.ZONE_NOTHING if _looked(results) else words.ZONE_UNKNOWN}")

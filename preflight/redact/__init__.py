@@ -1,0 +1,127 @@
+"""Documents that can be posted: what is not known to be everybody's is replaced by placeholders (`<host-1>`).
+
+Nothing is searched for in finished sentences. The facts are replaced first, place by place, by stand-ins of the same
+kind (`allowed`), and the checks speak of those. The verdicts are the real host's: where a check comes to another
+result on the stand-ins, its status is told, and no word more. A secret that is in none of the replaced facts can be in
+no sentence, whatever a check makes of them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from preflight import plan
+from preflight.assess import Ignore, assess
+from preflight.checks import Check
+from preflight.compare import Change, Comparison, Side, compare
+from preflight.facts import Host
+from preflight.model import Report, Result
+from preflight.redact.allowed import masked
+from preflight.redact.masks import Masks
+from preflight.redact.retold import retold
+from preflight.redact.tokens import PLACEHOLDER, Unveiler, everywhere, redacted, veil
+from preflight.requirements import NAMES, Requirements
+
+
+class Redaction:
+    """Stand-ins for one host, and all that can be told with them."""
+
+    def __init__(self, host: Host) -> None:
+        self._masks = Masks()
+        # The mail domains come first, as names below them are shown as such.
+        made = plan.make(host.mailcow_conf.value, host.asked)
+        for domain in (*made.domains, *([made.fqdn.partition(".")[2]] if made.fqdn else [])):
+            self._masks.domain(domain)
+        names = self._masks.domains()
+        masked(host, self._masks)  # names have to be known before the sentences that may hold them
+        self._masks.forget()
+        self._host: Host = masked(host, self._masks)
+        self._unveil = Unveiler(self._masks.known, names)
+
+    def facts(self) -> Host:
+        """Return the facts with placeholders, and beside them what takes their part when they are judged."""
+        host: Host = everywhere(self._host, self._unveil)
+        return msgspec.structs.replace(host, stand_ins=dict(self._masks.legend))
+
+    def report(
+        self, real: Report, numbers: Requirements, checks: tuple[Check, ...], ignores: tuple[Ignore, ...] = ()
+    ) -> Report:
+        """Return a report on the real host as it can be posted: its statuses, told of the stand-ins."""
+        numbers = numbers if numbers.name in NAMES else self._numbers(numbers)
+        made = plan.make(self._host.mailcow_conf.value, self._host.asked)
+        other = assess(self._host, made, numbers, checks)
+        return msgspec.structs.replace(
+            real,
+            requirements=everywhere(other.requirements, self._unveil),
+            host=everywhere(other.host, self._unveil),
+            results=tuple(self._unique(retold(real.results, other.results, ignores, self._masks.text))),
+        )
+
+    def _numbers(self, numbers: Requirements) -> Requirements:
+        """Return requirements of one's own, which may say anything, with what may be said of them."""
+        changed: Requirements = everywhere(msgspec.structs.replace(numbers, severities={}), self._masks.text)
+        return msgspec.structs.replace(changed, severities=numbers.severities)
+
+    def _unique(self, results: Iterable[Result]) -> Iterator[Result]:
+        """Yield results with placeholders; (check, subject) stays unique in the report."""
+        seen: set[tuple[str, str | None]] = set()
+        for number, result in enumerate(results, 1):
+            shown: Result = everywhere(result, self._unveil)
+            if (shown.check, shown.subject) in seen:
+                shown = msgspec.structs.replace(shown, subject=f"{shown.subject or ''} ({number})".strip())
+            seen.add((shown.check, shown.subject))
+            yield shown
+
+    def since(self, baseline: Report, real: Report, shown: Report) -> Comparison:
+        """Return what changed since an earlier report as it can be posted; one that is redacted meets its like."""
+        now = shown if redacted(baseline) else real
+        found = compare(baseline, now)
+        twins = {(one.check, one.subject): other for one, other in zip(now.results, shown.results, strict=True)}
+        groups = {
+            name: tuple(self._change(change, twins.get(change.key)) for change in getattr(found, name))
+            for name in ("broken", "fixed", "still_failing", "other")
+        }
+        return msgspec.structs.replace(found, old=self._side(found.old), new=self._side(found.new), **groups)
+
+    def _change(self, change: Change, now: Result | None) -> Change:
+        """Tell a change as the newer report does; of what is gone, what may be said."""
+        if now is not None:
+            told = {"subject": now.subject, "title": now.title, "message": now.message}
+            return msgspec.structs.replace(change, **told, remedy=now.remedy if change.remedy else None)
+        said = {name: self._said(getattr(change, name)) for name in ("check", "section", "title", "message")}
+        subject = None if change.subject is None else self._said(change.subject)
+        return msgspec.structs.replace(change, **said, subject=subject, remedy=None)
+
+    def _side(self, side: Side) -> Side:
+        host = None if side.host is None else self._unveil(self._masks.name(side.host))
+        said = {name: self._said(getattr(side, name)) for name in ("started", "requirements", "version")}
+        return msgspec.structs.replace(side, **said, host=host)
+
+    def _said(self, text: str) -> str:
+        return text if PLACEHOLDER.fullmatch(text) else self._unveil(self._masks.text(text))
+
+
+class Recorded:
+    """Facts that were redacted when they were gathered; those that were not are taken as they are."""
+
+    def __init__(self, host: Host) -> None:
+        legend = {key: value for key, value in host.stand_ins.items() if PLACEHOLDER.fullmatch(key)}
+        bare = msgspec.structs.replace(host, stand_ins={})
+        self.host: Host = everywhere(bare, lambda text: veil(text, legend)) if host.stand_ins else bare
+        self._unveil = Unveiler({value: key for key, value in legend.items()})
+
+    def report(
+        self, real: Report, _numbers: Requirements, _checks: tuple[Check, ...], _ignores: tuple[Ignore, ...] = ()
+    ) -> Report:
+        """Return a report on these facts with their placeholders."""
+        told = {name: everywhere(getattr(real, name), self._unveil) for name in ("requirements", "host", "results")}
+        return msgspec.structs.replace(real, **told)
+
+    def since(self, baseline: Report, _real: Report, shown: Report) -> Comparison:
+        """Return what changed since an earlier report, which is redacted too."""
+        return compare(baseline, shown)
+
+
+__all__ = ["Recorded", "Redaction", "redacted"]

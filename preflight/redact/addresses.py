@@ -1,0 +1,119 @@
+"""Addresses that stand in for others: of the same kind, and in one network where the real ones are.
+
+A stand-in shares with another exactly as many leading bits as the real addresses share, so that every question about
+networks has the same answer, and tells as good as nothing else. What is everybody's (loopback, mailcow's own networks,
+public name servers) stands for itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from preflight.addresses import is_public
+from preflight.redact.vocabulary import listed
+from preflight.shape import IPV4_NETWORK, IPV6_NETWORK
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_OWN: tuple[IpNetwork, ...] = (
+    ipaddress.IPv4Network("127.0.0.0/8"),
+    ipaddress.IPv4Network(f"{IPV4_NETWORK}.0/24"),
+    ipaddress.IPv6Network(IPV6_NETWORK),
+)
+# Kinds of addresses that stay what they are, and what the first stand-in of each looks like.
+_KINDS: tuple[tuple[IpNetwork, int], ...] = tuple(
+    (ipaddress.ip_network(network), int(ipaddress.ip_address(first)))
+    for network, first in (
+        ("0.0.0.0/8", "0.200.100.1"), ("10.0.0.0/8", "10.200.100.1"), ("100.64.0.0/10", "100.100.100.1"),
+        ("169.254.0.0/16", "169.254.100.1"), ("172.16.0.0/12", "172.29.100.1"), ("192.168.0.0/16", "192.168.100.1"),
+        ("198.18.0.0/15", "198.18.100.1"), ("224.0.0.0/4", "239.200.100.1"), ("240.0.0.0/4", "240.200.100.1"),
+        ("fe80::/10", "fe80::1:1"), ("fc00::/7", "fd00:abcd::1:1"), ("ff00::/8", "ff0e:abcd::1:1"),
+    )
+)  # fmt: skip
+# The rest is public, or of no kind: its leading bits are handed out one after another.
+# Where a kind is a part of what begins with one number, that number stays.
+_PARTS = {int(kind.network_address) >> 24 for kind, _ in _KINDS if kind.version == 4 and kind.prefixlen > 8}
+_FIRST_OCTETS = tuple(n for n in range(20, 224) if n != 127 and n not in _PARTS)
+_EVERYWHERE = 3  # networks that are this short are halves of everything
+
+
+class Twins:
+    """Stand-ins for addresses and networks, made as they are asked for."""
+
+    def __init__(self) -> None:
+        self._flips: dict[tuple[int, int, int], int] = {}  # (version, depth, leading bits): is the next one changed
+        self._heads: dict[tuple[int, int], int] = {}  # of public addresses: the leading bits' stand-in
+        for kind, _ in _KINDS:
+            if kind.version == 4 and kind.prefixlen > 8:
+                self._walk(kind.network_address, 8, int(kind.network_address), kind.prefixlen)
+        for own in _OWN[1:]:
+            found = _kind(own.network_address)
+            self._walk(own.network_address, found[0].prefixlen if found else 0, int(own.network_address), own.prefixlen)
+
+    def address(self, real: IpAddress) -> IpAddress:
+        """Return the stand-in of an address."""
+        if isinstance(real, ipaddress.IPv6Address) and real.ipv4_mapped:
+            return ipaddress.IPv6Address(f"::ffff:{self.address(real.ipv4_mapped)}")
+        return real if shown(real) else self._stand_in(real, real.max_prefixlen)
+
+    def network(self, real: IpNetwork) -> IpNetwork:
+        """Return the stand-in of a network."""
+        if everybodys(real):
+            return real
+        made = self._stand_in(real.network_address, real.prefixlen)
+        return type(real)((int(made), real.prefixlen), strict=False)
+
+    def _stand_in(self, real: IpAddress, length: int) -> IpAddress:
+        kind = _kind(real)
+        if kind is not None:
+            return self._walk(real, kind[0].prefixlen, kind[1], length)
+        head = 8 if real.version == 4 else 16
+        return self._walk(real, head, self._first(real, head), length)
+
+    def _first(self, real: IpAddress, head: int) -> int:
+        """Return what the first public address with these leading bits becomes."""
+        key = (real.version, int(real) >> (real.max_prefixlen - head))
+        if real.version == 4 and key[1] in _PARTS:
+            return key[1] << 24 | 0x00C86401
+        number = self._heads.setdefault(key, sum(version == real.version for version, _ in self._heads))
+        if real.version == 4:
+            return (_FIRST_OCTETS[number % len(_FIRST_OCTETS)] << 24) | 0x00C86401
+        # 2000::/3 is the Internet's; what lies elsewhere stays elsewhere.
+        start = 0x2400 if is_public(str(real)) else 0x5400
+        return ((start + number % 0x1000) << 112) | 0xABCD << 96 | 0x10001
+
+    def _walk(self, real: IpAddress, kept: int, pattern: int, length: int) -> IpAddress:
+        """Map bit by bit below the leading ones: the first address to come by a fork takes the pattern's way."""
+        width, bits = real.max_prefixlen, int(real)
+        made = pattern >> (width - kept) << (width - kept) if kept else 0
+        for depth in range(kept, length):
+            rest = width - depth - 1
+            key = (real.version, depth, bits >> (rest + 1))
+            bit = (bits >> rest) & 1
+            flip = self._flips.setdefault(key, bit ^ ((pattern >> rest) & 1))
+            made |= (bit ^ flip) << rest
+        return type(real)(made)
+
+
+def shown(real: IpAddress) -> bool:
+    """Say whether an address is everybody's."""
+    return str(real) in listed("addresses") or any(real.version == own.version and real in own for own in _OWN)
+
+
+def everybodys(real: IpNetwork) -> bool:
+    """Say whether a network is everybody's."""
+    link_local = real.network_address.is_link_local and real.version == 6 and real.prefixlen <= 64
+    own = any(real.version == own.version and _within(real, own) for own in _OWN)
+    short = real.prefixlen < (8 if real.version == 4 else 16) and any(
+        real.version == kind.version and kind.network_address in real for kind, _ in _KINDS
+    )
+    return real.prefixlen <= _EVERYWHERE or short or link_local or own
+
+
+def _within(real: IpNetwork, own: IpNetwork) -> bool:
+    return real.network_address in own and real.prefixlen >= own.prefixlen
+
+
+def _kind(real: IpAddress) -> tuple[IpNetwork, int] | None:
+    return next((kind for kind in _KINDS if real.version == kind[0].version and real in kind[0]), None)

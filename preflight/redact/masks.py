@@ -1,0 +1,411 @@
+"""How each kind of value is replaced: what is known to the world stays, all the rest gets a stand-in of its kind."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from preflight.hostnames import ENDINGS
+from preflight.plan import ascii_name
+from preflight.redact import vocabulary
+from preflight.redact.addresses import IpAddress, IpNetwork, Twins, everybodys, shown
+from preflight.redact.tokens import ADDRESS, BROKEN, FILLER, inside, of_pointer, wide
+from preflight.shape import CONTAINERS, IPV4_NETWORK, PROJECT, SHAPE
+
+LONGEST = 4000  # characters that are looked at of one value
+TEXTS = 5000  # different sentences that are looked at
+LABELS = 127  # of a name in the DNS
+_WORD = re.compile(r"[^\s\"'`()\[\]{}<>,;=|&@$!?*#\\]+")
+_DOTTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]+\.?")
+_VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+~_-]{0,99}")
+_FOUR = re.compile(r"[0-9]{1,3}([._-])[0-9]{1,3}\1[0-9]{1,3}\1[0-9]{1,3}")  # an address, in whatever disguise
+_MARK = re.compile(r"(?:rc|p|r|v|b)[0-9]{1,3}")  # of a version
+_COUNT = re.compile(r"[_-][0-9]{1,3}")  # ends a container's name
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_NAME_PART = re.compile(r"[^\W_]+|[^\x00-\x7f]+")
+_TAG = re.compile(r":(?:latest|stable|nightly|alpine|[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:-alpine|-slim)?)")
+_FILES = (".conf", ".json", ".sock", ".service", ".socket", ".log", ".yml", ".yaml", ".py", ".so", ".pid", ".txt")
+_MAILCOW = frozenset(
+    part
+    for name in (
+        PROJECT, "mailcow-network", *(published.service for published in SHAPE), *(entry.name for entry in CONTAINERS),
+        "php-fpm-mailcow memcached-mailcow rspamd-mailcow sogo-mailcow olefy-mailcow ofelia-mailcow watchdog-mailcow"
+        " ipv6nat-mailcow solr-mailcow vmail-vol vmail-index-vol crypt-vol mysql-vol mysql-socket-vol redis-vol"
+        " rspamd-vol postfix-vol clamd-db-vol sogo-web-vol sogo-userdata-backup-vol solr-vol default bridge host none",
+    )
+    for part in re.split(r"[ _-]", name)
+)  # fmt: skip
+
+
+class Masks:
+    """Stand-ins for the values of one host: the same value always has the same one."""
+
+    def __init__(self) -> None:
+        self.legend: dict[str, str] = {}  # placeholder: what it alone does not tell of its stand-in
+        self.known: dict[str, str] = {}  # stand-in of an address or of mailcow's three octets: placeholder
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._counts: dict[str, int] = {}
+        self._domains: dict[tuple[str, ...], str] = {}
+        self._texts: dict[str, str] = {}
+        self._twins = Twins()
+
+    def forget(self) -> None:
+        """Look at sentences anew, as names are known by now."""
+        self._texts.clear()
+
+    def _number(self, kind: str, value: str) -> int:
+        key = (kind, value)
+        if key not in self._numbers:
+            self._counts[kind] = self._numbers[key] = self._counts.get(kind, 0) + 1
+        return self._numbers[key]
+
+    def secret(self, value: str, kind: str = "text") -> str:
+        """Return the stand-in of a value of which nothing may be shown; the empty one tells nothing."""
+        return inside(kind, self._number(kind, value)) if value else ""
+
+    # --- addresses -----------------------------------------------------------------------------------------------
+
+    def address(self, value: str) -> str:
+        """Replace an address or a network; what is neither is taken for text."""
+        base, slash, length = value.partition("/")
+        base, percent, scope = base.partition("%")
+        try:
+            real = ipaddress.ip_address(base)
+            network = ipaddress.ip_network(f"{base}/{length}", strict=False) if slash else None
+        except ValueError:
+            return self.text(value)
+        if network is not None and network.network_address == real:
+            made = f"{self._network(network)}"
+        else:
+            made = f"{self._address(real)}{slash}{network.prefixlen if network else ''}"
+        return f"{made}{percent}{self.interface(scope)}" if percent else made
+
+    def _address(self, real: IpAddress) -> str:
+        return str(real) if shown(real) else self._register(real.version, str(real), str(self._twins.address(real)))
+
+    def _network(self, real: IpNetwork) -> str:
+        made = self._twins.network(real)
+        if everybodys(real):
+            return str(made)
+        return self._register(real.version, str(real), str(made))
+
+    def _register(self, version: int, real: str, made: str) -> str:
+        """Give a stand-in its placeholder: of an address, a network or three octets."""
+        if made not in self.known:
+            kind = f"ipv{version}"
+            placeholder = f"<{kind}-{self._number(kind, real)}>"
+            base, slash, length = made.partition("/")
+            self.known[made] = f"{placeholder}{slash}{length}"
+            self.legend[placeholder] = base
+        return made
+
+    def octets(self, value: str) -> str:
+        """Replace the three octets of IPV4_NETWORK."""
+        try:
+            real = ipaddress.IPv4Network(f"{value}.0/24")
+        except ValueError:
+            return self.text(value)
+        if value == IPV4_NETWORK:
+            return value
+        return self._register(4, value, str(self._twins.network(real)).removesuffix(".0/24"))
+
+    # --- names in the DNS ----------------------------------------------------------------------------------------
+
+    def domain(self, name: str) -> None:
+        """Enter a domain, so that names below it are shown as such."""
+        labels = tuple(ascii_name(name).split("."))
+        if not all(labels) or len(labels) > LABELS or self._below(labels) is not None:
+            return
+        whole = ".".join(labels)
+        if whole in ENDINGS:  # home.arpa is everybody's
+            self._domains[labels] = whole
+            return
+        number = self._number("domain", whole)
+        # What nobody can look up keeps its ending, and so does what is no domain.
+        ending = next((end for end in ENDINGS if whole.endswith(f".{end}")), "")
+        kept = ending.split(".") if ending else ["0"] if labels[-1].isdecimal() else []
+        filled = [inside("domain", number), *[FILLER] * (len(labels) - 1 - len(kept)), *kept]
+        self._domains[labels] = ".".join(filled[: len(labels)])
+        self.legend[f"<domain-{number}>"] = ".".join(filled[: len(labels) - len(kept)])
+
+    def domains(self) -> dict[str, str]:
+        """Return the domains known by now, each with its placeholder."""
+        return {
+            ".".join(labels): f"<domain-{self._numbers['domain', '.'.join(labels)]}>"
+            for labels in self._domains
+            if len(labels) > 1 and ("domain", ".".join(labels)) in self._numbers
+        }
+
+    def _below(self, labels: tuple[str, ...]) -> int | None:
+        """Return where the longest known domain begins among labels."""
+        return next((start for start in range(len(labels)) if labels[start:] in self._domains), None)
+
+    def name(self, value: str) -> str:
+        """Replace a host or domain name: the labels that are its own, and the domain as a whole."""
+        bare = value.strip().rstrip(".")
+        pointed = of_pointer(bare)
+        if pointed is not None:
+            made = ipaddress.ip_address(self._address(pointed)).reverse_pointer
+        elif not bare or bare.count(".") >= LABELS or len(value) > LONGEST:
+            return self.secret(value) if bare else value
+        elif _is_address(bare):
+            return self.address(bare)
+        else:
+            made = self._name(bare)
+        return made + value.strip()[len(bare) :]
+
+    def _name(self, bare: str) -> str:
+        labels = tuple(ascii_name(bare).split("."))
+        written = bare.split(".")
+        if len(labels) == 1:
+            return self._label(labels[0], written[0], alone=True)
+        if self._below(labels) is None:
+            self.domain(".".join(labels[1:] if len(labels) > 2 else labels))
+        start = self._below(labels)
+        if start is None:  # it has empty labels
+            start = len(labels)
+        given = written if len(written) == len(labels) else list(labels)
+        own = [self._label(label, given[place]) for place, label in enumerate(labels[:start])]
+        domain = [self._domains[labels[start:]]] if start < len(labels) else []
+        made = ".".join([*own, *domain])
+        return made.upper() if any(c.isupper() for c in bare if c.isascii()) else made
+
+    def _label(self, label: str, written: str, *, alone: bool = False) -> str:
+        """Replace a label so that it stays as good, or as bad, as it is."""
+        if not label or (label in vocabulary.listed("labels") and not alone):
+            return label
+        if label == "localhost":
+            return label
+        number = self._number("host", label)
+        made = inside("host", number)
+        if not written.isascii() or label.startswith("xn--"):
+            ascii_form = wide(made).encode("idna").decode("ascii")
+            self.legend[f"<host-{number}>"] = ascii_form
+            return ascii_form if written.isascii() else wide(made)
+        if _LABEL.fullmatch(label) is None or len(label) > 63:
+            broken = made + ("_" if "_" in label else BROKEN)
+            self.legend[f"<host-{number}>"] = made + BROKEN
+            return broken
+        return made
+
+    def names(self, value: str) -> str:
+        """Replace the question that an answer is for: a name, a blank, a type."""
+        name, blank, kind = value.rpartition(" ")
+        return f"{self.name(name)}{blank}{self.word(kind)}"
+
+    def record(self, value: str) -> str:
+        """Replace a record of the DNS: an address, a name, or words among which names are."""
+        if _is_address(value):
+            return self.address(value)
+        first, blank, last = value.rpartition(" ")
+        if blank and not first.isdecimal():
+            return self.text(value)
+        return f"{first}{blank}{self.name(last)}" if "." in last else self.text(value)
+
+    # --- names on the host ---------------------------------------------------------------------------------------
+
+    def word(self, value: str) -> str:
+        """Keep a word of ours or of the kernel's."""
+        return value if self._said(value) else self.secret(value)
+
+    def program(self, value: str, kind: str = "process") -> str:
+        """Keep the name of a well-known program."""
+        return value if _known(value) else self.secret(value, kind)
+
+    def unit(self, value: str) -> str:
+        """Keep the name of a well-known unit."""
+        stem, dot, ending = value.rpartition(".")
+        if dot and ending in ("service", "socket", "scope", "slice", "mount", "target", "timer"):
+            return f"{self.program(stem, 'unit')}.{ending}"
+        return self.program(value, "unit")
+
+    def package(self, value: str) -> str:
+        """Keep the names of well-known packages."""
+        return " ".join(self.program(part, "package") for part in value.split(" ")[:50])
+
+    def user(self, value: str) -> str:
+        """Keep the name of a system's own user."""
+        return value if value in vocabulary.listed("users") else self.secret(value, "user")
+
+    def interface(self, value: str) -> str:
+        """Keep the usual names of interfaces; a bridge of the engine's stays one."""
+        if vocabulary.INTERFACES.fullmatch(value) or not value:
+            return value
+        if re.fullmatch(r"br-[0-9a-f]{12}", value):
+            # The engine's own bridges are told from others by their form.
+            return f"br-{self._number('interface', value):012x}"
+        prefix = next((kind for kind in ("veth", "cni", "podman") if value.startswith(kind)), "")
+        return prefix + self.secret(value, "interface")
+
+    def container(self, value: str) -> str:
+        """Replace the name of a container, project, network or volume, part by part; mailcow's own stay."""
+        if len(value) > 300:
+            return self.secret(value, "container")
+        return re.sub(
+            r"[^_.-]+",
+            lambda match: match[0] if match[0] in _MAILCOW or _COUNT.fullmatch(value, match.start() - 1)
+            else self.secret(match[0], "container"),
+            value,
+        )  # fmt: skip
+
+    def image(self, value: str) -> str:
+        """Keep the names of well-known images, with a plain version."""
+        name, colon, _ = value.rpartition(":")
+        name = name if colon and "/" not in value[len(name) :] else value
+        known = name.removeprefix("docker.io/").removeprefix("library/") in vocabulary.listed("images")
+        mailcow = re.fullmatch(r"(?:ghcr\.io/)?mailcow/([a-z0-9-]+)", name)
+        known = known or bool(mailcow and set(mailcow[1].split("-")) <= _MAILCOW)
+        good = known and (name == value or _TAG.fullmatch(value[len(name) :]))
+        return value if good else self.secret(value, "image")
+
+    # --- paths, versions, sentences ------------------------------------------------------------------------------
+
+    def path(self, value: str) -> str:
+        """Replace the parts of a path that are not every system's; below a home everything is somebody's own."""
+        if len(value) > LONGEST or value.count("/") > 100:
+            return self.secret(value, "path")
+        made: list[str] = []
+        for part in value.split("/"):
+            private = made[-1:] == ["home"]
+            known = part in ("", ".", "..") or part in vocabulary.path_parts() or _known(part)
+            known = known or self._version(part.removeprefix("config-"))
+            made.append(part if known and not private else self.secret(part, "path"))
+        return "/".join(made)
+
+    def version(self, value: str) -> str:
+        """Keep a version: numbers and the marks of distributions; what else is in it is replaced, the number stays."""
+        if self._version(value):
+            return value
+        start = re.match(r"v?[0-9]{1,6}(?:\.[0-9]{1,6}){0,2}(?=[-+~_])", value)
+        if start is None:
+            return self.secret(value)
+        return f"{start[0]}-{self.secret(value[start.end() :])}"
+
+    def _version(self, value: str) -> bool:
+        """Say whether this is a version that others have too; of kernels, only those of WSL have four numbers."""
+        if not _VERSION.fullmatch(value) or (_FOUR.search(value) and "-microsoft-standard" not in value):
+            return False
+        return all(self._part_of_version(part) for part in _NAME_PART.findall(value))
+
+    def _part_of_version(self, part: str) -> bool:
+        number = part.isdecimal() and len(part) <= 8
+        return (
+            number or part.lower() in vocabulary.words() or re.fullmatch(r"(?:rc|p|r|v|b)[0-9]{1,3}", part) is not None
+        )
+
+    @staticmethod
+    def _plain_number(text: str) -> bool:
+        return text.isascii() and text.isdecimal() and len(text) <= 7
+
+    def url(self, value: str) -> str:
+        """Replace what an address of a service names: its user, its host, its path."""
+        scheme, _, rest = value.partition("://")
+        scheme = self.word(scheme)
+        if scheme in ("unix", "npipe", "fd"):
+            return f"{scheme}://{self.path(rest)}"
+        place, slash, path = rest.partition("/")
+        user, at, host = place.rpartition("@")
+        return f"{scheme}://{self.secret(user, 'user')}{at}{self.server(host)}{self.path(slash + path)}"
+
+    def server(self, value: str) -> str:
+        """Replace a host or an address, with or without a port."""
+        match = re.fullmatch(r"\[?(?P<host>[^\[\]]*?)\]?(?P<port>:[0-9]{1,5})?", value)
+        if match is None or len(value) > LONGEST:
+            return self.secret(value)
+        host, port = match["host"], match["port"] or ""
+        if _is_address(value):
+            return self.address(value)
+        made = self.address(host) if _is_address(host) else self.name(host)
+        return f"[{made}]{port}" if ":" in made else f"{made}{port}"
+
+    def value(self, value: str) -> str:
+        """Replace a setting's value by what it looks like."""
+        if _is_address(value.partition("/")[0]):
+            return self.address(value)
+        if "://" in value:
+            return self.url(value)
+        return self.path(value) if value.startswith("/") else self.text(value)
+
+    def argument(self, value: str) -> str:
+        """Replace `--name=value` or a value."""
+        name, equals, rest = value.partition("=")
+        return f"{self.text(name)}={self.value(rest)}" if equals and name.startswith("-") else self.value(value)
+
+    def text(self, value: str) -> str:
+        """Keep the words of a sentence that are ours, the kernel's or the engine's; replace all others, and names."""
+        if value not in self._texts:
+            # No host has as many: this is somebody's joke, of which nothing needs to be shown.
+            self._texts[value] = self._sentence(value) if len(self._texts) < TEXTS else self.secret(value)
+        return self._texts[value]
+
+    def _sentence(self, value: str) -> str:
+        cut = value[:LONGEST]
+        veiled = ADDRESS.sub(lambda match: self.address(match[0]) if _is_address(match[0]) else match[0], cut)
+        made = _WORD.sub(self._word, veiled)
+        # What stands between words is kept where it is ASCII; of several strange words in a row one is enough.
+        made = re.sub(r"[^\x20-\x7e…“”–—≥≤→]", " ", made)
+        made = re.sub(r"(zqtext[0-9]+qz)(?:[ ,;=]+zqtext[0-9]+qz)+", r"\1", made)
+        return made + ("…" if len(value) > LONGEST else "")
+
+    def _word(self, match: re.Match[str]) -> str:
+        word = match[0]
+        core = word.rstrip(".:…")
+        tail = word[len(core) :]
+        if not core or self._replaced(core):
+            return word
+        if "://" in core:
+            return word if core in vocabulary.links() else self.url(core) + tail
+        before, colon, after = core.partition(":")
+        if colon and after and not self._plain_number(after) and before[:1].isalpha() and self._said(before):
+            return f"{before}:{self._after(after)}{tail}"
+        host, colon, port = core.rpartition(":")
+        host = host if colon and self._plain_number(port) else core
+        named = _DOTTED.fullmatch(host) and not host.endswith(_FILES)
+        if named and (self._registered(host) or not self._said(host)):
+            return self.name(host) + core[len(host) :] + tail
+        if core.startswith(("/", "./", "../")):
+            return self.path(core) + tail
+        if self._said(core):
+            return word
+        return self.secret(core) + tail
+
+    def _after(self, text: str) -> str:
+        """Replace what a colon follows: an address, or a word like any other."""
+        base = text.partition("/")[0]
+        if _is_address(base):
+            return self.address(text)
+        return self.secret(text) if text.count(":") > 1 else _WORD.sub(self._word, text)
+
+    def _replaced(self, core: str) -> bool:
+        """Say whether a word is but an address that was replaced, or is everybody's, with a port or a length."""
+        rest = ADDRESS.sub("", core)
+        found = ADDRESS.findall(core)
+        good = all(text in self.known or (_is_address(text) and shown(ipaddress.ip_address(text))) for text in found)
+        return bool(found) and good and (not rest or self._said(rest.strip(":/")) or not rest.strip(":/"))
+
+    def _registered(self, name: str) -> bool:
+        labels = tuple(ascii_name(name).split("."))
+        return self._below(labels) is not None
+
+    def _said(self, text: str) -> bool:
+        """Say whether text is made of words that may be shown; of long numbers nobody knows what they are."""
+        if not text.isascii() or text.count(":") > 2 or _FOUR.search(text):
+            return False
+        return all(
+            part.lower() in vocabulary.words() or self._plain_number(part) for part in vocabulary.TOKEN.findall(text)
+        )
+
+
+def _known(name: str) -> bool:
+    """Say whether a name is made of parts that everybody knows, and short numbers."""
+    parts = vocabulary.TOKEN.findall(name)
+    known = all(part in vocabulary.listed("programs") or (part.isdecimal() and len(part) < 3) for part in parts)
+    return name.isascii() and len(name) <= 80 and known and any(not part.isdecimal() for part in parts)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
