@@ -33,17 +33,17 @@ class Redaction:
         # The mail domains come first, as names below them are shown as such.
         made = plan.make(host.mailcow_conf.value, host.asked)
         for domain in (*made.domains, *([made.fqdn.partition(".")[2]] if made.fqdn else [])):
-            self._masks.domain(domain)
-        names = self._masks.domains()
+            self._masks.dns.enter(domain)
+        names = self._masks.dns.domains()
         masked(host, self._masks)  # names have to be known before the sentences that may hold them
         self._masks.forget()
         self._host: Host = masked(host, self._masks)
-        self._unveil = Unveiler(self._masks.known, names)
+        self._unveil = Unveiler(self._masks.registry.known, names)
 
     def facts(self) -> Host:
         """Return the facts with placeholders, and beside them what takes their part when they are judged."""
         host: Host = everywhere(self._host, self._unveil)
-        return msgspec.structs.replace(host, stand_ins=dict(self._masks.legend))
+        return msgspec.structs.replace(host, stand_ins=dict(self._masks.registry.legend))
 
     def report(
         self, real: Report, numbers: Requirements, checks: tuple[Check, ...], ignores: tuple[Ignore, ...] = ()

@@ -5,23 +5,21 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from preflight.hostnames import ENDINGS
-from preflight.plan import ascii_name
 from preflight.redact import vocabulary
-from preflight.redact.addresses import IpAddress, IpNetwork, Twins, everybodys, shown
-from preflight.redact.tokens import ADDRESS, BROKEN, FILLER, inside, of_pointer, wide
-from preflight.shape import CONTAINERS, IPV4_NETWORK, PROJECT, SHAPE
+from preflight.redact.addresses import shown
+from preflight.redact.names import LABELS, Names
+from preflight.redact.registry import Registry
+from preflight.redact.tokens import ADDRESS, PLACEHOLDER, of_pointer
+from preflight.shape import CONTAINERS, PROJECT, SHAPE
 
 LONGEST = 4000  # characters that are looked at of one value
 TEXTS = 5000  # different sentences that are looked at
-LABELS = 127  # of a name in the DNS
 _WORD = re.compile(r"[^\s\"'`()\[\]{}<>,;=|&@$!?*#\\]+")
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]+\.?")
 _VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+~_-]{0,99}")
 _FOUR = re.compile(r"[0-9]{1,3}([._-])[0-9]{1,3}\1[0-9]{1,3}\1[0-9]{1,3}")  # an address, in whatever disguise
 _MARK = re.compile(r"(?:rc|p|r|v|b)[0-9]{1,3}")  # of a version
 _COUNT = re.compile(r"[_-][0-9]{1,3}")  # ends a container's name
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _NAME_PART = re.compile(r"[^\W_]+|[^\x00-\x7f]+")
 _TAG = re.compile(r":(?:latest|stable|nightly|alpine|[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:-alpine|-slim)?)")
 _FILES = (".conf", ".json", ".sock", ".service", ".socket", ".log", ".yml", ".yaml", ".py", ".so", ".pid", ".txt")
@@ -38,32 +36,22 @@ _MAILCOW = frozenset(
 
 
 class Masks:
-    """Stand-ins for the values of one host: the same value always has the same one."""
+    """Stand-ins for the values of one host, by their kinds."""
 
     def __init__(self) -> None:
-        self.legend: dict[str, str] = {}  # placeholder: what it alone does not tell of its stand-in
-        self.known: dict[str, str] = {}  # stand-in of an address or of mailcow's three octets: placeholder
-        self._numbers: dict[tuple[str, str], int] = {}
-        self._counts: dict[str, int] = {}
-        self._domains: dict[tuple[str, ...], str] = {}
+        self.registry = Registry()
+        self.dns = Names(self.registry)
         self._texts: dict[str, str] = {}
-        self._twins = Twins()
 
     def forget(self) -> None:
         """Look at sentences anew, as names are known by now."""
         self._texts.clear()
 
-    def _number(self, kind: str, value: str) -> int:
-        key = (kind, value)
-        if key not in self._numbers:
-            self._counts[kind] = self._numbers[key] = self._counts.get(kind, 0) + 1
-        return self._numbers[key]
-
     def secret(self, value: str, kind: str = "text") -> str:
-        """Return the stand-in of a value of which nothing may be shown; the empty one tells nothing."""
-        return inside(kind, self._number(kind, value)) if value else ""
+        """Return the stand-in of a value of which nothing may be shown."""
+        return self.registry.secret(value, kind)
 
-    # --- addresses -----------------------------------------------------------------------------------------------
+    # --- addresses, and names in the DNS -------------------------------------------------------------------------
 
     def address(self, value: str) -> str:
         """Replace an address or a network; what is neither is taken for text."""
@@ -75,118 +63,31 @@ class Masks:
         except ValueError:
             return self.text(value)
         if network is not None and network.network_address == real:
-            made = f"{self._network(network)}"
+            made = self.registry.network(network)
         else:
-            made = f"{self._address(real)}{slash}{network.prefixlen if network else ''}"
+            made = f"{self.registry.address(real)}{slash}{network.prefixlen if network else ''}"
         return f"{made}{percent}{self.interface(scope)}" if percent else made
-
-    def _address(self, real: IpAddress) -> str:
-        return str(real) if shown(real) else self._register(real.version, str(real), str(self._twins.address(real)))
-
-    def _network(self, real: IpNetwork) -> str:
-        made = self._twins.network(real)
-        if everybodys(real):
-            return str(made)
-        return self._register(real.version, str(real), str(made))
-
-    def _register(self, version: int, real: str, made: str) -> str:
-        """Give a stand-in its placeholder: of an address, a network or three octets."""
-        if made not in self.known:
-            kind = f"ipv{version}"
-            placeholder = f"<{kind}-{self._number(kind, real)}>"
-            base, slash, length = made.partition("/")
-            self.known[made] = f"{placeholder}{slash}{length}"
-            self.legend[placeholder] = base
-        return made
 
     def octets(self, value: str) -> str:
         """Replace the three octets of IPV4_NETWORK."""
         try:
-            real = ipaddress.IPv4Network(f"{value}.0/24")
+            return self.registry.octets(value)
         except ValueError:
             return self.text(value)
-        if value == IPV4_NETWORK:
-            return value
-        return self._register(4, value, str(self._twins.network(real)).removesuffix(".0/24"))
-
-    # --- names in the DNS ----------------------------------------------------------------------------------------
-
-    def domain(self, name: str) -> None:
-        """Enter a domain, so that names below it are shown as such."""
-        labels = tuple(ascii_name(name).split("."))
-        if not all(labels) or len(labels) > LABELS or self._below(labels) is not None:
-            return
-        whole = ".".join(labels)
-        if whole in ENDINGS:  # home.arpa is everybody's
-            self._domains[labels] = whole
-            return
-        number = self._number("domain", whole)
-        # What nobody can look up keeps its ending, and so does what is no domain.
-        ending = next((end for end in ENDINGS if whole.endswith(f".{end}")), "")
-        kept = ending.split(".") if ending else ["0"] if labels[-1].isdecimal() else []
-        filled = [inside("domain", number), *[FILLER] * (len(labels) - 1 - len(kept)), *kept]
-        self._domains[labels] = ".".join(filled[: len(labels)])
-        self.legend[f"<domain-{number}>"] = ".".join(filled[: len(labels) - len(kept)])
-
-    def domains(self) -> dict[str, str]:
-        """Return the domains known by now, each with its placeholder."""
-        return {
-            ".".join(labels): f"<domain-{self._numbers['domain', '.'.join(labels)]}>"
-            for labels in self._domains
-            if len(labels) > 1 and ("domain", ".".join(labels)) in self._numbers
-        }
-
-    def _below(self, labels: tuple[str, ...]) -> int | None:
-        """Return where the longest known domain begins among labels."""
-        return next((start for start in range(len(labels)) if labels[start:] in self._domains), None)
 
     def name(self, value: str) -> str:
         """Replace a host or domain name: the labels that are its own, and the domain as a whole."""
         bare = value.strip().rstrip(".")
         pointed = of_pointer(bare)
         if pointed is not None:
-            made = ipaddress.ip_address(self._address(pointed)).reverse_pointer
+            made = ipaddress.ip_address(self.registry.address(pointed)).reverse_pointer
         elif not bare or bare.count(".") >= LABELS or len(value) > LONGEST:
             return self.secret(value) if bare else value
         elif _is_address(bare):
             return self.address(bare)
         else:
-            made = self._name(bare)
+            made = self.dns.stand_in(bare)
         return made + value.strip()[len(bare) :]
-
-    def _name(self, bare: str) -> str:
-        labels = tuple(ascii_name(bare).split("."))
-        written = bare.split(".")
-        if len(labels) == 1:
-            return self._label(labels[0], written[0], alone=True)
-        if self._below(labels) is None:
-            self.domain(".".join(labels[1:] if len(labels) > 2 else labels))
-        start = self._below(labels)
-        if start is None:  # it has empty labels
-            start = len(labels)
-        given = written if len(written) == len(labels) else list(labels)
-        own = [self._label(label, given[place]) for place, label in enumerate(labels[:start])]
-        domain = [self._domains[labels[start:]]] if start < len(labels) else []
-        made = ".".join([*own, *domain])
-        return made.upper() if any(c.isupper() for c in bare if c.isascii()) else made
-
-    def _label(self, label: str, written: str, *, alone: bool = False) -> str:
-        """Replace a label so that it stays as good, or as bad, as it is."""
-        if not label or (label in vocabulary.listed("labels") and not alone):
-            return label
-        if label == "localhost":
-            return label
-        number = self._number("host", label)
-        made = inside("host", number)
-        if not written.isascii() or label.startswith("xn--"):
-            ascii_form = wide(made).encode("idna").decode("ascii")
-            self.legend[f"<host-{number}>"] = ascii_form
-            return ascii_form if written.isascii() else wide(made)
-        if _LABEL.fullmatch(label) is None or len(label) > 63:
-            broken = made + ("_" if "_" in label else BROKEN)
-            self.legend[f"<host-{number}>"] = made + BROKEN
-            return broken
-        return made
 
     def names(self, value: str) -> str:
         """Replace the question that an answer is for: a name, a blank, a type."""
@@ -233,7 +134,7 @@ class Masks:
             return value
         if re.fullmatch(r"br-[0-9a-f]{12}", value):
             # The engine's own bridges are told from others by their form.
-            return f"br-{self._number('interface', value):012x}"
+            return f"br-{self.registry.number('interface', value):012x}"
         prefix = next((kind for kind in ("veth", "cni", "podman") if value.startswith(kind)), "")
         return prefix + self.secret(value, "interface")
 
@@ -339,7 +240,8 @@ class Masks:
         return self._texts[value]
 
     def _sentence(self, value: str) -> str:
-        cut = value[:LONGEST]
+        # What looks like a placeholder and comes from the host is no better than any other word.
+        cut = PLACEHOLDER.sub(lambda match: self.secret(match[0]), value[:LONGEST])
         veiled = ADDRESS.sub(lambda match: self.address(match[0]) if _is_address(match[0]) else match[0], cut)
         made = _WORD.sub(self._word, veiled)
         # What stands between words is kept where it is ASCII; of several strange words in a row one is enough.
@@ -361,7 +263,7 @@ class Masks:
         host, colon, port = core.rpartition(":")
         host = host if colon and self._plain_number(port) else core
         named = _DOTTED.fullmatch(host) and not host.endswith(_FILES)
-        if named and (self._registered(host) or not self._said(host)):
+        if named and (self.dns.knows(host) or not self._said(host)):
             return self.name(host) + core[len(host) :] + tail
         if core.startswith(("/", "./", "../")):
             return self.path(core) + tail
@@ -380,12 +282,10 @@ class Masks:
         """Say whether a word is but an address that was replaced, or is everybody's, with a port or a length."""
         rest = ADDRESS.sub("", core)
         found = ADDRESS.findall(core)
-        good = all(text in self.known or (_is_address(text) and shown(ipaddress.ip_address(text))) for text in found)
+        good = all(
+            text in self.registry.known or (_is_address(text) and shown(ipaddress.ip_address(text))) for text in found
+        )
         return bool(found) and good and (not rest or self._said(rest.strip(":/")) or not rest.strip(":/"))
-
-    def _registered(self, name: str) -> bool:
-        labels = tuple(ascii_name(name).split("."))
-        return self._below(labels) is not None
 
     def _said(self, text: str) -> bool:
         """Say whether text is made of words that may be shown; of long numbers nobody knows what they are."""

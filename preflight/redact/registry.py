@@ -1,0 +1,61 @@
+"""The stand-ins of one host by their numbers: the same value always has the same one, and no two have one."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from preflight.redact.addresses import IpAddress, IpNetwork, Twins, everybodys, shown
+from preflight.redact.tokens import inside
+from preflight.shape import IPV4_NETWORK
+
+
+class Registry:
+    """Numbers that were given, and what a placeholder stands for.
+
+    `legend`: by placeholder what it alone does not tell of its stand-in; `known`: by stand-in the placeholder, of
+    addresses, networks and mailcow's three octets.
+    """
+
+    def __init__(self) -> None:
+        self.legend: dict[str, str] = {}
+        self.known: dict[str, str] = {}
+        self.numbers: dict[tuple[str, str], int] = {}
+        self._counts: dict[str, int] = {}
+        self._twins = Twins()
+
+    def number(self, kind: str, value: str) -> int:
+        """Return the number of a value among those of its kind."""
+        key = (kind, value)
+        if key not in self.numbers:
+            self._counts[kind] = self.numbers[key] = self._counts.get(kind, 0) + 1
+        return self.numbers[key]
+
+    def secret(self, value: str, kind: str) -> str:
+        """Return the stand-in of a value of which nothing may be shown; the empty one tells nothing."""
+        return inside(kind, self.number(kind, value)) if value else ""
+
+    def address(self, real: IpAddress) -> str:
+        """Return the stand-in of an address, or one that is everybody's."""
+        return str(real) if shown(real) else self._register(real.version, str(real), str(self._twins.address(real)))
+
+    def network(self, real: IpNetwork) -> str:
+        """Return the stand-in of a network, or one that is everybody's."""
+        made = str(self._twins.network(real))
+        return made if everybodys(real) else self._register(real.version, str(real), made)
+
+    def octets(self, value: str) -> str:
+        """Return the stand-in of the three octets of IPV4_NETWORK; raise `ValueError` where they are none."""
+        real = ipaddress.IPv4Network(f"{value}.0/24")
+        if value == IPV4_NETWORK:
+            return value
+        return self._register(4, value, str(self._twins.network(real)).removesuffix(".0/24"))
+
+    def _register(self, version: int, real: str, made: str) -> str:
+        """Give a stand-in its placeholder."""
+        if made not in self.known:
+            kind = f"ipv{version}"
+            placeholder = f"<{kind}-{self.number(kind, real)}>"
+            base, slash, length = made.partition("/")
+            self.known[made] = f"{placeholder}{slash}{length}"
+            self.legend[placeholder] = base
+        return made
