@@ -1,6 +1,7 @@
 """Start the program: the script `preflight`, and `python -m preflight`."""
 
 import gc
+import os
 import sys
 import threading
 from importlib.machinery import ModuleSpec
@@ -31,7 +32,10 @@ def main() -> None:
     gc.set_threshold(200_000)
     # click imports `inspect`, and with it half a compiler, for its help pages alone: 6 % of the run.
     sys.modules.setdefault("inspect", Later("inspect"))
-    from preflight.cli import main as run
+    try:
+        from preflight.cli import main as run
+    except KeyboardInterrupt:
+        os._exit(130)  # before there was anything to print
 
     run()
 

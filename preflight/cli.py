@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,10 @@ from preflight.checks import Check, catalogue
 from preflight.documents import read_report, schema, write_json
 from preflight.facts import Host
 from preflight.gather import mailcow_conf
-from preflight.gather.host import gather
+from preflight.gather.host import Wishes, gather
 from preflight.model import Report, Verdict
 from preflight.outputs import Target
-from preflight.progress import Progress
+from preflight.progress import Progress, live
 from preflight.render import render
 
 if TYPE_CHECKING:
@@ -203,11 +204,13 @@ class _Stop:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.exit_code = 0
+        self.leave: Callable[[], None] = lambda: None  # what has to be done before the program ends at once
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._hear)
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         if self.exit_code and number == signal.SIGINT:  # a second Ctrl-C does not wait for the clean-up
+            self.leave()
             os._exit(128 + number)
         self.exit_code = 128 + number
         self.event.set()
@@ -221,15 +224,28 @@ def _gather(
     if given["mailcow_conf"] is not None:
         mailcow_conf.given(roots, given["mailcow_conf"])
     wishes = wanted.wishes(given, numbers, checks)
-    with _progress(given).shown() as progress:
-        progress.stage(f"reading the host ({len(wishes.parts)} facts, at most {given['timeout']:g} s)")
+    progress = _progress(given, wishes, stop)
+    stop.leave = progress.leave
+    with progress.shown():
         return gather(roots, wishes, stop.event, progress.tell)
 
 
-def _progress(given: dict[str, Any]) -> Progress:
-    wanted = {"always": True, "never": False, "auto": sys.stderr.isatty()}[given["progress"]]
+def _progress(given: dict[str, Any], wishes: Wishes, stop: _Stop) -> Progress:
+    """Return what tells of progress: a display on a terminal that can show one, lines elsewhere."""
+    display = given["progress"] == "always" or sys.stderr.isatty()
+    draw = live(color=_colors(given.get("color", "auto"))) if display and not (_dumb() or given["verbose"]) else None
     silent = given["quiet"] or given["progress"] == "never"
-    return Progress(wanted, None if silent else _say, verbose=given["verbose"])
+    write = None if silent else _say
+    return Progress(write, wishes.parts, wishes.seconds, draw=draw, verbose=given["verbose"], stop=stop.event)
+
+
+def _dumb() -> bool:
+    return os.environ.get("TERM") in ("dumb", "unknown")
+
+
+def _colors(color: str) -> bool:
+    """Say whether a terminal may be coloured: https://no-color.org means a variable that is not empty."""
+    return color == "always" or (color == "auto" and not os.environ.get("NO_COLOR") and not _dumb())
 
 
 def _report(name: str) -> Report:
@@ -272,9 +288,8 @@ def _write(
 
 
 def _colored(color: str, path: str | None) -> bool:
-    return color == "always" or (
-        color == "auto" and path is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    )
+    """Say whether a text is coloured: never in a file, on standard output where it is a terminal, or asked for."""
+    return path is None and _colors(color) and (color == "always" or sys.stdout.isatty())
 
 
 def _put(text: str) -> None:
@@ -286,7 +301,8 @@ def _put(text: str) -> None:
 def _say(line: str) -> None:
     """Write one line to standard error, with nothing in it that a terminal would obey."""
     shown = "".join(c if c.isprintable() else " " for c in line)
-    print(shown if len(shown) <= _LINE else shown[: _LINE - 1] + "…", file=sys.stderr, flush=True)
+    sys.stderr.write((shown if len(shown) <= _LINE else shown[: _LINE - 1] + "…") + "\n")  # whole: threads write too
+    sys.stderr.flush()
 
 
 def main() -> None:

@@ -94,8 +94,9 @@ def test_each_package_of_the_world_has_one_door(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_only_the_command_line_prints_and_exits(path: Path) -> None:
-    # The stand-in is a program of its own: the first process of a container.
-    if name_of(path) in ("cli.py", "probes/stand_in.py"):
+    # The stand-in is a program of its own: the first process of a container. Until the command line is loaded, the
+    # start has to end by itself.
+    if name_of(path) in ("cli.py", "__main__.py", "probes/stand_in.py"):
         return
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call):
