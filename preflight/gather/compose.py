@@ -40,7 +40,7 @@ def compose(roots: Roots) -> Fact[Compose]:
         found = second if second.version or found is None else found
     if found is None and not roots.view.live and not roots.entries("/usr/bin"):
         return Fact.unknown(
-            "docker compose", "the copy leaves out /usr/bin, and with it all programs", "Copy /usr too."
+            "docker compose", say("The copy leaves out /usr/bin, and with it all programs."), say("Copy /usr too.")
         )
     found = found or Compose(None, None, "")
     return Fact.of(found.path or "docker compose", found)
