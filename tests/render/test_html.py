@@ -129,6 +129,13 @@ def test_the_verdict_comes_first_then_what_to_do(name: str) -> None:
     assert "current, read on 2026-08-22" in host
 
 
+def test_what_nobody_knows_is_said() -> None:
+    tree = page(reports.report(name=None, os=None, kernel=None, architecture=None, engine=None))
+    assert text_of(having(tree, "question")[0]).endswith("be installed on this host?")
+    host = "Host unknown System unknown Kernel unknown (unknown) Docker unknown"
+    assert text_of(having(tree, "host")[0]).startswith(host)
+
+
 def test_the_sections_stand_in_the_order_of_reading() -> None:
     assert texts(page(reports.failing()), ".//h2") == [
         "What blocks", "Warnings", "What could not be determined", "What was measured", "Ports", "All results",
