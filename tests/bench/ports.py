@@ -113,13 +113,19 @@ def populate(first: int, count: int, held: dict[int, tuple[int, ...]]) -> None:
     os.close(told)
 
 
-def timed(command: tuple[str, ...]) -> float:
-    began = time.perf_counter()
+def timed(command: tuple[str, ...]) -> tuple[float, float]:
+    """Run a command; return the seconds that it took, and those of a processor that it used."""
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
-    return time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - began, used
 
 
-def measure(runs: int, named: dict[str, tuple[str, ...]]) -> dict[str, list[float]]:
+Times = dict[str, list[tuple[float, float]]]
+
+
+def measure(runs: int, named: dict[str, tuple[str, ...]]) -> Times:
     rounds = [{name: timed(command) for name, command in named.items()} for _ in range(runs + 1)][1:]
     return {name: [row[name] for row in rounds] for name in named}
 
@@ -147,20 +153,26 @@ def inside(runs: int, factors: list[int]) -> None:
             there = PROCESSES * factor
             proven()
             table = measure(runs, named)
-            ours[factor] = statistics.median(table["preflight"])
+            ours[factor] = statistics.median(used for _, used in table["preflight"])
             show(factor, runs, table)
     for factor in factors[1:]:
-        print(f"{factor / factors[0]:g} times the host: {ours[factor] / ours[factors[0]]:.2f} times the time")
+        print(
+            f"{factor / factors[0]:g} times the host: {ours[factor] / ours[factors[0]]:.2f} times the processor's time"
+        )
 
 
-def show(factor: int, runs: int, table: dict[str, list[float]]) -> None:
+def show(factor: int, runs: int, table: Times) -> None:
     print(f"{PROCESSES * factor} processes, {SOCKETS * factor} sockets; {runs} rounds, {os.cpu_count()} processors")
-    print(f"{'':16}{'min':>8}{'median':>8}{'max':>8} ms   preflight / it")
+    print(f"{'':16}{'min':>8}{'median':>8}{'max':>8} ms   preflight / it          processor ms   preflight / it")
     for name, column in table.items():
-        ratios = [one / other for one, other in zip(table["preflight"], column, strict=True)]
-        values = (min(column), statistics.median(column), max(column))
-        print(f"{name:16}" + "".join(f"{1000 * value:8.0f}" for value in values), end="")
-        print(f"      {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        print(f"{name:16}", end="")
+        for number in (0, 1):  # what it took; what it used, which a busy machine changes little
+            values = [row[number] for row in column]
+            ratios = [one[number] / other for one, other in zip(table["preflight"], values, strict=True)]
+            spread = (min(values), statistics.median(values), max(values))
+            shown = "".join(f"{1000 * value:8.0f}" for value in (spread if number == 0 else spread[1:2]))
+            print(f"{shown}      {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})", end="  ")
+        print()
 
 
 def main() -> None:
