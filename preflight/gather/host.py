@@ -79,17 +79,33 @@ def _other_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
 
 def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
-    from preflight.gather import (
-        clock,
-        commands,
-        kernel_features,
-        mailcow_conf,
-        resources,
-        services,
-        storage,
-        system,
-        virtualization,
-    )
+    from preflight.gather import commands, mailcow_conf, resources, storage, system
+
+    # What takes longest to import is so only where it is wished for: most of a look at the ports alone is imports.
+    def kernel_features(_: Crew) -> Fact[Any]:
+        from preflight.gather import kernel_features
+
+        return kernel_features.kernel_features(roots)
+
+    def virtualization(_: Crew) -> Fact[Any]:
+        from preflight.gather import virtualization
+
+        return virtualization.virtualization(roots)
+
+    def services(_: Crew) -> Fact[Any]:
+        from preflight.gather import services
+
+        return services.services(roots)
+
+    def timezone(_: Crew) -> Fact[Any]:
+        from preflight.gather import clock
+
+        return clock.timezone(roots)
+
+    def the_clock(_: Crew) -> Fact[Any]:
+        from preflight.gather import clock
+
+        return clock.clock(roots)
 
     def spaces(crew: Crew) -> Fact[Any]:
         paths = plan.space_paths(crew.get("_plan"), crew.get("engine").value, crew.get("daemon_config").value)
@@ -100,18 +116,18 @@ def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         "os_release": lambda _: system.os_release(roots),
         "kernel": lambda _: system.kernel(roots),
         "machine": lambda _: system.machine(roots),
-        "kernel_features": lambda _: kernel_features.kernel_features(roots),
+        "kernel_features": kernel_features,
         "security": lambda _: system.security(roots),
         "sysctls": lambda _: system.sysctls(roots),
-        "virtualization": lambda _: virtualization.virtualization(roots),
+        "virtualization": virtualization,
         "commands": lambda _: commands.commands(roots, wishes.commands),
         "cpu_speed": lambda _: resources.cpu_speed(roots),
         "cpu_features": lambda _: resources.cpu_features(roots),
         "memory": lambda _: resources.memory(roots),
         "spaces": spaces,
-        "services": lambda _: services.services(roots),
-        "timezone": lambda _: clock.timezone(roots),
-        "clock": lambda _: clock.clock(roots),
+        "services": services,
+        "timezone": timezone,
+        "clock": the_clock,
         "mailcow_conf": lambda _: mailcow_conf.mailcow_conf(roots, wishes.asked.mailcow_conf),
     }
 
