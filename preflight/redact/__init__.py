@@ -22,7 +22,7 @@ from preflight.redact.allowed import masked
 from preflight.redact.masks import Masks
 from preflight.redact.retold import retold
 from preflight.redact.tokens import PLACEHOLDER, Unveiler, everywhere, redacted, veil
-from preflight.requirements import NAMES, Requirements
+from preflight.requirements import NAMES, Requirements, load
 
 
 class Redaction:
@@ -49,7 +49,8 @@ class Redaction:
         self, real: Report, numbers: Requirements, checks: tuple[Check, ...], ignores: tuple[Ignore, ...] = ()
     ) -> Report:
         """Return a report on the real host as it can be posted: its statuses, told of the stand-ins."""
-        numbers = numbers if numbers.name in NAMES else self._numbers(numbers)
+        if numbers.name not in NAMES or numbers != load(numbers.name):
+            numbers = self._numbers(numbers)
         made = plan.make(self._host.mailcow_conf.value, self._host.asked)
         other = assess(self._host, made, numbers, checks)
         return msgspec.structs.replace(

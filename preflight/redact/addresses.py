@@ -34,7 +34,13 @@ _KINDS: tuple[tuple[IpNetwork, int], ...] = tuple(
 # The rest is public, or of no kind: its leading bits are handed out one after another.
 # Where a kind is a part of what begins with one number, that number stays.
 _PARTS = {int(kind.network_address) >> 24 for kind, _ in _KINDS if kind.version == 4 and kind.prefixlen > 8}
-_FIRST_OCTETS = tuple(n for n in range(20, 224) if n != 127 and n not in _PARTS)
+# The others, and IPv6's first 16 bits on the Internet and elsewhere, in the order in which they are handed out: as many
+# as there are, so that no two have one.
+_POOLS: dict[str, tuple[int, ...]] = {
+    "octets": tuple(n for n in (*range(20, 224), *range(1, 20)) if n not in (10, 127) and n not in _PARTS),
+    "internet": (*range(0x2400, 0x4000), *range(0x2000, 0x2400)),
+    "elsewhere": (*range(0x5400, 0xFC00), *range(0x4000, 0x5400), *range(0x2000), *range(0xFC00, 0x10000)),
+}
 _EVERYWHERE = 3  # networks that are this short are halves of everything
 
 
@@ -42,8 +48,10 @@ class Twins:
     """Stand-ins for addresses and networks, made as they are asked for."""
 
     def __init__(self) -> None:
-        self._flips: dict[tuple[int, int, int], int] = {}  # (version, depth, leading bits): is the next one changed
-        self._heads: dict[tuple[int, int], int] = {}  # of public addresses: the leading bits' stand-in
+        # By version: a one and the leading bits behind it, and whether the next bit is changed.
+        self._flips: dict[int, dict[int, int]] = {4: {}, 6: {}}
+        self._made: dict[IpAddress, IpAddress] = {}
+        self._heads: dict[str, dict[int, int]] = {name: {} for name in _POOLS}  # leading bits: number
         for kind, _ in _KINDS:
             if kind.version == 4 and kind.prefixlen > 8:
                 self._walk(kind.network_address, 8, int(kind.network_address), kind.prefixlen)
@@ -55,7 +63,9 @@ class Twins:
         """Return the stand-in of an address."""
         if isinstance(real, ipaddress.IPv6Address) and real.ipv4_mapped:
             return ipaddress.IPv6Address(f"::ffff:{self.address(real.ipv4_mapped)}")
-        return real if shown(real) else self._stand_in(real, real.max_prefixlen)
+        if real not in self._made:
+            self._made[real] = real if shown(real) else self._stand_in(real, real.max_prefixlen)
+        return self._made[real]
 
     def network(self, real: IpNetwork) -> IpNetwork:
         """Return the stand-in of a network."""
@@ -73,25 +83,22 @@ class Twins:
 
     def _first(self, real: IpAddress, head: int) -> int:
         """Return what the first public address with these leading bits becomes."""
-        key = (real.version, int(real) >> (real.max_prefixlen - head))
-        if real.version == 4 and key[1] in _PARTS:
-            return key[1] << 24 | 0x00C86401
-        number = self._heads.setdefault(key, sum(version == real.version for version, _ in self._heads))
-        if real.version == 4:
-            return (_FIRST_OCTETS[number % len(_FIRST_OCTETS)] << 24) | 0x00C86401
-        # 2000::/3 is the Internet's; what lies elsewhere stays elsewhere.
-        start = 0x2400 if is_public(str(real)) else 0x5400
-        return ((start + number % 0x1000) << 112) | 0xABCD << 96 | 0x10001
+        bits = int(real) >> (real.max_prefixlen - head)
+        if real.version == 4 and bits in _PARTS:
+            return bits << 24 | 0x00C86401
+        name = "octets" if real.version == 4 else "internet" if is_public(str(real)) else "elsewhere"
+        given = self._heads[name]
+        made = _POOLS[name][given.setdefault(bits, len(given))]
+        return made << 24 | 0x00C86401 if real.version == 4 else made << 112 | 0xABCD << 96 | 0x10001
 
     def _walk(self, real: IpAddress, kept: int, pattern: int, length: int) -> IpAddress:
         """Map bit by bit below the leading ones: the first address to come by a fork takes the pattern's way."""
-        width, bits = real.max_prefixlen, int(real)
+        width, bits, flips = real.max_prefixlen, int(real), self._flips[real.version]
         made = pattern >> (width - kept) << (width - kept) if kept else 0
         for depth in range(kept, length):
             rest = width - depth - 1
-            key = (real.version, depth, bits >> (rest + 1))
             bit = (bits >> rest) & 1
-            flip = self._flips.setdefault(key, bit ^ ((pattern >> rest) & 1))
+            flip = flips.setdefault((1 << depth) | (bits >> (rest + 1)), bit ^ ((pattern >> rest) & 1))
             made |= (bit ^ flip) << rest
         return type(real)(made)
 

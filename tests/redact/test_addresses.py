@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.addresses import is_public
+from preflight.redact import vocabulary
 from preflight.redact.addresses import IpAddress, IpNetwork, Twins, shown
 
 IPV4 = st.ip_addresses(v=4)
 PRIVATE = st.ip_addresses(network="10.0.0.0/8") | st.ip_addresses(network="172.16.0.0/12")
 NEAR = st.ip_addresses(network="203.0.113.0/24") | st.ip_addresses(network="172.22.0.0/23")
 IPV6 = st.ip_addresses(v=6) | st.ip_addresses(network="2001:db8::/32") | st.ip_addresses(network="fd4d:6169::/32")
+
+
+def listed(address: IpAddress) -> bool:
+    return str(address) in vocabulary.listed("addresses")
+
+
 ONE = IPV4 | PRIVATE | NEAR | IPV6
 LISTS = st.lists(ONE, min_size=2, max_size=12, unique=True)
 
@@ -49,10 +57,9 @@ def test_a_stand_in_is_as_public_as_the_address_and_of_its_kind(addresses: list[
 def test_an_address_is_in_a_network_where_its_stand_in_is(addresses: list[IpAddress], length: int) -> None:
     twins = Twins()
     for one, other in itertools.permutations(addresses, 2):
-        if one.version == other.version and not str(one).startswith("::ffff:"):
-            network = ipaddress.ip_network((int(one), length if one.version == 4 else length * 4), strict=False)
-            if one.version == 6:
-                network = ipaddress.IPv6Network((int(one), length * 4), strict=False)
+        # Single addresses that are everybody's stand apart: 8.8.8.8 stays what it is, and 8.8.8.0/24 does not.
+        if one.version == other.version and not str(one).startswith("::ffff:") and not listed(other):
+            network = ipaddress.ip_network(f"{one}/{length if one.version == 4 else length * 4}", strict=False)
             assert (twins.address(other) in twins.network(network)) == (other in network)
 
 
@@ -62,6 +69,26 @@ def test_networks_meet_where_their_stand_ins_do(pairs: list[tuple[IpAddress, int
     networks: list[IpNetwork] = [ipaddress.ip_network(f"{one}/{length}", strict=False) for one, length in pairs]
     for one, other in itertools.combinations(networks, 2):
         assert twins.network(one).overlaps(twins.network(other)) == one.overlaps(other)
+
+
+def test_every_first_octet_has_one_of_its_own() -> None:
+    twins = Twins()
+    octets = [n for n in range(1, 224) if n not in (10, 127)]
+    made = [twins.address(ipaddress.IPv4Address(f"{octet}.7.7.7")) for octet in octets]
+    assert len({str(address).partition(".")[0] for address in made}) == len(octets)
+    assert all(is_public(str(address)) for address in made)
+
+
+INTERNET = range(0x2000, 0x4000)
+ELSEWHERE = (*range(0x2000), *range(0x4000, 0xFC00), *range(0xFE00, 0xFE80))[::5]
+
+
+@pytest.mark.parametrize("heads", [INTERNET, ELSEWHERE], ids=["internet", "elsewhere"])
+def test_every_beginning_of_ipv6_has_one_of_its_own(heads: Sequence[int]) -> None:
+    twins = Twins()
+    made = [twins.network(ipaddress.IPv6Network(((head << 112) + (7 << 64), 64))) for head in heads]
+    assert len({int(network.network_address) >> 112 for network in made}) == len(heads)
+    assert {is_public(str(network.network_address)) for network in made} == {heads is INTERNET}
 
 
 @pytest.mark.parametrize(

@@ -146,8 +146,9 @@ def test_our_own_examples_do_not_show_a_host_that_is_called_so() -> None:
         assert "example.org" not in text, name
 
 
-def test_requirements_and_waivers_of_ones_own_are_redacted_too() -> None:
-    numbers = msgspec.structs.replace(NUMBERS, name="/home/geheim/own.toml", source="https://wiki.geheim.example/")
+@pytest.mark.parametrize("name", ["/home/geheim/own.toml", "current"])
+def test_requirements_and_waivers_of_ones_own_are_redacted_too(name: str) -> None:
+    numbers = msgspec.structs.replace(NUMBERS, name=name, source="https://wiki.geheim.example/")
     ignores = (Ignore("resources.memory", None, "see https://tickets.geheim.example/ of geheim"),)
     real = assess(rich(), plan.make(rich().mailcow_conf.value, rich().asked), numbers, CHECKS, ignores)
     shown = Redaction(rich()).report(real, numbers, CHECKS, ignores)
