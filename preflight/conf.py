@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from preflight import hostnames
 from preflight.facts import Setting
+from preflight.sentences import noted, say
 from preflight.shape import IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, Published
 
 # Where a web server stays in front of mailcow: the ports of mailcow's documentation.
@@ -24,7 +25,10 @@ SWITCHES = (
     "DISABLE_NETFILTER_ISOLATION_RULE",
 )  # fmt: skip
 # Those for which y has to be written so, and what else comes of it.
-EXACT = {"SKIP_UNBOUND_HEALTHCHECK": "does nothing", "SKIP_SOGO": "leaves SOGo in the web interface"}
+EXACT = {
+    "SKIP_UNBOUND_HEALTHCHECK": noted("{setting} does nothing: mailcow compares it with a lower-case y."),
+    "SKIP_SOGO": noted("{setting} leaves SOGo in the web interface: mailcow compares it with a lower-case y."),
+}
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -52,7 +56,10 @@ class Reader(Struct, frozen=True):
         """
         setting = self.settings.get(variable)
         if setting and setting.refers:
-            text = f"{variable} refers to another variable, which is not followed here, so that it was not judged."
+            text = say(
+                "{variable} refers to another variable, which is not followed here, so that it was not judged.",
+                variable=variable,
+            )
             self.complain(variable, text, f"{variable}={default}", fatal=False)
             return ""
         return setting.value if setting else ""
@@ -81,22 +88,34 @@ class Reader(Struct, frozen=True):
         match = re.fullmatch(r"(?:(?P<v4>[0-9.]*):|\[(?P<v6>[0-9a-fA-F:.]*)\]:)?(?P<port>[0-9]{1,9})", value)
         if match is None:
             example = f"192.0.2.1:{published.port}"
-            text = f"{variable} is neither a port nor an address and a port (such as {example})."
+            text = say(
+                "{variable} is neither a port nor an address and a port (such as {example}).",
+                variable=variable,
+                example=example,
+            )
             self.complain(variable, text, published.default)
             return default
         written = match["v4"] or match["v6"]
         address = read_address(written) if written else None
         if written and address is None:
-            self.complain(variable, f"{variable} has an address that does not exist: {written}.", published.default)
+            self.complain(
+                variable,
+                say("{variable} has an address that does not exist: {written}.", variable=variable, written=written),
+                published.default,
+            )
             return default
         port = int(match["port"])
         if not 1 <= port <= 65535:
-            self.complain(variable, f"{variable} has a port outside 1 to 65535.", published.default)
+            self.complain(
+                variable, say("{variable} has a port outside 1 to 65535.", variable=variable), published.default
+            )
             return default
         if published.kind == "local" and not (address and address.is_loopback):
-            text = (
-                f"{variable} opens the {published.title} port on {address or 'every address'}; "
-                "it is meant for the host alone."
+            text = say(
+                "{variable} opens a port on {address} that is meant for the host alone: {title}.",
+                variable=variable,
+                title=published.title,
+                address=address or "*",
             )
             self.complain(variable, text, f"{variable}={published.address}:{port}", fatal=False)
         return str(address) if address else "", port
@@ -110,17 +129,26 @@ class Reader(Struct, frozen=True):
         if not re.fullmatch(r"[0-9]{1,9}", value):
             bound = split_port(value)
             if bound:
-                text = f"{variable} takes a port alone; the address belongs into {published.bind}."
+                text = say(
+                    "{variable} takes a port alone; the address belongs into {bind}.",
+                    variable=variable,
+                    bind=published.bind,
+                )
                 self.complain(variable, text, f"{published.bind}={bracketed(bound[0])}\n{variable}={bound[1]}")
             else:
-                self.complain(variable, f"{variable} is not a port.", published.default)
+                self.complain(variable, say("{variable} is not a port.", variable=variable), published.default)
             return address, published.port
         port = int(value)
         if not 1 <= port <= 65535:
-            self.complain(variable, f"{variable} is outside 1 to 65535.", published.default)
+            self.complain(variable, say("{variable} is outside 1 to 65535.", variable=variable), published.default)
             return address, published.port
         if port in RESERVED:
-            text = f"{variable} may not be {port}: inside the web server that port is taken by {RESERVED[port]}."
+            text = say(
+                "{variable} may not be {port}: inside the web server that port is taken by this: {service}.",
+                variable=variable,
+                port=port,
+                service=RESERVED[port],
+            )
             self.complain(variable, text, f"{variable}={REVERSE_PROXY[variable]}")
         return address, port
 
@@ -135,10 +163,10 @@ class Reader(Struct, frozen=True):
         if address is None:
             bound = split_port(value)
             better = f"{variable}={bracketed(bound[0])}\n{published.variable}={bound[1]}" if bound else f"{variable}="
-            self.complain(variable, f"{variable} takes an address alone.", better)
+            self.complain(variable, say("{variable} takes an address alone.", variable=variable), better)
             return ""
         if ":" in value and bare == value:
-            text = f"{variable} needs brackets around an IPv6 address."
+            text = say("{variable} needs brackets around an IPv6 address.", variable=variable)
             self.complain(variable, text, f"{variable}={bracketed(address)}")
         return str(address)
 
@@ -153,7 +181,7 @@ class Reader(Struct, frozen=True):
         except ValueError:
             octets = re.match(r"(\d{1,3}\.\d{1,3}\.\d{1,3})(?:\.|/|$)", value, re.ASCII)
             better = octets[1] if octets and read_address(f"{octets[1]}.0") else IPV4_NETWORK
-            text = "IPV4_NETWORK takes three octets, such as 172.22.1: mailcow adds the last octet and /24 itself."
+            text = say("IPV4_NETWORK takes three octets, such as 172.22.1: mailcow adds the last octet and /24 itself.")
             self.complain("IPV4_NETWORK", text, f"IPV4_NETWORK={better}")
             return default
 
@@ -167,7 +195,7 @@ class Reader(Struct, frozen=True):
         except ValueError:
             network = None
         if network is None or "/" not in value or network.prefixlen > 120:
-            text = "IPV6_NETWORK takes a whole network, such as fd4d:6169:6c63:6f77::/64."
+            text = say("IPV6_NETWORK takes a whole network, such as fd4d:6169:6c63:6f77::/64.")
             self.complain("IPV6_NETWORK", text, f"IPV6_NETWORK={_whole(value)}")
             return IPV6_NETWORK
         return str(network)
@@ -177,9 +205,12 @@ class Reader(Struct, frozen=True):
         value = self.text("ENABLE_IPV6", "true").lower()
         if value not in ("", "true", "y", "yes", "on", "false", "n", "no", "off"):
             fix = "false" if value in ("0", "f") else "true"
-            self.complain("ENABLE_IPV6", "ENABLE_IPV6 is neither true nor false.", f"ENABLE_IPV6={fix}")
+            self.complain("ENABLE_IPV6", say("ENABLE_IPV6 is neither true nor false."), f"ENABLE_IPV6={fix}")
         elif value in ("n", "no", "off"):
-            text = f"ENABLE_IPV6={value} is no to Docker Compose, but yes to mailcow's web server, which knows false."
+            text = say(
+                "ENABLE_IPV6={value} is no to Docker Compose, but yes to mailcow's web server, which knows false.",
+                value=value,
+            )
             self.complain("ENABLE_IPV6", text, "ENABLE_IPV6=false", fatal=False)
         return value not in ("false", "n", "no", "off")
 
@@ -188,14 +219,14 @@ class Reader(Struct, frozen=True):
         value = self.text("COMPOSE_PROJECT_NAME", PROJECT)
         setting = self.settings.get("COMPOSE_PROJECT_NAME")
         if setting and not value and not setting.refers:
-            text = (
+            text = say(
                 "COMPOSE_PROJECT_NAME is empty: Compose takes its directory's name, by which no script of mailcow asks."
             )
             self.complain("COMPOSE_PROJECT_NAME", text, f"COMPOSE_PROJECT_NAME={PROJECT}", fatal=False)
         if value and not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
-            text = (
-                "COMPOSE_PROJECT_NAME takes lower-case letters, digits, dashes and underscores alone, "
-                "and starts with a letter or digit."
+            text = say(
+                "COMPOSE_PROJECT_NAME takes lower-case letters, digits, dashes and underscores "
+                "alone, and starts with a letter or digit."
             )
             self.complain("COMPOSE_PROJECT_NAME", text, f"COMPOSE_PROJECT_NAME={PROJECT}")
             return PROJECT
@@ -211,14 +242,23 @@ class Reader(Struct, frozen=True):
             value = self.text(variable)
             if value and not re.fullmatch(r"0*[1-9][0-9]{0,8}", value):
                 fix = "128" if variable == "FTS_HEAP" else "1"
-                self.complain(variable, f"{variable} takes a number alone.", f"{variable}={fix}", fatal=False)
+                self.complain(
+                    variable,
+                    say("{variable} takes a number alone.", variable=variable),
+                    f"{variable}={fix}",
+                    fatal=False,
+                )
         for variable, version in (("SNAT_TO_SOURCE", 4), ("SNAT6_TO_SOURCE", 6)):
             self._source(variable, version)
         if self.text("DOCKER_COMPOSE_VERSION") not in ("", "native", "standalone"):
-            text = "DOCKER_COMPOSE_VERSION is neither native nor standalone, so that mailcow's helper scripts stop."
+            text = say(
+                "DOCKER_COMPOSE_VERSION is neither native nor standalone, so that mailcow's helper scripts stop."
+            )
             self.complain("DOCKER_COMPOSE_VERSION", text, "DOCKER_COMPOSE_VERSION=native", fatal=False)
         if self.yes("ACME_DNS_CHALLENGE") and self.text("ACME_DNS_PROVIDER") in ("", "dns_xxx"):
-            text = "ACME_DNS_CHALLENGE is on, but ACME_DNS_PROVIDER names no provider: there will be no certificate."
+            text = say(
+                "ACME_DNS_CHALLENGE is on, but ACME_DNS_PROVIDER names no provider: there will be no certificate."
+            )
             self.complain("ACME_DNS_PROVIDER", text, "ACME_DNS_CHALLENGE=n", fatal=False)
 
     def _hostname(self) -> None:
@@ -226,17 +266,17 @@ class Reader(Struct, frozen=True):
         setting = self.settings.get("MAILCOW_HOSTNAME")
         if setting is None or setting.refers:
             return
-        wrong = hostnames.fault(name, name.lower()) if name else "MAILCOW_HOSTNAME is empty."
+        wrong = hostnames.fault(name, name.lower()) if name else say("MAILCOW_HOSTNAME is empty.")
         if wrong and name.isascii():  # the DNS checks say what a name with umlauts is to be written as
             self.complain("MAILCOW_HOSTNAME", wrong, "MAILCOW_HOSTNAME=mail.example.org (your own)")
 
     def _zone(self, known: bool | None) -> None:
         value = self.text("TZ")
         if value and not re.fullmatch(r"[A-Za-z0-9_+/-]{1,100}", value):
-            text = "TZ is no time zone's name, and php-fpm has it in its command line."
+            text = say("TZ is no time zone's name, and php-fpm has it in its command line.")
             self.complain("TZ", text, "TZ=Etc/UTC")
         elif value and known is False:
-            self.complain("TZ", "TZ is none of this host's time zones.", "TZ=Etc/UTC", fatal=False)
+            self.complain("TZ", say("TZ is none of this host's time zones."), "TZ=Etc/UTC", fatal=False)
 
     def _switch(self, variable: str) -> None:
         """Complain of a switch that does nothing, or not all: scripts compare with y or yes, two of them with y."""
@@ -245,9 +285,9 @@ class Reader(Struct, frozen=True):
         if word in ("", "n", "no") or (word in ("y", "yes") and (value == "y" or variable not in EXACT)):
             return
         if word in ("y", "yes"):
-            text = f"{variable}={value} {EXACT[variable]}: mailcow compares it with a lower-case y."
+            text = say(EXACT[variable], setting=f"{variable}={value}")
         else:
-            text = f"{variable} takes y or n; anything else counts as n."
+            text = say("{variable} takes y or n; anything else counts as n.", variable=variable)
         fix = "y" if word in ("y", "yes", "true", "t", "1", "on") else "n"
         self.complain(variable, text, f"{variable}={fix}", fatal=False)
 
@@ -260,7 +300,11 @@ class Reader(Struct, frozen=True):
         except ValueError:
             address = None
         if address is None or address.version != version or address.is_loopback or address.is_unspecified:
-            text = f"{variable} is no IPv{version} address that others could answer, and mailcow leaves it out."
+            text = say(
+                "{variable} is no IPv{version} address that others could answer, and mailcow leaves it out.",
+                variable=variable,
+                version=version,
+            )
             self.complain(variable, text, f"{variable}=n", fatal=False)
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from preflight.conf import Problem, Reader
 from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, Setting
+from preflight.sentences import say
 from preflight.shape import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Published
 
 __all__ = [
@@ -154,7 +155,12 @@ def _duplicates(bindings: tuple[Binding, ...], reader: Reader) -> list[Problem]:
                 # The one that was moved is to blame, be it the earlier one.
                 moved = published if binding.port != published.port else earlier
                 setting = reader.settings.get(moved.variable, Setting("", 0))
-                text = f"{published.variable} and {earlier.variable} both publish port {binding.port}."
+                text = say(
+                    "{variable} and {other} both publish port {port}.",
+                    variable=published.variable,
+                    other=earlier.variable,
+                    port=binding.port,
+                )
                 problems.append(Problem(published.variable, setting.line, setting.value, text, moved.default))
                 break
     return problems

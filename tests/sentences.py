@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from preflight import sentences
-from preflight.facts import Fact, Host, Missing
+from preflight.facts import ConfFile, Fact, Host, Missing, Sockets
 from preflight.model import Result, Status
 
 TEMPLATES = ("say", "phrase", "noted")
@@ -122,11 +123,15 @@ def mark_facts(host: Host) -> Host:
             return Fact(
                 fact.source, None, Missing(missing.kind, _mark(missing.reason), _mark(missing.help), missing.commands)
             )
+        if isinstance(fact, Fact) and isinstance(fact.value, ConfFile):
+            return Fact(fact.source, replace(fact.value, remarks=tuple(map(_mark, fact.value.remarks))))
+        if isinstance(fact, Fact) and isinstance(fact.value, Sockets):
+            return Fact(fact.source, replace(fact.value, why=_mark(fact.value.why)))
         if isinstance(fact, Fact) and isinstance(fact.value, dict):
             return Fact(fact.source, {key: mark(value) for key, value in fact.value.items()})
         return fact
 
-    return msgspec.structs.replace(host, **{name: mark(getattr(host, name)) for name in Host.__struct_fields__})
+    return replace(host, **{name: mark(getattr(host, name)) for name in Host.__struct_fields__})
 
 
 def _mark(text: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from typing import Any
 
 from preflight import distro
 from preflight.checks import Look
 from preflight.checks.conflicts import HOLDING, KERNEL, PROXIES, Named
-from preflight.facts import Container, PublishedPort, SwarmService
+from preflight.facts import Container, Holder, PublishedPort, SwarmService
 from preflight.model import Remedy
 from preflight.plan import Binding
+from preflight.sentences import paragraph, say
 
 # Web servers that can pass on what they are asked for, and ports to do it with: the documentation's first.
 WEB = ("nginx", "apache2", "httpd", "caddy", "lighttpd", "haproxy", "traefik")
@@ -23,52 +25,92 @@ def kernel(named: Named, owners: bool) -> bool:
     return named.holder.pid is None and (owners or named.holder.state in KERNEL)
 
 
-def by_whom(look: Look, named: list[Named], alone: list[Named]) -> str:
-    """End the sentence that starts with the port: held by whom, as its administrator knows it."""
+def by_whom(look: Look, port: str, named: list[Named], alone: list[Named]) -> str:
+    """Say by whom a port is held, as its administrator knows them."""
     if named:
-        names = list(dict.fromkeys(map(_label, named)))
-        hidden = look.host.sockets.get().why if any(entry.holder.pid is None for entry in named) else ""
-        return f"held by {' and '.join(names)}" + (f": {hidden}" if hidden else "")
+        said = list(_holding(look, port, named))
+        return said[0].removesuffix(".") if len(said) == 1 else paragraph(*said)  # as the contract's example has it
     if alone:
         state = alone[0].holder.state
         if state in HOLDING:
-            return "held by the kernel itself, or by a process that has just ended"
-        return f"held by the kernel alone, for a connection that is closing ({state})"
-    if not look.host.sockets.known:
-        missing = look.host.sockets.missing
-        return f"in use, by whom could not be found out: {missing.reason if missing else ''}"
+            return say("{port} is held by the kernel itself, or by a process that has just ended.", port=port)
+        return say(
+            "{port} is held by the kernel alone, for a connection that is closing ({state}).", port=port, state=state
+        )
+    if look.host.sockets.missing is not None:
+        nobody = say("{port} is in use; by whom could not be found out.", port=port)
+        return paragraph(nobody, look.host.sockets.missing.reason)
     if look.host.sockets.get().bound:
-        return "in use, though no socket shows: it was closed a moment ago, or is another network's"
-    return (
-        "in use, though no socket shows: it is bound without listening, which only kernels from 6.8 on tell a program "
-        "in the host's own network, or was closed a moment ago"
+        return say(
+            "{port} is in use, though no socket shows: it was closed a moment ago, or is another network's.", port=port
+        )
+    return say(
+        "{port} is in use, though no socket shows: it is bound without listening, which only kernels from 6.8 on tell a"
+        " program in the host's own network, or was closed a moment ago.",
+        port=port,
     )
 
 
-def _label(named: Named) -> str:
+def _holding(look: Look, port: str, named: list[Named]) -> Iterator[str]:
+    """Yield a sentence for the processes, and one for each of the others that hold a port."""
+    processes = dict.fromkeys(_process(entry.holder) for entry in named if _plain(entry))
+    if processes:
+        yield say("{port} is held by {processes}.", port=port, processes=", ".join(processes))
+    others = dict.fromkeys(_other(port, entry) for entry in named if not _plain(entry))
+    yield from others
+    if any(entry.holder.pid is None for entry in named) and look.host.sockets.get().why:
+        yield look.host.sockets.get().why
+
+
+def _proxied(named: Named) -> bool:
+    return named.container is not None and (named.holder.process in PROXIES or named.holder.process is None)
+
+
+def _plain(named: Named) -> bool:
+    """Say whether it is a process of the host's own, to be named as that."""
+    inside = named.holder.container and not named.holder.unit
+    return not (_proxied(named) or named.service or named.holder.pid is None or inside)
+
+
+def _other(port: str, named: Named) -> str:
     holder, container = named.holder, named.container
-    if container is not None and (holder.process in PROXIES or holder.process is None):
-        return f"the container {about(container)}"
+    if container is not None and _proxied(named):
+        held = say("{port} is held by the container {container}.", port=port, container=about(container))
+        return paragraph(held, belonging(container))
     if named.service is not None:
-        return f"the engine for {service(named.service)}"
+        return say(
+            "{port} is held by the engine for the swarm's service {service}.", port=port, service=service(named.service)
+        )
     if holder.pid is None:
-        return "a process that is hidden here"
-    place = holder.unit or (
-        f"container {container.name if container else holder.container}" if holder.container else ""
-    )
-    return f"{holder.process or 'a process'} (pid {holder.pid}{', ' if place else ''}{place})"
+        return say("{port} is held by a process that is hidden here.", port=port)
+    inside = container.name if container else holder.container
+    return say("{port} is held by {process} in the container {name}.", port=port, process=_process(holder), name=inside)
+
+
+def _process(holder: Holder) -> str:
+    place = f", {holder.unit}" if holder.unit else ""
+    return f"{holder.process or '?'} (pid {holder.pid}{place})"
 
 
 def about(container: Container) -> str:
-    """Name a container with its image, and the Compose project or the swarm's service that it is a part of."""
-    project = f", Compose project {container.project}" if container.project else ""
-    swarm = f", a task of the swarm's service {container.swarm}" if container.swarm else ""
-    return f"{container.name} ({container.image}{project}{swarm})"
+    """Name a container with its image."""
+    return f"{container.name} ({container.image})"
+
+
+def belonging(container: Container) -> str:
+    """Say in sentences what a container is a part of: a Compose project, a service of the swarm; '' = of nothing."""
+    project, swarm = container.project, container.swarm
+    return paragraph(
+        say("{name} belongs to the Compose project {project}.", name=container.name, project=project)
+        if project
+        else "",
+        say("{name} is a task of the swarm's service {service}.", name=container.name, service=swarm) if swarm else "",
+    )
 
 
 def service(found: SwarmService) -> str:
     """Name a service of the swarm with its image."""
-    return f"the swarm's service {found.name} ({found.image})"
+    return f"{found.name} ({found.image})"
 
 
 def seen(named: Named) -> str:
@@ -121,12 +163,13 @@ def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named])
     """Say how to get a port free: stop its holders, or wait."""
     show = f"ss -tanp 'sport = :{binding.port}'"
     if not named and alone and alone[0].holder.state not in HOLDING:
-        return Remedy("Wait a minute until the connection is gone for good, and run the check again.", (show,))
+        return Remedy(say("Wait a minute until the connection is gone for good, and run the check again."), (show,))
     if not named:
-        return Remedy(f"Find out who holds the port and stop it. {alternative(look, binding, named)}", (show,))
+        find = say("Find out who holds the port and stop it.")
+        return Remedy(paragraph(find, alternative(look, binding, named)), (show,))
     commands = tuple(dict.fromkeys(line for entry in named for line in _end(look, entry)))
-    texts = ["Stop what holds the port, for good.", *_origins(look, named), alternative(look, binding, named)]
-    return Remedy(" ".join(texts), commands or (show,))
+    texts = [say("Stop what holds the port, for good."), *_origins(look, named), alternative(look, binding, named)]
+    return Remedy(paragraph(*texts), commands or (show,))
 
 
 def _origins(look: Look, named: list[Named]) -> list[str]:
@@ -138,13 +181,15 @@ def _origins(look: Look, named: list[Named]) -> list[str]:
     for entry in named:
         holder = entry.holder
         if _meshed(look, entry):
-            found["This node's swarm has it published: `docker service ls` on a manager names the service."] = None
+            found[say("This node's swarm has it published: `docker service ls` on a manager names the service.")] = None
         if holder.package and holder.process not in (*PROXIES, "systemd"):
-            found[f"{holder.process} belongs to the package {holder.package}."] = None
+            found[
+                say("{process} belongs to the package {package}.", process=holder.process, package=holder.package)
+            ] = None
         elif holder.binary and not holder.container and not entry.container and holder.process not in PROXIES:
             ask = distro.owner(look.host, shlex.quote(holder.binary))
             if ask:
-                found[f"`{ask}` names the package of {holder.process}."] = None
+                found[say("The package of {process} is named by `{ask}`.", ask=ask, process=holder.process)] = None
     return list(found)
 
 
@@ -198,13 +243,29 @@ def alternative(look: Look, binding: Binding, named: list[Named]) -> str:
     published = binding.wanted[0]
     if published.kind == "web":
         first = next((entry.holder.process for entry in named if entry.holder.process in WEB), None)
-        how = f"let {first} stay in front of mailcow" if first else "put mailcow behind a web server"
-        return f"Or {how} as a reverse proxy, with these lines in mailcow.conf: {_behind(look, binding)} (see {PROXY})."
+        values = {"server": first, "lines": _behind(look, binding), "page": PROXY}
+        if first:
+            return say(
+                "Or let {server} stay in front of mailcow as a reverse proxy, with these lines in mailcow.conf: {lines}"
+                " (see {page}).",
+                **values,
+            )
+        return say(
+            "Or put mailcow behind a web server as a reverse proxy, with these lines in mailcow.conf: {lines}"
+            " (see {page}).",
+            **values,
+        )
     if published.kind == "local":
-        return f"Or move mailcow's port in mailcow.conf: {published.variable}=127.0.0.1:{binding.port + 1}"
+        return say(
+            "Or move mailcow's port in mailcow.conf: {setting}",
+            setting=f"{published.variable}=127.0.0.1:{binding.port + 1}",
+        )
     if published.variable == "SMTP_PORT" and binding.port == published.port:
-        return "Port 25 cannot be moved: other mail servers deliver to no other."
-    return f"Or give mailcow another port with {published.variable} in mailcow.conf, and tell it to every mail program."
+        return say("Port 25 cannot be moved: other mail servers deliver to no other.")
+    return say(
+        "Or give mailcow another port with {variable} in mailcow.conf, and tell it to every mail program.",
+        variable=published.variable,
+    )
 
 
 def _behind(look: Look, binding: Binding) -> str:

@@ -10,6 +10,7 @@ from preflight.checks import Look, check, holders, settings
 from preflight.checks.conflicts import REFUSED, Case, examine
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.plan import Binding
+from preflight.sentences import paragraph, phrase, say
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 BINDINGS = "https://docs.mailcow.email/manual-guides/Postfix/u_e-postfix-bind/"
@@ -41,8 +42,10 @@ def configuration(look: Look) -> Iterator[Finding]:
             complete = False
             yield finding
     if complete:
-        what = f"{conf.path} holds" if conf.present else "There is no mailcow.conf yet, and mailcow's defaults hold"
-        yield Finding(status=Status.PASS, message=f"{what} nothing that mailcow could not use.")
+        message = say("There is no mailcow.conf yet, and mailcow's defaults hold nothing that it could not use.")
+        if conf.present:
+            message = say("{path} holds nothing that mailcow could not use.", path=conf.path)
+        yield Finding(status=Status.PASS, message=message)
 
 
 @check(
@@ -78,16 +81,28 @@ def free(look: Look, subject: str) -> Iterator[Finding]:
         yield _mesh(binding, case)
     elif case.own:
         names = ", ".join(entry.name for entry in case.own)
-        message = f"{subject} is held by mailcow itself, which runs here already (container {names})."
+        message = say(
+            "{subject} is held by mailcow itself, which runs here already (container {names}).",
+            subject=subject,
+            names=names,
+        )
         yield Finding(
-            status=Status.PASS, message=message, expected="free", found="mailcow", evidence=_evidence(binding, "engine")
+            status=Status.PASS,
+            message=message,
+            expected=phrase("free"),
+            found="mailcow",
+            evidence=_evidence(binding, "engine"),
         )
     elif _given_out(look, binding.port):
         yield _fleeting(look, binding)
     else:
-        message = f"{subject} is free."
+        message = say("{subject} is free.", subject=subject)
         yield Finding(
-            status=Status.PASS, message=message, expected="free", found="free", evidence=_evidence(binding, "bind")
+            status=Status.PASS,
+            message=message,
+            expected=phrase("free"),
+            found=phrase("free"),
+            evidence=_evidence(binding, "bind"),
         )
 
 
@@ -112,9 +127,9 @@ def _held(look: Look, binding: Binding, case: Case) -> Finding:
     shown = (named or alone)[:1]
     return Finding(
         status=Status.FAIL,
-        message=f"{binding.subject} is {holders.by_whom(look, named, alone)}",
-        expected="free",
-        found=", ".join(map(holders.seen, shown)) or "in use",
+        message=holders.by_whom(look, binding.subject, named, alone),
+        expected=phrase("free"),
+        found=", ".join(map(holders.seen, shown)) or phrase("in use"),
         evidence=_evidence(binding, "bind" if by_bind else "sockets", list(map(holders.evidence, named))),
         remedy=holders.remedy(look, binding, named, alone),
     )
@@ -122,7 +137,12 @@ def _held(look: Look, binding: Binding, case: Case) -> Finding:
 
 def _published(look: Look, binding: Binding, case: Case) -> Finding:
     """Say which container publishes a port without a socket of its own."""
-    names = " and ".join(map(holders.about, case.rivals))
+    names = ", ".join(map(holders.about, case.rivals))
+    published_by = say(
+        "{subject} is published by a container, 'port is already allocated': {names}.",
+        subject=binding.subject,
+        names=names,
+    )
     held = [
         holders.published(entry, published)
         for entry in case.rivals
@@ -132,11 +152,11 @@ def _published(look: Look, binding: Binding, case: Case) -> Finding:
     commands = tuple(dict.fromkeys(line for entry in case.rivals for line in holders.stop(look, entry)))
     return Finding(
         status=Status.FAIL,
-        message=f"{binding.subject} is published by the container {names}: 'port is already allocated'.",
-        expected="free",
-        found=f"container {case.rivals[0].name}",
+        message=paragraph(published_by, *map(holders.belonging, case.rivals)),
+        expected=phrase("free"),
+        found=phrase("container {name}", name=case.rivals[0].name),
         evidence=_evidence(binding, "bind" if case.taken else "engine", held),
-        remedy=Remedy(f"Stop the container for good. {holders.alternative(look, binding, [])}", commands),
+        remedy=Remedy(paragraph(say("Stop the container for good."), holders.alternative(look, binding, [])), commands),
     )
 
 
@@ -145,13 +165,21 @@ def _unpublished(binding: Binding) -> Finding:
     return Finding(
         status=Status.WARN,
         message=(
-            f"{binding.subject} would not be published, without a word of the engine: mailcow's network has no IPv6 "
-            "(ENABLE_IPV6=false), and the engine has no userland proxy."
+            say(
+                "{subject} would not be published, without a word of the engine: mailcow's network "
+                "has no IPv6 (ENABLE_IPV6=false), and the engine has no userland proxy.",
+                subject=binding.subject,
+            )
         ),
-        expected="published",
-        found="not published",
+        expected=phrase("published"),
+        found=phrase("not published"),
         evidence=_evidence(binding, "engine"),
-        remedy=Remedy(f"Write an IPv4 address of this host into {variables}, or ENABLE_IPV6=true into mailcow.conf."),
+        remedy=Remedy(
+            say(
+                "Write an IPv4 address of this host into {variables}, or ENABLE_IPV6=true into mailcow.conf.",
+                variables=variables,
+            )
+        ),
     )
 
 
@@ -159,11 +187,16 @@ def _nowhere(binding: Binding) -> Finding:
     variables = ", ".join(published.bind or published.variable for published in binding.wanted)
     return Finding(
         status=Status.FAIL,
-        message=f"{binding.subject} cannot be bound: cannot assign requested address, as this host does not have it.",
-        expected="an address of this host",
+        message=say(
+            "{subject} cannot be bound: cannot assign requested address, as this host does not have it.",
+            subject=binding.subject,
+        ),
+        expected=phrase("an address of this host"),
         found=binding.address,
         evidence=_evidence(binding, "bind"),
-        remedy=Remedy(f"Write an address of this host into {variables}, or none.", ("ip -brief address",)),
+        remedy=Remedy(
+            say("Write an address of this host into {variables}, or none.", variables=variables), ("ip -brief address",)
+        ),
     )
 
 
@@ -172,15 +205,18 @@ def _undecided(look: Look, binding: Binding, case: Case) -> Finding:
     look.host.binds.get()
     said = [case.outcomes[half] for half in case.undecided]
     if any(outcome in REFUSED for outcome in said):
-        reason, help_ = f"only root may bind {binding.subject} here", "Run the check as root."
+        reason = say("Only root may bind {port} here.", port=binding.subject)
+        help_ = say("Run the check as root.")
     elif all(said):
-        reason, help_ = f"the kernel answered {said[0]} to a bind attempt", "Try it as root on the host itself."
+        reason = say("The kernel answered {error} to a bind attempt.", error=said[0])
+        help_ = say("Try it as root on the host itself.")
     else:
-        reason, help_ = "no bind attempt was recorded for it", "Gather the facts again with this mailcow.conf."
+        reason = say("No bind attempt was recorded for it.")
+        help_ = say("Gather the facts again with this mailcow.conf.")
     return Finding(
         status=Status.UNKNOWN,
-        message=f"Whether {binding.subject} is free could not be found out: {reason}.",
-        expected="free",
+        message=paragraph(say("Whether {port} is free could not be found out.", port=binding.subject), reason),
+        expected=phrase("free"),
         evidence=_evidence(binding, "bind"),
         remedy=Remedy(help_),
         reason=reason,
@@ -189,18 +225,22 @@ def _undecided(look: Look, binding: Binding, case: Case) -> Finding:
 
 def _later(binding: Binding, case: Case) -> Finding:
     first = case.later[0]
-    names = " and ".join(f"{entry.name} ({entry.image}, restart: {entry.restart})" for entry in case.later)
+    names = ", ".join(f"{entry.name} ({entry.image}, restart={entry.restart})" for entry in case.later)
     return Finding(
         status=Status.WARN,
         message=(
-            f"{binding.subject} is free now, but the stopped container {names} publishes it "
-            "and may be started again when the engine or the host restarts."
+            say(
+                "{subject} is free now, but a stopped container publishes it and may be started again when the engine"
+                " or the host restarts: {names}.",
+                subject=binding.subject,
+                names=names,
+            )
         ),
-        expected="free",
-        found=f"stopped container {first.name}",
+        expected=phrase("free"),
+        found=phrase("stopped container {name}", name=first.name),
         evidence=_evidence(binding, "engine"),
         remedy=Remedy(
-            "Remove the container, or keep it from being started again.",
+            say("Remove the container, or keep it from being started again."),
             tuple(f"docker update --restart=no {shlex.quote(entry.name)}" for entry in case.later),
         ),
     )
@@ -208,15 +248,20 @@ def _later(binding: Binding, case: Case) -> Finding:
 
 def _mesh(binding: Binding, case: Case) -> Finding:
     """Say which service of the swarm publishes a port that nobody holds here at the moment."""
-    names = " and ".join(map(holders.service, case.services))
+    names = ", ".join(map(holders.service, case.services))
     return Finding(
         status=Status.WARN,
-        message=f"{binding.subject} is free now, but {names} publishes it, and the engine may take it at any time.",
-        expected="free",
-        found=f"swarm service {case.services[0].name}",
+        message=say(
+            "{subject} is free now, but a service of the swarm publishes it, and the engine may take it at any time:"
+            " {names}.",
+            subject=binding.subject,
+            names=names,
+        ),
+        expected=phrase("free"),
+        found=phrase("swarm service {name}", name=case.services[0].name),
         evidence=_evidence(binding, "engine"),
         remedy=Remedy(
-            "Take the port away from the service, or remove the service with docker service rm.",
+            say("Take the port away from the service, or remove the service with docker service rm."),
             tuple(line for entry in case.services for line in holders.unpublish(entry, binding.port)),
         ),
     )
@@ -238,14 +283,17 @@ def _fleeting(look: Look, binding: Binding) -> Finding:
     return Finding(
         status=Status.WARN,
         message=(
-            f"{binding.subject} is free now, but the kernel gives it to outgoing connections "
-            "(net.ipv4.ip_local_port_range): one of them may have it when mailcow starts."
+            say(
+                "{subject} is free now, but the kernel gives it to outgoing connections "
+                "(net.ipv4.ip_local_port_range): one of them may have it when mailcow starts.",
+                subject=binding.subject,
+            )
         ),
-        expected="free",
-        found="free for now",
+        expected=phrase("free"),
+        found=phrase("free for now"),
         evidence=_evidence(binding, "bind"),
         remedy=Remedy(
-            "Keep mailcow's ports out of that range.",
+            say("Keep mailcow's ports out of that range."),
             (
                 f"echo net.ipv4.ip_local_reserved_ports={listed} > /etc/sysctl.d/90-mailcow-ports.conf",
                 "sysctl -p /etc/sysctl.d/90-mailcow-ports.conf",

@@ -8,6 +8,7 @@ import shlex
 from preflight.checks import Look
 from preflight.facts import Container, Engine
 from preflight.model import Remedy
+from preflight.sentences import say
 
 # Without these there is no mailcow; others can be switched off.
 _CORE = {"postfix-mailcow", "dovecot-mailcow", "nginx-mailcow", "mysql-mailcow", "redis-mailcow", "unbound-mailcow"}
@@ -30,19 +31,20 @@ def left_of(look: Look, projects: tuple[str, ...]) -> dict[str, tuple[str, Remed
     for network in said.networks:
         own = network.project in projects or _named(network.name, projects)
         if own and not network.run:
-            message = f"The network {network.name} is left of an earlier mailcow."
-            remedy = Remedy("Remove it.", (f"docker network rm {shlex.quote(network.name)}",))
+            message = say("The network {name} is left of an earlier mailcow.", name=network.name)
+            remedy = Remedy(say("Remove it."), (f"docker network rm {shlex.quote(network.name)}",))
             found[f"network:{network.name}"] = message, remedy
     for volume in said.volumes:
         if _named(volume, projects):
             found[f"volume:{volume}"] = _volume(volume, look.plan.conf_path)
     links = look.host.links.value or ()
     if look.plan.bridge not in used and not said.truncated and any(link.name == look.plan.bridge for link in links):
-        message = (
-            f"The bridge {look.plan.bridge} is there and belongs to no network of the engine, which would take it over "
-            "for mailcow, with all that hangs on it."
+        message = say(
+            "The bridge {bridge} is there and belongs to no network of the engine, which would "
+            "take it over for mailcow, with all that hangs on it.",
+            bridge=look.plan.bridge,
         )
-        remedy = Remedy("Remove it.", (f"ip link delete {look.plan.bridge}",))
+        remedy = Remedy(say("Remove it."), (f"ip link delete {shlex.quote(look.plan.bridge)}",))
         found[f"interface:{look.plan.bridge}"] = message, remedy
     return found
 
@@ -54,14 +56,22 @@ def _named(name: str, projects: tuple[str, ...]) -> bool:
 
 def _container(container: Container) -> tuple[str, Remedy]:
     name = shlex.quote(container.name)
-    message = f"The container {container.name} ({container.state}) is left of an earlier mailcow."
-    return message, Remedy("Remove it, where that mailcow is not to be started again.", (f"docker rm --force {name}",))
+    message = say(
+        "The container {name} ({state}) is left of an earlier mailcow.", name=container.name, state=container.state
+    )
+    return message, Remedy(
+        say("Remove it, where that mailcow is not to be started again."), (f"docker rm --force {name}",)
+    )
 
 
 def _volume(volume: str, conf: str) -> tuple[str, Remedy]:
-    message = f"The volume {volume} is left of an earlier mailcow: a new one takes it over with what is in it."
-    text = (
-        f"Restore the old {conf} with its passwords to keep the mail. Where nothing in the volume is wanted any more, "
-        "remove it with docker volume rm: that destroys what it holds."
+    message = say(
+        "The volume {volume} is left of an earlier mailcow: a new one takes it over with what is in it.", volume=volume
+    )
+    text = say(
+        "Restore the old {conf} with its passwords to keep the mail. Where nothing in the "
+        "volume is wanted any more, remove it with docker volume rm: that destroys what it "
+        "holds.",
+        conf=conf,
     )
     return message, Remedy(text, (f"docker volume inspect {shlex.quote(volume)}",))

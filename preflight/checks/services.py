@@ -13,10 +13,27 @@ from preflight.checks.conflicts import overlap
 from preflight.facts import Host, Service, Services, SocketUnit
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.plan import Plan
+from preflight.sentences import noted, paragraph, phrase, say
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 PROXY = "https://docs.mailcow.email/post_installation/reverse-proxy/r_p/"
-KINDS = {"mta": "a mail server", "imap": "an IMAP or POP3 server", "web": "a web server"}
+# What a service is, and with that what to do about it.
+KINDS = {
+    "mta": (noted("{name} is a mail server."), noted("{name} is a mail server; mailcow brings its own.")),
+    "imap": (
+        noted("{name} is an IMAP or POP3 server."),
+        noted("{name} is an IMAP or POP3 server; mailcow brings its own."),
+    ),
+    "web": (noted("{name} is a web server."), noted("{name} is a web server; mailcow brings its own.")),
+}
+# When it runs, by whether it starts at boot and whether it runs now (None: not known).
+WHEN = {
+    (True, True): noted("It is set to start at boot and runs now."),
+    (True, False): noted("It is set to start at boot, though it does not run now."),
+    (True, None): noted("It is set to start at boot."),
+    (False, True): noted("It runs now, though it is not set to start at boot."),
+    (None, True): noted("It runs now, though it is not known to start at boot."),
+}
 WEB_PORTS = (80, 443)
 
 
@@ -64,16 +81,21 @@ def _wanted(plan: Plan, unit: SocketUnit) -> list[int]:
 
 def _socket(host: Host, unit: SocketUnit, ports: list[int]) -> Finding:
     listed = ", ".join(map(str, ports))
-    now = " and listens there now" if unit.active else ", though it does not listen now" if unit.active is False else ""
+    message = say(
+        "{unit} is set to listen at boot on what mailcow publishes: port {ports}.", unit=unit.unit, ports=listed
+    )
+    now = say("It listens there now.") if unit.active else None
+    if unit.active is False:
+        now = say("It does not listen now.")
     return Finding(
         status=Status.WARN,
         subject=unit.unit,
-        message=f"{unit.unit} is set to listen at boot on what mailcow publishes: port {listed}{now}.",
-        expected="none",
-        found=f"port {listed}",
+        message=paragraph(message, now),
+        expected=phrase("none"),
+        found=phrase("port {ports}", ports=listed),
         evidence={"unit": unit.unit, "ports": ports, "enabled": True, "active": unit.active},
         remedy=Remedy(
-            "systemd itself holds the ports of a .socket unit, and mailcow's containers then do not start.",
+            say("systemd itself holds the ports of a .socket unit, and mailcow's containers then do not start."),
             distro.disable(host, shlex.quote(unit.unit)),
         ),
     )
@@ -90,10 +112,15 @@ def _loopback(address: str) -> bool:
 
 
 def _proxy(plan: Plan, subject: str, service: Service) -> Finding:
-    ports = " and ".join(
+    ports = ", ".join(
         str(binding.port) for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.wanted)
     )
-    message = f"{subject} can stay as a reverse proxy: {plan.conf_path} leaves 80 and 443 to it; mailcow has {ports}."
+    message = say(
+        "{subject} can stay as a reverse proxy: {path} leaves 80 and 443 to it; mailcow has {ports}.",
+        subject=subject,
+        path=plan.conf_path,
+        ports=ports,
+    )
     return Finding(
         status=Status.PASS, subject=subject, message=message, found=_state(service), evidence=_evidence(service)
     )
@@ -101,24 +128,20 @@ def _proxy(plan: Plan, subject: str, service: Service) -> Finding:
 
 def _rival(look: Look, subject: str, service: Service) -> Finding:
     boot = service.enabled or service.sockets
-    when = (
-        "is set to start at boot and runs now" if boot and service.active
-        else "runs now, though it is not known to start at boot" if service.active and service.enabled is None
-        else "runs now, though it is not set to start at boot" if service.active
-        else "is set to start at boot, though it does not run now" if service.active is False
-        else "is set to start at boot"
-    )  # fmt: skip
-    text = f"{service.name} is {KINDS[service.kind]}; mailcow brings its own."
+    what, instead = KINDS[service.kind]
+    text = say(instead, name=service.name)
     if service.kind == "web":
-        text += (
-            " To keep it as a reverse proxy, set HTTP_PORT, HTTPS_PORT, HTTP_BIND and HTTPS_BIND in"
-            f" {look.plan.conf_path} so that mailcow leaves 80 and 443 to it."
+        keep = say(
+            "To keep it as a reverse proxy, set HTTP_PORT, HTTPS_PORT, HTTP_BIND and HTTPS_BIND in {path} so that"
+            " mailcow leaves 80 and 443 to it.",
+            path=look.plan.conf_path,
         )
+        text = paragraph(text, keep)
     return Finding(
         status=Status.WARN,
         subject=subject,
-        message=f"{subject}, {KINDS[service.kind]}, {when}.",
-        expected="none",
+        message=paragraph(say(what, name=subject), say(WHEN[True if boot else service.enabled, service.active])),
+        expected=phrase("none"),
         found=_state(service),
         evidence=_evidence(service),
         remedy=Remedy(text, _commands(look.host, service)),
@@ -145,8 +168,10 @@ def _commands(host: Host, service: Service) -> tuple[str, ...]:
 
 
 def _state(service: Service) -> str:
-    boot = "masked" if service.masked else {True: "enabled", False: "disabled", None: ""}[service.enabled]
-    now = {True: "running", False: "not running", None: ""}[service.active]
+    boot = {True: phrase("enabled"), False: phrase("disabled"), None: ""}[service.enabled]
+    if service.masked:
+        boot = phrase("masked")
+    now = {True: phrase("running"), False: phrase("not running"), None: ""}[service.active]
     return ", ".join(filter(None, (boot, *service.sockets, now)))
 
 
@@ -163,17 +188,23 @@ def _none(host: Host, services: Services) -> Finding:
     if services.init == "other" and installed:  # elsewhere a package without a unit or script starts nothing
         return Finding(
             status=Status.UNKNOWN,
-            message=f"Whether {' and '.join(installed)} is set to start at boot could not be found out.",
-            reason="the host's init system is none of those whose services are known here",
-            remedy=Remedy("Look for it among the services of the host's init system; remove it if it is not needed."),
+            message=say(
+                "Whether this is set to start at boot could not be found out: {packages}.",
+                packages=", ".join(installed),
+            ),
+            reason=say("The host's init system is none of those whose services are known here."),
+            remedy=Remedy(
+                say("Look for it among the services of the host's init system; remove it if it is not needed.")
+            ),
         )
     if host.view.live and not services.processes:
         return Finding(
             status=Status.UNKNOWN,
-            message="No other mail or web server is set to start at boot; whether one runs now could not be seen.",
-            reason="running processes could not be seen",
-            remedy=Remedy("Run the check as root.", ()),
+            message=say("No other mail or web server is set to start at boot; whether one runs now could not be seen."),
+            reason=say("Running processes could not be seen."),
+            remedy=Remedy(say("Run the check as root."), ()),
         )
-    now = " or runs now" if host.view.live else " (what runs now is not known of a copied root)"
-    message = f"No other mail or web server is set to start at boot{now}."
-    return Finding(status=Status.PASS, message=message, found="none")
+    message = say("No other mail or web server is set to start at boot (what runs now is not known of a copied root).")
+    if host.view.live:
+        message = say("No other mail or web server is set to start at boot or runs now.")
+    return Finding(status=Status.PASS, message=message, found=phrase("none"))

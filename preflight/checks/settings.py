@@ -13,6 +13,7 @@ from preflight.checks.conflicts import parse
 from preflight.facts import ConfFile, Setting
 from preflight.model import Finding, Remedy, Status
 from preflight.plan import IPV4_NETWORK, Problem
+from preflight.sentences import paragraph, phrase, say
 
 SOURCES = ("SNAT_TO_SOURCE", "SNAT6_TO_SOURCE")
 # Releases of Compose before this one take over every variable, and so refuse one without a name.
@@ -33,9 +34,7 @@ def foreign(look: Look, conf: ConfFile, findings: dict[str, Finding]) -> dict[st
 def _lines(look: Look, conf: ConfFile) -> dict[str, Finding]:
     """Complain of lines that Compose refuses, and of what mailcow's shell scripts choke on."""
     reasons = dict(zip(conf.bad_lines, conf.reasons, strict=False))
-    found = {
-        f"line {line}": _refused(conf, line, f": {reasons[line]}" if line in reasons else "") for line in conf.bad_lines
-    }
+    found = {f"line {line}": _refused(conf, line, reasons.get(line, "")) for line in conf.bad_lines}
     known = look.host.compose.get().version if look.host.compose.known else ""
     version = (versions.parse(known) or ())[:3]
     if version < LEAVES_NAMELESS:
@@ -49,10 +48,12 @@ def _lines(look: Look, conf: ConfFile) -> dict[str, Finding]:
         found[conf.path] = Finding(
             status=Status.WARN,
             subject=conf.path,
-            message=f"mailcow's shell scripts read {conf.path} otherwise than Docker Compose does: {'; '.join(texts)}.",
+            message=paragraph(
+                say("mailcow's shell scripts read {path} otherwise than Docker Compose does.", path=conf.path), *texts
+            ),
             evidence={"path": conf.path, "lines": [*conf.commands, *filter(None, [conf.shell_ends])]},
             remedy=Remedy(
-                "Write each line as NAME=value, in single quotes where a value holds spaces.", tuple(commands)
+                say("Write each line as NAME=value, in single quotes where a value holds spaces."), tuple(commands)
             ),
         )
     return found
@@ -61,36 +62,49 @@ def _lines(look: Look, conf: ConfFile) -> dict[str, Finding]:
 def _shell(conf: ConfFile) -> list[str]:
     texts = list(conf.remarks)
     if conf.commands:
-        texts.append(f"they run a part of line {', '.join(map(str, conf.commands))} as a command")
+        lines = ", ".join(map(str, conf.commands))
+        texts.append(say("They run something as a command that stands in this line: {lines}.", lines=lines))
     if conf.shell_ends:
         texts.append(
-            f"they stop reading at line {conf.shell_ends}, for its quotes, its brackets or a word of the shell's"
+            say(
+                "They stop reading at line {line}, for its quotes, its brackets or a word of the shell's.",
+                line=conf.shell_ends,
+            )
         )
     return texts
 
 
 def _refused(conf: ConfFile, line: int, why: str) -> Finding:
+    message = say("Docker Compose refuses {path} because of line {line}.", path=conf.path, line=line)
+    if why:
+        message = say(
+            "Docker Compose refuses {path} because of line {line}: {why}.", path=conf.path, line=line, why=why
+        )
     return Finding(
         status=Status.FAIL,
         subject=f"line {line}",
-        message=f"Docker Compose refuses {conf.path} because of line {line}{why}.",
+        message=message,
         expected="NAME=value",
         evidence={"path": conf.path, "line": line},
-        remedy=Remedy("Correct the line, or put a # before it.", (f"sed -n {line}p {shlex.quote(conf.path)}",)),
+        remedy=Remedy(say("Correct the line, or put a # before it."), (f"sed -n {line}p {shlex.quote(conf.path)}",)),
     )
 
 
 def _nameless(conf: ConfFile, line: int, version: str) -> Finding:
     """Tell of a value without a name: no more than junk for newer Composes, for older ones a reason to refuse."""
     if version:
-        return _refused(conf, line, ": it holds no NAME=value, which newer releases would leave out")
+        return _refused(conf, line, phrase("it holds no NAME=value, which newer releases would leave out"))
     return Finding(
         status=Status.WARN,
         subject=f"line {line}",
-        message=f"Line {line} of {conf.path} holds no NAME=value: Docker Compose before 2.27.2 refuses the whole file.",
+        message=say(
+            "Line {line} of {path} holds no NAME=value: Docker Compose before 2.27.2 refuses the whole file.",
+            line=line,
+            path=conf.path,
+        ),
         expected="NAME=value",
         evidence={"path": conf.path, "line": line},
-        remedy=Remedy("Correct the line, or put a # before it.", (f"sed -n {line}p {shlex.quote(conf.path)}",)),
+        remedy=Remedy(say("Correct the line, or put a # before it."), (f"sed -n {line}p {shlex.quote(conf.path)}",)),
     )
 
 
@@ -106,7 +120,9 @@ def _repeated(conf: ConfFile) -> Iterator[Problem]:
     for variable, lines in conf.duplicates.items():
         where = ", ".join(map(str, lines))
         setting = conf.settings.get(variable, Setting("", lines[-1]))
-        text = f"{variable} is set {len(lines)} times (lines {where}); the last one counts."
+        text = say(
+            "{variable} is set more than once (lines {lines}); the last one counts.", variable=variable, lines=where
+        )
         yield Problem(variable, setting.line, setting.value, text, "", fatal=False)
 
 
@@ -115,8 +131,10 @@ def _unlike(conf: ConfFile) -> Iterator[Problem]:
     for variable, setting in conf.settings.items():
         if setting.shell is None:
             continue
-        reads = f"'{setting.shell}'" if setting.shell else "nothing"
-        text = f"Docker Compose reads {variable} as '{setting.value}', mailcow's shell scripts read {reads}."
+        values = {"variable": variable, "value": setting.value, "other": setting.shell}
+        text = say("Docker Compose reads {variable} as '{value}', mailcow's shell scripts read '{other}'.", **values)
+        if not setting.shell:
+            text = say("Docker Compose reads {variable} as '{value}', mailcow's shell scripts read nothing.", **values)
         simple = re.fullmatch(r"[\w./:\[\]-]*", setting.value, re.ASCII) is not None
         fix = f"{variable}={setting.value}" if simple else f"{variable}='{setting.value}'"
         unclear = setting.refers or "'" in setting.value or "…" in setting.value or not setting.value.isprintable()
@@ -125,20 +143,22 @@ def _unlike(conf: ConfFile) -> Iterator[Problem]:
 
 def _value(look: Look, variable: str, problems: list[Problem], conf: ConfFile) -> Finding:
     line = problems[0].line
-    where = f" ({conf.path}, line {line})" if line else f" ({conf.path})"
+    where = say("See {path}.", path=conf.path)
+    if line:
+        where = say("See {path}, line {line}.", path=conf.path, line=line)
     fatal = any(problem.fatal for problem in problems)
     # What is wrong with a value goes before how it is written.
     fixes = "\n".join(
         dict.fromkeys(_fix(look, problem) for problem in problems if problem.fix and problem.fatal is fatal)
     )
-    advice = f"Write into mailcow.conf: {fixes.replace(chr(10), ' and ')}" if fixes else f"Mend the line of {variable}."
     lines = conf.duplicates.get(variable, [])
-    if lines:
-        advice = f"Keep one line of {variable} and remove the others." + (f" {advice}" if fixes else "")
+    keep = say("Keep one line of {variable} and remove the others.", variable=variable) if lines else None
+    write = say("Write into mailcow.conf: {lines}", lines=fixes.replace("\n", " · ")) if fixes else None
+    advice = paragraph(keep, write) or say("Mend the line of {variable}.", variable=variable)
     return Finding(
         status=Status.FAIL if fatal else Status.WARN,
         subject=variable,
-        message=" ".join(problem.text for problem in problems).removesuffix(".") + where,
+        message=paragraph(*(problem.text for problem in problems), where),
         expected=fixes.replace("\n", ", ") or None,
         found=problems[0].value or None,
         evidence={"path": conf.path, "line": line or None, "value": problems[0].value, "lines": list(lines)},
@@ -169,22 +189,31 @@ def stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding
     if any(entry.address == address for link in look.host.links.get() for entry in link.addresses):
         return None
     setting = conf.settings.get(variable, Setting("", 0))
-    harm = "no answer would find back" if variable in SOURCES else "'cannot assign requested address'"
+    values = {"variable": variable, "address": address, "path": conf.path, "line": setting.line}
+    message = say(
+        "{variable} names {address}, which this host does not have ({path}, line {line}): 'cannot assign requested"
+        " address'.",
+        **values,
+    )
+    if variable in SOURCES:
+        message = say(
+            "{variable} names {address}, which this host does not have ({path}, line {line}): no answer would find"
+            " back.",
+            **values,
+        )
     return Finding(
         status=Status.FAIL,
         subject=variable,
-        message=(
-            f"{variable} names {address}, which this host does not have ({conf.path}, line {setting.line}): {harm}."
-        ),
-        expected="an address of this host",
+        message=message,
+        expected=phrase("an address of this host"),
         found=address,
         evidence={"path": conf.path, "line": setting.line, "value": setting.value},
-        remedy=Remedy(f"Write into mailcow.conf: {_own(look, variable, address)}", ("ip -brief address",)),
+        remedy=Remedy(_own(look, variable, address), ("ip -brief address",)),
     )
 
 
 def _own(look: Look, variable: str, address: str) -> str:
-    """Return the line without the address, and where the host has just one such address, that."""
+    """Say which line to write without the address, and where the host has just one such address, that."""
     if variable in SOURCES:
         line = f"{variable}=n"
     else:
@@ -198,4 +227,8 @@ def _own(look: Look, variable: str, address: str) -> str:
         for link in look.host.links.get() for entry in link.addresses
         if entry.scope == "global" and (":" in entry.address) is (version == 6)
     ]  # fmt: skip
-    return f"{line}, or {own[0]} in place of {address}" if len(own) == 1 else f"{line}, or an address of this host"
+    if len(own) == 1:
+        return say(
+            "Write {line} into mailcow.conf, or {own} in place of {address}.", line=line, own=own[0], address=address
+        )
+    return say("Write {line} into mailcow.conf, or an address of this host.", line=line)

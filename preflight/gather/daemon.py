@@ -12,6 +12,7 @@ from typing import Any
 
 from preflight.facts import DaemonConfig, Engine, Fact
 from preflight.gather.roots import CGROUPS, LIMIT, Roots, Unreadable
+from preflight.sentences import phrase, say
 
 PATH = "/etc/docker/daemon.json"
 SNAP = "/var/snap/docker/current/config/daemon.json"
@@ -45,16 +46,19 @@ def daemon_config(
     if roots.root is None:
         return Fact(PATH, None, roots.why)
     if engine and any("rootless" in option for option in engine.security_options):
-        return Fact.unknown(PATH, "the settings of a rootless engine lie in its user's home", "See docker.packaging.")
+        return Fact.unknown(
+            PATH, say("The settings of a rootless engine lie in its user's home."), say("See docker.packaging.")
+        )
     try:
         words = _arguments(roots, engine, url, search=listening) if roots.view.live else ()
     except Unreadable:
         words = None
     if words is None and url and _socket(url) != _DEFAULT:
-        why = (
-            f"the daemon that answers at {url} was not found among the host's processes, so its settings are not known"
+        why = say(
+            "The daemon that answers at {url} was not found among the host's processes, so its settings are not known.",
+            url=url,
         )
-        return Fact.unknown(PATH, why, "Run preflight on the engine's own host.")
+        return Fact.unknown(PATH, why, say("Run preflight on the engine's own host."))
     settings, given = parse_arguments(words or ())
     snap = bool(engine and engine.root_dir.startswith("/var/snap/"))
     path = given or (SNAP if snap else PATH)
@@ -63,13 +67,18 @@ def daemon_config(
         data = roots.read(path)
     except Unreadable as missing:
         if not missing.absent:
-            return Fact.unknown(path, str(missing), "Run as root; in a container, add --privileged.", look_at)
+            return Fact.unknown(path, missing.sentence, say("Run as root; in a container, add --privileged."), look_at)
         return Fact.of(path, DaemonConfig(path, False, "", settings, shown(settings)))
     if len(data) >= LIMIT:
-        return Fact.unknown(path, f"{path} is larger than {LIMIT >> 20} MiB", "Look what it holds.", look_at)
+        return Fact.unknown(
+            path,
+            say("{path} is larger than {size} MiB.", path=path, size=LIMIT >> 20),
+            say("Look what it holds."),
+            look_at,
+        )
     held, error = parse(data)
     twice = ", ".join(key for key in held if key in settings)
-    error = error or (f"the daemon has {twice} among its arguments, too" if twice else "")
+    error = error or (phrase("the daemon has {twice} among its arguments, too", twice=twice) if twice else "")
     return Fact.of(path, DaemonConfig(path, True, error, {**held, **settings}, shown(settings)))
 
 
@@ -87,9 +96,9 @@ def parse(data: bytes) -> tuple[dict[str, Value], str]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return {}, "it is not UTF-8 text"
+        return {}, phrase("it is not UTF-8 text")
     if not text.strip():
-        return {}, "it is empty"
+        return {}, phrase("it is empty")
     import json
 
     try:
@@ -97,9 +106,9 @@ def parse(data: bytes) -> tuple[dict[str, Value], str]:
     except json.JSONDecodeError as error:
         return {}, f"line {error.lineno}, column {error.colno}: {error.msg}"
     except (ValueError, RecursionError):
-        return {}, "it is not JSON that the engine could read"
+        return {}, phrase("it is not JSON that the engine could read")
     if not isinstance(document, dict):
-        return {}, "it is not a JSON object"
+        return {}, phrase("it is not a JSON object")
     # A null is to the engine as good as nothing.
     return {key: _value(document[key], kind) for key, kind in KEYS.items() if document.get(key) is not None}, ""
 

@@ -12,7 +12,7 @@ from preflight.bounded import LIMIT, InputError
 from preflight.facts import ConfFile, Fact, Setting
 from preflight.gather.roots import Roots, Unreadable
 from preflight.plan import DEFAULT_CONF, SHAPE
-from preflight.sentences import phrase, say
+from preflight.sentences import noted, phrase, say
 
 if TYPE_CHECKING:  # the grammars are imported where there is a file: most hosts have none yet
     from preflight.gather.dotenv import Statement
@@ -34,8 +34,10 @@ LONGEST = 512  # characters of a value
 STATEMENTS = 100_000  # read; mailcow's own file has some 100
 MOST = 20  # bad lines and repetitions told
 ZONES = "/usr/share/zoneinfo"
-BOM = "the file starts with a byte-order mark, which mailcow's shell scripts take for part of the first variable"
-CRLF = "lines end with CR LF, and mailcow's shell scripts take the CR for part of the values"
+BOM = noted(
+    "The file starts with a byte-order mark, which mailcow's shell scripts take for part of the first variable."
+)
+CRLF = noted("Lines end with CR LF, and mailcow's shell scripts take the CR for part of the values.")
 
 
 def mailcow_conf(roots: Roots, path: str | None) -> Fact[ConfFile]:
@@ -107,10 +109,10 @@ def parse(text: bytes | str, path: str) -> ConfFile:
 
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    remarks = [BOM] if text.startswith("\ufeff") else []
+    remarks = [say(BOM)] if text.startswith("\ufeff") else []
     text = text.removeprefix("\ufeff")
     if "\r\n" in text:
-        remarks.append(CRLF)
+        remarks.append(say(CRLF))
     # What the marks of another system do to a shell is said once, not for every variable.
     shell = sourced(text.replace("\r\n", "\n"))
     settings: dict[str, Setting] = {}

@@ -10,6 +10,7 @@ import os
 import time
 
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import paragraph, say
 
 SECONDS = 5.0
 # Numbers of files: nobody opens a listener as the first three, so inetd's alone are left to the look at all files.
@@ -32,7 +33,7 @@ def walk(roots: Roots, inodes: set[int]) -> tuple[dict[int, int], str]:
         proc = roots.locate("/proc")
         pids = sorted(int(name) for name in roots.entries("/proc", 1_000_000) if name.isdecimal())
     except Unreadable as error:
-        return found, f"{error.reason}. {_help(roots)}"
+        return found, paragraph(error.sentence, _help(roots))
     hidden = pids[:1] != [1]  # where PID 1 is not shown, other users' processes are not either
     until = time.monotonic() + SECONDS
     some = pids
@@ -42,8 +43,10 @@ def walk(roots: Roots, inodes: set[int]) -> tuple[dict[int, int], str]:
             hidden |= closed
         hidden |= _look(proc, pids, (), left, found, until)[1]
     except Late:
-        return found, f"looking through the open files of all processes took longer than {SECONDS:g} s."
-    why = f"other users' processes are hidden. {_help(roots)}" if hidden and left else ""
+        return found, say(
+            "Looking through the open files of all processes took longer than {seconds} s.", seconds=f"{SECONDS:g}"
+        )
+    why = paragraph(say("Other users' processes are hidden."), _help(roots)) if hidden and left else ""
     return _eldest(proc, found), why
 
 
@@ -128,4 +131,4 @@ def _parent(proc: str, pid: int) -> int:
 
 
 def _help(roots: Roots) -> str:
-    return "Add --privileged to docker run." if roots.view.container else "Run the check as root."
+    return say("Add --privileged to docker run.") if roots.view.container else say("Run the check as root.")

@@ -13,6 +13,7 @@ from preflight.gather.processes import Running
 from preflight.gather.roots import Roots, Unreadable
 from preflight.gather.scripts import Scripts, Unit, openrc, sysv
 from preflight.gather.systemd import Systemd
+from preflight.sentences import phrase, say
 
 SOURCE = "the host's units, scripts, package database and processes"
 
@@ -31,7 +32,9 @@ def services(roots: Roots) -> Fact[Services]:
     except Unreadable as error:
         if roots.why:
             return Fact.unknown(SOURCE, roots.why.reason, roots.why.help, *roots.why.commands)
-        return Fact.unknown(SOURCE, str(error), "Copy it too." if error.absent else "Run the check as root.")
+        return Fact.unknown(
+            SOURCE, error.sentence, say("Copy it too.") if error.absent else say("Run the check as root.")
+        )
     return Fact.of(SOURCE, Services(name, found, running.known, others))
 
 
@@ -72,9 +75,9 @@ def init(roots: Roots) -> tuple[str, Units]:
 def _whole(roots: Roots) -> None:
     """Raise `Unreadable` where a copy leaves out what would start services: then finding none says nothing."""
     if roots.exists("/etc/systemd/system"):  # with links to units, but not the units themselves
-        raise Unreadable("/usr/lib/systemd", "not in the copy, which has systemd's settings", absent=True)
+        raise Unreadable("/usr/lib/systemd", phrase("not in the copy, which has systemd's settings"), absent=True)
     if not roots.exists("/etc/init.d"):
-        raise Unreadable("/etc/init.d", "the copy has the files of no init system", absent=True)
+        raise Unreadable("/etc/init.d", phrase("the copy has the files of no init system"), absent=True)
 
 
 def _first_process(roots: Roots) -> str:
@@ -122,9 +125,17 @@ def _of_package(known: Known, package: str) -> Service:
 def _of_unit(known: Known, unit: Unit, package: str | None) -> Service:
     listens = (f"{name} listens on {', '.join(map(str, ports))}" for name, ports in unit.sockets.items() if ports)
     return Service(
-        name=known.name, kind=known.kind, unit=unit.name, enabled=unit.enabled, active=unit.active, masked=unit.masked,
-        sockets=tuple(unit.sockets), package=package, detail=_join(*listens), source=unit.source,
-    )  # fmt: skip
+        name=known.name,
+        kind=known.kind,
+        unit=unit.name,
+        enabled=unit.enabled,
+        active=unit.active,
+        masked=unit.masked,
+        sockets=tuple(unit.sockets),
+        package=package,
+        detail=_join(*listens),
+        source=unit.source,
+    )
 
 
 def _with_processes(found: list[Service], units: Units, running: tuple[Running, ...]) -> Iterator[Service]:

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from preflight.facts import Fact, Holder, Sockets
 from preflight.gather.roots import Roots, Unreadable
+from preflight.sentences import say
 
 LIMIT = 64 << 20  # bytes of a table; the listeners come first in it
 OTHERS = 16  # sockets of a port that do not listen
@@ -48,7 +49,7 @@ class Row(Struct, frozen=True):
 def sockets(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     """Return the sockets whose local port is one of these, with their owners where those can be seen."""
     if not roots.view.live:
-        return Fact.unknown("sockets", "the root is a copy, which has no sockets")
+        return Fact.unknown("sockets", say("The root is a copy, which has no sockets."))
     if not roots.view.network:
         return _from_tables(roots, ports)
     try:
@@ -80,12 +81,12 @@ def _from_tables(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     except Unreadable as error:
         if roots.why is not None:
             return Fact.unknown(source, roots.why.reason, roots.why.help, *roots.why.commands)
-        return Fact.unknown(source, str(error), "Run the check as root.")
+        return Fact.unknown(source, error.sentence, say("Run the check as root."))
     try:
         rows += parse(roots.read(f"{source}6", LIMIT), ports)
     except Unreadable as error:
         if not error.absent:  # a kernel without IPv6 has no such table
-            return Fact.unknown(source, str(error), "Run the check as root.")
+            return Fact.unknown(source, error.sentence, say("Run the check as root."))
     return Fact.of(source, _seen(roots, rows, ports, bound=False))
 
 

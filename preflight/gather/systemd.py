@@ -9,6 +9,7 @@ from posixpath import basename, dirname, join, normpath
 from preflight.gather.roots import CGROUPS, Roots, Unreadable
 from preflight.gather.scripts import Unit, started_at_boot
 from preflight.gather.socket_units import MOST, SIZE, listen_streams
+from preflight.sentences import noted, phrase
 
 # In the order of precedence, systemd.unit(5): the first directory that has a file of the name counts.
 PATH = (
@@ -22,7 +23,7 @@ _CONFIG = ("/etc/systemd/system", "/run/systemd/system")
 _WANTS = (".wants", ".requires", ".upholds")
 _FROM_SCRIPTS = "/run/systemd/generator.late"
 _HOPS = 8
-LOOP = "too many links"  # as `Roots` says it
+LOOP = noted("too many links")  # as `Roots` says it
 _STATE = "/run/systemd/units"
 
 
@@ -138,7 +139,7 @@ class Systemd:
         try:
             self._roots.locate(path)
         except Unreadable as error:
-            if error.reason != LOOP:
+            if error.reason != phrase(LOOP):
                 raise
             return True
         return False

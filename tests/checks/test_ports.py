@@ -60,9 +60,9 @@ def test_a_wrong_value_is_named_with_file_and_line() -> None:
     conf = conf_file({"TZ": "UTC", "HTTP_PORT": "1.2.3.4:8080"})
     (row,) = configuration(conf).values()
     assert (row.subject, row.status, row.found) == ("HTTP_PORT", FAIL, "1.2.3.4:8080")
-    assert f"({DEFAULT_CONF}, line 2)" in row.message
+    assert f"See {DEFAULT_CONF}, line 2." in row.message
     assert row.remedy is not None
-    assert "HTTP_BIND=1.2.3.4 and HTTP_PORT=8080" in row.remedy.text
+    assert "HTTP_BIND=1.2.3.4 · HTTP_PORT=8080" in row.remedy.text
 
 
 def test_two_problems_of_one_variable_are_one_finding() -> None:
@@ -98,7 +98,9 @@ def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
     assert "lines 2, 3" in rows["HTTP_PORT"].message
     assert "HTTP_PORT=80" in remedy(rows["HTTP_PORT"]).text
     said = rows[DEFAULT_CONF].message
-    assert all(word in said for word in ("CR LF", "line 4 as a command", "stop reading at line 9"))
+    assert all(
+        word in said for word in ("CR LF", "as a command that stands in this line: 4.", "stop reading at line 9")
+    )
     assert [command.split()[:3] for command in remedy(rows[DEFAULT_CONF]).commands] == [
         ["sed", "-n", "4p"], ["sed", "-n", "9p"], ["sed", "-i", "-e"],
     ]  # fmt: skip
@@ -138,7 +140,7 @@ def test_a_value_that_a_shell_reads_differently(value: str, shell: str, fix: str
     assert (f"Write into mailcow.conf: {fix}" if fix else "Mend the line") in remedy(row).text
     assert f"ACME_DNS_PROVIDER as '{value}'" in row.message
     assert (f"read '{shell}'" if shell else "read nothing") in row.message
-    assert f"({DEFAULT_CONF}, line 3)" in row.message
+    assert f"See {DEFAULT_CONF}, line 3." in row.message
 
 
 def test_a_network_of_mailcow_is_proposed_that_is_free_here() -> None:
@@ -154,9 +156,13 @@ def test_a_network_of_mailcow_is_proposed_that_is_free_here() -> None:
 @pytest.mark.parametrize(
     ("values", "subject", "line"),
     [
-        ({"SMTP_PORT": "198.51.100.7:25"}, "SMTP_PORT", "SMTP_PORT=25, or 192.0.2.2 in place of 198.51.100.7"),
-        ({"HTTP_BIND": "198.51.100.7"}, "HTTP_BIND", "HTTP_BIND=, or 192.0.2.2 in place of"),
-        ({"HTTP_BIND": "[2001:db8::99]"}, "HTTP_BIND", "HTTP_BIND=, or 2001:db8::2 in place of"),
+        (
+            {"SMTP_PORT": "198.51.100.7:25"},
+            "SMTP_PORT",
+            "SMTP_PORT=25 into mailcow.conf, or 192.0.2.2 in place of 198.51.100.7",
+        ),
+        ({"HTTP_BIND": "198.51.100.7"}, "HTTP_BIND", "HTTP_BIND= into mailcow.conf, or 192.0.2.2 in place of"),
+        ({"HTTP_BIND": "[2001:db8::99]"}, "HTTP_BIND", "HTTP_BIND= into mailcow.conf, or 2001:db8::2 in place of"),
         ({"SNAT_TO_SOURCE": "198.51.100.7"}, "SNAT_TO_SOURCE", "SNAT_TO_SOURCE=n"),
         ({"SNAT6_TO_SOURCE": "2001:DB8::99"}, "SNAT6_TO_SOURCE", "SNAT6_TO_SOURCE=n"),
     ],
@@ -288,7 +294,7 @@ def test_a_held_port_as_the_contract_has_it() -> None:
 @pytest.mark.parametrize(
     ("family", "more", "said"),
     [
-        ("rocky", {}, "`rpm -qf '/opt/a b'` names the package of exim4."),  # a binary database
+        ("rocky", {}, "The package of exim4 is named by `rpm -qf '/opt/a b'`."),  # a binary database
         ("debian", {}, ""),
         ("rocky", {"container": "c" * 64}, ""),
         ("rocky", {"process": "docker-proxy"}, ""),
@@ -305,7 +311,7 @@ def test_the_package_of_a_holder_is_named_where_that_helps(family: str, more: di
 
 def test_all_holders_are_named() -> None:
     row = free(("EADDRINUSE", "EADDRINUSE"), listener("127.0.0.1"), listener("::1", pid=9, process="x", unit=None))
-    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service) and x (pid 9)"
+    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service), x (pid 9)"
     assert [holder["pid"] for holder in row.evidence["holders"]] == [812, 9]
     assert row.remedy is not None
     assert row.remedy.commands[-1] == "kill 9"
@@ -554,7 +560,7 @@ def test_a_process_inside_a_container_on_the_hosts_network() -> None:
     inside = container("mail", host_network=True)
     holder = listener("0.0.0.0", process="master", unit=None, container="a" * 64)
     row = free(("EADDRINUSE", "free"), holder, engine=engine(inside))
-    assert row.message == "25/tcp is held by master (pid 812, container mail)"
+    assert row.message == "25/tcp is held by master (pid 812) in the container mail"
     assert row.evidence["holder"]["container"] == "mail"
     lxc = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit=None, container="guest"))
     assert lxc.evidence["holder"]["container"] == "guest"
@@ -572,7 +578,10 @@ def test_a_published_port_without_a_socket_is_taken(address: str) -> None:
 def test_a_container_of_a_compose_project_is_ended_with_it() -> None:
     blog = container("blog-web-1", ("", 25), project="blog", restart="always"), container("b", ("", 25), project="blog")
     row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"), engine=engine(blog[0]))
-    assert row.message == "25/tcp is held by the container blog-web-1 (web:1, Compose project blog)"
+    assert (
+        row.message
+        == "25/tcp is held by the container blog-web-1 (web:1). blog-web-1 belongs to the Compose project blog"
+    )
     assert (row.evidence["holder"]["project"], row.evidence["holder"]["restart"]) == ("blog", "always")
     silent = free(("free", "free"), engine=engine(*blog))  # no userland proxy
     assert [holder["project"] for holder in silent.evidence["holders"]] == ["blog", "blog"]
@@ -712,7 +721,7 @@ def test_a_task_that_publishes_a_port_itself_goes_with_its_service() -> None:
     task = container("mx.1.x", ("", 25), swarm="mx")
     for facts in ((("EADDRINUSE", "EADDRINUSE"), proxy("::")), (("free", "free"),)):
         row = free(*facts, engine=swarm(task, mesh=False))
-        assert "mx.1.x (web:1, a task of the swarm's service mx)" in row.message
+        assert "mx.1.x (web:1). mx.1.x is a task of the swarm's service mx" in row.message
         assert row.evidence["holder"]["swarm_service"] == "mx"
         assert remedy(row).commands == ("docker service rm mx",)
 

@@ -57,7 +57,7 @@ def commands(result: Result) -> tuple[str, ...]:
 def test_another_mail_server(changes: dict[str, Any], when: str, found: str) -> None:
     result = one(service(**changes))
     assert (result.status, result.subject, result.found) == (Status.WARN, "exim4.service", found)
-    assert result.message == f"exim4.service, a mail server, {when}."
+    assert result.message == f"exim4.service is a mail server. It {when}."
     assert result.expected == "none"
 
 
@@ -101,7 +101,7 @@ def test_unknown_services_are_unknown() -> None:
 
 def test_hidden_processes_are_no_pass() -> None:
     result = one(processes=False)
-    assert (result.status, result.reason) == (Status.UNKNOWN, "running processes could not be seen")
+    assert (result.status, result.reason) == (Status.UNKNOWN, "Running processes could not be seen.")
     assert result.remedy
     assert result.remedy.text == "Run the check as root."
     assert one(service(), processes=False).status is Status.WARN
@@ -118,7 +118,7 @@ def test_a_copy_passes_on_what_starts_at_boot_and_says_so() -> None:
 def test_an_unheard_of_init_system_may_start_what_is_installed() -> None:
     installed = service("postfix", unit=None, enabled=None, active=False, package="postfix")
     result = one(installed, init="other")
-    assert (result.status, "postfix is set to start at boot could not be" in result.message) == (Status.UNKNOWN, True)
+    assert (result.status, "could not be found out: postfix." in result.message) == (Status.UNKNOWN, True)
     assert one(installed, init="systemd").status is Status.PASS
     assert one(service("ntp", "time", unit=None, enabled=None, package="ntp"), init="other").status is Status.PASS
 
@@ -145,7 +145,7 @@ def test_a_socket_unit_that_opens_one_of_mailcows_ports(
         assert result.status is Status.PASS
         return
     assert (result.status, result.subject, result.evidence["ports"]) == (Status.WARN, "mx.socket", ports)
-    assert result.message.endswith(f": port {', '.join(map(str, ports))}, though it does not listen now.")
+    assert result.message.endswith(f": port {', '.join(map(str, ports))}. It does not listen now.")
     assert commands(result) == ("systemctl disable --now mx.socket",)
 
 
@@ -153,7 +153,7 @@ def test_a_socket_unit_beside_a_service() -> None:
     unit = SocketUnit("a b.socket", (("", 25),), True)
     exim, mx = results(service(), sockets=(unit,))
     assert (exim.subject, mx.subject) == ("exim4.service", "a b.socket")
-    assert "and listens there now" in mx.message
+    assert "It listens there now." in mx.message
     assert commands(mx) == ("systemctl disable --now 'a b.socket'",)
 
 
