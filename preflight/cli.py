@@ -58,7 +58,7 @@ class _Group(click.Group):
 @options.HELP
 @click.version_option(__version__, prog_name="mailcow-preflight", cls=options.Option)
 def cli() -> None:
-    """Tell whether this host is ready for mailcow: dockerized, and how to mend what is not."""
+    """Tell whether this host is ready for mailcow: dockerized, and how to fix what is not."""
 
 
 @cli.command()

@@ -102,14 +102,16 @@ def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
 
 def redaction(host: Host, given: dict[str, Any], baseline: Report | None) -> tuple[Host, Redaction | Recorded | None]:
     """Return the host to be judged, and what makes its report one that can be posted, if it is to be."""
+    wanted = given["redact"] or host.stand_ins
+    if not wanted and baseline is None:
+        return host, None
+    from preflight.redact import Recorded, Redaction
     from preflight.redact.tokens import MIXED, redacted
 
-    wanted = given["redact"] or host.stand_ins
     if baseline is not None and redacted(baseline) and not wanted:
         raise InputError(f"--baseline {given['baseline'][:200]}: redacted, and this report is not; {MIXED}")
     if not wanted:
         return host, None
-    from preflight.redact import Recorded, Redaction
 
     recorded = Recorded(host)
     if given["redact"]:

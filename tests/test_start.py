@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 STAND_IN = "import sys; import preflight.__main__ as start; sys.modules['inspect'] = start.Later('inspect'); "
 
@@ -45,3 +46,19 @@ def test_help_needs_it_and_is_tidy() -> None:
     )
     assert "\n  Explain one check: " in run.stdout
     assert "-h, --help  Show this message and exit." in run.stdout
+
+
+def test_a_check_loads_no_room_that_it_does_not_enter(tree: Path, tmp_path: Path) -> None:
+    """Each of them would cost some hundredths of a run; the facts are read, judged and written as JSON."""
+    words = ["check", "--facts", tree / "tests/hosts/debian12-nested.json", "--output", tmp_path / "report.json"]
+    argv = ["preflight", *map(str, words)]
+    strangers = (
+        "preflight.redact", "preflight.compare", "preflight.waivers", "preflight.probes", "preflight.render.words",
+        "jinja2", "rich", "docker", "requests", "dns", "psutil", "tomllib",
+        "dataclasses", "asyncio", "json", "logging", "subprocess",
+    )  # fmt: skip
+    program = (
+        f"import preflight.cli; sys.argv = {argv}; preflight.cli.run(); print(*set({strangers}) & set(sys.modules))"
+    )
+    assert said(program) == ""
+    assert (tmp_path / "report.json").stat().st_size > 10_000

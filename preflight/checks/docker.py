@@ -67,9 +67,8 @@ def engine(look: Look) -> Iterator[Finding]:
         yield Finding(status=Status.PASS, message=text, expected=expected, found=said.version, evidence=evidence)
     else:
         message = say(
-            "The Docker Engine {version} answers at {url}, but mailcow needs version {wanted} or newer.",
+            "The Docker Engine {version} is too old: mailcow needs version {wanted} or newer.",
             version=said.version,
-            url=contact.url,
             wanted=wanted,
         )
         remedy = Remedy(
@@ -325,13 +324,13 @@ def _key(key: str) -> str:
 _PRIVILEGES = trials.Words(
     held=noted("A privileged container in the host's network was started, and it held the privileges."),
     lacking=noted("A privileged container was started, but without the privileges to change the host's firewall."),
-    refused=noted("The engine did not start a privileged container: {error}."),
+    refused=noted("The engine refuses to start a privileged container."),
     short=noted("no privileges"),
 )
 _LIMITS = trials.Words(
-    held=noted("A container with the limits of mailcow's was started, and it held them."),
-    lacking=noted("A container with the limits of mailcow's was started, but with other ones than it asked for."),
-    refused=noted("The engine did not start a container with the limits of mailcow's: {error}."),
+    held=noted("A container with mailcow's limits of open files and processes was started, and it held them."),
+    lacking=noted("A container with mailcow's limits was started, but with other ones than it asked for."),
+    refused=noted("The engine refuses to start a container with mailcow's limits of open files and processes."),
     short=noted("other limits"),
 )
 

@@ -12,7 +12,7 @@ LACKING = 3  # the exit code of a container that was started without what it had
 
 
 class Words(Struct, frozen=True):
-    """What to say of each end but for that which says nothing; `{error}` stands for the engine's own words."""
+    """What to say of each end but for that which says nothing."""
 
     held: str
     lacking: str
@@ -22,11 +22,10 @@ class Words(Struct, frozen=True):
 
 def judge(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
     """Judge one; `remedy` None: the check's own."""
+    said = say("It said: {words}.", words=ran.error.rstrip(".")) if ran.error else None
     evidence: dict[str, object] = {"started": ran.started, "exit_code": ran.exit_code}
     if ran.started and ran.exit_code not in (0, LACKING):
-        reason = say("The container ended with exit code {code}.", code=ran.exit_code)
-        if ran.error:
-            reason = paragraph(reason, say("It said: {words}.", words=ran.error.rstrip(".")))
+        reason = paragraph(say("The container ended with exit code {code}.", code=ran.exit_code), said)
         return Finding(
             status=Status.UNKNOWN,
             message=unknown_because(reason),
@@ -34,7 +33,7 @@ def judge(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
             evidence=evidence,
             remedy=Remedy(say("Look at what the engine logs.")),
         )
-    status, message, found = Status.FAIL, say(words.refused, error=ran.error.rstrip(".")), phrase("refused")
+    status, message, found = Status.FAIL, paragraph(say(words.refused), said), phrase("refused")
     if ran.started and ran.exit_code == 0:
         status, message, found = Status.PASS, say(words.held), phrase("started")
     elif ran.started:

@@ -25,7 +25,7 @@ NEXT = {
     Verdict.READY_WITH_WARNINGS: (
         "Nothing stands in the way: mailcow can be installed on this host. Read the warnings first."
     ),
-    Verdict.NOT_READY: "Mend what blocks, from top to bottom, then run this check again.",
+    Verdict.NOT_READY: "Fix what stands in the way, from top to bottom, then run this check again.",
     Verdict.UNDETERMINED: (
         "Nothing is known to be wrong, but what mailcow needs could not all be checked. "
         "Follow the advice below, then run this check again."
@@ -37,7 +37,7 @@ UNJUDGED_NEXT = (
     "No check judged anything on this host, so this report does not tell whether mailcow can be installed. "
     "See below why, or ask for other checks."
 )
-STRICT = "Warnings count as failures in this run: mend them, then run this check again."
+STRICT = "Warnings count as failures in this run: fix them, then run this check again."
 
 SYMBOL = {
     Verdict.READY: "✅",
@@ -59,7 +59,7 @@ COUNTS = {
     Status.SKIP: "{count} skipped",
 }
 
-BLOCKS = "What blocks"
+BLOCKS = "What stands in the way"
 WARNINGS = "Warnings"
 UNCLEAR = "What could not be determined"
 WAIVED = "Known and ignored"
@@ -212,7 +212,7 @@ KERNEL = "Kernel"
 RELEASE = "{release} ({architecture})"
 ENGINE = "Docker"
 REQUIREMENTS = "Requirements"
-READ_ON = "{requirements}, read on {read}"
+READ_ON = "{requirements}, as read on {read}"
 MEASURED = "What was measured"
 SIZES = "Memory and disk"
 MEMORY = "Memory"
