@@ -126,7 +126,7 @@ def test_the_verdict_comes_first_then_what_to_do(name: str) -> None:
     assert texts(tree, "head/title") == [f"{words.HEADLINE[report.verdict]} – vm1"]
     host = text_of(having(tree, "host")[0])
     assert "6.12.48+deb13-amd64 (x86_64)" in host
-    assert "current, read on 2026-08-22" in host
+    assert "current, as read on 2026-08-22" in host
 
 
 def test_what_nobody_knows_is_said() -> None:
