@@ -21,7 +21,6 @@ from preflight.sentences import paragraph, say, told
 _PLAIN = frozenset({"schema", "version", "started", "seconds", "view", "asked", "stand_ins"})
 PROBES = ("healthcheck", "privileged", "limits")
 _FIRST = ("compose", "contact", "engine")
-_WAITING = frozenset({*_FIRST, "answers", *PROBES})
 _ON_ENGINE = frozenset({"daemon_config", "spaces"})
 PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 
@@ -45,7 +44,7 @@ def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> H
     started = datetime.datetime.now(datetime.UTC)
     began = time.monotonic()
     recipes = _engine_recipes(roots, wishes)
-    crew = Crew(recipes, wishes.seconds, stop, tell, frozenset(PROBES), _WAITING)
+    crew = Crew(recipes, wishes.seconds, stop, tell, frozenset(PROBES), _waiting(wishes.asked))
     # What other programs do takes longest: they begin before the adapters for all the rest are imported.
     crew.start(*(name for name in _FIRST if name in wishes.parts))
     recipes.update(_other_recipes(roots, wishes))
@@ -67,6 +66,11 @@ def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> H
         asked=wishes.asked,
         **facts,  # type: ignore[arg-type]  # the parts are facts, and what redaction adds is not among them
     )
+
+
+def _waiting(asked: Asked) -> frozenset[str]:
+    """Name the parts that wait for others; those that were not asked for only say so, and need no thread for it."""
+    return frozenset({*_FIRST, *(() if asked.offline else ("answers",)), *(PROBES if asked.probe else ())})
 
 
 def _other_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Iterator
 
-from preflight.gather import rpm
 from preflight.gather.roots import Roots, Unreadable
 
 DPKG = "/var/lib/dpkg/status"
@@ -18,7 +17,7 @@ FILES = "/var/lib/dpkg/info"
 PACMAN = "/var/lib/pacman/local"
 SECONDS = 1.0  # for dpkg's lists of files, some thousands on a large host
 # Where packages put their programs: for all others the databases need not be read.
-_PLACES = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib(?:32|64|x32)?/|opt/|etc/)[^\n]+")
+_PLACES = r"/(?:usr/(?!local/)|bin/|sbin/|lib(?:32|64|x32)?/|opt/|etc/)[^\n]+"
 
 
 def installed(roots: Roots, wanted: frozenset[str]) -> dict[str, bool] | None:
@@ -31,6 +30,8 @@ def installed(roots: Roots, wanted: frozenset[str]) -> dict[str, bool] | None:
             return parse(roots.read(path, LIMIT), wanted)
         except Unreadable:
             continue
+    from preflight.gather import rpm
+
     found = rpm.installed(roots, wanted)
     return pacman(roots, wanted) if found is None else found
 
@@ -59,7 +60,7 @@ def apk(database: bytes, wanted: frozenset[str]) -> dict[str, bool]:
 
 def owners(roots: Roots, paths: set[str]) -> dict[str, str]:
     """Find the packages that files came with, as far as the package manager's database can be read and says."""
-    left = {path for path in paths if _PLACES.fullmatch(path)}
+    left = {path for path in paths if re.fullmatch(_PLACES, path)}
     found: dict[str, str] = {}
     if not left:
         return found
@@ -68,7 +69,11 @@ def owners(roots: Roots, paths: set[str]) -> dict[str, str]:
             return _dpkg_owners(roots, left)
         if roots.exists(APK):
             return apk_owners(roots.read(APK, LIMIT), left)
-        return _pacman_owners(roots, left) if roots.exists(PACMAN) else rpm.owners(roots, left)
+        if roots.exists(PACMAN):
+            return _pacman_owners(roots, left)
+        from preflight.gather import rpm
+
+        return rpm.owners(roots, left)
     except Unreadable:
         return found
 
