@@ -11,11 +11,12 @@ import msgspec
 from preflight.assess import Ignore
 from preflight.model import Remedy, Result, Status
 from preflight.redact.tokens import everywhere
+from preflight.sentences import noted, say
 
 Text = Callable[[str], str]
 
-WITHHELD = "What was found is left out, as it cannot be told without names or addresses"
-_ASK = Remedy("Run the check without --redact to see what was found, and what to do about it.")
+WITHHELD = noted("What was found is left out, as it cannot be told without names or addresses.")
+_ASK = noted("Run the check without --redact to see what was found, and what to do about it.")
 
 
 def retold(
@@ -63,14 +64,14 @@ def _with_proposal(result: Result, proposed: str, invented: str) -> Result:
 
 def _withheld(real: Result, subject: str | None, text: Text) -> Result:
     """Tell a status and nothing else."""
-    reason = WITHHELD if real.status in (Status.UNKNOWN, Status.ERROR, Status.SKIP) else None
+    reason = say(WITHHELD) if real.status in (Status.UNKNOWN, Status.ERROR, Status.SKIP) else None
     return msgspec.structs.replace(
         real,
         subject=subject,
-        message=f"{WITHHELD}.",
+        message=say(WITHHELD),
         expected=None,
         found=None,
         evidence={},
-        remedy=_ASK if real.remedy else None,
+        remedy=Remedy(say(_ASK)) if real.remedy else None,
         reason=text(real.reason) if real.status is Status.IGNORED and real.reason else reason,
     )

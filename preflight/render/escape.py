@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from preflight.render import words
+
 TEXT = 500  # characters of a sentence
 CELL = 120  # of a table cell or a value inside a sentence
 COMMAND = 4000  # of one command, which is never cut: half a command is a trap
@@ -47,7 +49,7 @@ def terminal(text: str, limit: int = TEXT) -> str:
         piece = " " if character in _LAYOUT else _visible(character)
         length += len(piece)
         if length > limit:
-            return f"{''.join(shown)}… (left out: {len(text) - number} characters)"
+            return "".join(shown) + words.LEFT_OUT.format(count=len(text) - number)
         shown.append(piece)
     return "".join(shown)
 
@@ -55,7 +57,7 @@ def terminal(text: str, limit: int = TEXT) -> str:
 def command_line(command: str) -> str:
     """Return a command as one line that can be pasted: exact, but line ends and control characters are written out."""
     if len(command) > COMMAND:
-        return f"# A command of {len(command)} characters is left out here; the JSON report has it."
+        return words.LONG_COMMAND.format(count=len(command))
     return "".join(_visible(character) for character in command)
 
 

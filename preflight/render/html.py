@@ -112,7 +112,7 @@ def shown(text: str, limit: int = TEXT) -> str:
         run = list(characters)
         pieces += run
         if pile and len(run) > PILE:
-            pieces[PILE - len(run) :] = [f"… (left out: {len(run) - PILE} characters)"]
+            pieces[PILE - len(run) :] = [words.LEFT_OUT.format(count=len(run) - PILE)]
     return "".join(pieces)
 
 
@@ -176,7 +176,8 @@ def _cause(entry: Entry) -> str | Markup:
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     if not others:
         return message.removesuffix(".")
-    return _markup(words.ALSO).format(message=words.sentence(message), subjects=_subjects(others))
+    also = _markup(words.ALSO).format(subjects=_subjects(others))
+    return _markup("{message} {also}").format(message=words.sentence(message), also=also)
 
 
 def _subjects(subjects: Sequence[str]) -> Markup:

@@ -116,7 +116,7 @@ def _heading(entry: Entry) -> Ready:
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     if not others:
         return Ready(message.removesuffix("."))
-    return Ready(words.ALSO.format(message=_sentence(entry.first.message), subjects=_subjects(others)))
+    return Ready(f"{_sentence(entry.first.message)} {words.ALSO.format(subjects=_subjects(others))}")
 
 
 def _because(reason: Reason) -> Ready:

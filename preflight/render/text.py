@@ -122,7 +122,7 @@ def _cause(entry: Entry) -> str:
         return words.SEVERAL.format(title=entry.first.title, count=len(entry.results))
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     message = words.sentence(entry.first.message)
-    return words.ALSO.format(message=message, subjects=_subjects(others)) if others else message
+    return f"{message} {words.ALSO.format(subjects=_subjects(others))}" if others else message
 
 
 def _evidence(page: Page, entry: Entry) -> None:
