@@ -47,6 +47,8 @@ _COMMENT = re.compile(r"#[^\n]*")
 _SEPARATOR = re.compile(r"\n|&&|\|\||;|[&|<>]+")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=", re.ASCII)
 _LATER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\+=|\[[^]\s]*\]\+?=)", re.ASCII)  # appended, or part of an array
+# Where an assignment may stand, bash reads an index to its end, over spaces and lines; only plain ones are followed.
+_INDEX = re.compile(r"""[A-Za-z_][A-Za-z0-9_]*\[(?![^]\s'"\\$`;&|<>()]*\])""", re.ASCII)
 _EXPORTS = ("export", "declare", "readonly", "typeset")
 # What would steer the reading itself.
 _STEERING = frozenset(
@@ -95,7 +97,7 @@ def sourced(text: str) -> Sourced:
                 counted = at
             continue
         word, after = _word(text, at)
-        if word is None:
+        if word is None or (_INDEX.match(text, at) and all(_assigns(written) for written, _ in command)):
             known.broken = line
             return known
         command.append((text[at:after], word))
@@ -106,7 +108,7 @@ def _run(command: list[tuple[str, Word]], pending: dict[str, Word], *, apart: bo
     """Take over what a command assigns; return whether it runs something. None: what follows depends on it."""
     words = list(command)
     own: dict[str, Word] = {}
-    while words and (_ASSIGNMENT.match(words[0][0]) or _LATER.match(words[0][0])):
+    while words and _assigns(words[0][0]):
         _assign(own, *words.pop(0))
     if not words:
         if not apart:
@@ -121,6 +123,10 @@ def _run(command: list[tuple[str, Word]], pending: dict[str, Word], *, apart: bo
         if not apart:
             _assign(pending, written, word)
     return False
+
+
+def _assigns(written: str) -> bool:
+    return bool(_ASSIGNMENT.match(written) or _LATER.match(written))
 
 
 def _assign(known: dict[str, Word], written: str, word: Word) -> None:

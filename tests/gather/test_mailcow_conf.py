@@ -111,6 +111,8 @@ def test_lines_that_a_shell_runs_and_where_it_ends() -> None:
     assert parse("TZ=a b\nTZ=UTC\nfoo\n", "c").commands == (1, 3)
     assert parse("TZ=a b\n", "c").commands == ()  # told with the variable
     assert parse('A="\nTZ=UTC\n', "c").shell_ends == 1
+    assert parse("TZ=UTC\nA[\n", "c").shell_ends == 2  # an index that nothing closes
+    assert parse("A[0]=b\nTZ=UTC\n", "c").shell_ends == 0
 
 
 def test_the_last_of_several_wins_and_all_are_told() -> None:

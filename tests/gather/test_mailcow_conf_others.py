@@ -239,6 +239,10 @@ def test_a_shell_reads_what_we_say(tmp_path: Path) -> None:
 @needs_bash
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(anything)
+@example(b"A[")
+@example(b"TZ=1\nA[x\nTZ=2]=3\n")
+@example(b"echo A[\nTZ=1")
+@example(b"A[0]=1 TZ=2")
 def test_a_shell_reads_what_we_say_whatever_stands_there(tmp_path: Path, data: bytes) -> None:
     same_in_bash(tmp_path, data)
 
