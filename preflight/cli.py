@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -301,8 +302,9 @@ def _put(text: str) -> None:
 def _say(line: str) -> None:
     """Write one line to standard error, with nothing in it that a terminal would obey."""
     shown = "".join(c if c.isprintable() else " " for c in line)
-    sys.stderr.write((shown if len(shown) <= _LINE else shown[: _LINE - 1] + "…") + "\n")  # whole: threads write too
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # whoever listened has gone: no reason to lose the report
+        sys.stderr.write((shown if len(shown) <= _LINE else shown[: _LINE - 1] + "…") + "\n")  # whole: threads do, too
+        sys.stderr.flush()
 
 
 def main() -> None:
@@ -311,6 +313,8 @@ def main() -> None:
     At once: everything is written and flushed. Taking the interpreter apart would cost a tenth of a whole check. Only
     what removes the containers of an experiment is waited for.
     """
+    if sys.stderr is None:  # it was closed: 2>&-
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     code = run()
     for thread in threading.enumerate():
         if not thread.daemon and thread is not threading.current_thread():

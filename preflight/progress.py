@@ -43,12 +43,11 @@ _ORDER = (FILES, *STAGES)
 
 
 class Stage(Struct):
-    """One stage: the parts that are still to come, those under way, and when the first of them began."""
+    """One stage: the parts that are still to come, those under way with their start, and when a line told of it."""
 
     coming: set[str]
     waiting: dict[str, float] = field(default_factory=dict)
-    began: float | None = None
-    told: float = 0.0
+    told: float = -AGAIN
 
 
 class Progress:
@@ -88,7 +87,6 @@ class Progress:
                 return
             if not done:
                 stage.waiting[part] = now
-                stage.began = stage.began or now
                 return
             seconds = now - stage.waiting.pop(part, now)
             stage.coming.discard(part)

@@ -174,6 +174,14 @@ def test_a_pipe_gets_a_line_for_each_stage_that_takes_long_and_no_ansi(silent: s
     assert b"\x1b" not in error + out
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full"])
+def test_a_standard_error_that_takes_nothing_costs_no_report(closed: str, silent: str) -> None:
+    command = f'exec "$0" -m preflight --docker-host {silent} --offline --only system.kernel --format json {closed}'
+    run = subprocess.run(("sh", "-c", command, sys.executable), stdout=subprocess.PIPE, env=ENVIRONMENT, timeout=60)
+    assert run.returncode in (0, 1, 3)
+    assert json.loads(run.stdout)["results"]
+
+
 @pytest.mark.parametrize("options", [("--quiet",), ("--progress", "never")])
 def test_who_wants_no_progress_gets_none(options: tuple[str, ...], silent: str) -> None:
     run = start(silent, "--timeout", "3", *options, error=subprocess.PIPE)
