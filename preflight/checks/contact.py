@@ -33,69 +33,13 @@ def _installed(host: Host, name: str) -> str | None:
 
 def silent(host: Host, contact: Contact) -> Finding:
     """Say why there is no engine to talk to; only what is certain fails."""
-    where, evidence = contact.url, {"version": None, "api_version": None, "state": contact.state}
-    if contact.state == "denied":
-        reason = say("This program may not use {where}: {detail}.", where=where, detail=contact.detail)
-        help = say("Run preflight as root; in a container, add --privileged.")
+    evidence = {"version": None, "api_version": None, "state": contact.state}
+    # What answers elsewhere and makes no sense may be a proxy; a certificate or a name server may be what is wrong.
+    if contact.state == "denied" or (contact.state == "invalid" and not contact.url.startswith("unix://")):
+        reason, help = _unasked(contact)
         return unknown(paragraph(say("The engine could not be asked."), reason), reason, help, evidence=evidence)
-    local = where.startswith("unix://")
-    if contact.state == "invalid" and not local:  # a proxy, a certificate or a name server may be what is wrong
-        reason = say(
-            "What answers at {where} does not speak as a Docker engine does: {detail}.",
-            where=where,
-            detail=contact.detail,
-        )
-        help = say("Name the engine with --docker-host, or restart it and look at what it logs.")
-        return unknown(paragraph(say("The engine could not be asked."), reason), reason, help, evidence=evidence)
-    restart = distro.restart(host, "docker")
-    look_up = ("journalctl -u docker -n 50 --no-pager",) if distro.init_system(host) == "systemd" else ()
-    if contact.state == "invalid":
-        message = say(
-            "What answers at {where} is no Docker engine that works: {detail}.",
-            where=where,
-            detail=contact.detail or phrase("no sense in its reply"),
-        )
-        remedy = Remedy(
-            say("Restart the engine, and look at what it logs and what else holds its socket."),
-            (
-                *restart,
-                *look_up,
-                f"ss -xlp | grep {shlex.quote(where.removeprefix('unix://').rpartition('/')[2])}",
-            ),
-        )
-    elif contact.state == "timeout":
-        message = say(
-            "The Docker engine at {where} hangs: {detail}.",
-            where=where,
-            detail=contact.detail or phrase("no reply in time"),
-        )
-        remedy = Remedy(
-            say("Restart the engine, and look at what it logged and at the host's disks."), (*restart, *look_up)
-        )
-    elif contact.state == "refused":
-        message = say(
-            "Nobody answers at {where}: the socket is there, but no Docker engine listens on it.", where=where
-        )
-        remedy = Remedy(
-            say("Start the engine, and look at what it logs where it does not start."), (*restart, *look_up)
-        )
-    elif engine := _installed(host, "dockerd"):
-        message = say(
-            "No Docker engine runs: there is nothing at {where}, though {path} is installed.", where=where, path=engine
-        )
-        remedy = Remedy(
-            say("Start the engine, and look at what it logs where it does not start."), (*restart, *look_up)
-        )
-    elif client := _installed(host, "docker"):
-        message = say(
-            "No Docker engine was found: there is nothing at {where}, and {path} is its client alone.",
-            where=where,
-            path=client,
-        )
-        remedy = Remedy(say("Install the Docker Engine."), install.engine(host))
-    else:
-        message = say("No Docker engine was found: there is nothing at {where}.", where=where)
-        remedy = Remedy(say("Install the Docker Engine."), install.engine(host))
+    tell = {"invalid": _senseless, "timeout": _hanging, "refused": _deserted}.get(contact.state, _absent)
+    message, remedy = tell(host, contact)
     return Finding(
         status=Status.FAIL,
         message=message,
@@ -104,3 +48,76 @@ def silent(host: Host, contact: Contact) -> Finding:
         evidence=evidence,
         remedy=remedy,
     )
+
+
+def _unasked(contact: Contact) -> tuple[str, str]:
+    """Return why nothing is known, and what would help."""
+    if contact.state == "denied":
+        return (
+            say("This program may not use {where}: {detail}.", where=contact.url, detail=contact.detail),
+            say("Run preflight as root; in a container, add --privileged."),
+        )
+    return (
+        say(
+            "What answers at {where} does not speak as a Docker engine does: {detail}.",
+            where=contact.url,
+            detail=contact.detail,
+        ),
+        say("Name the engine with --docker-host, or restart it and look at what it logs."),
+    )
+
+
+def _restart(host: Host) -> tuple[str, ...]:
+    """Return the commands that restart the engine, and show what it logs where systemd keeps that."""
+    look_up = ("journalctl -u docker -n 50 --no-pager",) if distro.init_system(host) == "systemd" else ()
+    return (*distro.restart(host, "docker"), *look_up)
+
+
+def _senseless(host: Host, contact: Contact) -> tuple[str, Remedy]:
+    message = say(
+        "What answers at {where} is no Docker engine that works: {detail}.",
+        where=contact.url,
+        detail=contact.detail or phrase("no sense in its reply"),
+    )
+    text = say("Restart the engine, and look at what it logs and what else holds its socket.")
+    name = contact.url.removeprefix("unix://").rpartition("/")[2]
+    return message, Remedy(text, (*_restart(host), f"ss -xlp | grep {shlex.quote(name)}"))
+
+
+def _hanging(host: Host, contact: Contact) -> tuple[str, Remedy]:
+    message = say(
+        "The Docker engine at {where} hangs: {detail}.",
+        where=contact.url,
+        detail=contact.detail or phrase("no reply in time"),
+    )
+    text = say("Restart the engine, and look at what it logged and at the host's disks.")
+    return message, Remedy(text, _restart(host))
+
+
+def _start(host: Host) -> Remedy:
+    return Remedy(say("Start the engine, and look at what it logs where it does not start."), _restart(host))
+
+
+def _deserted(host: Host, contact: Contact) -> tuple[str, Remedy]:
+    message = say(
+        "Nobody answers at {where}: the socket is there, but no Docker engine listens on it.", where=contact.url
+    )
+    return message, _start(host)
+
+
+def _absent(host: Host, contact: Contact) -> tuple[str, Remedy]:
+    if engine := _installed(host, "dockerd"):
+        message = say(
+            "No Docker engine runs: there is nothing at {where}, though {path} is installed.",
+            where=contact.url,
+            path=engine,
+        )
+        return message, _start(host)
+    message = say("No Docker engine was found: there is nothing at {where}.", where=contact.url)
+    if client := _installed(host, "docker"):
+        message = say(
+            "No Docker engine was found: there is nothing at {where}, and {path} is its client alone.",
+            where=contact.url,
+            path=client,
+        )
+    return message, Remedy(say("Install the Docker Engine."), install.engine(host))
