@@ -75,6 +75,10 @@ def unlike(expect: Expect, row: Mapping[str, Any]) -> str:
             return f"its holder is {[name for name in names if name] or 'not named'}"
     if expect.says is not None and not re.search(expect.says, row["message"] or ""):
         return f"it says: {row['message']}"
+    remedy = row["remedy"] or {"text": "", "commands": []}
+    advice = "\n".join([remedy["text"], *remedy["commands"]])
+    if expect.advises is not None and not re.search(expect.advises, advice):
+        return f"it advises: {advice}"
     return ""
 
 

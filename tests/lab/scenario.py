@@ -17,7 +17,8 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
     then        shell on the host between the check and the stack; `reboot` starts the host again
     unknowable  why the outcome cannot be told from the host beforehand
 
-    [[expect]]  check, subject, status; holder: its process, unit or container; says: a pattern in the message
+    [[expect]]  check, subject, status; holder: its process, unit or container; says: a pattern in the message;
+                advises: one in the remedy, its commands included
     [truth]     error: a pattern in what Compose says; failing: services; none of both: the stack comes up, and each
                 public port answers the other end of the cable, unless unreachable = true
     [[observe]] run: shell on the host after the stack; where = `upstream`: at the other end; exit; output: a pattern
@@ -42,6 +43,7 @@ class Expect:
     subject: str | None = None
     holder: str | None = None
     says: str | None = None
+    advises: str | None = None
 
     @property
     def fault(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ def row(check: str, status: str, subject: str | None = None, unit: str = "exim4.
         "message": f"{check}!",
         "reason": None,
         "evidence": evidence,
+        "remedy": {"text": "Stop it.", "commands": []},
     }
 
 
@@ -52,6 +54,14 @@ def test_a_fault_that_is_found() -> None:
 )
 def test_a_fault_that_is_not_found_or_has_another_holder(found: dict[str, Any]) -> None:
     assert len(judged(FAULT, FAILED, found).missed) == 1
+
+
+def test_advice_that_is_another_one() -> None:
+    wanted = [replace(expect, advises="Stop .*") for expect in FAULT.expect]
+    found = row("ports.free", "fail", "25/tcp")
+    assert judged(replace(FAULT, expect=tuple(wanted)), FAILED, found).good
+    found["remedy"] = None
+    assert len(judged(replace(FAULT, expect=tuple(wanted)), FAILED, found).missed) == 1
 
 
 def test_a_false_alarm() -> None:
