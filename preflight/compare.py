@@ -9,6 +9,7 @@ from msgspec import Struct
 from preflight.model import Remedy, Report, Result, Severity, Status, Verdict
 
 SCHEMA = 1
+GROUPS = ("broken", "fixed", "still_failing", "other", "not_in_both")
 Key = tuple[str, str | None]
 
 _FINDINGS = (Status.FAIL, Status.WARN)
@@ -52,7 +53,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """Two reports, and what differs.
 
     `broken`: weighs more on the verdict than before. `fixed`: was found wrong or could not be found out, and passes
-    now, or is gone. `still_failing`: fails, or warns, as before. `other`: any other change of a status.
+    now, or is gone. `still_failing`: fails, or warns, as before. `other`: any other change of a status. `not_in_both`:
+    results of a check that only one of the two asked, so that nobody knows whether anything changed.
     """
 
     schema: int
@@ -63,11 +65,27 @@ class Comparison(Struct, frozen=True, kw_only=True):
     fixed: tuple[Change, ...]
     still_failing: tuple[Change, ...]
     other: tuple[Change, ...]
+    not_in_both: tuple[Change, ...]
     unchanged: int
 
     def is_new(self, key: Key) -> bool:
         """Say whether a result of the newer report is worse than it was."""
         return any(change.key == key for change in self.broken)
+
+    def is_unasked(self, key: Key) -> bool:
+        """Say whether a result of the newer report is of a check that the older one did not ask."""
+        return any(change.key == key for change in self.not_in_both)
+
+    @property
+    def apart(self) -> tuple[int, int]:
+        """Return how many checks only the older report asked, and how many only the newer one."""
+        old = {change.check for change in self.not_in_both if change.after is None}
+        return len(old), len({change.check for change in self.not_in_both} - old)
+
+    @property
+    def empty(self) -> bool:
+        """Say whether the two have no check in common: then nothing was compared."""
+        return not (self.unchanged or self.broken or self.fixed or self.still_failing or self.other)
 
 
 def weight(status: Status | None, severity: Severity) -> int:
@@ -84,11 +102,12 @@ def compare(old: Report, new: Report) -> Comparison:
     before = {_key(result): result for result in old.results}
     after = {_key(result): result for result in new.results}
     settled = _settled(new.results)
-    groups: dict[str, list[Change]] = {"broken": [], "fixed": [], "still_failing": [], "other": []}
+    asked = {check for check, _ in before} & {check for check, _ in after}  # every check that runs has a result
+    groups: dict[str, list[Change]] = {name: [] for name in GROUPS}
     unchanged = 0
     for key in dict.fromkeys([*after, *before]):
         then, now = before.get(key), after.get(key)
-        kind = _kind(then, now, gone=key[0] in settled)
+        kind = _kind(then, now, gone=key[0] in settled) if key[0] in asked else "not_in_both"
         if kind:
             groups[kind].append(_change(then, now))
         else:

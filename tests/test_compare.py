@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from preflight.compare import Comparison, compare
+from preflight.compare import GROUPS, Comparison, compare
 from preflight.documents import read_report, write_json
-from preflight.model import Remedy, Report, Severity, Status
+from preflight.model import Remedy, Report, Result, Severity, Status
 from preflight.render import render
 from preflight.render.changes import changes
 from tests.build import host
@@ -22,7 +23,6 @@ from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 
 FORMATS = ("text", "markdown", "json")
-KINDS = ("broken", "fixed", "still_failing", "other")
 
 
 def one(status: str | None, severity: Severity = Severity.REQUIRED) -> Report:
@@ -34,7 +34,7 @@ def one(status: str | None, severity: Severity = Severity.REQUIRED) -> Report:
 
 
 def kinds(found: Comparison, subject: str | None = "volume:x") -> list[str]:
-    return [kind for kind in KINDS for change in getattr(found, kind) if change.subject == subject]
+    return [kind for kind in GROUPS for change in getattr(found, kind) if change.subject == subject]
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,31 @@ def test_what_is_gone_is_fixed_only_where_its_check_could_look() -> None:
     blind = reports.report(reports.result("docker.leftovers", "unknown", reason="no engine"))
     assert kinds(compare(old, blind)) == ["other"]
     assert kinds(compare(old, blind), None) == ["broken"]
-    assert kinds(compare(old, reports.report())) == ["other"]  # not asked for
-    assert not compare(old, reports.report()).worse
+    assert kinds(compare(old, reports.report())) == ["not_in_both"]  # not asked for
+
+
+@pytest.mark.parametrize("status", [status.value for status in Status])
+def test_what_one_report_did_not_ask_is_neither_broken_nor_fixed(status: str) -> None:
+    other = reports.result("resources.swap")
+    for partial in (reports.report(), reports.report(other)):
+        whole = reports.report(*one(status).results, *partial.results)
+        for old, new, (before, after) in ((partial, whole, (None, status)), (whole, partial, (status, None))):
+            found = compare(old, new)
+            (change,) = found.not_in_both
+            told = (change.before, change.after)
+            assert tuple(word and word.value for word in told) == (before, after)
+            assert not found.worse
+            assert (kinds(found), found.unchanged) == (["not_in_both"], len(partial.results))
+            assert found.apart == ((0, 1) if old is partial else (1, 0))
+            assert found.empty is not bool(partial.results)
+
+
+def test_subjects_that_come_and_go_are_judged_where_both_asked_their_check() -> None:
+    rows = [reports.result("ports.free", "fail", subject=port) for port in ("25/tcp", "80/tcp", "443/tcp")]
+    found = compare(reports.report(*rows[:2]), reports.report(*rows[1:]))
+    assert [change.subject for change in found.broken] == ["443/tcp"]
+    assert [change.subject for change in found.fixed] == ["25/tcp"]
+    assert (found.not_in_both, found.apart, found.worse) == ((), (0, 0), True)
 
 
 def test_a_measured_value_that_differs_is_no_change() -> None:
@@ -106,7 +129,7 @@ def test_every_result_is_counted_once_and_back_again_undoes_it(
     found, back = compare(old, new), compare(new, old)
     keys = {(result.check, result.subject) for result in (*old.results, *new.results)}
     for one_way in (found, back):
-        told = [change.key for kind in KINDS for change in getattr(one_way, kind)]
+        told = [change.key for kind in GROUPS for change in getattr(one_way, kind)]
         assert len(told) == len(set(told)) == len(keys) - one_way.unchanged
     assert compare(old, old).worse is False
     assert not {change.key for change in found.broken} & {change.key for change in back.broken}
@@ -161,7 +184,7 @@ def test_the_json_is_the_whole(tmp_path: Path, preflight: Line) -> None:
     run = preflight("compare", saved(tmp_path, "o", OLD), saved(tmp_path, "n", NEW), "--format", "json")
     document = json.loads(run.out)
     assert list(document) == [
-        "schema", "old", "new", "worse", "broken", "fixed", "still_failing", "other", "unchanged",
+        "schema", "old", "new", "worse", "broken", "fixed", "still_failing", "other", "not_in_both", "unchanged",
     ]  # fmt: skip
     assert (document["schema"], document["worse"]) == (1, True)
     assert document["broken"][0]["subject"] == "25/tcp"
@@ -169,18 +192,79 @@ def test_the_json_is_the_whole(tmp_path: Path, preflight: Line) -> None:
     assert msgspec.json.decode(run.out, type=Comparison) == compare(OLD, NEW)
 
 
-def test_two_hosts_are_compared_with_a_remark() -> None:
-    other = msgspec.structs.replace(NEW, host=msgspec.structs.replace(NEW.host, name="vm2"))
-    for form in ("text", "markdown"):
-        assert "These are two hosts" in changes(compare(OLD, other), form)
-        assert "These are two hosts" not in changes(compare(OLD, NEW), form)
+def on(report: Report, name: str | None) -> Report:
+    return msgspec.structs.replace(report, host=msgspec.structs.replace(report.host, name=name))
 
 
-def test_changes_of_one_check_and_kind_are_one_line() -> None:
-    told = changes(compare(reports.report(), reports.report(*reports.ports())), "markdown")
-    (row,) = [text for text in told.splitlines() if text.startswith("- ports")]
-    assert "and 5 more" in row
-    assert row.endswith("not in the report → pass")
+def by(report: Report, name: str) -> Report:
+    return msgspec.structs.replace(report, requirements=msgspec.structs.replace(report.requirements, name=name))
+
+
+REMARKS = {
+    "These are two hosts: what differs may never have changed.": on(OLD, "vm2"),
+    "Not both reports name their host: what differs may never have changed.": on(OLD, None),
+    "The requirements differ (2017-07, current): what differs may never have changed on the host.": by(OLD, "2017-07"),
+    "The two reports did not ask the same checks (only in the older one: 1, only in the newer one: 2): whether "
+    "anything changed there is not known.": reports.report(
+        *reports.ports(), *(reports.result("dns.caa", subject=name) for name in ("a.example", "b.example"))
+    ),
+}
+
+
+def flat(told: str) -> str:
+    return " ".join(told.replace("\\", "").split())
+
+
+@pytest.mark.parametrize("said", REMARKS)
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_what_keeps_two_reports_from_being_compared_is_said(said: str, form: str) -> None:
+    told = flat(changes(compare(REMARKS[said], NEW), form))
+    assert [remark for remark in REMARKS if remark in told] == [said]
+    assert not [remark for remark in REMARKS if remark in flat(changes(compare(OLD, NEW), form))]
+
+
+@pytest.mark.parametrize("said", REMARKS)
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_a_report_with_a_baseline_says_it_too(said: str, form: str) -> None:
+    told = flat(render(NEW, form, since=compare(REMARKS[said], NEW)))
+    assert [remark for remark in REMARKS if remark in told] == [said]
+    assert not [remark for remark in REMARKS if remark in flat(render(NEW, form, since=compare(OLD, NEW)))]
+
+
+def test_a_partial_report_is_compared_as_far_as_it_goes(tmp_path: Path, preflight: Line) -> None:
+    part = saved(tmp_path, "part.json", reports.report(SWAP))
+    whole = saved(tmp_path, "whole.json", NEW)
+    mended = saved(tmp_path, "mended.json", reports.report(reports.result("resources.swap"), *reports.ports()))
+    none = saved(tmp_path, "none.json", reports.report())
+    worse = saved(tmp_path, "worse.json", reports.report(reports.result("resources.swap", "fail"), *reports.ports()))
+    for old, new, code, headline, counts in (
+        (part, whole, 0, "OF WHAT BOTH REPORTS ASKED, NOTHING GOT WORSE", "0 broken · 1 still failing · 0 fixed"),
+        (whole, part, 0, "OF WHAT BOTH REPORTS ASKED, NOTHING GOT WORSE", "0 broken · 1 still failing · 0 fixed"),
+        (part, mended, 0, "OF WHAT BOTH REPORTS ASKED, SOMETHING WAS FIXED", "0 broken · 0 still failing · 1 fixed"),
+        (part, worse, 1, "SOMETHING GOT WORSE", "1 broken · 0 still failing · 0 fixed"),
+        (none, whole, 0, "NOTHING WAS COMPARED", "0 broken · 0 still failing · 0 fixed"),
+        (whole, none, 0, "NOTHING WAS COMPARED", "0 broken · 0 still failing · 0 fixed"),
+    ):
+        run = preflight("compare", old, new)
+        assert (run.code, run.err) == (code, "")
+        assert run.out.startswith(headline)
+        assert counts in run.out
+        assert "did not ask the same checks" in run.out
+        assert "\nNot in both reports\n" in run.out
+    assert "ports.free (25/tcp): not in the report → fail" in preflight("compare", part, whole).out
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_changes_of_one_check_and_kind_are_one_line(form: str) -> None:
+    told = flat(changes(compare(reports.report(), reports.report(*reports.ports())), form))
+    assert re.search(r"[–-] ports\.free \([^()]*, and 5 more\): not in the report → pass", told)
+    assert told.count("ports.free") == 1
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_a_long_list_says_how_much_of_it_is_left_out(form: str) -> None:
+    many = reports.report(*(reports.result(f"test.{number}") for number in range(61)))
+    assert "and 11 more" in changes(compare(reports.report(), many), form)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +325,11 @@ def test_any_value_stays_text(value: str) -> None:
 
 def hostile(value: str) -> None:
     report = reports.hostile(value)
-    for old, new in ((reports.report(), report), (report, reports.report()), (report, report)):
+    well = [msgspec.structs.replace(result, status=Status.PASS) for result in report.results]
+    before = reports.report(*well)
+    for old, new in (
+        (reports.report(), report), (report, reports.report()), (before, report), (report, before), (report, report),
+    ):  # fmt: skip
         found = compare(old, new)
         for form in ("text", "markdown"):
             told = changes(found, form)
@@ -250,7 +338,7 @@ def hostile(value: str) -> None:
         tokens = MarkdownIt("commonmark").parse(changes(found, "markdown"))
         assert {token.type for token in tokens} & {"html_block", "hr", "table_open", "blockquote_open"} == set()
         assert [t.tag for t in tokens if t.type == "heading_open"] == ["h1"] + ["h2"] * len(
-            [kind for kind in KINDS if getattr(found, kind)]
+            [kind for kind in GROUPS if getattr(found, kind)]
         )
         inline = {child.type for token in tokens for child in token.children or ()}
         assert not inline & {"html_inline", "link_open", "image", "em_open"}
@@ -265,9 +353,9 @@ def test_a_report_marks_what_is_new_known_and_fixed(form: str) -> None:
     told = " ".join(render(NEW, form, since=since).replace("\\", "").split())
     assert "Since the report of 2026-11-23 at 01:23 UTC: 1 new, 1 known, 1 fixed." in told
     assert "25/tcp is held by exim4 (pid 812, exim4.service)" in told
-    assert "(new)" in told
+    assert " (new)" in told
     assert "There is no swap" in told
-    assert "(known)" in told
+    assert " (known)" in told
     assert "Fixed since the report of 2026-11-23 at 01:23 UTC" in told
     assert "dns.mx (example.org): fail → pass" in told
     plain = render(NEW, form)
@@ -283,6 +371,25 @@ def test_of_several_findings_with_one_remedy_the_new_ones_are_named(form: str) -
     ]
     since = compare(reports.report(rows[0]), reports.report(*rows))
     assert "(new: nginx.service)" in render(reports.report(*rows), form, since=since)
+
+
+@pytest.mark.parametrize("form", ["markdown", "text"])
+def test_what_the_baseline_did_not_ask_is_neither_new_nor_known(form: str) -> None:
+    def left(check: str, subject: str) -> Result:
+        return reports.result(check, "warn", f"{subject} is left.", subject=subject, remedy=Remedy("Stop it."))
+
+    once, again = left("services.mail", "exim4"), left("services.mail", "nginx")
+    firewall = left("firewall.managers", "ufw")
+    lone = reports.result("resources.memory", "fail", "There is too little.", remedy=Remedy("Add some."))
+    dark = reports.result("clock.offset", "unknown", remedy=Remedy("Ask again."))
+    now = reports.report(lone, once, again, firewall, dark)
+    told = flat(render(now, form, since=compare(reports.report(once), now)))
+    assert "1 new, 1 known, 0 fixed" in told
+    assert "There is too little" in told
+    assert re.search(r"There is too little\.? \(not asked before\)", told)
+    assert re.search(r"Ask again\.? \(not asked before\)", told)
+    assert " (new: nginx; not asked before: ufw)" in told
+    assert "(known)" not in told
 
 
 @pytest.mark.parametrize("form", ["json", "junit", "github", "zone"])

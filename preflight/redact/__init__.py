@@ -15,7 +15,7 @@ import msgspec
 from preflight import plan
 from preflight.assess import Ignore, assess
 from preflight.checks import Check
-from preflight.compare import Change, Comparison, Side, compare
+from preflight.compare import GROUPS, Change, Comparison, Side, compare
 from preflight.facts import Host
 from preflight.model import Report, Result
 from preflight.redact.allowed import masked
@@ -82,7 +82,7 @@ class Redaction:
         twins = {(one.check, one.subject): other for one, other in zip(now.results, shown.results, strict=True)}
         groups = {
             name: tuple(self._change(change, twins.get(change.key)) for change in getattr(found, name))
-            for name in ("broken", "fixed", "still_failing", "other")
+            for name in GROUPS
         }
         return msgspec.structs.replace(found, old=self._side(found.old), new=self._side(found.new), **groups)
 
@@ -97,8 +97,9 @@ class Redaction:
 
     def _side(self, side: Side) -> Side:
         host = None if side.host is None else self._unveil(self._masks.name(side.host))
-        said = {name: self._said(getattr(side, name)) for name in ("started", "requirements", "version")}
-        return msgspec.structs.replace(side, **said, host=host)
+        version = self._unveil(self._masks.version(side.version))
+        # `started` was read as a time, and nothing else, by `read_report`.
+        return msgspec.structs.replace(side, host=host, requirements=self._said(side.requirements), version=version)
 
     def _said(self, text: str) -> str:
         return text if PLACEHOLDER.fullmatch(text) else self._unveil(self._masks.text(text))

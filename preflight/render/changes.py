@@ -14,7 +14,14 @@ from preflight.render.escape import Ready, code_span, fence, markdown_text, pros
 SUBJECTS = 8
 ROWS = 50
 
-_MARKS = {"broken": ("✗", "red"), "fixed": ("✓", "green"), "still_failing": ("!", "yellow"), "other": ("–", "dim")}
+_MARKS = {
+    "broken": ("✗", "red"),
+    "fixed": ("✓", "green"),
+    "still_failing": ("!", "yellow"),
+    "other": ("–", "dim"),
+    "not_in_both": ("–", "dim"),
+}
+_SHORT = ("other", "not_in_both")  # what nobody has to act on: a line for each check
 
 
 def changes(found: Comparison, style: str, *, color: bool = False) -> str:
@@ -36,16 +43,25 @@ def headline(found: Comparison) -> str:
     """Return the whole in a sentence."""
     if found.worse:
         return words.WORSE
+    if found.empty:
+        return words.NOT_COMPARED
+    if found.not_in_both:
+        return words.BETTER_IN_BOTH if found.fixed else words.NOT_WORSE_IN_BOTH
     return words.BETTER if found.fixed else words.NOT_WORSE
 
 
 def remarks(found: Comparison) -> list[str]:
     """Return what a reader must know of the two reports before comparing them."""
     said = []
-    if found.old.host != found.new.host:
+    if found.old.host is None or found.new.host is None:
+        said.append(words.NO_HOST)
+    elif found.old.host != found.new.host:
         said.append(words.OTHER_HOST)
     if found.old.requirements != found.new.requirements:
         said.append(words.OTHER_REQUIREMENTS.format(old=found.old.requirements, new=found.new.requirements))
+    if found.not_in_both:
+        old, new = found.apart
+        said.append(words.OTHER_CHECKS.format(old=old, new=new))
     return said
 
 
@@ -96,8 +112,10 @@ def _markdown(found: Comparison) -> str:
     lines += ["", markdown_text(counts(found))]
     for kind, rows in groups(found):
         lines += ["", f"## {words.CHANGES[kind]}", ""]
-        if kind == "other":
+        if kind in _SHORT:
             lines += [f"- {markdown_text(who)}: {markdown_text(how)}" for who, how in together(rows)[:ROWS]]
+            if (more := len(together(rows)) - ROWS) > 0:
+                lines.append(f"- {words.MORE.format(count=more)}")
             rows = ()
         for change in rows[:ROWS]:
             lines.append(
@@ -131,9 +149,11 @@ def _text(found: Comparison, color: bool) -> str:
     for kind, rows in groups(found):
         mark, style = _MARKS[kind]
         page.heading(words.CHANGES[kind])
-        if kind == "other":
+        if kind in _SHORT:
             for who, how in together(rows)[:ROWS]:
                 page.line(f"{who}: {how}", indent=2, mark=mark, mark_style=style)
+            if (more := len(together(rows)) - ROWS) > 0:
+                page.line(words.MORE.format(count=more), indent=2, mark=mark)
             continue
         for change in rows[:ROWS]:
             told = f"{words.sentence(change.message)} {name(change)}: {moved(change)}"
@@ -150,7 +170,7 @@ def counts(found: Comparison) -> str:
     """Return how many there are of each kind."""
     return words.CHANGE_COUNTS.format(
         broken=len(found.broken), still=len(found.still_failing), fixed=len(found.fixed), other=len(found.other),
-        unchanged=found.unchanged,
+        unchanged=found.unchanged, apart=len(found.not_in_both),
     )  # fmt: skip
 
 
@@ -166,16 +186,28 @@ def since(found: Comparison) -> str:
 
 
 def mark(entry: Entry | Unclear, found: Comparison | None) -> str:
-    """Return ` (new)`, ` (known)`, or which of an entry's results are new; '' where there is no baseline."""
+    """Return ` (new)`, ` (known)`, ` (not asked before)`, or which of an entry's results are which of these.
+
+    It is '' where there is no baseline.
+    """
     if found is None:
         return ""
     keys = list(_keys(entry))
-    new = [key for key in keys if found.is_new(key)]
-    if not new:
-        return f" ({words.KNOWN})"
-    if len(new) == len(keys):
-        return f" ({words.NEW})"
-    return f" ({words.NEW_AMONG.format(subjects=_some([subject or check for check, subject in new]))})"
+    told = [
+        _among(rows, keys, whole, part)
+        for rows, whole, part in (
+            ([key for key in keys if found.is_new(key)], words.NEW, words.NEW_AMONG),
+            ([key for key in keys if found.is_unasked(key)], words.UNASKED, words.UNASKED_AMONG),
+        )
+        if rows
+    ]
+    return f" ({'; '.join(told) or words.KNOWN})"
+
+
+def _among(rows: Sequence[Key], keys: Sequence[Key], whole: str, part: str) -> str:
+    if len(rows) == len(keys):
+        return whole
+    return part.format(subjects=_some([subject or check for check, subject in rows]))
 
 
 def _keys(entry: Entry | Unclear) -> Iterable[Key]:

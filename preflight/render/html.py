@@ -256,11 +256,12 @@ def _filters(groups: Sequence[tuple[str, Sequence[tuple[int, Result]]]]) -> str:
 
 def _changes(since: Comparison | None) -> dict[str, Any]:
     if since is None:
-        return {"since": "", "fixed_since": "", "fixed": (), "mark": lambda _: ""}
+        return {"since": "", "remarks": (), "fixed_since": "", "fixed": (), "mark": lambda _: ""}
     from preflight.render import changes
 
     return {
         "since": changes.since(since),
+        "remarks": changes.remarks(since),
         "fixed_since": words.FIXED_SINCE.format(when=words.when(since.old.started)),
         "fixed": [(changes.name(change), changes.moved(change)) for change in since.fixed[:ROWS]],
         "mark": lambda entry: changes.mark(entry, since),

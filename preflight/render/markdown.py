@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from preflight.model import Report, Result
 from preflight.render import changes, words
-from preflight.render.digest import Entry, Named, Reason, digest, named, with_reasons
+from preflight.render.digest import Entry, Named, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose
 from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
 
@@ -48,9 +48,10 @@ def markdown(
         warnings=entries[len(found.blocks) :],
         footer=_footer(report),
         since=markdown_text(changes.since(since)) if since else "",
+        remarks=changes.remarks(since) if since else (),
         fixed_since=words.FIXED_SINCE.format(when=words.when(since.old.started)) if since else "",
         fixed=changes.fixed(since),
-        mark=lambda entry: markdown_text(changes.mark(entry, since)),
+        mark=lambda entry: _mark(entry, since),
     )  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -97,6 +98,12 @@ def _summary(report: Report) -> Ready:
 
 def _counts(report: Report) -> Ready:
     return Ready(" · ".join(text for _, text in words.counts(report.counts)))
+
+
+def _mark(entry: Entry | Unclear, since: Comparison | None) -> Ready:
+    """Return what is new of an entry, apart from the heading that it ends (escaping takes spaces off the ends)."""
+    told = changes.mark(entry, since)
+    return Ready(f" {markdown_text(told)}" if told else "")
 
 
 def _footer(report: Report) -> Ready:

@@ -54,6 +54,8 @@ def text(
         page.line(words.REDACTED)
     if since:
         page.line(changes.since(since))
+        for remark in changes.remarks(since):
+            page.line(remark, style="bold")
     entries = with_reasons([*found.blocks, *found.warnings], why or {})
     _entries(page, words.BLOCKS, entries[: len(found.blocks)], Status.FAIL, since)
     _entries(page, words.WARNINGS, entries[len(found.blocks) :], Status.WARN, since)

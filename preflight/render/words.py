@@ -142,11 +142,19 @@ EVIDENCE_COLUMNS = ("Subject", "Expected", "Found")
 WORSE = "Something got worse"
 BETTER = "Something was fixed, and nothing got worse"
 NOT_WORSE = "Nothing got worse"
+BETTER_IN_BOTH = "Of what both reports asked, something was fixed, and nothing got worse"
+NOT_WORSE_IN_BOTH = "Of what both reports asked, nothing got worse"
+NOT_COMPARED = "Nothing was compared: the two reports have no check in common"
 BEFORE = "Before: {report}"
 AFTER = "After: {report}"
 SIDE = "{host}, {when}: {headline}"
 OTHER_HOST = "These are two hosts: what differs may never have changed."
+NO_HOST = "Not both reports name their host: what differs may never have changed."
 OTHER_REQUIREMENTS = "The requirements differ ({old}, {new}): what differs may never have changed on the host."
+OTHER_CHECKS = (
+    "The two reports did not ask the same checks (only in the older one: {old}, only in the newer one: {new}): whether "
+    "anything changed there is not known."
+)
 ABSENT = "not in the report"
 MOVED = "{before} → {after}"
 CHANGES = {
@@ -154,15 +162,19 @@ CHANGES = {
     "still_failing": "Still failing",
     "fixed": "Fixed",
     "other": "Other changes",
+    "not_in_both": "Not in both reports",
 }
 CHANGE_COUNTS = (
-    "{broken} broken · {still} still failing · {fixed} fixed · {other} changed otherwise · {unchanged} as before"
+    "{broken} broken · {still} still failing · {fixed} fixed · {other} changed otherwise · {unchanged} as before · "
+    "{apart} not in both"
 )
 SINCE = "Since the report of {when}: {new} new, {known} known, {fixed} fixed."
 FIXED_SINCE = "Fixed since the report of {when}"
 NEW = "new"
 KNOWN = "known"
 NEW_AMONG = "new: {subjects}"
+UNASKED = "not asked before"
+UNASKED_AMONG = "not asked before: {subjects}"
 
 REDACTED = (
     "This report was redacted: names, addresses and arguments were replaced by placeholders such as <host-1>. "

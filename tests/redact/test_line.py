@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -130,6 +131,41 @@ def test_what_is_gone_since_the_baseline_is_redacted_too(facts: str, preflight: 
         run = preflight("--facts", facts, "--redact", "--baseline", str(baseline), "--format", name)
         assert leaks(run.out) == []
         assert "<text-" in run.out
+
+
+@pytest.mark.parametrize("day", ["2026-11-24T11:22:54Z", "2031-07-19T13:57:06Z"])
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_the_baseline_s_time_is_told_and_that_it_is_another_host_s(
+    day: str, form: str, facts: str, preflight: Line, tmp_path: Path
+) -> None:
+    """What `read_report` has held to be a time is no secret; names of a host and of requirements are."""
+    baseline = tmp_path / "baseline.json"
+    document = json.loads(preflight("--facts", facts, "--format", "json").out)
+    document["started"] = day
+    document["host"]["name"] = document["requirements"]["name"] = document["tool"]["version"] = "geheim-elsewhere"
+    baseline.write_text(json.dumps(document))
+    run = preflight("--facts", facts, "--redact", "--baseline", str(baseline), "--format", form)
+    told = " ".join(run.out.replace("\\", "").split())
+    assert f"Since the report of {day[:10]} at {day[11:16]} UTC: 0 new, " in told
+    assert "These are two hosts: " in told
+    assert re.search(r"The requirements differ \((<|&lt;)text-\d+(>|&gt;), current\): ", told)
+    assert leaks(run.out) == []
+
+
+@pytest.mark.parametrize("part", ["dns.*", "system.os"])
+def test_what_a_baseline_did_not_ask_is_told_of_placeholders(
+    part: str, facts: str, preflight: Line, tmp_path: Path
+) -> None:
+    whole, partial = str(tmp_path / "whole.json"), str(tmp_path / "partial.json")
+    preflight("--facts", facts, "--output", whole)
+    preflight("--facts", facts, "--only", part, "--output", partial)
+    for words in (("--baseline", partial), ("--baseline", whole, "--only", part)):
+        for name in ("markdown", "text", "html"):
+            run = preflight("--facts", facts, "--redact", *words, "--format", name)
+            assert leaks(run.out) == []
+            assert "did not ask the same checks" in " ".join(run.out.split())
+            assert "(new" not in run.out
+            assert ("(not asked before" in " ".join(run.out.split())) is ("--only" not in words)
 
 
 @pytest.mark.parametrize(("old", "new"), [("real", "redacted"), ("redacted", "real")])

@@ -261,9 +261,9 @@ def test_where_nothing_was_judged_nothing_is_called_ready(results: tuple[reports
 
 def test_a_baseline_marks_what_is_new_and_known_and_lists_what_is_fixed() -> None:
     old, new = reports.failing(), reports.failing()
-    gone = [result for result in old.results if result.check != "docker.compose"]
+    rest = [result for result in old.results if result.check != "docker.compose"]
     fixed = reports.result("dns.mx", "fail", "The MX is missing.")
-    before = reports.report(*gone, fixed)
+    before = reports.report(*rest, reports.result("docker.compose"), fixed)
     now = reports.report(*new.results, reports.result("dns.mx"))
     tree = page(now, since=compare(before, now))
     assert text_of(by_id(tree, "block-2-title")) == "2Docker Compose is not installed (new)"
@@ -272,6 +272,9 @@ def test_a_baseline_marks_what_is_new_and_known_and_lists_what_is_fixed() -> Non
     assert "Fixed since the report of 2026-11-23 at 01:23 UTC" in texts(tree, ".//h2")
     assert "dns.mx: fail → pass" in texts(tree, ".//li")
     assert " (known)" not in text_of(page(now))
+    unasked = page(now, since=compare(reports.report(*rest, fixed), now))
+    assert text_of(by_id(unasked, "block-2-title")) == "2Docker Compose is not installed (not asked before)"
+    assert "(only in the older one: 0, only in the newer one: 1)" in text_of(having(unasked, "verdict")[0])
 
 
 # --- bounds and strangers ----------------------------------------------------------------------------------------
