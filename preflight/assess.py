@@ -253,7 +253,7 @@ def _ignore(result: Result, ignores: tuple[Ignore, ...], today: datetime.date) -
     covering = [ignore for ignore in ignores if ignore.covers(result)]
     valid = next((ignore for ignore in covering if not ignore.over(today)), None)
     if valid is not None:
-        reason = valid.reason or phrase("ignored without a reason given")
+        reason = valid.reason or phrase("no reason was given")
         if valid.until:
             reason = phrase("{reason} (through {date})", reason=reason, date=valid.until.isoformat())
         return msgspec.structs.replace(result, status=Status.IGNORED, was=result.status, reason=reason)

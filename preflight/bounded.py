@@ -17,6 +17,15 @@ class InputError(Exception):
     """An input that cannot be used: one line for the user."""
 
 
+def named(name: str) -> Path:
+    """Return the path of a file that the user named; raise `InputError` for no name at all."""
+    from pathlib import Path
+
+    if not name:
+        raise InputError("'': not the name of a file")
+    return Path(name)
+
+
 def read_file(path: Path, limit: int = LIMIT) -> bytes:
     """Return a regular file's bytes; raise `InputError` where it is none, unreadable or above the limit."""
     try:

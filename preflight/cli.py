@@ -16,7 +16,7 @@ import msgspec
 
 from preflight import __version__, options, outputs, plan, requirements, wanted
 from preflight.assess import assess
-from preflight.bounded import InputError
+from preflight.bounded import InputError, named
 from preflight.checks import Check, catalogue
 from preflight.documents import read_report, schema, write_json
 from preflight.facts import Host
@@ -250,9 +250,7 @@ def _colors(color: str) -> bool:
 
 
 def _report(name: str) -> Report:
-    from pathlib import Path
-
-    return read_report(Path(name))
+    return read_report(named(name))
 
 
 def _since(baseline: Report | None, report: Report) -> Comparison | None:
@@ -274,10 +272,11 @@ def _write(
 ) -> None:
     """Render the report in every format that was asked for, then write them all."""
     why = {entry.id: entry.why for entry in checks}
+    asked = (len(checks), len(catalogue()))
 
     def rendered(target: Target) -> str:
         colored = _colored(color, target.path)
-        return render(report, target.format, why=why, color=colored, since=since, redacted=redacted)
+        return render(report, target.format, why=why, color=colored, since=since, redacted=redacted, asked=asked)
 
     outputs.write({target: rendered(target) for target in targets}, _put)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -290,13 +289,20 @@ def _write(
 
 def _colored(color: str, path: str | None) -> bool:
     """Say whether a text is coloured: never in a file, on standard output where it is a terminal, or asked for."""
-    return path is None and _colors(color) and (color == "always" or sys.stdout.isatty())
+    return path is None and _colors(color) and (color == "always" or bool(sys.stdout and sys.stdout.isatty()))
 
 
 def _put(text: str) -> None:
-    """Write a document to standard output."""
-    sys.stdout.buffer.write(outputs.encoded(text))
-    sys.stdout.buffer.flush()
+    """Write a document to standard output; raise `InputError` where that cannot take it."""
+    if sys.stdout is None:
+        raise InputError("standard output: closed")
+    try:
+        sys.stdout.buffer.write(outputs.encoded(text))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"standard output: {error.strerror}") from None
 
 
 def _say(line: str) -> None:

@@ -64,7 +64,9 @@ def writable(path: str) -> None:
     place = os.path.realpath(path)
     folder = os.path.dirname(place)
     why = ""
-    if not path or path.endswith("/") or os.path.isdir(place) or not os.path.isdir(folder):
+    if os.path.islink(place):
+        why = "a link that leads in a circle."
+    elif not path or path.endswith("/") or os.path.isdir(place) or not os.path.isdir(folder):
         why = "not a file in a directory that exists."
     elif os.path.exists(place):
         why = "" if os.access(place, os.W_OK) else "this file may not be written."

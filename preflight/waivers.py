@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 
 from preflight.assess import Ignore, matching
-from preflight.bounded import InputError, read_file
+from preflight.bounded import InputError, named, read_file
 from preflight.checks import Check
 from preflight.hints import meant
 from preflight.model import Report, Status
@@ -40,10 +40,8 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read(name: str) -> tuple[Ignore, ...]:
     """Read a file of waivers; raise `InputError` with one line that names the file and the place."""
-    from pathlib import Path
-
     try:
-        entries = msgspec.convert(tomllib.loads(read_file(Path(name)).decode("utf-8")), _File).waiver
+        entries = msgspec.convert(tomllib.loads(read_file(named(name)).decode("utf-8-sig")), _File).waiver
     except UnicodeDecodeError:
         raise InputError(f"{name}: not UTF-8 text") from None
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:

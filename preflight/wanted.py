@@ -11,14 +11,15 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from preflight import requirements
+from preflight import plan, requirements
 from preflight.assess import Ignore, select
-from preflight.bounded import InputError
+from preflight.bounded import InputError, named
 from preflight.checks import Check, catalogue
 from preflight.documents import read_facts
-from preflight.facts import Asked, Host, OsRelease
+from preflight.facts import Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.gather.host import PARTS, Wishes
 from preflight.gather.roots import Roots, find
+from preflight.sentences import say
 from preflight.versions import matching_rule
 
 if TYPE_CHECKING:
@@ -87,9 +88,7 @@ def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(param.opts[0] for param in ctx.command.params if param.name == name)
             raise click.UsageError(f"{option} is about a host that is looked at; it does not go with --facts.")
-    from pathlib import Path
-
-    host = read_facts(Path(given["facts_file"]))
+    host = read_facts(named(given["facts_file"]))
     asked = msgspec.structs.replace(
         host.asked,
         hostname=given["hostname"] or host.asked.hostname,
@@ -97,6 +96,14 @@ def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
         public_ips=given["public_ips"] or host.asked.public_ips,
         offline=given["offline"] or host.asked.offline,
     )
+    fqdn = plan.make(host.mailcow_conf.value, asked).fqdn
+    if fqdn and fqdn != plan.make(host.mailcow_conf.value, host.asked).fqdn:  # its lines in /etc/hosts were not kept
+        lines: Fact[tuple[HostsEntry, ...]] = Fact.unknown(
+            "/etc/hosts",
+            say("The facts were recorded for another host name."),
+            say("Record them again with this --hostname."),
+        )
+        host = msgspec.structs.replace(host, hosts_file=lines)
     return msgspec.structs.replace(host, asked=asked)
 
 

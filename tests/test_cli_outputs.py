@@ -136,7 +136,12 @@ def test_the_page_tells_why_and_what_to_do(tmp_path: Path, preflight: Line) -> N
     for page in (run.out, (tmp_path / "a.html").read_text("utf-8")):
         assert page.startswith("<!DOCTYPE html>\n")
         assert page.endswith("</html>\n")
-        told = ("Ready for mailcow, with warnings", "What to do:", "swapon /swapfile", "needs twice its memory")
+        told = (
+            "Nothing stands in the way, as far as was asked",
+            "What to do:",
+            "swapon /swapfile",
+            "needs twice its memory",
+        )
         assert [part for part in told if part not in page] == []
         assert page.count('<details class="more">') == 1
 
@@ -286,3 +291,21 @@ def test_a_summary_is_cut_at_a_line_before_githubs_limit(tmp_path: Path) -> None
     assert path.read_bytes().endswith(b"xshort\nlines\n")
     append_summary(str(path), "no more than nothing\n")
     assert path.stat().st_size < outputs.SUMMARY
+
+
+@pytest.mark.parametrize(("where", "words"), [(">/dev/full", "No space left on device"), (">&-", "closed")])
+def test_standard_output_that_takes_nothing_is_one_line(tree: Path, where: str, words: str) -> None:
+    facts = tree / "tests/hosts/debian12-nested.json"
+    run = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m preflight check --facts {facts} --only clock.* {where}"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (2, f"preflight: standard output: {words}\n")
+
+
+def test_a_link_that_leads_in_a_circle_is_no_place_for_a_report(tmp_path: Path, preflight: Line) -> None:
+    (tmp_path / "one.md").symlink_to("two.md")
+    (tmp_path / "two.md").symlink_to("one.md")
+    run = preflight("--output", str(tmp_path / "one.md"))
+    assert (run.code, "in a circle" in run.err) == (2, True)
+    assert (tmp_path / "one.md").is_symlink()

@@ -53,7 +53,7 @@ def hostname(look: Look) -> Iterator[Finding]:
         raise no_hostname()
     if fault := hostnames.fault(given, name):
         yield finding(Status.FAIL, fault, name, "CNAME", found=(given,), remedy=_without_dot(given, name))
-    elif entries := _on_loopback(look):
+    elif entries := _on_loopback(look, name):
         yield _in_hosts_file(name, entries)
     elif not look.host.answers.known and (doubt := hostnames.doubt(name)):
         yield finding(Status.WARN, doubt, name, "CNAME", found=(name,))
@@ -79,10 +79,11 @@ def _without_dot(given: str, name: str) -> Remedy | None:
     return None
 
 
-def _on_loopback(look: Look) -> tuple[HostsEntry, ...]:
+def _on_loopback(look: Look, name: str) -> tuple[HostsEntry, ...]:
     """Return the lines of /etc/hosts that have the name on loopback; none where the file cannot be read."""
     entries = look.host.hosts_file.get() if look.host.hosts_file.known else ()
-    return tuple(e for e in entries if (a := addresses.usual(e.address)) and ipaddress.ip_address(a).is_loopback)
+    named = [entry for entry in entries if any(other.rstrip(".").lower() == name for other in entry.names)]
+    return tuple(e for e in named if (a := addresses.usual(e.address)) and ipaddress.ip_address(a).is_loopback)
 
 
 def _in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:

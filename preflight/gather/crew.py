@@ -26,6 +26,14 @@ GRACE = 5.0  # seconds for probes to clean up after they were told to stop
 PATIENCE = 0.05  # seconds without a part done until another thread helps
 
 
+class _Lacking(Exception):
+    """What several parts share (its name begins with an underscore) is not there: neither are they."""
+
+    def __init__(self, fact: Fact[Any]) -> None:
+        super().__init__()
+        self.fact = fact
+
+
 class Crew:
     """Parts by name, each made once, when it is first asked for; a recipe may ask for other parts."""
 
@@ -93,6 +101,8 @@ class Crew:
         self._tell(name, False)
         try:
             self._made[name] = self._recipes[name](self)
+        except _Lacking as lacking:
+            self._made[name] = Fact(name, None, lacking.fact.missing)
         except Exception as error:  # noqa: BLE001 - a part that breaks costs itself, never the run
             self._made[name] = Fact.unknown(
                 name, say("Reading it failed: {error}.", error=f"{type(error).__name__}: {error}"[:300].rstrip("."))
@@ -107,8 +117,11 @@ class Crew:
         done = self._event(name)
         while not done.wait(min(0.2, self.left)):
             if self.stop.is_set() or not self.left:
-                return self._late(name)
-        return self._made[name]
+                break
+        made = self._made[name] if done.is_set() else self._late(name)
+        if name.startswith("_") and isinstance(made, Fact):
+            raise _Lacking(made)
+        return made
 
     def collect(self, name: str) -> Any:
         """Return a part once it is done or the deadline (after a stop: the time to clean up) has passed."""

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 class Extras(Struct, frozen=True):
     """What a format may use beside the report.
 
-    Why each check matters (by id), whether colour is wanted, what changed since an earlier report, and whether names
-    were replaced by placeholders.
+    Why each check matters (by id), whether colour is wanted, what changed since an earlier report, whether names were
+    replaced by placeholders, and how many checks were asked for, of how many (None: all).
     """
 
     why: Mapping[str, str] = field(default_factory=dict)
     color: bool = False
     since: Comparison | None = None
     redacted: bool = False
+    asked: tuple[int, int] | None = None
 
 
 class Format(Struct, frozen=True):
@@ -36,7 +37,7 @@ class Format(Struct, frozen=True):
 def _markdown(report: Report, extras: Extras) -> str:
     from preflight.render.markdown import markdown
 
-    return markdown(report, why=extras.why, since=extras.since, redacted=extras.redacted)
+    return markdown(report, why=extras.why, since=extras.since, redacted=extras.redacted, asked=extras.asked)
 
 
 def _json(report: Report, _: Extras) -> str:
@@ -48,25 +49,27 @@ def _json(report: Report, _: Extras) -> str:
 def _text(report: Report, extras: Extras) -> str:
     from preflight.render.text import text
 
-    return text(report, color=extras.color, why=extras.why, since=extras.since, redacted=extras.redacted)
+    return text(
+        report, extras.color, why=extras.why, since=extras.since, redacted=extras.redacted, asked=extras.asked
+    )  # fmt: skip
 
 
 def _html(report: Report, extras: Extras) -> str:
     from preflight.render.html import html
 
-    return html(report, why=extras.why, since=extras.since, redacted=extras.redacted)
+    return html(report, why=extras.why, since=extras.since, redacted=extras.redacted, asked=extras.asked)
 
 
 def _junit(report: Report, extras: Extras) -> str:
     from preflight.render.junit import junit
 
-    return junit(report, redacted=extras.redacted)
+    return junit(report, redacted=extras.redacted, asked=extras.asked)
 
 
 def _github(report: Report, extras: Extras) -> str:
     from preflight.render.github import github
 
-    return github(report, redacted=extras.redacted)
+    return github(report, redacted=extras.redacted, asked=extras.asked)
 
 
 def _zone(report: Report, extras: Extras) -> str:
@@ -94,6 +97,7 @@ def render(
     color: bool = False,
     since: Comparison | None = None,
     redacted: bool = False,
+    asked: tuple[int, int] | None = None,
 ) -> str:
     """Return the report in one of `FORMATS`; `KeyError` where there is no such format."""
-    return FORMATS[format].function(report, Extras(why or {}, color, since, redacted))
+    return FORMATS[format].function(report, Extras(why or {}, color, since, redacted, asked))

@@ -12,19 +12,20 @@ from preflight.model import Remedy, Report
 from preflight.render import words
 from preflight.render.digest import Entry, Named, Unclear, digest
 from preflight.render.escape import command_line, terminal
+from preflight.render.opening import opening
 
 SHOWN = 10  # annotations of a kind
 SUBJECTS = 8
 ROWS = 20
 
 
-def github(report: Report, *, redacted: bool = False) -> str:
+def github(report: Report, *, redacted: bool = False, asked: tuple[int, int] | None = None) -> str:
     """Return the report as lines for a step's output: the verdict, errors, warnings, and notices of what is unknown.
 
-    `redacted`: names were replaced by placeholders.
+    `redacted`: names were replaced by placeholders; `asked`: how many checks were asked for, of how many (None: all).
     """
     found = digest(report)
-    headline = words.headline(report.verdict, judged=found.judged)
+    headline = opening(report, found, asked).headline
     # Text of our own only: a line that begins with `::`, or holds `##[`, is a command to the runner.
     lines = [f"{headline}: {' · '.join(text for _, text in words.counts(report.counts))}".removesuffix(": ")]
     lines += [words.REDACTED] if redacted else []

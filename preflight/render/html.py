@@ -19,6 +19,7 @@ from preflight.model import HostSummary, Report, RequirementsSource, Result, Sta
 from preflight.render import pictures, words
 from preflight.render.digest import Entry, Reason, digest, with_reasons
 from preflight.render.escape import CELL, TEXT, command_line, is_link, terminal
+from preflight.render.opening import opening
 from preflight.render.ports import Port
 
 if TYPE_CHECKING:
@@ -41,11 +42,12 @@ def html(
     why: Mapping[str, str] | None = None,
     since: Comparison | None = None,
     redacted: bool = False,
+    asked: tuple[int, int] | None = None,
 ) -> str:
     """Return the report as a page.
 
     `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report, `redacted`
-    whether names were replaced by placeholders.
+    whether names were replaced by placeholders, `asked` how many checks were asked for, of how many (None: all).
     """
     found = digest(report)
     entries = with_reasons([*found.blocks, *found.warnings], why or {})
@@ -57,11 +59,8 @@ def html(
         script=_as_it_stands(script),
         report=report,
         found=found,
-        state=_state(report, found.judged),
         question=_markup(words.QUESTION).format(name=cell(report.host.name or words.UNKNOWN_HOST, 60)),
-        headline=words.headline(report.verdict, judged=found.judged),
-        next=words.advice(report.verdict, blocked=bool(found.blocks), judged=found.judged),
-        install=words.install(report.verdict, judged=found.judged),
+        opening=opening(report, found, asked),
         counts=sorted(words.counts(report.counts), key=lambda count: ORDER.index(count[0])),
         blocks=entries[: len(found.blocks)],
         warnings=entries[len(found.blocks) :],
@@ -219,13 +218,6 @@ def _port_state(port: Port) -> str:
 
 
 # --- the page ----------------------------------------------------------------------------------------------------
-
-
-def _state(report: Report, judged: bool) -> str:
-    """Return the verdict as the name of a status, for its colour and sign."""
-    names = {"✅": "pass", "❌": "fail", "❓": "unknown"}
-    name = names[words.symbol(report.verdict, judged=judged)]
-    return "warn" if name == "pass" and report.counts.warn else name
 
 
 def _groups(results: Sequence[Result]) -> list[tuple[str, list[tuple[int, Result]]]]:

@@ -13,6 +13,7 @@ from preflight.model import Report, Result, Status
 from preflight.render import words
 from preflight.render.digest import digest
 from preflight.render.escape import command_line, terminal
+from preflight.render.opening import opening
 
 NAME = 4000  # characters of a name: long enough that two subjects never become one by being cut
 _OUTCOMES = {
@@ -24,9 +25,12 @@ _OUTCOMES = {
 }
 
 
-def junit(report: Report, *, redacted: bool = False) -> str:
-    """Return the report as an XML document; `redacted`: names were replaced by placeholders."""
-    headline = words.headline(report.verdict, judged=digest(report).judged)
+def junit(report: Report, *, redacted: bool = False, asked: tuple[int, int] | None = None) -> str:
+    """Return the report as an XML document.
+
+    `redacted`: names were replaced by placeholders; `asked`: how many checks were asked for, of how many (None: all).
+    """
+    headline = opening(report, digest(report), asked).headline
     root = ElementTree.Element("testsuites", {"name": f"{report.tool.name}: {headline}", **_counts(report.results)})
     root.set("time", f"{report.seconds:.3f}")
     for section in dict.fromkeys(result.section for result in report.results):

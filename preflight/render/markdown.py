@@ -11,6 +11,7 @@ from preflight.model import Report, Result
 from preflight.render import changes, words
 from preflight.render.digest import Entry, Named, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose
+from preflight.render.opening import opening
 from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
 
 if TYPE_CHECKING:
@@ -27,19 +28,17 @@ def markdown(
     why: Mapping[str, str] | None = None,
     since: Comparison | None = None,
     redacted: bool = False,
+    asked: tuple[int, int] | None = None,
 ) -> str:
     """Return the report as Markdown.
 
     `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report, `redacted`
-    whether names were replaced by placeholders.
+    whether names were replaced by placeholders, `asked` how many checks were asked for, of how many (None: all).
     """
     found = digest(report)
     entries = with_reasons([*found.blocks, *found.warnings], why or {})
     text = environment().get_template("report.md.j2").render(
-        symbol=words.symbol(report.verdict, judged=found.judged),
-        headline=words.headline(report.verdict, judged=found.judged),
-        next=words.advice(report.verdict, blocked=bool(found.blocks), judged=found.judged),
-        install=words.install(report.verdict, judged=found.judged),
+        opening=opening(report, found, asked),
         summary=_summary(report),
         counts=_counts(report),
         note=words.REDACTED if redacted else "",

@@ -33,6 +33,8 @@ class Page:
         whole = Text(terminal(text, LIMIT), style)
         for line in whole.wrap(self.console, WIDTH - hanging, overflow="fold", tab_size=1) or [Text("")]:
             line.rstrip()
+            if line.plain.startswith("::"):  # where a line breaks, what a CI runner would take for an order
+                line = Text("\\") + line
             self.console.print(lead + line, soft_wrap=True)
             lead = Text(" " * hanging)
 

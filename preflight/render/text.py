@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from preflight.model import Remedy, Report, Result, Status, Verdict
+from preflight.model import Remedy, Report, Result, Status
 from preflight.render import changes, words
 from preflight.render.digest import Digest, Entry, Named, Passed, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import terminal
+from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
 from preflight.render.ports import Port
 
@@ -19,10 +20,10 @@ ROWS = 50
 SUBJECTS = 8
 
 _COLORS = {
-    Verdict.READY: "bold green",
-    Verdict.READY_WITH_WARNINGS: "bold yellow",
-    Verdict.NOT_READY: "bold red",
-    Verdict.UNDETERMINED: "bold magenta",
+    "pass": "bold green",
+    "warn": "bold yellow",
+    "fail": "bold red",
+    "unknown": "bold magenta",
 }
 _MARKS = {
     Status.FAIL: ("✗", "red"),
@@ -41,15 +42,16 @@ def text(
     why: Mapping[str, str] | None = None,
     since: Comparison | None = None,
     redacted: bool = False,
+    asked: tuple[int, int] | None = None,
 ) -> str:
     """Return the report as lines of at most 80 columns (a long word of a command may stand out).
 
     `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report, `redacted`
-    whether names were replaced by placeholders.
+    whether names were replaced by placeholders, `asked` how many checks were asked for, of how many (None: all).
     """
     page = Page(color)
     found = digest(report)
-    _head(page, report, found)
+    _head(page, report, opening(report, found, asked))
     if redacted:
         page.line(words.REDACTED)
     if since:
@@ -71,13 +73,11 @@ def text(
     return page.finish()
 
 
-def _head(page: Page, report: Report, found: Digest) -> None:
-    verdict, judged = report.verdict, found.judged
-    style = _COLORS[verdict if judged else Verdict.UNDETERMINED]
-    page.line(words.headline(verdict, judged=judged).upper(), style=style)
-    page.line(words.advice(verdict, blocked=bool(found.blocks), judged=judged))
-    if install := words.install(verdict, judged=judged):
-        page.line(f"{words.INSTALL_LABEL} {install}")
+def _head(page: Page, report: Report, begin: Opening) -> None:
+    page.line(begin.headline.upper(), style=_COLORS[begin.state])
+    page.line(begin.next)
+    if begin.install:
+        page.line(f"{words.INSTALL_LABEL} {begin.install}")
     page.line("")
     host = report.host
     page.line(

@@ -37,14 +37,15 @@ UNJUDGED_NEXT = (
     "No check judged anything on this host, so this report does not tell whether mailcow can be installed. "
     "See below why, or ask for other checks."
 )
+# Ready by the contract as well, and no reader shall take it for more than it is.
+WAIVED_READY = "Ready for mailcow, but for what is ignored"
+WAIVED_NEXT = "Findings that would stand in the way are known and ignored in this run: {count}. Nothing else does."
+PARTLY_READY = "Nothing stands in the way, as far as was asked"
+PARTLY_NEXT = (
+    "Checks that were asked for: {asked} of {all}. Whether mailcow can be installed on this host, all of them tell."
+)
+SKIPPED_TOO = "What was skipped was not judged."
 STRICT = "Warnings count as failures in this run: fix them, then run this check again."
-
-SYMBOL = {
-    Verdict.READY: "✅",
-    Verdict.READY_WITH_WARNINGS: "✅",
-    Verdict.NOT_READY: "❌",
-    Verdict.UNDETERMINED: "❓",
-}
 
 UNKNOWN = "unknown"
 UNKNOWN_OS = "system unknown"
@@ -268,28 +269,6 @@ def sentence(text: str) -> str:
     """Return a sentence with its full stop."""
     text = text.rstrip()
     return text if text.endswith((".", "!", "?", ":", "…")) else f"{text}."
-
-
-def headline(verdict: Verdict, *, judged: bool) -> str:
-    """Return the verdict in words; nothing is said to be ready where nothing was judged."""
-    return HEADLINE[verdict] if judged or verdict is not Verdict.READY else UNJUDGED
-
-
-def symbol(verdict: Verdict, *, judged: bool) -> str:
-    """Return the verdict as a sign."""
-    return SYMBOL[verdict if judged or verdict is not Verdict.READY else Verdict.UNDETERMINED]
-
-
-def advice(verdict: Verdict, *, blocked: bool, judged: bool) -> str:
-    """Return what to do next; a host can be not ready without a failure where warnings count as such."""
-    if verdict is Verdict.READY and not judged:
-        return UNJUDGED_NEXT
-    return STRICT if verdict is Verdict.NOT_READY and not blocked else NEXT[verdict]
-
-
-def install(verdict: Verdict, *, judged: bool) -> str:
-    """Return where the installation is described, '' where the host is not known to be ready for it."""
-    return INSTALL if judged and verdict in (Verdict.READY, Verdict.READY_WITH_WARNINGS) else ""
 
 
 def counts(counted: Counts) -> list[tuple[Status, str]]:

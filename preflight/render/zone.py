@@ -9,7 +9,7 @@ from preflight.model import Report, Result, Status
 from preflight.render import words
 from preflight.render.escape import terminal
 
-_NAME = r"(?:[A-Za-z0-9*_](?:[A-Za-z0-9_-]{0,62})\.)+"
+_NAME = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)+"
 # A record as the checks write it, and nothing that a name server would take for an order ($INCLUDE) or a second line.
 _RECORD = re.compile(rf"(?P<name>{_NAME}) +(?:[0-9]{{1,10}} +)?IN +(?P<type>[A-Z][A-Z0-9]{{0,9}}) +(?P<data>[ -~]+)")
 _REVERSE = (".in-addr.arpa.", ".ip6.arpa.")

@@ -1,0 +1,54 @@
+"""How a report begins: the verdict in words, and what to do next. Never more is promised than was looked at."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from preflight.model import Report, Result, Severity, Status, Verdict
+from preflight.render import words
+from preflight.render.digest import Digest
+
+_OPEN = (Status.UNKNOWN, Status.ERROR)
+
+
+class Opening(Struct, frozen=True):
+    """The first lines. `install` is '' where the host is not known to be ready; `state` names the verdict's colour."""
+
+    symbol: str
+    state: str
+    headline: str
+    next: str
+    install: str = ""
+
+
+def opening(report: Report, found: Digest, asked: tuple[int, int] | None = None) -> Opening:
+    """Begin a report. `asked`: how many checks were asked for, of how many; None: all of them."""
+    if report.verdict is Verdict.NOT_READY:
+        # A host can be not ready without a failure where warnings count as such.
+        text = words.NEXT[report.verdict] if found.blocks else words.STRICT
+        return Opening("❌", "fail", words.HEADLINE[report.verdict], text)
+    if report.verdict is Verdict.UNDETERMINED:
+        return Opening("❓", "unknown", words.HEADLINE[report.verdict], words.NEXT[report.verdict])
+    if not found.judged:
+        return Opening("❓", "unknown", words.UNJUDGED, words.UNJUDGED_NEXT)
+    return _ready(report, found, asked)
+
+
+def _ready(report: Report, found: Digest, asked: tuple[int, int] | None) -> Opening:
+    waived = sum(map(_stood_in_the_way, found.waived))
+    partly = asked is not None and asked[0] < asked[1]
+    some = [words.WAIVED_NEXT.format(count=waived)] if waived else []
+    if asked is not None and partly:
+        some.append(words.PARTLY_NEXT.format(asked=asked[0], all=asked[1]))
+    if waived:
+        return Opening("⚠", "warn", words.WAIVED_READY, " ".join(some))
+    state = "warn" if report.counts.warn else "pass"
+    if partly:
+        return Opening("✅", state, words.PARTLY_READY, " ".join(some))
+    left = any(row.status is Status.SKIP and row.severity is Severity.REQUIRED for row in report.results)
+    text = " ".join([words.NEXT[report.verdict], *([words.SKIPPED_TOO] if left else [])])
+    return Opening("✅", state, words.HEADLINE[report.verdict], text, words.INSTALL)
+
+
+def _stood_in_the_way(result: Result) -> bool:
+    return result.was is Status.FAIL or (result.was in _OPEN and result.severity is Severity.REQUIRED)
