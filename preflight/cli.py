@@ -206,8 +206,9 @@ class _Stop:
         self.event = threading.Event()
         self.exit_code = 0
         self.leave: Callable[[], None] = lambda: None  # what has to be done before the program ends at once
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._hear)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last one: the connection was lost
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                signal.signal(number, self._hear)
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         if self.exit_code and number == signal.SIGINT:  # a second Ctrl-C does not wait for the clean-up

@@ -338,7 +338,12 @@ class Engine(Struct, frozen=True, kw_only=True):
     containers: tuple[Container, ...] = ()
     networks: tuple[EngineNetwork, ...] = ()
     volumes: tuple[str, ...] = ()
-    truncated: bool = False  # more objects than are kept
+    truncated: bool = False  # more objects than are kept, or a list that was refused
+    cut: tuple[str, ...] = ()  # which: containers, stopped (what those publish), networks, volumes, services
+
+    def whole(self, *lists: str) -> bool:
+        """Say whether these lists hold all that lives on the engine; older facts do not tell one from another."""
+        return not self.truncated if not self.cut else not set(lists) & set(self.cut)
 
 
 class DaemonConfig(Struct, frozen=True):

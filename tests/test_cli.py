@@ -198,7 +198,7 @@ def test_only_what_is_asked_for_is_gathered() -> None:
     assert json.loads(run.stdout)["host"]["engine"] is None
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_run_prints_what_is_known(number: int, code: int, tmp_path: Path) -> None:
     """A name server that never answers keeps the run waiting; the signal ends it, and the report still comes."""
     import socket
@@ -248,3 +248,11 @@ def test_options_are_environment_variables_too(facts: str) -> None:
 
 def test_the_default_configuration_is_where_mailcow_lies() -> None:
     assert plan.DEFAULT_CONF == "/opt/mailcow-dockerized/mailcow.conf"
+
+
+def test_facts_that_are_asked_about_another_name_know_nothing_of_its_hosts_file(tree: Path) -> None:
+    facts = str(tree / "tests/hosts/debian12-nested.json")
+    words = ["--facts", facts, "--hostname", "mail.elsewhere.example.org", "--only", "dns.hostname"]
+    run = preflight(*words, "--format", "json")
+    (row,) = json.loads(run.stdout)["results"]
+    assert (row["status"], "another host name" in row["reason"]) == ("unknown", True)

@@ -83,7 +83,16 @@ def _on_loopback(look: Look, name: str) -> tuple[HostsEntry, ...]:
     """Return the lines of /etc/hosts that have the name on loopback; none where the file cannot be read."""
     entries = look.host.hosts_file.get() if look.host.hosts_file.known else ()
     named = [entry for entry in entries if any(other.rstrip(".").lower() == name for other in entry.names)]
-    return tuple(e for e in named if (a := addresses.usual(e.address)) and ipaddress.ip_address(a).is_loopback)
+    return tuple(entry for entry in named if _is_loopback(entry.address))
+
+
+def _is_loopback(text: str) -> bool:
+    known = addresses.usual(text)
+    if known is None:
+        return False
+    address = ipaddress.ip_address(known)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:

@@ -144,9 +144,23 @@ def _mute(host: Host, found: Compose, evidence: Mapping[str, object]) -> Finding
     return unknown(message, reason, help, asked, *again.commands, evidence=evidence)
 
 
+def _elsewhere(look: Look, said: Engine) -> Finding | None:
+    """Say that the engine's kernel is not this host's: then it lives on another machine, which nobody looked at."""
+    here = look.host.kernel.value
+    if not here or not said.kernel or said.kernel == here:
+        return None
+    reason = say(
+        "The engine runs on another machine, with the kernel {there}: this host's is {here}.",
+        there=said.kernel,
+        here=here,
+    )
+    help = say("Run preflight on the engine's own host; what this report says of files, ports and memory is not of it.")
+    return unknown(unknown_because(reason), reason, help)
+
+
 @check(
     severity=Severity.REQUIRED,
-    reads=("engine", "os_release"),
+    reads=("engine", "os_release", "kernel"),
     remedy="Replace it by the Docker Engine from Docker's own packages, run by root.",
     docs=(PAGE, f"{MC}2401", f"{MC}5483", f"{MC}656"),
 )
@@ -168,7 +182,9 @@ def packaging(look: Look) -> Iterator[Finding]:
     }
     found = [name for name, here in kinds.items() if here]
     if not found:
-        if said.root_dir or said.operating_system:
+        if elsewhere := _elsewhere(look, said):
+            yield elsewhere
+        elif said.root_dir or said.operating_system:
             message = say("The engine is the Docker Engine itself, run by root.")
             yield Finding(status=Status.PASS, message=message, expected="Docker Engine", found="Docker Engine")
         else:
@@ -470,7 +486,7 @@ def leftovers(look: Look) -> Iterator[Finding]:
             project=working[0],
         )
         yield Finding(status=Status.PASS, message=message, expected=phrase("none"), found=phrase("a running mailcow"))
-    elif said.truncated:
+    elif not said.whole("containers", "networks", "volumes"):
         reason = say("The engine did not list everything that lives on it.")
         yield unknown(unknown_because(reason), reason, say("Look yourself."), "docker volume ls", "docker ps -a")
     else:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from preflight import versions
 from preflight.checks import Look, check
+from preflight.checks.contact import unknown
 from preflight.checks.subnets import PRIVATE, UNIQUE_LOCAL, Neighbour, Network, neighbours, own, parse, propose
 from preflight.facts import Ipv6, Route
 from preflight.model import Finding, Remedy, Severity, Status
@@ -50,6 +51,10 @@ def subnet(look: Look, subject: str) -> Iterator[Finding]:
         fact.get()  # without all of them there is no saying that nothing else meets it
     if met:
         yield _conflict(look, subject, wanted, met, hard)
+        return
+    if not look.host.engine.get().whole("networks"):
+        reason = say("The engine did not list all of its networks.")
+        yield unknown(unknown_because(reason), reason, say("Look at them yourself."), "docker network ls")
         return
     yield Finding(
         status=Status.PASS,

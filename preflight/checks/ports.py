@@ -10,7 +10,7 @@ from preflight.checks import Look, check, holders, settings
 from preflight.checks.conflicts import REFUSED, Case, examine
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.plan import Binding
-from preflight.sentences import paragraph, phrase, say
+from preflight.sentences import paragraph, phrase, say, unknown_because
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 BINDINGS = "https://docs.mailcow.email/manual-guides/Postfix/u_e-postfix-bind/"
@@ -93,17 +93,40 @@ def free(look: Look, subject: str) -> Iterator[Finding]:
             found="mailcow",
             evidence=_evidence(binding, "engine"),
         )
-    elif _given_out(look, binding.port):
-        yield _fleeting(look, binding)
     else:
-        message = say("{subject} is free.", subject=subject)
-        yield Finding(
-            status=Status.PASS,
-            message=message,
-            expected=phrase("free"),
-            found=phrase("free"),
-            evidence=_evidence(binding, "bind"),
-        )
+        yield _bindable(look, binding)
+
+
+def _bindable(look: Look, binding: Binding) -> Finding:
+    """Say that a port is free, unless something may take it that does not show."""
+    if _untold(look):
+        return _unlisted(binding)
+    if _given_out(look, binding.port):
+        return _fleeting(look, binding)
+    return Finding(
+        status=Status.PASS,
+        message=say("{subject} is free.", subject=binding.subject),
+        expected=phrase("free"),
+        found=phrase("free"),
+        evidence=_evidence(binding, "bind"),
+    )
+
+
+def _untold(look: Look) -> bool:
+    """Say whether the engine keeps something to itself that may publish ports, without a socket or later."""
+    return look.host.engine.known and not look.host.engine.get().whole("containers", "stopped", "services")
+
+
+def _unlisted(binding: Binding) -> Finding:
+    reason = say("The engine did not list everything on it that may publish ports.")
+    return Finding(
+        status=Status.UNKNOWN,
+        message=paragraph(say("{subject} can be bound.", subject=binding.subject), unknown_because(reason)),
+        expected=phrase("free"),
+        evidence=_evidence(binding, "engine"),
+        remedy=Remedy(say("Look yourself what publishes this port."), ("docker ps -a",)),
+        reason=reason,
+    )
 
 
 def _evidence(binding: Binding, decided_by: str, held: list[dict[str, Any]] | None = None) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def left_of(look: Look, projects: tuple[str, ...]) -> dict[str, tuple[str, Remed
         if _named(volume, projects):
             found[f"volume:{volume}"] = _volume(volume, look.plan.conf_path)
     links = look.host.links.value or ()
-    if look.plan.bridge not in used and not said.truncated and any(link.name == look.plan.bridge for link in links):
+    if look.plan.bridge not in used and said.whole("networks") and any(link.name == look.plan.bridge for link in links):
         message = say(
             "The bridge {bridge} is there and belongs to no network of the engine, which would "
             "take it over for mailcow, with all that hangs on it.",

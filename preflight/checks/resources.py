@@ -169,11 +169,7 @@ def memory(look: Look) -> Iterator[Finding]:
         )
     elif _switched_off(look):
         status = Status.WARN
-        text = say(
-            "This host has {size} of memory, mailcow needs {need}; with {switches}, as mailcow.conf has it, less may"
-            " do.",
-            **values,
-        )
+        text = say("This host has {size} of memory, mailcow needs {need}; with {switches} less may do.", **values)
     else:
         status, text = Status.FAIL, say(_MEMORY, **values)
         do = say(

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 SOCKET = "/var/run/docker.sock"
 TIMEOUT = 5.0
-INSPECTED = 200
+INSPECTED = 500
 NO_ANSWER = noted("The Docker engine does not answer (see docker.engine).")
 LISTS = ("/containers/json", "/networks", "/volumes")
+_NAMES = {"/containers/json": "containers", "/networks": "networks", "/volumes": "volumes", "/services": "services"}
 SERVICES = "/services"
 
 
@@ -150,6 +151,7 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
                 if error.state == "timeout":
                     raise
     inspected, complete = _inspect(url, lists.get("/containers/json"), until)
+    cut = tuple(_NAMES[path] for path in wanted if not reply.is_whole(lists.get(path))) + ("stopped",) * (not complete)
     return reply.parse_engine(
         version,
         info,
@@ -157,7 +159,8 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
         networks=reply.parse_networks(lists.get("/networks"), podman=reply.is_podman(version)),
         volumes=reply.parse_volumes(lists.get("/volumes")),
         services=reply.parse_services(lists.get(SERVICES)),
-        truncated=not complete or not all(reply.is_whole(lists.get(path)) for path in wanted),
+        truncated=bool(cut),
+        cut=cut,
     )
 
 
@@ -173,10 +176,11 @@ def _await(asked: Mapping[str, http.Question], path: str) -> object:
 def _inspect(url: str, listed: object, until: float) -> tuple[dict[str, object], bool]:
     """Inspect containers, in four threads, those that do not run first, for the ports that they will publish.
 
-    Returns the replies by id, and whether every container was inspected.
+    Returns the replies by id, and whether every one was inspected of which the list does not tell the ports itself.
     """
     found = sorted(reply.tables(listed), key=lambda row: row.get("State") == "running")
     wanted = [key for key in map(reply.identity, found) if key]
+    silent = {key for row in found if row.get("State") != "running" and (key := reply.identity(row))}
     todo, told = wanted[:INSPECTED][::-1], dict[str, object]()
 
     def work() -> None:
@@ -193,7 +197,7 @@ def _inspect(url: str, listed: object, until: float) -> tuple[dict[str, object],
 
     for errand in [Errand(work) for _ in range(min(4, len(todo)))]:
         errand.wait(max(0.0, until - time.monotonic()))
-    return dict(told), len(told) == len(set(wanted))
+    return dict(told), silent <= set(told)
 
 
 def connect(url: str, timeout: float = TIMEOUT) -> APIClient:

@@ -24,7 +24,8 @@ _PLACES: dict[Mask, str] = {
         KernelFeatures.tables KernelFeatures.absent SecurityModules.selinux Space.filesystem Space.options
         Service.kind Services.init Contact.state PublishedPort.protocol Container.state Container.restart
         EngineNetwork.driver Engine.architecture Engine.driver Engine.driver_status.keys Engine.cgroup_version
-        Engine.swarm Engine.firewall_backend Engine.components DaemonConfig.settings.keys Compose.kind HealthRun.states
+        Engine.swarm Engine.cut Engine.firewall_backend Engine.components DaemonConfig.settings.keys Compose.kind
+        HealthRun.states
         Address.scope Holder.state BindAttempt.outcome ConfFile.settings.keys ConfFile.duplicates.keys Answer.type
         Answer.rcode Host.machine Host.sysctls.keys View.missing_flags
     """,

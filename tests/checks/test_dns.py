@@ -200,7 +200,7 @@ def test_a_name_that_does_not_exist_is_not_this_checks_finding() -> None:
     assert one("address", given, "A").status is Status.FAIL
 
 
-@pytest.mark.parametrize("address", ["127.0.1.1", "127.0.0.1", "::1"])
+@pytest.mark.parametrize("address", ["127.0.1.1", "127.0.0.1", "::1", "::ffff:127.0.0.1"])
 def test_a_name_on_loopback_in_the_hosts_file_fails(address: str) -> None:
     for answers in ({}, {"answers": Fact.skipped("DNS", "Offline.")}):
         result = one("hostname", look(hosts_file=(HostsEntry(address, (NAME, "mail"), 2),), **answers))
@@ -208,6 +208,14 @@ def test_a_name_on_loopback_in_the_hosts_file_fails(address: str) -> None:
         assert result.found == address
         assert result.remedy
         assert result.remedy.commands[0].startswith("sed -i.bak -E '2s/")
+
+
+def test_lines_for_another_name_are_none_of_this_ones() -> None:
+    """Facts that were recorded for one name can be asked about another."""
+    assert (
+        one("hostname", look(hosts_file=(HostsEntry("127.0.1.1", ("mail.elsewhere.example",), 2),))).status
+        is Status.PASS
+    )
 
 
 def test_the_remedys_command_takes_the_name_alone_out_of_its_line(tmp_path: Any) -> None:

@@ -43,6 +43,15 @@ def commands(result: Result) -> tuple[str, ...]:
     return result.remedy.commands
 
 
+def test_an_engine_of_another_machine_is_none_of_this_hosts() -> None:
+    here = judged("docker.packaging", engine=engine(kernel="6.12.0"), kernel="6.12.0")
+    there = judged("docker.packaging", engine=engine(kernel="5.4.0"), kernel="6.12.0")
+    assert (here.status, there.status) == (Status.PASS, Status.UNKNOWN)
+    assert "with the kernel 5.4.0: this host's is 6.12.0" in (there.reason or "")
+    desktop = engine(kernel="5.4.0", operating_system="Docker Desktop")
+    assert judged("docker.packaging", engine=desktop, kernel="6.12.0").status is Status.FAIL
+
+
 # --- docker.engine -------------------------------------------------------------------------------------------
 
 

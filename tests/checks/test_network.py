@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,6 +168,14 @@ def test_what_is_not_known_proves_no_pass_but_a_failure() -> None:
     assert subnet(links=Fact.unknown("l", "No links.")).status is UNKNOWN
     row = subnet(engine=gone, routes=routes(Route("172.22.1.0/24", "tun0", "", 0)))
     assert row.status is FAIL
+
+
+def test_a_list_of_networks_that_is_not_whole_proves_no_pass_but_a_failure() -> None:
+    for cut, status in ((("networks",), Status.UNKNOWN), (("volumes",), PASS), ((), Status.UNKNOWN)):
+        said = msgspec.structs.replace(engine(), truncated=True, cut=cut)
+        assert subnet(engine=said).status is status
+    clash = engine(network("other", "172.22.1.0/24"))
+    assert subnet(engine=msgspec.structs.replace(clash, truncated=True, cut=("networks",))).status is Status.FAIL
 
 
 def test_a_proposal_keeps_clear_of_the_engines_own_pools() -> None:

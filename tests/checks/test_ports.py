@@ -253,6 +253,15 @@ def free(
     return row
 
 
+@pytest.mark.parametrize("cut", ["containers", "stopped", "services"])
+def test_what_the_engine_keeps_to_itself_may_publish_the_port(cut: str) -> None:
+    said = Engine(version="28.5.2", api_version="1.51", truncated=True, cut=(cut,))
+    row = free(engine=said)
+    assert (row.status, row.reason) == (UNKNOWN, "The engine did not list everything on it that may publish ports.")
+    assert free(("EADDRINUSE", "free"), engine=said).status is FAIL
+    assert free(engine=msgspec.structs.replace(said, cut=("volumes",))).status is PASS
+
+
 def test_a_free_port() -> None:
     row = free()
     assert (row.status, row.message, row.expected, row.found) == (PASS, "25/tcp is free.", "free", "free")

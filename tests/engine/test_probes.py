@@ -69,7 +69,7 @@ def test_without_probes_nothing_is_started(engine: docker.DockerClient) -> None:
     assert list(happened) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("moment", ["create", "start", "exec_create", "health_status: unhealthy", "exec_die"])
 def test_an_interrupted_run_prints_its_report_and_leaves_nothing(
     engine: docker.DockerClient, moment: str, number: int

@@ -84,9 +84,17 @@ def test_a_list_that_is_refused_leaves_its_part_out_and_is_told(tmp_path: Path) 
         contact, said = ask(folder, says(with_containers(1) | {path: answer}))
         assert said is not None
         assert (contact.state, said.truncated, said.version) == ("ok", True, "28.5.2"), path
+        name = path.strip("/").removesuffix("/json")
+        assert (said.cut, said.whole(name), said.whole("others")) == ((name,), False, True)
+
+
+def test_facts_of_before_do_not_tell_which_list_was_cut() -> None:
+    assert Engine(version="28.5.2", api_version="1.51").whole("networks")
+    assert not Engine(version="28.5.2", api_version="1.51", truncated=True).whole("networks")
 
 
 def test_a_container_that_was_removed_meanwhile_is_whole_one_that_is_refused_is_not(tmp_path: Path) -> None:
+    """Of one that runs the list tells all that matters, of a stopped one only its own answer which ports it has."""
     gone, refused = tmp_path / "gone", tmp_path / "refused"
     gone.mkdir()
     refused.mkdir()
@@ -94,22 +102,28 @@ def test_a_container_that_was_removed_meanwhile_is_whole_one_that_is_refused_is_
     _, said = ask(gone, says(with_containers(1) | {key: http({}, "404 Not Found")}))
     assert said is not None
     assert (len(said.containers), said.truncated) == (1, False)
-    _, said = ask(refused, says(with_containers(1) | {key: NO}))
-    assert said is not None
-    assert (len(said.containers), said.truncated) == (1, True)
+    for state, cut in (("running", ()), ("exited", ("stopped",))):
+        replies = with_containers(1) | {key: NO}
+        replies["/containers/json"][0]["State"] = state
+        (refused / "docker.sock").unlink(missing_ok=True)
+        _, said = ask(refused, says(replies))
+        assert said is not None
+        assert (len(said.containers), said.cut, said.truncated) == (1, cut, bool(cut))
 
 
 def test_of_many_containers_those_that_do_not_run_are_inspected_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "INSPECTED", 3)
     replies = with_containers(*range(1, 9))
     replies["/containers/json"][5]["State"] = replies["/containers/json"][7]["State"] = "exited"
-    with serve(tmp_path, says(replies)) as engine:
-        found = adapter.engine(engine.url)[1].get()
-    inspected = {int(path.split("/")[2], 16) for path in engine.asked if path.startswith("/containers/0")}
-    assert (len(inspected), inspected > {6, 8}, found.truncated) == (3, True, True)
-    assert [bool(container.ports) for container in found.containers] == [True] * 8
+    for most, cut in ((3, ()), (1, ("stopped",))):
+        monkeypatch.setattr(adapter, "INSPECTED", most)
+        with serve(tmp_path, says(replies)) as engine:
+            found = adapter.engine(engine.url)[1].get()
+        (tmp_path / "docker.sock").unlink()
+        inspected = {int(path.split("/")[2], 16) for path in engine.asked if path.startswith("/containers/0")}
+        assert (len(inspected), inspected >= {6, 8}, found.cut) == (most, most == 3, cut)
+        assert [bool(container.ports) for container in found.containers].count(False) == len(cut)
 
 
 def test_a_manager_of_a_swarm_is_asked_for_its_services(tmp_path: Path) -> None:
@@ -176,7 +190,9 @@ def test_what_is_wrong_with_it(tmp_path: Path, script: Script, state: str, words
 
 def test_one_that_inspects_no_container_in_time_is_not_seen_whole(tmp_path: Path) -> None:
     began = time.monotonic()
-    contact, said = ask(tmp_path, says(with_containers(1) | {f"/containers/{1:064x}/json": hangs}), 0.5)
+    replies = with_containers(1) | {f"/containers/{1:064x}/json": hangs}
+    replies["/containers/json"][0]["State"] = "exited"
+    contact, said = ask(tmp_path, says(replies), 0.5)
     assert said is not None
     assert (contact.state, said.truncated, len(said.containers)) == ("ok", True, 1)
     assert time.monotonic() - began < 3.0
