@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from preflight import __version__, options, outputs, plan, requirements, wanted
+from preflight import __version__, options, outputs, plan, wanted
 from preflight.assess import assess
 from preflight.bounded import InputError, named
 from preflight.checks import Check, catalogue
 from preflight.documents import read_report, schema, write_json
 from preflight.facts import Host
 from preflight.gather import mailcow_conf
-from preflight.gather.host import Wishes, gather
+from preflight.gather.host import Wishes, begin, gather
 from preflight.model import Report, Verdict
 from preflight.outputs import Target
 from preflight.progress import Progress, live
@@ -71,12 +71,18 @@ def cli() -> None:
 def check(ctx: click.Context, /, **given: Any) -> None:
     """Check this host and print the report (the default command)."""
     targets = outputs.targets(given["formats"], given["outputs"])
+    stop = _Stop()
+    everything = given["facts_file"] is None and not given["only"] and not given["skip"]
+    look = _Look(given, stop, wanted.first(given)) if everything else None  # goes on while the checks are loaded
     numbers = wanted.numbers(given["numbers"])
     ignores = wanted.known(given)
     checks = wanted.selection(given["only"], given["skip"], ignores, numbers)
     baseline = _report(given["baseline"]) if given["baseline"] is not None else None
-    stop = _Stop()
-    host = wanted.recorded(ctx, given) if given["facts_file"] is not None else _gather(given, numbers, checks, stop)
+    if given["facts_file"] is not None:
+        host = wanted.recorded(ctx, given)
+    else:
+        wishes = wanted.wishes(given, numbers, checks)
+        host = (look or _Look(given, stop, wishes)).gather(wishes)
     host, redaction = wanted.redaction(host, given, baseline)
     made = plan.make(host.mailcow_conf.value, host.asked)
     report = assess(host, made, numbers, checks, ignores, strict=given["strict"])
@@ -107,7 +113,8 @@ def facts(ctx: click.Context, /, **given: Any) -> None:
     if output is not None:
         outputs.writable(output)
     stop = _Stop()
-    host = _gather(given, wanted.numbers("current"), None, stop)
+    look = _Look(given, stop, wanted.first(given))
+    host = look.gather(wanted.wishes(given, wanted.numbers("current"), None))
     if given["redact"]:
         from preflight.redact import Redaction
 
@@ -218,18 +225,21 @@ class _Stop:
         self.event.set()
 
 
-def _gather(
-    given: dict[str, Any], numbers: requirements.Requirements, checks: tuple[Check, ...] | None, stop: _Stop
-) -> Host:
-    """Look at this host: at all of it, or at what these checks need."""
-    roots = wanted.roots(given["root"])
-    if given["mailcow_conf"] is not None:
-        mailcow_conf.given(roots, given["mailcow_conf"])
-    wishes = wanted.wishes(given, numbers, checks)
-    progress = _progress(given, wishes, stop)
-    stop.leave = progress.leave
-    with progress.shown():
-        return gather(roots, wishes, stop.event, progress.tell)
+class _Look:
+    """A look at this host: at all of it, or at what some checks need. It begins at once."""
+
+    def __init__(self, given: dict[str, Any], stop: _Stop, wishes: Wishes) -> None:
+        self._roots = wanted.roots(given["root"])
+        if given["mailcow_conf"] is not None:
+            mailcow_conf.given(self._roots, given["mailcow_conf"])
+        self._progress = _progress(given, wishes, stop)
+        stop.leave = self._progress.leave
+        self._begun = begin(self._roots, wishes, stop.event, self._progress.tell)
+
+    def gather(self, wishes: Wishes) -> Host:
+        """Look to the end."""
+        with self._progress.shown():
+            return gather(self._roots, wishes, self._begun)
 
 
 def _progress(given: dict[str, Any], wishes: Wishes, stop: _Stop) -> Progress:

@@ -128,13 +128,8 @@ def redaction(host: Host, given: dict[str, Any], baseline: Report | None) -> tup
     return recorded.host, recorded
 
 
-def wishes(given: dict[str, Any], asked: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
-    """Return what is to be gathered: all that is known how to, or what these checks need."""
-
-    def unsafe(release: str, system: OsRelease | None) -> str:
-        rule, possible = matching_rule(tuple(r for r in asked.kernels if r.unsafe), release, system)
-        return (rule or possible).reason if rule or possible else ""  # type: ignore[union-attr]  # one of them is there
-
+def first(given: dict[str, Any]) -> Wishes:
+    """Return what is to be gathered, as far as the options tell alone: every part."""
     return Wishes(
         asked=Asked(
             hostname=given["hostname"],
@@ -144,12 +139,25 @@ def wishes(given: dict[str, Any], asked: requirements.Requirements, checks: tupl
             offline=given["offline"],
             probe=given["probe"],
         ),
-        parts=frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks)),
+        parts=frozenset(PARTS),
         environ=dict(os.environ),
         seconds=given["timeout"],
         docker_host=given["docker_host"],
         root_given=given["root"] is not None,
         resolvers=given["resolvers"],
+    )
+
+
+def wishes(given: dict[str, Any], asked: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
+    """Return what is to be gathered: all that is known how to, or what these checks need."""
+
+    def unsafe(release: str, system: OsRelease | None) -> str:
+        rule, possible = matching_rule(tuple(r for r in asked.kernels if r.unsafe), release, system)
+        return (rule or possible).reason if rule or possible else ""  # type: ignore[union-attr]  # one of them is there
+
+    return msgspec.structs.replace(
+        first(given),
+        parts=frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks)),
         commands=tuple(dict.fromkeys((*asked.commands, *asked.not_busybox, _ENGINE))),
         unsafe=unsafe,
     )

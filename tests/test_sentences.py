@@ -21,7 +21,7 @@ from preflight.checks import catalogue
 from preflight.documents import read_facts
 from preflight.facts import Asked, Missing
 from preflight.gather import roots
-from preflight.gather.host import PARTS, Wishes, gather
+from preflight.gather.host import PARTS, Wishes, begin, gather
 from preflight.sentences import say
 from tests import sentences
 from tests.sentences import Template
@@ -225,7 +225,7 @@ def test_reasons_among_facts_are_whole(view: dict[str, Any], tmp_path: Path) -> 
         if view.get("root", "") is None:
             why = Missing("unknown", say("It is out of reach."), say("Add --pid=host to docker run."))
             place = msgspec.structs.replace(place, root=None, why=why)
-        host = gather(place, wishes, threading.Event(), lambda *_: None)
+        host = gather(place, wishes, begin(place, wishes, threading.Event(), lambda *_: None))
     facts = {name: getattr(host, name) for name in PARTS}
     facts |= {f"spaces {path}": fact for path, fact in (host.spaces.value or {}).items()}
     missing = {name: fact.missing for name, fact in facts.items() if fact.missing}

@@ -46,7 +46,7 @@ class Crew:
         cleaning: frozenset[str] = frozenset(),
         waiting: frozenset[str] = frozenset(),
     ) -> None:
-        self._recipes = recipes
+        self._recipes = dict(recipes)
         self._cleaning = cleaning  # parts that have something to clean up after a stop
         self._waiting = waiting  # parts that wait for others
         self._tell = tell
@@ -63,6 +63,10 @@ class Crew:
     def left(self) -> float:
         """Return the seconds until the deadline, never less than none."""
         return max(0.0, self.deadline - time.monotonic())
+
+    def learn(self, recipes: Mapping[str, Recipe]) -> None:
+        """Take more recipes."""
+        self._recipes |= recipes
 
     def start(self, *names: str) -> None:
         """Begin parts, in this order as far as they are made one after another."""

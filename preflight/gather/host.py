@@ -39,15 +39,27 @@ class Wishes(Struct, frozen=True):
     unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started
 
 
-def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> Host:
-    """Gather the parts wished for, side by side; what is late, out of reach or not wished for says so."""
-    started = datetime.datetime.now(datetime.UTC)
-    began = time.monotonic()
-    recipes = _engine_recipes(roots, wishes)
-    crew = Crew(recipes, wishes.seconds, stop, tell, frozenset(PROBES), _waiting(wishes.asked))
-    # What other programs do takes longest: they begin before the adapters for all the rest are imported.
+class Begun(Struct):
+    """A host that is being gathered: what other programs do is under way."""
+
+    crew: Crew
+    started: datetime.datetime
+    clock: float
+
+
+def begin(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> Begun:
+    """Begin with what other programs do, of the parts wished for: it takes longest, so the rest is loaded meanwhile."""
+    crew = Crew(
+        _engine_recipes(roots, wishes), wishes.seconds, stop, tell, frozenset(PROBES), _waiting(wishes.asked)
+    )  # fmt: skip
     crew.start(*(name for name in _FIRST if name in wishes.parts))
-    recipes.update(_other_recipes(roots, wishes))
+    return Begun(crew, datetime.datetime.now(datetime.UTC), time.monotonic())
+
+
+def gather(roots: Roots, wishes: Wishes, begun: Begun) -> Host:
+    """Gather the parts wished for, side by side; what is late, out of reach or not wished for says so."""
+    crew = begun.crew
+    crew.learn(_other_recipes(roots, wishes))
     # What builds on the engine comes last, when it has answered.
     rest = wishes.parts.intersection(PARTS).difference(_FIRST)
     crew.start(*sorted(rest, key=lambda name: (name in _ON_ENGINE, PARTS.index(name))))
@@ -60,8 +72,8 @@ def gather(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> H
     return Host(
         schema=SCHEMA,
         version=__version__,
-        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        seconds=round(time.monotonic() - began, 3),
+        started=begun.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seconds=round(time.monotonic() - begun.clock, 3),
         view=roots.view,
         asked=wishes.asked,
         **facts,  # type: ignore[arg-type]  # the parts are facts, and what redaction adds is not among them
