@@ -34,11 +34,14 @@ class Systemd:
         """Read the directories; raise `Unreadable`."""
         self._roots = roots
         self._files: dict[str, list[str]] = {}  # name: the directories that have it, the strongest first
+        self._plain: set[str] = set()  # paths of those that are no links, most of all
         self._wanted: set[str] = set()
         folders = {roots.locate(folder): folder for folder in reversed(PATH)}  # /lib is a link to usr/lib
         self._folders = frozenset(folders)
         for folder in reversed(folders.values()):
-            for name in roots.entries(folder):
+            for name, linked in sorted(roots.listing(folder).items()):
+                if not linked:
+                    self._plain.add(f"{folder}/{name}")
                 self._files.setdefault(name, []).append(folder)
                 if name.endswith(_WANTS) and folder != _FROM_SCRIPTS:  # those are made anew at each boot
                     self._want(f"{folder}/{name}")
@@ -85,11 +88,14 @@ class Systemd:
     def _want(self, folder: str) -> None:
         """Count the names of the links; other files there are ignored."""
         if not self._loops(folder):
-            self._wanted.update(name for name in self._roots.entries(folder) if self._roots.link(f"{folder}/{name}"))
+            self._wanted.update(name for name, linked in self._roots.listing(folder).items() if linked)
+
+    def _link(self, path: str) -> str | None:
+        return None if path in self._plain else self._roots.link(path)
 
     def _alias(self, link: str) -> None:
         """Count a link that leads to a unit of another name for that unit."""
-        target = self._roots.link(link)
+        target = self._link(link)
         if target is not None and basename(target) != basename(link) and self._among_units(link, target):
             self._wanted.add(basename(target))
 
@@ -104,7 +110,7 @@ class Systemd:
         """Return the file that counts for a name after the next boot; of an instance its template's."""
         for folder in self._files.get(name, ()):
             path = f"{folder}/{name}"
-            target = self._roots.link(path)
+            target = self._link(path)
             if target is not None and _nothing(path, target) and folder.startswith("/run/"):
                 continue  # masked until the next boot
             if target is not None and basename(target) == name and self._among_units(path, target):
@@ -119,7 +125,7 @@ class Systemd:
             path = self._file(name)
             if path is None:
                 return name if self._script(name) else None
-            target = self._roots.link(path)
+            target = self._link(path)
             if target is None or _nothing(path, target):
                 return name
             if not self._among_units(path, target):  # linked from elsewhere, under whatever name
@@ -164,7 +170,7 @@ class Systemd:
         if self._generated(unit):
             return False
         path = self._path(unit)
-        target = self._roots.link(path)
+        target = self._link(path)
         if target is not None:
             return _nothing(path, target)
         found = self._roots.lstat(path)
