@@ -20,7 +20,7 @@ from preflight.bounded import InputError, named
 from preflight.checks import Check, catalogue
 from preflight.documents import read_report, schema, write_json
 from preflight.facts import Host
-from preflight.gather import mailcow_conf
+from preflight.gather import command, mailcow_conf
 from preflight.gather.host import Wishes, begin, gather
 from preflight.model import Report, Verdict
 from preflight.outputs import Target
@@ -220,6 +220,7 @@ class _Stop:
     def _hear(self, number: int, _: FrameType | None) -> None:
         if self.exit_code and number == signal.SIGINT:  # a second Ctrl-C does not wait for the clean-up
             self.leave()
+            command.end()
             os._exit(128 + number)
         self.exit_code = 128 + number
         self.event.set()
@@ -336,6 +337,7 @@ def main() -> None:
     for thread in threading.enumerate():
         if not thread.daemon and thread is not threading.current_thread():
             thread.join()
+    command.end()
     os._exit(code)
 
 

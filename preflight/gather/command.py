@@ -37,6 +37,9 @@ except OSError as error:
 """
 
 
+_under_way: set[Popen[bytes]] = set()  # of this process: where it ends at once, nobody else knows of them
+
+
 class Ran(Struct, frozen=True):
     """How a program ended. `code` None: it was not started, or killed for its time or output; `error` says why."""
 
@@ -63,12 +66,20 @@ def run(argv: tuple[str, ...], timeout: float, root: str | None = None, limit: i
     except (OSError, ValueError) as error:
         return Ran(None, "", "", getattr(error, "strerror", None) or str(error))
     with process:  # closes the pipes and waits
+        _under_way.add(process)
         try:
             out, err, why = _read(process, time.monotonic() + timeout, limit)
         finally:
             _kill(process)
+            _under_way.discard(process)  # before it is waited for: its number may then be another one's
     code = None if why else process.returncode
     return Ran(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), why)
+
+
+def end() -> None:
+    """Kill what is still under way, for whoever ends this process without waiting for it."""
+    for process in tuple(_under_way):
+        _kill(process)
 
 
 def _kill(process: Popen[bytes]) -> None:

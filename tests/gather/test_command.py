@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -101,3 +103,50 @@ def test_a_program_in_another_root(tmp_path: Path) -> None:
 def test_a_program_in_our_own_root_needs_no_python(monkeypatch: pytest.MonkeyPatch, root: str | None) -> None:
     monkeypatch.setattr(sys, "executable", "/no/python")
     assert run((SHELL, "-c", "exit 0"), 5.0, root).code == 0
+
+
+def told(file: Path) -> int:
+    """Return the process id that a program wrote of itself."""
+    until = time.monotonic() + 10
+    while not (file.exists() and file.read_text().strip()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return int(file.read_text())
+
+
+def test_whoever_ends_at_once_ends_what_is_under_way(tmp_path: Path) -> None:
+    ran: list[command.Ran] = []
+    thread = threading.Thread(target=lambda: ran.append(sh(f"echo $$ > {tmp_path}/pid; exec sleep 60", 50)))
+    thread.start()
+    pid = told(tmp_path / "pid")
+    command.end()
+    thread.join(5)
+    assert (len(ran), is_alive(pid)) == (1, False)
+    command.end()  # nothing is left to be ended
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--timeout", "1.5"], (1, 3)), (["--ignore", "no.such"], (2,))])
+def test_a_check_that_ends_before_compose_leaves_no_process(words: list[str], code: tuple[int], tmp_path: Path) -> None:
+    """Compose hangs; the run ends at its deadline, or as an option is wrong, when it was asked already."""
+    argv = ["preflight", "check", "--offline", "--no-probe", "--quiet", *words]
+    program = f"""
+import pathlib, sys, time
+from preflight import cli, wanted
+from preflight.gather import command, compose
+hangs = ("/bin/sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 60")
+compose.compose = lambda roots: command.run(hangs, 50)
+numbers = wanted.numbers
+def slowly(name):
+    while not pathlib.Path("{tmp_path}/pid").exists():
+        time.sleep(0.01)
+    return numbers(name)
+wanted.numbers = slowly
+sys.argv = {argv}
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert done.returncode in code, done.stderr
+    pid, until = told(tmp_path / "pid"), time.monotonic() + 5
+    while is_alive(pid):
+        assert time.monotonic() < until
+        time.sleep(0.01)

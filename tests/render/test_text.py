@@ -96,3 +96,10 @@ def test_long_lists_are_cut_and_say_so() -> None:
         for n in range(300, 500)
     ]
     assert "and 150 more" in text(reports.report(*many))
+
+
+def test_no_line_begins_as_an_order_to_a_ci_runner() -> None:
+    row = reports.result("a.b", "fail", f"It said: {'x' * 70} ::error::planted ::warning::too.")
+    lines = [line.strip() for line in text(reports.report(row)).splitlines()]
+    assert any("\\::error::planted" in line for line in lines)
+    assert not [line for line in lines if line.startswith("::")]
