@@ -7,7 +7,7 @@ Sizes are in bytes, times in seconds, ports are numbers, addresses are strings a
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct, field
 
@@ -516,8 +516,16 @@ class Answer(Struct, frozen=True):
     detail: str = ""
 
 
+# A part that a version did not know yet which recorded the facts.
+_BEFORE: Fact[Any] = Fact.unknown(
+    "", "These facts were recorded before this was looked at.", "Record them again with this version."
+)
+
+
 class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that is known of a host: saved as facts.json, replayed by --facts. A part not gathered says so.
+
+    Each part has a default, so that facts of older versions stay readable.
 
     `stand_ins`: in redacted facts, values of the same kind that take the placeholders' part when they are judged.
     """
@@ -528,35 +536,35 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float
     view: View
     asked: Asked
-    name: Fact[str]
-    os_release: Fact[OsRelease]
-    kernel: Fact[str]
-    machine: Fact[str]
-    virtualization: Fact[Virtualization]
-    commands: Fact[dict[str, Command]]
-    kernel_features: Fact[KernelFeatures]
-    security: Fact[SecurityModules]
-    sysctls: Fact[dict[str, int]]
-    cpu_speed: Fact[CpuSpeed]
-    cpu_features: Fact[CpuFeatures]
-    memory: Fact[Memory]
-    spaces: Fact[dict[str, Fact[Space]]]
-    services: Fact[Services]
-    timezone: Fact[Timezone]
-    clock: Fact[Clock]
-    contact: Fact[Contact]
-    engine: Fact[Engine]
-    daemon_config: Fact[DaemonConfig]
-    compose: Fact[Compose]
-    healthcheck: Fact[HealthRun]
-    privileged: Fact[TrialRun]
-    limits: Fact[TrialRun]
-    links: Fact[tuple[Link, ...]]
-    routes: Fact[tuple[Route, ...]]
-    ipv6: Fact[Ipv6]
-    sockets: Fact[Sockets]
-    binds: Fact[tuple[BindAttempt, ...]]
-    mailcow_conf: Fact[ConfFile]
-    hosts_file: Fact[tuple[HostsEntry, ...]]
-    answers: Fact[dict[str, Answer]]  # key: "mail.example.org. A"
+    name: Fact[str] = _BEFORE
+    os_release: Fact[OsRelease] = _BEFORE
+    kernel: Fact[str] = _BEFORE
+    machine: Fact[str] = _BEFORE
+    virtualization: Fact[Virtualization] = _BEFORE
+    commands: Fact[dict[str, Command]] = _BEFORE
+    kernel_features: Fact[KernelFeatures] = _BEFORE
+    security: Fact[SecurityModules] = _BEFORE
+    sysctls: Fact[dict[str, int]] = _BEFORE
+    cpu_speed: Fact[CpuSpeed] = _BEFORE
+    cpu_features: Fact[CpuFeatures] = _BEFORE
+    memory: Fact[Memory] = _BEFORE
+    spaces: Fact[dict[str, Fact[Space]]] = _BEFORE
+    services: Fact[Services] = _BEFORE
+    timezone: Fact[Timezone] = _BEFORE
+    clock: Fact[Clock] = _BEFORE
+    contact: Fact[Contact] = _BEFORE
+    engine: Fact[Engine] = _BEFORE
+    daemon_config: Fact[DaemonConfig] = _BEFORE
+    compose: Fact[Compose] = _BEFORE
+    healthcheck: Fact[HealthRun] = _BEFORE
+    privileged: Fact[TrialRun] = _BEFORE
+    limits: Fact[TrialRun] = _BEFORE
+    links: Fact[tuple[Link, ...]] = _BEFORE
+    routes: Fact[tuple[Route, ...]] = _BEFORE
+    ipv6: Fact[Ipv6] = _BEFORE
+    sockets: Fact[Sockets] = _BEFORE
+    binds: Fact[tuple[BindAttempt, ...]] = _BEFORE
+    mailcow_conf: Fact[ConfFile] = _BEFORE
+    hosts_file: Fact[tuple[HostsEntry, ...]] = _BEFORE
+    answers: Fact[dict[str, Answer]] = _BEFORE  # key: "mail.example.org. A"
     stand_ins: dict[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -37,11 +37,38 @@ class Verdict(Enum):
     UNDETERMINED = "undetermined"
 
 
+class WrittenFile(Struct, frozen=True):
+    """A file that a remedy writes: its path on the host, and its whole text."""
+
+    path: str
+    text: str
+
+
+class DnsRecord(Struct, frozen=True):
+    """A DNS record to enter: an absolute name without the last dot, the value in presentation form, seconds."""
+
+    name: str
+    type: str
+    value: str
+    ttl: int
+
+
+Place = Literal["host", "docker-run", "mailcow.conf", "dns", "provider"]
+When = Literal["now", "cloned", "last"]
+
+
 class Remedy(Struct, frozen=True):
-    """What to do: a sentence, and commands that can be pasted on this very host (may be none)."""
+    """What to do: a sentence, and commands that can be pasted on this very host (may be none).
+
+    `place`: where it is done. `when`: before mailcow is cloned, once it is, or last, when mailcow runs and was tested.
+    """
 
     text: str
     commands: tuple[str, ...] = ()
+    place: Place = "host"
+    when: When = "now"
+    files: tuple[WrittenFile, ...] = ()
+    records: tuple[DnsRecord, ...] = ()
 
 
 class Finding(Struct, frozen=True, kw_only=True):

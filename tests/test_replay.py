@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from preflight.documents import read_facts, write_json
-from preflight.facts import Fact, Host
+from preflight.facts import Host
 from preflight.model import Report, Status, Verdict
 from tests.build import PARTS
 from tests.line import Line, line
@@ -36,11 +36,7 @@ def names(path: Path) -> str:
 def facts(request: pytest.FixtureRequest) -> Path:
     path: Path = request.param
     if UPDATE:
-        document = json.loads(path.read_text("utf-8"))
-        older: Fact[object] = Fact.unknown("", "The host was recorded before this was looked at.", "Record it again.")
-        for name in PARTS:
-            document.setdefault(name, msgspec.to_builtins(older))
-        path.write_text(write_json(msgspec.convert(document, Host)), "utf-8")
+        path.write_text(write_json(read_facts(path)), "utf-8")
     return path
 
 
@@ -51,6 +47,17 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 def test_there_are_recorded_hosts() -> None:
     assert FACTS
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_facts_recorded_before_a_part_was_looked_at_stay_readable(part: str, tmp_path: Path) -> None:
+    document = json.loads(FACTS[0].read_text("utf-8"))
+    document.pop(part, None)
+    path = tmp_path / "facts.json"
+    path.write_text(json.dumps(document), "utf-8")
+    missing = getattr(read_facts(path), part).missing
+    assert missing.kind == "unknown"
+    assert "recorded before" in missing.reason
 
 
 def test_recorded_facts_come_back_as_they_were(facts: Path) -> None:

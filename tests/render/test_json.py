@@ -33,7 +33,9 @@ def test_the_shape_is_the_contracts() -> None:
     first, last = document["results"][0], document["results"][-1]
     assert (first["subject"], first["was"], first["remedy"], first["reason"]) == (None, None, None, None)
     assert (last["status"], last["was"]) == ("ignored", "warn")
-    assert last["remedy"] == {"text": "Set it.", "commands": []}
+    assert last["remedy"] == {
+        "text": "Set it.", "commands": [], "place": "host", "when": "now", "files": [], "records": [],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", reports.SAMPLES)
