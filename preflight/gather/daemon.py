@@ -28,11 +28,14 @@ KEYS: dict[str, type] = {
     "mtu": int, "bip": str, "bip6": str, "fixed-cidr": str, "bridge": str, "default-address-pools": list,
     "firewall-backend": str, "userns-remap": str, "selinux-enabled": bool, "live-restore": bool, "log-driver": str,
     "dns": list, "ip-forward": bool, "ip-masq": bool, "ip": str, "hosts": list, "features": dict,
+    "default-network-opts": dict,
 }  # fmt: skip
 _FLAGS = {
     "host": "hosts", "H": "hosts", "s": "storage-driver", "g": "data-root", "graph": "data-root", "b": "bridge",
     "default-address-pool": "default-address-pools", "feature": "features",
+    "default-network-opt": "default-network-opts",
 }  # fmt: skip
+MTU_OPTION = "com.docker.network.driver.mtu"
 _SHORT = ("-H", "-s", "-g", "-b")  # may have their value in the same word
 
 
@@ -110,7 +113,26 @@ def parse(data: bytes) -> tuple[dict[str, Value], str]:
     if not isinstance(document, dict):
         return {}, phrase("it is not a JSON object")
     # A null is to the engine as good as nothing.
-    return {key: _value(document[key], kind) for key, kind in KEYS.items() if document.get(key) is not None}, ""
+    return {key: _held(key, document[key], kind) for key, kind in KEYS.items() if document.get(key) is not None}, ""
+
+
+def _held(key: str, value: Any, kind: type) -> Value:
+    return _network_options(value) if key == "default-network-opts" else _value(value, kind)
+
+
+def _network_options(value: Any) -> list[str] | None:
+    """Write each driver's options as the flag does, `bridge=com.docker.network.driver.mtu=1450`: the MTU alone.
+
+    None where the value is not what the engine takes: strings by option by driver.
+    """
+    if not isinstance(value, dict):
+        return None
+    kept = []
+    for driver, options in value.items():
+        if not isinstance(options, dict) or not all(isinstance(held, str) for held in options.values()):
+            return None
+        kept += [_cut(f"{driver}={MTU_OPTION}={held}") for key, held in options.items() if key == MTU_OPTION]
+    return kept[:50]
 
 
 def _refuse(word: str) -> None:

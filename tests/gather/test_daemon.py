@@ -55,6 +55,8 @@ def live(root: Path) -> Roots:
         ('{"default-address-pools": [{"base": "10.0.0.0/8", "size": 24}]}',
          {"default-address-pools": ["base=10.0.0.0/8,size=24"]}),
         ('{"features": {"containerd-snapshotter": true}}', {"features": ["containerd-snapshotter=true"]}),
+        ('{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1450", "x": "secret"}, "nat": {}}}',
+         {"default-network-opts": ["bridge=com.docker.network.driver.mtu=1450"]}),
         ('{"iptables": null, "dns": []}', {"dns": []}),
         ('{"log-opts": {"token": "secret"}, "proxies": {"http-proxy": "http://u:p@x"}, "a": [[[]]]}', {}),
     ],
@@ -68,6 +70,8 @@ def test_settings_that_matter_are_kept(text: str, settings: dict[str, Any]) -> N
     [
         '"iptables": "false"', '"iptables": 0', '"mtu": "1400"', '"mtu": 1400.0', '"mtu": true', '"mtu": 1e999',
         '"mtu": 99999999999999999999', '"hosts": "fd://"', '"hosts": {"a": 1}', '"dns": [1]', '"dns": [["1.1.1.1"]]',
+        '"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": 1450}}', '"default-network-opts": []',
+        '"default-network-opts": {"bridge": "x"}',
         '"features": ["a=true"]', '"data-root": ["/srv"]', '"bip": 7',
     ],
 )  # fmt: skip
@@ -130,6 +134,8 @@ def test_what_is_no_json_is_an_error_in_a_line(data: bytes) -> None:
         (("-g", "/srv", "-s", "vfs", "-b=none"), {"data-root": "/srv", "storage-driver": "vfs", "bridge": "none"}, ""),
         (("--default-address-pool", "base=10.0.0.0/8,size=24"),
          {"default-address-pools": ["base=10.0.0.0/8,size=24"]}, ""),
+        (("--default-network-opt", "bridge=com.docker.network.driver.mtu=1450"),
+         {"default-network-opts": ["bridge=com.docker.network.driver.mtu=1450"]}, ""),
         (("--feature=a=true", "--feature=b"), {"features": ["a=true", "b"]}, ""),
         (("--config-file", "/srv/daemon.json"), {}, "/srv/daemon.json"), (("--config-file=/x",), {}, "/x"),
         (("--host",), {"hosts": [""]}, ""), (("--unknown=1", "-D", "", "--", "word"), {}, ""), ((), {}, ""),
