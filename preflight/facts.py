@@ -388,12 +388,13 @@ class TrialRun(Struct, frozen=True):
 # --- network -------------------------------------------------------------------------------------------------
 
 
-class Address(Struct, frozen=True):
-    """An address on an interface."""
+class Address(Struct, frozen=True, omit_defaults=True):
+    """An address on an interface. `secondary`: not the first of its network (IPv4), or temporary (IPv6)."""
 
     address: str
     prefix: int
     scope: str  # global, link, host
+    secondary: bool = False
 
 
 class Link(Struct, frozen=True):
@@ -412,6 +413,21 @@ class Route(Struct, frozen=True):
     interface: str
     gateway: str
     metric: int
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """What the kernel says to one of the host's own packets that leaves without a source of its own (RTM_GETROUTE).
+
+    `error` is the error's name where it refuses (ENETUNREACH …); then the rest means nothing. Nothing was sent.
+    """
+
+    destination: str  # the address on the Internet that was asked about
+    interface: str = ""
+    gateway: str = ""
+    source: str = ""  # the address that it would be sent from; '' = not told
+    mtu: int | None = None  # of this way, where it is less than the interface's (RTAX_MTU, a path MTU learned)
+    table: int = 0  # of the policy routing: 254 is the main one; 0 = not told
+    error: str = ""
 
 
 class Ipv6(Struct, frozen=True):
@@ -561,6 +577,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     limits: Fact[TrialRun] = _BEFORE
     links: Fact[tuple[Link, ...]] = _BEFORE
     routes: Fact[tuple[Route, ...]] = _BEFORE
+    ways: Fact[tuple[Way, ...]] = _BEFORE
     ipv6: Fact[Ipv6] = _BEFORE
     sockets: Fact[Sockets] = _BEFORE
     binds: Fact[tuple[BindAttempt, ...]] = _BEFORE

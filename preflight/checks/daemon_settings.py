@@ -5,6 +5,7 @@ from __future__ import annotations
 from preflight.addresses import is_public
 from preflight.checks import Look
 from preflight.facts import Host, MissingFact
+from preflight.routing import way_out
 from preflight.sentences import say
 from preflight.versions import parse
 
@@ -84,10 +85,10 @@ def _has_ipv6(host: Host) -> bool:
     ipv6 = host.ipv6.get()
     if not ipv6.supported or ipv6.disabled:
         return False
-    ways = {route.interface for route in host.routes.get() if route.destination == "::/0"}
-    return bool(ways) and any(
+    way = way_out(host, 6)
+    return way is not None and any(
         ":" in address.address and address.scope == "global" and is_public(address.address)
         for link in host.links.get()
-        if link.name in ways
+        if link.name == way.interface
         for address in link.addresses
     )

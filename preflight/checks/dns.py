@@ -26,6 +26,7 @@ from preflight.checks.names import (
 from preflight.facts import HostsEntry
 from preflight.hostnames import bare
 from preflight.model import Finding, Remedy, Severity, Status
+from preflight.routing import way_out
 from preflight.sentences import noted, paragraph, say
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-dns/"
@@ -126,7 +127,7 @@ def _families(_: Look) -> tuple[str, ...]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("answers", "links", "routes"),
+    reads=("answers", "links", "ways", "routes"),
     remedy="Enter the host's public addresses at the provider of the zone; remove an AAAA record that leads nowhere.",
     docs=(DOCS, f"{ISSUES}/1628", f"{ISSUES}/4709"),
     subject="A, AAAA",
@@ -191,7 +192,7 @@ def _broken_ipv6(look: Look) -> str | None:
         return None
     if not addresses.public(look.host.asked, look.host.links.get(), 6):
         return noted("{name} has the AAAA record {found}, but this host has no public IPv6 address.")
-    if not any(route.destination == "::/0" for route in look.host.routes.get()):
+    if way_out(look.host, 6) is None:
         return noted("{name} has the AAAA record {found}, but this host has no default route for IPv6.")
     return None
 

@@ -278,7 +278,7 @@ _MOVE = noted(
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("daemon_config", "engine", "ipv6", "routes", "links", "services", "os_release"),
+    reads=("daemon_config", "engine", "ipv6", "ways", "routes", "links", "services", "os_release"),
     remedy="Correct the engine's settings and restart it.",
     docs=(
         "https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file",

@@ -10,8 +10,9 @@ from preflight import versions
 from preflight.checks import Look, check
 from preflight.checks.contact import unknown
 from preflight.checks.subnets import PRIVATE, UNIQUE_LOCAL, Neighbour, Network, neighbours, own, parse, propose
-from preflight.facts import Ipv6, Route
+from preflight.facts import Ipv6, Way
 from preflight.model import Finding, Remedy, Severity, Status
+from preflight.routing import way_out
 from preflight.sentences import paragraph, phrase, say, skipped_because, unknown_because
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
@@ -128,7 +129,7 @@ def _elsewhere(look: Look, subject: str, met: list[Neighbour], proposal: str | N
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("routes", "links"),
+    reads=("ways", "routes", "links"),
     remedy="Give mailcow's network the MTU of the way to the Internet, in docker-compose.override.yml.",
     docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/1558"),
 )
@@ -138,17 +139,17 @@ def mtu(look: Look) -> Iterator[Finding]:
     Docker gives its networks an MTU of 1500. Where the host's own way takes less (OpenStack, PPPoE, VPN), large
     packets get lost, and TLS handshakes with some hosts hang while others work.
     """
-    # A VPN that takes all traffic leaves the default route alone and adds two halves of it.
-    route = _default(look, "0.0.0.0/1") or _default(look, "0.0.0.0/0") or _default(look, "::/0")
-    if route is None:
+    way = way_out(look.host, 4) or way_out(look.host, 6)
+    if way is None:
         reason = say("The host has no default route.")
         yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason)
         return
-    found = next((link.mtu for link in look.host.links.get() if link.name == route.interface), None)
-    evidence = {"interface": route.interface, "mtu": found}
+    of_link = next((link.mtu for link in look.host.links.get() if link.name == way.interface), None)
+    found = min(filter(None, (of_link, way.mtu)), default=None)
+    evidence = {"interface": way.interface, "mtu": found}
     wanted = look.requirements.mtu
     if found is None:
-        reason = say("The MTU of {interface} could not be read.", interface=route.interface)
+        reason = say("The MTU of {interface} could not be read.", interface=way.interface)
         message = unknown_because(reason)
         help_ = Remedy(say("Look at it on the host."), ("ip link",))
         yield Finding(status=Status.UNKNOWN, message=message, reason=reason, evidence=evidence, remedy=help_)
@@ -157,7 +158,7 @@ def mtu(look: Look) -> Iterator[Finding]:
             status=Status.WARN,
             message=say(
                 "{interface}, the way to the Internet, has an MTU of {found}; Docker would use {wanted}.",
-                interface=route.interface,
+                interface=way.interface,
                 found=found,
                 wanted=wanted,
             ),
@@ -168,7 +169,7 @@ def mtu(look: Look) -> Iterator[Finding]:
         )
     else:
         message = say(
-            "{interface}, the way to the Internet, has an MTU of {found}.", interface=route.interface, found=found
+            "{interface}, the way to the Internet, has an MTU of {found}.", interface=way.interface, found=found
         )
         yield Finding(
             status=Status.PASS,
@@ -193,15 +194,9 @@ def _override(path: str, value: int) -> Remedy:
     return Remedy(text, (write,))
 
 
-def _default(look: Look, destination: str) -> Route | None:
-    """Return the default route of a family that is taken first."""
-    routes = [route for route in look.host.routes.get() if route.destination == destination and route.interface != "*"]
-    return min(routes, key=lambda route: route.metric, default=None)
-
-
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("ipv6", "links", "routes", "daemon_config"),
+    reads=("ipv6", "links", "ways", "routes", "daemon_config"),
     remedy="Make IPv6 work as a whole, or switch it off with ENABLE_IPV6=false in mailcow.conf.",
     docs=(NO_IPV6, "https://github.com/mailcow/mailcow-dockerized/issues/4388"),
 )
@@ -213,20 +208,20 @@ def ipv6(look: Look) -> Iterator[Finding]:
     """
     kernel = look.host.ipv6.get()
     global_ = _global_addresses(look)
-    route = _default(look, "::/0") or _default(look, str(GLOBAL))
+    way = way_out(look.host, 6)
     evidence = {
         "supported": kernel.supported, "disabled": kernel.disabled, "addresses": global_,
-        "default_route": route is not None, "enabled": look.plan.ipv6,
+        "default_route": way is not None, "enabled": look.plan.ipv6,
     }  # fmt: skip
-    problem = _off(look, kernel) or _half(look, global_, route)
+    problem = _off(look, kernel) or _half(look, global_, way)
     if problem:
         message, remedy = problem
         yield Finding(status=Status.WARN, message=message, evidence=evidence, remedy=remedy)
-    elif global_ and route and look.plan.ipv6:
+    elif global_ and way and look.plan.ipv6:
         message = say(
             "IPv6 works here: {address} with a default route over {interface}.",
             address=global_[0],
-            interface=route.interface,
+            interface=way.interface,
         )
         yield Finding(status=Status.PASS, message=message, found=global_[0], evidence=evidence)
     else:
@@ -265,9 +260,9 @@ def _off(look: Look, kernel: Ipv6) -> tuple[str, Remedy] | None:
     return None
 
 
-def _half(look: Look, addresses: list[str], route: Route | None) -> tuple[str, Remedy] | None:
+def _half(look: Look, addresses: list[str], way: Way | None) -> tuple[str, Remedy] | None:
     """Complain of IPv6 that works in part."""
-    if addresses and route is None:
+    if addresses and way is None:
         text = say("This host has the IPv6 address {address}, but no default route for IPv6.", address=addresses[0])
         advice = say("Add the route that your provider names, or remove the address and write ENABLE_IPV6=false.")
         return text, Remedy(advice, ("ip -6 route show",))

@@ -5,7 +5,9 @@ Only worth something where that network is the host's. Every dump is bounded in 
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import socket
 import struct
 import time
@@ -15,7 +17,8 @@ from preflight.facts import Address, Link, Route
 
 ROUTE, SOCK_DIAG = 0, 4  # NETLINK_ROUTE, NETLINK_SOCK_DIAG
 GETLINK, GETADDR, GETROUTE, BY_FAMILY = 18, 22, 26, 20
-_DUMP = 0x1 | 0x300  # NLM_F_REQUEST | NLM_F_DUMP
+_REQUEST = 0x1  # NLM_F_REQUEST
+_DUMP = _REQUEST | 0x300  # NLM_F_DUMP
 _ERROR, _DONE = 2, 3
 SECONDS = 3.0
 MOST = 200_000  # messages
@@ -45,6 +48,20 @@ def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
                 yield payload
             if time.monotonic() > deadline:
                 raise TimeoutError("netlink takes too long")
+
+
+def ask(protocol: int, kind: int, request: bytes) -> bytes:
+    """Return the payload of the one message that answers a request; raise `OSError` as the kernel refuses it."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as asked:
+        asked.settimeout(SECONDS)
+        asked.bind((0, 0))
+        asked.send(struct.pack("=IHHII", 16 + len(request), kind, _REQUEST, 1, 0) + request)
+        for what, payload in messages(asked.recv(1 << 17)):
+            if what == _ERROR:
+                code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
+                raise OSError(code, "refused by netlink")
+            return payload
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -88,6 +105,11 @@ def links() -> tuple[Link, ...]:
     )
 
 
+def interfaces() -> dict[int, str]:
+    """Return the names of the interfaces by their numbers; raise `OSError`."""
+    return {pair[0]: pair[1].name for payload in dump(ROUTE, GETLINK, bytes(16)) if (pair := read_link(payload))}
+
+
 def read_link(payload: bytes) -> tuple[int, Link] | None:
     """Read an ifinfomsg: its index, and the link without addresses; None: it is none."""
     if len(payload) < 16:
@@ -102,17 +124,17 @@ def read_address(payload: bytes) -> tuple[int, Address] | None:
     """Read an ifaddrmsg: the index of its link, and the address; None: it is none."""
     if len(payload) < 8:
         return None
-    _, prefix, _, scope, index = struct.unpack_from("=BBBBI", payload)
+    _, prefix, flags, scope, index = struct.unpack_from("=BBBBI", payload)
     found = attributes(payload[8:])
     raw = found.get(2) or found.get(1) or b""  # IFA_LOCAL, else IFA_ADDRESS: of a tunnel that is the other end
     if len(raw) not in (4, 16):
         return None
-    return index, Address(str(ipaddress.ip_address(raw)), prefix, SCOPES.get(scope, "global"))
+    return index, Address(str(ipaddress.ip_address(raw)), prefix, SCOPES.get(scope, "global"), bool(flags & 1))
 
 
 def routes() -> tuple[Route, ...]:
     """Return the routes of the main table; raise `OSError`."""
-    names = {pair[0]: pair[1].name for payload in dump(ROUTE, GETLINK, bytes(16)) if (pair := read_link(payload))}
+    names = interfaces()
     found = []
     for family in (socket.AF_INET, socket.AF_INET6):
         try:

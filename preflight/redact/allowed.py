@@ -25,7 +25,7 @@ _PLACES: dict[Mask, str] = {
         Service.kind Services.init Contact.state PublishedPort.protocol Container.state Container.restart
         EngineNetwork.driver Engine.architecture Engine.driver Engine.driver_status.keys Engine.cgroup_version
         Engine.swarm Engine.cut Engine.firewall_backend Engine.components DaemonConfig.settings.keys Compose.kind
-        HealthRun.states
+        HealthRun.states Way.error
         Address.scope Holder.state BindAttempt.outcome ConfFile.settings.keys ConfFile.duplicates.keys Answer.type
         Answer.rcode Host.machine Host.sysctls.keys View.missing_flags
     """,
@@ -54,11 +54,12 @@ _PLACES: dict[Mask, str] = {
         Engine.volumes Holder.container
     """,
     Masks.image: "Container.image Holder.image HealthRun.image",
-    Masks.interface: "EngineNetwork.interface Link.name Route.interface",
+    Masks.interface: "EngineNetwork.interface Link.name Route.interface Way.interface",
     Masks.address: """
         Asked.public_ips SocketUnit.streams PublishedPort.address
         EngineNetwork.subnets Engine.address_pools Address.address
-        Route.destination Route.gateway Holder.address BindAttempt.address HostsEntry.address
+        Route.destination Route.gateway Way.destination Way.gateway Way.source
+        Holder.address BindAttempt.address HostsEntry.address
     """,
     Masks.url: "Contact.url",
     Masks.argument: "DaemonConfig.settings DaemonConfig.arguments",

@@ -134,6 +134,7 @@ PARTS = {
     "sysctls": "settings of the kernel (sysctl)",
     "timezone": "the time zone and the hardware clock",
     "virtualization": "what kind of machine the host is",
+    "ways": "the kernel's answer which way packets to the Internet take",
 }
 CATALOGUE_COLUMNS = ("Check", "Weight", "What it asks")
 PORT_COLUMNS = ("Service", "Protocol", "Port", "Container", "Variable", "State")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.checks.subnets import propose
-from preflight.facts import Address, ConfFile, DaemonConfig, Engine, EngineNetwork, Fact, Ipv6, Link, Route
+from preflight.facts import Address, ConfFile, DaemonConfig, Engine, EngineNetwork, Fact, Ipv6, Link, Route, Way
 from preflight.model import Result, Status
 from preflight.render.shell import folded
 from tests.build import look, run
@@ -261,6 +261,20 @@ def test_the_default_route_that_is_taken_counts() -> None:
     assert mtu(eth(1400), at=(Route("::/0", "eth0", "fe80::1", 0),)).status is WARN
     assert mtu(eth(1400), at=()).status is SKIP
     assert mtu(eth(1400), at=(Route("0.0.0.0/0", "*", "", 0),)).status is SKIP
+
+
+def test_the_way_that_the_kernel_names_counts() -> None:
+    """A tunnel by wg-quick: the default route of the main table stays, and another table's is taken."""
+    links = (eth(1500), eth(1420, "wg0"))
+    tunnel = Way(destination="1.1.1.1", interface="wg0", table=51820)
+    (row,) = run("network.mtu", look(conf={}, links=links, routes=(DEFAULT,), ways=(tunnel,)))
+    assert (row.status, row.evidence) == (WARN, {"interface": "wg0", "mtu": 1420})
+    narrow = Way(destination="1.1.1.1", interface="eth0", gateway="192.0.2.1", mtu=1400)
+    (row,) = run("network.mtu", look(conf={}, links=links, routes=(DEFAULT,), ways=(narrow,)))
+    assert (row.status, row.evidence) == (WARN, {"interface": "eth0", "mtu": 1400})
+    refused = Way(destination="1.1.1.1", error="ENETUNREACH")
+    (row,) = run("network.mtu", look(conf={}, links=links, routes=(DEFAULT,), ways=(refused,)))
+    assert row.status is SKIP
 
 
 # --- network.ipv6 --------------------------------------------------------------------------------------------
