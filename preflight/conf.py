@@ -29,6 +29,10 @@ EXACT = {
     "SKIP_UNBOUND_HEALTHCHECK": noted("{setting} does nothing: mailcow compares it with a lower-case y."),
     "SKIP_SOGO": noted("{setting} leaves SOGo in the web interface: mailcow compares it with a lower-case y."),
 }
+SOURCES = ("SNAT_TO_SOURCE", "SNAT6_TO_SOURCE")
+NOWHERE = noted(
+    "{variable} names {address}, at which no host can be reached by TCP: it is a multicast or broadcast address."
+)
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -85,8 +89,10 @@ class Reader(Struct, frozen=True):
         value = self.text(variable, published.default.partition("=")[2])
         if not value:
             return default
-        match = re.fullmatch(r"(?:(?P<v4>[0-9.]*):|\[(?P<v6>[0-9a-fA-F:.]*)\]:)?(?P<port>[0-9]{1,9})", value)
-        if match is None:
+        match = re.fullmatch(
+            r"(?:(?P<v4>[0-9.]*):|\[(?P<v6>[0-9a-fA-F:.]*)\]:)?(?P<port>[0-9]{0,9})(?:-(?P<last>[0-9]{1,9}))?", value
+        )
+        if match is None or (match["last"] and not match["port"]):
             example = f"192.0.2.1:{published.port}"
             text = say(
                 "{variable} is neither a port nor an address and a port (such as {example}).",
@@ -97,19 +103,28 @@ class Reader(Struct, frozen=True):
             return default
         written = match["v4"] or match["v6"]
         address = read_address(written) if written else None
-        if written and address is None:
-            self.complain(
-                variable,
-                say("{variable} has an address that does not exist: {written}.", variable=variable, written=written),
-                published.default,
-            )
+        if written and (address is None or nowhere(address)):
+            text = say("{variable} has an address that does not exist: {written}.", variable=variable, written=written)
+            if address is not None:
+                text = say(NOWHERE, variable=variable, address=written)
+            self.complain(variable, text, published.default)
             return default
-        port = int(match["port"])
-        if not 1 <= port <= 65535:
+        if not match["port"]:
+            text = say("{variable} names no port: Docker would publish a different one each time.", variable=variable)
+            self.complain(variable, text, f"{variable}={value}{published.port}")
+            return str(address) if address else "", published.port
+        port, last = int(match["port"]), int(match["last"] or match["port"])
+        if not 1 <= port <= last <= 65535:
             self.complain(
                 variable, say("{variable} has a port outside 1 to 65535.", variable=variable), published.default
             )
             return default
+        if last > port:
+            text = say(
+                "{variable} is a range of ports: Docker publishes the first one that is free, whichever that is.",
+                variable=variable,
+            )
+            self.complain(variable, text, published.default, fatal=False)
         if published.kind == "local" and not (address and address.is_loopback):
             text = say(
                 "{variable} opens a port on {address} that is meant for the host alone: {title}.",
@@ -164,6 +179,9 @@ class Reader(Struct, frozen=True):
             bound = split_port(value)
             better = f"{variable}={bracketed(bound[0])}\n{published.variable}={bound[1]}" if bound else f"{variable}="
             self.complain(variable, say("{variable} takes an address alone.", variable=variable), better)
+            return ""
+        if nowhere(address):
+            self.complain(variable, say(NOWHERE, variable=variable, address=bare), f"{variable}=")
             return ""
         if ":" in value and bare == value:
             text = say("{variable} needs brackets around an IPv6 address.", variable=variable)
@@ -291,6 +309,11 @@ class Reader(Struct, frozen=True):
         fix = "y" if word in ("y", "yes", "true", "t", "1", "on") else "n"
         self.complain(variable, text, f"{variable}={fix}", fatal=False)
 
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """Return the variables that name an address to send from, with it; what is no address is left out."""
+        named = ((name, read_address(self.settings[name].value)) for name in SOURCES if name in self.settings)
+        return tuple((name, str(address)) for name, address in named if address is not None)
+
     def _source(self, variable: str, version: int) -> None:
         value = self.text(variable)
         if value in ("", "n"):
@@ -326,6 +349,11 @@ def read_address(text: str) -> IpAddress | None:
     if isinstance(address, ipaddress.IPv6Address):
         return None if address.scope_id else address.ipv4_mapped or address
     return address
+
+
+def nowhere(address: IpAddress) -> bool:
+    """Say whether the kernel lets a socket have an address at which no connection can ever come."""
+    return address.is_multicast or address == ipaddress.IPv4Address("255.255.255.255")
 
 
 def split_port(text: str) -> tuple[IpAddress, int] | None:

@@ -56,11 +56,20 @@ class Plan(Struct, frozen=True, kw_only=True):
     skip_clamd: bool
     skip_fts: bool
     skip_lets_encrypt: bool
+    sources: tuple[
+        tuple[str, str], ...
+    ] = ()  # SNAT_TO_SOURCE and its kin: variable, the address that mail is sent from
 
     @property
     def ports(self) -> tuple[int, ...]:
         """Return the host ports wanted, each once."""
         return tuple(dict.fromkeys(binding.port for binding in self.bindings))
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Return all that is to be bound: address ('' = every one) and port (0: any, of an address to send from)."""
+        bound = [(binding.address, binding.port) for binding in self.bindings]
+        return (*bound, *((address, 0) for _, address in self.sources))
 
     @property
     def directory(self) -> str:
@@ -96,6 +105,7 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
         skip_fts=reader.yes("SKIP_FTS") or bool(conf and conf.present and not reader.text("SKIP_FTS")),
         skip_lets_encrypt=reader.yes("SKIP_LETS_ENCRYPT"),
         problems=tuple(reader.problems),
+        sources=reader.sources(),
     )
 
 

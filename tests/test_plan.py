@@ -78,7 +78,12 @@ def test_values_that_mailcow_takes(variable: str, value: str, place: tuple[str, 
         ("SMTP_PORT", "٢٥", ("", 25), "neither a port", "SMTP_PORT=25"),
         ("SMTP_PORT", "1.2.3.400:25", ("", 25), "does not exist: 1.2.3.400", "SMTP_PORT=25"),
         ("SMTP_PORT", "25 ", ("", 25), "neither a port", "SMTP_PORT=25"),  # from quotes, and Compose refuses it
-        ("SMTP_PORT", "25-26", ("", 25), "neither a port", "SMTP_PORT=25"),
+        ("SMTP_PORT", "26-25", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
+        ("SMTP_PORT", "-26", ("", 25), "neither a port", "SMTP_PORT=25"),
+        ("POP_PORT", "127.0.0.1:", ("127.0.0.1", 110), "names no port", "POP_PORT=127.0.0.1:110"),
+        ("POP_PORT", "[::1]:", ("::1", 110), "names no port", "POP_PORT=[::1]:110"),
+        ("POP_PORT", ":", ("", 110), "names no port", "POP_PORT=:110"),
+        ("SMTP_PORT", "224.0.0.1:25", ("", 25), "no host can be reached", "SMTP_PORT=25"),
         ("SMTP_PORT", "0", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
         ("SMTP_PORT", "65536", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
         ("SMTP_PORT", "999999999", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
@@ -120,6 +125,9 @@ def test_values_that_mailcow_cannot_use(variable: str, value: str, place: tuple[
         ("localhost", "", "HTTP_BIND="),
         ("fe80::1%eth0", "", "HTTP_BIND="),
         ("127.0.0.1:8080", "", "HTTP_BIND=127.0.0.1\nHTTP_PORT=8080"),
+        ("224.0.0.1", "", "HTTP_BIND="),
+        ("[ff02::1]", "", "HTTP_BIND="),
+        ("255.255.255.255", "", "HTTP_BIND="),
     ],
 )
 def test_web_bind_addresses(value: str, address: str, fix: str | None) -> None:
@@ -127,6 +135,13 @@ def test_web_bind_addresses(value: str, address: str, fix: str | None) -> None:
     assert places(result)["HTTP_PORT"] == (address, 80)
     assert places(result)["HTTPS_PORT"] == ("", 443)
     assert [problem.fix for problem in result.problems] == ([fix] if fix else [])
+
+
+def test_a_range_of_ports_is_taken_with_a_remark() -> None:
+    result = made(SIEVE_PORT="192.0.2.1:4190-4195")
+    assert places(result)["SIEVE_PORT"] == ("192.0.2.1", 4190)
+    problem = only(result)
+    assert (problem.fix, problem.fatal) == ("SIEVE_PORT=4190", False)
 
 
 @pytest.mark.parametrize("value", ["13306", "0.0.0.0:13306", "192.0.2.1:13306"])

@@ -13,12 +13,12 @@ from preflight.plan import Binding
 from preflight.sentences import paragraph, phrase, say, unknown_because
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
-BINDINGS = "https://docs.mailcow.email/manual-guides/Postfix/u_e-postfix-bind/"
+BINDINGS = "https://docs.mailcow.email/post_installation/firststeps-ip_bindings/"
 
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("mailcow_conf", "links", "routes", "engine", "compose"),
+    reads=("mailcow_conf", "links", "binds", "routes", "engine", "compose"),
     remedy="Correct the line of mailcow.conf that is named.",
     docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/4285"),
     subject="variable",
@@ -33,13 +33,15 @@ def configuration(look: Look) -> Iterator[Finding]:
     conf = look.host.mailcow_conf.get()
     findings = settings.judge(look, conf)
     # Where the host's addresses are not known, what else was found comes first.
-    foreign = settings.foreign(look, conf, findings)
+    foreign = settings.foreign(look, findings)
     yield from (finding for subject, finding in findings.items() if subject not in foreign)
     complete = not findings
     for variable, address in foreign.items():
-        finding = settings.stranger(look, conf, variable, address) or findings.get(variable)
+        finding = settings.stranger(look, conf, variable, address)
+        if variable in findings and (finding is None or finding.status is Status.PASS):
+            finding = findings[variable]
         if finding:
-            complete = False
+            complete = complete and finding.status is Status.PASS
             yield finding
     if complete:
         message = say("There is no mailcow.conf yet, and mailcow's defaults hold nothing that it could not use.")
@@ -50,7 +52,7 @@ def configuration(look: Look) -> Iterator[Finding]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("binds", "sockets", "engine", "daemon_config", "ipv6", "os_release"),
+    reads=("binds", "sockets", "engine", "daemon_config", "ipv6", "links", "os_release"),
     remedy="Stop whatever holds the port, or move mailcow's port in mailcow.conf.",
     docs=(DOCS, BINDINGS, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
     subject="port",
@@ -70,7 +72,7 @@ def free(look: Look, subject: str) -> Iterator[Finding]:
     if case.taken and (case.named or not case.rivals):
         yield _held(look, binding, case)
     elif "EADDRNOTAVAIL" in case.outcomes.values():
-        yield _nowhere(binding)
+        yield _nowhere(look, binding)
     elif case.rivals:
         yield _published(look, binding, case)
     elif case.undecided:
@@ -206,20 +208,27 @@ def _unpublished(binding: Binding) -> Finding:
     )
 
 
-def _nowhere(binding: Binding) -> Finding:
+def _nowhere(look: Look, binding: Binding) -> Finding:
     variables = ", ".join(published.bind or published.variable for published in binding.wanted)
+    message = say(
+        "{subject} cannot be bound: cannot assign requested address, as this host does not have it.",
+        subject=binding.subject,
+    )
+    text = say("Write an address of this host into {variables}, or none.", variables=variables)
+    links = look.host.links.value or ()
+    if any(entry.address == binding.address for link in links for entry in link.addresses):
+        message = say(
+            "{subject} cannot be bound: an interface has the address, but the kernel does not let programs use it yet.",
+            subject=binding.subject,
+        )
+        text = say("Find out why the address is tentative or has failed: another host may have it too.")
     return Finding(
         status=Status.FAIL,
-        message=say(
-            "{subject} cannot be bound: cannot assign requested address, as this host does not have it.",
-            subject=binding.subject,
-        ),
+        message=message,
         expected=phrase("an address of this host"),
         found=binding.address,
         evidence=_evidence(binding, "bind"),
-        remedy=Remedy(
-            say("Write an address of this host into {variables}, or none.", variables=variables), ("ip -brief address",)
-        ),
+        remedy=Remedy(text, ("ip address",)),
     )
 
 

@@ -8,27 +8,34 @@ import shlex
 from collections.abc import Iterator
 
 from preflight import versions
-from preflight.checks import Look, subnets
+from preflight.checks import Look, env_file, subnets
 from preflight.checks.conflicts import parse
+from preflight.conf import SOURCES
 from preflight.facts import ConfFile, Setting
 from preflight.model import Finding, Remedy, Status
 from preflight.plan import IPV4_NETWORK, Problem
-from preflight.sentences import paragraph, phrase, say
+from preflight.sentences import noted, paragraph, phrase, say
 
-SOURCES = ("SNAT_TO_SOURCE", "SNAT6_TO_SOURCE")
+# The marks of another system in the file: what they do, and how each is taken out.
+EFFECTS = {
+    "bom": noted("The file starts with a byte-order mark, which they take for part of the first variable."),
+    "crlf": noted("Lines end with CR LF, and they take the CR for part of the values."),
+}
+CURES = {"bom": noted("Remove the byte-order mark."), "crlf": noted("Convert the ends of the lines to LF.")}
+COMMANDS = {"bom": r"sed -i '1s/^\xef\xbb\xbf//'", "crlf": r"sed -i 's/\r$//'"}
 # Releases of Compose before this one take over every variable, and so refuse one without a name.
 LEAVES_NAMELESS = (2, 27, 2)
 
 
 def judge(look: Look, conf: ConfFile) -> dict[str, Finding]:
     """Return the findings by their subjects: lines, the file, variables."""
-    return {**_lines(look, conf), **_values(look, conf)}
+    return {**env_file.judge(conf), **_lines(look, conf), **_values(look, conf)}
 
 
-def foreign(look: Look, conf: ConfFile, findings: dict[str, Finding]) -> dict[str, str]:
+def foreign(look: Look, findings: dict[str, Finding]) -> dict[str, str]:
     """Return the variables that name an address that the host should have, but for those that are wrong anyway."""
     wrong = {subject for subject, finding in findings.items() if finding.status is Status.FAIL}
-    return {variable: address for variable, address in _named(look, conf) if variable not in wrong}
+    return {variable: address for variable, address in _named(look) if variable not in wrong}
 
 
 def _lines(look: Look, conf: ConfFile) -> dict[str, Finding]:
@@ -40,27 +47,52 @@ def _lines(look: Look, conf: ConfFile) -> dict[str, Finding]:
     if version < LEAVES_NAMELESS:
         for line in conf.nameless:
             found.setdefault(f"line {line}", _nameless(conf, line, known if version else ""))
-    if texts := _shell(conf):
-        path = shlex.quote(conf.path)
-        commands = [f"sed -n {line}p {path}" for line in (*conf.commands, conf.shell_ends) if line]
-        if conf.remarks:
-            commands.append(f"sed -i -e '1s/^\\xef\\xbb\\xbf//' -e 's/\\r$//' {path}")
-        found[conf.path] = Finding(
-            status=Status.WARN,
-            subject=conf.path,
-            message=paragraph(
-                say("mailcow's shell scripts read {path} otherwise than Docker Compose does.", path=conf.path), *texts
-            ),
-            evidence={"path": conf.path, "lines": [*conf.commands, *filter(None, [conf.shell_ends])]},
-            remedy=Remedy(
-                say("Write each line as NAME=value, in single quotes where a value holds spaces."), tuple(commands)
-            ),
-        )
+    if found_by_shell := _by_shell(conf):
+        found[conf.path] = found_by_shell
     return found
 
 
+def _by_shell(conf: ConfFile) -> Finding | None:
+    """Complain of what mailcow's shell scripts choke on; None: of nothing."""
+    marks = [mark for mark in conf.marks if mark in EFFECTS]
+    texts = [*conf.remarks, *(say(EFFECTS[mark]) for mark in marks), *_shell(conf)]
+    if not texts:
+        return _too_long(conf) if conf.read_to else None
+    path = shlex.quote(conf.path)
+    lines = [*conf.commands, *filter(None, [conf.shell_ends])]
+    advice = [say(CURES[mark]) for mark in marks]
+    if lines or not marks:
+        advice.append(say("Write each line as NAME=value, in single quotes where a value holds spaces."))
+    return Finding(
+        status=Status.WARN,
+        subject=conf.path,
+        message=paragraph(
+            say("mailcow's shell scripts read {path} differently from Docker Compose.", path=conf.path), *texts
+        ),
+        evidence={"path": conf.path, "lines": lines, "marks": list(conf.marks)},
+        remedy=Remedy(
+            paragraph(*advice),
+            (*(f"sed -n {line}p {path}" for line in lines), *(f"{COMMANDS[mark]} {path}" for mark in marks)),
+        ),
+    )
+
+
+def _too_long(conf: ConfFile) -> Finding:
+    return Finding(
+        status=Status.WARN,
+        subject=conf.path,
+        message=say(
+            "{path} is longer than any mailcow.conf. It was read up to line {line}; what follows was not checked.",
+            path=conf.path,
+            line=conf.read_to,
+        ),
+        evidence={"path": conf.path, "line": conf.read_to},
+        remedy=Remedy(say("Remove what does not belong into the file."), (f"wc -l {shlex.quote(conf.path)}",)),
+    )
+
+
 def _shell(conf: ConfFile) -> list[str]:
-    texts = list(conf.remarks)
+    texts = []
     if conf.commands:
         lines = ", ".join(map(str, conf.commands))
         texts.append(say("They run something as a command that stands in this line: {lines}.", lines=lines))
@@ -174,20 +206,25 @@ def _fix(look: Look, problem: Problem) -> str:
     return problem.fix
 
 
-def _named(look: Look, conf: ConfFile) -> Iterator[tuple[str, str]]:
+def _named(look: Look) -> Iterator[tuple[str, str]]:
     """Yield the variables that name an address of the host, with it. Loopback addresses are always there."""
     named = [(wanted.bind or wanted.variable, row.address) for row in look.plan.bindings for wanted in row.wanted]
-    named += [(name, conf.settings[name].value) for name in SOURCES if name in conf.settings]
-    for variable, text in named:
+    for variable, text in (*named, *look.plan.sources):
         address = parse(text)
-        if address is not None and not address.is_loopback and not address.is_unspecified:
+        if address is not None and not (address.is_loopback or address.is_unspecified or address.is_multicast):
             yield variable, str(address)
 
 
 def stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding | None:
-    """Complain of an address that the host does not have."""
-    if any(entry.address == address for link in look.host.links.get() for entry in link.addresses):
+    """Complain of an address that the host does not have. One that could be bound is at most worth a remark."""
+    tried = {row.outcome for row in look.host.binds.get() if row.address == address} if look.host.binds.known else set()
+    if not tried:
+        look.host.links.get()
+    known = look.host.links.value or ()
+    if any(entry.address == address for link in known for entry in link.addresses):
         return None
+    if tried & {"free", "EADDRINUSE"}:  # the kernel looks at the address first
+        return _elsewhere(variable, address)
     setting = conf.settings.get(variable, Setting("", 0))
     values = {"variable": variable, "address": address, "path": conf.path, "line": setting.line}
     message = say(
@@ -212,6 +249,22 @@ def stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding
     )
 
 
+def _elsewhere(variable: str, address: str) -> Finding:
+    return Finding(
+        status=Status.PASS,
+        subject=variable,
+        message=say(
+            "{variable} names {address}. No interface has this address now, but the kernel lets programs use it, as on"
+            " a host that takes it over from another one.",
+            variable=variable,
+            address=address,
+        ),
+        expected=phrase("an address of this host"),
+        found=address,
+        evidence={"address": address},
+    )
+
+
 def _own(look: Look, variable: str, address: str) -> str:
     """Say which line to write without the address, and where the host has just one such address, that."""
     if variable in SOURCES:
@@ -224,7 +277,7 @@ def _own(look: Look, variable: str, address: str) -> str:
     version = ipaddress.ip_address(address).version
     own = [
         entry.address
-        for link in look.host.links.get() for entry in link.addresses
+        for link in look.host.links.value or () for entry in link.addresses
         if entry.scope == "global" and (":" in entry.address) is (version == 6)
     ]  # fmt: skip
     if len(own) == 1:

@@ -228,7 +228,7 @@ def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         "ways": lambda _: ways.ways(roots),
         "ipv6": lambda _: network.ipv6(roots),
         "sockets": lambda crew: sockets.sockets(roots, crew.get("_plan").ports),
-        "binds": lambda crew: binds.binds(roots, tuple((b.address, b.port) for b in crew.get("_plan").bindings)),
+        "binds": lambda crew: binds.binds(roots, crew.get("_plan").places),
         "hosts_file": lambda crew: hosts.hosts_file(roots, crew.get("_plan").fqdn),
         "answers": answers,
     }

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from preflight.bounded import LIMIT, InputError
 from preflight.facts import ConfFile, Fact, Setting
+from preflight.gather.env_file import env_file
 from preflight.gather.roots import Roots, Unreadable
 from preflight.plan import DEFAULT_CONF, SHAPE
-from preflight.sentences import noted, phrase, say
+from preflight.sentences import say
 
 if TYPE_CHECKING:  # the grammars are imported where there is a file: most hosts have none yet
     from preflight.gather.dotenv import Statement
@@ -34,24 +35,21 @@ LONGEST = 512  # characters of a value
 STATEMENTS = 100_000  # read; mailcow's own file has some 100
 MOST = 20  # bad lines and repetitions told
 ZONES = "/usr/share/zoneinfo"
-BOM = noted(
-    "The file starts with a byte-order mark, which mailcow's shell scripts take for part of the first variable."
-)
-CRLF = noted("Lines end with CR LF, and mailcow's shell scripts take the CR for part of the values.")
+BOM, CRLF = "bom", "crlf"  # marks of another system
 
 
 def mailcow_conf(roots: Roots, path: str | None) -> Fact[ConfFile]:
     """Read mailcow.conf: the one named, else the default one where it exists. Unknown where it cannot be read."""
     try:
         if path is not None:
-            return Fact.of(path, _with_zone(roots, given(roots, path)))
+            return Fact.of(path, _completed(roots, given(roots, path)))
         if roots.root is None:
             help_ = roots.why.help if roots.why else ""
             return Fact.unknown(DEFAULT_CONF, say("The host's files are out of reach."), help_)
-        return Fact.of(DEFAULT_CONF, _with_zone(roots, parse(roots.read(DEFAULT_CONF, LIMIT), DEFAULT_CONF)))
+        return Fact.of(DEFAULT_CONF, _completed(roots, parse(roots.read(DEFAULT_CONF, LIMIT), DEFAULT_CONF)))
     except Unreadable as error:
         if error.absent:
-            return Fact.of(DEFAULT_CONF, ConfFile(DEFAULT_CONF, False, {}))
+            return Fact.of(DEFAULT_CONF, _completed(roots, ConfFile(DEFAULT_CONF, False, {})))
         return Fact.unknown(
             DEFAULT_CONF,
             say("{path} cannot be read: {reason}.", path=DEFAULT_CONF, reason=error.reason),
@@ -70,7 +68,7 @@ def given(roots: Roots, path: str) -> ConfFile:
     if "\0" in path or not path:
         raise InputError(f"{path!r}: not a path")
     # Only where the host's root is our own does a relative path mean something else than one below the root.
-    place = os.path.abspath(path) if roots.root == "/" else os.path.normpath("/" + path)
+    place = os.path.abspath(path) if roots.root == "/" else os.path.normpath("/" + path.lstrip("/"))
     try:
         data = roots.read(place, LIMIT + 1)
     except Unreadable as error:
@@ -83,6 +81,11 @@ def given(roots: Roots, path: str) -> ConfFile:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise InputError(f"{path}: line {line}: a binary file, not a mailcow.conf")
     return parse(data, place)
+
+
+def _completed(roots: Roots, conf: ConfFile) -> ConfFile:
+    """Add what stands around the file: `.env` beside it, and the host's time zones."""
+    return _with_zone(roots, replace(conf, env=env_file(roots, conf.path)))
 
 
 def _with_zone(roots: Roots, conf: ConfFile) -> ConfFile:
@@ -109,25 +112,20 @@ def parse(text: bytes | str, path: str) -> ConfFile:
 
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    remarks = [say(BOM)] if text.startswith("\ufeff") else []
+    marks = [BOM] if text.startswith("\ufeff") else []
     text = text.removeprefix("\ufeff")
     if "\r\n" in text:
-        remarks.append(say(CRLF))
+        marks.append(CRLF)
     # What the marks of another system do to a shell is said once, not for every variable.
     shell = sourced(text.replace("\r\n", "\n"))
     settings: dict[str, Setting] = {}
     lines: dict[str, list[int]] = {}
     bad: dict[int, str] = {}
     nameless: list[int] = []
+    read_to = 0
     for number, said in enumerate(statements(text)):
         if number == STATEMENTS:
-            remarks.append(
-                phrase(
-                    "only the first {count} statements were read, up to line {line}",
-                    count=STATEMENTS,
-                    line=said.line,
-                )
-            )
+            read_to = said.line
             break
         if said.refused:
             bad.setdefault(said.line, said.refused)
@@ -145,7 +143,8 @@ def parse(text: bytes | str, path: str) -> ConfFile:
         present=True,
         settings=settings,
         duplicates=duplicates,
-        remarks=tuple(remarks),
+        marks=tuple(marks),
+        read_to=read_to,
         bad_lines=tuple(bad)[:MOST],
         reasons=tuple(bad.values())[:MOST],
         nameless=tuple(nameless[:MOST]),

@@ -26,7 +26,8 @@ _PLACES: dict[Mask, str] = {
         EngineNetwork.driver Engine.architecture Engine.driver Engine.driver_status.keys Engine.cgroup_version
         Engine.swarm Engine.cut Engine.firewall_backend Engine.components DaemonConfig.settings.keys Compose.kind
         HealthRun.states Way.error
-        Address.scope Holder.state BindAttempt.outcome ConfFile.settings.keys ConfFile.duplicates.keys Answer.type
+        Address.scope Holder.state BindAttempt.outcome ConfFile.settings.keys ConfFile.duplicates.keys
+        ConfFile.marks EnvFile.kind Answer.type
         Answer.rcode Host.machine Host.sysctls.keys View.missing_flags
     """,
     Masks.text: """
@@ -43,7 +44,7 @@ _PLACES: dict[Mask, str] = {
     Masks.path: """
         View.root Asked.mailcow_conf Command.path KernelFeatures.options_source Host.spaces.keys Space.path
         Space.existing Space.mount Service.source Engine.root_dir DaemonConfig.path Compose.path Holder.binary
-        ConfFile.path
+        ConfFile.path EnvFile.path EnvFile.target
     """,
     Masks.program: "Host.commands.keys Service.name Holder.process",
     Masks.unit: "Service.unit Service.sockets SocketUnit.unit Holder.unit",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +18,7 @@ from preflight.facts import (
     Container,
     DaemonConfig,
     Engine,
+    EnvFile,
     Fact,
     Holder,
     Ipv6,
@@ -27,9 +30,12 @@ from preflight.facts import (
     Sockets,
     SwarmService,
 )
+from preflight.gather.env_file import env_file
+from preflight.gather.mailcow_conf import parse
+from preflight.gather.roots import Roots
 from preflight.model import Remedy, Result, Status
 from preflight.plan import DEFAULT_CONF
-from tests.build import conf_file, look, run
+from tests.build import VIEW, conf_file, look, run
 
 PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN
 ON = Ipv6(True, False, True)
@@ -83,7 +89,7 @@ def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
         duplicates={"SMTP_PORT": [1, 7], "HTTP_PORT": [2, 3]},
         bad_lines=(3, 5),
         reasons=("nothing closes its quote", "its name holds a space"),
-        remarks=("lines end with CR LF",),
+        marks=("bom", "crlf"),
         commands=(4,),
         shell_ends=9,
     )
@@ -102,8 +108,91 @@ def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
         word in said for word in ("CR LF", "as a command that stands in this line: 4.", "stop reading at line 9")
     )
     assert [command.split()[:3] for command in remedy(rows[DEFAULT_CONF]).commands] == [
-        ["sed", "-n", "4p"], ["sed", "-n", "9p"], ["sed", "-i", "-e"],
+        ["sed", "-n", "4p"], ["sed", "-n", "9p"], ["sed", "-i", "'1s/^\\xef\\xbb\\xbf//'"], ["sed", "-i", "'s/\\r$//'"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("marks", "advice", "command"),
+    [
+        (("bom",), "Remove the byte-order mark.", "xef"),
+        (("crlf",), "Convert the ends of the lines to LF.", "\\r$"),
+    ],
+)
+def test_each_mark_of_another_system_has_its_own_remedy(marks: tuple[str, ...], advice: str, command: str) -> None:
+    row = configuration(msgspec.structs.replace(conf_file({}), marks=marks))[DEFAULT_CONF]
+    assert (row.status, remedy(row).text) == (WARN, advice)
+    (told,) = remedy(row).commands
+    assert command in told
+
+
+def test_the_remedies_for_marks_do_what_they_say(tmp_path: Path) -> None:
+    file = tmp_path / "mailcow conf"
+    file.write_bytes(b"\xef\xbb\xbfTZ=UTC\r\nSMTP_PORT=25\r\n")
+    conf = msgspec.structs.replace(parse(file.read_bytes(), str(file)))
+    assert conf.marks == ("bom", "crlf")
+    for command in remedy(configuration(conf)[str(file)]).commands:
+        subprocess.run(["sh", "-c", command], check=True)
+    assert file.read_bytes() == b"TZ=UTC\nSMTP_PORT=25\n"
+
+
+def test_remarks_of_older_facts_are_still_told() -> None:
+    conf = msgspec.structs.replace(conf_file({}), remarks=("Lines end with CR LF.",))
+    row = configuration(conf)[DEFAULT_CONF]
+    assert "Lines end with CR LF." in row.message
+    assert remedy(row).commands == ()
+
+
+def test_a_file_that_was_not_read_to_its_end_is_no_matter_of_marks() -> None:
+    row = configuration(msgspec.structs.replace(conf_file({}), read_to=100_001))[DEFAULT_CONF]
+    assert (row.status, "up to line 100001" in row.message) == (WARN, True)
+    assert remedy(row).commands == (f"wc -l {DEFAULT_CONF}",)
+
+
+@pytest.mark.parametrize(
+    ("env", "present", "status", "words"),
+    [
+        (EnvFile("/m/.env", "link", "mailcow.conf", same=True, clone=True), True, None, ""),
+        (EnvFile("/m/.env", "link", "mailcow.conf", same=True, clone=True), False, None, ""),
+        (EnvFile("/m/.env", "absent"), True, None, ""),
+        (EnvFile("/m/.env", "absent", clone=True), True, FAIL, "is missing"),
+        (EnvFile("/m/.env", "file"), True, FAIL, "a file of its own"),
+        (EnvFile("/m/.env", "file"), False, FAIL, "refuses to run"),
+        (EnvFile("/m/.env", "file", same=True), True, WARN, "later changes"),
+        (EnvFile("/m/.env", "link", "../old/mailcow.conf"), True, FAIL, "a link to ../old/mailcow.conf"),
+        (EnvFile("/m/.env", "other"), True, FAIL, "neither a file nor a link"),
+    ],
+)
+def test_compose_reads_dot_env(env: EnvFile, present: bool, status: Status | None, words: str) -> None:
+    conf = msgspec.structs.replace(conf_file({"HTTP_PORT": "8080"}, "/m/mailcow.conf"), present=present, env=env)
+    rows = configuration(conf)
+    assert {name: row.status for name, row in rows.items()} == ({"/m/.env": status} if status else {None: PASS})
+    if status:
+        assert words in rows["/m/.env"].message
+        assert remedy(rows["/m/.env"]).when == ("now" if present else "cloned")
+
+
+@pytest.mark.parametrize("before", ["absent", "file", "link", "directory"])
+def test_the_remedy_for_dot_env_makes_its_finding_go_away(tmp_path: Path, before: str) -> None:
+    folder = tmp_path / "opt/mailcow dockerized"
+    folder.mkdir(parents=True)
+    for name in ("mailcow.conf", "docker-compose.yml", "generate_config.sh"):
+        (folder / name).write_text("TZ=UTC\n")
+    env = folder / ".env"
+    if before == "file":
+        env.write_text("mailcow.conf")
+    elif before == "link":
+        env.symlink_to("nowhere")
+    elif before == "directory":
+        env.mkdir()
+    roots = Roots("/", VIEW)
+    conf = conf_file({}, str(folder / "mailcow.conf"))
+    row = configuration(msgspec.structs.replace(conf, env=env_file(roots, conf.path)))[str(env)]
+    assert row.status is FAIL
+    subprocess.run(["sh", "-ec", "\n".join(remedy(row).commands)], check=True)
+    assert configuration(msgspec.structs.replace(conf, env=env_file(roots, conf.path)))[None].status is PASS
+    kept = [path for path in folder.iterdir() if path.name.startswith(".env.")]
+    assert len(kept) == (before != "absent")
 
 
 def test_facts_of_before_reasons_were_told_still_fail() -> None:
@@ -179,6 +268,39 @@ def test_an_address_that_is_not_of_this_host(values: dict[str, str], subject: st
     )
     (row,) = configuration(conf, links=more).values()
     assert "an address of this host" in remedy(row).text
+
+
+@pytest.mark.parametrize(
+    ("values", "attempt"),
+    [
+        ({"SMTP_PORT": "203.0.113.9:25"}, BindAttempt("203.0.113.9", 25, "free")),
+        ({"SMTP_PORT": "203.0.113.9:25"}, BindAttempt("203.0.113.9", 25, "EADDRINUSE")),
+        ({"HTTP_BIND": "[2001:db8::99]"}, BindAttempt("2001:db8::99", 80, "free")),
+        ({"SNAT_TO_SOURCE": "203.0.113.9"}, BindAttempt("203.0.113.9", 0, "free")),
+    ],
+)
+@pytest.mark.parametrize("links", [LINKS, Fact.unknown("s", "No links.")])
+def test_an_address_that_could_be_bound_is_no_stranger(
+    values: dict[str, str], attempt: BindAttempt, links: Any
+) -> None:
+    (subject,) = values
+    rows = configuration(conf_file(values), binds=(attempt,), links=links)
+    assert {name: row.status for name, row in rows.items()} == {subject: PASS, None: PASS}
+    assert "No interface has this address now" in rows[subject].message
+    repeated = msgspec.structs.replace(conf_file(values), duplicates={subject: [1, 1]})
+    assert configuration(repeated, binds=(attempt,), links=links)[subject].status is WARN
+    refused = msgspec.structs.replace(attempt, outcome="EADDRNOTAVAIL")
+    assert configuration(conf_file(values), binds=(refused,), links=links)[subject].status is FAIL
+
+
+def test_an_address_of_an_interface_that_cannot_be_bound_yet() -> None:
+    given = {"conf": {"SMTP_PORT": "[2001:db8::2]:25"}, "links": LINKS, "ipv6": ON}
+    (row,) = (
+        row
+        for row in run("ports.free", look(binds=(BindAttempt("2001:db8::2", 25, "EADDRNOTAVAIL"),), **given))
+        if row.subject == "[2001:db8::2]:25/tcp"
+    )
+    assert (row.status, "an interface has the address" in row.message) == (FAIL, True)
 
 
 def test_addresses_of_this_host_are_fine_and_loopback_always_is() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from preflight.bounded import InputError
-from preflight.facts import Missing, Setting, View
+from preflight.facts import EnvFile, Missing, Setting, View
 from preflight.gather.mailcow_conf import ALLOWED, BOM, CRLF, LONGEST, STATEMENTS, given, mailcow_conf, parse
 from preflight.gather.roots import Roots
 from preflight.plan import DEFAULT_CONF
@@ -63,7 +63,7 @@ def test_a_value(line: str, value: str) -> None:
         "SMTP_PORT": (value, 2, False),
         "TZ": ("UTC", 3 + line.count("\n"), False),
     }
-    assert (conf.bad_lines, conf.remarks, conf.duplicates) == ((), (), {})
+    assert (conf.bad_lines, conf.marks, conf.duplicates) == ((), (), {})
 
 
 @pytest.mark.parametrize("value", ["$OTHER", "${OTHER:-25}", "${OTHER}$", "${A-${B}}", "${TZ+${TZ}}x"])
@@ -126,7 +126,7 @@ def test_what_windows_leaves_is_taken_with_a_remark() -> None:
     assert {name: setting.value for name, setting in conf.settings.items()} == {
         "SMTP_PORT": "25", "TZ": "UTC", "HTTP_BIND": "",
     }  # fmt: skip
-    assert conf.remarks == (BOM, CRLF)
+    assert conf.marks == (BOM, CRLF)
     assert conf.bad_lines == ()
 
 
@@ -195,7 +195,7 @@ def test_values_and_lists_are_bounded() -> None:
     assert len(conf.settings["SMTP_PORT"].value) == LONGEST
     assert len(conf.bad_lines) == len(conf.duplicates["TZ"]) == 20
     conf = parse("TZ=1\n" * (STATEMENTS + 1), "c")
-    assert conf.remarks == (f"only the first {STATEMENTS} statements were read, up to line {STATEMENTS + 1}",)
+    assert conf.read_to == STATEMENTS + 1
 
 
 @pytest.mark.parametrize(
@@ -306,3 +306,47 @@ def test_a_file_given_by_name_must_be_one(tmp_path: Path, name: str, said: str) 
     assert said in str(error.value)
     assert "\n" not in str(error.value)
     assert not mailcow_conf(copy(tmp_path), name).known
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ({}, EnvFile("{0}/.env", "absent", clone=True)),
+        ({"link": "mailcow.conf"}, EnvFile("{0}/.env", "link", "mailcow.conf", same=True, clone=True)),
+        ({"link": "./../mailcow-dockerized/mailcow.conf"}, EnvFile("{0}/.env", "link", "{1}", same=True, clone=True)),
+        ({"link": "other.conf"}, EnvFile("{0}/.env", "link", "other.conf", same=False, clone=True)),
+        ({"file": "mailcow.conf"}, EnvFile("{0}/.env", "file", clone=True)),
+        ({"file": "TZ=UTC\n"}, EnvFile("{0}/.env", "file", same=True, clone=True)),
+        ({"folder": ""}, EnvFile("{0}/.env", "other", clone=True)),
+    ],
+)
+def test_what_stands_as_dot_env(tmp_path: Path, made: dict[str, str], expected: EnvFile) -> None:
+    folder = tmp_path / "opt/mailcow-dockerized"
+    folder.mkdir(parents=True)
+    for name in ("mailcow.conf", "docker-compose.yml", "generate_config.sh"):
+        (folder / name).write_text("TZ=UTC\n")
+    env = folder / ".env"
+    if "link" in made:
+        env.symlink_to(made["link"])
+    elif "file" in made:
+        env.write_text(made["file"])
+    elif made:
+        env.mkdir()
+    target = expected.target.format("", made.get("link", ""))
+    wanted = msgspec.structs.replace(expected, path="/opt/mailcow-dockerized/.env", target=target)
+    for path in (None, "/opt/mailcow-dockerized/mailcow.conf"):
+        assert mailcow_conf(copy(tmp_path), path).get().env == wanted
+
+
+def test_dot_env_is_looked_at_where_mailcow_is_alone(tmp_path: Path) -> None:
+    for folder in ("srv/own", "opt/mailcow-dockerized"):
+        (tmp_path / folder).mkdir(parents=True)
+        for name in ("mailcow.conf", ".env", "other.conf"):
+            (tmp_path / folder / name).write_text(f"TZ={name}\n")
+    read = {path: mailcow_conf(copy(tmp_path), path).get().env for path in (None, "/srv/own/mailcow.conf")}
+    assert read[None] == EnvFile("/opt/mailcow-dockerized/.env", "file")
+    assert read["/srv/own/mailcow.conf"] is None  # somebody's own directory, with somebody's own .env
+    assert mailcow_conf(copy(tmp_path), "/opt/mailcow-dockerized/other.conf").get().env is None
+    (tmp_path / "opt/mailcow-dockerized/mailcow.conf").unlink()
+    before = mailcow_conf(copy(tmp_path), None).get()  # as GitHub's archive has it
+    assert (before.present, before.env) == (False, EnvFile("/opt/mailcow-dockerized/.env", "file"))

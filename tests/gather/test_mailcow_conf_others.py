@@ -178,7 +178,7 @@ def test_values_and_refusals_are_those_of_compose(compose: Compose) -> None:
     for data in generated():
         agree(compose, data)
         conf = parse(data, "c")
-        outcomes.append((bool(conf.bad_lines), bool(conf.settings), BOM in conf.remarks, CRLF in conf.remarks))
+        outcomes.append((bool(conf.bad_lines), bool(conf.settings), BOM in conf.marks, CRLF in conf.marks))
     for column in zip(*outcomes, strict=True):  # the generator makes enough of each kind
         assert FILES // 40 < sum(column) < FILES
 
@@ -251,7 +251,7 @@ def test_a_shell_reads_what_we_say_whatever_stands_there(tmp_path: Path, data: b
 def test_where_nothing_is_said_compose_and_a_shell_read_the_same(compose: Compose, tmp_path: Path) -> None:
     for data in generated():
         conf = parse(data, "c")
-        if refused(conf, old=True) or conf.remarks or conf.shell_ends or b"\0" in data or b"\xff" in data:
+        if refused(conf, old=True) or conf.marks or conf.shell_ends or b"\0" in data or b"\xff" in data:
             continue
         theirs, (shells, _) = compose.read(data) or {}, shell(tmp_path, data)
         for name in NAMES:
