@@ -312,6 +312,7 @@ class EngineNetwork(Struct, frozen=True):
     ipv6: bool
     project: str = ""
     run: str = ""
+    mtu: int | None = None  # that it was made with; None: the driver's own
 
 
 class Engine(Struct, frozen=True, kw_only=True):
@@ -366,6 +367,19 @@ class Compose(Struct, frozen=True):
     path: str | None
     version: str
     detail: str = ""
+
+
+class Override(Struct, frozen=True, kw_only=True):
+    """What the administrator adds to mailcow's docker-compose.yml: the one file that Compose merges into it.
+
+    `clear` False: it is written in a way that this program does not read, and the rest means nothing.
+    """
+
+    path: str  # where it is, or would be written
+    present: bool
+    clear: bool = True
+    mtu: int | None = None  # of mailcow's network
+    networks: bool = False  # it has a part on networks already
 
 
 class HealthRun(Struct, frozen=True):
@@ -591,6 +605,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     engine: Fact[Engine] = _BEFORE
     daemon_config: Fact[DaemonConfig] = _BEFORE
     compose: Fact[Compose] = _BEFORE
+    override: Fact[Override] = _BEFORE
     healthcheck: Fact[HealthRun] = _BEFORE
     privileged: Fact[TrialRun] = _BEFORE
     limits: Fact[TrialRun] = _BEFORE

@@ -40,7 +40,7 @@ FILES = sorted(path for room in ROOMS for path in (PREFLIGHT / room).glob("*.py"
 COMMANDS = (
     "apk ", "apt-get ", "btrfs ", "chronyc ", "curl ", "dd ", "df ", "dnf ", "docker ", "docker-compose ", "echo ",
     "ip ", "lscpu ", "make ", "ntpctl ", "python3 ", "snap ", "ss ", "systemctl ", "timedatectl ", "ufw ", "zypper ",
-    "'networks:' ", "kill ",
+    "'networks:' ", "kill ", "cat ", "cd ", "grep ", "networks:\n", "sed ", "sysctl ", "printf ",
 )  # fmt: skip
 NAMES = (
     "Amazon EC2", "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 
 from preflight import versions
-from preflight.checks import Look, check
+from preflight.checks import Look, check, container_mtu
 from preflight.checks.contact import unknown
 from preflight.checks.subnets import PRIVATE, UNIQUE_LOCAL, Neighbour, Network, neighbours, own, parse, propose
 from preflight.facts import Ipv6, Way
@@ -129,14 +129,14 @@ def _elsewhere(look: Look, subject: str, met: list[Neighbour], proposal: str | N
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("ways", "routes", "links"),
+    reads=("ways", "routes", "links", "engine", "daemon_config", "override"),
     remedy="Give mailcow's network the MTU of the way to the Internet, in docker-compose.override.yml.",
     docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/1558"),
 )
 def mtu(look: Look) -> Iterator[Finding]:
     """Packets of mailcow's containers fit through the host's way to the Internet
 
-    Docker gives its networks an MTU of 1500. Where the host's own way takes less (OpenStack, PPPoE, VPN), large
+    Docker gives its networks an MTU of 1500. If the host's own way takes less (OpenStack, PPPoE, VPN), large
     packets get lost, and TLS handshakes with some hosts hang while others work.
     """
     way = way_out(look.host, 4) or way_out(look.host, 6)
@@ -146,52 +146,52 @@ def mtu(look: Look) -> Iterator[Finding]:
         return
     of_link = next((link.mtu for link in look.host.links.get() if link.name == way.interface), None)
     found = min(filter(None, (of_link, way.mtu)), default=None)
-    evidence = {"interface": way.interface, "mtu": found}
-    wanted = look.requirements.mtu
     if found is None:
-        reason = say("The MTU of {interface} could not be read.", interface=way.interface)
-        message = unknown_because(reason)
-        help_ = Remedy(say("Look at it on the host."), ("ip link",))
-        yield Finding(status=Status.UNKNOWN, message=message, reason=reason, evidence=evidence, remedy=help_)
-    elif found < wanted:
-        yield Finding(
-            status=Status.WARN,
-            message=say(
-                "{interface}, the way to the Internet, has an MTU of {found}; Docker would use {wanted}.",
-                interface=way.interface,
-                found=found,
-                wanted=wanted,
-            ),
-            expected=phrase("{wanted} or more", wanted=wanted),
-            found=str(found),
-            evidence=evidence,
-            remedy=_override(f"{look.plan.directory.rstrip('/')}/docker-compose.override.yml", found),
-        )
-    else:
-        message = say(
-            "{interface}, the way to the Internet, has an MTU of {found}.", interface=way.interface, found=found
-        )
-        yield Finding(
+        reason = say("Could not read the MTU of {interface}.", interface=way.interface)
+        help_ = say("Look at it on the host.")
+        evidence = {"interface": way.interface, "mtu": None}
+        yield unknown(unknown_because(reason), reason, help_, "ip link", evidence=evidence)
+        return
+    yield _fits(look, way.interface, found)
+
+
+def _fits(look: Look, interface: str, found: int) -> Finding:
+    """Hold the MTU that mailcow's network gets against that of the way out."""
+    usual = look.requirements.mtu
+    wanted = container_mtu.told(look)
+    evidence = {"interface": interface, "mtu": found}
+    values = {"interface": interface, "found": found}
+    message = say("{interface}, the way to the Internet, has an MTU of {found}.", **values)
+    override = look.host.override.value
+    if found < usual and override is not None and not override.clear and not wanted.made:
+        reason = say("Could not determine whether {path} sets the MTU of mailcow's network.", path=override.path)
+        help_ = say("Compare it with what docker compose makes of it.")
+        command = f"cd {shlex.quote(look.plan.directory)} && docker compose config"
+        return unknown(paragraph(message, reason), reason, help_, command, evidence=evidence)
+    if (wanted.mtu or usual) <= found:
+        fits = say("{path} sets the MTU of mailcow's network to {wanted}.", path=wanted.path, wanted=wanted.mtu or 0)
+        if wanted.made:
+            fits = say("mailcow's network has an MTU of {wanted}.", wanted=wanted.mtu or 0)
+        return Finding(
             status=Status.PASS,
-            message=message,
-            expected=phrase("{wanted} or more", wanted=wanted),
+            message=paragraph(message, fits if wanted.mtu else None),
+            expected=phrase("{wanted} or more", wanted=wanted.mtu or usual),
             found=str(found),
             evidence=evidence,
         )
-
-
-def _override(path: str, value: int) -> Remedy:
-    """Return how mailcow's network gets an MTU: Compose merges this file into mailcow's own, which stays as it is."""
-    lines = f"'networks:' '  mailcow-network:' '    driver_opts:' '      com.docker.network.driver.mtu: {value}'"
-    text = say(
-        "Give mailcow's network this MTU in {path}, once mailcow is cloned and before it is "
-        "started. A file that is there already is left alone by the command: add these lines "
-        "to it. Where mailcow runs, docker compose down and docker compose up -d make its "
-        "network anew.",
-        path=path,
+    too_large = say(
+        "{interface}, the way to the Internet, has an MTU of {found}. Docker uses {wanted} for mailcow's network.",
+        **values,
+        wanted=wanted.mtu or usual,
     )
-    write = f"(set -C; printf '%s\\n' {lines} > {shlex.quote(path)})"
-    return Remedy(text, (write,))
+    return Finding(
+        status=Status.WARN,
+        message=paragraph(too_large, container_mtu.remark(look)),
+        expected=phrase("{wanted} or more", wanted=wanted.mtu or usual),
+        found=str(found),
+        evidence=evidence,
+        remedy=container_mtu.remedy(look, found),
+    )
 
 
 @check(

@@ -215,6 +215,7 @@ def _network(row: dict[str, Any], *, podman: bool) -> EngineNetwork:
     labels, options = table(row.get("Labels")), table(row.get("Options"))
     key, driver = identity(row), text(row.get("Driver"), 100)
     named = text(options.get("com.docker.network.bridge.name"), 100)
+    mtu = text(options.get("com.docker.network.driver.mtu"), 100)
     made = f"br-{key[:12]}" if driver == "bridge" and key and not podman else ""
     configured = tables(table(row.get("IPAM")).get("Config"))
     return EngineNetwork(
@@ -226,6 +227,7 @@ def _network(row: dict[str, Any], *, podman: bool) -> EngineNetwork:
         ipv6=row.get("EnableIPv6") is True,
         project=text(labels.get(_PROJECT)),
         run=text(labels.get(RUN)),
+        mtu=int(mtu) if re.fullmatch(r"[0-9]{2,5}", mtu) else None,
     )
 
 

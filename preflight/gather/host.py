@@ -212,7 +212,7 @@ def _probe_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
 
 def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
-    from preflight.gather import binds, hosts, lookups, network, sockets, ways
+    from preflight.gather import binds, hosts, lookups, network, override, sockets, ways
 
     def answers(crew: Crew) -> Fact[Any]:
         if wishes.asked.offline:
@@ -225,6 +225,7 @@ def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
     return {
         "links": lambda _: network.links(roots),
         "routes": lambda _: network.routes(roots),
+        "override": lambda crew: override.override(roots, crew.get("_plan").directory),
         "ways": lambda _: ways.ways(roots),
         "ipv6": lambda _: network.ipv6(roots),
         "sockets": lambda crew: sockets.sockets(roots, crew.get("_plan").ports),

@@ -44,7 +44,7 @@ _PLACES: dict[Mask, str] = {
     Masks.path: """
         View.root Asked.mailcow_conf Command.path KernelFeatures.options_source Host.spaces.keys Space.path
         Space.existing Space.mount Service.source Engine.root_dir DaemonConfig.path Compose.path Holder.binary
-        ConfFile.path EnvFile.path EnvFile.target
+        ConfFile.path Override.path EnvFile.path EnvFile.target
     """,
     Masks.program: "Host.commands.keys Service.name Holder.process",
     Masks.unit: "Service.unit Service.sockets SocketUnit.unit Holder.unit",

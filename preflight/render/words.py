@@ -125,6 +125,7 @@ PARTS = {
     "mailcow_conf": "mailcow.conf",
     "memory": "memory and swap",
     "os_release": "the distribution and its release",
+    "override": "docker-compose.override.yml in mailcow's directory",
     "privileged": "a privileged container, started for this",
     "routes": "the routes",
     "security": "SELinux and AppArmor",

@@ -13,8 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.checks.subnets import propose
-from preflight.facts import Address, ConfFile, DaemonConfig, Engine, EngineNetwork, Fact, Ipv6, Link, Route, Way
-from preflight.model import Result, Status
+from preflight.facts import (
+    Address,
+    ConfFile,
+    DaemonConfig,
+    Engine,
+    EngineNetwork,
+    Fact,
+    Ipv6,
+    Link,
+    Override,
+    Route,
+    View,
+    Way,
+)
+from preflight.gather import daemon, override
+from preflight.gather.roots import Roots
+from preflight.model import Result, Status, WrittenFile
 from preflight.render.shell import folded
 from tests.build import look, run
 
@@ -233,24 +248,106 @@ def test_mtu(value: int | None, status: Status) -> None:
         assert "/opt/mailcow-dockerized/docker-compose.override.yml" in row.remedy.text
 
 
+def of_root(root: Path) -> Result:
+    """Judge the MTU of a root with a way of 1450, as a run does that reads mailcow's directory in it."""
+    roots = Roots(str(root), View(container=False, root=str(root), live=False, network=False, privileged=None))
+    conf = Fact.of("test", ConfFile("/mail cow/mailcow.conf", True, {}))
+    given_ = look(
+        links=(eth(1450),), routes=(DEFAULT,), mailcow_conf=conf, override=override.override(roots, "/mail cow"),
+        daemon_config=daemon.daemon_config(roots),
+    )  # fmt: skip
+    (row,) = run("network.mtu", given_)
+    return row
+
+
+def pasted(row: Result, root: Path, shell: str) -> int:
+    assert row.remedy is not None
+    text = "\n".join(folded(row.remedy.commands, 74)).replace("/mail cow/", f"{root}/mail cow/")
+    return subprocess.run([shell, "-c", text], cwd=root, capture_output=True, check=False).returncode
+
+
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 def test_the_mtu_is_set_by_the_commands_as_they_are_pasted(shell: str, tmp_path: Path) -> None:
-    conf = Fact.of("test", ConfFile(f"{tmp_path}/mail cow/mailcow.conf", True, {}))
-    (row,) = run("network.mtu", look(links=(eth(1450),), routes=(DEFAULT,), mailcow_conf=conf))
-    assert row.remedy is not None
-    override = tmp_path / "mail cow/docker-compose.override.yml"
-    pasted = "\n".join(folded(row.remedy.commands, 74))
-    before = subprocess.run([shell, "-c", pasted], cwd=tmp_path, capture_output=True, check=False)
-    assert before.returncode != 0  # mailcow is not cloned yet: nothing is made where a clone would then fail
+    row = of_root(tmp_path)
+    assert row.status is WARN
+    assert pasted(row, tmp_path, shell) != 0  # mailcow is not cloned yet: nothing is made where a clone would then fail
     assert list(tmp_path.iterdir()) == []
-    override.parent.mkdir()
-    subprocess.run([shell, "-c", pasted], cwd=tmp_path, check=True)
+    there = tmp_path / "mail cow/docker-compose.override.yml"
+    there.parent.mkdir()
+    assert pasted(row, tmp_path, shell) == 0
     wanted = "networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: 1450\n"
-    assert override.read_text() == wanted
-    override.write_text("services: {}\n")
-    again = subprocess.run([shell, "-c", pasted], cwd=tmp_path, capture_output=True, check=False)
-    assert again.returncode != 0
-    assert override.read_text() == "services: {}\n"
+    assert there.read_text() == wanted
+    assert row.remedy is not None
+    assert row.remedy.when == "cloned"
+    assert row.remedy.files == (WrittenFile("/mail cow/docker-compose.override.yml", wanted),)
+    assert of_root(tmp_path).status is PASS  # what it advised is done
+    there.write_text("services: {}\n")  # and a file that came meanwhile is left alone
+    assert pasted(row, tmp_path, shell) != 0
+    assert there.read_text() == "services: {}\n"
+
+
+@pytest.mark.parametrize("before", ["services: {}\n", "services:\n  a:\n    ports:\n      - '1:1'", ""])
+def test_the_mtu_is_added_to_a_file_that_is_there(before: str, tmp_path: Path) -> None:
+    there = tmp_path / "mail cow/docker-compose.override.yml"
+    there.parent.mkdir()
+    there.write_text(before)
+    row = of_root(tmp_path)
+    assert row.status is WARN
+    for _ in range(2):  # twice does no harm
+        assert pasted(row, tmp_path, "sh") == 0
+    assert there.read_text().startswith(before)
+    assert there.read_text().count("mailcow-network") == 1
+    assert of_root(tmp_path).status is PASS
+
+
+def test_an_override_with_networks_of_its_own_is_changed_by_hand(tmp_path: Path) -> None:
+    there = tmp_path / "mail cow/docker-compose.override.yml"
+    there.parent.mkdir()
+    there.write_text("networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: 1480\n")
+    row = of_root(tmp_path)
+    assert (row.status, row.remedy and row.remedy.commands) == (WARN, ("cat '/mail cow/docker-compose.override.yml'",))
+    assert "1480" in row.message
+    there.write_text("networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: 1400\n")
+    assert of_root(tmp_path).status is PASS
+    there.write_text("networks:\n  mailcow-network:\n    driver_opts: *opts # com.docker.network.driver.mtu\n")
+    assert of_root(tmp_path).status is UNKNOWN
+
+
+def test_the_engines_own_setting_counts_from_version_24(tmp_path: Path) -> None:
+    (tmp_path / "etc/docker").mkdir(parents=True)
+    there = tmp_path / "etc/docker/daemon.json"
+    there.write_text('{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1450"}}}')
+    row = of_root(tmp_path)
+    assert (row.status, "/etc/docker/daemon.json" in row.message) == (PASS, True)
+    there.write_text('{"default-network-opts": {"overlay": {"com.docker.network.driver.mtu": "1450"}}}')
+    assert of_root(tmp_path).status is WARN
+    there.write_text('{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1480"}}}')
+    assert of_root(tmp_path).status is WARN
+    there.write_text('{"mtu": 1450}')
+    row = of_root(tmp_path)
+    assert (row.status, "default bridge only" in row.message) == (WARN, True)
+    told = DaemonConfig("d.json", True, "", {"default-network-opts": ["bridge=com.docker.network.driver.mtu=1450"]})
+    for version, status in (("23.0.6", WARN), ("24.0.0", PASS), ("28.5.2", PASS)):
+        facts = {"links": (eth(1450),), "routes": (DEFAULT,), "daemon_config": told, "engine": engine(version=version)}
+        (row,) = run("network.mtu", look(conf={}, **facts))
+        assert row.status is status
+        assert ("23.0.6 does not know" in row.message) == (status is WARN)
+
+
+def test_a_network_that_is_there_already_counts_and_nothing_else() -> None:
+    told = DaemonConfig("d.json", True, "", {"default-network-opts": ["bridge=com.docker.network.driver.mtu=1450"]})
+    facts: dict[str, Any] = {"links": (eth(1450),), "routes": (DEFAULT,), "daemon_config": told}
+    for value, status in ((None, WARN), (1500, WARN), (1450, PASS), (1400, PASS)):
+        made = msgspec.structs.replace(MAILCOW, mtu=value)
+        (row,) = run("network.mtu", look(conf={}, engine=engine(made), **facts))
+        assert row.status is status
+        if status is WARN:
+            assert row.remedy is not None
+            assert "docker compose down" in row.remedy.text
+    written = Override(path="/x/docker-compose.override.yml", present=True, mtu=1450, networks=True)
+    (row,) = run("network.mtu", look(conf={}, engine=engine(MAILCOW), override=written, **facts))
+    assert row.remedy is not None
+    assert (row.remedy.commands, row.remedy.when) == ((), "last")
 
 
 def test_the_default_route_that_is_taken_counts() -> None:
