@@ -43,7 +43,7 @@ def damaged(**changes: object) -> bytes:
         (b"\xff\xfe", "malformed"),
         (damaged(schema=2), "schema 2"),
         (damaged(schema="1"), "schema"),
-        (damaged(memory=None), "memory"),
+        (damaged(asked=None), "asked"),
         (damaged(memory=7), "$.memory"),
         (damaged(memory={"source": "x"}), "$.memory"),
         (damaged(started="yesterday"), "yesterday"),
@@ -85,6 +85,7 @@ def test_the_schema_is_one_of_the_draft_that_it_names(name: str) -> None:
     assert validator(name)
 
 
+HEAD = ("schema", "version", "started", "seconds", "view", "asked")
 FAILING = reports.result("dns.mx", "fail", remedy=Remedy("Mend it."))
 
 
@@ -107,7 +108,7 @@ def test_a_result_that_the_contract_does_not_know_is_none_of_the_schema(change: 
 @pytest.mark.parametrize("name", ["report", "facts"])
 def test_a_document_that_is_not_whole_is_none_of_the_schema(name: str) -> None:
     document = json.loads(write_json(reports.report(FAILING) if name == "report" else host()))
-    for key in document:
+    for key in document if name == "report" else HEAD:  # the parts of facts have come one by one
         assert not validator(name).is_valid({other: value for other, value in document.items() if other != key})
     for key, value in (("schema", 2), ("started", "yesterday"), ("seconds", "1")):
         assert not validator(name).is_valid(document | {key: value})

@@ -14,14 +14,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from preflight.checks import catalogue
 from preflight.documents import read_facts, write_json
 from preflight.facts import Host
 from preflight.model import Report, Status, Verdict
 from tests.build import PARTS
-from tests.line import Line, line
+from tests.line import Line, Run, line
 
 HOSTS = Path(__file__).parent / "hosts"
 FACTS = sorted(path for path in HOSTS.glob("*.json") if not path.name.endswith(".report.json"))
+OLDER = sorted((HOSTS / "older").glob("*.json"))  # as the versions wrote them that first knew such documents
 REPORTS = {"markdown": ".report.md", "json": ".report.json", "text": ".report.txt"}
 UPDATE = os.environ.get("PREFLIGHT_UPDATE_GOLDENS") == "1"
 # The run's and each result's own, which differ from run to run; the times among the facts were recorded and do not.
@@ -50,7 +52,7 @@ def test_there_are_recorded_hosts() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_facts_recorded_before_a_part_was_looked_at_stay_readable(part: str, tmp_path: Path) -> None:
+def test_facts_recorded_before_a_part_was_looked_at_stay_readable(part: str, preflight: Line, tmp_path: Path) -> None:
     document = json.loads(FACTS[0].read_text("utf-8"))
     document.pop(part, None)
     path = tmp_path / "facts.json"
@@ -58,6 +60,30 @@ def test_facts_recorded_before_a_part_was_looked_at_stay_readable(part: str, tmp
     missing = getattr(read_facts(path), part).missing
     assert missing.kind == "unknown"
     assert "recorded before" in missing.reason
+    assert statuses(preflight("--facts", str(path), "--format", "json")).get("error", []) == []
+
+
+def statuses(run: Run) -> dict[str, list[str]]:
+    """Return the checks of a JSON report by their status."""
+    found: dict[str, list[str]] = {}
+    for row in json.loads(run.out)["results"]:
+        found.setdefault(row["status"], []).append(row["check"])
+    return found
+
+
+@pytest.mark.parametrize("redact", [(), ("--redact",)])
+@pytest.mark.parametrize("facts", OLDER, ids=names)
+def test_facts_of_older_versions_are_judged(facts: Path, redact: tuple[str, ...], preflight: Line) -> None:
+    """The recorded bytes, which nobody rewrites: only what was not looked at then is unknown."""
+    run = preflight("--facts", str(facts), "--format", "json", *redact)
+    found = statuses(run)
+    known = read_facts(facts)
+    before = {part for part in PARTS if (why := getattr(known, part).missing) and "recorded before" in why.reason}
+    allowed = {entry.id for entry in catalogue() if before & set(entry.reads)}
+    assert run.code == 1
+    assert len(found["pass"]) > 40
+    assert found.get("error", []) == []
+    assert set(found.get("unknown", [])) <= allowed, before
 
 
 def test_recorded_facts_come_back_as_they_were(facts: Path) -> None:
