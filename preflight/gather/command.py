@@ -6,6 +6,7 @@ import os
 import selectors
 import signal
 import sys
+import threading
 import time
 from typing import IO, TYPE_CHECKING
 
@@ -36,8 +37,7 @@ except OSError as error:
     os._exit(126)
 """
 
-
-_under_way: set[Popen[bytes]] = set()  # of this process: where it ends at once, nobody else knows of them
+HURRY = 1.0  # seconds that the end waits for programs that are being started
 
 
 class Ran(Struct, frozen=True):
@@ -49,37 +49,88 @@ class Ran(Struct, frozen=True):
     error: str = ""
 
 
+class _Programs:
+    """The programs of this process that are under way: where it ends at once, nobody else knows of them.
+
+    The end is told apart from every start: a start before it is waited for and killed, one after it is refused. No
+    lock is held while a program is started, for a program on a dead mount may hang there.
+    """
+
+    def __init__(self) -> None:
+        # A signal may want to end, in the same thread, what is being ended already.
+        self._changed = threading.Condition(threading.RLock())
+        self._starting = 0
+        self._under_way: set[Popen[bytes]] = set()
+        self._ended = threading.Event()
+
+    def start(self, words: tuple[str, ...]) -> Popen[bytes] | None:
+        """Start a program; return None after the end. Raise `OSError` or `ValueError` where it cannot be started."""
+        import subprocess
+
+        with self._changed:
+            if self._ended.is_set():
+                return None
+            self._starting += 1
+        process = None
+        try:
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
+                cwd="/", start_new_session=True,
+            )  # fmt: skip
+        finally:
+            with self._changed:
+                self._starting -= 1
+                if process is not None:
+                    self._under_way.add(process)
+                    if self._ended.is_set():
+                        _kill(process)
+                self._changed.notify_all()
+        return process
+
+    def over(self, process: Popen[bytes]) -> None:
+        """Kill what is left of a program. Nobody has waited for it yet: its number is no other one's."""
+        with self._changed:
+            _kill(process)
+            self._under_way.discard(process)
+
+    def end(self) -> None:
+        """Kill all programs, and let no other one be started."""
+        with self._changed:
+            self._ended.set()
+            for process in self._under_way:
+                _kill(process)
+            self._changed.wait_for(lambda: not self._starting, HURRY)
+
+
+_programs = _Programs()
+
+
 def run(argv: tuple[str, ...], timeout: float, root: str | None = None, limit: int = LIMIT) -> Ran:
     """Run a program, given by its absolute path in `root`, for at most `timeout` seconds; never raises.
 
     It has no input, an environment of its own, and is killed with all that it started in its process group; of its
     output and its errors at most `limit` bytes each are read.
     """
-    import subprocess
-
     words = argv if root in (None, "/") else (sys.executable, "-I", "-S", "-c", _ENTER, str(root), *argv)
+    programs = _programs
     try:
-        process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, cwd="/",
-            start_new_session=True,
-        )  # fmt: skip
+        process = programs.start(words)
     except (OSError, ValueError) as error:
         return Ran(None, "", "", getattr(error, "strerror", None) or str(error))
+    if process is None:
+        return Ran(None, "", "", phrase("the run is over"))
     with process:  # closes the pipes and waits
-        _under_way.add(process)
         try:
             out, err, why = _read(process, time.monotonic() + timeout, limit)
         finally:
-            _kill(process)
-            _under_way.discard(process)  # before it is waited for: its number may then be another one's
+            programs.over(process)
     code = None if why else process.returncode
     return Ran(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), why)
 
 
 def end() -> None:
-    """Kill what is still under way, for whoever ends this process without waiting for it."""
-    for process in tuple(_under_way):
-        _kill(process)
+    """Kill what is under way, and refuse what comes later, for whoever ends this process without waiting for it."""
+    _programs.end()
 
 
 def _kill(process: Popen[bytes]) -> None:

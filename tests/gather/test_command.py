@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,12 @@ from preflight.gather import command
 from preflight.gather.command import run
 
 SHELL = "/bin/sh"
+
+
+@pytest.fixture(autouse=True)
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test programs of its own: after the end none is started any more."""
+    monkeypatch.setattr(command, "_programs", command._Programs())
 
 
 def sh(script: str, timeout: float = 5.0, limit: int = command.LIMIT) -> command.Ran:
@@ -123,6 +130,89 @@ def test_whoever_ends_at_once_ends_what_is_under_way(tmp_path: Path) -> None:
     thread.join(5)
     assert (len(ran), is_alive(pid)) == (1, False)
     command.end()  # nothing is left to be ended
+    assert sh("exit 0") == command.Ran(None, "", "", "the run is over")
+
+
+def test_the_end_waits_for_a_program_that_is_being_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs already, and nobody knows of it yet: what `end` promises holds for it too."""
+    started, go = threading.Event(), threading.Event()
+    made: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def slow(*words: Any, **settings: Any) -> subprocess.Popen[bytes]:
+        made.append(popen(*words, **settings))
+        started.set()
+        assert go.wait(10)
+        return made[0]
+
+    monkeypatch.setattr(subprocess, "Popen", slow)
+    ran: list[command.Ran] = []
+    runner = threading.Thread(target=lambda: ran.append(sh("exec sleep 60", 50)))
+    ender = threading.Thread(target=command.end)
+    runner.start()
+    assert started.wait(10)
+    ender.start()
+    ender.join(0.1)
+    assert ender.is_alive()
+    go.set()
+    for thread in (ender, runner):
+        thread.join(5)
+        assert not thread.is_alive()
+    assert [one.code for one in ran] == [-9]
+    assert not is_alive(made[0].pid)
+
+
+def test_a_start_that_hangs_does_not_keep_the_run_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+    popen = subprocess.Popen
+
+    def hanging(*words: Any, **settings: Any) -> subprocess.Popen[bytes]:
+        assert go.wait(10)
+        return popen(*words, **settings)
+
+    monkeypatch.setattr(command, "HURRY", 0.05)
+    monkeypatch.setattr(subprocess, "Popen", hanging)
+    ran: list[command.Ran] = []
+    runner = threading.Thread(target=lambda: ran.append(sh("exec sleep 60", 50)))
+    runner.start()
+    while not command._programs._starting:
+        time.sleep(0.001)
+    began = time.monotonic()
+    command.end()
+    assert time.monotonic() - began < 5
+    go.set()
+    runner.join(5)
+    assert [one.code for one in ran] == [-9]
+
+
+def test_no_program_outlives_the_end_whenever_it_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts from several threads against ends at every moment: each is killed or refused, none is overlooked."""
+    pids: list[int] = []
+    popen = subprocess.Popen
+
+    def noted(*words: Any, **settings: Any) -> subprocess.Popen[bytes]:
+        process = popen(*words, **settings)
+        pids.append(process.pid)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    refused = 0
+    for round in range(60):
+        monkeypatch.setattr(command, "_programs", command._Programs())
+        ran: list[command.Ran] = []
+        threads = [threading.Thread(target=lambda ran=ran: ran.append(sh("exec sleep 60", 50))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(round % 20 / 2000)
+        command.end()
+        for thread in threads:
+            thread.join(10)
+            assert not thread.is_alive()
+        assert {one.code for one in ran} <= {-9, None}
+        refused += sum(one.error == "the run is over" for one in ran)
+    assert not any(map(is_alive, pids))
+    assert len(pids) + refused == 4 * 60
+    assert pids
 
 
 @pytest.mark.parametrize(("words", "code"), [(["--timeout", "1.5"], (1, 3)), (["--ignore", "no.such"], (2,))])
