@@ -291,6 +291,10 @@ def _write(
         return render(report, target.format, why=why, color=colored, since=since, redacted=redacted, asked=asked)
 
     outputs.write({target: rendered(target) for target in targets}, _put)
+    if all(target.path is not None for target in targets):  # nothing on standard output says how it went
+        from preflight.render.opening import written
+
+        _say(f"preflight: {written(report, asked, tuple(target.path or '' for target in targets))}")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and any(target.format == "github" for target in targets):
         try:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from preflight import plan
+from preflight.gather.engine_address import address
 from preflight.gather.resolver import server
 from preflight.params import Address, Checked, IgnoreType, Name, Seconds
 from preflight.render import FORMATS
@@ -56,7 +57,7 @@ CHECKS, FILES, FOLDERS, NUMBERS = map(typed, ("checks", "files", "folders", "num
 AUTO = click.Choice(["auto", "always", "never"])
 HELP = click.help_option("-h", "--help", cls=Option)
 
-ENGINE = option("--docker-host", metavar="URL", help="The engine to use.")
+ENGINE = option("--docker-host", type=Checked("url", address), metavar="URL", help="The engine to use.")
 ROOT = option("--root", metavar="PATH", shell_complete=FOLDERS, help="The host's root directory.")
 
 REDACT = option("--redact", is_flag=True, help="Placeholders for names, addresses and arguments: to be posted.")

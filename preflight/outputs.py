@@ -24,33 +24,45 @@ class Target(Struct, frozen=True):
 
 
 def targets(formats: tuple[str, ...], outputs: tuple[str, ...]) -> tuple[Target, ...]:
-    """Pair formats with files by their order, else by the file's suffix; one format may go to standard output.
+    """Say which report goes where: a file's suffix names its format, `formats` that of standard output.
 
-    Raise `InputError` where that cannot be done, or where a file can be told now to be out of reach.
+    One format is also that of files without a suffix. Of several, each goes to its file, and one that has none to
+    standard output. Without any, nothing goes there where there are files. Raise `InputError` where that cannot be
+    done, or where a file can be told now to be out of reach.
     """
-    if len(formats) > len(outputs) + 1:
+    files = tuple(name for name in outputs if name not in STANDARD_OUTPUT)
+    spare = _spare(formats, files)
+    made = []
+    for name in files:
+        form = by_suffix(name) or (formats[0] if len(formats) == 1 else spare.pop(0) if spare else None)
+        if form is None:
+            raise InputError(f"--output {name[:200]}: no format has this suffix; name one with --format.")
+        if len(outputs) == len(formats) == 1 and form != formats[0]:
+            raise InputError(f"--output {name[:200]}: its suffix means {form}, and --format says {formats[0]}.")
+        writable(name)
+        made.append(Target(form, name))
+    wanted = len(outputs) - len(files) or int(not outputs)
+    printed = [Target(form) for form in (*spare, *[DEFAULT] * (wanted - len(spare)))]
+    if len(printed) > 1 and not outputs:
         raise InputError("several formats at once need an --output for all but one of them.")
-    made = [_target(output, formats[number : number + 1]) for number, output in enumerate(outputs)]
-    made += [Target(name) for name in formats[len(outputs) :]]
-    places = [_place(target) for target in made]
-    if twice := next((target for target in made if places.count(_place(target)) > 1), None):
+    places = [_place(target) for target in (*made, *printed)]
+    if twice := next((target for target in (*made, *printed) if places.count(_place(target)) > 1), None):
         where = f"--output {twice.path[:200]}" if twice.path is not None else "standard output"
         raise InputError(f"{where}: two reports would go there.")
-    return tuple(made) or (Target(DEFAULT),)
+    return (*made, *printed)
+
+
+def _spare(formats: tuple[str, ...], files: tuple[str, ...]) -> list[str]:
+    """Return the formats that no file takes by its suffix; one alone is standard output's."""
+    spare = list(formats)
+    for form in map(by_suffix, files):
+        if len(formats) > 1 and form in spare:
+            spare.remove(form)
+    return spare
 
 
 def _place(target: Target) -> str | None:
     return os.path.realpath(target.path) if target.path is not None else None
-
-
-def _target(output: str, given: tuple[str, ...]) -> Target:
-    if output in STANDARD_OUTPUT:
-        return Target(given[0] if given else DEFAULT)
-    name = given[0] if given else by_suffix(output)
-    if name is None:
-        raise InputError(f"--output {output[:200]}: no format has this suffix; name one with --format.")
-    writable(output)
-    return Target(name, output)
 
 
 def by_suffix(path: str) -> str | None:

@@ -46,14 +46,23 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
          [("markdown", "a.md"), ("json", "a.json"), ("junit", "a.xml"), ("text", "a.txt"), ("zone", "a.zone")]),
         ("", "a.html b.md", [("html", "a.html"), ("markdown", "b.md")]),
         ("", "a.JSON", [("json", "a.JSON")]),
-        ("json", "a.txt", [("json", "a.txt")]),
-        ("json", "a", [("json", "a")]),
-        ("junit", "a.xml b.json", [("junit", "a.xml"), ("json", "b.json")]),
+        ("json", "a.json", [("json", "a.json"), ("json", None)]),
+        ("json", "a", [("json", "a"), ("json", None)]),
+        ("junit", "a.xml b.json", [("junit", "a.xml"), ("json", "b.json"), ("junit", None)]),
+        ("text", "a.xml b.json", [("junit", "a.xml"), ("json", "b.json"), ("text", None)]),
+        ("html", "a b.md", [("html", "a"), ("markdown", "b.md"), ("html", None)]),
+        ("junit json", "a.xml b.json", [("junit", "a.xml"), ("json", "b.json")]),
+        ("json junit", "a.xml b.json", [("junit", "a.xml"), ("json", "b.json")]),
         ("json text", "a.json", [("json", "a.json"), ("text", None)]),
+        ("text json", "a.json", [("json", "a.json"), ("text", None)]),
         ("json github", "a.json b", [("json", "a.json"), ("github", "b")]),
+        ("json github", "b a.json", [("github", "b"), ("json", "a.json")]),
+        ("json json", "a.json", [("json", "a.json"), ("json", None)]),
         ("", "-", [("markdown", None)]),
         ("json", "-", [("json", None)]),
-        ("text junit", "- a.xml", [("text", None), ("junit", "a.xml")]),
+        ("text junit", "- a.xml", [("junit", "a.xml"), ("text", None)]),
+        ("text", "- a.xml", [("junit", "a.xml"), ("text", None)]),
+        ("", "- a.xml", [("junit", "a.xml"), ("markdown", None)]),
         ("json", "/dev/stdout", [("json", None)]),
     ],
 )  # fmt: skip
@@ -68,7 +77,9 @@ def test_formats_and_files_are_paired(
     ("formats", "files", "said"),
     [
         ("json text", "", "several formats"),
-        ("json text junit", "a.json", "several formats"),
+        ("json text junit", "a.json", "two reports"),
+        ("html", "a.md", "its suffix means markdown, and --format says html"),
+        ("html text", "a.md", "two reports"),
         ("", "report", "no format has this suffix"),
         ("", "report.pdf", "no format has this suffix"),
         ("", ".md", "no format has this suffix"),
@@ -120,8 +131,11 @@ def test_what_may_not_be_written_is_refused_before_the_run(
 
 
 def test_one_run_writes_every_report(tmp_path: Path, preflight: Line) -> None:
-    run = preflight("--output", "a.md", "--output", "a.json", "--output", "a.xml", "--output", "a.txt", "--strict")
+    files = ("--output", "a.md", "--output", "a.json", "--output", "a.xml", "--output", "a.txt")
+    run = preflight(*files, "--strict")
     assert (run.code, run.out) == (1, "")
+    assert run.err == "preflight: Not ready for mailcow (not-ready). Report: a.md, a.json, a.xml, a.txt\n"
+    assert preflight(*files, "--format", "text").err == ""
     assert (tmp_path / "a.md").read_text().startswith("# ")
     assert json.loads((tmp_path / "a.json").read_text())["schema"] == 1
     assert ElementTree.parse(tmp_path / "a.xml").getroot().tag == "testsuites"

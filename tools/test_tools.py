@@ -23,7 +23,9 @@ NEEDED = {
     "busybox": "busybox",
     "dash": "dash",
     "fish": "fish",
+    "ip": "iproute2",
     "shellcheck": "shellcheck",
+    "ss": "iproute2",
     "systemd-analyze": "systemd",
     "zsh": "zsh",
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from preflight.facts import Contact, Engine, Fact, Missing
 from preflight.gather import engine_http as http
 from preflight.gather import engine_reply as reply
+from preflight.gather.engine_address import address
 from preflight.gather.engine_http import EngineError
 from preflight.gather.errand import Errand
 from preflight.gather.roots import Roots, Unreadable
@@ -50,7 +51,14 @@ def locate(
             say("Add --docker-host {url}.", url=f"unix://{(roots.view.root or '').rstrip('/')}{SOCKET}"),
         )
     if environ.get("DOCKER_HOST"):
-        return _named(roots, environ["DOCKER_HOST"])
+        try:
+            return _named(roots, environ["DOCKER_HOST"])
+        except ValueError:
+            return Missing(
+                "unknown",
+                say("The variable DOCKER_HOST does not hold the address of an engine."),
+                say("Unset DOCKER_HOST, or name the engine with --docker-host."),
+            )
     return _default(roots)
 
 
@@ -67,10 +75,14 @@ def _default(roots: Roots) -> str | Missing:
 
 
 def _named(roots: Roots, url: str) -> str | Missing:
-    """Take an address as docker does; a socket that our container does not have is looked for on the host."""
+    """Take an address as docker does; a socket that our container does not have is looked for on the host.
+
+    Raise `ValueError` for a text that is no address.
+    """
+    url = address(url)
     path = url.removeprefix("unix://")
     if not path.startswith("/"):
-        return url if "://" in url else f"tcp://{url}"
+        return url
     if _is_socket(path):
         return f"unix://{path}"
     if roots.root is None and roots.why is not None:

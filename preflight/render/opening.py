@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from preflight.model import Report, Result, Severity, Status, Verdict
 from preflight.render import words
-from preflight.render.digest import Digest
+from preflight.render.digest import Digest, digest
 
 _OPEN = (Status.UNKNOWN, Status.ERROR)
 
@@ -32,6 +32,12 @@ def opening(report: Report, found: Digest, asked: tuple[int, int] | None = None)
     if not found.judged:
         return Opening("❓", "unknown", words.UNJUDGED, words.UNJUDGED_NEXT)
     return _ready(report, found, asked)
+
+
+def written(report: Report, asked: tuple[int, int], paths: tuple[str, ...]) -> str:
+    """Say in one line how a check ended whose report went to files alone."""
+    headline = opening(report, digest(report), asked).headline
+    return words.WRITTEN.format(headline=headline, verdict=report.verdict.value, paths=", ".join(paths))
 
 
 def _ready(report: Report, found: Digest, asked: tuple[int, int] | None) -> Opening:

@@ -32,6 +32,7 @@ NEXT = {
     ),
 }
 # By the contract the verdict is `ready` here too, as nothing failed; no reader shall take that for a judgement.
+WRITTEN = "{headline} ({verdict}). Report: {paths}"
 UNJUDGED = "Nothing was judged"
 UNJUDGED_NEXT = (
     "No check judged anything on this host, so this report does not tell whether mailcow can be installed. "

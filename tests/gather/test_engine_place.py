@@ -8,6 +8,7 @@ import pytest
 
 from preflight.facts import Missing, View
 from preflight.gather import engine as adapter
+from preflight.gather.engine_address import address
 from preflight.gather.roots import Roots, find
 from tests.gather.fakeengine import hangs, serve
 from tests.gather.test_engine_reply import ID
@@ -53,6 +54,37 @@ def test_a_named_socket_is_ours_or_the_hosts(tmp_path: Path, sock: Path, scheme:
     # It may be the host's, whose files are out of reach: no word that there is no engine, but how to reach them.
     assert adapter.locate(out_of_reach(), {}, f"{scheme}/no/such.sock") == out_of_reach().why
     assert adapter.locate(out_of_reach(), {"DOCKER_HOST": f"{scheme}{sock}"}, None) == f"unix://{sock}"
+
+
+ADDRESSES = {
+    "unix:///run/docker.sock": True, "/run/docker.sock": True, "unix://docker.sock": True, "unix://": False,
+    "tcp://192.0.2.1": True, "tcp://192.0.2.1:2375": True, "tcp://192.0.2.1:2375/": True, "192.0.2.1:2375": True,
+    "engine.example.org:2376": True, "tcp://[2001:db8::1]:2375": True, "tcp://[fe80::1%eth0]:2375": True,
+    "[2001:db8::1]:2375": True, "tcp://": True, "http://engine:80/v1": True, "https://engine": True,
+    "ssh://root@engine": True, "ssh://": False, "fd://": True, "npipe:////./pipe/docker": True, "npipe://": False,
+    "foo": False, "gopher://x": False, "": False, " ": False, "://": False, "TCP://x": False, ":2375": False,
+    "foo:": False, "foo:bar": False, "tcp://foo:bar": False, "tcp://foo:0": False, "tcp://foo:65536": False,
+    "tcp://foo:65535": True, "tcp://[::1": False, "tcp://a:b:c": False, "tcp://2001:db8::1": False,
+    "tcp://foo bar": False, "tcp://foo\nbar": False, "tcp://u:p@foo": False, "unix": False, "foo/bar": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ADDRESSES)
+def test_an_address_is_what_docker_takes_for_one(text: str) -> None:
+    if ADDRESSES[text]:
+        assert address(text).endswith(text)
+        assert "://" in address(text)
+        assert address(address(text)) == address(text)
+    else:
+        with pytest.raises(ValueError, match="not the address of an engine"):
+            address(text)
+
+
+@pytest.mark.parametrize("text", ["foo", "gopher://x", "tcp://[::1", "tcp://foo:99999", "\x1b[31m", "x" * 10_000])
+def test_a_variable_that_holds_no_address_says_nothing_of_the_engine(tmp_path: Path, sock: Path, text: str) -> None:
+    found = adapter.locate(live(tmp_path), {"DOCKER_HOST": text}, None)
+    assert isinstance(found, Missing)
+    assert (found.kind, "DOCKER_HOST" in found.reason, "DOCKER_HOST" in found.help) == ("unknown", True, True)
 
 
 def test_a_copy_has_no_engine_but_one_that_is_named(tmp_path: Path, sock: Path) -> None:
