@@ -4,7 +4,7 @@ ARGS ?=
 VENV := .venv/bin
 MACHINE := engine or image or lab or browser
 
-.PHONY: help preflight image venv test unit lint docs docs-check test-browser test-engine lab lab-shell lock clean
+.PHONY: help preflight image venv test unit lint docs docs-check test-browser test-engine lab lab-shell newcomer lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -89,6 +89,10 @@ lab-shell: venv ## boot one host and look around in it (make lab-shell HOST=debi
 	@$(PYTHON) tools/engine.py run -- sh -c '$(MAKE) --no-print-directory image && $(VENV)/python -m tests.lab shell $(HOST) $(NETWORK)'
 HOST ?= debian13
 NETWORK ?= ipv4
+
+# What works here may lean on what happens to be here.
+newcomer: ## both commands of README.md on bare machines, Debian 12 and 13 (make newcomer SUITE=bookworm)
+	@$(PYTHON) tools/newcomer.py $(SUITE)
 
 # One lock for every supported Python and both architectures; the image, the program and its tests share versions.
 LOCK := $(VENV)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package pywin32 \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,9 @@ def schema(name: str) -> dict[str, Any]:
     kind: type = {"report": Report, "facts": Host}[name]
     made: dict[str, Any] = msgspec.json.schema(kind)
     parts = made["$defs"]
+    for part in parts.values():
+        if "description" in part:  # a docstring, whose indentation Python 3.13 takes away and 3.11 does not
+            part["description"] = re.sub(r"\n +", "\n", part["description"])
     whole = parts[kind.__name__]["properties"]
     whole["schema"]["const"] = REPORT_SCHEMA if name == "report" else SCHEMA
     whole["started"]["pattern"] = _STARTED

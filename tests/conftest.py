@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from tests.documents import held
 # A busy machine is slow now and then, which says nothing about an example.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+
+# What a shell starts in the background ignores Ctrl-C, and so would every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports them by name: whatever document a test has made here is held against its schema.
 _write_json, _json = documents.write_json, rendering.json

@@ -85,6 +85,14 @@ def test_the_schema_is_one_of_the_draft_that_it_names(name: str) -> None:
     assert validator(name)
 
 
+@pytest.mark.parametrize("name", ["report", "facts"])
+def test_the_schema_is_the_same_whatever_python_makes_of_docstrings(name: str) -> None:
+    """Python 3.13 takes their indentation away, older ones keep it."""
+    described = [part["description"] for part in schema(name)["$defs"].values() if "description" in part]
+    assert any("\n" in text for text in described)
+    assert [text for text in described if "\n " in text or "\t" in text] == []
+
+
 HEAD = ("schema", "version", "started", "seconds", "view", "asked")
 FAILING = reports.result("dns.mx", "fail", remedy=Remedy("Mend it."))
 
