@@ -199,6 +199,13 @@ class Space(Struct, frozen=True):
 ServiceKind = Literal["mta", "imap", "web", "time", "firewall"]
 
 
+class Parent(Struct, frozen=True):
+    """The process that started another one."""
+
+    pid: int
+    process: str | None
+
+
 class Service(Struct, frozen=True, kw_only=True):
     """A known service that is installed or running. None = cannot be told."""
 
@@ -212,6 +219,14 @@ class Service(Struct, frozen=True, kw_only=True):
     package: str | None = None
     detail: str = ""  # ufw: ENABLED=yes; what else matters
     source: str = ""
+    streams: tuple[tuple[str, int], ...] | None = None  # its settings open these TCP ports, as of a `SocketUnit`
+    dependents: tuple[str, ...] | None = None  # installed packages that go when its own go
+    seen: bool | None = None  # a process of it runs; None: not looked for. A unit may be active without one
+    pid: int | None = None  # a process of it that no unit accounts for
+    parent: Parent | None = None  # what started that process
+    closes: tuple[str, ...] = ()  # of a firewall: the chains that its files close (INPUT, FORWARD)
+    chains: tuple[str, ...] = ()  # of a firewall: the chains that its files make
+    flushes: bool = False  # of a firewall: its file takes away everybody's rules first
 
 
 class SocketUnit(Struct, frozen=True):
@@ -233,6 +248,15 @@ class Services(Struct, frozen=True):
     services: tuple[Service, ...]
     processes: bool = True
     sockets: tuple[SocketUnit, ...] = ()
+
+
+class MailTrace(Struct, frozen=True):
+    """A sign that mail or a hosting panel lives on the host. `count`: messages or mailboxes seen, 0 for a panel."""
+
+    kind: Literal["queue", "mailboxes", "panel"]
+    path: str
+    count: int = 0
+    name: str = ""  # of a panel
 
 
 class Timezone(Struct, frozen=True):
@@ -468,6 +492,9 @@ class Holder(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     binary: str | None = None  # what runs; of an interpreter the script, where it is named by its whole path
     package: str | None = None  # that brought the binary; None as well where the database cannot be read
+    parent: Parent | None = None  # what started it
+    runtime: Literal["docker", "podman", "kubernetes", "lxc", "nspawn"] | None = None  # whose container it runs in
+    clients: int = 0  # connections from other machines that it serves on this port now
 
 
 class Sockets(Struct, frozen=True):
@@ -599,6 +626,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     memory: Fact[Memory] = _BEFORE
     spaces: Fact[dict[str, Fact[Space]]] = _BEFORE
     services: Fact[Services] = _BEFORE
+    mail_traces: Fact[tuple[MailTrace, ...]] = _BEFORE
     timezone: Fact[Timezone] = _BEFORE
     clock: Fact[Clock] = _BEFORE
     contact: Fact[Contact] = _BEFORE

@@ -432,7 +432,7 @@ def test_programs_are_those_of_the_copy(look: Look, tmp_path: Path) -> None:
         ("debian-8", "system.kernel", None, "jessie-backports linux-image-amd64"),
         ("debian-8", "services.mail", "exim4.service", "systemctl disable --now exim4.service"),
         ("alpine-3.20", "services.mail", "nginx", "rc-update del nginx"),
-        ("centos-7", "firewall.managers", "firewalld", "systemctl disable --now firewalld.service"),
+        ("centos-7", "firewall.managers", "firewalld", "firewall-cmd --list-all-zones"),
         ("rocky-10", "system.kernel-features", None, "dnf install -y kernel-modules-extra"),
     ],
 )

@@ -29,8 +29,8 @@ from tests.sentences import Template
 PREFLIGHT = Path(__file__).parent.parent / "preflight"
 ROOMS = ("checks", "gather", "probes", "redact", "render")
 # What rpm.py and sqlite.py say of a damaged database is caught in packages.py and never shown; words.py has the
-# formats' sentences, allowed.py, masks.py and tokens.py lists of names, and errors of the command line.
-SPARED = ("rpm.py", "sqlite.py", "words.py", "allowed.py", "masks.py", "tokens.py")
+# formats' sentences, allowed.py, masks.py, tokens.py and known_ways.py lists of names, and errors of the command line.
+SPARED = ("rpm.py", "sqlite.py", "words.py", "allowed.py", "masks.py", "tokens.py", "known_ways.py")
 # What a format is made of, beside what it says, which stands in render/words.py.
 FORMATS = ("bold ", "<", "::\0", " {", "\n@media", "\0 at \0 UTC")
 FILES = sorted(path for room in ROOMS for path in (PREFLIGHT / room).glob("*.py") if path.name not in SPARED) + [
@@ -41,6 +41,8 @@ COMMANDS = (
     "apk ", "apt-get ", "btrfs ", "chronyc ", "curl ", "dd ", "df ", "dnf ", "docker ", "docker-compose ", "echo ",
     "ip ", "lscpu ", "make ", "ntpctl ", "python3 ", "snap ", "ss ", "systemctl ", "timedatectl ", "ufw ", "zypper ",
     "'networks:' ", "kill ", "cat ", "cd ", "grep ", "networks:\n", "sed ", "sysctl ", "printf ",
+    "ps ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",
+    "nfsconf ", "STATDOPTS=", "shorewall ", "nft ", "--ignore ",
 )  # fmt: skip
 NAMES = (
     "Amazon EC2", "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",

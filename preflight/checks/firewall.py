@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import quote
 
-from preflight import distro
-from preflight.checks import Look, check
-from preflight.facts import Host, Service
+from preflight.checks import Look, check, protection
+from preflight.facts import Service
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.sentences import noted, paragraph, phrase, say
 
@@ -23,8 +21,8 @@ NOT_JUDGED = noted(
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("services", "os_release"),
-    remedy="Switch the firewall manager off, restart Docker, and put rules of your own into the DOCKER-USER chain.",
+    reads=("services",),
+    remedy="Keep what protects the host, put rules for mailcow into DOCKER-USER, and restart Docker when rules reload.",
     docs=(DOCS, DOCKER, "https://github.com/mailcow/mailcow-dockerized/issues/2792"),
     subject="manager",
 )
@@ -47,7 +45,7 @@ def managers(look: Look) -> Iterator[Finding]:
             text = say("{name} is switched on, but has no rules of its own ({detail}).", name=name, detail=detail)
             yield _remark(name, units, text)
         else:
-            yield _beside(look.host, name, units)
+            yield _beside(name, units)
     if not found and look.host.view.live and not services.processes:
         yield Finding(
             status=Status.UNKNOWN,
@@ -79,7 +77,7 @@ def _remark(name: str, services: list[Service], text: str) -> Finding:
     )
 
 
-def _beside(host: Host, name: str, services: list[Service]) -> Finding:
+def _beside(name: str, services: list[Service]) -> Finding:
     detail, state = services[0].detail, _state(services)
     message = say("The firewall manager {name} is switched on beside Docker: {state}.", name=name, state=state)
     if detail:
@@ -87,11 +85,6 @@ def _beside(host: Host, name: str, services: list[Service]) -> Finding:
             "The firewall manager {name} ({detail}) is switched on beside Docker: {state}.",
             name=name, detail=detail, state=state,
         )  # fmt: skip
-    text = say(
-        "mailcow's documentation advises against a firewall manager beside Docker. See first what else on this host"
-        " relies on it; put rules for mailcow into DOCKER-USER; restart Docker once it is off, as Docker's own rules"
-        " go with it."
-    )
     return Finding(
         status=Status.WARN,
         subject=name,
@@ -99,17 +92,7 @@ def _beside(host: Host, name: str, services: list[Service]) -> Finding:
         expected=phrase("none"),
         found=state,
         evidence=_evidence(services),
-        remedy=Remedy(text, (*_off(host, name, services), *distro.restart(host, "docker"))),
-    )
-
-
-def _off(host: Host, name: str, services: list[Service]) -> tuple[str, ...]:
-    if name == "ufw":
-        return ("ufw disable",)
-    if name == "csf":
-        return ("csf -x",)
-    return tuple(
-        command for service in services if service.unit for command in distro.disable(host, quote(service.unit))
+        remedy=protection.remedy(name, services),
     )
 
 

@@ -1,4 +1,4 @@
-"""Who holds a port, in words an administrator knows, and how each of them is ended."""
+"""Who holds a port, in words an administrator knows, and what else can be done about it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from preflight import distro
-from preflight.checks import Look
+from preflight.checks import Look, endings
 from preflight.checks.conflicts import HOLDING, KERNEL, PROXIES, Named
+from preflight.checks.endings import WEB
 from preflight.facts import Container, Holder, PublishedPort, SwarmService
 from preflight.model import Remedy
 from preflight.plan import Binding
 from preflight.sentences import paragraph, say
 
-# Web servers that can pass on what they are asked for, and ports to do it with: the documentation's first.
-WEB = ("nginx", "apache2", "httpd", "caddy", "lighttpd", "haproxy", "traefik")
+# Ports for mailcow behind a web server: the documentation's first.
 BEHIND = {"HTTP_PORT": (8080, 8088, 8880), "HTTPS_PORT": (8443, 8448, 9443)}
 PROXY = "https://docs.mailcow.email/post_installation/reverse-proxy/r_p/"
 
@@ -160,16 +162,17 @@ def _managed(container: Container | None, service: SwarmService | None = None) -
 
 
 def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named]) -> Remedy:
-    """Say how to get a port free: stop its holders, or wait."""
+    """Say how to get a port free: end what holds it, or wait."""
     show = f"ss -tanp 'sport = :{binding.port}'"
     if not named and alone and alone[0].holder.state not in HOLDING:
         return Remedy(say("Wait a minute until the connection is gone for good, and run the check again."), (show,))
     if not named:
-        find = say("Find out who holds the port and stop it.")
+        find = say("Find out who holds the port. If it is your way in to this host, give it another port first.")
         return Remedy(paragraph(find, alternative(look, binding, named)), (show,))
-    commands = tuple(dict.fromkeys(line for entry in named for line in _end(look, entry)))
-    texts = [say("Stop what holds the port, for good."), *_origins(look, named), alternative(look, binding, named)]
-    return Remedy(paragraph(*texts), commands or (show,))
+    ended = endings.of_all(look, binding, named)
+    # A way in says itself how mailcow goes without the port.
+    instead = "" if endings.way_in_among(named) else alternative(look, binding, named)
+    return replace(ended, text=paragraph(ended.text, *_origins(look, named), instead))
 
 
 def _origins(look: Look, named: list[Named]) -> list[str]:
@@ -197,45 +200,6 @@ def _meshed(look: Look, named: Named) -> bool:
     """Say whether the engine may hold a port for a service of a swarm that others manage."""
     swarm = look.host.engine.known and look.host.engine.get().swarm == "active"
     return swarm and named.holder.process == "dockerd" and named.container is None and named.service is None
-
-
-def _end(look: Look, named: Named) -> tuple[str, ...]:
-    """Return the commands that end a holder and keep it from coming back."""
-    holder = named.holder
-    if named.container is not None:
-        return stop(look, named.container)
-    if named.service is not None:
-        return unpublish(named.service, holder.port)
-    if holder.container:
-        return ()  # of another kind of container: its own tool stops it
-    if holder.process in PROXIES:
-        return (f"docker ps --filter publish={holder.port}",)
-    if holder.unit:
-        return distro.disable_unit(shlex.quote(holder.unit))
-    if holder.pid is None or holder.pid <= 1:
-        return (f"ss -tanp 'sport = :{holder.port}'",)
-    return (f"kill {holder.pid}",)
-
-
-def stop(look: Look, container: Container) -> tuple[str, ...]:
-    """Return the commands that stop a container for good: with the Compose project that it is a part of, if any."""
-    if container.swarm:  # the swarm would put another one into its place
-        return (f"docker service rm {shlex.quote(container.swarm)}",)
-    if container.project and container.project != look.plan.project:
-        return (f"docker compose -p {shlex.quote(container.project)} down",)
-    name = shlex.quote(container.name)
-    return f"docker update --restart=no {name}", f"docker stop {name}"
-
-
-def unpublish(found: SwarmService, port: int) -> tuple[str, ...]:
-    """Return the commands that take a port away from a service of the swarm, which itself goes on."""
-    mode = "" if found.mesh else ",mode=host"
-    return tuple(
-        f"docker service update --publish-rm published={port},target={entry.container_port}{mode}"
-        f" {shlex.quote(found.name)}"
-        for entry in found.ports
-        if entry.port == port and entry.protocol == "tcp"
-    )
 
 
 def alternative(look: Look, binding: Binding, named: list[Named]) -> str:

@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from preflight.checks import Look, check, holders, settings
+from msgspec.structs import replace
+
+from preflight.checks import Look, check, endings, holders, settings
 from preflight.checks.conflicts import REFUSED, Case, examine
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.plan import Binding
@@ -52,8 +54,8 @@ def configuration(look: Look) -> Iterator[Finding]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("binds", "sockets", "engine", "daemon_config", "ipv6", "links", "os_release"),
-    remedy="Stop whatever holds the port, or move mailcow's port in mailcow.conf.",
+    reads=("binds", "sockets", "engine", "daemon_config", "ipv6", "links", "os_release", "mail_traces"),
+    remedy="Free the port without losing your way in or mail, or move mailcow's port in mailcow.conf.",
     docs=(DOCS, BINDINGS, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
     subject="port",
     subjects=lambda look: tuple(binding.subject for binding in look.plan.bindings),
@@ -174,14 +176,14 @@ def _published(look: Look, binding: Binding, case: Case) -> Finding:
         for published in entry.ports
         if published.port == binding.port
     ]
-    commands = tuple(dict.fromkeys(line for entry in case.rivals for line in holders.stop(look, entry)))
+    ended = endings.together([endings.of_container(look, binding, entry) for entry in case.rivals])
     return Finding(
         status=Status.FAIL,
         message=paragraph(published_by, *map(holders.belonging, case.rivals)),
         expected=phrase("free"),
         found=phrase("container {name}", name=case.rivals[0].name),
         evidence=_evidence(binding, "bind" if case.taken else "engine", held),
-        remedy=Remedy(paragraph(say("Stop the container for good."), holders.alternative(look, binding, [])), commands),
+        remedy=replace(ended, text=paragraph(ended.text, holders.alternative(look, binding, []))),
     )
 
 
@@ -294,7 +296,7 @@ def _mesh(binding: Binding, case: Case) -> Finding:
         evidence=_evidence(binding, "engine"),
         remedy=Remedy(
             say("Take the port away from the service, or remove the service with docker service rm."),
-            tuple(line for entry in case.services for line in holders.unpublish(entry, binding.port)),
+            tuple(line for entry in case.services for line in endings.unpublish(entry, binding.port)),
         ),
     )
 

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import shlex
 from collections.abc import Iterator
 
 from preflight import distro
-from preflight.checks import Look, check
-from preflight.checks.conflicts import overlap
-from preflight.facts import Host, Service, Services, SocketUnit
+from preflight.checks import Look, check, mailers, rivals, way_in
+from preflight.checks.conflicts import examine, overlap
+from preflight.facts import Holder, Host, Service, Services, SocketUnit
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.plan import Plan
-from preflight.sentences import noted, paragraph, phrase, say
+from preflight.sentences import noted, paragraph, phrase, say, skipped_because
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 PROXY = "https://docs.mailcow.email/post_installation/reverse-proxy/r_p/"
-# What a service is, and with that what to do about it.
+# What a service is.
 KINDS = {
-    "mta": (noted("{name} is a mail server."), noted("{name} is a mail server; mailcow brings its own.")),
-    "imap": (
-        noted("{name} is an IMAP or POP3 server."),
-        noted("{name} is an IMAP or POP3 server; mailcow brings its own."),
-    ),
-    "web": (noted("{name} is a web server."), noted("{name} is a web server; mailcow brings its own.")),
+    "mta": noted("{name} is a mail server."),
+    "imap": noted("{name} is an IMAP or POP3 server."),
+    "web": noted("{name} is a web server."),
 }
 # When it runs, by whether it starts at boot and whether it runs now (None: not known).
 WHEN = {
@@ -35,12 +31,13 @@ WHEN = {
     (None, True): noted("It runs now, though it is not known to start at boot."),
 }
 WEB_PORTS = (80, 443)
+HOLDERS = ("sockets", "binds", "engine", "daemon_config", "ipv6", "links")  # what tells who holds a port
 
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("services", "os_release"),
-    remedy="Stop the service, keep it from starting at boot, and remove it; a web server may stay as a reverse proxy.",
+    reads=("services", "os_release", "mail_traces", *HOLDERS),
+    remedy="Keep the service from opening mailcow's ports; a web server may stay as a reverse proxy.",
     docs=(DOCS, PROXY, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
     subject="service",
 )
@@ -51,35 +48,100 @@ def mail(look: Look) -> Iterator[Finding]:
     ports at the next restart, even where every port is free today, and mailcow's containers then do not start.
     """
     services = look.host.services.get()
-    rivals: dict[str, Service] = {}
+    found: dict[str, Service] = {}
     for service in services.services:
         if service.kind in KINDS and (service.active or service.enabled or service.sockets):
             subject = service.unit or service.name
-            if subject not in rivals or rivals[subject].kind == "web":  # of two in one unit the one that must go
-                rivals[subject] = service
-    for subject, service in rivals.items():
-        if service.kind == "web" and fronted(look.plan):
-            yield _proxy(look.plan, subject, service)
-        else:
-            yield _rival(look, subject, service)
-    found = False
-    for unit in services.sockets:
-        if ports := _wanted(look.plan, unit):
-            found = True
-            yield _socket(look.host, unit, ports)
-    if not rivals and not found:
+            if subject not in found or found[subject].kind == "web":  # of two in one unit the one that must go
+                found[subject] = service
+    held = in_the_way(look)
+    for subject, service in found.items():
+        yield _judged(look, subject, service, [port for holder, port in held if _of_service(service, holder)])
+    units = {unit: wanted for unit in services.sockets if (wanted := _wanted(look.plan, unit.streams))}
+    for unit, wanted in units.items():
+        ports = [port for holder, port in held if holder.unit == unit.unit]
+        yield _socket_told(unit, ports) if ports else _socket(look, unit, wanted)
+    if not found and not units:
         yield _none(look.host, services)
 
 
-def _wanted(plan: Plan, unit: SocketUnit) -> list[int]:
-    """Return the ports of mailcow's that a .socket unit opens; one on [::] takes IPv4 too, as a rule."""
+def _judged(look: Look, subject: str, service: Service, ports: list[str]) -> Finding:
+    """Judge one service; `ports`: what it holds of mailcow's now."""
+    if service.kind == "web" and fronted(look.plan):
+        return _proxy(look.plan, subject, service)
+    if ports:
+        return _told_already(subject, service, ports)
+    return _harmless(subject, service) if _opens_nothing(look, service) else _rival(look, subject, service)
+
+
+def in_the_way(look: Look) -> list[tuple[Holder, str]]:
+    """Return who holds a port that `ports.free` fails for, with the port."""
+    cases = ((binding, examine(look, binding)) for binding in look.plan.bindings)
+    return [
+        (entry.holder, binding.subject)
+        for binding, case in cases
+        if case.taken
+        for entry in case.named
+        if entry.container is None and entry.service is None
+    ]
+
+
+def _of_service(service: Service, holder: Holder) -> bool:
+    """Say whether a holder of a port is a service's: its unit, an instance of it, its socket or its process."""
+    if service.unit and holder.unit:
+        instance = f"{service.unit.removesuffix('.service')}@"
+        return holder.unit in (service.unit, *service.sockets) or holder.unit.startswith(instance)
+    return service.pid is not None and holder.pid == service.pid
+
+
+def _told_already(subject: str, service: Service, ports: list[str]) -> Finding:
+    """Leave a service to the check of the ports that it holds: one cause is one finding."""
+    reason = say(
+        "{subject} holds ports that mailcow publishes, so `ports.free` names it: {ports}.",
+        subject=subject, ports=", ".join(ports),
+    )  # fmt: skip
+    return Finding(
+        status=Status.SKIP, subject=subject, message=skipped_because(reason), found=_state(service),
+        evidence=_evidence(service), reason=reason,
+    )  # fmt: skip
+
+
+def _socket_told(unit: SocketUnit, ports: list[str]) -> Finding:
+    reason = say(
+        "{subject} holds ports that mailcow publishes, so `ports.free` names it: {ports}.",
+        subject=unit.unit, ports=", ".join(ports),
+    )  # fmt: skip
+    return Finding(status=Status.SKIP, subject=unit.unit, message=skipped_because(reason), reason=reason)
+
+
+def _opens_nothing(look: Look, service: Service) -> bool:
+    """Say whether a service opens none of mailcow's ports: by its own settings, else by what it does as it runs."""
+    if service.sockets or service.name in mailers.PANELS:
+        return False
+    if service.streams is not None:
+        return not _wanted(look.plan, service.streams)
+    sockets = look.host.sockets.value
+    # Where mailcow has the ports itself, nobody else could open them.
+    own = any(examine(look, binding).own for binding in look.plan.bindings)
+    return bool(service.active and service.seen and service.unit and sockets and sockets.owners and not own)
+
+
+def _harmless(subject: str, service: Service) -> Finding:
+    message = say("{subject} can stay: it opens none of the ports that mailcow publishes.", subject=subject)
+    return Finding(
+        status=Status.PASS, subject=subject, message=message, found=_state(service), evidence=_evidence(service)
+    )
+
+
+def _wanted(plan: Plan, streams: tuple[tuple[str, int], ...]) -> list[int]:
+    """Return the ports of mailcow's that a unit or server opens; one on [::] takes IPv4 too, as a rule."""
     return sorted({
-        port for address, port in unit.streams for binding in plan.bindings
+        port for address, port in streams for binding in plan.bindings
         if port == binding.port and overlap("" if address == "::" else address, binding.address)
     })  # fmt: skip
 
 
-def _socket(host: Host, unit: SocketUnit, ports: list[int]) -> Finding:
+def _socket(look: Look, unit: SocketUnit, ports: list[int]) -> Finding:
     listed = ", ".join(map(str, ports))
     message = say(
         "{unit} is set to listen at boot on what mailcow publishes: port {ports}.", unit=unit.unit, ports=listed
@@ -94,11 +156,17 @@ def _socket(host: Host, unit: SocketUnit, ports: list[int]) -> Finding:
         expected=phrase("none"),
         found=phrase("port {ports}", ports=listed),
         evidence={"unit": unit.unit, "ports": ports, "enabled": True, "active": unit.active},
-        remedy=Remedy(
-            say("systemd itself holds the ports of a .socket unit, and mailcow's containers then do not start."),
-            distro.disable(host, shlex.quote(unit.unit)),
-        ),
+        remedy=_socket_remedy(look, unit.unit, ports[0]),
     )
+
+
+def _socket_remedy(look: Look, unit: str, port: int) -> Remedy:
+    kind = way_in.of_unit(unit)
+    if kind is not None:
+        binding = next(entry for entry in look.plan.bindings if entry.port == port)
+        return way_in.remedy(binding, "systemd", unit, kind)
+    text = say("systemd itself holds the ports of a .socket unit, and mailcow's containers then do not start.")
+    return Remedy(text, distro.disable(look.host, shlex.quote(unit)))
 
 
 def fronted(plan: Plan) -> bool:
@@ -128,43 +196,17 @@ def _proxy(plan: Plan, subject: str, service: Service) -> Finding:
 
 def _rival(look: Look, subject: str, service: Service) -> Finding:
     boot = service.enabled or service.sockets
-    what, instead = KINDS[service.kind]
-    text = say(instead, name=service.name)
-    if service.kind == "web":
-        keep = say(
-            "To keep it as a reverse proxy, set HTTP_PORT, HTTPS_PORT, HTTP_BIND and HTTPS_BIND in {path} so that"
-            " mailcow leaves 80 and 443 to it.",
-            path=look.plan.conf_path,
-        )
-        text = paragraph(text, keep)
     return Finding(
         status=Status.WARN,
         subject=subject,
-        message=paragraph(say(what, name=subject), say(WHEN[True if boot else service.enabled, service.active])),
+        message=paragraph(
+            say(KINDS[service.kind], name=subject), say(WHEN[True if boot else service.enabled, service.active])
+        ),
         expected=phrase("none"),
         found=_state(service),
         evidence=_evidence(service),
-        remedy=Remedy(text, _commands(look.host, service)),
+        remedy=rivals.remedy(look, service),
     )
-
-
-# Packages of mail servers where rpm's database, a binary one, was not read: the command asks before it removes any.
-_NAMES = {
-    "exim4": "exim", "postfix": "postfix", "sendmail": "sendmail", "opensmtpd": "opensmtpd", "dovecot": "dovecot",
-    "cyrus-imapd": "cyrus-imapd", "courier-imap": "courier-imap",
-}  # fmt: skip
-
-
-def _commands(host: Host, service: Service) -> tuple[str, ...]:
-    """Stop what runs, keep it from starting again; purge mail servers, which nothing else on the host is built on."""
-    stop = distro.disable(host, shlex.quote(service.unit), *map(shlex.quote, service.sockets)) if service.unit else ()
-    pid = re.search(r"\bpid ([0-9]+)", service.detail)
-    if pid and (service.unit is None or "outside" in service.detail):
-        stop = (*stop, f"kill {pid[1]}")
-    packages = service.package or (_NAMES.get(service.name, "") if service.unit else "")
-    packages = packages if service.package or distro.family(host) in ("rhel", "suse") else ""
-    packages = " ".join(map(shlex.quote, packages.split()))
-    return stop + (distro.remove(host, packages) if service.kind != "web" else ())
 
 
 def _state(service: Service) -> str:

@@ -89,3 +89,30 @@ _RULES: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[int, bool]]]] = {
     "nftables": (_NFT, nft_rules),
     "iptables": (_IPTABLES, iptables_rules),
 }
+
+
+def closed(roots: Roots, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the chains that a manager's own files close (of INPUT and FORWARD), and those that they make."""
+    if name not in _RULES:
+        return (), ()
+    texts = [roots.try_text(path) for path in _RULES[name][0]]
+    closes = _nft_closes if name == "nftables" else _iptables_closes
+    made = [chain for text in texts for chain in re.findall(r"^:([\w-]{1,64}) - ", text, re.MULTILINE)]
+    ends = dict.fromkeys(chain for text in texts for chain in closes(text))
+    return tuple(chain for chain in ("INPUT", "FORWARD") if chain in ends), tuple(dict.fromkeys(made))[:50]
+
+
+def _iptables_closes(text: str) -> list[str]:
+    """Return the built-in chains whose policy, or whose rule without a condition, lets nothing else through."""
+    policy = re.findall(r"^:(INPUT|FORWARD) DROP\b", text, re.MULTILINE)
+    return policy + re.findall(r"^(?:\[[0-9:]+\] )?-A (INPUT|FORWARD) -j (?:REJECT|DROP)\b", text, re.MULTILINE)
+
+
+def _nft_closes(text: str) -> list[str]:
+    plain = re.sub(r"#[^\n]*", "", re.sub(_QUOTED, '""', text))
+    return [hook.upper() for hook in re.findall(r"\bhook\s+(input|forward)\b[^{}]*?\bpolicy\s+drop\b", plain)]
+
+
+def flushes(roots: Roots) -> bool:
+    """Say whether nftables' own file takes away everybody's rules before it loads its own."""
+    return any(nft_rules(roots.try_text(path))[1] for path in _NFT)

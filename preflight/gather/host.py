@@ -113,6 +113,11 @@ def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
         return services.services(roots)
 
+    def mail_traces(_: Crew) -> Fact[Any]:
+        from preflight.gather import mail_traces
+
+        return mail_traces.mail_traces(roots)
+
     def timezone(_: Crew) -> Fact[Any]:
         from preflight.gather import clock
 
@@ -142,6 +147,7 @@ def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         "memory": lambda _: resources.memory(roots),
         "spaces": spaces,
         "services": services,
+        "mail_traces": mail_traces,
         "timezone": timezone,
         "clock": the_clock,
         "mailcow_conf": lambda _: mailcow_conf.mailcow_conf(roots, wishes.asked.mailcow_conf),

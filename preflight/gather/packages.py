@@ -58,6 +58,23 @@ def apk(database: bytes, wanted: frozenset[str]) -> dict[str, bool]:
     return {name: True for name in lines if name in wanted}
 
 
+def dependents(roots: Roots, groups: dict[str, frozenset[str]]) -> dict[str, tuple[str, ...]]:
+    """Return for each group of packages the installed ones that go when it goes; {} where that cannot be told."""
+    from preflight.gather import dependencies
+
+    kinds = (DPKG, dependencies.dpkg, dependencies.dpkg_groups), (APK, dependencies.apk, dependencies.apk_groups)
+    for path, parse, apart in kinds:
+        try:
+            database = roots.read(path, LIMIT)
+        except Unreadable:
+            continue
+        if len(database) >= LIMIT:
+            return {}  # cut: more may depend on them
+        installed = list(parse(database))
+        return {name: dependencies.needing(installed, group, apart) for name, group in groups.items()}
+    return {}
+
+
 def owners(roots: Roots, paths: set[str]) -> dict[str, str]:
     """Find the packages that files came with, as far as the package manager's database can be read and says."""
     left = {path for path in paths if re.fullmatch(_PLACES, path)}

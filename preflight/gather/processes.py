@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec import Struct
 
-from preflight.facts import Fact
+from preflight.facts import Fact, Parent
 from preflight.gather.roots import Roots, Unreadable
 from preflight.sentences import phrase, say
 
 SOURCE = "/proc/PID"
 MOST = 100_000  # processes looked at
 COMMAND = 4096  # bytes of a command line
+
+Runtime = Literal["docker", "podman", "kubernetes", "lxc", "nspawn"]
 
 
 class Process(Struct, frozen=True):
@@ -33,15 +36,17 @@ class Process(Struct, frozen=True):
     command: tuple[str, ...]
     parent: int | None
     binary: str | None = None
+    runtime: Runtime | None = None  # whose container it is
 
 
 class Running(Struct, frozen=True):
-    """A process that was found by its name. `command` is one line."""
+    """A process that was found by its name. `command` is one line. `parent` is known of those without a unit."""
 
     pid: int
     name: str
     command: str
     unit: str | None
+    parent: Parent | None = None
 
 
 def describe(roots: Roots, pid: int) -> Process | None:
@@ -56,7 +61,19 @@ def describe(roots: Roots, pid: int) -> Process | None:
         return None
     if len(name) == 15 and command and (whole := command[0].rpartition("/")[2]).startswith(name):
         name = whole  # the kernel keeps no more
-    return Process(pid, name, _user(roots, uid), unit, container, command, parent or None, _binary(roots, pid, command))
+    return Process(
+        pid, name, _user(roots, uid), unit, container, command, parent or None, _binary(roots, pid, command),
+        runtime(roots.try_text(f"/proc/{pid}/cgroup", 1 << 16)) if container else None,
+    )  # fmt: skip
+
+
+def parent_of(roots: Roots, pid: int) -> Parent | None:
+    """Return the process that started another one; None: none, or it has gone."""
+    try:
+        parent = int(_field(roots.text(f"/proc/{pid}/status", 1 << 14), "PPid")[0])
+        return Parent(parent, roots.text(f"/proc/{parent}/comm", 100).removesuffix("\n")) if parent else None
+    except (Unreadable, ValueError, IndexError):
+        return None
 
 
 def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ...]]:
@@ -89,7 +106,7 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
                 return _hidden(error.reason)
             continue  # it has gone
         if command and not inside:  # kernel threads and zombies have no command
-            found.append(Running(pid, name, command, unit))
+            found.append(Running(pid, name, command, unit, None if unit else parent_of(roots, pid)))
     return Fact.of(SOURCE, tuple(found))
 
 
@@ -196,6 +213,18 @@ def place(cgroup: str) -> tuple[str | None, str | None]:
                 unit = services[-1]
     openrc = re.search(_OPENRC, cgroup)
     return unit or (openrc[1] if openrc else None), container
+
+
+# The innermost container's kind counts: the marks in the order in which one may stand within another.
+_RUNTIMES: tuple[tuple[str, Runtime], ...] = (
+    (r"[/-]libpod-", "podman"), (r"/kubepods|cri-containerd-|/crio-", "kubernetes"), (r"/docker[/-]", "docker"),
+    (r"/lxc[./]", "lxc"), (r"/systemd-nspawn@|/machine\.slice/", "nspawn"),
+)  # fmt: skip
+
+
+def runtime(cgroup: str) -> Runtime | None:
+    """Say whose containers a process's control groups are those of; None: cannot be told."""
+    return next((kind for mark, kind in _RUNTIMES if re.search(mark, cgroup)), None)
 
 
 def _field(status: str, name: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from preflight.facts import Fact, Service, Services, SocketUnit
-from preflight.gather import firewall_files, packages, processes
+from preflight.gather import firewall_files, listeners, packages, processes
 from preflight.gather.known_services import KNOWN, PACKAGES, PROCESSES, Known, of_process
 from preflight.gather.processes import Running
 from preflight.gather.roots import Roots, Unreadable
@@ -27,6 +27,7 @@ def services(roots: Roots) -> Fact[Services]:
         listed = packages.installed(roots, PACKAGES)
         running = processes.names(roots, PROCESSES.__contains__)
         found = tuple(_described(roots, row) for row in find(units, listed or {}, running.value))
+        found = _with_dependents(roots, found)
         own = {socket for row in found for socket in row.sockets}
         others = tuple(row for row in _sockets(units) if row.unit not in own)
     except Unreadable as error:
@@ -46,9 +47,21 @@ def _sockets(units: Units) -> Iterator[SocketUnit]:
 
 
 def _described(roots: Roots, row: Service) -> Service:
-    if row.kind != "firewall":
-        return row
-    return replace(row, detail=_join(firewall_files.detail(roots, row.name), row.detail))
+    if row.kind == "firewall":
+        closes, chains = firewall_files.closed(roots, row.name)
+        detail = _join(firewall_files.detail(roots, row.name), row.detail)
+        flushes = row.name == "nftables" and firewall_files.flushes(roots)
+        return replace(row, detail=detail, closes=closes, chains=chains, flushes=flushes)
+    if row.kind in ("mta", "imap", "web") and row.unit:
+        return replace(row, streams=listeners.streams(roots, row.name, row.package))
+    return row
+
+
+def _with_dependents(roots: Roots, rows: tuple[Service, ...]) -> tuple[Service, ...]:
+    """Say of mail servers that could be removed which packages would go with them."""
+    wanted = {row.package for row in rows if row.kind in ("mta", "imap") and row.package}
+    known = packages.dependents(roots, {one: frozenset(one.split()) for one in wanted}) if wanted else {}
+    return tuple(replace(row, dependents=known[row.package]) if row.package in known else row for row in rows)
 
 
 def init(roots: Roots) -> tuple[str, Units]:
@@ -169,14 +182,19 @@ def _of_process(known: Known, process: Running, units: Units) -> Service:
     return Service(
         name=known.name, kind=known.kind, unit=process.unit, enabled=unit.enabled if unit else None, active=True,
         detail=f"pid {process.pid}", source="processes",
+        seen=True, pid=None if process.unit else process.pid, parent=process.parent,
     )  # fmt: skip
 
 
 def _running(row: Service, process: Running | None) -> Service:
     """Say of a row whether it runs, now that the processes are known."""
+    if any(known.processes for known in KNOWN if known.name == row.name):
+        row = replace(row, seen=process is not None)
     if process is not None and not row.active:
         outside = f" runs outside of {row.unit}" if row.unit and row.active is False and process.unit is None else ""
-        return replace(row, active=True, detail=_join(row.detail, f"pid {process.pid}{outside}"))
+        detail = _join(row.detail, f"pid {process.pid}{outside}")
+        own = process.pid if outside or row.unit is None else None
+        return replace(row, active=True, detail=detail, pid=own, parent=process.parent if own else None)
     if process is None and row.active is None and any(known.processes for known in KNOWN if known.name == row.name):
         return replace(row, active=False)
     return row

@@ -44,6 +44,7 @@ class Row(Struct, frozen=True):
     state: str
     inode: int
     v6only: bool | None = None  # of IPv6: it leaves IPv4 alone; None: not told
+    client: str = ""  # the other end of a connection, '' = none
 
 
 def sockets(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
@@ -93,16 +94,17 @@ def _from_tables(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
 def _seen(roots: Roots, rows: list[Row], ports: tuple[int, ...], *, bound: bool) -> Sockets:
     from preflight.gather.owners import walk
 
+    served = clients(rows)
     rows = few(rows, ports)
     owners, why = walk(roots, {row.inode for row in rows if row.inode})
-    return Sockets(_holders(roots, rows, owners), not why, why, bound, **_given_out(roots))
+    return Sockets(_holders(roots, rows, owners, served), not why, why, bound, **_given_out(roots))
 
 
 def parse(table: bytes, ports: tuple[int, ...]) -> list[Row]:
     """Read the rows of /proc/net/tcp or tcp6 with these local ports; lines that are none are left out."""
     if not ports:
         return []
-    fields = rb"([0-9A-F]{8}|[0-9A-F]{32}):(%s) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2})" % b"|".join(
+    fields = rb"([0-9A-F]{8}|[0-9A-F]{32}):(%s) ([0-9A-F]+):[0-9A-F]{4} ([0-9A-F]{2})" % b"|".join(
         b"%04X" % port for port in ports
     )
     pattern = rb"^ *\d+: " + fields + rb" \S+ \S+ \S+ +\d+ +\d+ (\d{1,18})\b"
@@ -114,8 +116,9 @@ def parse(table: bytes, ports: tuple[int, ...]) -> list[Row]:
             port=int(port, 16),
             state=STATES.get(state.decode(), "other"),
             inode=int(inode),
+            client=address(remote.decode()) if state == b"01" and len(remote) in (8, 32) else "",
         )
-        for local, port, state, inode in found
+        for local, port, remote, state, inode in found
     ]
 
 
@@ -194,10 +197,23 @@ def read(answer: bytes) -> Row | None:
         state=state,
         inode=struct.unpack_from("=I", answer, 68)[0],
         v6only=alone == b"\1" if alone else None,
+        client=_plain(answer[24:28] if answer[0] == socket.AF_INET else answer[24:40])
+        if state == "established"
+        else "",
     )
 
 
 _V6ONLY = 11  # INET_DIAG_SKV6ONLY
+
+
+def clients(rows: Iterable[Row]) -> dict[int, int]:
+    """Count for each port the connections that came from other machines."""
+    found: dict[int, int] = {}
+    for row in rows:
+        # From this host itself: from loopback, or from the address that it goes to.
+        if row.client and row.client != row.address and not ipaddress.ip_address(row.client).is_loopback:
+            found[row.port] = found.get(row.port, 0) + 1
+    return found
 
 
 def few(rows: Iterable[Row], ports: tuple[int, ...]) -> list[Row]:
@@ -217,9 +233,9 @@ def _order(row: Row) -> tuple[int, int, str, int]:
     return HOLDING.index(row.state) if row.state in HOLDING else 2, row.version, row.address, row.inode
 
 
-def _holders(roots: Roots, rows: list[Row], owners: dict[int, int]) -> tuple[Holder, ...]:
+def _holders(roots: Roots, rows: list[Row], owners: dict[int, int], served: dict[int, int]) -> tuple[Holder, ...]:
     from preflight.gather import packages, socket_units
-    from preflight.gather.processes import describe
+    from preflight.gather.processes import describe, parent_of
 
     processes = {pid: describe(roots, pid) for pid in dict.fromkeys(owners.values())}
     by_systemd = any(process and process.name == "systemd" for process in processes.values())
@@ -249,6 +265,9 @@ def _holders(roots: Roots, rows: list[Row], owners: dict[int, int]) -> tuple[Hol
                 v6only=row.v6only,
                 binary=process.binary if process else None,
                 package=brought.get(process.binary or "") if process and not process.container else None,
+                parent=parent_of(roots, pid) if process and pid and not unit else None,
+                runtime=process.runtime if process else None,
+                clients=served.get(row.port, 0) if row.state == "listening" else 0,
             )
         )
     return tuple(holders)

@@ -23,6 +23,7 @@ _PLACES: dict[Mask, str] = {
         OsRelease.codename KernelFeatures.options KernelFeatures.options.keys KernelFeatures.loaded
         KernelFeatures.tables KernelFeatures.absent SecurityModules.selinux Space.filesystem Space.options
         Service.kind Services.init Contact.state PublishedPort.protocol Container.state Container.restart
+        Service.closes Service.chains Holder.runtime MailTrace.kind
         EngineNetwork.driver Engine.architecture Engine.driver Engine.driver_status.keys Engine.cgroup_version
         Engine.swarm Engine.cut Engine.firewall_backend Engine.components DaemonConfig.settings.keys Compose.kind
         HealthRun.states Way.error
@@ -42,13 +43,14 @@ _PLACES: dict[Mask, str] = {
         Engine.kernel Compose.version
     """,
     Masks.path: """
+        MailTrace.path
         View.root Asked.mailcow_conf Command.path KernelFeatures.options_source Host.spaces.keys Space.path
         Space.existing Space.mount Service.source Engine.root_dir DaemonConfig.path Compose.path Holder.binary
         ConfFile.path Override.path EnvFile.path EnvFile.target
     """,
-    Masks.program: "Host.commands.keys Service.name Holder.process",
+    Masks.program: "Host.commands.keys Service.name Holder.process Parent.process MailTrace.name",
     Masks.unit: "Service.unit Service.sockets SocketUnit.unit Holder.unit",
-    Masks.package: "Service.package Holder.package",
+    Masks.package: "Service.package Service.dependents Holder.package",
     Masks.user: "Holder.user",
     Masks.container: """
         Container.id Container.name Container.project Container.service EngineNetwork.name EngineNetwork.project
@@ -57,7 +59,7 @@ _PLACES: dict[Mask, str] = {
     Masks.image: "Container.image Holder.image HealthRun.image",
     Masks.interface: "EngineNetwork.interface Link.name Route.interface Way.interface",
     Masks.address: """
-        Asked.public_ips SocketUnit.streams PublishedPort.address
+        Asked.public_ips SocketUnit.streams Service.streams PublishedPort.address
         EngineNetwork.subnets Engine.address_pools Address.address
         Route.destination Route.gateway Way.destination Way.gateway Way.source
         Holder.address BindAttempt.address HostsEntry.address

@@ -131,6 +131,7 @@ PARTS = {
     "routes": "the routes",
     "security": "SELinux and AppArmor",
     "services": "services that run or are enabled",
+    "mail_traces": "mail and hosting panels that are there already",
     "sockets": "the sockets in use, and who holds them",
     "spaces": "free space and inodes of file systems",
     "sysctls": "settings of the kernel (sysctl)",

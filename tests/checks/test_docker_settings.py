@@ -219,9 +219,9 @@ def left(conf: dict[str, str] | None = None, links: Any = (), **said: Any) -> di
     ("said", "subject", "command"),
     [
         ({"containers": (container("mailcowdockerized_postfix-mailcow_1"),)},
-         "container:mailcowdockerized_postfix-mailcow_1", "docker rm --force mailcowdockerized_postfix-mailcow_1"),
+         "container:mailcowdockerized_postfix-mailcow_1", "docker rm mailcowdockerized_postfix-mailcow_1"),
         ({"containers": (container("named by hand", OWN),)}, "container:named by hand",
-         "docker rm --force 'named by hand'"),
+         "docker rm 'named by hand'"),
         ({"networks": (net("mailcow-dockerized_mailcow-network", interface="br-mailcow"),), "links": (BRIDGE,)},
          "network:mailcow-dockerized_mailcow-network", "docker network rm mailcow-dockerized_mailcow-network"),
         ({"networks": (net("other", OWN),)}, "network:other", "docker network rm other"),

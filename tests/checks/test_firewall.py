@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from typing import Any
 
 import msgspec
@@ -10,11 +10,11 @@ import pytest
 
 from preflight.facts import OsRelease, Service, Services
 from preflight.model import Result, Status
+from preflight.params import IgnoreType
 from tests.build import VIEW, host, look, run
 from tests.checks.test_system import release
 
-DEBIAN, ALMA, ALPINE = release(), release("almalinux", "9.4"), release("alpine", "3.20")
-RESTART = "systemctl restart docker"
+DEBIAN = release()
 
 
 def manager(name: str = "firewalld", detail: str = "", **more: Any) -> Service:
@@ -92,24 +92,45 @@ def test_what_is_switched_off_passes(found: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "system", "init", "expected"),
+    ("name", "shows"),
     [
-        (manager("ufw"), DEBIAN, "systemd", ("ufw disable", RESTART)),
-        (manager("csf"), ALMA, "systemd", ("csf -x", RESTART)),
-        (manager(), ALMA, "systemd", ("systemctl disable --now firewalld.service", RESTART)),
-        (manager("nftables"), DEBIAN, "systemd", ("systemctl disable --now nftables.service", RESTART)),
-        (manager("iptables", unit="iptables"), ALPINE, "openrc",
-         ("rc-service iptables stop", "rc-update del iptables", "rc-service docker restart")),
-        (manager("shorewall", unit="shorewall"), DEBIAN, "sysv",
-         ("service shorewall stop", "update-rc.d shorewall disable", "service docker restart")),
-        (manager(unit=None), DEBIAN, "systemd", (RESTART,)),
+        ("ufw", "ufw status verbose"), ("csf", "csf -l"), ("firewalld", "firewall-cmd --list-all-zones"),
+        ("nftables", "nft list ruleset"), ("iptables", "iptables-save"), ("shorewall", "shorewall show"),
+        ("ferm", "iptables-save"), ("firehol", "iptables-save"), ("unheard-of", None),
     ],
 )  # fmt: skip
-def test_commands_fit_the_distribution(found: Service, system: OsRelease, init: str, expected: tuple[str, ...]) -> None:
-    """Docker is restarted last: its own rules go with the manager's."""
-    result = one(found, system=system, init=init)
+def test_what_protects_the_host_is_never_switched_off_by_a_command(name: str, shows: str | None) -> None:
+    result = one(manager(name))
     assert result.remedy
-    assert result.remedy.commands == expected
+    assert result.remedy.commands == ((shows,) if shows else ())
+    assert f"Keep {name}: it protects SSH" in result.remedy.text
+    assert f"--ignore 'firewall.managers:{name}=kept'" in result.remedy.text
+    assert not re.search(r"ufw disable|disable --now|csf -x|systemctl stop", result.remedy.text)
+
+
+def test_the_warning_can_be_accepted_by_the_option_that_is_named() -> None:
+    result = one(manager("ufw"))
+    assert result.remedy
+    given = re.findall(r"--ignore '([^']+)'", result.remedy.text)
+    (ignore,) = [IgnoreType().convert(word, None, None) for word in given]
+    assert ignore.covers(result)
+    assert ignore.reason == "kept"
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (manager("iptables", chains=("InstanceServices",), closes=("INPUT", "FORWARD")), "Oracle Cloud"),
+        (manager("iptables", closes=("INPUT", "FORWARD")), "refuse to forward"),
+        (manager("nftables", flushes=True), "`flush ruleset`"),
+        (manager("csf"), "DOCKER"), (manager("shorewall"), "DOCKER=Yes"), (manager(), "zone named docker"),
+    ],
+)  # fmt: skip
+def test_advice_fits_the_manager(found: Service, words: str) -> None:
+    plain = one(manager("unheard-of"))
+    for result, there in ((one(found), True), (plain, False)):
+        assert result.remedy
+        assert (words in result.remedy.text.replace("DOCKER-USER", "")) is there
 
 
 def test_a_manager_of_several_units_has_one_row() -> None:
@@ -118,8 +139,6 @@ def test_a_manager_of_several_units_has_one_row() -> None:
     assert result.evidence == {
         "units": ["shorewall.service", "shorewall6.service"], "enabled": True, "active": True, "detail": ""
     }  # fmt: skip
-    assert result.remedy
-    assert [command.split()[-1] for command in result.remedy.commands[:2]] == result.evidence["units"]
 
 
 def test_each_manager_has_its_row() -> None:
@@ -141,13 +160,3 @@ def test_hidden_processes_are_no_pass() -> None:
     given = host(view=msgspec.structs.replace(VIEW, live=False), services=Services("systemd", (), False))
     (of_copy,) = run("firewall.managers", look(given))
     assert of_copy.status is Status.PASS
-
-
-@pytest.mark.parametrize("unit", ["a; reboot.service", "$(reboot)", "a\nb", "'", "`x`.service", "\x1b[31m", "|"])
-def test_hostile_units_stay_one_word_of_a_command(unit: str) -> None:
-    for init in ("systemd", "openrc", "sysv"):
-        result = one(manager(unit=unit, detail=unit), init=init)
-        assert result.remedy
-        stops = [shlex.split(command) for command in result.remedy.commands[:-1]]
-        assert stops
-        assert all(unit in words or unit.removesuffix(".service") in words for words in stops)

@@ -445,13 +445,15 @@ def test_all_holders_are_named() -> None:
     assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service), x (pid 9)"
     assert [holder["pid"] for holder in row.evidence["holders"]] == [812, 9]
     assert row.remedy is not None
-    assert row.remedy.commands[-1] == "kill 9"
+    assert row.remedy.commands == (
+        "systemctl disable --now exim4.service", "ps -o pid,ppid,user,lstart,args -p 9"
+    )  # fmt: skip
 
 
 def test_commands_fit_the_host() -> None:
-    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit="postfix"))
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit="exim"))
     assert row.remedy is not None
-    assert row.remedy.commands == ("rc-service postfix stop", "rc-update del postfix")
+    assert row.remedy.commands == ("rc-service exim stop", "rc-update del exim")
     quoted = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit="a;reboot.service"))
     assert quoted.remedy is not None
     assert quoted.remedy.commands == ("systemctl disable --now 'a;reboot.service'",)
@@ -477,7 +479,7 @@ def test_a_web_server_may_stay_as_a_reverse_proxy() -> None:
 )
 def test_ports_behind_a_web_server_are_none_that_are_taken(conf: dict[str, str], taken: int, lines: str) -> None:
     web = engine(container("web", ("127.0.0.1", taken)))
-    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", 80, process="sshd"), port=80, conf=conf, engine=web)
+    row = free(("EADDRINUSE", "free"), listener("0.0.0.0", 80, process="x"), port=80, conf=conf, engine=web)
     assert f"HTTP_BIND=127.0.0.1 {lines} (see" in remedy(row).text
     assert "put mailcow behind a web server" in remedy(row).text
 
@@ -706,7 +708,7 @@ def test_a_published_port_without_a_socket_is_taken(address: str) -> None:
     assert free(None, engine=engine(container("web", (address, 25)))).status is FAIL
 
 
-def test_a_container_of_a_compose_project_is_ended_with_it() -> None:
+def test_a_container_of_a_compose_project_is_stopped_and_kept() -> None:
     blog = container("blog-web-1", ("", 25), project="blog", restart="always"), container("b", ("", 25), project="blog")
     row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"), engine=engine(blog[0]))
     assert (
@@ -718,7 +720,8 @@ def test_a_container_of_a_compose_project_is_ended_with_it() -> None:
     assert [holder["project"] for holder in silent.evidence["holders"]] == ["blog", "blog"]
     for made in (row, silent):
         assert made.remedy is not None
-        assert made.remedy.commands == ("docker compose -p blog down",)
+        assert made.remedy.commands[:2] == ("docker update --restart=no blog-web-1", "docker stop blog-web-1")
+        assert "Compose project blog starts it again" in made.remedy.text
     own = container("x", ("", 25), project="mailcowdockerized", service="x")  # with it, mailcow would go down
     row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"), engine=engine(own))
     assert row.remedy is not None
@@ -848,13 +851,14 @@ def test_a_port_of_the_routing_mesh_is_held_for_a_service() -> None:
     assert other.message == "25/tcp is held by exim4 (pid 812, exim4.service)"
 
 
-def test_a_task_that_publishes_a_port_itself_goes_with_its_service() -> None:
+def test_a_task_that_publishes_a_port_itself_gives_it_up_by_its_service() -> None:
     task = container("mx.1.x", ("", 25), swarm="mx")
     for facts in ((("EADDRINUSE", "EADDRINUSE"), proxy("::")), (("free", "free"),)):
         row = free(*facts, engine=swarm(task, mesh=False))
         assert "mx.1.x (web:1). mx.1.x is a task of the swarm's service mx" in row.message
         assert row.evidence["holder"]["swarm_service"] == "mx"
-        assert remedy(row).commands == ("docker service rm mx",)
+        assert remedy(row).commands == ("docker service update --publish-rm published=25,target=25,mode=host mx",)
+        assert "manager of the swarm" in remedy(row).text
 
 
 @pytest.mark.parametrize(

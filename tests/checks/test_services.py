@@ -8,7 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from preflight.facts import Fact, OsRelease, Service, Services, SocketUnit
+from preflight.facts import (
+    BindAttempt,
+    Fact,
+    Holder,
+    Ipv6,
+    MailTrace,
+    OsRelease,
+    Parent,
+    Service,
+    Services,
+    Sockets,
+    SocketUnit,
+)
 from preflight.model import Result, Status
 from tests.build import VIEW, host, look, run
 from tests.checks.test_system import release
@@ -26,6 +38,7 @@ def results(
     *found: Service, system: OsRelease = DEBIAN, conf: dict[str, str] | None = None, **more: Any
 ) -> list[Result]:
     made = Services(more.pop("init", "systemd"), found, more.pop("processes", True), more.pop("sockets", ()))
+    more |= {"sockets": more.pop("sockets_seen")} if "sockets_seen" in more else {}
     return run("services.mail", look(services=made, os_release=system, conf=conf, **more))
 
 
@@ -166,7 +179,6 @@ def test_a_socket_unit_beside_a_service() -> None:
         (DEBIAN, "systemd", "exim4.service", "exim4-base exim4-daemon-light",
          ("systemctl disable --now exim4.service", PURGE)),
         (release("ubuntu", "24.04"), "systemd", "exim4.service", None, ("systemctl disable --now exim4.service",)),
-        (ALMA, "systemd", "exim4.service", None, ("systemctl disable --now exim4.service", "dnf remove exim")),
         (ROCKY, "systemd", "exim4.service", "exim4", ("systemctl disable --now exim4.service", "dnf remove exim4")),
         (ALPINE, "openrc", "exim4", "exim4", ("rc-service exim4 stop", "rc-update del exim4", "apk del exim4")),
         (DEBIAN, "sysv", "exim4", "exim4",
@@ -178,32 +190,170 @@ def test_a_socket_unit_beside_a_service() -> None:
 def test_commands_fit_the_distribution(
     system: OsRelease | None, init: str, unit: str, package: str | None, expected: tuple[str, ...]
 ) -> None:
-    result = one(service(unit=unit, package=package), init=init, system=system or Fact.unknown("test", "Not there."))
+    given = service(unit=unit, package=package, dependents=())
+    result = one(given, init=init, system=system or Fact.unknown("test", "Not there."))
     assert commands(result) == expected
+
+
+@pytest.mark.parametrize("dependents", [None, ("bsd-mailx",)])
+def test_what_others_need_or_may_need_is_not_removed(dependents: tuple[str, ...] | None) -> None:
+    result = one(service(package="exim4-base", dependents=dependents))
+    assert commands(result) == ("systemctl disable --now exim4.service",)
+    assert result.remedy
+    assert ("as others need them: bsd-mailx." in result.remedy.text) == bool(dependents)
+
+
+def test_a_queue_keeps_its_packages() -> None:
+    queue = (MailTrace("queue", "/var/spool/exim4/input", 3),)
+    result = one(service(package="exim4-base", dependents=()), mail_traces=queue)
+    assert commands(result) == ("systemctl disable --now exim4.service",)
+    assert result.remedy
+    assert "Messages that wait in /var/spool/exim4/input: 3." in result.remedy.text
+
+
+# --- Postfix keeps on sending --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dependents", [None, ("proxmox-ve", "pve-manager")])
+@pytest.mark.parametrize(
+    ("system", "init", "restart"),
+    [
+        (DEBIAN, "systemd", "systemctl restart postfix.service"),
+        (ALMA, "systemd", "systemctl restart postfix.service"),
+        (ALPINE, "openrc", "rc-service postfix restart"), (DEBIAN, "sysv", "service postfix restart"),
+    ],
+)  # fmt: skip
+def test_postfix_loses_its_listeners_and_stays(
+    system: OsRelease, init: str, restart: str, dependents: tuple[str, ...] | None
+) -> None:
+    result = one(service("postfix", package="postfix", dependents=dependents), system=system, init=init)
+    assert commands(result) == ("postconf -e master_service_disable=inet", restart)
+    assert result.remedy
+    assert ("as others need them: proxmox-ve, pve-manager." in result.remedy.text) == bool(dependents)
+
+
+def test_postfix_that_nothing_needs_may_go() -> None:
+    result = one(service("postfix", package="postfix", dependents=()))
+    assert commands(result) == ("systemctl disable --now postfix.service", "apt-get purge postfix")
+
+
+def test_another_instance_of_postfix_has_settings_of_its_own() -> None:
+    assert commands(one(service("postfix", unit="postfix@out.service"))) == (
+        "systemctl disable --now postfix@out.service",
+    )
+
+
+@pytest.mark.parametrize(
+    ("streams", "conf", "stays"),
+    [
+        ((), {}, True), ((("127.0.0.1", 10025),), {}, True), ((("", 25),), {}, False),
+        ((("127.0.0.1", 25),), {}, False), (None, {}, False), ((("", 25),), {"SMTP_PORT": "26"}, True),
+        ((("192.0.2.9", 25),), {"SMTP_PORT": "192.0.2.1:25"}, True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("active", [True, False, None])
+def test_a_server_that_opens_no_port_of_mailcows_may_stay(
+    streams: tuple[tuple[str, int], ...] | None, conf: dict[str, str], stays: bool, active: bool | None
+) -> None:
+    result = one(service("postfix", streams=streams, active=active), conf=conf)
+    assert (result.status, result.subject) == (Status.PASS if stays else Status.WARN, "postfix.service")
+    assert (result.remedy is None) == stays
+
+
+# --- what runs without listening, and what ports.free tells --------------------------------------------------
+
+
+def held(unit: str | None, port: int = 25, **more: Any) -> dict[str, Any]:
+    """Make a host on which somebody holds a port."""
+    given = look()
+    binds = tuple(
+        BindAttempt(half, row.port, "EADDRINUSE" if row.port == port and half != "::" else "free")
+        for row in given.plan.bindings for half in ((row.address,) if row.address else ("0.0.0.0", "::"))
+    )  # fmt: skip
+    holder = Holder(
+        pid=9, process="x", user="x", unit=unit, container=None, image=None, address="127.0.0.1", port=port,
+        state="listening", **more,
+    )  # fmt: skip
+    return {"binds": binds, "sockets_seen": Sockets((holder,), True), "ipv6": Ipv6(True, False, True)}
+
+
+@pytest.mark.parametrize("unit", ["postfix.service", "postfix@-.service", "postfix.socket"])
+def test_who_holds_a_port_is_told_by_the_check_of_ports_alone(unit: str) -> None:
+    result = one(service("postfix", sockets=("postfix.socket",), streams=(("", 25),)), **held(unit))
+    assert (result.status, result.subject, result.remedy) == (Status.SKIP, "postfix.service", None)
+    assert result.reason == "postfix.service holds ports that mailcow publishes, so `ports.free` names it: 25/tcp."
+    assert one(service("postfix", streams=(("", 25),)), **held("other.service")).status is Status.WARN
+    by_hand = service(unit=None, enabled=None, pid=9)
+    assert one(by_hand, **held(None)).status is Status.SKIP
+    assert one(service(unit=None, enabled=None, pid=8), **held(None)).status is Status.WARN
+
+
+def test_a_socket_that_holds_its_port_is_told_by_the_check_of_ports_alone() -> None:
+    result = one(sockets=(SocketUnit("mx.socket", (("", 25),), True),), **held("mx.socket"))
+    assert (result.status, result.subject) == (Status.SKIP, "mx.socket")
+
+
+@pytest.mark.parametrize(
+    ("changes", "owners", "status"),
+    [
+        ({"seen": True}, True, Status.PASS),
+        ({"seen": True}, False, Status.WARN),  # who holds what could not be seen
+        ({"seen": None}, True, Status.WARN),
+        ({"seen": False}, True, Status.WARN),  # a unit that is active without a process
+        ({"seen": True, "active": False}, True, Status.WARN),
+        ({"seen": True, "sockets": ("dovecot.socket",)}, True, Status.WARN),
+        ({"seen": True, "streams": (("", 143),)}, True, Status.WARN),  # changed, and not restarted yet
+        ({"seen": True, "name": "cpanel"}, True, Status.WARN),
+    ],
+)
+def test_what_runs_and_listens_on_no_port_of_mailcows_may_stay(
+    changes: dict[str, Any], owners: bool, status: Status
+) -> None:
+    result = one(service(**{"name": "dovecot", "kind": "imap", **changes}), sockets_seen=Sockets((), owners))
+    assert result.status is status
+
+
+def test_a_way_in_that_opens_a_port_is_no_socket_to_disable() -> None:
+    result = one(sockets=(SocketUnit("ssh.socket", (("", 443),), True),))
+    assert (result.status, "disable" in " ".join(commands(result))) == (Status.WARN, False)
+    assert result.remedy
+    assert "The SSH server is your way in" in result.remedy.text
+
+
+# --- live mail -----------------------------------------------------------------------------------------------
+
+VMAIL = (MailTrace("mailboxes", "/var/vmail", 7),)
+PLESK = (MailTrace("panel", "/usr/local/psa", name="Plesk"),)
+
+
+@pytest.mark.parametrize("found", [service("postfix", dependents=()), service("dovecot", "imap"), service("exim4")])
+def test_people_s_mail_is_moved_before_its_server_goes(found: Service) -> None:
+    result = one(found, mail_traces=VMAIL)
+    assert (result.status, commands(result)) == (Status.WARN, ())
+    assert result.remedy
+    assert result.remedy.when == "last"
+    assert "Mailboxes in /var/vmail: 7." in result.remedy.text
+
+
+def test_mail_of_the_host_s_own_users_is_only_people_s_where_it_is_read() -> None:
+    spool = (MailTrace("mailboxes", "/var/mail", 1),)
+    assert commands(one(service(), mail_traces=spool)) == ("systemctl disable --now exim4.service",)
+    exim, _ = results(service(), service("dovecot", "imap"), mail_traces=spool)
+    assert commands(exim) == ()
+
+
+@pytest.mark.parametrize("found", [service("postfix"), service("dovecot", "imap"), service("nginx", "web")])
+def test_a_panel_s_services_are_its_own(found: Service) -> None:
+    result = one(found, mail_traces=PLESK)
+    assert (result.status, commands(result)) == (Status.WARN, ())
+    assert result.remedy
+    assert "Plesk manages this host" in result.remedy.text
+    assert commands(one(service("cpanel", dependents=(), package="cpanel"))) == ()
 
 
 def test_the_sockets_are_stopped_too_and_first() -> None:
     result = one(service("dovecot", "imap", sockets=("dovecot.socket",)))
     assert commands(result) == ("systemctl disable --now dovecot.socket dovecot.service",)
-
-
-@pytest.mark.parametrize(
-    ("system", "name", "more", "remove"),
-    [
-        (ALMA, "postfix", {}, ("dnf remove postfix",)),
-        (ROCKY, "exim4", {}, ("dnf remove exim",)),
-        (release("opensuse-leap", "15.6"), "dovecot", {"kind": "imap"}, ("zypper remove dovecot",)),
-        (ALMA, "maddy", {}, ()),  # in no distribution of the family
-        (ALMA, "postfix", {"unit": None, "detail": "pid 7"}, ()),  # started by hand, from wherever
-        (DEBIAN, "postfix", {}, ()),  # there the database says that it came with no package
-        (ALPINE, "postfix", {}, ()),
-    ],
-)
-def test_a_package_that_rpm_alone_knows_is_removed_by_its_usual_name(
-    system: OsRelease, name: str, more: dict[str, Any], remove: tuple[str, ...]
-) -> None:
-    _, *rest = commands(one(service(name, **{"package": None, **more}), system=system))
-    assert tuple(rest) == remove
 
 
 def test_a_web_server_is_stopped_but_not_removed() -> None:
@@ -214,22 +364,33 @@ def test_a_web_server_is_stopped_but_not_removed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "expected", "words"),
     [
-        ({"unit": None, "enabled": None, "detail": "pid 90"}, ("kill 90",)),
-        ({"detail": "pid 90 runs outside of exim4.service"}, ("systemctl disable --now exim4.service", "kill 90")),
-        ({"detail": "exim4.socket listens on 25; pid 90"}, ("systemctl disable --now exim4.service",)),
-        ({"unit": None, "detail": "", "package": "exim4"}, ("apt-get purge exim4",)),
+        ({"unit": None, "enabled": None, "pid": 90, "parent": Parent(80, "supervisord")},
+         ("ps -o pid,ppid,user,lstart,args -p 90,80",), "(parent supervisord, pid 80)"),
+        ({"unit": None, "enabled": None, "pid": 90, "parent": Parent(1, "systemd")},
+         ("ps -o pid,ppid,user,lstart,args -p 90,1",), "(parent systemd, pid 1"),
+        ({"unit": None, "enabled": None, "pid": 90}, ("ps -o pid,ppid,user,lstart,args -p 90",), "what starts it"),
+        ({"pid": 90, "detail": "pid 90 runs outside of exim4.service"},
+         ("systemctl disable --now exim4.service", "ps -o pid,ppid,user,lstart,args -p 90"), "what starts it"),
+        ({"detail": "exim4.socket listens on 25; pid 90"}, ("systemctl disable --now exim4.service",), "Stop exim4"),
+        ({"unit": None, "detail": "", "package": "exim4", "dependents": ()}, ("ps -eo pid,ppid,user,lstart,args",),
+         "what starts it"),
     ],
-)
-def test_a_process_without_a_unit_is_ended(changes: dict[str, Any], expected: tuple[str, ...]) -> None:
-    assert commands(one(service(**changes))) == expected
+)  # fmt: skip
+def test_a_process_without_a_unit_is_ended_where_it_is_started(
+    changes: dict[str, Any], expected: tuple[str, ...], words: str
+) -> None:
+    result = one(service(**changes))
+    assert commands(result) == expected
+    assert result.remedy
+    assert words in result.remedy.text
 
 
 @pytest.mark.parametrize("name", ["a; reboot.service", "$(reboot)", "a\nb", "'", "`x`.service", "\x1b[31m", "<b>", "|"])
 def test_hostile_names_stay_one_word_of_a_command(name: str) -> None:
     for init, system in (("systemd", DEBIAN), ("openrc", ALPINE), ("sysv", DEBIAN)):
-        result = one(service(unit=name, package=f"exim4 {name}"), init=init, system=system)
+        result = one(service(unit=name, package=f"exim4 {name}", dependents=()), init=init, system=system)
         assert result.subject == name
         *stops, remove = map(shlex.split, commands(result))
         assert stops

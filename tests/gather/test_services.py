@@ -107,7 +107,7 @@ def test_a_service_of_a_copied_debian(tmp_path: Path) -> None:
     (exim,) = gathered(tree(tmp_path, SYSTEMD | enabled("exim4.service") | dpkg(**files))).services
     assert exim == Service(
         name="exim4", kind="mta", unit="exim4.service", enabled=True, active=None,
-        package="exim4-base exim4-daemon-light", source=f"{LIB}/exim4.service",
+        package="exim4-base exim4-daemon-light", source=f"{LIB}/exim4.service", dependents=(),
     )  # fmt: skip
 
 

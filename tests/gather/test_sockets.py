@@ -50,7 +50,7 @@ def test_a_captured_table() -> None:
     ]
     assert parse(TCP6.encode(), (443,)) == [
         Row(6, "::", 443, "listening", 4245),
-        Row(6, "127.0.0.1", 443, "established", 4246),
+        Row(6, "127.0.0.1", 443, "established", 4246, client="127.0.0.1"),
     ]
     assert parse(TCP.encode(), ()) == []
 
@@ -132,6 +132,7 @@ class Somebody:
     command: tuple[str, ...] = ()
     parent: int | None = 1
     binary: str | None = None
+    runtime: str | None = None
 
 
 def refused(ports: tuple[int, ...]) -> NoReturn:

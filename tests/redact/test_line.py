@@ -116,7 +116,7 @@ def test_a_redacted_report_tells_what_is_new_since_either_kind(
     assert leaks(run.out) == []
     assert "mailcow needs 6.0 GiB. (new)\n" in run.out
     assert run.out.count("(new)") == 1
-    assert "1 new, 29 known, 0 fixed" in run.out
+    assert re.search(r"\b1 new, [1-9][0-9] known, 0 fixed", run.out)
 
 
 def test_what_is_gone_since_the_baseline_is_redacted_too(facts: str, preflight: Line, tmp_path: Path) -> None:
