@@ -521,6 +521,38 @@ class BindAttempt(Struct, frozen=True):
     outcome: str  # free, EADDRINUSE, EACCES, EADDRNOTAVAIL, EAFNOSUPPORT …
 
 
+class Diversion(Struct, frozen=True, kw_only=True):
+    """A rule of the firewall that sends packets for a port of this host elsewhere before any program gets them.
+
+    `order`: whether the rule comes before the engine's own for a published port. Empty lists restrict nothing; those
+    that begin with `not_` are what the rule leaves out.
+    """
+
+    port: int
+    family: Literal["ipv4", "ipv6"]
+    backend: Literal["nf_tables", "ip_tables"]
+    table: str  # ip nat, inet netavark
+    chain: str  # that the rule is in
+    rule: int  # its handle, or its number in a table of ip_tables
+    native: bool  # of nf_tables: written as such, not by iptables
+    to: str  # 10.42.0.8:443, :8443 of this host, '' not known
+    owner: Literal["", "docker", "podman", "kubernetes", "firewalld", "libvirt", "lxd", "incus", "cilium"]
+    order: Literal["before", "after", "either"]
+    destinations: tuple[str, ...] = ()  # networks
+    not_destinations: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()  # that packets come in by; eth* stands for all that begin so
+    not_interfaces: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()  # what else it asks, by the names of iptables and nftables
+
+
+class Nat(Struct, frozen=True):
+    """Rules that take mailcow's ports. `unread`: why some are not known: denied, refused, late; '' = all are known."""
+
+    diversions: tuple[Diversion, ...] = ()
+    unread: Literal["", "denied", "refused", "late"] = ""
+
+
 # --- mailcow.conf and names ----------------------------------------------------------------------------------
 
 
@@ -643,6 +675,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ipv6: Fact[Ipv6] = _BEFORE
     sockets: Fact[Sockets] = _BEFORE
     binds: Fact[tuple[BindAttempt, ...]] = _BEFORE
+    nat: Fact[Nat] = _BEFORE
     mailcow_conf: Fact[ConfFile] = _BEFORE
     hosts_file: Fact[tuple[HostsEntry, ...]] = _BEFORE
     answers: Fact[dict[str, Answer]] = _BEFORE  # key: "mail.example.org. A"

@@ -46,7 +46,7 @@ COMMANDS = (
 )  # fmt: skip
 NAMES = (
     "Amazon EC2", "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",
-    "HVM domU", "Standard PC", "User Mode Linux", "Virtual Machine", "innotek GmbH",
+    "HVM domU", "Kubernetes (CNI)", "Standard PC", "User Mode Linux", "Virtual Machine", "innotek GmbH",
 )  # fmt: skip
 # What the host, the engine or the kernel writes, and is compared with.
 READ = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from preflight.checks import Look, check, endings, holders, settings
+from preflight.checks import Look, check, diverted, endings, holders, settings
 from preflight.checks.conflicts import REFUSED, Case, examine
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.plan import Binding
@@ -54,7 +54,18 @@ def configuration(look: Look) -> Iterator[Finding]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("binds", "sockets", "engine", "daemon_config", "ipv6", "links", "os_release", "mail_traces"),
+    reads=(
+        "binds",
+        "sockets",
+        "engine",
+        "daemon_config",
+        "ipv6",
+        "nat",
+        "links",
+        "routes",
+        "os_release",
+        "mail_traces",
+    ),  # fmt: skip
     remedy="Free the port without losing your way in or mail, or move mailcow's port in mailcow.conf.",
     docs=(DOCS, BINDINGS, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
     subject="port",
@@ -77,6 +88,8 @@ def free(look: Look, subject: str) -> Iterator[Finding]:
         yield _nowhere(look, binding)
     elif case.rivals:
         yield _published(look, binding, case)
+    elif (rules := diverted.judge(look, binding, case)) and (rules[0].status is Status.FAIL or not case.undecided):
+        yield _diverted(look, binding, rules)
     elif case.undecided:
         yield _undecided(look, binding, case)
     elif case.later:
@@ -105,6 +118,15 @@ def _bindable(look: Look, binding: Binding) -> Finding:
     """Say that a port is free, unless something may take it that does not show."""
     if _untold(look):
         return _unlisted(binding)
+    if reason := diverted.unread(look, binding):
+        return Finding(
+            status=Status.UNKNOWN,
+            message=paragraph(say("{subject} can be bound.", subject=binding.subject), reason),
+            expected=phrase("free"),
+            evidence=_evidence(binding, "nat"),
+            remedy=diverted.help_for(look),
+            reason=reason,
+        )
     if _given_out(look, binding.port):
         return _fleeting(look, binding)
     return Finding(
@@ -184,6 +206,20 @@ def _published(look: Look, binding: Binding, case: Case) -> Finding:
         found=phrase("container {name}", name=case.rivals[0].name),
         evidence=_evidence(binding, "bind" if case.taken else "engine", held),
         remedy=replace(ended, text=paragraph(ended.text, holders.alternative(look, binding, []))),
+    )
+
+
+def _diverted(look: Look, binding: Binding, rules: list[diverted.Verdict]) -> Finding:
+    """Say which rule of the firewall takes a port that nobody listens on."""
+    worst = rules[0]
+    return Finding(
+        status=worst.status,
+        message=diverted.message(binding, worst),
+        expected=phrase("free"),
+        found=diverted.to(worst.rule),
+        evidence={**_evidence(binding, "nat"), "rules": diverted.evidence(rules)},
+        remedy=diverted.remedy(look, binding, rules),
+        reason=worst.effect if worst.status is Status.UNKNOWN else None,
     )
 
 

@@ -218,7 +218,7 @@ def _probe_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
 
 def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
-    from preflight.gather import binds, hosts, lookups, network, override, sockets, ways
+    from preflight.gather import binds, hosts, lookups, nat, network, override, sockets, ways
 
     def answers(crew: Crew) -> Fact[Any]:
         if wishes.asked.offline:
@@ -236,6 +236,7 @@ def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         "ipv6": lambda _: network.ipv6(roots),
         "sockets": lambda crew: sockets.sockets(roots, crew.get("_plan").ports),
         "binds": lambda crew: binds.binds(roots, crew.get("_plan").places),
+        "nat": lambda crew: nat.nat(roots, crew.get("_plan").ports),
         "hosts_file": lambda crew: hosts.hosts_file(roots, crew.get("_plan").fqdn),
         "answers": answers,
     }

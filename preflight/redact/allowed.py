@@ -28,7 +28,8 @@ _PLACES: dict[Mask, str] = {
         Engine.swarm Engine.cut Engine.firewall_backend Engine.components DaemonConfig.settings.keys Compose.kind
         HealthRun.states Way.error
         Address.scope Holder.state BindAttempt.outcome ConfFile.settings.keys ConfFile.duplicates.keys
-        ConfFile.marks EnvFile.kind Answer.type
+        ConfFile.marks EnvFile.kind Diversion.family Diversion.backend Diversion.owner
+        Diversion.order Diversion.conditions Nat.unread Answer.type
         Answer.rcode Host.machine Host.sysctls.keys View.missing_flags
     """,
     Masks.text: """
@@ -36,6 +37,7 @@ _PLACES: dict[Mask, str] = {
         OsRelease.name CpuSpeed.source CpuFeatures.model Service.detail Contact.detail Container.error
         Engine.operating_system Engine.driver_status Engine.security_options Engine.warnings DaemonConfig.error
         Compose.detail HealthRun.error HealthRun.output TrialRun.error Sockets.why ConfFile.remarks ConfFile.reasons
+        Diversion.table Diversion.chain
         Answer.detail Answer.server
     """,
     Masks.version: """
@@ -57,13 +59,17 @@ _PLACES: dict[Mask, str] = {
         Engine.volumes Holder.container
     """,
     Masks.image: "Container.image Holder.image HealthRun.image",
-    Masks.interface: "EngineNetwork.interface Link.name Route.interface Way.interface",
+    Masks.interface: """
+        EngineNetwork.interface Link.name Route.interface Diversion.interfaces Diversion.not_interfaces Way.interface
+    """,
     Masks.address: """
         Asked.public_ips SocketUnit.streams Service.streams PublishedPort.address
         EngineNetwork.subnets Engine.address_pools Address.address
         Route.destination Route.gateway Way.destination Way.gateway Way.source
         Holder.address BindAttempt.address HostsEntry.address
+        Diversion.destinations Diversion.not_destinations Diversion.sources
     """,
+    Masks.server: "Diversion.to",
     Masks.url: "Contact.url",
     Masks.argument: "DaemonConfig.settings DaemonConfig.arguments",
     Masks.name: "Host.name Asked.hostname Asked.domains HostsEntry.names Answer.name Answer.alias",

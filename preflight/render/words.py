@@ -125,6 +125,7 @@ PARTS = {
     "machine": "the machine's architecture",
     "mailcow_conf": "mailcow.conf",
     "memory": "memory and swap",
+    "nat": "rules of the firewall that send packets elsewhere",
     "os_release": "the distribution and its release",
     "override": "docker-compose.override.yml in mailcow's directory",
     "privileged": "a privileged container, started for this",
