@@ -65,7 +65,7 @@ def configuration(look: Look) -> Iterator[Finding]:
         "routes",
         "os_release",
         "mail_traces",
-    ),  # fmt: skip
+    ),
     remedy="Free the port without losing your way in or mail, or move mailcow's port in mailcow.conf.",
     docs=(DOCS, BINDINGS, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
     subject="port",
