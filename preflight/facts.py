@@ -384,6 +384,40 @@ class DaemonConfig(Struct, frozen=True):
     arguments: tuple[str, ...] = ()  # --name=value of the running daemon that override the file
 
 
+Form = Literal["null", "boolean", "integer", "fraction", "huge", "string", "list", "object"]
+
+
+class Directive(Struct, frozen=True):
+    """A value in daemon.json: the keys that lead to it (of lists the numbers), its line, its kind, never the value.
+
+    `flaw`: in what way the value is none that its key could have (address, size, level …); '' = none that is known.
+    """
+
+    path: tuple[str, ...]
+    line: int
+    form: Form
+    flaw: str = ""
+    number: int | None = None  # of log options that are no secret: the number that stands where a string has to be
+
+
+class GivenFlag(Struct, frozen=True):
+    """A flag that the engine will be started with: its name in daemon.json, and the file that gives it."""
+
+    name: str
+    source: str
+
+
+class EngineStart(Struct, frozen=True, kw_only=True):
+    """What the engine meets when it is started next: its version, daemon.json as it is written, the unit's flags."""
+
+    version: str  # of the engine that answers, else of its package; '' = not known
+    directives: tuple[Directive, ...] = ()
+    flags: tuple[GivenFlag, ...] = ()
+    command: str = ""  # the file whose command counts: the unit, a drop-in, a script's settings; '' = none found
+    containerd_root: str = ""  # root in containerd's own settings; '' = not set there
+    driver_images: bool = False  # a storage driver of the engine's own keeps images below the data-root already
+
+
 class Compose(Struct, frozen=True):
     """Docker Compose on the host: plugin or standalone; version as it prints it ('' = it did not say)."""
 
@@ -664,6 +698,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     contact: Fact[Contact] = _BEFORE
     engine: Fact[Engine] = _BEFORE
     daemon_config: Fact[DaemonConfig] = _BEFORE
+    engine_start: Fact[EngineStart] = _BEFORE
     compose: Fact[Compose] = _BEFORE
     override: Fact[Override] = _BEFORE
     healthcheck: Fact[HealthRun] = _BEFORE

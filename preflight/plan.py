@@ -7,7 +7,7 @@ import ipaddress
 from msgspec import Struct
 
 from preflight.conf import Problem, Reader
-from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, Setting
+from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, EngineStart, Setting
 from preflight.sentences import say
 from preflight.shape import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Published
 
@@ -109,19 +109,50 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
     )
 
 
-def data_paths(engine: Engine | None, daemon: DaemonConfig | None) -> tuple[str, ...]:
-    """Return where the engine keeps images and volumes, as it says itself, else as it is told, else by default."""
+def data_paths(engine: Engine | None, daemon: DaemonConfig | None, start: EngineStart | None = None) -> tuple[str, ...]:
+    """Return where the engine keeps volumes, and after that where containerd keeps the images, if it does.
+
+    As the engine says itself, else as it is told, else as a new one does: from Docker 29 on by containerd.
+    """
     told = daemon.settings.get("data-root") if daemon else None
     root = (engine.root_dir if engine else "") or (told if isinstance(told, str) else "")
     paths = [root if root.startswith("/") else ENGINE_ROOT]
-    if engine and CONTAINERD_STORE in engine.driver_status.get("driver-type", ""):
-        paths.append(CONTAINERD_ROOT)
+    if by_containerd(engine, daemon, start):
+        paths.append(_containerd_root(paths[0], start))
     return tuple(dict.fromkeys(path.rstrip("/") or "/" for path in paths))
 
 
-def space_paths(plan: Plan, engine: Engine | None, daemon: DaemonConfig | None) -> tuple[str, ...]:
+def by_containerd(engine: Engine | None, daemon: DaemonConfig | None, start: EngineStart | None) -> bool:
+    """Say whether containerd keeps the images: as the engine says, else as it is told, else as a new one does."""
+    if engine:
+        return CONTAINERD_STORE in engine.driver_status.get("driver-type", "")
+    settings = daemon.settings if daemon else {}
+    features = settings.get("features")
+    if isinstance(features, list) and "containerd-snapshotter=true" in features:
+        return True
+    off = isinstance(features, list) and "containerd-snapshotter=false" in features
+    # A storage driver by name, images that one of them keeps, and user namespaces: all lead back to the engine's own.
+    driver = str(settings.get("storage-driver") or "overlayfs")
+    kept = bool(start and start.driver_images)
+    return not off and not kept and not settings.get("userns-remap") and driver in _SNAPSHOTTERS
+
+
+_SNAPSHOTTERS = ("overlayfs", "native", "stargz", "nydus", "soci", "erofs")
+
+
+def _containerd_root(root: str, start: EngineStart | None) -> str:
+    """Return where containerd keeps what it has: one that the snap's engine starts itself does so in the engine's."""
+    if root.startswith("/var/snap/"):
+        return f"{root}/containerd/daemon"
+    told = start.containerd_root if start else ""
+    return told if told.startswith("/") else CONTAINERD_ROOT
+
+
+def space_paths(
+    plan: Plan, engine: Engine | None, daemon: DaemonConfig | None, start: EngineStart | None = None
+) -> tuple[str, ...]:
     """Return the paths whose free space matters: the engine's data, then the place of mailcow's clone."""
-    return tuple(dict.fromkeys((*data_paths(engine, daemon), plan.directory)))
+    return tuple(dict.fromkeys((*data_paths(engine, daemon, start), plan.directory)))
 
 
 def ascii_name(name: str) -> str:

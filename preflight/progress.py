@@ -31,7 +31,7 @@ JOIN = 5.0  # seconds for the display to be taken away
 FILES = noted("files of the host")
 ENGINE, SPACE, TRIAL = noted("Docker engine"), noted("file systems"), noted("containers for trial")
 STAGES = {
-    ENGINE: ("contact", "engine", "daemon_config"),
+    ENGINE: ("contact", "engine", "daemon_config", "engine_start"),
     noted("Docker Compose"): ("compose",),
     noted("name servers"): ("answers",),
     SPACE: ("spaces",),

@@ -38,7 +38,8 @@ FILES = sorted(path for room in ROOMS for path in (PREFLIGHT / room).glob("*.py"
 ]
 # Text that is no sentence, by what it begins with, and why.
 COMMANDS = (
-    "apk ", "apt-get ", "btrfs ", "chronyc ", "curl ", "dd ", "df ", "dnf ", "docker ", "docker-compose ", "echo ",
+    "apk ", "apt-get ", "btrfs ", "chronyc ", "curl ", "dd ", "df ", "dnf ", "docker ", "docker-compose ", "dockerd ",
+    "echo ", "jq ",
     "ip ", "lscpu ", "make ", "ntpctl ", "python3 ", "snap ", "ss ", "systemctl ", "timedatectl ", "ufw ", "zypper ",
     "'networks:' ", "kill ", "cat ", "cd ", "grep ", "networks:\n", "sed ", "sysctl ", "printf ",
     "ps ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",

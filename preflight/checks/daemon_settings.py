@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from preflight.addresses import is_public
 from preflight.checks import Look
+from preflight.checks.next_start import idle, refused
 from preflight.facts import Host, MissingFact
 from preflight.routing import way_out
 from preflight.sentences import say
@@ -25,8 +26,11 @@ def judge(look: Look) -> tuple[list[str], list[str], dict[str, str]]:
                 error=found.error,
             )
         )
+    bad += refused(look)
+    odd += idle(look)
+    start = look.host.engine_start.value
     wrong = ", ".join(key for key, value in held.items() if value is None)
-    if wrong:
+    if wrong and not (start and start.directives):
         bad.append(
             say(
                 "In {path} the value of {keys} is of the wrong kind: the engine does not start with it.",

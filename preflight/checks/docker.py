@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from preflight import distro
 from preflight.checks import Look, check, install, trials
 from preflight.checks.contact import silent, unknown
+from preflight.checks.daemon_remedy import corrected, restarted
 from preflight.checks.daemon_settings import judge
 from preflight.checks.remains import PROJECTS, left_of, works
 from preflight.facts import Compose, Engine, HealthRun, Host
@@ -278,7 +279,18 @@ _MOVE = noted(
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("daemon_config", "engine", "ipv6", "ways", "routes", "links", "services", "os_release"),
+    reads=(
+        "daemon_config",
+        "engine_start",
+        "engine",
+        "ipv6",
+        "ways",
+        "routes",
+        "links",
+        "services",
+        "os_release",
+        "commands",
+    ),  # fmt: skip
     remedy="Correct the engine's settings and restart it.",
     docs=(
         "https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file",
@@ -310,8 +322,9 @@ def daemon_config(look: Look) -> Iterator[Finding]:
             message = say("The settings in {path} suit mailcow.", path=found.path)
         yield Finding(status=Status.PASS, message=message, found=phrase("in order"), evidence=evidence)
         return
-    text = say("Correct the settings and restart the engine; its containers stop meanwhile.")
     commands: tuple[str, ...] = (f"python3 -m json.tool {shlex.quote(found.path)}",) if found.error else ()
+    text, changes = corrected(look)
+    commands += changes
     if missing and not bad and not found.present:
         lines = ", ".join(f"{_key(key)}: {value}" for key, value in missing.items())
         folder = shlex.quote(found.path.rpartition("/")[0] or "/")
@@ -329,7 +342,7 @@ def daemon_config(look: Look) -> Iterator[Finding]:
         message=paragraph(*bad, *odd),
         found="; ".join(found.arguments) or None,
         evidence=evidence,
-        remedy=Remedy(text, (*commands, *distro.restart(look.host, "docker"))),
+        remedy=Remedy(text, (*commands, *restarted(look))),
     )
 
 

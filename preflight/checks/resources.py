@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from preflight.checks import Finding, Look, check
+from preflight.checks import Finding, Look, check, store
 from preflight.facts import Fact, Memory, Space
 from preflight.model import Remedy, Severity, Status
-from preflight.plan import data_paths, space_paths
+from preflight.plan import data_paths
 from preflight.sentences import noted, paragraph, phrase, say, skipped_because, unknown_because
 
 _PAGE = "https://docs.mailcow.email/getstarted/prerequisite-system/"
@@ -281,11 +282,17 @@ def antivirus(look: Look) -> Iterator[Finding]:
 
 
 def _data(look: Look) -> tuple[str, ...]:
-    return data_paths(look.host.engine.value, look.host.daemon_config.value)
+    """Return where the engine keeps volumes, and where containerd keeps images if it does.
+
+    Facts of older versions did not look at containerd's place before there was an engine: they are judged without.
+    """
+    engine, spaces = look.host.engine.value, look.host.spaces.value
+    paths = data_paths(engine, look.host.daemon_config.value, look.host.engine_start.value)
+    return paths if engine or spaces is None else tuple(p for p in paths if p == paths[0] or p in spaces)
 
 
 def _disk(look: Look) -> tuple[str, ...]:
-    return space_paths(look.plan, look.host.engine.value, look.host.daemon_config.value)
+    return tuple(dict.fromkeys((*_data(look), look.plan.directory)))
 
 
 def _space(look: Look, path: str) -> Space:
@@ -314,7 +321,7 @@ def _installed(look: Look) -> bool:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("spaces", "engine", "daemon_config"),
+    reads=("spaces", "engine", "daemon_config", "engine_start", "commands", "services", "os_release"),
     remedy="Free or add space, or move the engine's data (data-root in daemon.json) to a larger file system.",
     docs=(_PAGE, f"{_ISSUES}/1139"),
     subject="path",
@@ -327,7 +334,7 @@ def disk(look: Look, path: str) -> Iterator[Finding]:
     are not unpacked, MariaDB stops and mail is refused. Mail itself needs space on top.
     """
     space, numbers, data = _space(look, path), look.requirements.disk, _data(look)
-    need = numbers.bytes if path in data else numbers.clone_bytes
+    need = _need(look, path, data)
     mount = space.mount or "?"
     available = _gib(space.available_bytes)
     values: dict[str, Any] = {
@@ -350,7 +357,7 @@ def disk(look: Look, path: str) -> Iterator[Finding]:
         text = say("{size} are free at {path} (on {mount}).", size=available, path=path, mount=mount)
         yield Finding(status=Status.PASS, message=text, **values)
     else:
-        lesser = path in data and (_installed(look) or path != data[0])
+        lesser = path in data and _installed(look)
         text = say(
             "Only {size} are free at {path} (on {mount}); mailcow needs {need} without mails.",
             size=available,
@@ -359,10 +366,33 @@ def disk(look: Look, path: str) -> Iterator[Finding]:
             need=_gib(need),
         )
         if lesser:
-            text = paragraph(text, say("Less may do, as a part lies elsewhere or is there already."))
-        look_at = (f"df -h {space.existing}", "docker system df") if path in data else (f"df -h {space.existing}",)
-        remedy = Remedy(say("Free or add space at {mount}.", mount=space.mount or path), look_at)
+            text = paragraph(text, say("Less can be enough, because mailcow's images are on this host already."))
+        elif path in data[1:]:
+            text = paragraph(text, say("containerd keeps the images there, wherever the engine's data-root is."))
+        remedy = _more_space(look, space, data)
         yield Finding(status=Status.WARN if lesser else Status.FAIL, message=text, remedy=remedy, **values)
+
+
+def _need(look: Look, path: str, data: tuple[str, ...]) -> int:
+    """Return the bytes that are wanted at a path: images and volumes may be on file systems of their own."""
+    numbers = look.requirements.disk
+    if path not in data:
+        return numbers.clone_bytes
+    if len(data) == 1 or not numbers.images_bytes or _same_mount(look, data[1], data[0]):
+        return numbers.bytes
+    return numbers.images_bytes if path in data[1:] else numbers.bytes - numbers.images_bytes
+
+
+def _more_space(look: Look, space: Space, data: tuple[str, ...]) -> Remedy:
+    """Return how space is had: freed, added, or what is kept there moved to a larger file system."""
+    at = shlex.quote(space.existing)
+    free = say("Free or add space at {mount}.", mount=space.mount or space.path)
+    if space.path not in data:
+        return Remedy(free, (f"df -h {at}",))
+    docker = ("docker system df",) if look.host.engine.value else ()
+    if space.path == data[0]:
+        return Remedy(free, (f"df -h {at}", *docker))
+    return store.elsewhere(look, space, data[0], free)
 
 
 def _same_mount(look: Look, path: str, other: str) -> bool:
@@ -374,7 +404,7 @@ def _same_mount(look: Look, path: str, other: str) -> bool:
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("spaces", "engine", "daemon_config"),
+    reads=("spaces", "engine", "daemon_config", "engine_start"),
     remedy="Remove many small files from the file system, or make it anew with more inodes.",
     docs=(f"{_ISSUES}/3348",),
     subject="path",
@@ -386,8 +416,12 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
     mailcow's images hold some hundred thousand files, and each mail is a file. A file system without free inodes is
     full although df shows space.
     """
-    space, least = _space(look, path), look.requirements.disk.inodes
+    space, least, data = _space(look, path), look.requirements.disk.inodes, _data(look)
     evidence = {"path": path, "available": space.inodes_available, "total": space.inodes_total}
+    if path in data[1:] and _same_mount(look, path, data[0]):
+        reason = say("{path} is on the same file system as {data} and is judged there.", path=path, data=data[0])
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
+        return
     if not space.inodes_total:
         text = say("The file system of {path} has no fixed number of inodes.", path=path)
         yield Finding(status=Status.PASS, message=text, found=phrase("no fixed number"), evidence=evidence)

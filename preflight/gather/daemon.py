@@ -8,11 +8,14 @@ import shlex
 import socket
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from preflight.facts import DaemonConfig, Engine, Fact
 from preflight.gather.roots import CGROUPS, LIMIT, Roots, Unreadable
 from preflight.sentences import phrase, say
+
+if TYPE_CHECKING:
+    import json
 
 PATH = "/etc/docker/daemon.json"
 SNAP = "/var/snap/docker/current/config/daemon.json"
@@ -27,7 +30,7 @@ KEYS: dict[str, type] = {
     "userland-proxy": bool, "userland-proxy-path": str, "data-root": str, "exec-root": str, "storage-driver": str,
     "mtu": int, "bip": str, "bip6": str, "fixed-cidr": str, "bridge": str, "default-address-pools": list,
     "firewall-backend": str, "userns-remap": str, "selinux-enabled": bool, "live-restore": bool, "log-driver": str,
-    "dns": list, "ip-forward": bool, "ip-masq": bool, "ip": str, "hosts": list, "features": dict,
+    "dns": list, "ip-forward": bool, "ip-masq": bool, "ip": str, "icc": bool, "hosts": list, "features": dict,
     "default-network-opts": dict,
 }  # fmt: skip
 _FLAGS = {
@@ -80,8 +83,6 @@ def daemon_config(
             look_at,
         )
     held, error = parse(data)
-    twice = ", ".join(key for key in held if key in settings)
-    error = error or (phrase("the daemon has {twice} among its arguments, too", twice=twice) if twice else "")
     return Fact.of(path, DaemonConfig(path, True, error, {**held, **settings}, shown(settings)))
 
 
@@ -107,13 +108,31 @@ def parse(data: bytes) -> tuple[dict[str, Value], str]:
     try:
         document = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
-        return {}, f"line {error.lineno}, column {error.colno}: {error.msg}"
+        return {}, mistake(text, error)
     except (ValueError, RecursionError):
         return {}, phrase("it is not JSON that the engine could read")
     if not isinstance(document, dict):
         return {}, phrase("it is not a JSON object")
     # A null is to the engine as good as nothing.
     return {key: _held(key, document[key], kind) for key, kind in KEYS.items() if document.get(key) is not None}, ""
+
+
+def mistake(text: str, error: json.JSONDecodeError) -> str:
+    """Say what is wrong with a text that is no JSON, by its line: what people write most often in their own words."""
+    before = text[: error.pos].rstrip()
+    line, here = text.count("\n", 0, error.pos) + 1, text[error.pos : error.pos + 2]
+    last = text.count("\n", 0, len(before)) + 1
+    if before.endswith(",") and here[:1] in ("}", "]", ""):
+        return phrase("line {line} ends with a comma too many", line=last)
+    if here[:1] == "," and text[error.pos + 1 :].lstrip()[:1] in ("}", "]"):
+        return phrase("line {line} ends with a comma too many", line=line)
+    if here[:1] == "#" or here in ("//", "/*"):
+        return phrase("line {line} has a comment, which JSON does not allow", line=line)
+    if here[:1] in ("'", "\u201c", "\u201d", "\u2018", "\u2019"):
+        return phrase("line {line} has other quotation marks than the straight double ones of JSON", line=line)
+    if here[:1] == '"' and before[-1:] not in ("", "{", "[", ",", ":"):
+        return phrase("a comma is missing at the end of line {line}", line=last)
+    return f"line {error.lineno}, column {error.colno}: {error.msg}"
 
 
 def _held(key: str, value: Any, kind: type) -> Value:

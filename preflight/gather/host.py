@@ -21,7 +21,8 @@ from preflight.sentences import paragraph, say, told
 _PLAIN = frozenset({"schema", "version", "started", "seconds", "view", "asked", "stand_ins"})
 PROBES = ("healthcheck", "privileged", "limits")
 _FIRST = ("compose", "contact", "engine")
-_ON_ENGINE = frozenset({"daemon_config", "spaces"})
+_DATA = ("engine", "daemon_config", "engine_start")
+_ON_ENGINE = frozenset({"daemon_config", "engine_start", "spaces"})
 PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 
 
@@ -129,7 +130,7 @@ def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         return clock.clock(roots)
 
     def spaces(crew: Crew) -> Fact[Any]:
-        paths = plan.space_paths(crew.get("_plan"), crew.get("engine").value, crew.get("daemon_config").value)
+        paths = plan.space_paths(crew.get("_plan"), *(crew.get(name).value for name in _DATA))
         return storage.spaces(roots, paths)
 
     return {
@@ -166,12 +167,18 @@ def _engine_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         where = url if isinstance(url, str) else ""
         return daemon.daemon_config(roots, crew.get("engine").value, where, listening=not nobody)
 
+    def start(crew: Crew) -> Fact[Any]:
+        from preflight.gather import engine_start
+
+        return engine_start.engine_start(roots, crew.get("engine").value, crew.get("daemon_config").value)
+
     return {
         "_url": lambda _: engine.locate(roots, wishes.environ, wishes.docker_host, root_given=wishes.root_given),
         "_engine": lambda crew: engine.engine(crew.get("_url"), own=engine.own_container(roots)),
         "contact": lambda crew: crew.get("_engine")[0],
         "engine": lambda crew: crew.get("_engine")[1],
         "daemon_config": daemon_config,
+        "engine_start": start,
         "compose": lambda _: compose.compose(roots),
     }
 

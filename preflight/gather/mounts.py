@@ -12,13 +12,18 @@ _LONG = 120  # characters; overlays list their layers in an option
 
 
 class Mount(Struct, frozen=True):
-    """A line of mountinfo: its own id and the parent's, where it is mounted, what kind of file system, options."""
+    """A line of mountinfo: its own id and the parent's, where it is mounted, what kind of file system, options.
+
+    `options` are the mount's own and the file system's, `of_filesystem` the latter alone: a bind mount may be read-only
+    although its file system is not.
+    """
 
     number: int
     parent: int
     point: str
     filesystem: str
     options: tuple[str, ...]
+    of_filesystem: tuple[str, ...] = ()
 
 
 def parse_mountinfo(text: str) -> tuple[Mount, ...]:
@@ -31,9 +36,13 @@ def _line(line: str) -> Mount | None:
     fields, rest = left.split(" "), right.split(" ")
     if not dash or len(fields) < 6 or not re.fullmatch(r"[0-9]{1,10} [0-9]{1,10}", f"{fields[0]} {fields[1]}"):
         return None
-    options = [*fields[5].split(","), *(rest[2].split(",") if len(rest) > 2 else ())]
-    kept = tuple(dict.fromkeys(option for option in options if option and len(option) <= _LONG))[:50]
-    return Mount(int(fields[0]), int(fields[1]), _unescape(fields[4]), rest[0], kept)
+    inner = rest[2].split(",") if len(rest) > 2 else []
+    kept, below = _kept([*fields[5].split(","), *inner]), _kept(inner)
+    return Mount(int(fields[0]), int(fields[1]), _unescape(fields[4]), rest[0], kept, below)
+
+
+def _kept(options: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(option for option in options if option and len(option) <= _LONG))[:50]
 
 
 def _unescape(text: str) -> str:

@@ -11,6 +11,7 @@ from preflight.gather import mounts
 from preflight.gather.roots import Roots, Unreadable
 from preflight.sentences import say
 
+OWN = "/proc/self/mountinfo"
 SECONDS = 3.0  # for a file system to answer: a dead mount never does
 
 
@@ -68,8 +69,26 @@ def measure(roots: Roots, path: str) -> Space:
         available_bytes=size.f_bavail * size.f_frsize,
         inodes_total=size.f_files,
         inodes_available=size.f_favail,
-        read_only=bool(size.f_flag & os.ST_RDONLY) or "ro" in options,
+        read_only=_read_only(roots, mount, here, bool(size.f_flag & os.ST_RDONLY)),
     )
+
+
+def _read_only(roots: Roots, mount: mounts.Mount | None, here: str, flagged: bool) -> bool:
+    """Say whether the host itself cannot write there.
+
+    `flagged` is what statvfs says of the mount that we look through, which may be a bind mount that is read-only for us
+    alone (`-v /:/host:ro`). So the host's own table counts; without it, of our mount, what its file system says.
+    """
+    if mount is not None:
+        return "ro" in mount.options
+    if not flagged or roots.root in (None, "/"):
+        return flagged
+    try:
+        with open(OWN, "rb") as file:
+            ours = mounts.mount_of(mounts.parse_mountinfo(os.fsdecode(file.read(mounts.LIMIT))), here)
+    except OSError:
+        return False  # nobody can tell, and it is no reason to call a disk broken
+    return ours is not None and "ro" in ours.of_filesystem
 
 
 def _mount(roots: Roots, here: str) -> mounts.Mount | None:

@@ -27,6 +27,7 @@ _PLACES: dict[Mask, str] = {
         EngineNetwork.driver Engine.architecture Engine.driver Engine.driver_status.keys Engine.cgroup_version
         Engine.swarm Engine.cut Engine.firewall_backend Engine.components DaemonConfig.settings.keys Compose.kind
         HealthRun.states Way.error
+        Directive.path Directive.form Directive.flaw GivenFlag.name
         Address.scope Holder.state BindAttempt.outcome ConfFile.settings.keys ConfFile.duplicates.keys
         ConfFile.marks EnvFile.kind Diversion.family Diversion.backend Diversion.owner
         Diversion.order Diversion.conditions Nat.unread Answer.type
@@ -42,13 +43,14 @@ _PLACES: dict[Mask, str] = {
     """,
     Masks.version: """
         Host.version Host.kernel OsRelease.version_id Engine.version Engine.api_version Engine.min_api_version
-        Engine.kernel Compose.version
+        Engine.kernel Compose.version EngineStart.version
     """,
     Masks.path: """
         MailTrace.path
         View.root Asked.mailcow_conf Command.path KernelFeatures.options_source Host.spaces.keys Space.path
         Space.existing Space.mount Service.source Engine.root_dir DaemonConfig.path Compose.path Holder.binary
         ConfFile.path Override.path EnvFile.path EnvFile.target
+        EngineStart.containerd_root EngineStart.command GivenFlag.source
     """,
     Masks.program: "Host.commands.keys Service.name Holder.process Parent.process MailTrace.name",
     Masks.unit: "Service.unit Service.sockets SocketUnit.unit Holder.unit",

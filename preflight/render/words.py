@@ -114,6 +114,7 @@ PARTS = {
     "cpu_features": "the processor's features",
     "cpu_speed": "the processor's speed",
     "daemon_config": "the engine's settings",
+    "engine_start": "what the engine meets when it is started next",
     "engine": "what the engine says of itself, its containers, networks and volumes",
     "healthcheck": "a container with a health check, started for this",
     "hosts_file": "/etc/hosts",

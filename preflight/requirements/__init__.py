@@ -64,12 +64,17 @@ class MemoryNumbers(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DiskNumbers(Struct, frozen=True, forbid_unknown_fields=True):
-    """Free space in bytes where the engine keeps its data and where mailcow is cloned; free inodes there."""
+    """Free space in bytes where the engine keeps its data and where mailcow is cloned; free inodes there.
+
+    `images_bytes`: the part of `bytes` that the images take, where containerd keeps them apart from the volumes; 0: not
+    known, so the whole is asked for in both places.
+    """
 
     bytes: int
     clone_bytes: int
     inodes: int
     tolerance: float
+    images_bytes: int = 0
 
 
 class Requirements(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from preflight import requirements
-from preflight.facts import Container, CpuFeatures, CpuSpeed, DaemonConfig, Engine, Fact, Memory, Space
+from preflight.facts import Container, CpuFeatures, CpuSpeed, DaemonConfig, Engine, EngineStart, Fact, Memory, Space
 from preflight.model import Result, Status
+from preflight.plan import data_paths
 from tests.build import look, run
 
 GIB = 1 << 30
@@ -217,8 +218,53 @@ def test_the_image_store_of_containerd() -> None:
         Status.SKIP,
         Status.PASS,
     ]  # one cause, one finding
-    apart = disks("resources.disk", space(DOCKER), space(store, 10, mount="/var/lib/containerd"), engine=STORE)
-    assert apart[store].status is Status.WARN
+    apart = disks("resources.disk", space(DOCKER, 10), space(store, 10, mount="/srv"), space(CLONE), engine=STORE)
+    assert [result.status for result in apart.values()] == [Status.PASS] * 3  # images here, volumes there
+    small = disks("resources.disk", space(DOCKER, mount="/mnt/big"), space(store, 6), space(CLONE, 6), engine=STORE)
+    remedy = small[store].remedy
+    assert (small[store].status, small[store].expected, small[DOCKER].status) == (
+        Status.FAIL, "10.0 GiB free", Status.PASS,
+    )  # fmt: skip
+    assert remedy
+    assert "/etc/containerd/config.toml" in remedy.text
+    assert '"features": {"containerd-snapshotter": false}' in remedy.text
+    few = space(store, inodes_available=1)
+    assert [r.status for r in disks("resources.inodes", space(DOCKER), few, engine=STORE).values()] == [
+        Status.PASS, Status.SKIP,
+    ]  # fmt: skip
+
+
+def test_before_there_is_an_engine_containerds_place_is_judged_where_it_was_measured() -> None:
+    store = "/var/lib/containerd"
+    none: Fact[Engine] = Fact.unknown("x", "no engine")
+    both = disks("resources.disk", space(DOCKER, mount="/big"), space(store, 6), space(CLONE), engine=none)
+    assert [(s, r.status) for s, r in both.items()] == [
+        (DOCKER, Status.PASS), (store, Status.FAIL), (CLONE, Status.PASS),
+    ]  # fmt: skip
+    assert list(disks("resources.disk", space(DOCKER), space(CLONE), engine=none)) == [DOCKER, CLONE]  # older facts
+
+
+@pytest.mark.parametrize(
+    ("settings", "more", "paths"),
+    [
+        ({}, {}, [DOCKER, "/var/lib/containerd"]), ({"data-root": "/big/"}, {}, ["/big", "/var/lib/containerd"]),
+        ({}, {"containerd_root": "/big/c/"}, [DOCKER, "/big/c"]), ({}, {"driver_images": True}, [DOCKER]),
+        ({"features": ["containerd-snapshotter=false"]}, {}, [DOCKER]), ({"userns-remap": "default"}, {}, [DOCKER]),
+        ({"storage-driver": "overlay2"}, {}, [DOCKER]),
+        ({"storage-driver": "overlayfs"}, {}, [DOCKER, "/var/lib/containerd"]),
+        ({"features": ["containerd-snapshotter=true"]}, {"driver_images": True}, [DOCKER, "/var/lib/containerd"]),
+    ],
+)  # fmt: skip
+def test_where_an_engine_that_does_not_answer_will_keep_images(
+    settings: dict[str, Any], more: dict[str, Any], paths: list[str]
+) -> None:
+    assert list(data_paths(None, DaemonConfig("/x", True, "", settings), EngineStart(version="", **more))) == paths
+
+
+def test_the_snaps_engine_has_a_containerd_of_its_own() -> None:
+    root = "/var/snap/docker/common/var-lib-docker"
+    snap = Engine(version="29", api_version="1.52", root_dir=root, driver_status=STORE.driver_status)
+    assert data_paths(snap, None) == (root, f"{root}/containerd/daemon")
 
 
 def test_an_installed_mailcow_has_taken_its_space() -> None:

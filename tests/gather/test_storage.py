@@ -61,6 +61,29 @@ def test_a_read_only_mount(host: Roots) -> None:
     assert not storage.measure(host, "/data").read_only
 
 
+@pytest.mark.parametrize(
+    ("own", "table", "answer"),
+    [
+        ("", True, False), ("rw", False, False), ("ro", False, True),
+    ],
+)  # fmt: skip
+def test_a_bind_mount_that_is_read_only_for_us_alone(
+    host: Roots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, table: bool, answer: bool
+) -> None:
+    flagged = os.statvfs_result((4096, 1024, 1000, 500, 400, 90, 80, 70, os.ST_RDONLY, 255))
+    monkeypatch.setattr(os, "statvfs", lambda path: flagged)
+    if not table:
+        (tmp_path / "proc/1/mountinfo").unlink()
+        monkeypatch.setattr(storage, "OWN", str(tmp_path / "own"))
+        write(tmp_path, "/own", f"1 0 8:1 / / rw - ext4 /dev/sda rw\n2 1 8:1 / {tmp_path} ro - ext4 /dev/sda {own}\n")
+    assert storage.measure(host, "/data").read_only is answer
+
+
+def test_a_file_system_that_the_kernel_made_read_only(host: Roots, tmp_path: Path) -> None:
+    write(tmp_path, "/proc/1/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda ro,errors=remount-ro\n")
+    assert storage.measure(host, "/data").read_only
+
+
 def test_without_a_table_of_mounts_there_are_sizes_still(host: Roots, tmp_path: Path) -> None:
     (tmp_path / "proc/1/mountinfo").unlink()
     found = storage.measure(host, "/data")

@@ -1,0 +1,100 @@
+"""How the engine's settings are corrected, so that it starts again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from preflight import distro
+from preflight.checks import Look
+from preflight.checks.directives import IDLE, KNOWN
+from preflight.checks.next_start import misfits, name_of, names, strangers, twice, version
+from preflight.checks.store import edit
+from preflight.facts import DaemonConfig, Directive, EngineStart
+from preflight.sentences import paragraph, say
+
+# What makes the value that is wanted of the one that is there, in jq's words.
+_TURNED = {
+    ("integer", "string"): "tostring", ("fraction", "string"): "tostring", ("boolean", "string"): "tostring",
+    ("string", "boolean"): '(. == "true")',
+    ("string", "integer"): "tonumber", ("string", "list"): "[.]",
+}  # fmt: skip
+
+
+def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
+    """Return how the settings are corrected: in words, and the commands that do it where that is certain."""
+    start, config = look.host.engine_start.value, look.host.daemon_config.value
+    again = say("Correct the settings and restart the engine; its containers stop meanwhile.")
+    if start is None or config is None or config.error:
+        return again, ()
+    then = say("Then restart the engine; its containers stop meanwhile.")
+    words, changes = [*_types(start)], [*_filters(start, version(look))]
+    both = twice(start)
+    if "hosts" in both:
+        words.append(_hosts(start, config))
+    elif both:
+        words.append(say("Keep each setting in one place: remove {names} from {path}.", names=", ".join(both),
+                         path=config.path))  # fmt: skip
+    commands = edit(look.host, config.path, " | ".join(changes)) if changes else ()
+    return paragraph(*words, then if words else again), commands
+
+
+def restarted(look: Look) -> tuple[str, ...]:
+    """Return the commands that restart the engine: only once it has accepted the file, where it can be asked."""
+    restart, config = distro.restart(look.host, "docker"), look.host.daemon_config.value
+    if (version(look) or 0) < 23 or config is None or not config.present or not restart:
+        return restart
+    first, *rest = restart
+    return (f"dockerd --validate --config-file {shlex.quote(config.path)} && {first}", *rest)
+
+
+def _types(start: EngineStart) -> list[str]:
+    found = []
+    for directive, wanted in misfits(start):
+        if wanted == "string" and directive.number is not None:
+            line = f'"{directive.path[-1]}": "{directive.number}"'
+            found.append(say("Write it in quotation marks: {line}.", line=line))
+        elif wanted == "string":
+            found.append(say("Write the value of {name} in quotation marks.", name=name_of(directive)))
+    return found
+
+
+def _hosts(start: EngineStart, config: DaemonConfig) -> str:
+    unit = next((flag.source for flag in start.flags if flag.name == "hosts"), "")
+    text = say("Remove hosts from {path}: the engine listens where its arguments say.", path=config.path)
+    if "/docker.service" not in unit:
+        return text
+    other = say(
+        "Or keep it there and start the engine without -H: run systemctl edit docker, and enter the lines [Service], "
+        "ExecStart= (empty) and ExecStart= followed by the command of {unit} without its -H. hosts has to name "
+        "unix:///var/run/docker.sock then.",
+        unit=unit,
+    )
+    return paragraph(text, other)
+
+
+def _filters(start: EngineStart, major: int | None) -> list[str]:
+    """Return what jq has to do: rename or remove keys that are unknown or given twice, turn values into their type."""
+    top = {directive.path[0] for directive in start.directives}
+    renamed = {name: meant for name, (_, meant) in strangers(start, major).items()}
+    renamed |= {name: IDLE[name] for name, found in names(start).items() if IDLE.get(name) and len(found.path) == 1}
+    found = []
+    for name, meant in renamed.items():
+        if name not in top:
+            continue
+        if meant and meant not in top and KNOWN[meant].taken_by(major):
+            found.append(f".{_key(meant)} = .{_key(name)}")
+        found.append(f"del(.{_key(name)})")
+    found += [f"del(.{_place(directive)})" for directive in twice(start).values()]
+    for directive, wanted in misfits(start):
+        if turned := _TURNED.get((directive.form, wanted)):
+            found.append(f".{_place(directive)} |= {turned}")
+    return found
+
+
+def _key(name: str) -> str:
+    return f"[{json.dumps(name)}]"
+
+
+def _place(directive: Directive) -> str:
+    return "".join(f"[{step}]" if step.isdecimal() else _key(step) for step in directive.path)
