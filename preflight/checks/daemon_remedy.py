@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 
 from preflight import distro
@@ -93,6 +92,8 @@ def _filters(start: EngineStart, major: int | None) -> list[str]:
 
 
 def _key(name: str) -> str:
+    import json
+
     return f"[{json.dumps(name)}]"
 
 

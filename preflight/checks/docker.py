@@ -290,7 +290,7 @@ _MOVE = noted(
         "services",
         "os_release",
         "commands",
-    ),  # fmt: skip
+    ),
     remedy="Correct the engine's settings and restart it.",
     docs=(
         "https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file",
