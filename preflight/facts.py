@@ -221,6 +221,7 @@ class Service(Struct, frozen=True, kw_only=True):
     source: str = ""
     streams: tuple[tuple[str, int], ...] | None = None  # its settings open these TCP ports, as of a `SocketUnit`
     dependents: tuple[str, ...] | None = None  # installed packages that go when its own go
+    unmet: str = ""  # a condition of its unit that keeps it from starting as things are now
     seen: bool | None = None  # a process of it runs; None: not looked for. A unit may be active without one
     pid: int | None = None  # a process of it that no unit accounts for
     parent: Parent | None = None  # what started that process

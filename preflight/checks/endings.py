@@ -6,7 +6,7 @@ import shlex
 
 from preflight import distro
 from preflight.checks import Look, mailers, way_in
-from preflight.checks.conflicts import PROXIES, Named
+from preflight.checks.conflicts import PROXIES, Named, parse
 from preflight.facts import Container, Holder, Parent, PublishedPort, SwarmService
 from preflight.model import Remedy
 from preflight.plan import Binding
@@ -57,8 +57,7 @@ def of(look: Look, binding: Binding, named: Named) -> Remedy:
     if container is not None:
         return of_container(look, binding, container)
     if named.service is not None:
-        text = say("Take the port away from the swarm's service {service}.", service=named.service.name)
-        return Remedy(text, unpublish(named.service, holder.port))
+        return of_swarm(named.service, holder.port)
     if holder.container:
         return _elsewhere(holder)
     kind = way_in.kind_of(holder)
@@ -92,17 +91,24 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
     found = mailers.signs(look, kind, mailers.reads(look), holder.clients)
     if found.told:
         return mailers.alive(name, found, (holder.port,))
+    public = mailers.public(name) if kind == "mta" and not _loopback(holder.address) else ""
     if mailers.is_postfix(holder):
         restart = ("systemctl restart postfix",) if unit.endswith(".service") else (f"rc-service {unit} restart",)
         quiet = mailers.silenced(unit, restart)
         if quiet is not None:
-            return Remedy(paragraph(quiet.text, *mailers.queued(found)), quiet.commands)
+            return Remedy(paragraph(public, quiet.text, *mailers.queued(found)), quiet.commands)
     text = paragraph(
+        public,
         say("Stop {unit}, and keep it from starting at boot.", unit=unit),
         *mailers.queued(found),
         mailers.lost(name) if kind == "mta" else "",
     )
     return Remedy(text, distro.disable_unit(shlex.quote(unit)))
+
+
+def _loopback(address: str) -> bool:
+    found = parse(address)
+    return found is not None and found.is_loopback
 
 
 def _without_unit(holder: Holder) -> Remedy:
@@ -193,13 +199,8 @@ def of_container(look: Look, binding: Binding, container: Container) -> Remedy:
     kind = way_in.of_container(container)
     if kind is not None:
         return way_in.contained(binding, container, kind)
-    if _mails(container):
-        text = paragraph(
-            say("The container {name} ({image}) serves mail.", name=container.name, image=container.image),
-            say("Do not switch it off yet: back up its volumes first."),
-            say("Install and test mailcow on another server, and move the mail: {page}", page=mailers.MIGRATION),
-            say("On the day of the switch-over, take the container out of service."),
-        )
+    if _mails(container.image):
+        text = _moved_first(container.name, container.image)
         return Remedy(text, (f"docker inspect {shlex.quote(container.name)}",), when="last")
     text = say("Stop the container {name}, and keep it from starting again.", name=container.name)
     if container.swarm:
@@ -212,9 +213,34 @@ def of_container(look: Look, binding: Binding, container: Container) -> Remedy:
     return Remedy(text, stop(container, binding.port))
 
 
-def _mails(container: Container) -> bool:
-    name = "/".join(container.image.partition("@")[0].split("/")[-2:])
+def _mails(image: str) -> bool:
+    """Say whether an image is known as that of a mail server."""
+    name = "/".join(image.partition("@")[0].split("/")[-2:])
     return any(part in name for part in _MAIL_IMAGES)
+
+
+def of_swarm(found: SwarmService, port: int) -> Remedy:
+    """Say how a service of the swarm gives a port up."""
+    show = (f"docker service inspect --pretty {shlex.quote(found.name)}",)
+    if way_in.of_image(found.image) is not None:
+        text = paragraph(
+            say("The swarm's service {service} may be your only way in.", service=found.name),
+            say("Give it another port, connect through that, and only then take {port} away from it.", port=port),
+        )
+        return Remedy(text, show)
+    if _mails(found.image):
+        return Remedy(_moved_first(found.name, found.image), show, when="last")
+    text = say("Take the port away from the swarm's service {service}.", service=found.name)
+    return Remedy(text, unpublish(found, port))
+
+
+def _moved_first(name: str, image: str) -> str:
+    return paragraph(
+        say("{name} ({image}) serves mail.", name=name, image=image),
+        say("Do not switch it off yet: back up its volumes first."),
+        say("Install and test mailcow on another server, and move the mail: {page}", page=mailers.MIGRATION),
+        say("On the day of the switch-over, take it out of service."),
+    )
 
 
 def stop(container: Container, port: int) -> tuple[str, ...]:

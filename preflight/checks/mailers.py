@@ -118,6 +118,11 @@ def silenced(unit: str, restart: tuple[str, ...]) -> Remedy | None:
     return Remedy(text, ("postconf -e master_service_disable=inet", *restart))
 
 
+def public(name: str) -> str:
+    """Say of a server that other machines can reach what may hang on it: that no sign is seen proves nothing."""
+    return say("{name} accepts mail from other machines. If an MX record points here, move that mail first.", name=name)
+
+
 def lost(name: str) -> str:
     """Say what stopping a mail server costs the host itself."""
     return say(

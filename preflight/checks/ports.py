@@ -330,10 +330,7 @@ def _mesh(binding: Binding, case: Case) -> Finding:
         expected=phrase("free"),
         found=phrase("swarm service {name}", name=case.services[0].name),
         evidence=_evidence(binding, "engine"),
-        remedy=Remedy(
-            say("Take the port away from the service, or remove the service with docker service rm."),
-            tuple(line for entry in case.services for line in endings.unpublish(entry, binding.port)),
-        ),
+        remedy=endings.together([endings.of_swarm(entry, binding.port) for entry in case.services]),
     )
 
 

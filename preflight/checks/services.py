@@ -71,6 +71,8 @@ def _judged(look: Look, subject: str, service: Service, ports: list[str]) -> Fin
         return _proxy(look.plan, subject, service)
     if ports:
         return _told_already(subject, service, ports)
+    if service.unmet and not service.active:
+        return _unable(subject, service)
     return _harmless(subject, service) if _opens_nothing(look, service) else _rival(look, subject, service)
 
 
@@ -124,6 +126,16 @@ def _opens_nothing(look: Look, service: Service) -> bool:
     # Where mailcow has the ports itself, nobody else could open them.
     own = any(examine(look, binding).own for binding in look.plan.bindings)
     return bool(service.active and service.seen and service.unit and sockets and sockets.owners and not own)
+
+
+def _unable(subject: str, service: Service) -> Finding:
+    message = say(
+        "{subject} does not start as things are: its unit asks for {condition}.",
+        subject=subject, condition=service.unmet,
+    )  # fmt: skip
+    return Finding(
+        status=Status.PASS, subject=subject, message=message, found=_state(service), evidence=_evidence(service)
+    )
 
 
 def _harmless(subject: str, service: Service) -> Finding:

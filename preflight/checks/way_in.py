@@ -42,7 +42,12 @@ def of_unit(unit: str) -> Kind | None:
 
 def of_container(container: Container) -> Kind | None:
     """Say which kind of a way in a container is, by its image; None: none that is known."""
-    return _IMAGES.get(container.image.partition("@")[0].rpartition("/")[2].partition(":")[0])
+    return of_image(container.image)
+
+
+def of_image(image: str) -> Kind | None:
+    """Say which kind of a way in an image is for; None: none that is known."""
+    return _IMAGES.get(image.partition("@")[0].rpartition("/")[2].partition(":")[0])
 
 
 def _stem(unit: str) -> str:

@@ -33,7 +33,7 @@ _PANELS = (
     ("Virtualmin", "/usr/libexec/webmin/virtual-server"), ("Froxlor", "/var/www/froxlor"),
     ("KeyHelp", "/home/keyhelp"), ("LiveConfig", "/usr/lib/liveconfig"), ("InterWorx", "/usr/local/interworx"),
     ("Zimbra", "/opt/zimbra/bin"), ("iRedMail", "/etc/iredmail-release"), ("Mail-in-a-Box", "/etc/mailinabox.conf"),
-    ("Modoboa", "/srv/modoboa"), ("Univention", "/etc/univention"), ("YunoHost", "/etc/yunohost"),
+    ("Modoboa", "/srv/modoboa"), ("YunoHost", "/etc/yunohost"),
 )  # fmt: skip
 MOST = 1000  # names looked at in one place
 

@@ -19,6 +19,7 @@ class Unit(Struct, frozen=True):
     script: bool = False  # a script in /etc/init.d
     masked: bool = False
     sockets: dict[str, tuple[int, ...]] = field(default_factory=dict)  # enabled ones that start it, with their ports
+    unmet: str = ""  # a condition in its files that keeps it from starting
 
 
 class Scripts(Struct, frozen=True):

@@ -148,6 +148,7 @@ def _of_unit(known: Known, unit: Unit, package: str | None) -> Service:
         package=package,
         detail=_join(*listens),
         source=unit.source,
+        unmet=unit.unmet,
     )
 
 

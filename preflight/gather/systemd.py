@@ -6,6 +6,7 @@ import re
 import stat
 from posixpath import basename, dirname, join, normpath
 
+from preflight.gather.conditions import unmet
 from preflight.gather.roots import CGROUPS, Roots, Unreadable
 from preflight.gather.scripts import Unit, started_at_boot
 from preflight.gather.socket_units import MOST, SIZE, listen_streams
@@ -67,6 +68,7 @@ class Systemd:
             script=self._generated(real),
             masked=self._masked(real),
             sockets=self._sockets(real) if real.endswith(".service") else {},
+            unmet="" if self._generated(real) else unmet(self._roots, self._text(real)),
         )
 
     def instances(self, name: str) -> tuple[str, ...]:
@@ -210,16 +212,21 @@ class Systemd:
 
     def _streams(self, socket: str) -> tuple[tuple[str, int], ...]:
         """Read what a .socket unit listens on, from its file and all that is put beside it; () where none can be."""
+        text = self._text(socket)
+        instance = socket.partition("@")[2].removesuffix(".socket")
+        return listen_streams(text.replace("%i", instance) if instance else text)
+
+    def _text(self, unit: str) -> str:
+        """Return a unit's file and what is put beside it, one after another, as far as that can be read."""
         beside: dict[str, str] = {}
-        template = f"{socket.partition('@')[0]}@.socket"
-        for name in (template, socket) if "@" in socket else (socket,):
+        stem, at, _ = unit.partition("@")
+        template = f"{stem}@.{unit.rpartition('.')[2]}"
+        for name in (template, unit) if at else (unit,):
             for folder in reversed(self._files.get(f"{name}.d", ())):
                 place = f"{folder}/{name}.d"
                 beside |= {entry: f"{place}/{entry}" for entry in self._entries(place) if entry.endswith(".conf")}
-        places = [self._path(socket), *(beside[entry] for entry in sorted(beside)[:MOST])]
-        text = "\n".join(self._roots.try_text(place, SIZE) for place in places)
-        instance = socket.partition("@")[2].removesuffix(".socket")
-        return listen_streams(text.replace("%i", instance) if instance else text)
+        places = [self._path(unit), *(beside[entry] for entry in sorted(beside)[:MOST])]
+        return "\n".join(self._roots.try_text(place, SIZE) for place in places)
 
     def _entries(self, folder: str) -> list[str]:
         try:

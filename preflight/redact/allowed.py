@@ -35,7 +35,7 @@ _PLACES: dict[Mask, str] = {
     """,
     Masks.text: """
         Missing.reason Missing.help Missing.commands Fact.source Virtualization.hints OsRelease.pretty_name
-        OsRelease.name CpuSpeed.source CpuFeatures.model Service.detail Contact.detail Container.error
+        OsRelease.name CpuSpeed.source CpuFeatures.model Service.detail Service.unmet Contact.detail Container.error
         Engine.operating_system Engine.driver_status Engine.security_options Engine.warnings DaemonConfig.error
         Compose.detail HealthRun.error HealthRun.output TrialRun.error Sockets.why ConfFile.remarks ConfFile.reasons
         Diversion.table Diversion.chain

@@ -6,10 +6,11 @@ import re
 import shlex
 from typing import Any
 
+import msgspec
 import pytest
 
 from preflight.checks.known_ways import NAMES
-from preflight.facts import MailTrace, OsRelease, Parent
+from preflight.facts import MailTrace, OsRelease, Parent, PublishedPort, SwarmService
 from preflight.model import Remedy, Result, Status
 from tests.checks.test_ports import container, engine, free, listener, proxy
 from tests.checks.test_system import release
@@ -150,6 +151,29 @@ def test_a_mail_server_in_a_container_goes_last(image: str) -> None:
     row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"), engine=engine(given))
     assert row.remedy
     assert (row.remedy.commands, row.remedy.when) == (("docker inspect mx",), "last")
+
+
+@pytest.mark.parametrize(("image", "shown"), [("mailserver/docker-mailserver:15", True), ("tailscale/tailscale", True),
+                                              ("mx:1", False)])  # fmt: skip
+def test_a_service_of_the_swarm_that_serves_mail_or_is_a_way_in_keeps_its_port(image: str, shown: bool) -> None:
+    service = SwarmService(name="m x", image=image, ports=(PublishedPort("", 25, 25),))
+    for row in (
+        free(engine=msgspec.structs.replace(engine(), services=(service,))),
+        free(("EADDRINUSE", "free"), listener("0.0.0.0", process="dockerd", unit="docker.service"),
+             engine=msgspec.structs.replace(engine(), services=(service,))),
+    ):  # fmt: skip
+        assert row.remedy
+        assert (row.remedy.commands == ("docker service inspect --pretty 'm x'",)) is shown
+        assert any("--publish-rm" in line for line in row.remedy.commands) is not shown
+
+
+@pytest.mark.parametrize(("address", "told"), [("0.0.0.0", True), ("::", True), ("127.0.0.1", False), ("::1", False)])
+@pytest.mark.parametrize("unit", ["postfix.service", "exim4.service"])
+def test_what_other_machines_can_send_mail_to_may_be_somebody_s(address: str, told: bool, unit: str) -> None:
+    outcomes = ("free", "EADDRINUSE") if ":" in address else ("EADDRINUSE", "free")
+    row = free(outcomes, listener(address, unit=unit))
+    assert row.remedy
+    assert ("If an MX record points here" in row.remedy.text) is told
 
 
 # --- web servers ---------------------------------------------------------------------------------------------

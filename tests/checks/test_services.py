@@ -260,6 +260,14 @@ def test_a_server_that_opens_no_port_of_mailcows_may_stay(
     assert (result.remedy is None) == stays
 
 
+def test_a_unit_whose_conditions_are_not_met_does_not_start() -> None:
+    condition = "ConditionPathExists=/etc/postfix/main.cf"
+    result = one(service("postfix", active=False, unmet=condition))
+    assert (result.status, result.remedy) == (Status.PASS, None)
+    assert condition in result.message
+    assert one(service("postfix", active=True, unmet=condition)).status is Status.WARN
+
+
 # --- what runs without listening, and what ports.free tells --------------------------------------------------
 
 

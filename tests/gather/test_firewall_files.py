@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.firewall_files import detail, iptables_rules, nft_rules, setting
+from preflight.gather.firewall_files import closed, detail, flushes, iptables_rules, nft_rules, setting
 from preflight.gather.roots import find
 from tests.gather.test_system import copy
 
@@ -150,3 +150,48 @@ def test_no_file_breaks_it(text: str, variable: str) -> None:
 @given(st.text(alphabet='-AIj: DROPCKE[0]"\nx', max_size=300))
 def test_no_rules_of_iptables_break_it(text: str) -> None:
     assert 0 <= iptables_rules(text)[0] <= len(text.splitlines())
+
+
+# --- what they close -----------------------------------------------------------------------------------------
+
+ORACLE = """*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [463:49013]
+:InstanceServices - [0:0]
+-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p tcp -m state --state NEW -m tcp --dport 22 -j ACCEPT
+-A INPUT -j REJECT --reject-with icmp-host-prohibited
+-A FORWARD -j REJECT --reject-with icmp-host-prohibited
+-A OUTPUT -d 169.254.0.0/16 -j InstanceServices
+COMMIT
+"""
+NFT = (
+    "table inet filter {{ chain input {{ type filter hook {hook} priority 0; policy {policy}; tcp dport 22 accept }} }}"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "closes", "chains"),
+    [
+        ("iptables", ORACLE, ("INPUT", "FORWARD"), ("InstanceServices",)),
+        ("iptables", ":INPUT DROP [0:0]\n", ("INPUT",), ()),
+        ("iptables", "[1:2] -A FORWARD -j DROP\n", ("FORWARD",), ()),
+        ("iptables", "-A INPUT -s 192.0.2.1 -j DROP\n-A INPUT -j LOG\n", (), ()),
+        ("iptables", "# -A INPUT -j DROP\n", (), ()),
+        ("nftables", NFT.format(hook="input", policy="drop"), ("INPUT",), ()),
+        ("nftables", NFT.format(hook="forward", policy="drop"), ("FORWARD",), ()),
+        ("nftables", NFT.format(hook="input", policy="accept") + " # hook input policy drop", (), ()),
+        ("ufw", "", (), ()),
+    ],
+)
+def test_what_a_manager_closes(
+    tmp_path: Path, name: str, text: str, closes: tuple[str, ...], chains: tuple[str, ...]
+) -> None:
+    path = "/etc/nftables.conf" if name == "nftables" else "/etc/iptables/rules.v4"
+    assert closed(copy(tmp_path, **{path: text}), name) == (closes, chains)
+
+
+def test_who_takes_everybody_s_rules_away(tmp_path: Path) -> None:
+    assert flushes(copy(tmp_path / "a", **{"/etc/nftables.conf": "flush ruleset\n"}))
+    assert not flushes(copy(tmp_path / "b", **{"/etc/nftables.conf": "# flush ruleset\n"}))

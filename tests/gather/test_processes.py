@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preflight.facts import Parent
 from preflight.gather import processes
-from preflight.gather.processes import Running, describe, names, place, program, user
+from preflight.gather.processes import Running, describe, names, parent_of, place, program, runtime, user
 from preflight.gather.roots import Roots, find
 from tests.build import VIEW
 from tests.gather.test_system import copy, out_of_reach, write
@@ -305,7 +306,32 @@ def test_a_described_process_in_a_container(host: Roots, tmp_path: Path) -> None
     start(tmp_path, 812, "nginx", "nginx", cgroup=f"0::/system.slice/docker-{ID}.scope", ns="812 1", uid=999)
     found = describe(host, 812)
     assert found is not None
-    assert (found.user, found.unit, found.container) == ("999", None, ID)
+    assert (found.user, found.unit, found.container, found.runtime) == ("999", None, ID, "docker")
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "kind"),
+    [
+        (f"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope/container", "podman"),
+        (f"0::/kubepods.slice/kubepods-burstable.slice/cri-containerd-{ID}.scope", "kubernetes"),
+        (f"0::/kubepods/besteffort/pod1/{ID}", "kubernetes"),
+        (f"0::/docker/{ID}", "docker"), (f"0::/system.slice/docker-{ID}.scope", "docker"),
+        ("0::/lxc.payload.guest/init.scope", "lxc"), ("0::/lxc/101/ns", "lxc"),
+        ("0::/machine.slice/systemd-nspawn@guest.service/payload", "nspawn"),
+        ("0::/system.slice/x.service", None),
+    ],
+)  # fmt: skip
+def test_whose_container_it_is(cgroup: str, kind: str | None) -> None:
+    assert runtime(cgroup) == kind
+
+
+def test_who_started_a_process_without_a_unit(tmp_path: Path) -> None:
+    roots = live(tmp_path)
+    start(tmp_path, 90, "exim4", "/usr/sbin/exim4", "-bd", cgroup="0::/user.slice/user-0.slice/session-1.scope")
+    start(tmp_path, 91, "master", "/usr/lib/postfix/sbin/master", cgroup="0::/system.slice/postfix.service")
+    found = seen(roots)
+    assert (found[90].parent, found[91].parent) == (Parent(1, "systemd"), None)
+    assert parent_of(roots, 1 << 22) is None
 
 
 @pytest.mark.parametrize("name", ["a) S 1 (b", "a b", "\x1b[31mred", "a\nb", "()", "[kworker/0:1]"])

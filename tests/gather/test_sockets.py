@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from preflight.facts import Missing, View
 from preflight.gather import processes, sockets
 from preflight.gather.roots import Roots
-from preflight.gather.sockets import Row, address, few, parse, read
+from preflight.gather.sockets import Row, address, clients, few, parse, read
 from tests.gather.test_binds import NATIVE, VIEW, connected, needs_ipv6, opened, port_of
 from tests.gather.test_owners import tree
 
@@ -53,6 +53,16 @@ def test_a_captured_table() -> None:
         Row(6, "127.0.0.1", 443, "established", 4246, client="127.0.0.1"),
     ]
     assert parse(TCP.encode(), ()) == []
+
+
+@little
+def test_connections_from_other_machines_are_counted() -> None:
+    row = "   0: {}:03E1 {}:9C40 {} 00000000:00000000 00:00000000 00000000     0        0 7 1 ffff\n"
+    mine, other, lo = "020200C0", "01020304", "0100007F"
+    ends = ((mine, other, "01"), (mine, mine, "01"), (lo, lo, "01"), (mine, other, "06"), (mine, "05020304", "01"))
+    table = HEAD + "".join(row.format(*end) for end in ends)
+    assert clients(parse(table.encode(), (993,))) == {993: 2}
+    assert clients(parse(TCP6.encode(), (443,))) == {}
 
 
 @pytest.mark.parametrize(
