@@ -530,6 +530,8 @@ class Holder(Struct, frozen=True, kw_only=True):
     parent: Parent | None = None  # what started it
     runtime: Literal["docker", "podman", "kubernetes", "lxc", "nspawn"] | None = None  # whose container it runs in
     clients: int = 0  # connections from other machines that it serves on this port now
+    peer: str = ""  # of a connection: the other end
+    peer_port: int = 0
 
 
 class Sockets(Struct, frozen=True):

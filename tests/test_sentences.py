@@ -43,7 +43,7 @@ COMMANDS = (
     "ip ", "lscpu ", "make ", "ntpctl ", "python3 ", "snap ", "ss ", "systemctl ", "timedatectl ", "ufw ", "zypper ",
     "'networks:' ", "kill ", "cat ", "cd ", "grep ", "networks:\n", "sed ", "sysctl ", "printf ",
     "ps ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",
-    "nfsconf ", "STATDOPTS=", "shorewall ", "nft ", "--ignore ",
+    "nfsconf ", "options sunrpc ", "STATDOPTS=", "shorewall ", "nft ", "--ignore ",
 )  # fmt: skip
 NAMES = (
     "Amazon EC2", "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",

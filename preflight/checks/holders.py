@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from preflight import distro
-from preflight.checks import Look, endings
+from preflight.checks import Look, connections, endings
 from preflight.checks.conflicts import HOLDING, KERNEL, PROXIES, Named
 from preflight.checks.endings import WEB
 from preflight.facts import Container, Holder, PublishedPort, SwarmService
@@ -33,12 +33,10 @@ def by_whom(look: Look, port: str, named: list[Named], alone: list[Named]) -> st
         said = list(_holding(look, port, named))
         return said[0].removesuffix(".") if len(said) == 1 else paragraph(*said)  # as the contract's example has it
     if alone:
-        state = alone[0].holder.state
-        if state in HOLDING:
+        holder = connections.lasting(alone).holder
+        if holder.state in HOLDING:
             return say("{port} is held by the kernel itself, or by a process that has just ended.", port=port)
-        return say(
-            "{port} is held by the kernel alone, for a connection that is closing ({state}).", port=port, state=state
-        )
+        return connections.of_kernel(port, holder)
     if look.host.sockets.missing is not None:
         nobody = say("{port} is in use; by whom could not be found out.", port=port)
         return paragraph(nobody, look.host.sockets.missing.reason)
@@ -164,8 +162,10 @@ def _managed(container: Container | None, service: SwarmService | None = None) -
 def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named]) -> Remedy:
     """Say how to get a port free: end what holds it, or wait."""
     show = f"ss -tanp 'sport = :{binding.port}'"
-    if not named and alone and alone[0].holder.state not in HOLDING:
-        return Remedy(say("Wait a minute until the connection is gone for good, and run the check again."), (show,))
+    if not named and alone and (holder := connections.lasting(alone).holder).state not in HOLDING:
+        return connections.ends(look, binding, holder)
+    if connections.of_processes(named):
+        return connections.ended(binding)
     if not named:
         find = say("Find out who holds the port. If it is your way in to this host, give it another port first.")
         return Remedy(paragraph(find, alternative(look, binding, named)), (show,))

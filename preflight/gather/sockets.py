@@ -45,6 +45,7 @@ class Row(Struct, frozen=True):
     inode: int
     v6only: bool | None = None  # of IPv6: it leaves IPv4 alone; None: not told
     client: str = ""  # the other end of a connection, '' = none
+    peer_port: int = 0  # its port there
 
 
 def sockets(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
@@ -104,7 +105,7 @@ def parse(table: bytes, ports: tuple[int, ...]) -> list[Row]:
     """Read the rows of /proc/net/tcp or tcp6 with these local ports; lines that are none are left out."""
     if not ports:
         return []
-    fields = rb"([0-9A-F]{8}|[0-9A-F]{32}):(%s) ([0-9A-F]+):[0-9A-F]{4} ([0-9A-F]{2})" % b"|".join(
+    fields = rb"([0-9A-F]{8}|[0-9A-F]{32}):(%s) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2})" % b"|".join(
         b"%04X" % port for port in ports
     )
     pattern = rb"^ *\d+: " + fields + rb" \S+ \S+ \S+ +\d+ +\d+ (\d{1,18})\b"
@@ -116,10 +117,14 @@ def parse(table: bytes, ports: tuple[int, ...]) -> list[Row]:
             port=int(port, 16),
             state=STATES.get(state.decode(), "other"),
             inode=int(inode),
-            client=address(remote.decode()) if state == b"01" and len(remote) in (8, 32) else "",
+            client=address(remote.decode()) if state in _OPEN and len(remote) in (8, 32) else "",
+            peer_port=int(there, 16) if state in _OPEN else 0,
         )
-        for local, port, remote, state, inode in found
+        for local, port, remote, there, state, inode in found
     ]
+
+
+_OPEN = (b"01", b"08")  # established, close-wait
 
 
 def address(digits: str, order: str = sys.byteorder) -> str:
@@ -190,6 +195,7 @@ def read(answer: bytes) -> Row | None:
     state = "bound" if answer[1] in (7, 13) else STATES.get(f"{answer[1]:02X}", "other")
     raw = answer[8:12] if answer[0] == socket.AF_INET else answer[8:24]
     alone = netlink.attributes(answer[72:]).get(_V6ONLY, b"")[:1]
+    connected = state in ("established", "close-wait")
     return Row(
         version=4 if answer[0] == socket.AF_INET else 6,
         address=_plain(raw),
@@ -197,9 +203,8 @@ def read(answer: bytes) -> Row | None:
         state=state,
         inode=struct.unpack_from("=I", answer, 68)[0],
         v6only=alone == b"\1" if alone else None,
-        client=_plain(answer[24:28] if answer[0] == socket.AF_INET else answer[24:40])
-        if state == "established"
-        else "",
+        client=_plain(answer[24:28] if answer[0] == socket.AF_INET else answer[24:40]) if connected else "",
+        peer_port=int.from_bytes(answer[6:8], "big") if connected else 0,
     )
 
 
@@ -211,7 +216,12 @@ def clients(rows: Iterable[Row]) -> dict[int, int]:
     found: dict[int, int] = {}
     for row in rows:
         # From this host itself: from loopback, or from the address that it goes to.
-        if row.client and row.client != row.address and not ipaddress.ip_address(row.client).is_loopback:
+        if (
+            row.state == "established"
+            and row.client
+            and row.client != row.address
+            and not ipaddress.ip_address(row.client).is_loopback
+        ):
             found[row.port] = found.get(row.port, 0) + 1
     return found
 
@@ -224,7 +234,11 @@ def few(rows: Iterable[Row], ports: tuple[int, ...]) -> list[Row]:
         here = [row for row in rows if row.port == port]
         holding = [row for row in here if row.state in HOLDING]
         served = {row.version for row in holding if row.state == "listening"}
-        others = {(row.address, row.state): row for row in here if row not in holding and row.version not in served}
+        others = {
+            (row.address, row.state, row.peer_port): row
+            for row in here
+            if row not in holding and row.version not in served
+        }
         found += sorted(holding, key=_order)[:LISTENERS] + sorted(others.values(), key=_order)[:OTHERS]
     return found
 
@@ -268,6 +282,8 @@ def _holders(roots: Roots, rows: list[Row], owners: dict[int, int], served: dict
                 parent=parent_of(roots, pid) if process and pid and not unit else None,
                 runtime=process.runtime if process else None,
                 clients=served.get(row.port, 0) if row.state == "listening" else 0,
+                peer=row.client,
+                peer_port=row.peer_port,
             )
         )
     return tuple(holders)

@@ -50,7 +50,7 @@ def test_a_captured_table() -> None:
     ]
     assert parse(TCP6.encode(), (443,)) == [
         Row(6, "::", 443, "listening", 4245),
-        Row(6, "127.0.0.1", 443, "established", 4246, client="127.0.0.1"),
+        Row(6, "127.0.0.1", 443, "established", 4246, client="127.0.0.1", peer_port=40000),
     ]
     assert parse(TCP.encode(), ()) == []
 
@@ -219,6 +219,10 @@ def test_a_listener_opened_here(where: str, v6only: bool | None) -> None:
 def test_a_dual_stack_client_is_seen_as_ipv4() -> None:
     with connected(reuse=True) as (client, _):
         assert seen(port_of(client)) == [("127.0.0.1", "established", os.getpid())]
+        tables = msgspec.structs.replace(NATIVE, view=msgspec.structs.replace(VIEW, network=False))
+        for place in (NATIVE, tables):
+            (row,) = sockets.sockets(place, (port_of(client),)).get().holders
+            assert (row.peer, row.peer_port) == ("127.0.0.1", client.getpeername()[1])
 
 
 def test_bound_without_listening() -> None:
