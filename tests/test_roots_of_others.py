@@ -203,7 +203,7 @@ MACHINES = {
         },
         said(
             system_os="pass", system_architecture="pass/fail", resources_memory="fail/pass", resources_swap="warn/pass",
-            resources_cpu_features="pass/skip",
+            resources_cpu_features="pass/skip", resources_antivirus="skip/pass",
         ),
         {"architecture": "aarch64"},
     ),
@@ -247,7 +247,8 @@ MACHINES = {
         },
         said(
             system_os="pass", system_virtualization="fail", system_kernel_features="unknown",
-            resources_memory="fail/pass", resources_swap="warn", services_mail="warn", clock_service="skip",
+            resources_memory="fail/pass", resources_antivirus="skip/pass", resources_swap="warn", services_mail="warn",
+            clock_service="skip",
         ),
     ),
     "nothing": Machine({}, UNKNOWN, dict.fromkeys(("name", "os", "kernel", "architecture", "engine"))),
@@ -366,7 +367,7 @@ def test_a_copy_of_another_machine_is_judged_as_that_machine(
     [
         ("debian-8", "system.os", "mailcow supports Debian 11/12/13, not Debian GNU/Linux 8 (jessie)"),
         ("debian-8", "system.kernel", "health checks make kernel 3.16 panic"),
-        ("debian-8", "resources.memory", "This host has 2.0 GiB of memory, mailcow needs 6.0 GiB."),
+        ("debian-8", "resources.memory", "This host has 2.0 GiB of memory, but mailcow needs 6.0 GiB."),
         ("ubuntu-16.04", "system.os", "mailcow supports Ubuntu ≥ 22.04"),
         ("ubuntu-16.04", "system.kernel", "refuses Ubuntu's kernel 4.4"),
         ("ubuntu-16.04", "resources.cpu-features", "lacks ssse3, sse4_2"),

@@ -139,56 +139,73 @@ def memory(look: Look) -> Iterator[Finding]:
     """
     found, numbers = look.host.memory.get(), look.requirements.memory
     size, share = _usable(found), 1 - numbers.tolerance
-    evidence = {"bytes": size, "limit_bytes": found.limit_bytes, "available_bytes": found.available_bytes}
     switches = ", ".join(f"{name}=y" for name in numbers.reduced_by)
-    remedy: Remedy | None = Remedy(say("Give the machine {need} of memory or more.", need=_gib(numbers.bytes)))
-    values = {"size": _gib(size), "need": _gib(numbers.bytes), "switches": switches}
-    if size >= numbers.bytes * share and size < numbers.better_bytes * share:
-        status, better = Status.WARN, _gib(numbers.better_bytes)
-        text = say(
-            "This host has {size} of memory, which is enough; {better} are better.", size=_gib(size), better=better
-        )
-        remedy = Remedy(
-            say(
-                "Give the machine {better} of memory, or set {switches} in mailcow.conf.",
-                better=better,
-                switches=switches,
-            )
-        )
-    elif size >= numbers.bytes * share:
-        status, text, remedy = Status.PASS, say(_MEMORY, **values), None
-        if size < numbers.advised_bytes * share:
+    better, need = _gib(numbers.better_bytes), _gib(numbers.bytes)
+    values = {"size": _gib(size), "need": need, "switches": switches}
+    more = say("Give the machine {need} of memory or more.", need=need)
+    status = Status.FAIL
+    remedy: Remedy | None = Remedy(more, place="provider")
+    if enough(look):
+        status, remedy = Status.PASS, None
+        text = say(_MEMORY, **values)
+        if size < numbers.better_bytes * share and not _switched_off(look):
             text = say(
-                "This host has {size} of memory, mailcow needs {need}; {advised} are advised for five users and more.",
+                "This host has {size} of memory. That is enough, but {better} is better.", better=better, **values
+            )
+            status, remedy = Status.WARN, _do_without(look, say("Give the machine {need} of memory.", need=better))
+        elif size < numbers.advised_bytes * share:
+            text = say(
+                "This host has {size} of memory, and mailcow needs {need}. {advised} is recommended for five users or"
+                " more.",
                 advised=_gib(numbers.advised_bytes),
                 **values,
             )
     elif size < numbers.reduced_bytes * share:
-        status = Status.FAIL
         text = say(
-            "This host has {size} of memory, mailcow needs {need}; that is too little even with {switches}.", **values
+            "This host has {size} of memory, but mailcow needs {need}. That is too little even with {switches}.",
+            **values,
         )
     elif _switched_off(look):
         status = Status.WARN
-        text = say("This host has {size} of memory, mailcow needs {need}; with {switches} less may do.", **values)
-    else:
-        status, text = Status.FAIL, say(_MEMORY, **values)
-        do = say(
-            "Give the machine {need} of memory, or do without: set {switches} in {path}.",
-            path=look.plan.conf_path,
-            **values,
+        text = say(
+            "This host has {size} of memory, but mailcow needs {need}. With {switches}, less can be enough.", **values
         )
-        remedy = Remedy(do)
+    else:
+        text, remedy = say(_MEMORY_SHORT, **values), _do_without(look, more)
     limit = None
     if size < found.total_bytes:
         limit = say("That is a limit; the machine has {total}.", total=_gib(found.total_bytes))
     yield Finding(
-        status=status, message=paragraph(text, limit), expected=_gib(numbers.bytes), found=_gib(size),
-        evidence=evidence, remedy=remedy,
+        status=status, message=paragraph(text, limit), expected=need, found=_gib(size), remedy=remedy,
+        evidence={"bytes": size, "limit_bytes": found.limit_bytes, "available_bytes": found.available_bytes},
     )  # fmt: skip
 
 
-_MEMORY = noted("This host has {size} of memory, mailcow needs {need}.")
+def enough(look: Look) -> bool:
+    """Say whether the memory is enough for all services that mailcow starts by default."""
+    numbers = look.requirements.memory
+    return _usable(look.host.memory.get()) >= numbers.bytes * (1 - numbers.tolerance)
+
+
+def _do_without(look: Look, more: str) -> Remedy:
+    """Say which services a small machine can do without: in mailcow.conf, or when that is made."""
+    names = look.requirements.memory.reduced_by
+    switches = ", ".join(f"{name}=y" for name in names)
+    path = look.plan.conf_path
+    edits = " ".join(f"-e 's/^{name}=.*/{name}=y/'" for name in names)
+    if look.plan.conf_present:
+        text = say("Or set {switches} in {path}.", switches=switches, path=path)
+        return Remedy(paragraph(more, text), (f"sed -i {edits} {shlex.quote(path)}",), place="mailcow.conf")
+    text = say("Or set {switches} once mailcow is cloned.", switches=switches)
+    # The script takes SKIP_CLAMD alone from its environment.
+    make = f"cd {shlex.quote(look.plan.directory)} && SKIP_CLAMD=y ./generate_config.sh"
+    rest = [f"-e 's/^{name}=.*/{name}=y/'" for name in names if name != "SKIP_CLAMD"]
+    commands = (make, *((f"sed -i {' '.join(rest)} mailcow.conf",) if rest else ()))
+    return Remedy(paragraph(more, text), commands, place="mailcow.conf", when="cloned")
+
+
+_MEMORY = noted("This host has {size} of memory, and mailcow needs {need}.")
+_MEMORY_SHORT = noted("This host has {size} of memory, but mailcow needs {need}.")
 
 
 @check(
@@ -262,19 +279,28 @@ def antivirus(look: Look) -> Iterator[Finding]:
     evidence = {"bytes": size, "skip_clamd": look.plan.skip_clamd}
     wanted = phrase("SKIP_CLAMD=y, or more than {most}", most=_gib(most))
     found = "SKIP_CLAMD=y" if look.plan.skip_clamd else _gib(size)
-    if size > most or look.plan.skip_clamd:
-        text = say("{size} of memory are enough for ClamAV.", size=_gib(size))
-        if size <= most:
-            text = say("ClamAV is switched off, as it should be with so little memory.")
+    if look.plan.skip_clamd or (size > most and enough(look)):
+        text = say("{size} of memory is enough for ClamAV.", size=_gib(size))
+        if look.plan.skip_clamd:
+            text = say("ClamAV is switched off.")
         yield Finding(status=Status.PASS, message=text, expected=wanted, found=found, evidence=evidence)
         return
+    if size > most:  # not by much: whether ClamAV fits depends on what else is switched off
+        reason = say(
+            "There is too little memory for all of mailcow's services, ClamAV included (see resources.memory)."
+        )
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
+        return
     path = look.plan.conf_path
-    text = say("{size} of memory are too small for ClamAV, and mailcow.conf does not switch it off.", size=_gib(size))
-    remedy = Remedy(say("Set SKIP_CLAMD=y in {path}.", path=path), (f"sed -i 's/^SKIP_CLAMD=.*/SKIP_CLAMD=y/' {path}",))
+    text = say("{size} of memory is too little for ClamAV, and mailcow.conf does not switch it off.", size=_gib(size))
+    command = f"sed -i 's/^SKIP_CLAMD=.*/SKIP_CLAMD=y/' {shlex.quote(path)}"
+    remedy = Remedy(say("Set SKIP_CLAMD=y in {path}.", path=path), (command,), place="mailcow.conf")
     if not look.plan.conf_present:
-        text = say("{size} of memory are too small for ClamAV.", size=_gib(size))
-        command = f"cd {look.plan.directory} && SKIP_CLAMD=y ./generate_config.sh"
-        remedy = Remedy(say("Switch ClamAV off when mailcow.conf is made."), (command,))
+        text = say("{size} of memory is too little for ClamAV.", size=_gib(size))
+        command = f"cd {shlex.quote(look.plan.directory)} && SKIP_CLAMD=y ./generate_config.sh"
+        remedy = Remedy(
+            say("Switch ClamAV off when you create mailcow.conf."), (command,), place="mailcow.conf", when="cloned"
+        )
     yield Finding(status=Status.WARN, message=text, expected=wanted, found=found, evidence=evidence, remedy=remedy)
 
 

@@ -129,13 +129,44 @@ def test_a_swap_file_fits_the_file_system(filesystem: str, command: str) -> None
 @pytest.mark.parametrize(
     ("requirements", "gib", "conf", "status"),
     [
-        ("current", 6, None, Status.PASS), ("current", 2.5, None, Status.WARN), ("current", 2.6, None, Status.PASS),
+        ("current", 6, None, Status.PASS), ("current", 2.5, None, Status.WARN), ("current", 2.6, None, Status.SKIP),
+        ("current", 3.8, None, Status.SKIP), ("current", 3.8, {"SKIP_CLAMD": "y"}, Status.PASS),
         ("current", 2, {"SKIP_CLAMD": "y"}, Status.PASS), ("2017-07", 1, None, Status.WARN),
         ("2017-07", 2, None, Status.PASS),
     ],
 )  # fmt: skip
 def test_antivirus(requirements: str, gib: float, conf: dict[str, str] | None, status: Status) -> None:
     assert one("resources.antivirus", requirements, conf, memory=memory(gib, 0)).status is status
+
+
+@pytest.mark.parametrize("conf", [None, {"SKIP_CLAMD": "n", "SKIP_FTS": "n"}, {"SKIP_CLAMD": "y"}, SMALL])
+@pytest.mark.parametrize("requirements", ["current", "2017-07"])
+def test_what_is_said_of_memory_agrees_with_itself(requirements: str, conf: dict[str, str] | None) -> None:
+    for tenths in range(1, 120):
+        facts = {"memory": memory(tenths / 10, 2)}
+        whole = one("resources.memory", requirements, conf, **facts)
+        clamav = one("resources.antivirus", requirements, conf, **facts)
+        if clamav.status is Status.PASS and (conf or {}).get("SKIP_CLAMD") != "y":
+            assert whole.status in (Status.PASS, Status.WARN), f"{tenths / 10} GiB: {whole.message} {clamav.message}"
+        if whole.status is Status.PASS:
+            assert clamav.status in (Status.PASS, Status.WARN), f"{tenths / 10} GiB: {whole.message} {clamav.message}"
+        if whole.status is Status.WARN and clamav.status is not Status.PASS:
+            assert clamav.status is Status.WARN
+
+
+def test_what_a_small_machine_does_without_is_set_where_it_can_be() -> None:
+    before = one("resources.memory", memory=memory(3.8)).remedy
+    assert before
+    assert (before.place, before.when) == ("mailcow.conf", "cloned")
+    assert before.commands == (
+        "cd /opt/mailcow-dockerized && SKIP_CLAMD=y ./generate_config.sh",
+        "sed -i -e 's/^SKIP_FTS=.*/SKIP_FTS=y/' mailcow.conf",
+    )  # fmt: skip
+    there = one("resources.memory", "current", {"SKIP_FTS": "n"}, memory=memory(3.8)).remedy
+    assert there
+    edits = "-e 's/^SKIP_CLAMD=.*/SKIP_CLAMD=y/' -e 's/^SKIP_FTS=.*/SKIP_FTS=y/'"
+    assert (there.when, there.commands) == ("now", (f"sed -i {edits} /opt/mailcow-dockerized/mailcow.conf",))
+    assert one("resources.memory", "current", SMALL, memory=memory(3.8)).status is Status.WARN
 
 
 def test_antivirus_is_switched_off_in_the_file_or_when_it_is_made() -> None:
