@@ -21,6 +21,7 @@ from preflight.checks import Check, catalogue
 from preflight.documents import read_report, schema, write_json
 from preflight.facts import Host
 from preflight.gather import command, mailcow_conf
+from preflight.gather.errand import boxes
 from preflight.gather.host import Wishes, begin, gather
 from preflight.model import Report, Verdict
 from preflight.outputs import Target
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 EXIT = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
 USAGE, INTERNAL = 2, 3
+EMPTYING = 20.0  # seconds, at most: as long as an engine that is slow is given to remove an experiment's containers
 _LINE = 500
 
 
@@ -333,14 +335,13 @@ def main() -> None:
     """Run the command line and end the process.
 
     At once: everything is written and flushed. Taking the interpreter apart would cost a tenth of a whole check. Only
-    what removes the containers of an experiment is waited for.
+    the removal of an experiment's containers is waited for.
     """
     if sys.stderr is None:  # it was closed: 2>&-
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     code = run()
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.current_thread():
-            thread.join()
+    boxes.close()
+    boxes.empty(EMPTYING)
     command.end()
     os._exit(code)
 

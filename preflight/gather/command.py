@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
+from preflight.gather.errand import Gate
 from preflight.sentences import phrase
 
 if TYPE_CHECKING:
@@ -52,54 +53,46 @@ class Ran(Struct, frozen=True):
 class _Programs:
     """The programs of this process that are under way: where it ends at once, nobody else knows of them.
 
-    The end is told apart from every start: a start before it is waited for and killed, one after it is refused. No
-    lock is held while a program is started, for a program on a dead mount may hang there.
+    No lock is held while a program is started, for one on a dead mount may hang there.
     """
 
     def __init__(self) -> None:
-        # A signal may want to end, in the same thread, what is being ended already.
-        self._changed = threading.Condition(threading.RLock())
-        self._starting = 0
+        self._gate = Gate()  # for starts
+        self._lock = threading.RLock()
         self._under_way: set[Popen[bytes]] = set()
-        self._ended = threading.Event()
 
     def start(self, words: tuple[str, ...]) -> Popen[bytes] | None:
         """Start a program; return None after the end. Raise `OSError` or `ValueError` where it cannot be started."""
         import subprocess
 
-        with self._changed:
-            if self._ended.is_set():
-                return None
-            self._starting += 1
-        process = None
+        if not self._gate.enter():
+            return None
         try:
             process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
                 cwd="/", start_new_session=True,
             )  # fmt: skip
+            with self._lock:
+                self._under_way.add(process)
+                if self._gate.closed:
+                    _kill(process)
         finally:
-            with self._changed:
-                self._starting -= 1
-                if process is not None:
-                    self._under_way.add(process)
-                    if self._ended.is_set():
-                        _kill(process)
-                self._changed.notify_all()
+            self._gate.leave()
         return process
 
     def over(self, process: Popen[bytes]) -> None:
         """Kill what is left of a program. Nobody has waited for it yet: its number is no other one's."""
-        with self._changed:
+        with self._lock:
             _kill(process)
             self._under_way.discard(process)
 
     def end(self) -> None:
         """Kill all programs, and let no other one be started."""
-        with self._changed:
-            self._ended.set()
+        self._gate.close()
+        with self._lock:
             for process in self._under_way:
                 _kill(process)
-            self._changed.wait_for(lambda: not self._starting, HURRY)
+        self._gate.empty(HURRY)
 
 
 _programs = _Programs()

@@ -1,4 +1,7 @@
-"""Errands: calls made in a thread of their own, so that whoever sent for them can stop waiting at any time."""
+"""Errands: calls made in a thread of their own, so that whoever sent for them can stop waiting at any time.
+
+And gates, for what must not outlive the run.
+"""
 
 from __future__ import annotations
 
@@ -52,3 +55,48 @@ class Errand(Generic[T]):
     def wait(self, seconds: float) -> bool:
         """Wait until the call is over, at most so long; say whether it is."""
         return self._done.wait(seconds)
+
+
+class Gate:
+    """What must not outlive the run passes it: in before it begins, out when nothing of it is left.
+
+    Whoever ends the run closes it. What came before is waited for, what comes later is refused: there is no moment
+    between the two.
+    """
+
+    def __init__(self) -> None:
+        # A signal may want to close, in the same thread, what is being closed already.
+        self._changed = threading.Condition(threading.RLock())
+        self._inside = 0
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Say whether the run is over."""
+        return self._closed
+
+    def enter(self) -> bool:
+        """Say whether the run still lets something begin; then `leave` has to follow."""
+        with self._changed:
+            if not self._closed:
+                self._inside += 1
+            return not self._closed
+
+    def leave(self) -> None:
+        """Say that nothing is left of what entered."""
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nothing begin any more."""
+        with self._changed:
+            self._closed = True
+
+    def empty(self, seconds: float) -> bool:
+        """Wait until nothing is inside, at most so long; say whether it is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._inside, seconds)
+
+
+boxes = Gate()  # for the containers of experiments

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from preflight.gather import engine_reply as reply
 from preflight.gather.engine import connect, translated
 from preflight.gather.engine_http import EngineError
-from preflight.gather.errand import Errand, Stopped
+from preflight.gather.errand import Errand, Stopped, boxes
 from preflight.probes import identity
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Box:
         self._stop = stop
         self._deadline = deadline
         self._made: list[str] = []
+        self._entered = False
         self._under_way: list[Errand[Any]] = []
 
     def __enter__(self) -> Box:
@@ -57,12 +58,18 @@ class Box:
     ) -> None:
         """Remove everything, in a thread that no signal interrupts; wait for what is still under way.
 
-        The thread is no daemon, as the one that we are in is: a run that prints its report meanwhile does not end
-        before it.
+        A run that prints its report meanwhile does not end before it.
         """
-        emptying = threading.Thread(target=self._empty, name="emptying a box", daemon=False)
+        emptying = threading.Thread(target=self._leave, name="emptying a box", daemon=True)
         emptying.start()
         emptying.join(EMPTYING + LATE)
+
+    def _leave(self) -> None:
+        try:
+            self._empty()
+        finally:
+            if self._entered:
+                boxes.leave()
 
     def _empty(self) -> None:
         until = time.monotonic() + LATE
@@ -110,10 +117,13 @@ class Box:
     def create(self, name: str, image: str, code: str, **options: Any) -> str:
         """Make a container that runs Python code with our image's interpreter; return its id.
 
+        Raise `Stopped` where the run is over: nobody would wait until it is removed.
         `options` are those of docker's create_container; `host` holds those of its host configuration.
         """
         host = self.client.create_host_config(**options.pop("host", {}))
-
+        self._entered = self._entered or boxes.enter()
+        if not self._entered:
+            raise Stopped
         name = f"{TITLE}-{self.run.run}-{name}"
         self._made.append(name)  # before it is: what is made though its answer is lost is removed too
 

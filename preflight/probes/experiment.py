@@ -22,7 +22,8 @@ def experiment(
 
     `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic().
     """
-    until = min(deadline - TIDYING, time.monotonic() + SECONDS)
+    limit = time.monotonic() + SECONDS
+    until = min(deadline - TIDYING, limit)
     try:
         with Box(url, stop, until) as box:
             image = own_image(box, own)
@@ -30,11 +31,24 @@ def experiment(
     except Stopped:
         return Fact.unknown(source, say("The run was ended before the experiment was."))
     except TimeoutError:
-        return Fact.unknown(source, say("The experiment was not over in time."), say("Give it more: --timeout 60."))
+        return _late(source, own=until == limit)
     except EngineError as error:
         return Fact.unknown(
             source, say("The engine did not let a container be prepared: {error}.", error=str(error).rstrip("."))
         )
+
+
+def _late(source: str, *, own: bool) -> Fact[Any]:
+    """Say what would help: more time for the run, unless it was the experiment's own that was over."""
+    if not own:
+        why = say("The run reached its deadline before the experiment ended.")
+        return Fact.unknown(source, why, say("Raise --timeout."))
+    why = say("The experiment did not end within {limit} s.", limit=f"{SECONDS:g}")
+    return Fact.unknown(
+        source,
+        why,
+        say("Check the load of this host and the engine's log, then run the check again. More time does not help."),
+    )
 
 
 def _no_image(source: str) -> Fact[Any]:

@@ -175,7 +175,7 @@ def test_a_start_that_hangs_does_not_keep_the_run_from_ending(monkeypatch: pytes
     ran: list[command.Ran] = []
     runner = threading.Thread(target=lambda: ran.append(sh("exec sleep 60", 50)))
     runner.start()
-    while not command._programs._starting:
+    while not command._programs._gate._inside:
         time.sleep(0.001)
     began = time.monotonic()
     command.end()

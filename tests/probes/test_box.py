@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import threading
 import time
@@ -9,6 +10,8 @@ import time
 import pytest
 
 from preflight.gather.engine_http import EngineError
+from preflight.gather.errand import Gate
+from preflight.probes import box as module
 from preflight.probes import identity
 from preflight.probes.box import TITLE, Box, Stopped, cleanup, own_image, remove_dead
 from preflight.probes.identity import BOOT, PROCESS, RUN, STARTED
@@ -53,24 +56,71 @@ def test_every_container_is_removed_though_one_is_gone_and_one_cannot_be(engine:
     assert engine.left == {keys[1].removeprefix("id-")}
 
 
-def test_a_run_does_not_end_before_its_boxes_are_empty(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts are gathered in daemon threads; what empties a box must not be one."""
-    daemons: list[bool] = []
-    empty = Box._empty
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Give a test a gate of its own, to be closed."""
+    made = Gate()
+    monkeypatch.setattr(module, "boxes", made)
+    return made
 
-    def spied(self: Box) -> None:
-        daemons.append(threading.current_thread().daemon)
-        empty(self)
+
+@pytest.mark.parametrize("late", [0.0, 0.3])
+def test_a_run_does_not_end_before_its_boxes_are_empty(engine: FakeEngine, gate: Gate, late: float) -> None:
+    """The run gives a part up, whose thread is a daemon, and ends: at any moment after a container may be made."""
+    begun = threading.Event()
+    if late:
+        engine.faults["create"] = "late"
 
     def gather() -> None:
-        with box(engine) as inside:
+        with contextlib.suppress(TimeoutError), box(engine, 0.2) as inside:
+            begun.set()
             make(inside)
 
-    monkeypatch.setattr(Box, "_empty", spied)
     part = threading.Thread(target=gather, daemon=True)
     part.start()
-    part.join()
-    assert (daemons, engine.left) == ([False], set())
+    assert begun.wait(5)
+    while not gate._inside:
+        time.sleep(0.001)
+    threading.Timer(late, engine.release.set).start()
+    gate.close()
+    assert gate.empty(10)
+    assert (len(engine.created), engine.left) == (1, set())
+    part.join(5)
+
+
+def test_after_the_end_no_container_is_made(engine: FakeEngine, gate: Gate) -> None:
+    with box(engine) as inside:
+        gate.close()
+        with pytest.raises(Stopped):
+            make(inside)
+    assert gate.empty(0)
+    assert engine.created == []
+
+
+def test_no_container_outlives_the_end_whenever_it_was_made(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Boxes in several threads against an end at every moment."""
+    made = 0
+    for round in range(30):
+        gate = Gate()
+        monkeypatch.setattr(module, "boxes", gate)
+
+        def gather() -> None:
+            with contextlib.suppress(Stopped), box(engine) as inside:
+                make(inside)
+
+        parts = [threading.Thread(target=gather, daemon=True) for _ in range(3)]
+        for part in parts:
+            part.start()
+        time.sleep(round / 1000)
+        gate.close()
+        assert gate.empty(10)
+        assert engine.left == set()
+        made = len(engine.created)
+        for part in parts:
+            part.join(10)
+        assert (len(engine.created), engine.left) == (made, set())
 
 
 @pytest.mark.parametrize("late", [0.4, 1.6])

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from preflight.facts import Fact, TrialRun
+from preflight.probes import experiment as frame
 from preflight.probes.trial import PRIVILEGES, limits, privileged
 from tests.probes.engine import FakeEngine
 
@@ -62,7 +63,17 @@ def test_an_engine_that_dies_after_the_start_leaves_the_end_open(engine: FakeEng
 def test_a_container_that_does_not_end_in_time_is_unknown(engine: FakeEngine) -> None:
     fact = probe(engine, 0.6)
     assert fact.missing is not None
-    assert (fact.missing.kind, fact.missing.help) == ("unknown", "Give it more: --timeout 60.")
+    assert (fact.missing.kind, fact.missing.help) == ("unknown", "Raise --timeout.")
+
+
+def test_more_time_is_not_advised_where_it_changes_nothing(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The experiment has a limit of its own, which --timeout does not raise."""
+    monkeypatch.setattr(frame, "SECONDS", 0.3)
+    missing = probe(engine, 60).missing
+    assert missing is not None
+    assert (missing.kind, missing.reason) == ("unknown", "The experiment did not end within 0.3 s.")
+    assert "--timeout" not in missing.help
+    assert missing.help
 
 
 def test_a_stop_ends_it_and_nothing_is_left(engine: FakeEngine) -> None:
