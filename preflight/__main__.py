@@ -1,7 +1,20 @@
 """Start the program: the script `preflight`, and `python -m preflight`."""
 
+# Built into the interpreter: nothing is read from a disk, and no Ctrl-C comes in between, until the next lines ran.
+import _signal  # type: ignore[import-not-found]  # signal itself loads enum, and that a dozen others
+import posix
+
+
+def _leave(number: int, _frame: object) -> None:
+    posix._exit(128 + number)
+
+
+# Ctrl-C while modules are imported ends the program without a word: there is nothing to print yet. A handler, not
+# the kernel's own way: that does nothing to the first process of a container. Who ignores it (nohup) goes on to.
+if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _leave)
+
 import gc
-import os
 import sys
 import threading
 from importlib.machinery import ModuleSpec
@@ -32,10 +45,7 @@ def main() -> None:
     gc.set_threshold(200_000)
     # click imports `inspect`, and with it half a compiler, for its help pages alone: 6 % of the run.
     sys.modules.setdefault("inspect", Later("inspect"))
-    try:
-        from preflight.cli import main as run
-    except KeyboardInterrupt:
-        os._exit(130)  # before there was anything to print
+    from preflight.cli import main as run
 
     run()
 

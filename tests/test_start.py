@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 STAND_IN = "import sys; import preflight.__main__ as start; sys.modules['inspect'] = start.Later('inspect'); "
 
@@ -62,3 +65,30 @@ def test_a_check_loads_no_room_that_it_does_not_enter(tree: Path, tmp_path: Path
     )
     assert said(program) == ""
     assert (tmp_path / "report.json").stat().st_size > 10_000
+
+
+INTERRUPTED = """
+import preflight.__main__ as start, os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+sys.argv = ["preflight", "--version"]
+start.main()
+"""
+
+
+@pytest.mark.parametrize("module", ["preflight.cli", "click", "msgspec", "preflight.checks", "preflight.options"])
+@pytest.mark.parametrize(("ignored", "code", "out"), [(False, 130, b""), (True, 0, b"mailcow-preflight, version")])
+def test_an_interrupt_while_modules_are_imported_shows_no_traceback(
+    module: str, ignored: bool, code: int, out: bytes
+) -> None:
+    """It ends the program without a word; where nohup or a shell's background job ignores it, nothing happens."""
+    way = signal.SIG_IGN if ignored else signal.SIG_DFL
+    run = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(module=module)],
+        capture_output=True, timeout=60, check=False, preexec_fn=lambda: signal.signal(signal.SIGINT, way),
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (code, b"")
+    assert run.stdout.startswith(out)

@@ -48,7 +48,16 @@ UNUSED_PACKAGES = (
 # Loaded by name at run time, so that no program header mentions it: the C library needs it to end threads.
 LOADED_LATE = "libgcc_s.so.1"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-COMMAND = "#!/usr/bin/python3 -I\nimport sys\n\nfrom preflight.__main__ import main\n\nsys.exit(main())\n"
+# Without the module site: all that it does here is to name the folder, and a Ctrl-C meanwhile would show a traceback.
+COMMAND = """\
+#!/usr/bin/python3 -IS
+import sys
+
+sys.path.append({folder!r})
+from preflight.__main__ import main
+
+main()
+"""
 
 
 def libraries(files: list[Path]) -> set[Path]:
@@ -116,7 +125,7 @@ class Root:
         self.write("/etc/passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\n")
         self.write("/etc/group", "root:x:0:\n")
         self.write("/etc/nsswitch.conf", "hosts: files dns\n")
-        self.write("/usr/bin/preflight", COMMAND, 0o755)
+        self.write("/usr/bin/preflight", COMMAND.format(folder=site.getsitepackages()[0]), 0o755)
         (self.out / "tmp").mkdir()
         (self.out / "tmp").chmod(0o1777)
         self.compiled(self.inside(standard))
