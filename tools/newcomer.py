@@ -71,9 +71,14 @@ def printed(*words: str) -> str:
     return ""
 
 
+def codename() -> str:
+    """Return the name of this machine's own release."""
+    found = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
+    return found[1] if found else ""
+
+
 def sources(suite: str) -> list[str]:
     """Return this machine's own sources of Debian's packages, for another suite; none: mmdebstrap's own."""
-    here = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
     told = printed(
         "apt-get", "indextargets", "--format", "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages"
     )
@@ -81,7 +86,7 @@ def sources(suite: str) -> list[str]:
     for line in told.splitlines():
         origin, address, release, component = line.split("|")
         name, dash, rest = release.partition("-")
-        if here and (origin, name, component) == ("Debian", here[1], "main") and rest in ("", "updates", "security"):
+        if (origin, name, component) == ("Debian", codename(), "main") and rest in ("", "updates", "security"):
             found.append(f"deb {address} {suite}{dash}{rest} main")
     return list(dict.fromkeys(found))
 
