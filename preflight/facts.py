@@ -479,13 +479,42 @@ class Link(Struct, frozen=True):
     addresses: tuple[Address, ...] = ()
 
 
-class Route(Struct, frozen=True):
-    """A route of the main table; `destination` in CIDR form; gateway '' = on the link."""
+class Route(Struct, frozen=True, omit_defaults=True):
+    """A route; `destination` in CIDR form; gateway '' = on the link; interface '*' = to nowhere, '' = not told.
+
+    `kind` as ip-route(8) names it: unicast, blackhole, unreachable, prohibit, throw (ask the next table), local (whole
+    networks that the host takes for its own; its addresses are those of the links).
+    """
 
     destination: str
     interface: str
     gateway: str
     metric: int
+    table: int = 254  # of the policy routing: 254 is the main one
+    kind: str = "unicast"
+    learned: bool = False  # from a router's advertisement (IPv6)
+
+
+class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule of the policy routing, as `ip rule` shows it: which table is asked next. Rules are asked by priority.
+
+    `others`: what else it looks at (a user, ports, a protocol, a VRF). `inverted`: it holds for all but what it names.
+    """
+
+    version: int  # 4, 6
+    priority: int
+    action: str  # table, goto, nop, blackhole, unreachable, prohibit
+    table: int = 0
+    goto: int = 0
+    source: str = ""
+    destination: str = ""
+    mark: int = 0
+    mask: int = 0
+    incoming: str = ""  # 'lo': the host's own packets
+    outgoing: str = ""
+    others: tuple[str, ...] = ()
+    inverted: bool = False
+    suppress: int | None = None  # routes whose prefix is that short or shorter do not count
 
 
 class Way(Struct, frozen=True, kw_only=True):
@@ -503,12 +532,14 @@ class Way(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class Ipv6(Struct, frozen=True):
+class Ipv6(Struct, frozen=True, omit_defaults=True):
     """The kernel's word on IPv6: compiled in and not switched off; `listenable`: [::1] can be bound."""
 
     supported: bool
     disabled: bool  # net.ipv6.conf.all.disable_ipv6
     listenable: bool | None
+    forwarding: bool | None = None  # net.ipv6.conf.all.forwarding
+    accept_ra: dict[str, int] = field(default_factory=dict)  # net.ipv6.conf.INTERFACE.accept_ra
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -709,6 +740,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     limits: Fact[TrialRun] = _BEFORE
     links: Fact[tuple[Link, ...]] = _BEFORE
     routes: Fact[tuple[Route, ...]] = _BEFORE
+    rules: Fact[tuple[Rule, ...]] = _BEFORE
     ways: Fact[tuple[Way, ...]] = _BEFORE
     ipv6: Fact[Ipv6] = _BEFORE
     sockets: Fact[Sockets] = _BEFORE

@@ -9,30 +9,32 @@ from collections.abc import Iterator
 from preflight import versions
 from preflight.checks import Look, check, container_mtu
 from preflight.checks.contact import unknown
-from preflight.checks.subnets import PRIVATE, UNIQUE_LOCAL, Neighbour, Network, neighbours, own, parse, propose
+from preflight.checks.subnet_conflict import conflict, outside
+from preflight.checks.subnets import Neighbour, Network, neighbours, own, parse
 from preflight.facts import Ipv6, Way
 from preflight.model import Finding, Remedy, Severity, Status
-from preflight.routing import way_out
+from preflight.routing import rules_of, way_out
 from preflight.sentences import paragraph, phrase, say, skipped_because, unknown_because
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 NO_IPV6 = "https://docs.mailcow.email/post_installation/firststeps-disable_ipv6/"
+ENGINES = ("dockerd", "docker")
 GLOBAL = ipaddress.IPv6Network("2000::/3")
 
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("links", "routes", "engine"),
+    reads=("links", "routes", "rules", "engine", "contact", "commands"),
     remedy="Give mailcow a network of its own with IPV4_NETWORK or IPV6_NETWORK in mailcow.conf.",
     docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/3373"),
     subject="family",
     subjects=lambda _: ("IPv4", "IPv6"),
 )
 def subnet(look: Look, subject: str) -> Iterator[Finding]:
-    """mailcow's networks meet no other network of this host
+    """mailcow's networks overlap with no other network of this host
 
-    mailcow's containers have fixed addresses in a network of their own. Where another network of the engine has
-    it, Docker refuses ("Pool overlaps with other one"); where a route has it, one of the two is unreachable.
+    mailcow's containers have fixed addresses in a network of their own. If another network of the engine has
+    it, Docker refuses ("Pool overlaps with other one"). If a route has it, one of the two is unreachable.
     """
     text = look.plan.ipv4_network if subject == "IPv4" else look.plan.ipv6_network
     wanted = parse(text)
@@ -45,25 +47,39 @@ def subnet(look: Look, subject: str) -> Iterator[Finding]:
     if subject == "IPv4":
         met += _bridge(look)
     hard = [neighbour for neighbour in met if not neighbour.wider]
-    if hard or _outside(wanted):
-        yield _conflict(look, subject, wanted, met, hard)
+    if hard or outside(wanted):
+        yield conflict(look, subject, wanted, met, hard)
         return
-    for fact in (look.host.routes, look.host.links, look.host.engine):
-        fact.get()  # without all of them there is no saying that nothing else meets it
+    for fact in (look.host.routes, look.host.links):
+        fact.get()  # without them there is no saying that nothing else meets it
+    rules_of(look.host, wanted.version)
     if met:
-        yield _conflict(look, subject, wanted, met, hard)
+        yield conflict(look, subject, wanted, met, hard)
         return
-    if not look.host.engine.get().whole("networks"):
+    alone = _no_engine(look)
+    if not alone and not look.host.engine.get().whole("networks"):
         reason = say("The engine did not list all of its networks.")
         yield unknown(unknown_because(reason), reason, say("Look at them yourself."), "docker network ls")
         return
+    free = say("{wanted} is free for mailcow's network.", wanted=text)
+    none_yet = say("Docker is not installed yet, so no other Docker network exists.") if alone else None
     yield Finding(
         status=Status.PASS,
-        message=say("{wanted} is free for mailcow's network.", wanted=text),
+        message=paragraph(free, none_yet),
         expected=text,
         found=phrase("free"),
         evidence={"wanted": text, "conflicts": [], "proposal": None},
     )
+
+
+def _no_engine(look: Look) -> bool:
+    """Say whether there is no engine on this host, and so no network of one. One that only stands still has some."""
+    contact, commands = look.host.contact.value, look.host.commands.value
+    if look.host.engine.known or contact is None or contact.state != "absent" or commands is None:
+        return False
+    installed = [name for name in ENGINES if (found := commands.get(name)) is not None and found.path]
+    asked = all(name in commands for name in ENGINES)
+    return asked and not installed
 
 
 def _without_ipv6(look: Look) -> bool:
@@ -72,59 +88,11 @@ def _without_ipv6(look: Look) -> bool:
     return not look.plan.ipv6 and not (version is not None and (25, 0, 0) <= version[:3] <= (25, 0, 2))
 
 
-def _outside(wanted: Network) -> bool:
-    """Say whether mailcow's own name server would refuse to answer this network: it serves private ones alone."""
-    if isinstance(wanted, ipaddress.IPv4Network):
-        return not any(wanted.subnet_of(private) for private in PRIVATE)
-    return not wanted.subnet_of(UNIQUE_LOCAL)
-
-
 def _bridge(look: Look) -> list[Neighbour]:
     """Return mailcow's bridge where another network of the engine has it. One of nobody's, the engine takes over."""
     known = look.host.engine.get().networks if look.host.engine.known else ()
     others = [entry.name for entry in known if entry.interface == look.plan.bridge and entry not in own(look)]
     return [Neighbour("interface", look.plan.bridge, name) for name in others[:1]]
-
-
-def _conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], hard: list[Neighbour]) -> Finding:
-    outside = _outside(wanted)
-    proposal = propose(look, wanted) if outside or any(row.what != "interface" for row in met) else None
-    rows = ", ".join(row.text for row in (hard or met)[:5])
-    text = unreachable = private = None
-    if hard:
-        text = say(
-            "{wanted}, which mailcow wants, meets what is here already: {networks}.", wanted=wanted, networks=rows
-        )
-    elif met:
-        text = say("{wanted} lies within what is here already: {networks}.", wanted=wanted, networks=rows)
-        unreachable = say("What has these addresses there gets out of mailcow's reach.")
-    if outside:
-        private = say("mailcow's name server answers private networks alone, and {wanted} is none.", wanted=wanted)
-    return Finding(
-        status=Status.FAIL if hard or (outside and subject == "IPv4") else Status.WARN,
-        message=paragraph(text, unreachable, private),
-        expected=phrase("a private network of its own"),
-        found=(hard or met)[0].text if met else str(wanted),
-        evidence={"wanted": str(wanted), "conflicts": [row.evidence for row in met], "proposal": proposal},
-        remedy=_elsewhere(look, subject, met, proposal),
-    )
-
-
-def _elsewhere(look: Look, subject: str, met: list[Neighbour], proposal: str | None) -> Remedy:
-    """Propose another network, or to remove the bridge that is in the way."""
-    other = gone = None
-    commands: tuple[str, ...] = ()
-    if proposal:
-        value = proposal.removesuffix(".0/24") if subject == "IPv4" else proposal
-        setting = f"{subject.upper()}_NETWORK={value}"
-        other = say("Write {setting} into mailcow.conf before the first start.", setting=setting)
-    if any(row.what == "interface" for row in met):
-        bridge = look.plan.bridge
-        owners = [entry.name for entry in look.host.engine.get().networks if entry.interface == bridge]
-        gone = say("Remove what is left of {bridge}; there can be one mailcow on a host alone.", bridge=bridge)
-        commands = tuple(f"docker network rm {shlex.quote(name)}" for name in owners)
-    nothing = say("Free one of the private networks of this host for mailcow.")
-    return Remedy(paragraph(other, gone) or nothing, commands)
 
 
 @check(

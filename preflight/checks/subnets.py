@@ -10,11 +10,13 @@ from typing import Any
 from msgspec import Struct
 
 from preflight.checks import Look
-from preflight.facts import EngineNetwork
+from preflight.facts import EngineNetwork, Route
 from preflight.plan import IPV4_NETWORK
+from preflight.routing import MAIN, Packet, lookup, matches
 from preflight.sentences import noted, phrase
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+EDGES = 512  # addresses of a network that are looked up
 
 PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
@@ -35,6 +37,8 @@ CANDIDATES = ("172.22.0.0/16", "172.16.0.0/16", "10.22.0.0/16", "172.16.0.0/12",
 _NAMED = {
     "docker network": noted("the Docker network {name} ({subnet})"),
     "route": noted("the route to {subnet} ({name})"),
+    "routed": noted("the route to {subnet} ({name}, table {table})"),
+    "rule": noted("the routing rule with priority {table} for {subnet}"),
     "address": noted("the address {subnet} ({name})"),
     "interface": noted("the interface {name} of the Docker network {subnet}"),
 }
@@ -43,20 +47,23 @@ _NAMED = {
 class Neighbour(Struct, frozen=True):
     """A network that meets mailcow's. `wider`: it only contains it, so that mailcow's is the more specific one."""
 
-    what: str  # docker network, route, address, interface
+    what: str  # docker network, route, address, interface, rule
     name: str
     subnet: str  # for an interface, the Docker network that it belongs to
     wider: bool = False
+    table: int = MAIN  # of a route; of a rule its priority
 
     @property
     def text(self) -> str:
         """Name it in a list."""
-        return phrase(_NAMED[self.what], subnet=self.subnet, name=self.name)
+        named = _NAMED["routed" if self.what == "route" and self.table != MAIN else self.what]
+        return phrase(named, subnet=self.subnet, name=self.name, table=self.table)
 
     @property
     def evidence(self) -> dict[str, Any]:
         """Return it as the report's evidence has it."""
-        return {"what": self.what, "name": self.name, "subnet": self.subnet, "wider": self.wider}
+        row = {"what": self.what, "name": self.name, "subnet": self.subnet, "wider": self.wider}
+        return row if self.table == MAIN else {**row, "table": self.table}
 
 
 def parse(text: str) -> Network | None:
@@ -100,20 +107,81 @@ def neighbours(look: Look, wanted: Network) -> list[Neighbour]:
 
 
 def _routed(look: Look, wanted: Network) -> Iterator[Neighbour]:
-    """Yield the routes that meet a network, but for those to everywhere; a refusal matters only where it wins."""
-    everywhere = 1 if wanted.version == 4 else 3
-    for interface, subnet in _routes(look):
-        network = parse(subnet)
-        if network is None or network.prefixlen <= everywhere or not meet(wanted, network):
+    """Yield the routes that meet a network, but for those to everywhere; a refusal matters only where it wins.
+
+    Of the main table they are told from mailcow's own by their length; what is asked before it wins at any length.
+    """
+    taken = list(_captured(look, wanted))
+    yield from taken
+    asked = _asked_tables(look, wanted) if any(route.table != MAIN for route in _routes(look)) else {MAIN}
+    for route in _routes(look):
+        network = parse(route.destination)
+        if network is None or network.prefixlen <= everywhere(wanted) or not meet(wanted, network):
             continue
         wider = network.prefixlen < wanted.prefixlen
-        if not (wider and interface == "*"):
-            yield Neighbour("route", interface or "?", subnet, wider)
+        row = Neighbour("route", route.interface or "?", route.destination, wider, route.table)
+        if route.table not in asked or (wider and route.interface == "*") or (route.table != MAIN and not wider):
+            continue
+        if not any(other.subnet == row.subnet and other.table == row.table for other in taken):
+            yield row
 
 
-def _routes(look: Look) -> Iterator[tuple[str, str]]:
-    for route in look.host.routes.get() if look.host.routes.known else ():
-        yield route.interface, route.destination
+def everywhere(wanted: Network) -> int:
+    """Return the length of the halves of a default route: what is as short or shorter is everywhere."""
+    return 1 if wanted.version == 4 else 3
+
+
+def _captured(look: Look, wanted: Network) -> Iterator[Neighbour]:
+    """Yield the routes of other tables that take packets away from mailcow's network, once its own route is there."""
+    routes, rules = _routes(look), look.host.rules.value or ()
+    if all(route.table == MAIN for route in routes) and all(rule.action in ("table", "nop") for rule in rules):
+        return
+    if not look.host.rules.known:
+        return  # and then nothing passes
+    met = [route for route in routes if (net := parse(route.destination)) is not None and meet(wanted, net)]
+    ours = Route(str(wanted), look.plan.bridge, "", 0)
+    held = [rule for rule in rules if rule.version == wanted.version]
+    # In between these nothing changes.
+    edges = {wanted[0]}
+    for text in (*(route.destination for route in met), *(rule.destination for rule in held)):
+        network = parse(text) if text else None
+        if network is not None and meet(wanted, network):
+            edges.add(max(network[0], wanted[0]))
+            if network[-1] < wanted[-1]:  # type: ignore[operator]  # they are of one version
+                edges.add(network[-1] + 1)
+    for address in sorted(edges)[:EDGES]:
+        found = lookup(held, (ours, *met), Packet(address, incoming=""))
+        if found is None or found == ours or found.interface == ours.interface:
+            continue
+        if found.table != MAIN:
+            yield Neighbour("route", found.interface or "?", found.destination, table=found.table)
+        elif found not in met:
+            refusing = next((rule.priority for rule in held if rule.action == found.kind), 0)
+            yield Neighbour("rule", found.kind, found.destination, table=refusing)
+
+
+def _asked_tables(look: Look, wanted: Network) -> set[int]:
+    """Return the tables that packets may be led to which nothing singles out."""
+    if not look.host.rules.known:
+        return {MAIN}
+    packet = Packet(wanted[0], incoming="")
+    rules = (rule for rule in look.host.rules.get() if rule.version == wanted.version and rule.action == "table")
+    return {rule.table for rule in rules if matches(rule, packet)}
+
+
+def capturing(look: Look, wanted: Network, neighbours: Iterable[Neighbour]) -> int | None:
+    """Return the priority of the first rule that leads to one of these routes; None: there is none."""
+    tables = {row.table for row in neighbours if row.what == "route" and row.table != MAIN}
+    found = [
+        rule.priority
+        for rule in look.host.rules.value or ()
+        if rule.version == wanted.version and rule.action == "table" and rule.table in tables
+    ] + [row.table for row in neighbours if row.what == "rule"]
+    return min(found, default=None)
+
+
+def _routes(look: Look) -> tuple[Route, ...]:
+    return look.host.routes.get() if look.host.routes.known else ()
 
 
 def _addresses(look: Look) -> Iterator[tuple[str, str]]:
@@ -133,7 +201,7 @@ def taken(look: Look) -> list[Network]:
     """Return every network that the host knows of, but for its default routes and mailcow's own."""
     ours = own(look)
     mine = {network.interface for network in ours}
-    texts = [subnet for interface, subnet in _routes(look) if interface not in mine]
+    texts = [route.destination for route in _routes(look) if route.interface not in mine]
     texts += [address for interface, address in _addresses(look) if interface not in mine]
     if look.host.engine.known:
         texts += [subnet for entry in look.host.engine.get().networks if entry not in ours for subnet in entry.subnets]

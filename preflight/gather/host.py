@@ -225,7 +225,7 @@ def _probe_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
 
 def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
-    from preflight.gather import binds, hosts, lookups, nat, network, override, sockets, ways
+    from preflight.gather import binds, hosts, lookups, nat, network, override, rules, sockets, ways
 
     def answers(crew: Crew) -> Fact[Any]:
         if wishes.asked.offline:
@@ -239,6 +239,7 @@ def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         "links": lambda _: network.links(roots),
         "routes": lambda _: network.routes(roots),
         "override": lambda crew: override.override(roots, crew.get("_plan").directory),
+        "rules": lambda _: rules.rules(roots),
         "ways": lambda _: ways.ways(roots),
         "ipv6": lambda _: network.ipv6(roots),
         "sockets": lambda crew: sockets.sockets(roots, crew.get("_plan").ports),

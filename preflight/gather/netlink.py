@@ -22,7 +22,7 @@ _DUMP = _REQUEST | 0x300  # NLM_F_DUMP
 _ERROR, _DONE = 2, 3
 SECONDS = 3.0
 MOST = 200_000  # messages
-MAIN_TABLE = 254
+RA, KERNEL = 9, 2  # who made a route: what routers advertise, and (that, too, of older kernels) the kernel
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 
@@ -133,7 +133,7 @@ def read_address(payload: bytes) -> tuple[int, Address] | None:
 
 
 def routes() -> tuple[Route, ...]:
-    """Return the routes of the main table; raise `OSError`."""
+    """Return the routes of all tables; raise `OSError`."""
     names = interfaces()
     found = []
     for family in (socket.AF_INET, socket.AF_INET6):
@@ -149,28 +149,38 @@ def routes() -> tuple[Route, ...]:
     return tuple(found)
 
 
+KINDS = {1: "unicast", 2: "local", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
+
+
 def read_route(payload: bytes, names: dict[int, str]) -> Route | None:
-    """Read an rtmsg of the main table, a route to somewhere else or to nowhere; None: it is none."""
+    """Read an rtmsg of any table, a route to somewhere else or to nowhere; None: it is none that counts."""
     if len(payload) < 12:
         return None
-    family, length, _, _, table, _, _, kind, flags = struct.unpack_from("=BBBBBBBBI", payload)
+    family, length, _, _, table, protocol, _, kind, flags = struct.unpack_from("=BBBBBBBBI", payload)
     found = attributes(payload[12:])
     if len(found.get(15, b"")) == 4:
         table = struct.unpack("=I", found[15])[0]
-    # Unicast, blackhole, unreachable, prohibit; not what the kernel cloned (RTM_F_CLONED) nor multicast.
-    if table != MAIN_TABLE or kind not in (1, 6, 7, 8) or flags & 0x200:
-        return None
     size = 4 if family == socket.AF_INET else 16
     raw = found.get(1, bytes(size))
-    if len(raw) != size:
+    # Neither what the kernel cloned (RTM_F_CLONED) nor what leads over an interface that is down (RTNH_F_DEAD).
+    if kind not in KINDS or flags & 0x201 or len(raw) != size:
         return None
     destination = ipaddress.ip_network((raw, length), strict=False)
+    if KINDS[kind] == "local" and (length == 8 * size or destination.is_loopback):
+        return None  # the host's own addresses are told with its links
     hop = {**_first_hop(found.get(9, b"")), **found}
     index = struct.unpack("=i", hop[4])[0] if len(hop.get(4, b"")) == 4 else 0
-    gateway = hop.get(5, b"")
-    metric = struct.unpack("=I", found[6])[0] if len(found.get(6, b"")) == 4 else 0
-    via = str(ipaddress.ip_address(gateway)) if len(gateway) in (4, 16) else ""
-    return Route(str(destination), "*" if kind != 1 else names.get(index, ""), via, metric)
+    gateway = hop.get(5) or hop.get(18, b"")[2:]  # RTA_GATEWAY, else RTA_VIA: of the other family
+    metric = struct.unpack("=I", hop[6])[0] if len(hop.get(6, b"")) == 4 else 0
+    return Route(
+        str(destination),
+        names.get(index, "") if kind in (1, 2) else "*",
+        str(ipaddress.ip_address(gateway)) if len(gateway) in (4, 16) else "",
+        metric,
+        table,
+        KINDS[kind],
+        protocol == RA or (protocol == KERNEL and bool(gateway) and family == socket.AF_INET6),
+    )
 
 
 def _first_hop(multipath: bytes) -> dict[int, bytes]:

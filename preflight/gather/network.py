@@ -10,10 +10,13 @@ from typing import Any
 
 from preflight.facts import Address, Fact, Ipv6, Link, Route
 from preflight.gather.roots import Roots, Unreadable
+from preflight.gather.rules import other_tables
 from preflight.sentences import say
 
 MOST = 50_000  # lines of a table
 LIMIT = 16 << 20
+DEVICES = 500  # whose settings are read
+_CONF = "/proc/sys/net/ipv6/conf"
 _SCOPES = {0x00: "global", 0x10: "host", 0x20: "link", 0x40: "site"}
 
 
@@ -39,7 +42,7 @@ def links(roots: Roots) -> Fact[tuple[Link, ...]]:
 
 
 def routes(roots: Roots) -> Fact[tuple[Route, ...]]:
-    """Return the routes of the host's main table (from procfs: IPv6 routes of every table)."""
+    """Return the routes of the host's tables (from procfs: of IPv6 as if all were in the main one)."""
     if roots.view.network:
         from preflight.gather import netlink
 
@@ -49,7 +52,7 @@ def routes(roots: Roots) -> Fact[tuple[Route, ...]]:
             pass
     source = roots.process_file("net/route")
     try:
-        found = ipv4_routes(_table(roots, "route"))
+        found = ipv4_routes(_table(roots, "route")) + other_tables(_optional(roots, "fib_trie"))
     except Unreadable as error:
         return _unknown(roots, source, error)
     return Fact.of(source, (*found, *ipv6_routes(_optional(roots, "ipv6_route"))))
@@ -69,7 +72,9 @@ def ipv6(roots: Roots) -> Fact[Ipv6]:
             return Fact.of(source, Ipv6(False, False, False))
         return _unknown(roots, source, error)
     loopback = any(address.address == "::1" for _, address in ipv6_addresses(table))
-    return Fact.of(source, Ipv6(not off, _disabled(roots, table), _listenable() if roots.view.network else loopback))
+    forwarding, accept_ra = _advertised(roots)
+    listenable = _listenable() if roots.view.network else loopback
+    return Fact.of(source, Ipv6(not off, _disabled(roots, table), listenable, forwarding, accept_ra))
 
 
 def _disabled(roots: Roots, table: str) -> bool:
@@ -80,6 +85,22 @@ def _disabled(roots: Roots, table: str) -> bool:
         except Unreadable:
             pass
     return not table.strip()
+
+
+def _advertised(roots: Roots) -> tuple[bool | None, dict[str, int]]:
+    """Read whether the host forwards, and by interface whether it takes routes that routers advertise."""
+    if not roots.view.network and roots.view.live:
+        return None, {}  # below a live /proc/sys/net lies the reader's network
+    forwarding = roots.try_text(f"{_CONF}/all/forwarding", 100).strip()
+    try:
+        names = roots.entries(_CONF)[:DEVICES]
+    except Unreadable:
+        names = []
+    held = {name: roots.try_text(f"{_CONF}/{name}/accept_ra", 100).strip() for name in names if "/" not in name}
+    return (
+        forwarding != "0" if forwarding.isascii() and forwarding.isdecimal() else None,
+        {name: int(value) for name, value in held.items() if value in ("0", "1", "2")},
+    )
 
 
 def _listenable() -> bool:
@@ -173,6 +194,7 @@ def _wrong(text: str) -> ipaddress.IPv4Address:
 
 # Of /proc/net/ipv6_route's flags: local, anycast, cache; of its names: lo has only those and refusals.
 _NOT_A_ROUTE = 0x80000000 | 0x00100000 | 0x01000000
+_LEARNED = 0x00010000 | 0x00040000  # RTF_DEFAULT, RTF_ADDRCONF: a default route that the kernel took from a router
 
 
 def ipv6_routes(table: str) -> tuple[Route, ...]:
@@ -188,7 +210,8 @@ def ipv6_routes(table: str) -> tuple[Route, ...]:
             continue
         if flags & _NOT_A_ROUTE or network.is_multicast or name == "lo" or not flags & 1:
             continue
-        found.append(Route(str(network), name, str(gateway) if int(gateway) else "", metric))
+        learned = flags & _LEARNED == _LEARNED
+        found.append(Route(str(network), name, str(gateway) if int(gateway) else "", metric, learned=learned))
     return tuple(found)
 
 

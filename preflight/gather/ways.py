@@ -13,14 +13,9 @@ import struct
 from preflight.facts import Fact, Way
 from preflight.gather import netlink
 from preflight.gather.roots import Roots
+from preflight.routing import INTERNET
 from preflight.sentences import say
 
-# mailcow's resolver and its health check go to these: public resolvers, then root servers (c and k). Several, in both
-# halves of the Internet, as one of them may have a route of its own.
-ASKED = (
-    "1.1.1.1", "8.8.8.8", "9.9.9.9", "192.33.4.12", "193.0.14.129",
-    "2606:4700:4700::1111", "2001:4860:4860::8888", "2620:fe::fe", "2001:500:2::c", "2001:7fd::1",
-)  # fmt: skip
 _LOOKUP_TABLE = 0x1000  # RTM_F_LOOKUP_TABLE: name the table that was taken
 _DST, _OIF, _GATEWAY, _PREFSRC, _METRICS, _TABLE, _VIA = 1, 4, 5, 7, 8, 15, 18
 _MTU = 2  # RTAX_MTU
@@ -38,7 +33,7 @@ def ways(roots: Roots) -> Fact[tuple[Way, ...]]:
         )
     try:
         names = netlink.interfaces()
-        return Fact.of(source, tuple(_way(address, names) for address in ASKED))
+        return Fact.of(source, tuple(_way(address, names) for address in INTERNET))
     except OSError as error:
         return Fact.unknown(
             source,

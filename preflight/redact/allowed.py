@@ -26,7 +26,7 @@ _PLACES: dict[Mask, str] = {
         Service.closes Service.chains Holder.runtime MailTrace.kind
         EngineNetwork.driver Engine.architecture Engine.driver Engine.driver_status.keys Engine.cgroup_version
         Engine.swarm Engine.cut Engine.firewall_backend Engine.components DaemonConfig.settings.keys Compose.kind
-        HealthRun.states Way.error
+        HealthRun.states Way.error Route.kind Rule.action Rule.others
         Directive.path Directive.form Directive.flaw GivenFlag.name
         Address.scope Holder.state BindAttempt.outcome ConfFile.settings.keys ConfFile.duplicates.keys
         ConfFile.marks EnvFile.kind Diversion.family Diversion.backend Diversion.owner
@@ -63,11 +63,13 @@ _PLACES: dict[Mask, str] = {
     Masks.image: "Container.image Holder.image HealthRun.image",
     Masks.interface: """
         EngineNetwork.interface Link.name Route.interface Diversion.interfaces Diversion.not_interfaces Way.interface
+        Rule.incoming Rule.outgoing Ipv6.accept_ra.keys
     """,
     Masks.address: """
         Asked.public_ips SocketUnit.streams Service.streams PublishedPort.address
         EngineNetwork.subnets Engine.address_pools Address.address
         Route.destination Route.gateway Way.destination Way.gateway Way.source
+        Rule.source Rule.destination
         Holder.address Holder.peer BindAttempt.address HostsEntry.address
         Diversion.destinations Diversion.not_destinations Diversion.sources
     """,

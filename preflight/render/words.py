@@ -131,6 +131,7 @@ PARTS = {
     "override": "docker-compose.override.yml in mailcow's directory",
     "privileged": "a privileged container, started for this",
     "routes": "the routes",
+    "rules": "the rules of the policy routing",
     "security": "SELinux and AppArmor",
     "services": "services that run or are enabled",
     "mail_traces": "mail and hosting panels that are there already",

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from preflight.checks.subnets import propose
 from preflight.facts import (
     Address,
+    Command,
     ConfFile,
+    Contact,
     DaemonConfig,
     Engine,
     EngineNetwork,
@@ -24,10 +26,11 @@ from preflight.facts import (
     Link,
     Override,
     Route,
+    Rule,
     View,
     Way,
-)
-from preflight.gather import daemon, override
+)  # fmt: skip
+from preflight.gather import daemon, mailcow_conf, override
 from preflight.gather.roots import Roots
 from preflight.model import Result, Status, WrittenFile
 from preflight.render.shell import folded
@@ -225,6 +228,97 @@ def test_a_proposal_is_free_and_private(pairs: list[tuple[int, int]]) -> None:
 def test_hostile_facts_break_nothing() -> None:
     odd = engine(network("x", "nonsense", "1/2/3"))
     assert subnet(engine=odd, routes=(Route("x", "y", "z", 0),), links=(Link("a", None, None, (Address("b", 1, ""),)),))
+
+
+def lookup(table: int, priority: int, **more: Any) -> Rule:
+    return Rule(version=4, priority=priority, action="table", table=table, **more)
+
+
+RULES = (lookup(255, 0), lookup(254, 32766), lookup(253, 32767))
+
+
+def ruled(*more: Rule) -> tuple[Rule, ...]:
+    return tuple(sorted((*RULES, *more), key=lambda rule: rule.priority))
+
+
+def test_a_wider_route_that_is_looked_up_before_the_main_table_is_no_mere_warning() -> None:
+    """Tailscale takes subnets that another of its machines announces, in a table before the main one."""
+    at = routes(Route("172.16.0.0/12", "tailscale0", "", 0, 52))
+    row = subnet(routes=at, rules=ruled(lookup(52, 5270)))
+    assert (row.status, row.evidence["conflicts"]) == (FAIL, [
+        {"what": "route", "name": "tailscale0", "subnet": "172.16.0.0/12", "wider": False, "table": 52}
+    ])  # fmt: skip
+    assert "table 52" in row.message
+    assert row.evidence["proposal"] == "10.22.1.0/24"
+    assert subnet(routes=at, rules=ruled(lookup(52, 32770))).status is WARN  # after the main table: mailcow's wins
+    assert subnet(routes=at, rules=ruled(lookup(52, 5270, mark=7, mask=7))).status is PASS
+    assert subnet(routes=at, rules=RULES).status is PASS  # nobody looks there
+
+
+def test_a_default_route_that_takes_everything_is_met_by_a_rule() -> None:
+    row = subnet(routes=routes(Route("0.0.0.0/0", "wg0", "", 0, 52)), rules=ruled(lookup(52, 5270)))
+    assert (row.status, row.evidence["proposal"]) == (FAIL, None)
+    assert row.remedy is not None
+    assert row.remedy.commands == ("ip rule add to 172.22.1.0/24 lookup main priority 5269",)
+    first = lookup(254, 5269, destination="172.22.1.0/24")
+    at = routes(Route("0.0.0.0/0", "wg0", "", 0, 52))
+    assert subnet(routes=at, rules=ruled(first, lookup(52, 5270))).status is PASS
+    assert subnet(routes=at, rules=ruled(lookup(254, 9, suppress=0), lookup(52, 5270))).status is PASS
+    assert subnet(routes=at, rules=ruled(lookup(254, 9, suppress=24), lookup(52, 5270))).status is FAIL
+
+
+def test_a_whole_network_taken_for_the_hosts_own() -> None:
+    at = routes(Route("172.16.0.0/12", "lo", "", 0, 255, "local"))
+    assert subnet(routes=at, rules=RULES).status is FAIL
+
+
+def test_other_tables_without_their_rules_prove_no_pass() -> None:
+    at = routes(Route("10.0.0.0/8", "", "", 0, 52))
+    row = subnet(routes=at, rules=Fact.unknown("r", "No rules."))
+    assert (row.status, row.reason) == (UNKNOWN, "No rules.")
+    at = (*at, Route("172.22.1.0/24", "tun0", "", 0))
+    assert subnet(routes=at, rules=Fact.unknown("r", "No rules.")).status is FAIL
+
+
+def test_without_an_engine_the_networks_are_held_against_routes_and_addresses() -> None:
+    gone = Fact.unknown("engine", "No Docker engine answers.")
+    contact = Contact("unix:///var/run/docker.sock", "absent")
+    none = {name: Command(None) for name in ("dockerd", "docker", "git")}
+    row = subnet(engine=gone, contact=contact, commands=none)
+    assert (row.status, "not installed yet" in row.message) == (PASS, True)
+    clash = routes(Route("172.22.1.0/24", "tun0", "", 0))
+    assert subnet(engine=gone, contact=contact, commands=none, routes=clash).status is FAIL
+    wide = routes(Route("172.16.0.0/12", "tun0", "", 0))
+    assert subnet(engine=gone, contact=contact, commands=none, routes=wide).status is WARN
+    # One that only does not run has networks that nobody tells; so has one elsewhere, or one that hangs.
+    for installed in ("dockerd", "docker"):
+        there = {**none, installed: Command(f"/usr/bin/{installed}")}
+        assert subnet(engine=gone, contact=contact, commands=there).status is UNKNOWN
+    for state in ("refused", "timeout", "denied", "invalid"):
+        asked = Contact("tcp://192.0.2.1:2375", state)  # type: ignore[arg-type]
+        assert subnet(engine=gone, contact=asked, commands=none).status is UNKNOWN
+    assert subnet(engine=gone, contact=contact).status is UNKNOWN
+    assert subnet(engine=gone, contact=contact, commands={"git": Command(None)}).status is UNKNOWN
+
+
+@pytest.mark.parametrize("before", ["A=1\nIPV4_NETWORK=172.22.1\nB=2\n", "A=1\nIPV4_NETWORK=172.22.1", "A=1", "A=1\n"])
+def test_the_network_is_changed_by_the_command_as_it_is_pasted(before: str, tmp_path: Path) -> None:
+    there = tmp_path / "mail cow.conf"
+    there.write_text(before)
+    clash = routes(Route("172.22.1.0/24", "tun0", "", 0))
+    conf = Fact.of("test", ConfFile(str(there), True, {}))
+    facts: dict[str, Any] = {"links": (ETH0,), "routes": clash, "engine": engine()}
+    row, _ = run("network.subnet", look(mailcow_conf=conf, **facts))
+    assert row.remedy is not None
+    assert (row.remedy.place, row.remedy.when) == ("mailcow.conf", "cloned")
+    for _ in range(2):
+        subprocess.run(["sh", "-c", row.remedy.commands[0]], check=True)
+    written = mailcow_conf.parse(there.read_bytes(), str(there))
+    assert written.settings["IPV4_NETWORK"].value == row.evidence["proposal"].removesuffix(".0/24")
+    assert not written.duplicates
+    assert "A=1" in there.read_text().splitlines()
+    row, _ = run("network.subnet", look(mailcow_conf=Fact.of("test", written), **facts))
+    assert row.status is PASS
 
 
 # --- network.mtu ---------------------------------------------------------------------------------------------

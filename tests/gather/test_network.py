@@ -152,11 +152,17 @@ def test_answers_about_routes() -> None:
     read = netlink.read_route
     assert read(route(16, 254, 1, a1=net, a4=index, a6=metric), names) == Route("10.1.0.0/16", "eth0", "", 7)
     assert read(route(0, 254, 1, a5=gateway, a4=index), names) == Route("0.0.0.0/0", "eth0", "192.0.2.1", 0)
-    assert read(route(16, 254, 6, a1=net), names) == Route("10.1.0.0/16", "*", "", 0)  # blackhole
+    for kind, name in ((6, "blackhole"), (7, "unreachable"), (8, "prohibit"), (9, "throw")):
+        assert read(route(16, 254, kind, a1=net), names) == Route("10.1.0.0/16", "*", "", 0, kind=name)
     hop = struct.pack("=HBBi", 16, 0, 0, 2) + attribute(5, gateway)
     assert read(route(16, 254, 1, a1=net, a9=hop), names) == Route("10.1.0.0/16", "eth0", "192.0.2.1", 0)
-    assert read(route(16, 252, 1, a1=net, a4=index, a15=struct.pack("=I", 51820)), names) is None
-    assert read(route(32, 255, 2, a1=net, a4=index), names) is None  # the local table
+    other = route(16, 252, 1, a1=net, a4=index, a15=struct.pack("=I", 51820))
+    assert read(other, names) == Route("10.1.0.0/16", "eth0", "", 0, 51820)
+    assert read(route(32, 255, 2, a1=net, a4=index), names) is None  # an address of the host
+    assert read(route(16, 255, 2, a1=net, a4=index), names) == Route("10.1.0.0/16", "eth0", "", 0, 255, "local")
+    assert read(route(16, 254, 1, 1, a1=net, a4=index), names) is None  # over an interface that is down
+    via = struct.pack("=H", 10) + bytes.fromhex("fe80" + "00" * 13 + "01")
+    assert read(route(16, 254, 1, a1=net, a4=index, a18=via), names) == Route("10.1.0.0/16", "eth0", "fe80::1", 0)
     assert read(route(16, 254, 1, 0x200, a1=net, a4=index), names) is None  # a clone
 
 
