@@ -56,8 +56,8 @@ class Neighbour(Struct, frozen=True):
     @property
     def text(self) -> str:
         """Name it in a list."""
-        named = _NAMED["routed" if self.what == "route" and self.table != MAIN else self.what]
-        return phrase(named, subnet=self.subnet, name=self.name, table=self.table)
+        what = "routed" if self.what == "route" and self.table != MAIN else self.what
+        return phrase(_NAMED[what], subnet=self.subnet, name=self.name, table=self.table)
 
     @property
     def evidence(self) -> dict[str, Any]:
