@@ -126,6 +126,8 @@ def _within(address: str, networks: Iterable[str]) -> bool:
 
 def _verdict(look: Look, rule: Diversion) -> Verdict | None:
     """Say what comes of a rule; None: mailcow is reached all the same."""
+    if rule.interfaces and set(rule.interfaces) <= set(rule.not_interfaces):
+        return None  # a rule before it has taken all that it is for
     partial = _partial(look, rule)
     if rule.order == "after":
         # Docker's rule comes first then, and what the other one serves is not reached any more.

@@ -153,8 +153,12 @@ def _direction(_: Field, first: bytes, _last: bytes, negated: bool) -> Condition
 
 def _addresses(held: Field, first: bytes, last: bytes, negated: bool) -> Condition:
     width = 4 if held.version == 4 else 16
+    if not 0 < len(first) <= width or first > last:
+        return other(held.name)
+    if first != last and (len(first), len(last)) != (width, width):
+        return other(held.name)
     if held.mask:
-        found = network(first, held.mask) if first == last and len(first) in (4, 16) else ""
+        found = network(first, held.mask) if first == last and len(first) == len(held.mask) == width else ""
         return Condition(held.name, (found,), negated) if found else other(held.name)
     if first == last:
         return Condition(held.name, (network(first + bytes(width - len(first)), 8 * len(first)),), negated)

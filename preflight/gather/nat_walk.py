@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ipaddress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from preflight.gather.nat_rules import Base, Condition, Rule
 
 DEEPEST = 32  # jumps within each other
+TOLD = 50  # addresses that are told to be left out: clusters have thousands
 PATIENCE = 400_000  # rules that are looked at, over all ports
 
 
@@ -56,10 +58,11 @@ class Walker:
 
     def _chain(
         self, base: Base, chains: tuple[str, ...], port: int, version: int, so_far: Narrowed, found: list[Taken]
-    ) -> bool:
-        """Walk a chain; say whether no packet comes back from it."""
+    ) -> tuple[bool, list[Narrowed]]:
+        """Walk a chain; say whether no packet comes back from it, and which of them do not."""
         if len(chains) > DEEPEST:
             raise TooMany
+        gone: list[Narrowed] = []
         for rule in base.rules(chains[-1]):
             self.left -= 1
             if self.left < 0:
@@ -67,19 +70,49 @@ class Walker:
             narrowed = narrow(rule, port, version, so_far)
             if narrowed is None or rule.verdict == "next":
                 continue
-            every = narrowed == so_far
             if rule.verdict == "divert":
                 found.append(Taken(chains, rule, narrowed, self.docker))
-            elif rule.verdict in ("jump", "goto"):
-                ended = self._chain(base, (*chains, rule.target), port, version, narrowed, found)
-                if rule.target == "DOCKER":
-                    self.docker = True
-                if every and (ended or rule.verdict == "goto"):
-                    return ended
-                continue
-            if every:
-                return rule.verdict != "return"
-        return False
+            ended = rule.verdict in ("divert", "accept", "drop")
+            below: list[Narrowed] = []
+            if rule.verdict in ("jump", "goto"):
+                ended, below = self._chain(base, (*chains, rule.target), port, version, narrowed, found)
+                self.docker = self.docker or rule.target == "DOCKER"
+            lost = [narrowed] if ended else below
+            gone += lost
+            leave = [narrowed] if rule.verdict in ("return", "goto") else lost
+            if leave == [so_far]:
+                return ended, gone
+            for one in leave:
+                so_far = rest(so_far, one)
+        return False, gone
+
+
+_OPPOSITE = {
+    "destinations": "not_destinations", "not_destinations": "destinations",
+    "interfaces": "not_interfaces", "not_interfaces": "interfaces",
+}  # fmt: skip
+
+
+def rest(so_far: Narrowed, gone: Narrowed) -> Narrowed:
+    """Return for which packets the rules after one hold that ends all that it holds for.
+
+    Told where that is one thing: some addresses, or some interfaces. That some networks are gone tells nothing of all
+    the others, and of two things together no list can say what is left.
+    """
+    added = {
+        name: tuple(value for value in getattr(gone, name) if value not in getattr(so_far, name))
+        for name in so_far.__struct_fields__
+        if getattr(gone, name) != getattr(so_far, name)
+    }
+    if len(added) != 1:
+        return so_far
+    ((name, values),) = added.items()
+    if name not in _OPPOSITE or (name.startswith("not_") and len(values) > 1):
+        return so_far
+    opposite = _OPPOSITE[name]
+    if len(getattr(so_far, opposite)) >= TOLD:
+        return so_far
+    return replace(so_far, **{opposite: tuple(dict.fromkeys((*getattr(so_far, opposite), *values)))})
 
 
 def narrow(rule: Rule, port: int, version: int, so_far: Narrowed) -> Narrowed | None:
@@ -87,9 +120,9 @@ def narrow(rule: Rule, port: int, version: int, so_far: Narrowed) -> Narrowed | 
     for condition in rule.conditions:
         if not _may(condition, port, version):
             return None
-    found = so_far
+    found: Narrowed | None = so_far
     for condition in rule.conditions:
-        found = _added(condition, found)
+        found = _added(condition, found) if found is not None else None
     return found
 
 
@@ -112,10 +145,30 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def _added(condition: Condition, found: Narrowed) -> Narrowed:
+def _added(condition: Condition, found: Narrowed) -> Narrowed | None:
     # That some sources are left out makes no difference to the rest of the world.
     name = _FIELDS.get((condition.kind, condition.negated))
     if name is None:
         return found
-    values = tuple(str(value) for value in condition.values)
-    return replace(found, **{name: tuple(dict.fromkeys((*getattr(found, name), *values)))})
+    before, values = getattr(found, name), tuple(str(value) for value in condition.values)
+    if before and name in ("destinations", "sources", "interfaces"):
+        both = _common(before, values, _names if name == "interfaces" else _networks)
+        return replace(found, **{name: both}) if both else None
+    return replace(found, **{name: tuple(dict.fromkeys((*before, *values)))})
+
+
+def _common(one: tuple[str, ...], other: tuple[str, ...], within: Callable[[str, str], bool]) -> tuple[str, ...]:
+    """Return what is in both lists: of two of which one contains the other, the smaller."""
+    pairs = [(first, second) for first in one for second in other]
+    found = [first if within(first, second) else second for first, second in pairs
+             if within(first, second) or within(second, first)]  # fmt: skip
+    return tuple(dict.fromkeys(found))
+
+
+def _names(one: str, other: str) -> bool:
+    return one == other or (other.endswith("*") and one.startswith(other[:-1]))
+
+
+def _networks(one: str, other: str) -> bool:
+    first, second = ipaddress.ip_network(one, strict=False), ipaddress.ip_network(other, strict=False)
+    return first.version == second.version and first.subnet_of(second)  # type: ignore[arg-type]  # of one version

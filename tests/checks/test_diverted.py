@@ -103,6 +103,7 @@ def test_a_rule_for_another_port_is_not_in_the_way() -> None:
         (hand(interfaces=("wg0", "cni*")), WARN, "these interfaces alone: wg0, cni*."),
         (hand(not_interfaces=("cni0",)), FAIL, "nobody"),
         (hand(not_interfaces=("eth0",)), WARN, "leaves out connections"),
+        (hand(interfaces=("eth0",), not_interfaces=("eth0",)), PASS, "is free"),
         (hand(destinations=("198.51.100.7/32",)), FAIL, "nobody"),
         (hand(destinations=("198.51.100.0/24",)), FAIL, "nobody"),
         (hand(destinations=("10.43.0.1/32",)), PASS, "is free"),  # the cluster's own address, or another machine's

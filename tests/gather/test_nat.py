@@ -22,7 +22,7 @@ from preflight.gather import nat, nat_legacy, nat_rules, netlink
 from preflight.gather.nat_expressions import read as read_rule
 from preflight.gather.nat_nft import Element, Table, _read_elements
 from preflight.gather.nat_rules import NEVER, Base, Condition, Rule, match
-from preflight.gather.nat_walk import PATIENCE, Walker
+from preflight.gather.nat_walk import PATIENCE, TOLD, Walker
 from preflight.gather.roots import Roots
 
 NATIVE = Roots("/", View(container=False, root="/", live=True, network=True, privileged=None), anchor="self")
@@ -71,7 +71,7 @@ def test_rules_of_iptables_in_both_of_the_kernels_interfaces(recorded: Any) -> N
     assert [short(one) for one in found.diversions] == [
         (25, "4", "ip nat DOCKER", "172.17.0.2:25", "docker", "before", {"not_interfaces": ("docker0",)}),
         (80, "4", "ip nat PREROUTING", "10.1.1.1", "", "before", {"not_interfaces": ("cni0",)}),
-        (80, "4", "ip nat PREROUTING", ":8080", "", "after", {}),
+        (80, "4", "ip nat PREROUTING", ":8080", "", "after", {"interfaces": ("cni0",)}),
         (443, "4", "ip nat CNI-HOSTPORT-DNAT", "10.42.0.8:443", "kubernetes", "before", {}),
         (4190, "4", "ip nat PREROUTING", "10.1.1.1", "", "before", {"not_interfaces": ("cni0",)}),
         (25, "6", "ip6 nat PREROUTING", "[fd00::8]:2525", "", "before", {"destinations": ("2001:db8::/33",)}),
@@ -93,12 +93,28 @@ def test_rules_with_sets_maps_and_comparisons(recorded: Any) -> None:
     assert [short(one) for one in found.diversions] == [
         (25, "4", early, ":25", "", "before", {"interfaces": ("eth1",)}),
         (80, "4", early, "10.2.2.2", "", "before", {"interfaces": ("lo",)}),
-        (80, "4", early, ":81", "", "before", {"conditions": ("mark",)}),
-        (80, "4", early, ":82", "", "before", {"conditions": ("limit",)}),
+        (80, "4", early, ":81", "", "before", {"not_interfaces": ("lo",), "conditions": ("mark",)}),
+        (80, "4", early, ":82", "", "before", {"not_interfaces": ("lo",), "conditions": ("limit",)}),
         (443, "4", early, ":3129", "", "before", {"sources": ("10.0.0.0/8", "192.168.0.0/16")}),
-        (443, "4", early, "10.7.7.7", "", "before", {"interfaces": ("eth0", "eth9")}),
+        (
+            443,
+            "4",
+            early,
+            "10.7.7.7",
+            "",
+            "before",
+            {"not_destinations": ("10.0.0.0/8", "127.0.0.0/8"), "interfaces": ("eth0", "eth9")},
+        ),
         (4190, "4", early, "10.5.5.5", "", "before", {"destinations": ("203.0.113.5/32",)}),
-        (4190, "4", early, "10.6.6.6", "", "before", {}),
+        (
+            4190,
+            "4",
+            early,
+            "10.6.6.6",
+            "",
+            "before",
+            {"not_destinations": ("203.0.113.5/32", "10.0.0.0/8", "127.0.0.0/8")},
+        ),
         (25, "4", own, "10.0.0.9:2525", "", "either", {}),
         (80, "4", own, "10.0.0.5:8080", "", "either", {"destinations": ("198.51.100.7/32",)}),
         (80, "6", own, "[fd00::1]:80", "", "either", {"destinations": ("2001:db8::/32",)}),
@@ -115,11 +131,17 @@ def test_rules_of_kube_proxy_podman_and_firewalld(recorded: Any) -> None:
     assert [short(one) for one in recorded("services").diversions] == [
         (25, "4", "ip kube-proxy e1", *kube, {"destinations": ("198.51.100.7/32",)}),
         (443, "4", "ip kube-proxy e1", *kube, {"destinations": ("10.43.0.1/32",)}),
-        (443, "4", "ip kube-proxy e1", *kube, {"destinations": ("198.51.100.7/32",)}),
+        (
+            443,
+            "4",
+            "ip kube-proxy e1",
+            *kube,
+            {"destinations": ("198.51.100.7/32",), "not_destinations": ("10.43.0.1/32",)},
+        ),
         (80, "4", "inet netavark nv_1_dnat", "10.88.0.2:8080", "podman", "either", {}),
         (80, "6", "inet netavark nv_1_dnat", "10.88.0.2:8080", "podman", "either", {}),
         (4190, "4", "inet firewalld pub", "10.0.0.1:4190", "firewalld", "after", {"interfaces": ("eth0",)}),
-        (4190, "4", "inet firewalld pub", "10.0.0.1:4190", "firewalld", "after", {}),
+        (4190, "4", "inet firewalld pub", "10.0.0.1:4190", "firewalld", "after", {"not_interfaces": ("eth0",)}),
     ]
 
 
@@ -203,6 +225,7 @@ def to(target: str, *conditions: Condition) -> Rule:
     return Rule(conditions, "divert", target)
 
 
+HERE = Condition("destination", ("192.0.2.1/32",))
 LAN = Condition("source", ("10.0.0.0/8",))
 MARK = Condition("other", ("mark",))
 PORT = Condition("ports", ((20, 30),))
@@ -244,6 +267,63 @@ def test_what_narrows_a_rule_is_told_from_all_that_leads_to_it() -> None:
     found = one.narrowed
     assert (found.interfaces, found.not_interfaces, found.sources) == (("eth1",), ("lo",), ("10.0.0.0/8",))
     assert (found.destinations, found.not_destinations) == (("192.0.2.0/24",), ("192.0.2.1/32",))
+
+
+@pytest.mark.parametrize(
+    ("rules", "targets"),
+    [
+        # What comes back from a chain, or does not, is left out of what follows.
+        ([Rule((HERE,), "jump", "all"), to("z", HERE)], ["w"]),
+        ([Rule((), "jump", "some"), to("z", HERE)], []),
+        ([Rule((), "jump", "back"), to("z", HERE)], ["z"]),
+        ([Rule((HERE,), "goto", "back"), to("z", HERE), to("y")], ["y"]),
+        # One address within another network, and one that is not.
+        ([Rule((Condition("destination", ("192.0.2.0/24",)),), "jump", "here")], ["h"]),
+        ([Rule((Condition("destination", ("10.0.0.0/8",)),), "jump", "here")], []),
+    ],
+)
+def test_what_ends_in_another_chain(rules: list[Rule], targets: list[str]) -> None:
+    chains = {
+        "all": [to("w")],
+        "some": [Rule((HERE,), "accept")],
+        "back": [Rule((HERE,), "return")],
+        "here": [to("h", HERE)],
+    }
+    found = [
+        one for one in Walker().follow(base(PREROUTING=rules, **chains), 25, 4)
+        if not set(one.narrowed.destinations) & set(one.narrowed.not_destinations)
+    ]  # fmt: skip
+    assert [one.rule.target for one in found] == targets
+
+
+def test_a_clusters_thousands_of_services_are_not_all_told() -> None:
+    services = [to("a", Condition("destination", (f"10.0.{n // 250}.{n % 250}/32",))) for n in range(5000)]
+    *_, last = Walker().follow(base(PREROUTING=[*services, to("z")]), 25, 4)
+    assert len(last.narrowed.not_destinations) == TOLD
+
+
+ETH = Condition("interface", ("eth0",))
+
+
+@pytest.mark.parametrize(
+    ("first", "left"),
+    [
+        (Rule((HERE,), "accept"), {"not_destinations": ("192.0.2.1/32",)}),
+        (Rule((HERE,), "return"), {"not_destinations": ("192.0.2.1/32",)}),
+        (to("a", HERE), {"not_destinations": ("192.0.2.1/32",)}),
+        (Rule((ETH,), "drop"), {"not_interfaces": ("eth0",)}),
+        (Rule((HERE._replace(negated=True),), "accept"), {"destinations": ("192.0.2.1/32",)}),
+        (Rule((ETH._replace(negated=True),), "accept"), {"interfaces": ("eth0",)}),
+        (Rule((LAN,), "accept"), {}),
+        (Rule((MARK,), "accept"), {}),
+        (Rule((HERE, ETH), "accept"), {}),
+        (Rule((HERE,), "next"), {}),
+    ],
+)
+def test_what_ends_for_some_is_left_out_of_what_follows(first: Rule, left: dict[str, tuple[str, ...]]) -> None:
+    *_, last = Walker().follow(base(PREROUTING=[first, to("z")]), 25, 4)
+    found = {name: getattr(last.narrowed, name) for name in last.narrowed.__struct_fields__}
+    assert {name: values for name, values in found.items() if values} == left
 
 
 def test_chains_that_call_each_other_and_too_many_rules_are_given_up() -> None:
