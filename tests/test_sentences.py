@@ -44,6 +44,7 @@ COMMANDS = (
     "'networks:' ", "kill ", "cat ", "cd ", "grep ", "networks:\n", "sed ", "sysctl ", "printf ",
     "ps ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",
     "nfsconf ", "options sunrpc ", "STATDOPTS=", "shorewall ", "nft ", "--ignore ",
+    "supervisorctl ", "monit ", "gitlab-ctl ",
 )  # fmt: skip
 NAMES = (
     "Amazon EC2", "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",
@@ -83,6 +84,7 @@ NO_SENTENCE["render"] = FORMATS
 NOTED_ELSEWHERE = {
     "name",  # progress.py: of STAGES
     "what", "instead",  # checks/services.py: of KINDS
+    "entry.text",  # checks/supervised.py: of SUPERVISORS
     "why",  # checks/dns.py: what _broken_ipv6 returns
     "title",  # checks/kernel_needs.py: the titles of NEEDS
     "words.held", "words.lacking", "words.refused", "words.short",  # checks/trials.py: of checks/docker.py

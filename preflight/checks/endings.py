@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from preflight import distro
-from preflight.checks import Look, mailers, way_in
+from preflight.checks import Look, mailers, supervised, way_in
 from preflight.checks.conflicts import PROXIES, Named, parse
 from preflight.facts import Container, Holder, Parent, PublishedPort, SwarmService
 from preflight.model import Remedy
@@ -67,6 +67,9 @@ def of(look: Look, binding: Binding, named: Named) -> Remedy:
         return _proxied(holder)
     if holder.process in _WANDERERS:
         return _wandering(look, holder)
+    shared = supervised.remedy(holder)
+    if shared is not None:
+        return shared
     if holder.unit:
         return _of_unit(look, holder, holder.unit)
     return _without_unit(holder)
@@ -101,7 +104,7 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
         public,
         say("Stop {unit}, and keep it from starting at boot.", unit=unit),
         *mailers.queued(found),
-        mailers.lost(name) if kind == "mta" else "",
+        mailers.lost(name) if kind == "mta" else mailers.unseen(name),
     )
     return Remedy(text, distro.disable_unit(shlex.quote(unit)))
 

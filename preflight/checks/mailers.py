@@ -123,6 +123,11 @@ def public(name: str) -> str:
     return say("{name} accepts mail from other machines. If an MX record points here, move that mail first.", name=name)
 
 
+def unseen(name: str) -> str:
+    """Say of an IMAP server what no sign of mailboxes proves: they may be anywhere."""
+    return say("If people still read mail on {name}, move it to mailcow first: {page}", name=name, page=MIGRATION)
+
+
 def lost(name: str) -> str:
     """Say what stopping a mail server costs the host itself."""
     return say(

@@ -65,13 +65,14 @@ def _stopped(look: Look, service: Service, found: mailers.Signs) -> Remedy:
     """Stop first; remove only what is known to be needed by nothing else, with nothing left in its queue."""
     assert service.unit
     outside = endings.started_by(service.name, service.pid, service.parent) if service.pid is not None else None
-    free = service.dependents == () and service.package and not found.queued and outside is None
+    # Of a server that people read mail on only the settings would go, but nobody could go back to it.
+    free = service.kind == "mta" and service.dependents == () and not found.queued and outside is None
     removal = distro.remove(look.host, " ".join(map(shlex.quote, (service.package or "").split()))) if free else ()
     text = paragraph(
         say("Stop {name}, and keep it from starting at boot.", name=service.unit),
         outside.text if outside else "",
         *mailers.queued(found),
-        mailers.lost(service.name) if service.kind == "mta" else "",
+        mailers.lost(service.name) if service.kind == "mta" else mailers.unseen(service.name),
         _needed(service),
         say("No other package needs it, so it may then be removed.") if removal else "",
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from preflight.checks.known_ways import NAMES
+from preflight.checks.supervised import SUPERVISORS
 from preflight.facts import MailTrace, OsRelease, Parent, PublishedPort, SwarmService
 from preflight.model import Remedy, Result, Status
 from tests.checks.test_ports import container, engine, free, listener, proxy
@@ -264,3 +267,39 @@ def test_of_several_holders_a_way_in_decides_what_else_is_said() -> None:
     assert "systemctl disable --now x.service" in row.remedy.commands
     assert not [line for line in row.remedy.commands if "disable" in line and "ssh" in line]
     assert "behind a web server" not in row.remedy.text
+
+
+# --- services that run many programs -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", [*(unit for entry in SUPERVISORS for unit in entry.units), "pm2-root", "pm2"])
+def test_who_runs_many_programs_is_not_stopped_for_one(unit: str) -> None:
+    for name in (f"{unit}.service", unit):
+        made = advice("nginx", name, 80)
+        assert not [line for line in made.commands if CUTS.search(line)], made.commands
+        assert "nginx" in made.text
+    assert advice("nginx", "nginx.service", 80).commands == ("systemctl disable --now nginx.service",)
+
+
+# --- what the commands do ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "dropped"),
+    [
+        ("Include /etc/ssh/sshd_config.d/*.conf\nPort 443\n", True),
+        ("  include   /etc/ssh/sshd_config.d/*.conf\nPort 443\n", True),
+        ("Port 443\nMatch User x\n  X11Forwarding no\n", False),
+        ("#Include /etc/ssh/sshd_config.d/*.conf\nPort 443\n", False),
+    ],
+)
+def test_the_second_port_is_written_where_the_server_reads_it(tmp_path: Path, config: str, dropped: bool) -> None:
+    (tmp_path / "sshd_config.d").mkdir()
+    main = tmp_path / "sshd_config"
+    main.write_text(config.replace("/etc/ssh", str(tmp_path)))
+    for line in advice("sshd", "ssh.service").commands[:2]:
+        subprocess.run(["sh", "-ec", line.replace("/etc/ssh", str(tmp_path))], check=True, timeout=20)
+    added = [path.read_text() for path in (tmp_path / "sshd_config.d").iterdir()]
+    assert added == (["Port 22\n"] if dropped else [])
+    before = (tmp_path / "sshd_config.before-mailcow").read_text()
+    assert main.read_text() == (before if dropped else f"Port 22\n{before}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,9 +22,12 @@ from preflight.facts import (
     Sockets,
     SocketUnit,
 )
+from preflight.gather.services import services
 from preflight.model import Result, Status
 from tests.build import VIEW, host, look, run
 from tests.checks.test_system import release
+from tests.gather.test_services import SYSTEMD, enabled
+from tests.gather.test_systemd import tree
 
 DEBIAN, ALMA, ROCKY, ALPINE = release(), release("almalinux", "9.4"), release("rocky", "9.4"), release("alpine", "3.20")
 PURGE = "apt-get purge exim4-base exim4-daemon-light"
@@ -230,6 +234,25 @@ def test_postfix_loses_its_listeners_and_stays(
     assert commands(result) == ("postconf -e master_service_disable=inet", restart)
     assert result.remedy
     assert ("as others need them: proxmox-ve, pve-manager." in result.remedy.text) == bool(dependents)
+
+
+def test_postfix_that_was_told_to_listen_no_more_is_no_finding(tmp_path: Path) -> None:
+    """What the commands write is what the next run reads."""
+    files = SYSTEMD | enabled("postfix.service") | {
+        "/etc/postfix/main.cf": "myhostname = x\n", "/etc/postfix/master.cf": "smtp inet n - y - - smtpd\n",
+    }  # fmt: skip
+    (before,) = run("services.mail", look(services=services(tree(tmp_path / "a", files)), os_release=DEBIAN))
+    assert (before.status, commands(before)[0]) == (Status.WARN, "postconf -e master_service_disable=inet")
+    files["/etc/postfix/main.cf"] += commands(before)[0].removeprefix("postconf -e ") + "\n"
+    (after,) = run("services.mail", look(services=services(tree(tmp_path / "b", files)), os_release=DEBIAN))
+    assert after.status is Status.PASS
+
+
+def test_an_imap_server_keeps_its_packages() -> None:
+    result = one(service("dovecot", "imap", package="dovecot-core", dependents=()))
+    assert commands(result) == ("systemctl disable --now dovecot.service",)
+    assert result.remedy
+    assert "If people still read mail on dovecot" in result.remedy.text
 
 
 def test_postfix_that_nothing_needs_may_go() -> None:
