@@ -235,6 +235,13 @@ def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         addresses = public(wishes.asked, links, 4) + public(wishes.asked, links, 6)
         return lookups.look_up(roots, wanted.fqdn, wanted.domains, addresses, wishes.resolvers, crew.deadline)
 
+    def diversions(crew: Crew) -> Fact[Any]:
+        wanted: plan.Plan = crew.get("_plan")
+        links = crew.get("links").value
+        own = None if links is None else [entry.address for link in links for entry in link.addresses]
+        bound = [address for address, _ in wanted.places if address]
+        return nat.nat(roots, wanted.ports, None if own is None else tuple(dict.fromkeys((*own, *bound))))
+
     return {
         "links": lambda _: network.links(roots),
         "routes": lambda _: network.routes(roots),
@@ -244,7 +251,7 @@ def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         "ipv6": lambda _: network.ipv6(roots),
         "sockets": lambda crew: sockets.sockets(roots, crew.get("_plan").ports),
         "binds": lambda crew: binds.binds(roots, crew.get("_plan").places),
-        "nat": lambda crew: nat.nat(roots, crew.get("_plan").ports),
+        "nat": diversions,
         "hosts_file": lambda crew: hosts.hosts_file(roots, crew.get("_plan").fqdn),
         "answers": answers,
     }

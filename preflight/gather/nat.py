@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from preflight.gather.nat_walk import Taken
 
 SOURCE = "nf_tables"
-MOST = 200  # diversions told
+MOST = 500  # diversions told
 DOCKERS_PRIORITY = -100
 # By the names of their chains and tables, the first that fits: whose rules these are.
 OWNERS = (
@@ -33,8 +33,11 @@ OWNERS = (
 )
 
 
-def nat(roots: Roots, ports: tuple[int, ...]) -> Fact[Nat]:
-    """Return which rules take these ports, where the network of this process is the host's."""
+def nat(roots: Roots, ports: tuple[int, ...], addresses: tuple[str, ...] | None = None) -> Fact[Nat]:
+    """Return which rules take these ports, where the network of this process is the host's.
+
+    `addresses`: those of the host, and those to be bound; rules for others alone are left out. None: not known.
+    """
     if not roots.view.network or not roots.view.live:
         return Fact.skipped(SOURCE, say("The rules of the firewall are only read in the host's own network."))
     try:
@@ -45,7 +48,7 @@ def nat(roots: Roots, ports: tuple[int, ...]) -> Fact[Nat]:
         return Fact.of(SOURCE, Nat(unread="late"))
     except OSError:
         return Fact.of(SOURCE, Nat(unread="refused"))
-    return Fact.of(SOURCE, taken(bases, ports))
+    return Fact.of(SOURCE, taken(bases, ports, addresses))
 
 
 def _bases(roots: Roots) -> Iterator[Base]:
@@ -92,11 +95,11 @@ def _loaded(roots: Roots, module: str) -> bool | None:
     return config.get(module.upper()) == "y"
 
 
-def taken(bases: list[Base], ports: tuple[int, ...]) -> Nat:
+def taken(bases: list[Base], ports: tuple[int, ...], addresses: tuple[str, ...] | None = None) -> Nat:
     """Follow a packet for each port through all chains, and tell which rules take it."""
     from preflight.gather.nat_walk import TooMany, Walker
 
-    walker = Walker()
+    walker = Walker(addresses)
     found: dict[Diversion, None] = {}
     try:
         # Where a rule has taken a packet, those of later chains do not see it; all are told, and what comes of them.
@@ -109,7 +112,7 @@ def taken(bases: list[Base], ports: tuple[int, ...]) -> Nat:
         return Nat(tuple(found)[:MOST], "late")
     except OSError:
         return Nat(tuple(found)[:MOST], "refused")
-    return Nat(tuple(found)[:MOST])
+    return Nat(tuple(found)[:MOST], "late" if len(found) > MOST else "")
 
 
 def _told(one: Taken, base: Base, bases: list[Base], port: int, version: int) -> Diversion:

@@ -42,9 +42,11 @@ class TooMany(Exception):
 
 @dataclass
 class Walker:
-    """Follows packets; `left`: how many rules it may still look at."""
+    """Follows packets for the addresses that are given (None: any); `left`: how many rules it may still look at."""
 
+    addresses: tuple[str, ...] | None = None
     left: int = PATIENCE
+    known: dict[str, bool] = field(default_factory=dict, init=False)
     docker: bool = field(default=False, init=False)
 
     def follow(self, base: Base, port: int, version: int) -> Iterator[Taken]:
@@ -67,8 +69,10 @@ class Walker:
             self.left -= 1
             if self.left < 0:
                 raise TooMany
+            if rule.verdict == "next" or not self._ours(rule):
+                continue
             narrowed = narrow(rule, port, version, so_far)
-            if narrowed is None or rule.verdict == "next":
+            if narrowed is None:
                 continue
             if rule.verdict == "divert":
                 found.append(Taken(chains, rule, narrowed, self.docker))
@@ -85,6 +89,18 @@ class Walker:
             for one in leave:
                 so_far = rest(so_far, one)
         return False, gone
+
+    def _ours(self, rule: Rule) -> bool:
+        """Say whether a rule may be for one of the addresses: clusters have thousands of rules for others."""
+        return self.addresses is None or all(
+            condition.negated or condition.kind != "destination" or any(map(self._has, condition.values))
+            for condition in rule.conditions
+        )
+
+    def _has(self, network: str) -> bool:
+        if network not in self.known:
+            self.known[network] = any(_networks(address, network) for address in self.addresses or ())
+        return self.known[network]
 
 
 _OPPOSITE = {

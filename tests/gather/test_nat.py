@@ -300,6 +300,11 @@ def test_a_clusters_thousands_of_services_are_not_all_told() -> None:
     services = [to("a", Condition("destination", (f"10.0.{n // 250}.{n % 250}/32",))) for n in range(5000)]
     *_, last = Walker().follow(base(PREROUTING=[*services, to("z")]), 25, 4)
     assert len(last.narrowed.not_destinations) == TOLD
+    bases = [base(PREROUTING=[*services, to("z")])]
+    assert nat.taken(bases, (25,)).unread == "late"
+    found = nat.taken(bases, (25,), ("192.0.2.1", "10.0.0.7", "2001:db8::1"))
+    assert [(one.to, one.destinations) for one in found.diversions] == [("a", ("10.0.0.7/32",)), ("z", ())]
+    assert found.unread == ""
 
 
 ETH = Condition("interface", ("eth0",))
