@@ -391,6 +391,7 @@ Form = Literal["null", "boolean", "integer", "fraction", "huge", "string", "list
 class Directive(Struct, frozen=True):
     """A value in daemon.json: the keys that lead to it (of lists the numbers), its line, its kind, never the value.
 
+    Of the numbers, `integer` are those of 64 bits, `huge` those that no floating-point number holds.
     `flaw`: in what way the value is none that its key could have (address, size, level …); '' = none that is known.
     """
 

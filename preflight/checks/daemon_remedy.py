@@ -27,8 +27,8 @@ def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
     if start is None or config is None or config.error:
         return again, ()
     then = say("Then restart the engine; its containers stop meanwhile.")
-    words, changes = [*_types(start)], [*_filters(start, version(look))]
-    both = twice(start)
+    words, changes = [*_types(start, version(look))], [*_filters(start, version(look))]
+    both = twice(start, version(look))
     if "hosts" in both:
         words.append(_hosts(start, config))
     elif both:
@@ -47,9 +47,9 @@ def restarted(look: Look) -> tuple[str, ...]:
     return (f"dockerd --validate --config-file {shlex.quote(config.path)} && {first}", *rest)
 
 
-def _types(start: EngineStart) -> list[str]:
+def _types(start: EngineStart, major: int | None) -> list[str]:
     found = []
-    for directive, wanted in misfits(start):
+    for directive, wanted in misfits(start, major):
         if wanted == "string" and directive.number is not None:
             line = f'"{directive.path[-1]}": "{directive.number}"'
             found.append(say("Write it in quotation marks: {line}.", line=line))
@@ -76,7 +76,7 @@ def _filters(start: EngineStart, major: int | None) -> list[str]:
     """Return what jq has to do: rename or remove keys that are unknown or given twice, turn values into their type."""
     top = {directive.path[0] for directive in start.directives}
     renamed = {name: meant for name, (_, meant) in strangers(start, major).items()}
-    renamed |= {name: IDLE[name] for name, found in names(start).items() if IDLE.get(name) and len(found.path) == 1}
+    renamed |= {name: IDLE[name] for name in names(start, major) if IDLE.get(name) and name in top}
     found = []
     for name, meant in renamed.items():
         if name not in top:
@@ -84,8 +84,8 @@ def _filters(start: EngineStart, major: int | None) -> list[str]:
         if meant and meant not in top and KNOWN[meant].taken_by(major):
             found.append(f".{_key(meant)} = .{_key(name)}")
         found.append(f"del(.{_key(name)})")
-    found += [f"del(.{_place(directive)})" for directive in twice(start).values()]
-    for directive, wanted in misfits(start):
+    found += [f"del(.{_place(directive)})" for directive in twice(start, major).values()]
+    for directive, wanted in misfits(start, major):
         if turned := _TURNED.get((directive.form, wanted)):
             found.append(f".{_place(directive)} |= {turned}")
     return found

@@ -156,15 +156,16 @@ IDLE = {
     "default-ulimit": "default-ulimits", "add-runtime": "runtimes", "authorization-plugin": "authorization-plugins",
     "default-address-pool": "default-address-pools", "node-generic-resource": "node-generic-resources",
     "containerd-plugins-namespace": "", "config-file": "", "restart": "", "help": "", "version": "", "validate": "",
-    "cluster-store-opt": "", "default-network-opt": "default-network-opts", "feature": "features",
+    "cluster-store-opt": "cluster-store-opts", "default-network-opt": "default-network-opts", "feature": "features",
     "cdi-spec-dir": "cdi-spec-dirs",
 }  # fmt: skip
+_IDLE_SINCE = {"feature": 27, "validate": 23}  # the setting's own name, or none, is older
 # Objects that are one setting; of all others the engine takes the keys inside as if they stood outside.
 FLAT = (
     "cluster-store-opts", "default-network-opts", "log-opts", "runtimes", "default-ulimits", "features", "builder",
     "nri-opts",
 )  # fmt: skip
-OLDEST, NEWEST = 20, 29
+NEWEST = 29
 
 
 class Known(Struct, frozen=True):
@@ -203,3 +204,16 @@ def misfit(kind: Any, path: tuple[str, ...], form: str) -> str:
     if wanted == _ANY:
         return "number" if form == "huge" else ""
     return "" if form in (wanted, "null") else wanted
+
+
+def is_idle(name: str, major: int | None) -> bool:
+    """Say whether a version takes a key and then no notice of it."""
+    if name not in IDLE:
+        return False
+    since, meant = _IDLE_SINCE.get(name, 0), KNOWN.get(IDLE[name])
+    return major is None or (since <= major and (meant is None or meant.taken_by(major)))
+
+
+def is_flat(name: str, major: int | None) -> bool:
+    """Say whether an object is one setting to a version, which does not look for others in it."""
+    return name in FLAT and KNOWN[name].taken_by(major)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight.checks import Look
-from preflight.checks.directives import FLAT, IDLE, KNOWN, NEWEST, misfit
+from preflight.checks.directives import IDLE, KNOWN, NEWEST, is_flat, is_idle, misfit
 from preflight.facts import DaemonConfig, Directive, EngineStart
 from preflight.sentences import noted, phrase, say
 from preflight.versions import parse
 
 _FORMS = {
     "null": noted("null"), "boolean": noted("true or false"), "integer": noted("a number"),
-    "fraction": noted("a number with a fraction"), "huge": noted("a number that is too large"),
+    "fraction": noted("a number that is not whole, or too large"), "huge": noted("a number that is too large"),
     "string": noted("a string in quotation marks"), "list": noted("a list in square brackets"),
     "object": noted("an object in curly brackets"), "number": noted("a smaller number"),
 }  # fmt: skip
@@ -38,19 +38,28 @@ _FLAWS = {
     ),
     "option": noted("Line {line} of {path}: the engine does not know a value of {name}, and does not start with it."),
     "relative": noted("Line {line} of {path}: the value of {name} is no absolute path. The engine does not start."),
+    "warning": noted("Line {line} of {path}: the value of {name} has to be warn. The engine does not start with it."),
+    "zone": noted("Line {line} of {path}: {name} has an IPv6 address with a zone. The engine does not start with it."),
+    "port": noted("Line {line} of {path}: the value of {name} is no port. The engine does not start with it."),
+    "twice": noted("Line {line} of {path}: {name} gives one key two values. The engine does not start with it."),
     "size": noted("Line {line} of {path}: the value of {name} is no size such as 64M. The engine does not start."),
 }
 # The first version that refuses a flaw before it has started, for those that not all refuse.
-_SINCE = {("mtu", "negative"): 23, ("log-format", "word"): 25, ("exec-opts", "option"): 28}
-_UNTIL = {("registry-mirrors", "mirror-path"): 28}
+_SINCE = {
+    ("mtu", "negative"): 23, ("log-format", "word"): 25, ("exec-opts", "option"): 28, ("log-level", "warning"): 25,
+    ("fixed-cidr-v6", "network"): 26, ("userland-proxy-path", "relative"): 25,
+    ("network-diagnostic-port", "negative"): 28, ("network-diagnostic-port", "port"): 28,
+}  # fmt: skip
+_UNTIL = {("registry-mirrors", "mirror-path"): 24, ("dns", "zone"): 29}
 _JSON_FILE = ("max-file", "max-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag")
 _ALL_DRIVERS = ("mode", "max-buffer-size")
 
 
-def names(start: EngineStart) -> dict[str, Directive]:
+def names(start: EngineStart, major: int | None) -> dict[str, Directive]:
     """Return the keys that the engine sees: those of the file, and in place of most objects what is inside."""
     found: dict[str, Directive] = {}
-    nested = {d.path[0] for d in start.directives if len(d.path) == 1 and d.form == "object"}.difference(FLAT)
+    objects = (d.path[0] for d in start.directives if len(d.path) == 1 and d.form == "object")
+    nested = {name for name in objects if not is_flat(name, major)}
     for directive in start.directives:
         if directive.path[0] in nested:
             if len(directive.path) == 2:
@@ -75,8 +84,8 @@ def refused(look: Look) -> list[str]:
     major = version(look)
     return [
         *_unknown(start, config, major),
-        *_wrong(start, config),
-        *_twice(start, config),
+        *_wrong(start, config, major),
+        *_twice(start, config, major),
         *_flawed(start, config, major),
         *_contradictions(start, config, major),
     ]
@@ -89,15 +98,15 @@ def strangers(start: EngineStart, major: int | None) -> dict[str, tuple[Directiv
     """
     found: dict[str, tuple[Directive, str]] = {}
     tops = {directive.path[0]: directive for directive in start.directives if len(directive.path) == 1}
-    wrong = {directive.path[0] for directive, _ in misfits(start)}
-    for name, directive in names(start).items():
+    wrong = {directive.path[0] for directive, _ in misfits(start, major)}
+    for name, directive in names(start, major).items():
         known = KNOWN.get(name)
-        if name in IDLE or (known and known.taken_by(major)):
+        if is_idle(name, major) or (known and known.taken_by(major)):
             continue
         outer = directive.path[0]
         if outer != name and outer in KNOWN and outer in wrong:
             continue  # told already
-        if outer != name and outer not in KNOWN:
+        if outer != name and not (outer in KNOWN and KNOWN[outer].taken_by(major)):
             name, directive = outer, tops.get(outer, directive)
         found[name] = directive, _meant(name, major)
     return found
@@ -144,20 +153,23 @@ def _unknown(start: EngineStart, config: DaemonConfig, major: int | None) -> Ite
             )
 
 
-def misfits(start: EngineStart) -> Iterator[tuple[Directive, str]]:
+def misfits(start: EngineStart, major: int | None) -> Iterator[tuple[Directive, str]]:
     """Give each value of a form that the engine does not take, with the form that it takes."""
     for directive in start.directives:
         name, *rest = directive.path
         known = KNOWN.get(name) or KNOWN.get(name.lower())
-        wanted = misfit(known.kind if known else "any", tuple(rest), directive.form)
+        if known is None or (known.since and major is None) or not known.taken_by(major):
+            wanted = misfit("any", (), directive.form)  # the engine looks at the form of no other
+        else:
+            wanted = misfit(known.kind, tuple(rest), directive.form)
         if name == "default-shm-size" and directive.form == "null":
             wanted = "string"
         if wanted:
             yield directive, wanted
 
 
-def _wrong(start: EngineStart, config: DaemonConfig) -> Iterator[str]:
-    for directive, wanted in misfits(start):
+def _wrong(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
+    for directive, wanted in misfits(start, major):
         yield say(
             "Line {line} of {path}: the value of {name} has the wrong type, and the engine does not start with it. "
             "Found: {form}. Needed: {wanted}.",
@@ -174,9 +186,9 @@ def name_of(directive: Directive) -> str:
     return " → ".join(step for step in directive.path if not step.isdecimal())
 
 
-def twice(start: EngineStart) -> dict[str, Directive]:
+def twice(start: EngineStart, major: int | None) -> dict[str, Directive]:
     """Return the settings that are given by flags as well as in the file."""
-    inside = names(start)
+    inside = names(start, major)
     given = {flag.name for flag in start.flags}
     both = {name: inside[name] for name in inside if name in given and name != "runtimes"}
     if "host-gateway-ip" in given and "host-gateway-ips" in inside:
@@ -184,9 +196,9 @@ def twice(start: EngineStart) -> dict[str, Directive]:
     return both
 
 
-def _twice(start: EngineStart, config: DaemonConfig) -> Iterator[str]:
+def _twice(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
     sources = {flag.name: flag.source for flag in start.flags}
-    for name, directive in twice(start).items():
+    for name, directive in twice(start, major).items():
         values = {"path": config.path, "line": directive.line, "name": name}
         if source := sources.get(name, ""):
             yield say(
@@ -206,7 +218,7 @@ def _twice(start: EngineStart, config: DaemonConfig) -> Iterator[str]:
 def _flawed(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
     for directive in start.directives:
         key = (directive.path[0], directive.flaw)
-        if not directive.flaw or directive.flaw not in _FLAWS or misfit(_kind(key[0]), directive.path[1:], "string"):
+        if directive.flaw not in _FLAWS or misfit(_kind(key[0]), directive.path[1:], directive.form):
             continue
         if key in _SINCE and (major is None or major < _SINCE[key]):
             continue
@@ -251,17 +263,25 @@ def idle(look: Look) -> list[str]:
     start, config = look.host.engine_start.value, look.host.daemon_config.value
     if start is None or config is None:
         return []
-    found = []
-    for name, directive in names(start).items():
+    found, major = [], version(look)
+    for name, directive in names(start, major).items():
         meant = IDLE.get(name)
-        if meant and KNOWN[meant].taken_by(version(look)):
+        values = {"path": config.path, "line": directive.line, "name": name}
+        if meant and is_idle(name, major):
             found.append(
                 say(
                     "Line {line} of {path} has {name}, of which the engine takes no notice. Its name there is {meant}.",
-                    path=config.path,
-                    line=directive.line,
-                    name=name,
                     meant=meant,
+                    **values,
                 )
             )
+    refused_already = strangers(start, major)
+    for directive in start.directives:
+        if directive.path[0] in refused_already:
+            continue
+        known = KNOWN.get(directive.path[0])
+        # What is inside of such an object is looked for outside, and the object itself passed over.
+        if known and len(directive.path) == 1 and directive.form == "object" and not known.taken_by(major):
+            values = {"path": config.path, "line": directive.line, "name": directive.path[0], "version": start.version}
+            found.append(say("Line {line} of {path} has {name}, of which Docker {version} takes no notice.", **values))
     return found

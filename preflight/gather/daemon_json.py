@@ -20,7 +20,7 @@ def directives(text: str) -> tuple[Directive, ...]:
     ends = [match.start() for match in re.finditer("\n", text)]
     found: list[Directive] = []
     open_: list[list[str | int | None]] = []  # of each list the number, of each object the key, of the next value
-    place = 0
+    place, labels = 0, dict[str, str]()
     while len(found) < MOST and (match := _TOKEN.match(text, place)):
         token, place = match[1], match.end()
         here = open_[-1] if open_ else None
@@ -41,7 +41,11 @@ def directives(text: str) -> tuple[Directive, ...]:
             line = bisect.bisect_left(ends, match.start(1)) + 1
             form = _form(token)
             open_number = form == "integer" and path[0] == "log-opts" and path[-1] in JSON_FILE
-            found.append(Directive(path, line, form, flaw(path, token), int(token) if open_number else None))
+            kind = flaw(path, token)
+            if form == "string" and path[0] == "labels":
+                key, _, value = _text(token).partition("=")
+                kind = kind or ("twice" if labels.setdefault(key, value) != value else "")
+            found.append(Directive(path, line, form, kind, int(token) if open_number else None))
         if token in "{[":
             open_.append([None if token == "{" else 0])
     return tuple(found)
@@ -54,7 +58,9 @@ def _form(token: str) -> Form:
         return _WORDS[token]
     if not re.fullmatch("-?[0-9]+", token):
         return "huge" if abs(float(token)) == float("inf") else "fraction"
-    return "integer" if len(token) < 20 and -(1 << 63) <= int(token) < 1 << 63 else "huge"
+    if len(token) > 300:
+        return "huge"
+    return "integer" if -(1 << 63) <= int(token) < 1 << 63 else "fraction"
 
 
 def _text(token: str) -> str:
@@ -87,16 +93,22 @@ JSON_FILE = ("max-file", "max-size", "compress", "labels", "labels-regex", "env"
 def flaw(path: tuple[str, ...], token: str) -> str:
     """Name what is wrong with a value whatever the engine's version; '' = nothing that is looked at."""
     key = path[0]
+    if key == "network-diagnostic-port" and token.isdecimal() and len(token) < 20 and int(token) > 65535:
+        return "port"
     if token[0] != '"':
         return "negative" if key in _NEGATIVE and token[0] == "-" and token[1:].strip("0") else ""
     text = _text(token)
     if not text:
         return ""
+    if key == "log-level" and text.lower() == "warning":
+        return "warning"
     if key in _ONE_OF:
         word = text.lower() if key == "log-level" else text
         return "" if word in _ONE_OF[key] else "word"
     if key in _ADDRESSES:
-        return "" if _is_address(text) else "address"
+        if not _is_address(text.partition("%")[0]):
+            return "address"
+        return "zone" if "%" in text else ""
     if key in _NETWORKS:
         return "" if _is_network(text, _NETWORKS[key]) else "network"
     return _other(path, text)

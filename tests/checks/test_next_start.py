@@ -54,7 +54,7 @@ def judged(root: Path, text: str, version: str = "28.5.2", unit: str = USUAL) ->
         ('{"default-address-pools": [{"base": "10.0.0.0/8", "size": "24"}]}', "28.5.2", "wrong type"),
         ('{"default-ulimits": {"nofile": {"Hard": "64000"}}}', "28.5.2", "wrong type"),
         ('{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": 1450}}}', "28.5.2", "wrong type"),
-        ('{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1450"}}}', "20.10.24", "not know yet"),
+        ('{"default-network-opts": {"x": {"com.docker.network.driver.mtu": "1450"}}}', "20.10.24", "not know yet"),
         ('{"ip6tables": true}', "26.1.5", "only where experimental is true"),
         ('{"log-opts": {"max-sizes": "1m"}}', "28.5", "no option"),
         ('{"bridge": "br0", "bip": "10.0.0.1/24"}', "28.5.2", "exclude each other"),
@@ -104,6 +104,13 @@ def test_a_drop_in_that_clears_the_command_ends_the_conflict(tmp_path: Path) -> 
 def test_a_setting_of_no_effect_is_remarked(tmp_path: Path) -> None:
     result = judged(tmp_path, '{"label": ["a=b"], "dns-opt": []}')
     assert (result.status, "labels" in result.message) == (Status.WARN, True)
+
+
+def test_an_older_engine_looks_into_an_object_for_its_own_settings(tmp_path: Path) -> None:
+    text = '{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1450"}}}'
+    result = judged(tmp_path, text, "20.10.24")
+    assert (result.status, "20.10.24 takes no notice" in result.message) == (Status.WARN, True)
+    assert judged(tmp_path, text, "24.0.9").status is Status.PASS
 
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="the commands are jq's: install jq")

@@ -27,7 +27,7 @@ def test_each_value_has_its_keys_its_line_and_its_kind() -> None:
         (("log-opts", "splunk-token"), 3, "string", ""), (("dns",), 4, "list", ""), (("dns", "0"), 4, "string", ""),
         (("dns", "1"), 4, "string", "address"), (("mtu",), 5, "integer", "negative"), (("a",), 5, "list", ""),
         (("a", "0"), 5, "list", ""), (("a", "0", "0"), 5, "fraction", ""), (("b",), 5, "object", ""),
-        (("mtu",), 5, "boolean", ""), (("big",), 6, "huge", ""), (("exp",), 6, "huge", ""), (("n",), 6, "null", ""),
+        (("mtu",), 5, "boolean", ""), (("big",), 6, "fraction", ""), (("exp",), 6, "huge", ""), (("n",), 6, "null", ""),
     ]  # fmt: skip
 
 
