@@ -19,8 +19,12 @@ _NOT_PUBLIC = tuple(
 )  # fmt: skip
 _PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
 
-# Bridges of container engines and the ends of their virtual cables: addresses there are the containers'.
-_CONTAINERS = re.compile(r"docker0|docker_gwbridge|br-mailcow|br-[0-9a-f]{12}|veth.*|cni[0-9]+|podman[0-9]+")
+# Bridges of container engines, Kubernetes and virtual machines, and the ends of their virtual cables: addresses there
+# are for those, not for the world.
+_CONTAINERS = re.compile(
+    r"docker0|docker_gwbridge|br-mailcow|br-[0-9a-f]{12}|veth.*|cni[0-9]+|cni-podman[0-9]+|podman[0-9]+|nerdctl[0-9]+"
+    r"|virbr[0-9]+|lxcbr[0-9]+|lxdbr[0-9]+|incusbr[0-9]+|flannel.*|cali[0-9a-f]{11}|cilium_.*|kube-bridge|kube-ipvs0"
+)
 
 
 def usual(text: str) -> str | None:
@@ -50,7 +54,7 @@ def own(links: Iterable[Link], version: int) -> tuple[str, ...]:
     found = (
         address.address
         for link in links
-        if link.up is not False and not _CONTAINERS.fullmatch(link.name)
+        if link.up is not False and not link.inner and not _CONTAINERS.fullmatch(link.name)
         for address in link.addresses
         if address.scope == "global"
     )

@@ -478,6 +478,7 @@ class Link(Struct, frozen=True):
     mtu: int | None
     up: bool | None
     addresses: tuple[Address, ...] = ()
+    inner: bool = False  # a bridge to containers alone: nothing but ends of their virtual cables is in it
 
 
 class Route(Struct, frozen=True, omit_defaults=True):
@@ -493,7 +494,7 @@ class Route(Struct, frozen=True, omit_defaults=True):
     metric: int
     table: int = 254  # of the policy routing: 254 is the main one
     kind: str = "unicast"
-    learned: bool = False  # from a router's advertisement (IPv6)
+    learned: bool = False  # IPv6: the kernel itself took it from a router's advertisement
 
 
 class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,13 +6,14 @@ import ipaddress
 import shlex
 from collections.abc import Iterator
 
+import msgspec
+
 from preflight import versions
-from preflight.checks import Look, check, container_mtu
+from preflight.checks import Look, check, container_mtu, whole_ipv6
 from preflight.checks.contact import unknown
 from preflight.checks.subnet_conflict import conflict, outside
-from preflight.checks.subnets import Neighbour, Network, neighbours, own, parse
-from preflight.facts import Ipv6, Way
-from preflight.model import Finding, Remedy, Severity, Status
+from preflight.checks.subnets import Neighbour, neighbours, own, parse
+from preflight.model import Finding, Severity, Status
 from preflight.routing import rules_of, way_out
 from preflight.sentences import paragraph, phrase, say, skipped_because, unknown_because
 
@@ -175,14 +176,17 @@ def ipv6(look: Look) -> Iterator[Finding]:
     may take strangers for its own. With an address and no route, mail to half the world waits for time-outs.
     """
     kernel = look.host.ipv6.get()
-    global_ = _global_addresses(look)
+    global_ = whole_ipv6.global_addresses(look)
     way = way_out(look.host, 6)
     evidence = {
         "supported": kernel.supported, "disabled": kernel.disabled, "addresses": global_,
         "default_route": way is not None, "enabled": look.plan.ipv6,
     }  # fmt: skip
-    problem = _off(look, kernel) or _half(look, global_, way)
-    if problem:
+    problem = whole_ipv6.off(look, kernel) or whole_ipv6.half(look, global_, way)
+    lost = whole_ipv6.lost(look, kernel, global_, way) if problem is None else None
+    if lost:
+        yield msgspec.structs.replace(lost, evidence={**evidence, **lost.evidence})
+    elif problem:
         message, remedy = problem
         yield Finding(status=Status.WARN, message=message, evidence=evidence, remedy=remedy)
     elif global_ and way and look.plan.ipv6:
@@ -193,58 +197,5 @@ def ipv6(look: Look) -> Iterator[Finding]:
         )
         yield Finding(status=Status.PASS, message=message, found=global_[0], evidence=evidence)
     else:
-        message = say("This host has no IPv6 to the Internet; mailcow does without.")
+        message = say("This host has no IPv6 to the Internet. mailcow works without it.")
         yield Finding(status=Status.PASS, message=message, found=phrase("none"), evidence=evidence)
-
-
-def _global_addresses(look: Look) -> list[str]:
-    """Return the host's IPv6 addresses of the Internet; private ones lead nowhere."""
-    addresses = [entry.address for link in look.host.links.get() for entry in link.addresses]
-    return [text for text in addresses if ":" in text and (net := parse(text)) is not None and _in_global(net)]
-
-
-def _in_global(network: Network) -> bool:
-    return isinstance(network, ipaddress.IPv6Network) and network.subnet_of(GLOBAL)
-
-
-def _off(look: Look, kernel: Ipv6) -> tuple[str, Remedy] | None:
-    """Complain where the kernel has no IPv6 and mailcow is not told so."""
-    if not look.plan.ipv6:
-        return None
-
-    if not kernel.supported:
-        text = say(
-            "The kernel was started without IPv6, and mailcow is not told so: parts of it listen on IPv6 and stop."
-        )
-        return text, Remedy(
-            say("Write ENABLE_IPV6=false into mailcow.conf, or start the kernel without ipv6.disable=1.")
-        )
-    if kernel.disabled and look.plan.conf_present:
-        text = say("IPv6 is switched off (net.ipv6.conf.all.disable_ipv6), while mailcow.conf has it on.")
-        return text, Remedy(
-            say("Write ENABLE_IPV6=false into mailcow.conf, or switch IPv6 on."),
-            ("sysctl -w net.ipv6.conf.all.disable_ipv6=0",),
-        )
-    return None
-
-
-def _half(look: Look, addresses: list[str], way: Way | None) -> tuple[str, Remedy] | None:
-    """Complain of IPv6 that works in part."""
-    if addresses and way is None:
-        text = say("This host has the IPv6 address {address}, but no default route for IPv6.", address=addresses[0])
-        advice = say("Add the route that your provider names, or remove the address and write ENABLE_IPV6=false.")
-        return text, Remedy(advice, ("ip -6 route show",))
-    if addresses and not look.plan.ipv6:
-        text = say(
-            "This host has working IPv6 ({address}), but mailcow's network has none (ENABLE_IPV6=false): whoever comes"
-            " over IPv6 looks like Docker's own gateway to mailcow.",
-            address=addresses[0],
-        )
-        return text, Remedy(say("Write ENABLE_IPV6=true, or bind mailcow to IPv4 alone, such as SMTP_PORT=0.0.0.0:25."))
-    settings = look.host.daemon_config.get().settings if look.host.daemon_config.known else {}
-    if addresses and settings.get("ip6tables") is False:
-        text = say(
-            "This host has working IPv6, but the engine is told to leave ip6tables alone, so nothing is forwarded."
-        )
-        return text, Remedy(say('Remove "ip6tables": false from /etc/docker/daemon.json, and restart the engine.'))
-    return None

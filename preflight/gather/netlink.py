@@ -22,7 +22,6 @@ _DUMP = _REQUEST | 0x300  # NLM_F_DUMP
 _ERROR, _DONE = 2, 3
 SECONDS = 3.0
 MOST = 200_000  # messages
-RA, KERNEL = 9, 2  # who made a route: what routers advertise, and (that, too, of older kernels) the kernel
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 
@@ -90,19 +89,32 @@ def attributes(data: bytes) -> dict[int, bytes]:
 
 def links() -> tuple[Link, ...]:
     """Return the interfaces with their addresses; raise `OSError`."""
-    found = {
-        index: link
-        for payload in dump(ROUTE, GETLINK, bytes(16))
-        if (pair := read_link(payload))
-        for index, link in [pair]
-    }
+    found: dict[int, Link] = {}
+    kinds: dict[int, str] = {}
+    ports: dict[int, list[int]] = {}  # of bridges and the like, by what they hold
+    for payload in dump(ROUTE, GETLINK, bytes(16)):
+        if pair := read_link(payload):
+            found[pair[0]] = pair[1]
+            kinds[pair[0]], master = read_kind(payload)
+            ports.setdefault(master, []).append(pair[0])
     held: dict[int, list[Address]] = {}
     for payload in dump(ROUTE, GETADDR, bytes(8)):
         if pair_ := read_address(payload):
             held.setdefault(pair_[0], []).append(pair_[1])
     return tuple(
-        Link(link.name, link.mtu, link.up, tuple(held.get(index, ()))) for index, link in sorted(found.items())
-    )
+        Link(
+            link.name, link.mtu, link.up, tuple(held.get(index, ())),
+            inner=kinds[index] == "bridge" and {kinds[port] for port in ports.get(index, ())} == {"veth"},
+        )
+        for index, link in sorted(found.items())
+    )  # fmt: skip
+
+
+def read_kind(payload: bytes) -> tuple[str, int]:
+    """Return what kind of interface an ifinfomsg is about ('' = a device), and the number of the one that holds it."""
+    found = attributes(payload[16:])
+    master = struct.unpack("=I", found[10])[0] if len(found.get(10, b"")) == 4 else 0
+    return _name(attributes(found.get(18, b"")).get(1, b"")), master
 
 
 def interfaces() -> dict[int, str]:
@@ -156,7 +168,7 @@ def read_route(payload: bytes, names: dict[int, str]) -> Route | None:
     """Read an rtmsg of any table, a route to somewhere else or to nowhere; None: it is none that counts."""
     if len(payload) < 12:
         return None
-    family, length, _, _, table, protocol, _, kind, flags = struct.unpack_from("=BBBBBBBBI", payload)
+    family, length, _, _, table, _, _, kind, flags = struct.unpack_from("=BBBBBBBBI", payload)
     found = attributes(payload[12:])
     if len(found.get(15, b"")) == 4:
         table = struct.unpack("=I", found[15])[0]
@@ -179,7 +191,6 @@ def read_route(payload: bytes, names: dict[int, str]) -> Route | None:
         metric,
         table,
         KINDS[kind],
-        protocol == RA or (protocol == KERNEL and bool(gateway) and family == socket.AF_INET6),
     )
 
 

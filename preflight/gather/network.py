@@ -8,6 +8,8 @@ import socket
 import sys
 from typing import Any
 
+from msgspec.structs import replace
+
 from preflight.facts import Address, Fact, Ipv6, Link, Route
 from preflight.gather.roots import Roots, Unreadable
 from preflight.gather.rules import other_tables
@@ -47,7 +49,7 @@ def routes(roots: Roots) -> Fact[tuple[Route, ...]]:
         from preflight.gather import netlink
 
         try:
-            return Fact.of("rtnetlink", netlink.routes())
+            return Fact.of("rtnetlink", _with_learned(netlink.routes(), _optional(roots, "ipv6_route")))
         except OSError:
             pass
     source = roots.process_file("net/route")
@@ -56,6 +58,17 @@ def routes(roots: Roots) -> Fact[tuple[Route, ...]]:
     except Unreadable as error:
         return _unknown(roots, source, error)
     return Fact.of(source, (*found, *ipv6_routes(_optional(roots, "ipv6_route"))))
+
+
+def _with_learned(found: tuple[Route, ...], table: str) -> tuple[Route, ...]:
+    """Mark the routes that the kernel took from routers: netlink tells them from no other program's ("proto ra")."""
+    learned = {(route.interface, route.gateway) for route in ipv6_routes(table) if route.learned}
+    return tuple(
+        replace(route, learned=True)
+        if route.destination == "::/0" and (route.interface, route.gateway) in learned
+        else route
+        for route in found
+    )
 
 
 def ipv6(roots: Roots) -> Fact[Ipv6]:

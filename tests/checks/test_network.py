@@ -508,6 +508,71 @@ def test_ipv6_as_a_whole(
     assert row.evidence["supported"] is kernel.supported
 
 
+LEARNED = Route("::/0", "eth0", "fe80::1", 1024, learned=True)
+
+
+def advertised(value: int | None = 1, *, forwarding: bool | None = False) -> Ipv6:
+    return Ipv6(True, False, True, forwarding, {} if value is None else {"eth0": value, "all": 1})
+
+
+@pytest.mark.parametrize(
+    ("kernel", "at", "status"),
+    [
+        (advertised(), LEARNED, WARN),
+        (advertised(2), LEARNED, PASS),
+        (advertised(forwarding=True), LEARNED, PASS),  # it was learned since, or else it would be gone
+        (advertised(), SIX_DEFAULT, PASS),  # of the administrator, or of a program that reads advertisements itself
+        (advertised(0), SIX_DEFAULT, PASS),
+        (advertised(None), LEARNED, UNKNOWN),
+        (advertised(forwarding=None), LEARNED, UNKNOWN),
+        (advertised(None, forwarding=None), SIX_DEFAULT, PASS),
+    ],
+)
+def test_a_default_route_that_routers_advertise_goes_when_docker_forwards(
+    kernel: Ipv6, at: Route, status: Status
+) -> None:
+    row = ipv6(kernel, SIX, at)
+    assert row.status is status
+    if status is WARN:
+        assert row.remedy is not None
+        assert row.remedy.files == (
+            WrittenFile("/etc/sysctl.d/90-accept-ra.conf", "net.ipv6.conf.eth0.accept_ra = 2\n"),
+        )
+        assert (row.evidence["accept_ra"], row.evidence["default_route"]) == (1, True)
+
+
+def test_an_advertised_route_is_none_of_mailcows_business_without_ipv6_or_forwarding() -> None:
+    assert ipv6(advertised(), SIX, LEARNED, Route("::/0", "eth0", "fe80::9", 2048)).status is PASS  # another stays
+    daemon_ = DaemonConfig("/etc/docker/daemon.json", True, "", {"ip-forward": False})
+    assert ipv6(advertised(), SIX, LEARNED, daemon_config=daemon_).status is PASS
+    assert "addresses of IPv6 clients" in ipv6(advertised(), SIX, LEARNED, conf={"ENABLE_IPV6": "false"}).message
+
+
+def test_a_route_that_is_gone_already_is_explained() -> None:
+    row = ipv6(advertised(forwarding=True), SIX)
+    assert row.remedy is not None
+    assert (row.status, "sysctl -p /etc/sysctl.d/90-accept-ra.conf" in row.remedy.commands) == (WARN, True)
+    row = ipv6(advertised(2, forwarding=True), SIX)
+    assert row.remedy is not None
+    assert row.remedy.commands == ("ip -6 route show",)
+
+
+def test_a_vlan_has_a_dot_in_its_name() -> None:
+    link = msgspec.structs.replace(SIX, name="eth0.7")
+    kernel = Ipv6(True, False, True, False, {"eth0.7": 1})
+    row = ipv6(kernel, link, msgspec.structs.replace(LEARNED, interface="eth0.7"))
+    assert row.remedy is not None
+    assert row.remedy.files[0].text == "net/ipv6/conf/eth0.7/accept_ra = 2\n"
+
+
+def test_addresses_of_bridges_to_containers_are_not_the_hosts() -> None:
+    for name, inner in (("docker0", False), ("virbr0", False), ("br-web", True)):
+        bridge = msgspec.structs.replace(SIX, name=name, inner=inner)
+        row = ipv6(ON, bridge)
+        assert (row.status, row.evidence["addresses"]) == (PASS, [])
+    assert ipv6(ON, msgspec.structs.replace(SIX, name="vmbr0")).status is WARN
+
+
 def test_an_engine_that_leaves_ip6tables_alone() -> None:
     daemon = DaemonConfig("/etc/docker/daemon.json", True, "", {"ip6tables": False})
     assert ipv6(ON, SIX, SIX_DEFAULT, daemon_config=daemon).status is WARN

@@ -10,8 +10,9 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -138,7 +139,8 @@ from preflight.facts import View
 from preflight.gather import network, rules, ways
 from preflight.gather.roots import Roots
 roots = Roots("/", View(container=False, root="/", live=True, network=True, privileged=None), anchor="self")
-parts = {"links": network.links, "routes": network.routes, "rules": rules.rules, "ways": ways.ways}
+parts = {"ipv6": network.ipv6, "links": network.links, "routes": network.routes}
+parts.update(rules=rules.rules, ways=ways.ways)
 sys.stdout.buffer.write(msgspec.json.encode({name: part(roots) for name, part in parts.items()}))
 """
 
@@ -337,3 +339,86 @@ def test_rules_that_leave_mailcow_alone(words: tuple[str, ...], space: Space) ->
     facts = {"links": given_.links, "routes": given_.routes, "rules": given_.rules, "engine": ENGINE}
     (row,) = (r for r in run("network.subnet", look(conf={}, **facts)) if r.subject == "IPv4")
     assert (row.status, row.evidence["conflicts"]) == (Status.PASS, [])
+
+
+ADVERTISE = """
+import socket, struct, sys
+number = socket.if_nametoindex(sys.argv[1])
+with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as router:
+    router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, number)
+    router.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("ff02::1", 0, 0, number))
+"""
+
+
+def learned(space: Space) -> bool:
+    return any(entry.learned for entry in space.host().routes.get())
+
+
+def wait(what: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while not (held := what()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return held
+
+
+@needs_root
+def test_an_advertised_default_route_is_dropped_when_the_host_forwards_and_the_remedy_keeps_it(space: Space) -> None:
+    """The other end of the cable is the router; Docker's part is played by one sysctl."""
+    router = f"{space.name}-r"
+    subprocess.run(["ip", "netns", "add", router], check=True)
+    try:
+        space.ip(f"link add uplink type veth peer name far netns {router}")
+        space.ip("link set uplink up")
+        space.ip("address add 2001:db8::7/64 dev uplink nodad")
+        subprocess.run(["ip", "-n", router, "link", "set", "far", "up"], check=True)
+
+        def advertise() -> bool:
+            # Until its own address is settled, the router cannot speak.
+            subprocess.run(["ip", "netns", "exec", router, sys.executable, "-c", ADVERTISE, "far"], capture_output=True)
+            return learned(space)
+
+        def sysctl(name: str, value: int) -> None:
+            words = ["ip", "netns", "exec", space.name, "sh", "-c", f"echo {value} > /proc/sys/net/ipv6/conf/{name}"]
+            subprocess.run(words, check=True)
+
+        def judged() -> Result:
+            given_ = space.host()
+            facts = {"links": given_.links, "routes": given_.routes, "ways": given_.ways, "ipv6": given_.ipv6}
+            (row,) = run("network.ipv6", look(conf={}, **facts))
+            return row
+
+        assert wait(advertise)
+        row = judged()
+        assert (row.status, "router advertisements" in row.message) == (Status.WARN, True)
+        sysctl("all/forwarding", 1)
+        assert not learned(space)
+        row = judged()
+        assert row.remedy is not None
+        assert "accept_ra" in row.remedy.commands[0]  # gone already: said, too
+        sysctl("all/forwarding", 0)
+        assert wait(advertise)
+        sysctl("uplink/accept_ra", 2)
+        assert judged().status is Status.PASS
+        sysctl("all/forwarding", 1)
+        assert learned(space)
+        assert judged().status is Status.PASS
+        # A program that reads advertisements itself enters what looks the same, and stays.
+        space.ip("-6 route add default via fe80::9 dev eth1 proto ra metric 3000")
+        assert [entry.interface for entry in space.host().routes.get() if entry.learned] == ["uplink"]
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            subprocess.run(["ip", "netns", "del", router], check=True)
+
+
+@needs_root
+def test_a_bridge_to_containers_is_told_from_one_with_a_cable(space: Space) -> None:
+    try:
+        space.ip("link add inside type bridge")
+    except subprocess.CalledProcessError:
+        pytest.skip("this kernel has no bridges")
+    space.ip("link set eth1 master inside")  # a veth, as containers have
+    assert [link.name for link in space.host().links.get() if link.inner] == ["inside"]
+    space.ip("tuntap add mode tap name tap0")  # a tunnel to elsewhere, or a virtual machine
+    space.ip("link set tap0 master inside")
+    assert not [link.name for link in space.host().links.get() if link.inner]
