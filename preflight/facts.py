@@ -683,6 +683,8 @@ class Answer(Struct, frozen=True):
 
     `records` hold the data in presentation form; NOERROR with none means that the name has no such record.
     `alias`: the name is a CNAME, and its final target.
+    `denied`: of NXDOMAIN, how far up the name server denies what is there: the root, a top-level domain that exists
+    (`top`), one that nobody knows (`strange`), the domain that one can register (`domain`); `above` is that name.
     """
 
     name: str
@@ -692,6 +694,8 @@ class Answer(Struct, frozen=True):
     alias: str | None = None
     server: str = ""
     detail: str = ""
+    denied: Literal["", "root", "top", "strange", "domain"] = ""
+    above: str = ""
 
 
 # A part that a version did not know yet which recorded the facts.

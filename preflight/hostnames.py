@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
+from typing import TYPE_CHECKING
 
 from preflight.sentences import say
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -13,6 +18,66 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NEVER = ("localhost", "invalid", "onion")
 _PRIVATE = ("local", "internal", "home.arpa", "lan", "home", "corp", "alt")
 ENDINGS = frozenset({*_NEVER, *_PRIVATE})
+
+# Domains that documents and tests have instead of one's own (RFC 2606, 6761), and what people write in their place.
+_EXAMPLES = ("example.com", "example.net", "example.org")
+_EXAMPLE_ENDINGS = ("example", "test", "tld")
+_OWN = frozenset({"domain", "mydomain", "my-domain", "your-domain", "yourdomain", "your-company", "yourcompany"})
+
+
+@functools.cache
+def _suffixes() -> PublicSuffixList:
+    # Reading the list takes 40 ms, which only those pay who need it.
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList()
+
+
+def registrable(name: str) -> str | None:
+    """Return the part of a name (A-labels) that one can register: one label below a public suffix; None: it is one."""
+    try:
+        found: str | None = _suffixes().privatesuffix(name)
+    except (ValueError, UnicodeError):
+        return None
+    return found
+
+
+def is_top(label: str) -> bool:
+    """Say whether a top-level domain is one that exists, by Mozilla's list."""
+    return _suffixes().publicsuffix(label, accept_unknown=False) is not None
+
+
+def mail_domain(fqdn: str) -> str:
+    """Return the domain that a mail host is for, where nobody names one: its parent, but nothing that all share."""
+    parent = fqdn.partition(".")[2]
+    return parent if "." in parent and askable(parent) and registrable(parent) else fqdn
+
+
+def placeholder(name: str) -> bool:
+    """Say whether a name is one of the documents' examples, to be replaced by one's own."""
+    labels = name.split(".")
+    return (
+        ".".join(labels[-2:]) in _EXAMPLES or labels[-1] in _EXAMPLE_ENDINGS or (len(labels) > 1 and labels[-2] in _OWN)
+    )
+
+
+def ascii_name(name: str) -> str:
+    """Return a host name in lower case and A-labels (IDNA 2008), without a trailing dot; as it is if it has none."""
+    lowered = name.strip().rstrip(".").lower()
+    if lowered.isascii():
+        return lowered
+    import idna
+
+    try:
+        return idna.encode(name.strip(), uts46=True).decode("ascii").rstrip(".").lower()
+    except (idna.IDNAError, UnicodeError):
+        return lowered
+
+
+def domain_fault(given: str) -> str | None:
+    """Say in a sentence why a text cannot be a mail domain's name; None where it can."""
+    name = ascii_name(given)
+    return fault(name if name.isascii() else given.rstrip("."), name)
 
 
 def fault(hostname: str, fqdn: str) -> str | None:
@@ -29,6 +94,13 @@ def fault(hostname: str, fqdn: str) -> str | None:
     wrong = next((label for label in labels if not _LABEL.fullmatch(label)), None)
     if wrong is not None:
         return _wrong_label(hostname, wrong)
+    strange = next((label for label in labels if not _is_alabel(label)), None)
+    if strange is not None:
+        return say(
+            "{hostname} has a label that is not a valid internationalised one ({label}).",
+            hostname=hostname,
+            label=strange,
+        )
     if len(fqdn) > 253:
         return say(
             "{hostname} is {count} characters long, and 253 are the most.",
@@ -50,9 +122,28 @@ def fault(hostname: str, fqdn: str) -> str | None:
     )
 
 
+def _is_alabel(label: str) -> bool:
+    """Say whether a label is what it looks like: those that begin with xn-- stand for letters of IDNA 2008."""
+    if not label.startswith("xn--"):
+        return True
+    import idna
+
+    try:
+        idna.ulabel(label)
+    except (idna.IDNAError, UnicodeError):
+        return False
+    return True
+
+
 def _wrong_label(hostname: str, label: str) -> str:
     if not label:
         return say("{hostname} has an empty label.", hostname=hostname)
+    if not label.isascii():
+        return say(
+            "{hostname} has a label with characters that no internationalised host name may have ({label}).",
+            hostname=hostname,
+            label=label[:63],
+        )
     if "_" in label:
         return say(
             "{hostname} has an underscore ({label}): a label is 1 to 63 letters, digits and inner hyphens.",

@@ -10,7 +10,7 @@ import click
 from preflight import plan
 from preflight.gather.engine_address import address
 from preflight.gather.resolver import server
-from preflight.params import Address, Checked, IgnoreType, Name, Seconds
+from preflight.params import Address, Checked, Domain, IgnoreType, Name, Seconds
 from preflight.render import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,7 +66,7 @@ REDACT = option("--redact", is_flag=True, help="Placeholders for names, addresse
 # What host is looked at, and how.
 HOST = _stack(
     option("--hostname", type=Name(), help="The future MAILCOW_HOSTNAME."),
-    option("--domain", "domains", multiple=True, type=Name(), help="A mail domain; default: the host name's parent."),
+    option("--domain", "domains", multiple=True, type=Domain(), help="A mail domain; default: the host name's parent."),
     option("--public-ip", "public_ips", multiple=True, type=Address(), help="A public address, behind NAT."),
     option(
         "--mailcow-conf", metavar="PATH", shell_complete=FILES,

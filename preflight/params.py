@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from preflight import hostnames
 from preflight.assess import Ignore
 
 
@@ -23,6 +24,17 @@ class Name(click.ParamType[str]):
         text = str(value).strip()
         if not text or len(text) > 253 or re.search(r"[\s\x00-\x1f\x7f/:@,]", text):
             self.fail(f"{text[:60]!r} is not a name.", param, ctx)
+        return text
+
+
+class Domain(Name):
+    """A mail domain: a name that the DNS can have."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name without white space around it."""
+        text = super().convert(value, param, ctx)
+        if wrong := hostnames.domain_fault(text):
+            self.fail(wrong, param, ctx)
         return text
 
 

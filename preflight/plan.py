@@ -8,17 +8,19 @@ from msgspec import Struct
 
 from preflight.conf import Problem, Reader
 from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, EngineStart, Setting
+from preflight.hostnames import ascii_name, mail_domain
 from preflight.sentences import say
 from preflight.shape import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Published
 
 __all__ = [
     "BRIDGE", "DEFAULT_CONF", "IPV4_NETWORK", "IPV6_NETWORK", "PROJECT", "RESERVED", "SHAPE",
-    "Binding", "Kind", "Plan", "Problem", "Published", "ascii_name", "data_paths", "make", "space_paths",
+    "Binding", "Kind", "Plan", "Problem", "Published", "data_paths", "make", "space_paths",
 ]  # fmt: skip
 
 DEFAULT_CONF = "/opt/mailcow-dockerized/mailcow.conf"
 ENGINE_ROOT = "/var/lib/docker"
 CONTAINERD_ROOT = "/var/lib/containerd"
+QUESTIONS = 80  # to the DNS, for one mail host
 CONTAINERD_STORE = "io.containerd.snapshotter"  # begins the driver type of engines that keep images in containerd
 
 
@@ -47,7 +49,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
     hostname: str | None
     fqdn: str | None
-    domains: tuple[str, ...]
+    named: tuple[str, ...]  # the mail domains that were given, as A-labels
     ipv4_network: str  # 172.22.1.0/24
     ipv6_network: str
     ipv6: bool  # ENABLE_IPV6
@@ -59,6 +61,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     sources: tuple[
         tuple[str, str], ...
     ] = ()  # SNAT_TO_SOURCE and its kin: variable, the address that mail is sent from
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Return the mail domains: those given, else the one that the host is for by its name."""
+        return self.named or ((mail_domain(self.fqdn),) if self.fqdn else ())
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -82,10 +89,6 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
     reader = Reader(conf.settings if conf else {})
     hostname = asked.hostname or reader.text("MAILCOW_HOSTNAME") or None
     fqdn = ascii_name(hostname) if hostname else None
-    domains = tuple(dict.fromkeys(filter(None, map(ascii_name, asked.domains))))
-    if fqdn and not domains:
-        parent = fqdn.partition(".")[2]
-        domains = (parent,) if "." in parent else (fqdn,)
     bindings = _bindings(reader)
     reader.rest(conf.zone if conf else None)
     return Plan(
@@ -94,7 +97,7 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
         bindings=bindings,
         hostname=hostname,
         fqdn=fqdn,
-        domains=domains,
+        named=tuple(dict.fromkeys(filter(None, map(ascii_name, asked.domains)))),
         ipv4_network=reader.ipv4_network(),
         ipv6_network=reader.ipv6_network(),
         ipv6=reader.ipv6(),
@@ -153,17 +156,6 @@ def space_paths(
 ) -> tuple[str, ...]:
     """Return the paths whose free space matters: the engine's data, then the place of mailcow's clone."""
     return tuple(dict.fromkeys((*data_paths(engine, daemon, start), plan.directory)))
-
-
-def ascii_name(name: str) -> str:
-    """Return a host name in lower case and A-labels, without a trailing dot; as it is where it has none."""
-    name = name.strip().rstrip(".").lower()
-    if name.isascii():
-        return name
-    try:
-        return name.encode("idna").decode("ascii")
-    except UnicodeError:
-        return name
 
 
 def overlap(one: str, other: str) -> bool:

@@ -16,7 +16,7 @@ from preflight.assess import Ignore, select
 from preflight.bounded import InputError, named
 from preflight.checks import Check, catalogue
 from preflight.documents import read_facts
-from preflight.facts import Asked, Fact, Host, HostsEntry, OsRelease
+from preflight.facts import Answer, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.gather.host import PARTS, Wishes
 from preflight.gather.roots import Roots, find
 from preflight.sentences import say
@@ -96,15 +96,26 @@ def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
         public_ips=given["public_ips"] or host.asked.public_ips,
         offline=given["offline"] or host.asked.offline,
     )
+    return msgspec.structs.replace(_renamed(host, asked), asked=asked)
+
+
+def _renamed(host: Host, asked: Asked) -> Host:
+    """Return recorded facts for another host name, of which neither /etc/hosts nor the DNS was asked."""
     fqdn = plan.make(host.mailcow_conf.value, asked).fqdn
-    if fqdn and fqdn != plan.make(host.mailcow_conf.value, host.asked).fqdn:  # its lines in /etc/hosts were not kept
-        lines: Fact[tuple[HostsEntry, ...]] = Fact.unknown(
-            "/etc/hosts",
-            say("The facts were recorded for another host name."),
-            say("Record them again with this --hostname."),
+    before = plan.make(host.mailcow_conf.value, host.asked).fqdn
+    if not fqdn or fqdn == before:
+        return host
+    reason = say("The facts were recorded without a host name.")
+    if before:
+        reason = say(
+            "The facts were recorded for {before}. Questions about {fqdn} were not asked.", before=before, fqdn=fqdn
         )
-        host = msgspec.structs.replace(host, hosts_file=lines)
-    return msgspec.structs.replace(host, asked=asked)
+    help = say("Record them again with this --hostname.")
+    lines: Fact[tuple[HostsEntry, ...]] = Fact.unknown("/etc/hosts", reason, help)
+    answers: Fact[dict[str, Answer]] = Fact.unknown("DNS", reason, help)
+    if host.asked.offline or (host.answers.known and f"{fqdn}. A" in host.answers.get()):
+        answers = host.answers
+    return msgspec.structs.replace(host, hosts_file=lines, answers=answers)
 
 
 def redaction(host: Host, given: dict[str, Any], baseline: Report | None) -> tuple[Host, Redaction | Recorded | None]:

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from preflight import __version__, plan
-from preflight.addresses import public
+from preflight.addresses import is_public, own, public
 from preflight.facts import SCHEMA, Asked, Fact, Host, OsRelease
 from preflight.gather.crew import Crew, Recipe, Tell
 from preflight.gather.roots import Roots
@@ -232,7 +232,11 @@ def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
             return Fact.skipped("DNS", say("--offline was given."))
         wanted: plan.Plan = crew.get("_plan")
         links = crew.get("links").value or ()
-        addresses = public(wishes.asked, links, 4) + public(wishes.asked, links, 6)
+        sources = tuple(address for _, address in wanted.sources)
+        addresses = tuple(
+            found for version in (4, 6) for found in (*public(wishes.asked, links, version), *own(links, version))
+        )
+        addresses = tuple(dict.fromkeys((*filter(is_public, (*addresses, *sources)), *wishes.asked.public_ips)))
         return lookups.look_up(roots, wanted.fqdn, wanted.domains, addresses, wishes.resolvers, crew.deadline)
 
     def diversions(crew: Crew) -> Fact[Any]:

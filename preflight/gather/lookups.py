@@ -7,13 +7,14 @@ from collections.abc import Iterable
 
 from preflight.addresses import usual
 from preflight.facts import Answer, Fact
+from preflight.gather import denial
 from preflight.gather.nameservers import Server, find, shown
 from preflight.gather.resolver import SILENT, Question, ask, key
 from preflight.gather.roots import Roots
 from preflight.hostnames import askable
+from preflight.plan import QUESTIONS
 from preflight.sentences import paragraph, say
 
-QUESTIONS = 80
 ROUNDS = 3
 DOMAINS = 16  # and as many addresses
 TARGETS = 8  # names of one answer that are asked for in turn
@@ -50,6 +51,8 @@ def look_up(
         if _dead(found):
             break
         todo = follow_ups(found.values())
+    if above := denial.questions(found.values()):
+        found = denial.weighed(found, ask(servers.get(), above, deadline))
     return _fact(servers.get(), found)
 
 

@@ -17,6 +17,7 @@ from preflight.assess import Ignore, assess
 from preflight.checks import Check
 from preflight.compare import GROUPS, Change, Comparison, Side, compare
 from preflight.facts import Host
+from preflight.hostnames import mail_domain
 from preflight.model import Report, Result
 from preflight.redact.allowed import masked
 from preflight.redact.masks import Masks
@@ -32,8 +33,10 @@ class Redaction:
         self._masks = Masks()
         # The mail domains come first, as names below them are shown as such.
         made = plan.make(host.mailcow_conf.value, host.asked)
-        for domain in (*made.domains, *([made.fqdn.partition(".")[2]] if made.fqdn else [])):
+        for domain in (*made.domains, *([mail_domain(made.fqdn)] if made.fqdn else [])):
             self._masks.dns.enter(domain)
+        # A stand-in has no public suffix, so that the domain cannot be told by the host's name.
+        host = msgspec.structs.replace(host, asked=msgspec.structs.replace(host.asked, domains=made.domains))
         names = self._masks.dns.domains()
         masked(host, self._masks)  # names have to be known before the sentences that may hold them
         self._masks.forget()

@@ -31,7 +31,7 @@ _PLACES: dict[Mask, str] = {
         Address.scope Holder.state BindAttempt.outcome ConfFile.settings.keys ConfFile.duplicates.keys
         ConfFile.marks EnvFile.kind Diversion.family Diversion.backend Diversion.owner
         Diversion.order Diversion.conditions Nat.unread Answer.type
-        Answer.rcode Host.machine Host.sysctls.keys View.missing_flags
+        Answer.rcode Answer.denied Host.machine Host.sysctls.keys View.missing_flags
     """,
     Masks.text: """
         Missing.reason Missing.help Missing.commands Fact.source Virtualization.hints OsRelease.pretty_name
@@ -76,7 +76,7 @@ _PLACES: dict[Mask, str] = {
     Masks.server: "Diversion.to",
     Masks.url: "Contact.url",
     Masks.argument: "DaemonConfig.settings DaemonConfig.arguments",
-    Masks.name: "Host.name Asked.hostname Asked.domains HostsEntry.names Answer.name Answer.alias",
+    Masks.name: "Host.name Asked.hostname Asked.domains HostsEntry.names Answer.name Answer.alias Answer.above",
     Masks.names: "Host.answers.keys",
     Masks.record: "Answer.records",
 }

@@ -190,6 +190,7 @@ REDACTED = (
 )
 
 ZONE_REVERSE = "Reverse names: at the provider that leased you the address"
+ZONE_LATER = "Last, when mailcow runs and was tested, as these records serve somebody today"
 ZONE_STRANGE = "Not a record, so left out: {line}"
 ZONE_NOTHING = "No missing record is known of."
 ZONE_UNKNOWN = "Nothing was judged: whether a record is missing is not known."

@@ -22,7 +22,8 @@ def zone(report: Report, *, redacted: bool = False) -> str:
     `redacted`: names were replaced by placeholders, so that no line is a record.
     """
     results = [result for result in report.results if result.check.startswith("dns.")]
-    lines = dict.fromkeys(line for result in results for line in _lines(result))
+    lines = dict.fromkeys(line for result in results for line in _lines(result) if not _is_last(result))
+    last = dict.fromkeys(line for result in results for line in _lines(result) if _is_last(result))
     own = _domains(results)
     made = [f"; {words.REDACTED}"] if redacted else []
     groups: dict[str, list[str]] = {}
@@ -37,7 +38,9 @@ def zone(report: Report, *, redacted: bool = False) -> str:
             groups.setdefault(_zone(match["name"], own), []).append(line)
     made += [line for name, records in groups.items() for line in (f"; {name}", *records, "")]
     made += [f"; {words.ZONE_STRANGE.format(line=terminal(line))}" for line in strange]
-    if not lines:
+    if last:
+        made += [f"; {words.ZONE_LATER}", *(f"; {terminal(line)}" for line in last)]
+    if not lines and not last:
         made.append(f"; {words.ZONE_NOTHING if _looked(results) else words.ZONE_UNKNOWN}")
     made += [f"; {_open(result)}" for result in results if result.status in _OPEN]
     return "\n".join(made).strip("\n") + "\n"
@@ -47,6 +50,11 @@ def _lines(result: Result) -> list[str]:
     """Return a result's missing lines; evidence may have any shape."""
     lines = result.evidence.get("zone")
     return [line for line in lines if isinstance(line, str)] if isinstance(lines, list | tuple) else []
+
+
+def _is_last(result: Result) -> bool:
+    """Say whether a result's records are entered last: pasted today, they would take away what works."""
+    return result.remedy is not None and result.remedy.when == "last"
 
 
 def _looked(results: Iterable[Result]) -> bool:

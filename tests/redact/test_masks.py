@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight import hostnames
-from preflight.plan import ascii_name
+from preflight.hostnames import ascii_name
 from preflight.redact.masks import Masks
 from preflight.redact.tokens import Unveiler, veil
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from dns.zone import from_text
 from hypothesis import given
 
-from preflight.model import Result, Severity
+from preflight.model import Remedy, Result, Severity
 from preflight.render import render
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
@@ -46,6 +47,12 @@ def test_lines_stand_under_the_zone_they_belong_into() -> None:
         "lists.example.org. 3600 IN MX 10 mail.example.org.\n"
         "_imaps._tcp.lists.example.org. IN SRV 0 1 993 mail.example.org.\n"
     )
+
+
+def test_records_that_serve_somebody_today_are_not_pasted() -> None:
+    line = "example.org. 3600 IN MX 10 mail.example.org."
+    last = msgspec.structs.replace(missing("dns.mx", "example.org", line), remedy=Remedy("Later.", when="last"))
+    assert zone(last) == f"; Last, when mailcow runs and was tested, as these records serve somebody today\n; {line}\n"
 
 
 @pytest.mark.parametrize(
