@@ -36,3 +36,12 @@ def test_build_context_is_what_the_dockerfile_copies(tree: Path) -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (tree / "Dockerfile").read_text(), re.MULTILINE)
     allowed = re.findall(r"^!(\S+)", (tree / ".dockerignore").read_text(), re.MULTILINE)
     assert sorted(" ".join(copied).split()) == sorted(allowed)
+
+
+def test_the_script_is_one_that_installers_take(tree: Path) -> None:
+    """They put their interpreter into its first line, and copy its mode."""
+    script = tree / "preflight/script"
+    assert script.read_text().startswith("#!python\n")
+    assert script.stat().st_mode & 0o111 == 0o111
+    wheel = tomllib.loads((tree / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["shared-scripts"] == {"preflight/script": "preflight"}

@@ -276,8 +276,8 @@ BINDS = (
 )
 BOOLEANS = ("true", "false", "TRUE", "Yes", "y", "n", "No", "on", "OFF", "1", "0", "t", " true", "true ", "nope", "")
 PROJECTS = ("mailcowdockerized", "mail-cow_2", "MailCow", "-x", "_x", "a b", "a.b", "0mail", "é")
-# Compose takes these, and what comes of them is of no use: any port, or one of several.
-USELESS = {"25-26", "192.0.2.1:", "0"}
+# Compose takes these, and what comes of them is of no use: any port.
+USELESS = {"192.0.2.1:", "0"}
 
 
 @pytest.mark.parametrize(
