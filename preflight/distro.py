@@ -108,3 +108,13 @@ def restart(host: Host, unit: str) -> tuple[str, ...]:
     if kind == "systemd":
         return (f"systemctl restart {unit}",)
     return (f"rc-service {plain} restart",) if kind == "openrc" else (f"service {plain} restart",)
+
+
+def mount_cgroups(host: Host) -> tuple[str, ...]:
+    """Return the commands that mount the control groups, now and at boot where the init system has a service for it."""
+    init = init_system(host)
+    if init == "openrc":
+        return ("rc-update add cgroups sysinit", "rc-service cgroups start")
+    if init == "sysv" and family(host) == "debian":
+        return install(host, default="cgroupfs-mount")
+    return ("mount -t cgroup2 cgroup2 /sys/fs/cgroup",)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from preflight import refusals
 from preflight.bounded import InputError, check_depth, read_file
 from preflight.facts import SCHEMA, Host
 from preflight.model import Report
@@ -48,7 +49,7 @@ def read_facts(path: Path) -> Host:
         raise InputError(f"{path}: no facts document: {str(error) or 'nested too deep'}") from None
     if place := next(_beyond(msgspec.to_builtins(host), "$"), None):
         raise InputError(f"{path}: no facts document: a whole number beyond 64 bits - at `{place[:200]}`")
-    return host
+    return refusals.named(host)
 
 
 def read_report(path: Path) -> Report:

@@ -442,6 +442,10 @@ class Override(Struct, frozen=True, kw_only=True):
     networks: bool = False  # it has a part on networks already
 
 
+# Why an engine started no container, as far as that has a name: the control groups are not mounted.
+Refusal = Literal["", "cgroups"]
+
+
 class HealthRun(Struct, frozen=True):
     """What a container with a HEALTHCHECK did: states with the seconds since its start, in order."""
 
@@ -449,6 +453,7 @@ class HealthRun(Struct, frozen=True):
     error: str = ""  # what the engine said when it would not
     output: str = ""  # of the last failed probe
     image: str = ""
+    cause: Refusal = ""
 
 
 class TrialRun(Struct, frozen=True):
@@ -457,6 +462,7 @@ class TrialRun(Struct, frozen=True):
     started: bool
     exit_code: int | None
     error: str = ""
+    cause: Refusal = ""
 
 
 # --- network -------------------------------------------------------------------------------------------------

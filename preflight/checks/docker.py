@@ -356,6 +356,12 @@ _PRIVILEGES = trials.Words(
     refused=noted("The engine refuses to start a privileged container."),
     short=noted("no privileges"),
 )
+_NO_CGROUPS = trials.Words(
+    held=_PRIVILEGES.held,
+    lacking=_PRIVILEGES.lacking,
+    refused=noted("The engine starts no container, because the control groups (cgroups) are not mounted on this host."),
+    short=_PRIVILEGES.short,
+)
 _LIMITS = trials.Words(
     held=noted("A container with mailcow's limits of open files and processes was started, and it held them."),
     lacking=noted("A container with mailcow's limits was started, but with other ones than it asked for."),
@@ -366,7 +372,7 @@ _LIMITS = trials.Words(
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("privileged",),
+    reads=("privileged", "services", "os_release"),
     remedy="Run the engine as root on a machine of its own, not in a container or a restricted virtual server.",
     docs=(PAGE, f"{MC}1761", f"{MC}656"),
 )
@@ -376,7 +382,11 @@ def privileged(look: Look) -> Iterator[Finding]:
     mailcow's netfilter container is privileged and works in the host's network: it bans attackers and keeps the
     containers' ports to themselves. In LXC, with user namespaces and with restricted capabilities it does not start.
     """
-    yield trials.judge(look.host.privileged.get(), _PRIVILEGES)
+    ran = look.host.privileged.get()
+    if ran.cause == "cgroups":
+        yield trials.judge(ran, _NO_CGROUPS, trials.unmounted(look.host))
+        return
+    yield trials.judge(ran, _PRIVILEGES)
 
 
 _RAISING = noted(
@@ -393,7 +403,7 @@ _RAISE = (
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("limits", "services"),
+    reads=("limits", "privileged", "services"),
     remedy=_RAISING,
     docs=(PAGE, f"{MC}1195", "https://docs.docker.com/reference/compose-file/services/#ulimits"),
 )
@@ -404,12 +414,16 @@ def limits(look: Look) -> Iterator[Finding]:
     the engine may not grant that, as in LXC or below a low limit of its own, those containers never start.
     """
     systemd = look.host.services.known and look.host.services.get().init == "systemd"
-    yield trials.judge(look.host.limits.get(), _LIMITS, Remedy(say(_RAISING), _RAISE if systemd else ()))
+    ran = look.host.limits.get()
+    if not ran.started and (finding := trials.nothing_starts(look.host, ran.error)):
+        yield finding
+        return
+    yield trials.judge(ran, _LIMITS, Remedy(say(_RAISING), _RAISE if systemd else ()))
 
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("healthcheck", "services", "os_release"),
+    reads=("healthcheck", "privileged", "services", "os_release"),
     remedy="Restart the engine, and look at what it logs; update it and its runtime where this does not help.",
     docs=(
         "https://github.com/moby/moby/issues/30402",
@@ -437,6 +451,9 @@ def healthcheck(look: Look) -> Iterator[Finding]:
             found=way,
             evidence=evidence,
         )
+        return
+    if not names and (finding := trials.nothing_starts(look.host, run.error)):
+        yield finding
         return
     commands = (*distro.restart(look.host, "docker"), "docker info", "docker ps --all")
     yield Finding(

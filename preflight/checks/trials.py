@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from preflight.facts import TrialRun
+from preflight import distro
+from preflight.checks.contact import unknown
+from preflight.facts import Host, TrialRun
 from preflight.model import Finding, Remedy, Status
 from preflight.sentences import paragraph, phrase, say, unknown_because
 
@@ -18,6 +20,21 @@ class Words(Struct, frozen=True):
     lacking: str
     refused: str
     short: str  # for tables: what a container lacks
+
+
+def nothing_starts(host: Host, error: str) -> Finding | None:
+    """Say that a container was refused as the privileged one was: then no container starts, and that is one finding."""
+    privileged = host.privileged.value
+    if not error or privileged is None or privileged.started or privileged.error != error:
+        return None
+    reason = say("The engine refuses a privileged container for the same reason (see docker.privileged).")
+    return unknown(unknown_because(reason), reason, say("Remove that reason first."))
+
+
+def unmounted(host: Host) -> Remedy:
+    """Say how control groups are mounted on this host, now and at boot."""
+    text = say("Mount the control groups (cgroups) at /sys/fs/cgroup now and at boot, and restart the engine.")
+    return Remedy(text, (*distro.mount_cgroups(host), *distro.restart(host, "docker")))
 
 
 def judge(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:

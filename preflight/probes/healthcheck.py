@@ -13,6 +13,7 @@ from preflight.facts import Fact, HealthRun
 from preflight.gather import engine_reply as reply
 from preflight.probes.box import PYTHON, Box, EngineError
 from preflight.probes.experiment import experiment
+from preflight.refusals import refusal
 from preflight.sentences import phrase
 
 SOURCE = "a container with a HEALTHCHECK"
@@ -65,7 +66,7 @@ def _experiment(box: Box, image: str) -> HealthRun:
         if seen.vain < PATIENCE:
             raise
         error = ""  # the states so far say it
-    return HealthRun(tuple(seen.states), error, seen.output, image)
+    return HealthRun(tuple(seen.states), error, seen.output, image, refusal(error))
 
 
 class _Seen:

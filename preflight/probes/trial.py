@@ -13,6 +13,7 @@ from preflight.facts import Fact, TrialRun
 from preflight.gather import engine_reply as reply
 from preflight.probes.box import Box, EngineError
 from preflight.probes.experiment import experiment
+from preflight.refusals import refusal
 from preflight.shape import CONTAINERS
 
 LACKING = 3  # the exit code of a container that was started without what it asked for
@@ -71,4 +72,4 @@ def _experiment(name: str, code: str, host: dict[str, Any], box: Box, image: str
                 return TrialRun(True, ended if isinstance(ended, int) else None, said)
             box.pause(0.03)
     except EngineError as error:
-        return TrialRun(started, None, str(error))
+        return TrialRun(started, None, str(error), refusal(str(error)))

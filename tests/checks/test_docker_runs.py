@@ -119,3 +119,39 @@ def test_a_health_check(ran: Any, status: Status, words: str) -> None:
         assert result.evidence == {"states": [list(state) for state in ran.states]}
     if status is Status.FAIL:
         assert commands(result)[0] == "systemctl restart docker"
+
+
+# --- one cause for all of them ---------------------------------------------------------------------------------
+
+CGROUPS = "cgroups: cannot find cgroup mount destination: unknown"
+
+
+@pytest.mark.parametrize(
+    ("system", "init", "command"),
+    [
+        (release("gentoo", ""), "openrc", "rc-update add cgroups sysinit"),
+        (release("devuan", "5", "debian"), "sysv", "apt-get install -y cgroupfs-mount"),
+        (release("void", ""), "other", "mount -t cgroup2"),
+    ],
+)
+def test_control_groups_that_nobody_mounts_are_one_finding(system: Any, init: Any, command: str) -> None:
+    facts = {
+        "privileged": TrialRun(False, None, CGROUPS, "cgroups"), "limits": TrialRun(False, None, CGROUPS, "cgroups"),
+        "healthcheck": HealthRun((), CGROUPS, cause="cgroups"), "services": Services(init, ()), "os_release": system,
+    }  # fmt: skip
+    first = judged("docker.privileged", **facts)
+    assert (first.status, "cgroups" in first.message) == (Status.FAIL, True)
+    assert command in " ".join(commands(first))
+    for check in ("docker.limits", "docker.healthcheck"):
+        other = judged(check, **facts)
+        assert other.status is Status.UNKNOWN
+        assert "see docker.privileged" in (other.reason or "")
+        assert not commands(other)
+
+
+def test_containers_refused_for_other_reasons_are_findings_of_their_own() -> None:
+    facts = {"privileged": TrialRun(False, None, "no caps"), "services": Services("systemd", ())}
+    assert judged("docker.limits", limits=TrialRun(False, None, "no rlimit"), **facts).status is Status.FAIL
+    assert judged("docker.healthcheck", healthcheck=HealthRun((), "no exec"), **facts).status is Status.FAIL
+    started = {**facts, "privileged": TrialRun(True, 0)}
+    assert judged("docker.limits", limits=TrialRun(False, None, "no caps"), **started).status is Status.FAIL

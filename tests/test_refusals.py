@@ -1,0 +1,52 @@
+"""Why an engine would not start a container: its words become a cause at the edge, also in facts recorded earlier."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from preflight.documents import read_facts, write_json
+from preflight.facts import HealthRun, TrialRun
+from preflight.refusals import named, refusal
+from tests.build import host
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("cgroups: cannot find cgroup mount destination: unknown", "cgroups"),
+        ("Devices cgroup isn't mounted", "cgroups"),
+        ("cgroups: cgroup mountpoint does not exist: unknown.", "cgroups"),
+        ("runc create failed: no cgroup mount found in mountinfo: unknown", "cgroups"),
+        ("error setting rlimit type 7: operation not permitted: unknown", ""),
+        ("unable to apply caps: operation not permitted", ""),
+        ("", ""),
+    ],
+)
+def test_words_and_their_cause(words: str, cause: str) -> None:
+    assert refusal(words) == cause
+
+
+def test_a_cause_far_behind_is_not_searched_for() -> None:
+    assert refusal("x" * 3000 + "cgroup mountpoint does not exist") == ""
+
+
+def test_facts_of_before_get_the_cause_when_they_are_read(tmp_path: Path) -> None:
+    words = "cgroups: cannot find cgroup mount destination: unknown"
+    made = host(privileged=TrialRun(False, None, words), limits=TrialRun(True, 0), healthcheck=HealthRun((), words))
+    document = json.loads(write_json(made))
+    for part in ("privileged", "limits", "healthcheck"):
+        del document[part]["value"]["cause"]
+    path = tmp_path / "facts.json"
+    path.write_text(json.dumps(document), "utf-8")
+    read = read_facts(path)
+    assert (read.privileged.get().cause, read.limits.get().cause, read.healthcheck.get().cause) == (
+        "cgroups", "", "cgroups",
+    )  # fmt: skip
+
+
+def test_facts_without_such_a_cause_stay_as_they_are() -> None:
+    made = host(privileged=TrialRun(False, None, "something else"))
+    assert named(made) is made
