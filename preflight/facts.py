@@ -130,6 +130,17 @@ class Command(Struct, frozen=True):
     busybox: bool | None = None
 
 
+class Userland(Struct, frozen=True, kw_only=True):
+    """What the host's programs are made for, whatever its kernel is; names as `uname -m` gives them, '' = not known.
+
+    `packages`: the package manager's own architecture, not the foreign ones that it takes too.
+    """
+
+    shell: str = ""
+    engine: str = ""  # the program dockerd
+    packages: str = ""
+
+
 class KernelFeatures(Struct, frozen=True):
     """Kernel options by their state (y, m, n), and whether modules for the running release are installed."""
 
@@ -349,7 +360,8 @@ class Engine(Struct, frozen=True, kw_only=True):
     components: tuple[str, ...] = ()  # "Engine", "Podman Engine", "containerd" …
     operating_system: str = ""
     kernel: str = ""
-    architecture: str = ""
+    architecture: str = ""  # of the kernel that it runs on
+    built_for: str = ""  # what its program is made for, named as `machine` is; '' = not told
     root_dir: str = ""
     driver: str = ""
     driver_status: dict[str, str] = field(default_factory=dict)
@@ -728,6 +740,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     os_release: Fact[OsRelease] = _BEFORE
     kernel: Fact[str] = _BEFORE
     machine: Fact[str] = _BEFORE
+    userland: Fact[Userland] = _BEFORE
     virtualization: Fact[Virtualization] = _BEFORE
     commands: Fact[dict[str, Command]] = _BEFORE
     kernel_features: Fact[KernelFeatures] = _BEFORE

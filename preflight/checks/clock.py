@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight import distro
-from preflight.checks import Look, check
+from preflight.checks import Look, check, timekeepers
 from preflight.facts import Host, Service
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.sentences import noted, paragraph, phrase, say
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
-# Where timedatectl draws the line (systemd, src/timedate/timedated.c, ntp_synced): the kernel's largest error, and
-# not its STA_UNSYNC flag, which may be set to keep the kernel from writing to the hardware clock.
-MAX_ERROR_US = 16_000_000
 WATCH = {
     "systemd-timesyncd": "timedatectl timesync-status", "chrony": "chronyc sources", "openntpd": "ntpctl -s all",
 }  # fmt: skip
@@ -32,7 +29,15 @@ def synchronized(look: Look) -> Iterator[Finding]:
     shows as NTP synchronized: the error that the kernel reckons with is below 16 seconds.
     """
     clock = look.host.clock.get()
-    synced = in_step(look.host)
+    synced = timekeepers.in_step(look.host)
+    evidence = {"maxerror_us": clock.maxerror_us, "unsynchronized": clock.unsynchronized}
+    if not synced and (reason := timekeepers.why_lost(look.host)):
+        text = paragraph(say("NTP synchronized: no."), reason)
+        yield Finding(
+            status=Status.SKIP, message=text, reason=reason, expected=phrase("yes"), found=phrase("no"),
+            evidence=evidence,
+        )  # fmt: skip
+        return
     seconds = clock.maxerror_us / 1e6
     message = say("NTP synchronized: no; the kernel does not know how far off its clock is.")
     if synced:
@@ -45,55 +50,28 @@ def synchronized(look: Look) -> Iterator[Finding]:
         message=message,
         expected=phrase("yes"),
         found=phrase("yes") if synced else phrase("no"),
-        evidence={"maxerror_us": clock.maxerror_us, "unsynchronized": clock.unsynchronized},
+        evidence=evidence,
         remedy=None if synced else _synchronize(look.host),
     )
 
 
-def in_step(host: Host) -> bool:
-    """Say whether the kernel's clock is known to be synchronised, by timedatectl's rule."""
-    return host.clock.known and host.clock.get().maxerror_us < MAX_ERROR_US
-
-
 def _synchronize(host: Host) -> Remedy:
-    if container := _container(host):
+    if container := timekeepers.container(host):
         return Remedy(
             say(
                 "The clock is that of the machine below this {container} container: synchronise it there.",
                 container=container,
             )
         )
-    chosen = [service for service in _time_services(host) if service.enabled or service.active]
+    chosen = [service for service in timekeepers.every(host) if service.enabled or service.active]
     if not chosen:
-        return _get_one(host)
+        return timekeepers.get_one(host)
     name, unit = chosen[0].name, chosen[0].unit
     text = say(
         "{name} is there, but has not reached a time server (yet): see what it says, and let UDP port 123 out.",
         name=name,
     )
     return Remedy(text, (*(distro.restart(host, unit) if unit else ()), WATCH.get(name, "ntpq -p")))
-
-
-def _container(host: Host) -> str | None:
-    """Return what kind of container the host itself is; its clock is then that of the machine below."""
-    return host.virtualization.get().container if host.virtualization.known else None
-
-
-def _time_services(host: Host) -> list[Service]:
-    return [s for s in host.services.get().services if s.kind == "time"] if host.services.known else []
-
-
-def _get_one(host: Host) -> Remedy:
-    """Enable the time service that is installed, else install one."""
-    here = next((service for service in _time_services(host) if service.unit and not service.masked), None)
-    if here and here.unit:
-        if here.name == "systemd-timesyncd" and distro.init_system(host) == "systemd":
-            return Remedy(say("Enable the time service that is installed."), ("timedatectl set-ntp true",))
-        return Remedy(say("Enable {name}, which is installed.", name=here.name), distro.enable(host, here.unit))
-    commands = distro.install(host, default="chrony")
-    if distro.family(host) not in (None, "debian"):  # Debian's packages start what they bring
-        commands += distro.enable(host, "chronyd.service")
-    return Remedy(say("Install a time service, such as chrony."), commands)
 
 
 @check(
@@ -110,93 +88,79 @@ def service(look: Look) -> Iterator[Finding]:
     """
     host = look.host
     host.services.get()
-    found = _time_services(host)
-    enabled = [service for service in found if service.enabled]
+    found = timekeepers.every(host)
     active = [service for service in found if service.active]
-    if len(active) > 1 or (len(enabled) > 1 and not active):
-        yield _rivals(host, active or enabled)
-    elif not enabled and not active:
-        yield _nobody(host)
+    enabled = [service for service in found if service.enabled]
+    ready, idle = enabled, list[Service]()
+    if not timekeepers.container(host):
+        ready = [service for service in enabled if not timekeepers.stands_back(host, service)]
+        idle = [service for service in enabled if service not in ready]
+    works = active or ready
+    if len(active) > 1 or (len(ready) > 1 and not active):
+        yield timekeepers.rivals(host, works)
+    elif idle and (not works or works[0].name == timekeepers.VIRTUALBOX):
+        yield timekeepers.idle(host, idle[0], works[0] if works else None)
+    elif works:
+        yield _one(host, works[0])
     else:
-        yield _one(host, (active or enabled)[0])
-
-
-def _finding(status: Status, service: Service | None, message: str, remedy: Remedy | None = None) -> Finding:
-    evidence = {
-        "service": service.name if service else None,
-        "enabled": service.enabled if service else False,
-        "active": service.active if service else False,
-    }
-    found = service.name if service else phrase("none")
-    reason = message if status in (Status.SKIP, Status.UNKNOWN) else None
-    return Finding(
-        status=status,
-        message=message,
-        expected=phrase("one"),
-        found=found,
-        evidence=evidence,
-        remedy=remedy,
-        reason=reason,
-    )
+        yield _nobody(host)
 
 
 def _one(host: Host, service: Service) -> Finding:
     name = service.name
+    if name == timekeepers.VIRTUALBOX and service.enabled and service.active is not False:
+        message = say("NTP enabled: no; {name} sets the clock from the VirtualBox host's.", name=name)
+        return timekeepers.finding(Status.PASS, service, message)
     if service.enabled and service.active is not False:
         message = say("NTP enabled: yes; {name} is enabled.", name=name)
         if service.active:
             message = say("NTP enabled: yes; {name} is enabled and running.", name=name)
-        return _finding(Status.PASS, service, message)
-    if service.enabled and (container := _container(host)):
+        return timekeepers.finding(Status.PASS, service, message)
+    if service.enabled and (container := timekeepers.container(host)):
         message = say(
             "NTP enabled: yes; {name} is enabled; it does not run, as the clock of this {container} container is that"
             " of the machine below.",
             name=name,
             container=container,
         )
-        return _finding(Status.PASS, service, message)
+        return timekeepers.finding(Status.PASS, service, message)
     if service.enabled:
         commands = distro.restart(host, service.unit) if service.unit else ()
         remedy = Remedy(say("Start {name}, and see why it stopped.", name=name), commands)
-        return _finding(Status.WARN, service, say("NTP enabled: yes; but {name} does not run.", name=name), remedy)
+        return timekeepers.finding(
+            Status.WARN, service, say("NTP enabled: yes; but {name} does not run.", name=name), remedy
+        )
     if service.enabled is None:
         remedy = Remedy(say("See what starts {name}, and let the init system do it.", name=name))
         message = say("{name} runs without a unit, so whether it starts at boot is not known.", name=name)
-        return _finding(Status.UNKNOWN, service, message, remedy)
+        return timekeepers.finding(Status.UNKNOWN, service, message, remedy)
     remedy = Remedy(say("Enable {name}.", name=name), distro.enable(host, service.unit) if service.unit else ())
-    return _finding(
+    return timekeepers.finding(
         Status.WARN, service, say("NTP enabled: no; {name} runs now, but does not start at boot.", name=name), remedy
     )
 
 
-def _rivals(host: Host, services: list[Service]) -> Finding:
-    names = ", ".join(service.name for service in services)
-    keep = next((service for service in services if service.name == "chrony"), services[0])
-    commands = tuple(c for s in services if s is not keep and s.unit for c in distro.disable(host, s.unit))
-    remedy = Remedy(
-        say("Keep {name} alone: two services that steer one clock fight over it.", name=keep.name), commands
-    )
-    return _finding(
-        Status.WARN,
-        keep,
-        say("Two services or more are at work together and steer the clock: {names}.", names=names),
-        remedy,
-    )
-
-
 def _nobody(host: Host) -> Finding:
-    if container := _container(host):
-        return _finding(
+    if container := timekeepers.container(host):
+        return timekeepers.finding(
             Status.SKIP,
             None,
             say("The clock is that of the machine below this {container} container.", container=container),
         )
-    if in_step(host):
+    if timekeepers.in_step(host):
         message = say(
             "NTP enabled: no; the clock is synchronised now by no service known here (a hypervisor may do it)."
         )
-        return _finding(Status.WARN, None, message, _get_one(host))
-    return _finding(Status.WARN, None, say("NTP enabled: no; no time service is enabled or running."), _get_one(host))
+        machine = host.virtualization.value
+        if machine and machine.vm == "microsoft":
+            message = say("NTP enabled: no; the clock is synchronised now, perhaps by Hyper-V's own service.")
+        elif machine and machine.vm == "vmware":
+            message = say("NTP enabled: no; the clock is synchronised now, perhaps by VMware's tools (vmtoolsd).")
+        return timekeepers.finding(Status.WARN, None, message, timekeepers.get_one(host))
+    message = say("NTP enabled: no; no time service is enabled or running.")
+    if names := ", ".join(service.name for service in timekeepers.every(host)):
+        message = say("NTP enabled: no; no time service is enabled or running. Installed: {names}.", names=names)
+    return timekeepers.finding(Status.WARN, None, message, timekeepers.get_one(host))
 
 
 @check(

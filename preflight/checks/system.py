@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight import distro, versions
-from preflight.checks import Finding, Look, check, distributions, kernel_needs
+from preflight.checks import Finding, Look, check, distributions, kernel_needs, userland
 from preflight.checks import install as installation
 from preflight.facts import SecurityModules
 from preflight.model import Remedy, Severity, Status
@@ -45,7 +45,7 @@ def os(look: Look) -> Iterator[Finding]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("machine",),
+    reads=("machine", "userland", "engine"),
     remedy="Use a machine of a supported architecture with a 64-bit system: mailcow's images exist for no other.",
     docs=(_PAGE,),
 )
@@ -53,12 +53,15 @@ def architecture(look: Look) -> Iterator[Finding]:
     """Run on a processor architecture that mailcow has images for.
 
     mailcow's containers are built for these architectures only. On any other one Docker finds no image, or starts
-    one that fails with "exec format error".
+    one that fails with "exec format error". A 32-bit engine on a 64-bit kernel finds none either.
     """
     machine = look.host.machine.get()
     name = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
     wanted = ", ".join(look.requirements.architectures)
     fits = name in look.requirements.architectures
+    if fits and (found := userland.narrow(look.host, name, wanted)):
+        yield found
+        return
     text = say("This machine is {name}; mailcow has images for it.", name=name)
     if not fits:
         text = say("This machine is {name}; mailcow needs {wanted}.", name=name, wanted=wanted)

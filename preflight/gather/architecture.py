@@ -18,6 +18,12 @@ _WORDS = {
 _ANY = "|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True))
 _WORD = rf"(?<![a-zA-Z0-9])({_ANY})(?![a-zA-Z0-9])"
 
+# What package managers and Go call them.
+_OTHERS = {
+    "amd64": "x86_64", "x32": "x86_64", "i386": "i686", "386": "i686", "x86": "i686", "arm64": "aarch64",
+    "armhf": "armv7l", "armv7": "armv7l", "armel": "armv5l", "ppc64el": "ppc64le", "loong64": "loongarch64",
+}  # fmt: skip
+
 _FAMILY = {
     "x86_64": "x86", "i686": "x86", "aarch64": "arm", "armv8l": "arm", "armv7l": "arm", "armv6l": "arm",
     "armv5l": "arm", "ppc": "ppc", "ppc64": "ppc", "ppc64le": "ppc", "s390": "s390", "s390x": "s390",
@@ -39,6 +45,12 @@ def from_elf(header: bytes) -> str | None:
     if number in _ELF_BY_CLASS:
         return _ELF_BY_CLASS[number][wide]
     return _ELF.get(number)
+
+
+def named(told: str) -> str:
+    """Return a package manager's or Go's word for a machine as `uname -m` has it; '' where it is no word."""
+    told = told.strip()
+    return _OTHERS.get(told, told) if re.fullmatch(r"[a-z0-9_-]{1,20}", told) else ""
 
 
 def from_cpuinfo(text: str) -> str | None:

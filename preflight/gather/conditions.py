@@ -1,6 +1,6 @@
 """Whether a systemd unit would start at all: the conditions in its files that look at the host's own files.
 
-Conditions that ask the running system (virtualization, kernel command line, security …) are taken as met.
+So is what the host itself runs in. Other conditions (kernel command line, security …) are taken as met.
 """
 
 from __future__ import annotations
@@ -45,12 +45,29 @@ def _met(roots: Roots, key: str, value: str) -> bool | None:
     test = _TESTS.get(re.sub("^(Condition|Assert)", "", key))
     path = value.removeprefix("|").strip()
     no, path = path.startswith("!"), path.removeprefix("!").strip()
+    if key.endswith("Virtualization"):
+        found = _runs_in(roots, path)
+        return None if found is None else found != no
     if test is None or not path.startswith("/") or "%" in path:
         return None
     try:
         return test(roots, path) != no
     except Unreadable:
         return None
+
+
+def _runs_in(roots: Roots, wanted: str) -> bool | None:
+    """Say whether the host runs in what ConditionVirtualization= names; None: not known."""
+    from preflight.gather.virtualization import virtualization  # most units have no such condition
+
+    found = virtualization(roots).value
+    if found is None or wanted == "private-users":
+        return None
+    inner = found.container or found.vm
+    if wanted in ("yes", "true", "1", "on", "no", "false", "0", "off"):
+        return (inner is not None) == (wanted in ("yes", "true", "1", "on"))
+    kinds = {"container": found.container is not None, "vm": found.container is None and found.vm is not None}
+    return kinds.get(wanted, inner == wanted)
 
 
 def _exists(roots: Roots, path: str) -> bool:

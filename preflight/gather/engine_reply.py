@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
+from preflight.gather import architecture
 
 RUN = "mailcow-preflight.run"
 OWN = "self"  # stands for a run's id in the very container that the program runs in
@@ -87,6 +88,7 @@ def parse_engine(version: object, info: object, **objects: Any) -> Engine:
         operating_system=text(about.get("OperatingSystem")),
         kernel=text(about.get("KernelVersion")),
         architecture=text(about.get("Architecture")),
+        built_for=architecture.named(text(said.get("Arch"), 50)),
         root_dir=text(about.get("DockerRootDir"), 4096),
         driver=text(about.get("Driver")),
         driver_status=_pairs(about.get("DriverStatus")),

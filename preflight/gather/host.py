@@ -114,6 +114,11 @@ def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
         return services.services(roots)
 
+    def userland(_: Crew) -> Fact[Any]:
+        from preflight.gather import userland
+
+        return userland.userland(roots)
+
     def mail_traces(_: Crew) -> Fact[Any]:
         from preflight.gather import mail_traces
 
@@ -138,6 +143,7 @@ def _host_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         "os_release": lambda _: system.os_release(roots),
         "kernel": lambda _: system.kernel(roots),
         "machine": lambda _: system.machine(roots),
+        "userland": userland,
         "kernel_features": kernel_features,
         "security": lambda _: system.security(roots),
         "sysctls": lambda _: system.sysctls(roots),

@@ -87,6 +87,10 @@ KNOWN: tuple[Known, ...] = (
     Known("openntpd", "time", ("openntpd.service",), (("ntpd", "openntpd"), ("ntpd", "ntp engine")), ("openntpd",)),
     Known("ntpsec", "time", ("ntpsec.service",), (("ntpd", "ntpsec"),), ("ntpsec",)),
     Known("ntp", "time", ("ntp.service", "ntpd.service"), (("ntpd", ""), ("busybox", "ntpd")), ("ntp",)),
+    Known(
+        "VBoxService", "time", ("virtualbox-guest-utils.service", "vboxadd-service.service", "vboxservice.service"),
+        (("VBoxService", ""),), ("virtualbox-guest-utils", "virtualbox-guest-additions"),
+    ),
     Known("phc2sys", "time", ("phc2sys.service",), (("phc2sys", ""),)),
     Known("ufw", "firewall", ("ufw.service",), (), ("ufw",)),
     Known("firewalld", "firewall", ("firewalld.service",), (("firewalld", ""),), ("firewalld",)),

@@ -106,8 +106,10 @@ def find(units: Units, listed: dict[str, bool], running: tuple[Running, ...] | N
     claimed: set[str] = set()
     for known in KNOWN:
         package = " ".join(name for name in known.packages if listed.get(name)) or None
-        rows = [_of_unit(known, unit, package) for unit in _units(known, units, listed) if unit.name not in claimed]
-        if package and not rows:
+        own = list(_units(known, units, listed))
+        rows = [_of_unit(known, unit, package) for unit in own if unit.name not in claimed]
+        # Debian's ntp only brings ntpsec, whose unit has the name of ntp's as well: that is one service.
+        if package and not own:
             rows = [_of_package(known, package)]
         claimed.update(row.unit for row in rows if row.unit)
         found.extend(rows)

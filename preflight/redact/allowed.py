@@ -24,6 +24,7 @@ _PLACES: dict[Mask, str] = {
         KernelFeatures.tables KernelFeatures.absent SecurityModules.selinux Space.filesystem Space.options
         Service.kind Services.init Contact.state PublishedPort.protocol Container.state Container.restart
         Service.closes Service.chains Holder.runtime MailTrace.kind
+        Userland.shell Userland.engine Userland.packages Engine.built_for
         EngineNetwork.driver Engine.architecture Engine.driver Engine.driver_status.keys Engine.cgroup_version
         Engine.swarm Engine.cut Engine.firewall_backend Engine.components DaemonConfig.settings.keys Compose.kind
         HealthRun.states Way.error Route.kind Rule.action Rule.others

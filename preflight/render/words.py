@@ -139,6 +139,7 @@ PARTS = {
     "spaces": "free space and inodes of file systems",
     "sysctls": "settings of the kernel (sysctl)",
     "timezone": "the time zone and the hardware clock",
+    "userland": "what the host's programs are made for",
     "virtualization": "what kind of machine the host is",
     "ways": "the kernel's answer which way packets to the Internet take",
 }

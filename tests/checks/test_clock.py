@@ -92,8 +92,6 @@ def test_what_is_not_known_never_passes(check: str, missing: Fact[Any], status: 
         ((keeper("openntpd"),), ("systemctl restart openntpd.service", "ntpctl -s all")),
         ((keeper("ntpsec"),), ("systemctl restart ntpsec.service", "ntpq -p")),
         ((keeper("ntp", unit=None, enabled=None),), ("ntpq -p",)),
-        ((keeper("systemd-timesyncd", enabled=False, active=False),), ("timedatectl set-ntp true",)),
-        ((), ("apt-get update && apt-get install -y chrony",)),
     ],
 )
 def test_how_to_get_in_step(found: tuple[Service, ...], expected: tuple[str, ...]) -> None:
@@ -186,6 +184,72 @@ def test_of_two_enabled_the_one_that_runs_counts() -> None:
     assert (result.status, result.found) == (Status.PASS, "chrony")
 
 
+TIMESYNCD = keeper(
+    "systemd-timesyncd", active=False, unmet="ConditionFileIsExecutable=!/usr/sbin/VBoxService", package="systemd"
+)
+GUEST = Virtualization(None, "oracle", None)
+
+
+def guest_tools(**more: Any) -> Service:
+    return keeper("VBoxService", unit="virtualbox-guest-utils.service", **more)
+
+
+def test_a_service_that_stands_back_is_not_told_to_start() -> None:
+    """Debian's timesyncd beside VirtualBox's guest tools: enabled, and it never starts."""
+    result = one("clock.service", services=services(TIMESYNCD, guest_tools()), virtualization=GUEST)
+    assert (result.status, result.found) == (Status.WARN, "VBoxService")
+    assert "systemd-timesyncd is enabled, but it never starts beside VBoxService" in result.message
+    assert commands(result) == ("systemctl disable --now systemd-timesyncd.service",)
+    after = one("clock.service", services=services(guest_tools()), virtualization=GUEST)
+    assert (after.status, after.found) == (Status.PASS, "VBoxService")
+    lost = one("clock.synchronized", services=services(guest_tools()), virtualization=GUEST, clock=LOST)
+    assert lost.status is Status.SKIP
+
+
+def test_guest_tools_of_another_hypervisor_set_no_clock() -> None:
+    idle = guest_tools(active=False)
+    result = one("clock.service", services=services(TIMESYNCD, idle))
+    assert (result.status, "keeps it from starting" in result.message) == (Status.WARN, True)
+    assert commands(result) == ("apt-get update && apt-get install -y chrony",)
+
+
+def test_a_service_that_stands_back_for_an_idle_one_gives_way_to_it() -> None:
+    idle = keeper("ntpsec", enabled=False, active=False)
+    result = one("clock.service", services=services(TIMESYNCD, idle), clock=LOST)
+    assert commands(result) == ("systemctl enable --now ntpsec.service",)
+    # A service of its own is at work: the other one stands back as it was built to.
+    assert one("clock.service", services=services(TIMESYNCD, keeper("ntpsec"))).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        # The one that stays starts at boot before the other goes.
+        (
+            (keeper("chrony", enabled=False), keeper("openntpd", enabled=False)),
+            ("systemctl enable --now chrony.service", "systemctl disable --now openntpd.service"),
+        ),
+        # After the next boot timesyncd would not start, although it runs now.
+        (
+            (keeper("systemd-timesyncd", unmet="ConditionFileIsExecutable=!/usr/sbin/ntpd"), keeper("ntpsec")),
+            ("systemctl disable --now systemd-timesyncd.service",),
+        ),
+        ((keeper("chrony", unit=None, enabled=None), keeper("ntp", unit=None, enabled=None)), ()),
+        # Guest tools do more than set the clock: they stay.
+        ((keeper("chrony"), guest_tools()), ()),
+    ],
+)
+def test_of_rivals_one_stays_at_every_moment(found: tuple[Service, ...], expected: tuple[str, ...]) -> None:
+    result = one("clock.service", services=services(*found), virtualization=GUEST)
+    assert (result.status, commands(result)) == (Status.WARN, expected)
+
+
+def test_what_is_installed_is_named_where_nothing_is_enabled() -> None:
+    idle = guest_tools(enabled=False, active=False)
+    result = one("clock.service", services=services(idle), virtualization=GUEST, clock=LOST)
+    assert result.message.endswith("Installed: VBoxService.")
+
+
 def test_one_that_runs_by_hand_beside_one_that_starts_at_boot() -> None:
     found = (keeper("chrony", enabled=False), keeper("systemd-timesyncd", active=False))
     result = one("clock.service", services=services(*found))
@@ -239,8 +303,9 @@ def test_the_remedy_fits_the_distribution(
     release: OsRelease | None, init: str, found: tuple[Service, ...], expected: tuple[str, ...]
 ) -> None:
     facts = {"services": services(*found, init=init), "os_release": release, "clock": LOST}
-    for check in ("clock.service", "clock.synchronized"):
-        assert commands(one(check, **facts)) == expected
+    assert commands(one("clock.service", **facts)) == expected
+    lost = one("clock.synchronized", **facts)
+    assert (lost.status, lost.reason) == (Status.SKIP, "No time service runs (see clock.service).")
 
 
 # --- clock.timezone ------------------------------------------------------------------------------------------

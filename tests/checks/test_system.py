@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from preflight.facts import Command, Engine, Fact, KernelFeatures, OsRelease, SecurityModules, Virtualization
+from preflight.facts import Command, Engine, Fact, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.model import Result, Status
 from tests.build import look, run
 
@@ -87,6 +87,33 @@ def test_the_old_page_takes_any_debian_from_8() -> None:
 )  # fmt: skip
 def test_architectures(requirements: str, machine: str, status: Status) -> None:
     assert one("system.architecture", requirements, machine=machine).status is status
+
+
+ARMHF = Userland(shell="armv7l", engine="armv7l", packages="armv7l")
+
+
+@pytest.mark.parametrize(
+    ("found", "built", "status", "said"),
+    [
+        (ARMHF, "", Status.FAIL, "the system is a 32-bit one (armv7l)"),
+        (Userland(packages="armv7l"), "", Status.FAIL, "the system is a 32-bit one (armv7l)"),
+        (Userland(shell="i686"), "", Status.FAIL, "the system is a 32-bit one (i686)"),
+        # A static engine of 64 bits finds its images.
+        (ARMHF, "aarch64", Status.WARN, "Nobody has tested"),
+        (Userland(shell="x86_64", packages="x86_64"), "i686", Status.FAIL, "the engine is a 32-bit program (i686)"),
+        (Userland(shell="x86_64", engine="i686"), "", Status.FAIL, "the engine is a 32-bit program (i686)"),
+        # What contradicts itself, or is not known, is no alarm.
+        (Userland(shell="x86_64", packages="i686"), "", Status.PASS, "mailcow has images"),
+        (Userland(), "", Status.PASS, "mailcow has images"),
+    ],
+)
+def test_a_64_bit_kernel_does_not_make_a_64_bit_system(found: Userland, built: str, status: Status, said: str) -> None:
+    engine = Engine(version="28.5.2", api_version="1.51", built_for=built)
+    result = one("system.architecture", machine="aarch64", userland=found, engine=engine)
+    assert (result.status, said in result.message) == (status, True), result.message
+    if status is not Status.PASS:
+        assert result.remedy is not None
+        assert "64-bit" in result.remedy.text
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ FILES = {"/etc/full": "x", "/etc/empty": "", "/etc/folder/x": "", "/etc/conf.d/a
         ("ConditionFileIsExecutable=/etc/full", "ConditionFileIsExecutable=/etc/full"),
         ("ConditionPathExists=|/etc/none\nConditionPathExists=|/etc/full", ""),
         ("ConditionPathExists=|/etc/none\nConditionPathExists=|!/etc/full", "ConditionPathExists=|/etc/none"),
-        ("ConditionPathExists=|/etc/none\nConditionVirtualization=|kvm", ""),  # which is not looked at here
+        ("ConditionPathExists=|/etc/none\nConditionVirtualization=|kvm", ""),  # which the copy does not tell
         ("ConditionPathExists=/etc/none\nConditionPathExists=", ""),
         ("ConditionPathExists=/etc/%i", ""),
         ("ConditionVirtualization=!container", ""),
@@ -47,6 +47,29 @@ def test_conditions(tmp_path: Path, lines: str, found: str) -> None:
     assert unmet(roots, f"[Unit]\n{lines}\n[Service]\nExecStart=/bin/x\n") == found
     assert unmet(roots, f"[Service]\n{lines}\n") == ""
     assert unmet(out_of_reach(), f"[Unit]\n{lines}\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "in_lxc", "in_kvm", "bare"),
+    [
+        ("container", True, False, False), ("!container", False, True, True), ("vm", False, True, False),
+        ("yes", True, True, False), ("no", False, False, True), ("kvm", False, True, False),
+        ("lxc", True, False, False),
+        ("private-users", True, True, True),
+    ],
+)  # fmt: skip
+def test_what_the_host_runs_in(tmp_path: Path, value: str, in_lxc: bool, in_kvm: bool, bare: bool) -> None:
+    line = f"ConditionVirtualization={value}"
+    for number, (met, files) in enumerate(
+        (
+            (in_lxc, {"/proc/1/environ": "container=lxc\0"}),
+            (in_kvm, {"/proc/1/environ": "A=b\0", "/sys/class/dmi/id/product_name": "KVM\n"}),
+            (bare, {"/proc/1/environ": "A=b\0", "/sys/class/dmi/id/product_name": "PowerEdge\n"}),
+        )
+    ):
+        root = tmp_path / str(number)
+        root.mkdir()
+        assert unmet(copy(root, **files), f"[Unit]\n{line}\n") == ("" if met else line), files
 
 
 @given(st.text(alphabet="[Unit]\nConditionPathExists=|!/\\*", max_size=200))

@@ -123,6 +123,15 @@ def test_a_unit_has_one_row_whatever_its_aliases(tmp_path: Path) -> None:
     ]
 
 
+def test_debians_transitional_ntp_is_no_second_service(tmp_path: Path) -> None:
+    files = {
+        **SYSTEMD,
+        f"{LIB}/ntp.service": "-> ntpsec.service", f"{LIB}/ntpsec.service": SERVICE,
+        **dpkg(ntp=INSTALLED, ntpsec=INSTALLED),
+    }  # fmt: skip
+    assert [row[:2] for row in rows(gathered(tree(tmp_path, files)))] == [("ntpsec", "ntpsec.service")]
+
+
 def test_each_unit_of_a_service_has_its_row(tmp_path: Path) -> None:
     files = enabled("courier-imap.service", "courier-imap-ssl.service") | {f"{LIB}/courier-pop.service": SERVICE}
     assert rows(gathered(tree(tmp_path, SYSTEMD | files))) == [
