@@ -266,3 +266,19 @@ def test_facts_that_are_asked_about_another_name_know_nothing_of_its_hosts_file(
         words = ["--facts", str(tmp_path / "facts.json"), "--hostname", name, "--only", "dns.hostname"]
         (row,) = json.loads(preflight(*words, "--format", "json").stdout)["results"]
         assert row["status"] == status, row["message"]
+
+
+def test_facts_that_are_asked_about_another_name_say_whose_they_are(tree: Path, tmp_path: Path) -> None:
+    recorded = json.loads((tree / "tests/hosts/debian12-nested.json").read_text())
+    answer = {"name": "mail.example.org.", "type": "A", "rcode": "NOERROR", "records": ["198.51.100.7"]}
+    recorded["asked"] |= {"hostname": "mail.example.org", "offline": False}
+    recorded["answers"] = {"source": "DNS", "value": {"mail.example.org. A": answer}, "missing": None}
+    (tmp_path / "facts.json").write_text(json.dumps(recorded))
+    words = ["--facts", str(tmp_path / "facts.json"), "--only", "dns.*", "--format", "json"]
+    rows = json.loads(preflight(*words, "--hostname", "mail.elsewhere.example").stdout)["results"]
+    reason = "The facts were recorded for mail.example.org. Questions about mail.elsewhere.example were not asked."
+    assert {(row["status"], row["reason"]) for row in rows} == {("unknown", reason)}
+    rows = json.loads(preflight(*words, "--domain", "elsewhere.example").stdout)["results"]
+    (row,) = [row for row in rows if row["subject"] == "elsewhere.example" and row["check"] == "dns.mx"]
+    assert row["reason"] == "The DNS was not asked for elsewhere.example MX."
+    assert "fewer" not in row["remedy"]["text"]

@@ -11,6 +11,7 @@ from preflight.checks.deliveries import delivery, for_programs
 from preflight.checks.names import (
     BEHIND_NAT,
     alias,
+    denied,
     domains,
     finding,
     fqdn,
@@ -120,6 +121,8 @@ def reverse(look: Look, address: str) -> Iterator[Finding]:
     source of the default route, or from the address that SNAT_TO_SOURCE names, whichever address the name has.
     """
     name = fqdn(look)
+    if (own := given(look, name, "A")) and own.denied:
+        raise denied(own)
     pointer = ipaddress.ip_address(address).reverse_pointer
     names = tuple(dict.fromkeys(map(bare, settled(look, pointer, "PTR").records)))
     kind = "AAAA" if ":" in address else "A"

@@ -39,6 +39,8 @@ def _of_version(look: Look, kind: str, version: int) -> list[str]:
     if not given and version == 6 and not look.plan.ipv6:
         return []
     sender = _sender(look, version)
+    if given and not set(given) & set(addresses.own(look.host.links.value or (), version)):
+        sender = None  # NAT beyond this host gives mail the address that the user named
     named = public if given else [one for one in public if one in records(known(look, fqdn(look), kind))]
     return [*named, sender] if sender else named or public
 
@@ -95,13 +97,18 @@ def loose(look: Look, address: str, kind: str, forward: tuple[str, ...]) -> Find
 
 
 def _better(look: Look, address: str) -> str | None:
-    """Return another address of the host that the name leads to, if mail is sent from this one, which it does not."""
+    """Return another address of the host that the name leads to, if mail is sent from this one, which it does not.
+
+    It has to be one of the same uplink, or of none: another provider's would be dropped on this way.
+    """
     kind, version = ("AAAA", 6) if ":" in address else ("A", 4)
     named = records(known(look, fqdn(look), kind))
     if address in named or address != _sender(look, version):
         return None
-    own = addresses.own(look.host.links.value or (), version)
-    return next((one for one in own if one in named and addresses.is_public(one)), None)
+    links = look.host.links.value or ()
+    uplinks = {link.name for link in links if address in addresses.own((link,), version)}
+    near = [link for link in links if link.name in uplinks or link.name.startswith(("lo", "dummy"))]
+    return next((one for one in addresses.own(near, version) if one in named and addresses.is_public(one)), None)
 
 
 def _send_from(look: Look, address: str) -> Remedy:

@@ -452,6 +452,13 @@ def test_the_advice_on_the_address_to_send_from_makes_its_finding_go_away(tmp_pa
     assert {s: r.status for s, r in run("reverse", second(mailcow_conf=told)).items()} == {"203.0.113.9": Status.PASS}
 
 
+@pytest.mark.parametrize(("name", "place"), [("lo", "mailcow.conf"), ("dummy0", "mailcow.conf"), ("eth1", "provider")])
+def test_mail_is_sent_from_no_address_of_another_uplink(name: str, place: str) -> None:
+    remedy = run("reverse", second(links=(link(V4), link("203.0.113.9", name=name))))[V4].remedy
+    assert remedy
+    assert remedy.place == place
+
+
 def test_an_address_to_send_from_without_another_is_the_providers() -> None:
     """A reverse name is missing, and mailcow.conf cannot help."""
     remedy = one("reverse", look(zone(PTR=answer(POINTER4, "PTR")), routes=(WAY,)), V4).remedy
@@ -463,6 +470,12 @@ def test_an_address_to_send_from_without_another_is_the_providers() -> None:
 def test_a_private_address_to_send_from_says_nothing_of_the_worlds_view() -> None:
     given = look(public=(V4,), links=(link("10.0.0.2"),), routes=(WAY,))
     assert list(run("reverse", given)) == [V4]
+
+
+def test_an_address_that_nat_beyond_this_host_gives_is_believed() -> None:
+    given = look(public=(V4,), links=(link("203.0.113.9"),), routes=(WAY,))
+    assert list(run("reverse", given)) == [V4]
+    assert list(run("reverse", second(public=("203.0.113.9",)))) == ["203.0.113.9", V4]
 
 
 # --- a resolver that denies the world, a domain that nobody has
@@ -495,7 +508,7 @@ def test_a_domain_that_does_not_exist_is_one_finding(how: str, above: str) -> No
     found = one("hostname", given)
     assert found.status is Status.FAIL
     assert "Check the spelling" in found.message
-    for identity in ("address", "mx", "autodiscover"):
+    for identity in ("address", "reverse", "mx", "autodiscover"):
         for result in run(identity, given).values():
             assert result.status is Status.UNKNOWN, result
             assert "Enter" not in (result.remedy.text if result.remedy else "")
