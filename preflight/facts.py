@@ -766,6 +766,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     links: Fact[tuple[Link, ...]] = _BEFORE
     routes: Fact[tuple[Route, ...]] = _BEFORE
     rules: Fact[tuple[Rule, ...]] = _BEFORE
+    handed: Fact[tuple[str, ...]] = _BEFORE
     ways: Fact[tuple[Way, ...]] = _BEFORE
     ipv6: Fact[Ipv6] = _BEFORE
     sockets: Fact[Sockets] = _BEFORE

@@ -165,9 +165,13 @@ def _fits(look: Look, interface: str, found: int) -> Finding:
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("ipv6", "links", "ways", "routes", "daemon_config"),
+    reads=("ipv6", "links", "ways", "routes", "rules", "daemon_config", "engine", "handed"),
     remedy="Make IPv6 work as a whole, or switch it off with ENABLE_IPV6=false in mailcow.conf.",
-    docs=(NO_IPV6, "https://github.com/mailcow/mailcow-dockerized/issues/4388"),
+    docs=(
+        NO_IPV6,
+        "https://github.com/mailcow/mailcow-dockerized/issues/4388",
+        "https://github.com/mailcow/mailcow-dockerized/issues/5659",
+    ),
 )
 def ipv6(look: Look) -> Iterator[Finding]:
     """IPv6 works as a whole or not at all
@@ -183,6 +187,7 @@ def ipv6(look: Look) -> Iterator[Finding]:
         "default_route": way is not None, "enabled": look.plan.ipv6,
     }  # fmt: skip
     problem = whole_ipv6.off(look, kernel) or whole_ipv6.half(look, global_, way)
+    problem = problem or whole_ipv6.scoped(look)
     lost = whole_ipv6.lost(look, kernel, global_, way) if problem is None else None
     if lost:
         yield msgspec.structs.replace(lost, evidence={**evidence, **lost.evidence})

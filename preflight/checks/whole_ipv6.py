@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import shlex
 
-from preflight import addresses
+from preflight import addresses, versions
 from preflight.checks import Look
 from preflight.checks.contact import unknown
 from preflight.facts import Ipv6, Way
@@ -58,6 +59,39 @@ def half(look: Look, held: list[str], way: Way | None) -> tuple[str, Remedy] | N
         text = say("This host has working IPv6, but the engine does not manage ip6tables, so nothing is forwarded.")
         return text, Remedy(say('Remove "ip6tables": false from /etc/docker/daemon.json and restart the engine.'))
     return None
+
+
+def scoped(look: Look) -> tuple[str, Remedy] | None:
+    """Complain of a name server with a scope (fe80::1%ens3) that an older engine hands to containers.
+
+    Up to Docker 25, IPv6 servers of the host get into the resolv.conf of containers with IPv6, if the scope is one word
+    (libnetwork/resolvconf, ipv6Address). dig, which mailcow's resolver is checked with, refuses the whole file if no
+    interface of the container has that name; the container's own is eth0.
+    """
+    version = versions.parse(look.host.engine.get().version) if look.host.engine.known else None
+    settings = look.host.daemon_config.value
+    if version is None or version >= (26, 0, 0) or not look.plan.ipv6 or not look.host.handed.known:
+        return None
+    if settings is not None and settings.settings.get("dns"):
+        return None
+    found = next((text for text in look.host.handed.get() if re.fullmatch(r"[0-9A-Fa-f:]+%\w+", text)), None)
+    if found is None:
+        return None
+    values = {"server": found, "version": look.host.engine.get().version}
+    text = say("Docker {version} hands the name server {server} to mailcow's containers.", **values)
+    name = found.partition("%")[2]
+    fails = say(
+        "They have no interface {interface}, so the health check of mailcow's resolver fails"
+        " and mailcow does not start.",
+        interface=name,
+    )
+    if name == "eth0" or name.isdecimal():
+        fails = say("There the part after % means another network, so this server does not answer.")
+    upgrade = say("Upgrade Docker to version 26 or newer.")
+    instead = say('Or list name servers without a scope as "dns" in /etc/docker/daemon.json and restart Docker.')
+    return paragraph(text, fails), Remedy(
+        paragraph(upgrade, instead), (f"grep -n nameserver {look.host.handed.source}",)
+    )
 
 
 def _deaf(look: Look, address: str) -> str | None:

@@ -231,7 +231,7 @@ def _probe_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
 
 
 def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
-    from preflight.gather import binds, hosts, lookups, nat, network, override, rules, sockets, ways
+    from preflight.gather import binds, hosts, lookups, nameservers, nat, network, override, rules, sockets, ways
 
     def answers(crew: Crew) -> Fact[Any]:
         if wishes.asked.offline:
@@ -256,6 +256,7 @@ def _network_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         "links": lambda _: network.links(roots),
         "routes": lambda _: network.routes(roots),
         "override": lambda crew: override.override(roots, crew.get("_plan").directory),
+        "handed": lambda _: nameservers.handed(roots),
         "rules": lambda _: rules.rules(roots),
         "ways": lambda _: ways.ways(roots),
         "ipv6": lambda _: network.ipv6(roots),

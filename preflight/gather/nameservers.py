@@ -14,6 +14,7 @@ Server = tuple[str, int]  # address (a link-local one with its scope), port
 
 PATH = "/etc/resolv.conf"
 BEHIND_STUB = "/run/systemd/resolve/resolv.conf"  # the real servers of systemd-resolved's 127.0.0.53
+STUB = "127.0.0.53"
 LIMIT = 1 << 16
 SERVERS = 3  # as many as the C library asks
 
@@ -57,6 +58,26 @@ def parse_resolv_conf(text: str) -> tuple[Server, ...]:
         except ValueError:
             continue
     return tuple(found)[:SERVERS]
+
+
+def handed(roots: Roots) -> Fact[tuple[str, ...]]:
+    """Return the name servers that the engine finds for its containers, as they are written, with their scopes.
+
+    It takes /etc/resolv.conf, and the file behind it where systemd-resolved's stub is all that it names.
+    """
+    try:
+        found = _written(roots.text(PATH, LIMIT))
+        if found == (STUB,):
+            return Fact.of(BEHIND_STUB, _written(roots.text(BEHIND_STUB, LIMIT)))
+    except Unreadable as error:
+        return roots.unknown(error.path, error)
+    return Fact.of(PATH, found)
+
+
+def _written(text: str) -> tuple[str, ...]:
+    """Return the addresses of a resolv.conf(5), scopes and all."""
+    rows = (line.split() for line in text.splitlines())
+    return tuple(row[1][:100] for row in rows if len(row) > 1 and row[0] == "nameserver")[:20]
 
 
 def find(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:

@@ -70,7 +70,7 @@ _PLACES: dict[Mask, str] = {
         Asked.public_ips SocketUnit.streams Service.streams PublishedPort.address
         EngineNetwork.subnets Engine.address_pools Address.address
         Route.destination Route.gateway Way.destination Way.gateway Way.source
-        Rule.source Rule.destination
+        Rule.source Rule.destination Host.handed
         Holder.address Holder.peer BindAttempt.address HostsEntry.address
         Diversion.destinations Diversion.not_destinations Diversion.sources
     """,

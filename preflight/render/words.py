@@ -117,6 +117,7 @@ PARTS = {
     "engine_start": "what the engine meets when it is started next",
     "engine": "what the engine says of itself, its containers, networks and volumes",
     "healthcheck": "a container with a health check, started for this",
+    "handed": "the name servers that the engine hands to containers",
     "hosts_file": "/etc/hosts",
     "ipv6": "the kernel's settings for IPv6",
     "kernel": "the release of the running kernel",

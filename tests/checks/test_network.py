@@ -573,6 +573,29 @@ def test_addresses_of_bridges_to_containers_are_not_the_hosts() -> None:
     assert ipv6(ON, msgspec.structs.replace(SIX, name="vmbr0")).status is WARN
 
 
+@pytest.mark.parametrize(
+    ("version", "server", "status"),
+    [
+        ("25.0.5", "fe80::1%ens192", WARN),
+        ("24.0.7", "fe80::1%eth0", WARN),
+        ("25.0.5", "fe80::1%br-lan", PASS),  # which those engines do not take for an address
+        ("25.0.5", "2001:db8::53", PASS),
+        ("25.0.5", "192.0.2.53", PASS),
+        ("26.0.0", "fe80::1%ens192", PASS),
+        ("28.5.2", "fe80::1%ens192", PASS),
+    ],
+)
+def test_a_name_server_with_a_scope(version: str, server: str, status: Status) -> None:
+    facts: dict[str, Any] = {"engine": engine(version=version), "handed": ("192.0.2.53", server)}
+    row = ipv6(ON, SIX, SIX_DEFAULT, **facts)
+    assert row.status is status
+    if server == "fe80::1%ens192" and status is WARN:
+        assert "does not start" in row.message
+    given_ = DaemonConfig("/etc/docker/daemon.json", True, "", {"dns": ["192.0.2.53"]})
+    assert ipv6(ON, SIX, SIX_DEFAULT, daemon_config=given_, **facts).status is PASS  # as advised
+    assert "fe80" not in ipv6(ON, ETH0, conf={"ENABLE_IPV6": "false"}, **facts).message
+
+
 def test_an_engine_that_leaves_ip6tables_alone() -> None:
     daemon = DaemonConfig("/etc/docker/daemon.json", True, "", {"ip6tables": False})
     assert ipv6(ON, SIX, SIX_DEFAULT, daemon_config=daemon).status is WARN
