@@ -74,7 +74,7 @@ def _families(_: Look) -> tuple[str, ...]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("answers", "links", "ways", "routes"),
+    reads=("answers", "links", "ways", "routes", "rules"),
     remedy="Enter the host's public addresses at your DNS provider; remove an AAAA record that leads nowhere.",
     docs=(DOCS, f"{ISSUES}/1628", f"{ISSUES}/4709"),
     subject="A, AAAA",
@@ -107,7 +107,7 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("answers", "links", "ways", "routes"),
+    reads=("answers", "links", "ways", "routes", "rules"),
     remedy="Have the address's reverse name set by the provider that leased it to you; it is not in your own zone.",
     docs=(DOCS, f"{ISSUES}/254"),
     subject="address",

@@ -285,6 +285,7 @@ _MOVE = noted(
         "engine",
         "ipv6",
         "ways",
+        "rules",
         "routes",
         "links",
         "services",

@@ -98,7 +98,7 @@ def _bridge(look: Look) -> list[Neighbour]:
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("ways", "routes", "links", "engine", "daemon_config", "override"),
+    reads=("ways", "routes", "rules", "links", "engine", "daemon_config", "override"),
     remedy="Give mailcow's network the MTU of the way to the Internet, in docker-compose.override.yml.",
     docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/1558"),
 )
@@ -108,7 +108,7 @@ def mtu(look: Look) -> Iterator[Finding]:
     Docker gives its networks an MTU of 1500. If the host's own way takes less (OpenStack, PPPoE, VPN), large
     packets get lost, and TLS handshakes with some hosts hang while others work.
     """
-    way = way_out(look.host, 4) or way_out(look.host, 6)
+    way = way_out(look.host, 4, look.plan.ipv4_network) or way_out(look.host, 6, look.plan.ipv6_network)
     if way is None:
         reason = say("The host has no default route.")
         yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason)

@@ -49,7 +49,8 @@ def _sender(look: Look, version: int) -> str | None:
     """Return the public address that mail leaves with; None: it is not known, or somebody else's NAT decides."""
     told = dict(look.plan.sources).get(SOURCES[version])
     try:
-        found = told or routing.sent_from(look.host, version)
+        network = look.plan.ipv4_network if version == 4 else look.plan.ipv6_network
+        found = told or routing.sent_from(look.host, version, network)
     except MissingFact:
         return None
     usual = addresses.usual(found) if found else None

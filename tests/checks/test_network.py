@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preflight.checks import catalogue
 from preflight.checks.subnets import propose
 from preflight.facts import (
     Address,
@@ -605,3 +606,21 @@ def test_an_engine_that_leaves_ip6tables_alone() -> None:
 def test_what_is_not_known_is_unknown() -> None:
     (row,) = run("network.ipv6", look(conf={}))
     assert row.status is UNKNOWN
+
+
+def test_who_asks_for_the_way_out_reads_the_rules_too() -> None:
+    for entry in catalogue():
+        if "ways" in entry.reads:
+            assert {"rules", "routes"} <= set(entry.reads), entry.id
+
+
+def test_a_rule_for_mailcows_own_network_decides_its_way() -> None:
+    links = (eth(1500), eth(1400, "wg0"))
+    at = (DEFAULT, Route("0.0.0.0/0", "wg0", "", 0, 9))
+    asked = Way(destination="1.1.1.1", interface="eth0", gateway="192.0.2.1", table=254)
+    for network_, status in (("10.5.5", WARN), ("10.6.6", PASS)):
+        rules = ruled(lookup(9, 100, source="10.5.5.0/24"))
+        (row,) = run(
+            "network.mtu", look(conf={"IPV4_NETWORK": network_}, links=links, routes=at, rules=rules, ways=(asked,))
+        )
+        assert row.status is status
