@@ -272,10 +272,15 @@ class MailTrace(Struct, frozen=True):
 
 
 class Timezone(Struct, frozen=True):
-    """The zone's name (None: not set, so UTC) and whether the hardware clock runs in local time (None: unknown)."""
+    """The zone's name (None: not set, so UTC) and whether the hardware clock runs in local time (None: unknown).
+
+    `written`: what /etc/timezone says, which mailcow's installer takes first; '' = no zone's name; None: it is not
+    there, or not read.
+    """
 
     zone: str | None
     rtc_local: bool | None
+    written: str | None = None
 
 
 class Clock(Struct, frozen=True):

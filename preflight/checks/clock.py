@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from preflight import distro
 from preflight.checks import Look, check, timekeepers
-from preflight.facts import Host, Service
+from preflight.facts import Host, Service, Timezone
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.sentences import noted, paragraph, phrase, say
 
@@ -180,17 +180,59 @@ def timezone(look: Look) -> Iterator[Finding]:
     if zone.zone:
         named = say("The time zone is {zone}.", zone=zone.zone)
     status = {True: Status.WARN, False: Status.PASS, None: Status.UNKNOWN}[zone.rtc_local]
+    disagrees = None if look.plan.conf_present else _disagreement(zone)
+    if disagrees and status is Status.PASS:
+        yield Finding(
+            status=Status.WARN,
+            message=paragraph(named, disagrees, say(_HARDWARE_CLOCK[False])),
+            expected=zone.zone,
+            found=zone.written,
+            evidence={"zone": zone.zone, "rtc_local": zone.rtc_local},
+            remedy=_one_zone(zone),
+        )
+        return
     known = zone.rtc_local is not None
     remedies = {True: _hardware_clock(look.host), False: None, None: Remedy(say("See what /etc/adjtime says."))}
     yield Finding(
         status=status,
-        message=paragraph(named, say(_HARDWARE_CLOCK[zone.rtc_local])),
+        message=paragraph(named, disagrees, say(_HARDWARE_CLOCK[zone.rtc_local])),
         expected=phrase("hardware clock in UTC"),
         found=zone.zone or "UTC",
         evidence={"zone": zone.zone, "rtc_local": zone.rtc_local},
         reason=say("The file that says how the hardware clock runs is not readable.") if not known else None,
         remedy=remedies[zone.rtc_local],
     )
+
+
+_SAME = ("UTC", "UCT", "Zulu", "Universal", "Greenwich", "GMT")  # each with and without Etc/
+
+
+def _disagreement(zone: Timezone) -> str | None:
+    """Say that the two files with the zone's name disagree: mailcow's installer looks into /etc/timezone first."""
+    if zone.written is None or _plain(zone.written) == _plain(zone.zone or "UTC"):
+        return None
+    if not zone.written:
+        return say("/etc/timezone holds no time zone's name, and mailcow's installer looks there first.")
+    return say(
+        "/etc/timezone says {written}, /etc/localtime says {zone}. mailcow's installer takes {written}.",
+        written=zone.written,
+        zone=zone.zone or "UTC",
+    )
+
+
+def _plain(name: str) -> str:
+    """Return a zone's name without what makes no other zone of it."""
+    name = name.removeprefix("posix/").removeprefix("right/")
+    return "UTC" if name.removeprefix("Etc/") in _SAME else name
+
+
+def _one_zone(zone: Timezone) -> Remedy:
+    wanted = zone.zone or "UTC"
+    text = say(
+        "Remove /etc/timezone, or set MAILCOW_TZ={zone} when you start mailcow's generate_config.sh.",
+        zone=wanted,
+    )
+    return Remedy(text, ("rm /etc/timezone",))
 
 
 _HARDWARE_CLOCK = {

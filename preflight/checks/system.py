@@ -108,6 +108,8 @@ def virtualization(look: Look) -> Iterator[Finding]:
     elif found.nas:
         status = Status.FAIL
         text = say("This host is a NAS ({nas}); mailcow does not support such systems.", nas=found.nas)
+        if found.nas == "haos":
+            text = say("This host runs Home Assistant OS. mailcow does not support such appliances.")
     elif found.container:
         status = Status.WARN
         text = say(

@@ -58,17 +58,26 @@ def timezone(roots: Roots) -> Fact[Timezone]:
     A zone file that was copied there bears no name: /etc/timezone may have it, else its own POSIX rule stands for it.
     """
     try:
-        return Fact.of(TIMEZONE, Timezone(_zone(roots), _rtc_local(roots)))
+        return Fact.of(TIMEZONE, Timezone(_zone(roots), _rtc_local(roots), _written(roots)))
     except Unreadable as error:
         if roots.why:
             return Fact.unknown(TIMEZONE, roots.why.reason, roots.why.help, *roots.why.commands)
         return Fact.unknown(TIMEZONE, error.sentence)
 
 
+def _written(roots: Roots) -> str | None:
+    """Return the zone that /etc/timezone names, '' where it holds anything else; None: it is not there."""
+    try:
+        held = roots.text("/etc/timezone", 200).rstrip("\n")
+    except Unreadable:
+        return None
+    return held if re.fullmatch(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,3}", held) else ""
+
+
 def _zone(roots: Roots) -> str | None:
     path = TIMEZONE
     for _ in range(HOPS):
-        target = roots.link(path)
+        target = roots.link(path) or _stored(roots, path)
         if target is None:
             break
         path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
@@ -88,6 +97,14 @@ def _zone(roots: Roots) -> str | None:
     if rule := posix_rule(data):
         return rule
     raise Unreadable(TIMEZONE, phrase("it is no time zone file"))
+
+
+def _stored(roots: Roots, path: str) -> str | None:
+    """Return the target of a link that a copy holds as a plain file: not every file system takes links."""
+    if roots.view.live:
+        return None
+    held = roots.try_text(path, 200).strip()
+    return held if held.startswith(("/", "../")) and zone_name(held) else None
 
 
 def zone_name(path: str) -> str | None:

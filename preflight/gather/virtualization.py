@@ -20,6 +20,10 @@ _NAS = {
     "/etc/asustor_release": "asustor",
     "/etc/terramaster.conf": "terramaster",
 }
+# Built on Debian, which their os-release names: a release of the kernel or a program of their own tells them.
+_KERNELS = {"truenas": "truenas", "-unraid": "unraid"}
+_PROGRAMS = {"/usr/bin/midclt": "truenas"}
+_SYSTEMS = {"zimaos": "zimaos", "haos": "haos", "hassos": "haos"}  # ID in os-release(5)
 _TRUENAS = ("/etc/version", "/etc/os-release")  # other systems have an /etc/version of their own
 
 # Files that container engines leave behind.
@@ -128,9 +132,15 @@ def _control_program(sysinfo: str) -> str:
 
 
 def _nas(there: Callable[[str], bool], text: Callable[[str], str]) -> tuple[str, str] | None:
-    for path, kind in _NAS.items():
+    for path, kind in (_NAS | _PROGRAMS).items():
         if there(path):
             return path, kind
+    release = text("/proc/sys/kernel/osrelease").lower()
+    if kernel := next((kind for word, kind in _KERNELS.items() if word in release), None):
+        return "/proc/sys/kernel/osrelease", kernel
+    own = re.search(r'^ID="?([a-z0-9._-]{1,40})"?$', text("/etc/os-release"), re.MULTILINE)
+    if own and own[1] in _SYSTEMS:
+        return "/etc/os-release", _SYSTEMS[own[1]]
     for path in _TRUENAS:
         if "truenas" in text(path).lower():
             return path, "truenas"

@@ -163,6 +163,7 @@ SPECIAL: dict[str, Callable[[Any, Masks], Any]] = {
     "ConfFile.settings": _settings,
     "CpuFeatures.flags": _flags,
     "Timezone.zone": _zone,
+    "Timezone.written": _zone,
     "Holder.command": _command,
     "Host.started": _kept,
     "Host.stand_ins": lambda _value, _masks: {},

@@ -336,6 +336,35 @@ def test_timezone(zone: Timezone, status: Status, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("zone", "said"),
+    [
+        (
+            Timezone("Europe/Berlin", False, "Etc/UTC"),
+            "/etc/timezone says Etc/UTC, /etc/localtime says Europe/Berlin. mailcow's installer takes Etc/UTC.",
+        ),
+        (Timezone(None, False, "Europe/Berlin"), "/etc/localtime says UTC. mailcow's installer takes Europe/Berlin."),
+        (Timezone("Europe/Berlin", False, ""), "/etc/timezone holds no time zone's name"),
+        (Timezone("Europe/Berlin", False, "Europe/Berlin"), None),
+        (Timezone("UTC", False, "Etc/UTC"), None),
+        (Timezone(None, False, "Etc/UTC"), None),
+        (Timezone("Europe/Berlin", False, "posix/Europe/Berlin"), None),
+    ],
+)
+def test_the_zone_that_mailcow_takes(zone: Timezone, said: str | None) -> None:
+    result = one("clock.timezone", timezone=zone)
+    assert ("/etc/timezone" in result.message, result.status) == (said is not None, Status.PASS)
+    if said:
+        assert said in result.message
+        assert commands(result) == ("rm /etc/timezone",)
+        assert f"MAILCOW_TZ={zone.zone or 'UTC'} " in (result.remedy.text if result.remedy else "")
+
+
+def test_where_mailcow_has_its_zone_the_files_no_longer_matter() -> None:
+    there = look(conf={"TZ": "Europe/Berlin"}, timezone=Timezone("Europe/Berlin", False, "Etc/UTC"))
+    assert "/etc/timezone" not in run("clock.timezone", there)[0].message
+
+
+@pytest.mark.parametrize(
     ("init", "command"),
     [
         ("systemd", "timedatectl set-local-rtc 0"),

@@ -262,3 +262,15 @@ def test_no_text_brings_the_parsers_down(text: str) -> None:
     assert clock.adjtime_local(f"0.0 0 0.0\n0\nUTC\n{text}") is False
     assert clock.adjtime_local(text.replace("LOCAL", "")) is False
     assert clock.conf_local(text.replace("clock", "")) is False
+
+
+@pytest.mark.parametrize(
+    ("held", "written"),
+    [
+        ("Etc/UTC\n", "Etc/UTC"), ("America/Argentina/Salta", "America/Argentina/Salta"), ("", ""), ("# none\n", ""),
+        ("Etc/UTC\nEurope/Berlin\n", ""), ("\xff", ""),
+    ],
+)  # fmt: skip
+def test_what_mailcow_takes_first(tmp_path: Path, held: str, written: str) -> None:
+    files = {"/etc/localtime": "/usr/share/zoneinfo/Europe/Berlin", "/etc/timezone": held}  # a link kept as a file
+    assert clock.timezone(copy(tmp_path, **files)).get() == Timezone("Europe/Berlin", False, written)

@@ -87,6 +87,13 @@ def test_machines(tmp_path: Path, files: dict[str, str], vm: str | None) -> None
     [
         ({"/etc/synoinfo.conf": ""}, "synology"), ({"/etc/config/qpkg.conf": ""}, "qnap"),
         ({"/etc/unraid-version": 'version="6.12"'}, "unraid"), ({"/etc/version": "TrueNAS-SCALE-24.04.2\n"}, "truenas"),
+        # TrueNAS SCALE: its os-release is Debian's, its version a number alone
+        ({"/proc/sys/kernel/osrelease": "6.6.44-production+truenas\n", "/etc/version": "24.10.2\n"}, "truenas"),
+        ({"/usr/bin/midclt": "#!/usr/bin/python3\n"}, "truenas"),
+        ({"/etc/os-release": 'NAME="ZimaOS"\nID=zimaos\n'}, "zimaos"),
+        ({"/etc/os-release": 'NAME="Home Assistant OS"\nID=haos\n'}, "haos"),
+        # Programs on a plain Debian make no appliance of it.
+        ({"/etc/os-release": "ID=debian\n", "/usr/bin/casaos": "", "/etc/openmediavault/config.xml": ""}, None),
         ({"/etc/version": "20240601\n"}, None),  # others have such a file too
     ],
 )  # fmt: skip
