@@ -444,6 +444,7 @@ class Compose(Struct, frozen=True):
     path: str | None
     version: str
     detail: str = ""
+    of_user: str = ""  # where neither is there for root: a plugin in another user's home
 
 
 class Override(Struct, frozen=True, kw_only=True):

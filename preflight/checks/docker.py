@@ -98,6 +98,11 @@ def compose(look: Look) -> Iterator[Finding]:
     expected = f"≥ {wanted}"
     if found.kind is None:
         message = say("Docker Compose is not installed: there is neither the plugin nor docker-compose.")
+        if found.of_user:
+            message = say(
+                "Docker Compose is not installed for root, who runs mailcow's scripts. Another user has it: {path}.",
+                path=found.of_user,
+            )
         yield Finding(
             status=Status.FAIL, message=message, expected=expected, found=phrase("none"), evidence=evidence,
             remedy=install.compose(look.host),

@@ -19,7 +19,8 @@ PLUGINS = (
     "/usr/lib/docker/cli-plugins",
     "/usr/libexec/docker/cli-plugins",
 )
-STANDALONE = ("/usr/local/bin/docker-compose", "/usr/bin/docker-compose")
+STANDALONE = ("/usr/local/bin/docker-compose", "/usr/bin/docker-compose", "/opt/bin/docker-compose")
+HOMES = 200  # that are looked into
 
 
 def compose(roots: Roots) -> Fact[Compose]:
@@ -42,8 +43,17 @@ def compose(roots: Roots) -> Fact[Compose]:
         return Fact.unknown(
             "docker compose", say("The copy leaves out /usr/bin, and with it all programs."), say("Copy /usr too.")
         )
-    found = found or Compose(None, None, "")
+    found = found or Compose(None, None, "", of_user=_of_user(roots))
     return Fact.of(found.path or "docker compose", found)
+
+
+def _of_user(roots: Roots) -> str:
+    """Return a plugin in somebody's home: docker finds it for that user alone, and mailcow's scripts run as root."""
+    try:
+        homes = [f"/home/{name}/.docker/cli-plugins/docker-compose" for name in roots.entries("/home")[:HOMES]]
+        return _first(roots, tuple(homes)) or ""
+    except Unreadable:
+        return ""
 
 
 def _first(roots: Roots, paths: tuple[str, ...]) -> str | None:

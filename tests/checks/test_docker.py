@@ -166,6 +166,7 @@ PLUGIN = "/usr/libexec/docker/cli-plugins/docker-compose"
         (Compose("standalone", "/usr/bin/docker-compose", "2.0.0"), Status.PASS, "the program /usr/bin/docker-compose"),
         (Compose("standalone", "/usr/bin/docker-compose", "1.29.2"), Status.FAIL, "mailcow needs 2.0.0 or newer"),
         (Compose(None, None, ""), Status.FAIL, "neither the plugin nor docker-compose"),
+        (Compose(None, None, "", of_user="/home/a/x"), Status.FAIL, "not installed for root"),
         (Compose("plugin", PLUGIN, "", "dev"), Status.UNKNOWN, "did not tell its version: dev."),
         (Compose("plugin", PLUGIN, "", ""), Status.UNKNOWN, "it printed none"),
         (Compose("plugin", PLUGIN, "latest"), Status.UNKNOWN, ": latest."),

@@ -18,7 +18,8 @@ from preflight.versions import at_least
 from tests.gather.test_system import copy, out_of_reach, write
 
 USR, LOCAL = f"{PLUGINS[4]}/docker-compose", f"{PLUGINS[1]}/docker-compose"
-OLD = STANDALONE[1]
+OLD, OPT = STANDALONE[1:]
+HOME = "/home/anna/.docker/cli-plugins/docker-compose"
 Asked = list[tuple[tuple[str, ...], str | None]]
 
 
@@ -54,6 +55,9 @@ BROKEN = Ran(127, "", "\n error while loading shared libraries\nmore\n")
     ("programs", "found"),
     [
         ({}, Compose(None, None, "")),
+        ({HOME: said("2.40.3\n")}, Compose(None, None, "", of_user=HOME)),
+        ({HOME: said("2.40.3\n"), USR: said("2.40.3\n")}, Compose("plugin", USR, "2.40.3")),
+        ({OPT: said("2.40.3\n")}, Compose("standalone", OPT, "2.40.3")),
         ({USR: said("2.40.3\n")}, Compose("plugin", USR, "2.40.3")),
         ({OLD: said("1.29.2\n")}, Compose("standalone", OLD, "1.29.2")),
         ({USR: said("5.0.1\n"), OLD: said("1.29.2\n")}, Compose("plugin", USR, "5.0.1")),
