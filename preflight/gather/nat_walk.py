@@ -86,8 +86,10 @@ class Walker:
             leave = [narrowed] if rule.verdict in ("return", "goto") else lost
             if leave == [so_far]:
                 return ended, gone
-            for one in leave:
-                so_far = rest(so_far, one)
+            left = without(so_far, leave)
+            if left is None:
+                break
+            so_far = left
         return False, gone
 
     def _ours(self, rule: Rule) -> bool:
@@ -109,8 +111,16 @@ _OPPOSITE = {
 }  # fmt: skip
 
 
-def rest(so_far: Narrowed, gone: Narrowed) -> Narrowed:
-    """Return for which packets the rules after one hold that ends all that it holds for.
+def without(so_far: Narrowed, gone: list[Narrowed]) -> Narrowed | None:
+    """Return for which packets the next rules hold where some are gone; None: for none."""
+    left: Narrowed | None = so_far
+    for one in gone:
+        left = rest(left, one) if left is not None else None
+    return left
+
+
+def rest(so_far: Narrowed, gone: Narrowed) -> Narrowed | None:
+    """Return for which packets the rules after one hold that ends all that it holds for; None: for none.
 
     Told where that is one thing: some addresses, or some interfaces. That some networks are gone tells nothing of all
     the others, and of two things together no list can say what is left.
@@ -128,7 +138,7 @@ def rest(so_far: Narrowed, gone: Narrowed) -> Narrowed:
     opposite = _OPPOSITE[name]
     if len(getattr(so_far, opposite)) >= TOLD:
         return so_far
-    return replace(so_far, **{opposite: tuple(dict.fromkeys((*getattr(so_far, opposite), *values)))})
+    return _limited(so_far, opposite, values)
 
 
 def narrow(rule: Rule, port: int, version: int, so_far: Narrowed) -> Narrowed | None:
@@ -166,10 +176,22 @@ def _added(condition: Condition, found: Narrowed) -> Narrowed | None:
     name = _FIELDS.get((condition.kind, condition.negated))
     if name is None:
         return found
-    before, values = getattr(found, name), tuple(str(value) for value in condition.values)
-    if before and name in ("destinations", "sources", "interfaces"):
-        both = _common(before, values, _names if name == "interfaces" else _networks)
-        return replace(found, **{name: both}) if both else None
+    return _limited(found, name, tuple(str(value) for value in condition.values))
+
+
+def _limited(found: Narrowed, name: str, values: tuple[str, ...]) -> Narrowed | None:
+    """Add to a list what it is limited to, or what is left out; None: then nothing is left."""
+    within = _names if name.endswith("interfaces") else _networks
+    before, opposite = getattr(found, name), getattr(found, _OPPOSITE.get(name, ""), ())
+    if name.startswith("not_"):
+        # What is not among the others needs not be left out of them.
+        values = tuple(value for value in values if not opposite or _common(opposite, (value,), within))
+        if opposite and all(any(within(one, value) for value in (*before, *values)) for one in opposite):
+            return None
+    elif name != "conditions":
+        values = _common(before, values, within) if before else values
+        values = tuple(value for value in values if not any(within(value, one) for one in opposite))
+        return replace(found, **{name: values}) if values else None
     return replace(found, **{name: tuple(dict.fromkeys((*before, *values)))})
 
 

@@ -265,7 +265,7 @@ def test_what_narrows_a_rule_is_told_from_all_that_leads_to_it() -> None:
     (one,) = Walker().follow(base(**chains), 25, 4)
     assert one.chains == ("PREROUTING", "a")
     found = one.narrowed
-    assert (found.interfaces, found.not_interfaces, found.sources) == (("eth1",), ("lo",), ("10.0.0.0/8",))
+    assert (found.interfaces, found.not_interfaces, found.sources) == (("eth1",), (), ("10.0.0.0/8",))
     assert (found.destinations, found.not_destinations) == (("192.0.2.0/24",), ("192.0.2.1/32",))
 
 
@@ -294,6 +294,15 @@ def test_what_ends_in_another_chain(rules: list[Rule], targets: list[str]) -> No
         if not set(one.narrowed.destinations) & set(one.narrowed.not_destinations)
     ]  # fmt: skip
     assert [one.rule.target for one in found] == targets
+
+
+def test_a_rule_that_holds_for_all_that_is_left_ends_the_chain() -> None:
+    rules = [
+        Rule((Condition("interface", ("lo",), negated=True),), "return"),
+        to("z", Condition("interface", ("eth0",))),
+    ]
+    chains = {"PREROUTING": [Rule((Condition("interface", ("eth0",)),), "jump", "a"), to("w")], "a": rules}
+    assert [one.rule.target for one in Walker().follow(base(**chains), 25, 4)] == ["w"]
 
 
 def test_a_clusters_thousands_of_services_are_not_all_told() -> None:
