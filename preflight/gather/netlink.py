@@ -139,7 +139,7 @@ def read_address(payload: bytes) -> tuple[int, Address] | None:
     _, prefix, flags, scope, index = struct.unpack_from("=BBBBI", payload)
     found = attributes(payload[8:])
     raw = found.get(2) or found.get(1) or b""  # IFA_LOCAL, else IFA_ADDRESS: of a tunnel that is the other end
-    if len(raw) not in (4, 16):
+    if len(raw) not in (4, 16) or prefix > 8 * len(raw):
         return None
     return index, Address(str(ipaddress.ip_address(raw)), prefix, SCOPES.get(scope, "global"), bool(flags & 1))
 
@@ -175,7 +175,7 @@ def read_route(payload: bytes, names: dict[int, str]) -> Route | None:
     size = 4 if family == socket.AF_INET else 16
     raw = found.get(1, bytes(size))
     # Neither what the kernel cloned (RTM_F_CLONED) nor what leads over an interface that is down (RTNH_F_DEAD).
-    if kind not in KINDS or flags & 0x201 or len(raw) != size:
+    if kind not in KINDS or flags & 0x201 or len(raw) != size or length > 8 * size:
         return None
     destination = ipaddress.ip_network((raw, length), strict=False)
     if KINDS[kind] == "local" and (length == 8 * size or destination.is_loopback):

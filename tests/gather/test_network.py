@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from preflight.facts import Address, Ipv6, Link, Route, View
@@ -127,12 +127,16 @@ def test_no_table_breaks_it(text: str) -> None:
 
 
 @given(st.binary(max_size=200))
+@example(struct.pack("=BBBBBBBBI", 10, 129, 0, 0, 254, 4, 0, 1, 0))
+@example(struct.pack("=BBBBBBBBI", 2, 33, 0, 0, 254, 4, 0, 1, 0))
+@example(struct.pack("=BBBBI", 2, 33, 0, 0, 1) + struct.pack("=HH", 8, 1) + bytes(4))
 def test_no_answer_of_the_kernel_breaks_it(data: bytes) -> None:
     for _, payload in netlink.messages(data):
         assert payload in data
     netlink.attributes(data)
     netlink.read_link(data)
-    netlink.read_address(data)
+    if found := netlink.read_address(data):
+        assert ipaddress.ip_interface(f"{found[1].address}/{found[1].prefix}")
     netlink.read_route(data, {})
 
 
