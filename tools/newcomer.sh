@@ -14,6 +14,9 @@ for node in null zero full random urandom tty kmsg; do
     touch "$root/dev/$node"
     mount --bind "/dev/$node" "$root/dev/$node"
 done
+mkdir "$root/dev/net"
+touch "$root/dev/net/tun"
+mount --bind /dev/net/tun "$root/dev/net/tun"
 mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/mqueue"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 mount -t tmpfs tmpfs "$root/dev/shm"

@@ -24,6 +24,9 @@ NEEDED = {
     "dash": "dash",
     "fish": "fish",
     "ip": "iproute2",
+    "iptables-nft": "iptables",
+    "jq": "jq",
+    "nft": "nftables",
     "shellcheck": "shellcheck",
     "ss": "iproute2",
     "systemd-analyze": "systemd",
@@ -68,6 +71,7 @@ def schema() -> None:
 
 
 def main() -> int:
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # where Debian keeps iptables
     failed = 0
     for step in (programs, schema):
         try:
