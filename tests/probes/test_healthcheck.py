@@ -87,11 +87,11 @@ def test_what_was_not_waited_for_says_nothing_of_the_engine(
 
 def test_it_gives_up_by_itself_after_its_own_time(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.before = ["starting"]
-    monkeypatch.setattr(frame, "SECONDS", 0.5)
+    monkeypatch.setattr(frame, "SECONDS", 1.5)
     monkeypatch.setattr(module, "PATIENCE", 2)
     began = time.monotonic()
     assert states(probe(engine, 60)) == ["starting"]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20  # a busy machine is slow; 60 s were allowed
 
 
 def test_it_is_removing_before_the_runs_deadline(engine: FakeEngine) -> None:
