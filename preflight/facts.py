@@ -112,6 +112,8 @@ class OsRelease(Struct, frozen=True):
     pretty_name: str
     codename: str
     name: str = ""
+    variant: str = ""  # VARIANT_ID: coreos, server …
+    base: str = ""  # code name of the release of Ubuntu or Debian that a derivative is made of
 
 
 class Virtualization(Struct, frozen=True):
@@ -128,6 +130,7 @@ class Command(Struct, frozen=True):
 
     path: str | None
     busybox: bool | None = None
+    package: str | None = None  # that brought it; of Docker's programs alone. None as well: not known
 
 
 class Userland(Struct, frozen=True, kw_only=True):
@@ -363,6 +366,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     api_version: str
     min_api_version: str = ""
     components: tuple[str, ...] = ()  # "Engine", "Podman Engine", "containerd" …
+    platform: str = ""  # "Docker Engine - Community": Docker's own build
     operating_system: str = ""
     kernel: str = ""
     architecture: str = ""  # of the kernel that it runs on

@@ -120,4 +120,4 @@ def _absent(host: Host, contact: Contact) -> tuple[str, Remedy]:
             where=contact.url,
             path=client,
         )
-    return message, Remedy(say("Install the Docker Engine."), install.engine(host))
+    return message, install.docker(host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from preflight import distro
 from preflight.checks import Look, check, install, trials
@@ -63,7 +64,7 @@ def engine(look: Look) -> Iterator[Finding]:
             wanted=wanted,
         )
         help = say("Install a released version.")
-        yield unknown(paragraph(text, reason), reason, help, *install.engine(look.host), evidence=evidence)
+        yield unknown(paragraph(text, reason), reason, help, "docker version", evidence=evidence)
     elif enough:
         yield Finding(status=Status.PASS, message=text, expected=expected, found=said.version, evidence=evidence)
     else:
@@ -72,9 +73,7 @@ def engine(look: Look) -> Iterator[Finding]:
             version=said.version,
             wanted=wanted,
         )
-        remedy = Remedy(
-            say("Replace it by Docker's own packages; containers and volumes stay."), install.engine(look.host)
-        )
+        remedy = install.newer(look.host)
         yield Finding(
             status=Status.FAIL, message=message, expected=expected, found=said.version, evidence=evidence, remedy=remedy
         )
@@ -82,7 +81,7 @@ def engine(look: Look) -> Iterator[Finding]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("compose", "os_release"),
+    reads=("compose", "contact", "engine", "commands", "services", "os_release"),
     remedy="Install Docker Compose as a plugin of the docker command.",
     docs=(PAGE, INSTALL, f"{MC}6939"),
 )
@@ -97,16 +96,7 @@ def compose(look: Look) -> Iterator[Finding]:
     wanted = look.requirements.compose
     expected = f"≥ {wanted}"
     if found.kind is None:
-        message = say("Docker Compose is not installed: there is neither the plugin nor docker-compose.")
-        if found.of_user:
-            message = say(
-                "Docker Compose is not installed for root, who runs mailcow's scripts. Another user has it: {path}.",
-                path=found.of_user,
-            )
-        yield Finding(
-            status=Status.FAIL, message=message, expected=expected, found=phrase("none"), evidence=evidence,
-            remedy=install.compose(look.host),
-        )  # fmt: skip
+        yield _no_compose(look, found, expected, evidence)
         return
     enough = at_least(found.version, wanted) if found.version else None
     if enough is None:
@@ -127,8 +117,35 @@ def compose(look: Look) -> Iterator[Finding]:
             expected=expected,
             found=found.version,
             evidence=evidence,
-            remedy=install.compose(look.host),
+            remedy=_compose(look),
         )
+
+
+def _no_compose(look: Look, found: Compose, expected: str, evidence: dict[str, Any]) -> Finding:
+    if install.absent(look.host):
+        reason = say("Docker Compose comes with Docker (see docker.engine).")
+        return Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
+    message = say("Docker Compose is not installed: neither the plugin nor docker-compose is there.")
+    if found.of_user:
+        message = say(
+            "Docker Compose is not installed for root, who runs mailcow's scripts. Another user has it: {path}.",
+            path=found.of_user,
+        )
+    return Finding(
+        status=Status.FAIL, message=message, expected=expected, found=phrase("none"), evidence=evidence,
+        remedy=_compose(look),
+    )  # fmt: skip
+
+
+def _compose(look: Look) -> Remedy:
+    """Say how Compose is installed: with the engine where that has to be installed or replaced, else beside it."""
+    host, wanted = look.host, look.requirements.docker
+    said, known = host.engine.value, host.commands.value
+    if said is not None and wanted and at_least(said.version, wanted) is False:
+        return install.newer(host)
+    if said is None and known is not None and not any(known[n].path for n in ("docker", "dockerd") if n in known):
+        return install.docker(host)
+    return install.compose(host)
 
 
 def _kind(found: Compose) -> str:
@@ -198,7 +215,7 @@ def packaging(look: Look) -> Iterator[Finding]:
             yield unknown(unknown_because(reason), reason, say("Restart the engine."), "docker info")
         return
     commands = {
-        _SNAP: ("snap remove docker",),
+        _SNAP: ("snap stop --disable docker",),
         _PODMAN: distro.remove(look.host, "podman-docker"),
         _REMAPPED: ("grep -n userns-remap /etc/docker/daemon.json",),
     }

@@ -1,79 +1,222 @@
-"""How the engine and Compose are installed on the host's own distribution."""
+"""How Docker is installed on the host's own distribution: once, with its command and Compose, from one source.
+
+What Docker's own script supports was read in docker/docker-install, install.sh, of 2026-06-30.
+"""
 
 from __future__ import annotations
 
+import re
+from typing import Literal
+
 from preflight import distro
-from preflight.facts import Host
+from preflight.facts import Host, OsRelease
 from preflight.model import Remedy
 from preflight.sentences import paragraph, say
 from preflight.versions import at_least
 
-_PLUGIN = "docker-compose-plugin"
+PLUGIN = "docker-compose-plugin"
+_PACKAGES = f"docker-ce docker-ce-cli containerd.io docker-buildx-plugin {PLUGIN}"
+_SCRIPT = "curl -sSL https://get.docker.com/ | CHANNEL=stable sh"
+_SOURCE = "https://download.docker.com/linux"
 _MANUAL = "https://docs.docker.com/compose/install/linux/"
 _PAGES = "https://docs.docker.com/engine/install/"
 _CENTOS = ("almalinux", "rocky", "ol", "centos")  # Docker's packages for CentOS fit them
 _PAGE = dict.fromkeys(_CENTOS, "centos/") | {
     "debian": "debian/", "ubuntu": "ubuntu/", "raspbian": "raspberry-pi-os/", "rhel": "rhel/", "fedora": "fedora/",
 }  # fmt: skip
-_REPOSITORY = (
-    "dnf install -y dnf-plugins-core",
-    "dnf config-manager --add-repo https://download.docker.com/linux/centos/docker-ce.repo",
+# The release of Debian that one of Devuan is made of.
+_DEVUAN = {"chimaera": "bullseye", "daedalus": "bookworm", "excalibur": "trixie"}
+_PLUGINS = "/usr/local/lib/docker/cli-plugins"
+_DOWNLOAD = (
+    f"mkdir -p {_PLUGINS}",
+    "curl -fSL https://github.com/docker/compose/releases/latest/download/docker-compose-linux-$(uname -m)"
+    f" -o {_PLUGINS}/docker-compose",
+    f"chmod +x {_PLUGINS}/docker-compose",
 )
+Origin = Literal["docker", "distribution"]
 
 
-def engine(host: Host) -> tuple[str, ...]:
-    """Return the commands that install the engine with Compose, as mailcow's own instructions have them."""
-    kind = distro.family(host)
-    name = host.os_release.value.id if host.os_release.value else ""
-    if kind == "alpine":
-        return ("apk add docker docker-cli-compose", *distro.enable(host, "docker"))
-    if kind in ("suse", "arch"):
-        return (*distro.install(host, default="docker docker-compose"), *distro.enable(host, "docker"))
-    if name in _CENTOS:
-        return (
-            *_REPOSITORY,
-            "dnf install -y docker-ce docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin",
-            *distro.enable(host, "docker"),
-        )
-    return ("curl -sSL https://get.docker.com/ | CHANNEL=stable sh", *distro.enable(host, "docker"))
+def origin(host: Host) -> Origin | None:
+    """Say whether the engine that is installed is Docker's own or the distribution's; None: not known, or none is."""
+    engine = host.engine.value
+    if engine is not None and engine.platform:
+        return "docker" if engine.platform.startswith("Docker Engine") else "distribution"
+    known = host.commands.value or {}
+    for name in ("dockerd", "docker"):
+        package = known[name].package if name in known else None
+        if package:
+            return "docker" if package in ("docker-ce", "docker-ce-cli", "docker-engine") else "distribution"
+    return None
 
 
-def compose(host: Host) -> Remedy:
-    """Say how Compose is installed: which package fits the distribution, and whose package source has it."""
-    release = host.os_release.value
-    package = _own_compose(host)
-    if release is None or package is None:
-        return Remedy(say("Install the Compose plugin as {page} describes.", page=_MANUAL))
-    if package != _PLUGIN:
-        name = release.name or release.id
-        text = say("Install {package} from the package source of {name}.", package=package, name=name)
-        if distro.family(host) == "debian":
-            own = say("Where the engine is Docker's own, install {plugin} from Docker's source.", plugin=_PLUGIN)
-            text = paragraph(text, own)
-        return Remedy(text, distro.install(host, default=package))
-    page = f"{_PAGES}{_PAGE.get(release.id, '')}"
-    text = say(
-        "Install {plugin}. Only Docker's own package source has it: where it is not set up yet, follow {page} first.",
-        plugin=_PLUGIN,
-        page=page,
-    )
-    commands = distro.install(host, default=_PLUGIN)
-    if release.id in _CENTOS:
-        text = say("Install {plugin} from Docker's own package source ({page}).", plugin=_PLUGIN, page=page)
-        commands = (*_REPOSITORY, *commands)
+def absent(host: Host) -> bool:
+    """Say whether no engine is there: nobody answers, and no daemon is installed. Then Docker is installed as one."""
+    contact, engine = host.contact.value, (host.commands.value or {}).get("dockerd")
+    return contact is not None and contact.state == "absent" and (engine is None or engine.path is None)
+
+
+def docker(host: Host) -> Remedy:
+    """Say how Docker is installed: the engine, the command and Compose, all at once."""
+    commands = engine(host)
+    if not commands:
+        return Remedy(say("Install Docker with its Compose plugin as {page} describes.", page=_PAGES))
+    text = say("Install Docker. The docker command and Docker Compose come with it.")
+    found = distro.manager(host)
+    if found and found.restarts:
+        text = paragraph(text, say("Run `systemctl enable --now docker` after the restart of the host."))
     return Remedy(text, commands)
 
 
-def _own_compose(host: Host) -> str | None:
-    """Return the name of the package that brings Compose 2 or newer; None: it cannot be told."""
+def newer(host: Host) -> Remedy:
+    """Say how an engine that is too old is replaced."""
+    commands = engine(host)
+    if not commands:
+        return Remedy(say("Replace it with a newer release as {page} describes.", page=_PAGES))
+    if origin(host) == "docker":
+        return Remedy(say("Upgrade Docker's packages. Containers stop meanwhile; their data stays."), commands)
+    text = say("Replace it with Docker's own packages. Containers stop meanwhile; their data stays.")
+    return Remedy(text, commands)
+
+
+def engine(host: Host) -> tuple[str, ...]:
+    """Return the commands that install the engine with its command and Compose; () where none are known."""
+    release, kind = host.os_release.value, distro.family(host)
+    if release is None or kind is None:
+        return ()
+    if kind in ("debian", "rhel") and origin(host) == "docker":
+        return distro.install(host, default=_PACKAGES)
+    first = {"debian": _debian, "rhel": _rhel, "suse": _suse}.get(kind, _small)(host, release)
+    found = distro.manager(host)
+    return (*first, *(() if not first or (found and found.restarts) else distro.enable(host, "docker")))
+
+
+def _small(host: Host, release: OsRelease) -> tuple[str, ...]:  # noqa: ARG001 - one of several
+    return distro.install(host, alpine="docker docker-cli-compose", default="docker docker-compose")
+
+
+def _debian(host: Host, release: OsRelease) -> tuple[str, ...]:
+    """Docker's script knows Debian, Ubuntu and Raspberry Pi OS; of others, Docker's source for what they are made of.
+
+    Rolling releases have an engine that is new enough, and no packages of Docker's own.
+    """
+    if release.id == "kali" or (release.id == "debian" and not release.version_id):
+        return distro.install(host, default="docker.io docker-cli docker-compose")
+    if release.id in ("debian", "ubuntu", "raspbian"):
+        return (_SCRIPT,)
+    below = _DEVUAN.get(release.codename, "") if release.id == "devuan" else release.base
+    if not re.fullmatch("[a-z]{3,20}", below):
+        return ()
+    name = "ubuntu" if "ubuntu" in release.id_like else "debian"
+    key = "/etc/apt/keyrings/docker.asc"
+    entry = f"deb [arch=$(dpkg --print-architecture) signed-by={key}] {_SOURCE}/{name} {below} stable"
+    return (
+        *distro.install(host, default="ca-certificates curl"),
+        "install -m 0755 -d /etc/apt/keyrings",
+        f"curl -fsSL {_SOURCE}/{name}/gpg -o {key}",
+        f'echo "{entry}" > /etc/apt/sources.list.d/docker.list',
+        *distro.install(host, default=_PACKAGES),
+    )
+
+
+def _rhel(host: Host, release: OsRelease) -> tuple[str, ...]:
+    found = distro.manager(host)
+    if found and found.restarts:
+        return distro.install(host, default="moby-engine docker-compose")
+    if release.id == "amzn":  # neither Docker's script nor its packages know it, and no package brings Compose
+        old = not at_least(release.version_id, "2023")
+        return (
+            *(("amazon-linux-extras install -y docker",) if old else distro.install(host, default="docker")),
+            *_DOWNLOAD,
+        )
+    if release.id in ("rhel", "fedora"):
+        return (_SCRIPT,)
+    repository = f"{_SOURCE}/centos/docker-ce.repo"
+    (first,) = distro.install(host, default="dnf-plugins-core")
+    if first.startswith("yum"):
+        first = first.replace("dnf-plugins-core", "yum-utils")
+        return (first, f"yum-config-manager --add-repo {repository}", *distro.install(host, default=_PACKAGES))
+    return (first, f"dnf config-manager --add-repo {repository}", *distro.install(host, default=_PACKAGES))
+
+
+def _suse(host: Host, release: OsRelease) -> tuple[str, ...]:
+    found = distro.manager(host)
+    if found and found.restarts:
+        *install, reboot = distro.install(host, default="docker docker-compose")
+        return (*install, "transactional-update -n --continue run systemctl enable docker", reboot)
+    if release.id.startswith("sle"):  # SUSE's module for containers has the engine, and nothing has Compose
+        module = f"SUSEConnect -p sle-module-containers/{release.version_id}/$(uname -m)"
+        return (module, *distro.install(host, default="docker"), *_DOWNLOAD)
+    return distro.install(host, default="docker docker-compose")
+
+
+def command(host: Host) -> Remedy:
+    """Say how the docker command is installed beside an engine that is there, from where that came."""
+    if origin(host) == "docker":
+        package = "docker-ce-cli"
+    elif distro.family(host) in ("debian", "alpine"):
+        package = "docker-cli"
+    else:
+        return docker(host)
+    commands = distro.install(host, default=package)
+    return Remedy(say("Install the docker command, {package}.", package=package), commands)
+
+
+def compose(host: Host) -> Remedy:
+    """Say how Compose is installed beside an engine that is there: from where that came."""
+    release, came = host.os_release.value, origin(host)
+    package = own_compose(host)
+    manual = say("Install the Compose plugin as {page} describes.", page=_MANUAL)
+    if release is None:
+        return Remedy(manual)
+    if came == "docker" and distro.family(host) in ("debian", "rhel"):
+        text = say("Install {plugin} from Docker's package source, where the engine came from.", plugin=PLUGIN)
+        return Remedy(text, distro.install(host, default=PLUGIN))
+    name = release.name or release.id
+    if package and (came == "distribution" or distro.family(host) not in ("debian", "rhel")):
+        text = say("Install {package} from the package source of {name}.", package=package, name=name)
+        return Remedy(text, distro.install(host, default=package))
+    if came == "distribution" or release.id == "amzn":
+        text = say("No package of {name} brings Docker Compose 2: download the plugin.", name=name)
+        return Remedy(text, _DOWNLOAD)
+    if distro.family(host) not in ("debian", "rhel"):
+        return Remedy(manual)
+    return _of_unknown_origin(host, release, package)
+
+
+def _of_unknown_origin(host: Host, release: OsRelease, package: str | None) -> Remedy:
+    """Say how Compose is installed where nothing tells whose the engine is: the wrong package would replace it."""
+    page = f"{_PAGES}{_PAGE.get(release.id, '')}"
+    if distro.family(host) == "debian" and package:
+        text = say(
+            "Install {plugin} where the engine is Docker's own, else {package}. The command asks the package database"
+            " which one fits.",
+            plugin=PLUGIN,
+            package=package,
+        )
+        both = f"apt-get install -y {PLUGIN}; else apt-get install -y {package}; fi"
+        return Remedy(text, ("apt-get update", f"if dpkg -s docker-ce >/dev/null 2>&1; then {both}"))
+    text = say(
+        "Install {plugin} from Docker's package source. Where that is not set up yet, follow {page} first.",
+        plugin=PLUGIN,
+        page=page,
+    )
+    return Remedy(text, distro.install(host, default=PLUGIN))
+
+
+def own_compose(host: Host) -> str | None:
+    """Return the distribution's own package that brings Compose 2 or newer; None: it has none, or it is not known."""
     kind, release = distro.family(host), host.os_release.value
-    if kind is None or release is None or release.id == "amzn":
+    if kind is None or release is None:
         return None
-    if kind in ("alpine", "suse", "arch"):
+    if kind in ("alpine", "arch"):
         return "docker-cli-compose" if kind == "alpine" else "docker-compose"
-    # Debian without a number is testing or newer. Docker's plugin is in neither's own source.
-    if release.id == "debian" and at_least(release.version_id or "99", "13"):
+    if kind == "suse":
+        return None if release.id.startswith("sle") else "docker-compose"
+    if kind == "rhel":
+        return "docker-compose" if release.id == "fedora" else None
+    # Debian without a number is testing or newer.
+    if release.id == "kali" or (release.id == "debian" and at_least(release.version_id or "99", "13")):
         return "docker-compose"
     if release.id == "ubuntu" and at_least(release.version_id, "22.04"):
         return "docker-compose-v2"
-    return _PLUGIN
+    return None

@@ -183,13 +183,7 @@ def _newer_kernel(look: Look) -> tuple[str, ...]:
     system = look.host.os_release.value
     if system and system.id == "debian" and system.version_id == "8":
         return ("apt-get install -t jessie-backports linux-image-amd64", "reboot")
-    upgrade = {
-        "debian": "apt-get update && apt-get dist-upgrade",
-        "rhel": "dnf upgrade kernel",
-        "suse": "zypper update",
-    }
-    known = upgrade.get(distro.family(look.host) or "")
-    return (known, "reboot") if known else ()
+    return distro.newer_kernel(look.host)
 
 
 @check(
@@ -244,7 +238,7 @@ def _commands(look: Look) -> tuple[str, ...]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("commands", "os_release"),
+    reads=("commands", "contact", "engine", "services", "os_release"),
     remedy="Install the program with the distribution's package manager.",
     docs=(_PAGE, "https://docs.mailcow.email/getstarted/install/"),
     subject="command",
@@ -259,7 +253,6 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
     command = look.host.commands.get().get(name)
     gnu = name in look.requirements.not_busybox
     wanted = phrase("installed, not BusyBox's") if gnu else phrase("installed")
-    install = distro.install(look.host, default=_PACKAGES.get(name, name))
     evidence = {"path": command.path if command else None, "busybox": command.busybox if command else None}
     if command is None or (gnu and command.path and command.busybox is None):
         text = say("Whether {name} is there could not be found out.", name=name)
@@ -270,17 +263,18 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
         yield Finding(
             status=Status.UNKNOWN, message=text, reason=reason, expected=wanted, evidence=evidence, remedy=remedy
         )
+    elif command.path is None and name == "docker" and installation.absent(look.host):
+        reason = say("The docker command comes with Docker (see docker.engine).")
+        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
     elif command.path is None:
-        remedy = Remedy(say("Install {name}.", name=name), install)
-        if name == "docker":
-            remedy = Remedy(say("Install Docker from its own packages."), installation.engine(look.host))
+        remedy = _docker_command(look) if name == "docker" else _install(look)
         text = say("The command {name} is not on this host; mailcow's scripts need it.", name=name)
         yield Finding(
             status=Status.FAIL, message=text, expected=wanted, found=phrase("missing"), evidence=evidence, remedy=remedy
         )
     elif gnu and command.busybox:
         text = say("{path} is BusyBox's; mailcow's scripts refuse to run with it.", path=command.path)
-        remedy = Remedy(say("Install GNU {name}.", name=name), install)
+        remedy = _install(look)
         yield Finding(
             status=Status.FAIL, message=text, expected=wanted, found="BusyBox", evidence=evidence, remedy=remedy
         )
@@ -289,6 +283,31 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
         if command.busybox:
             text = say("{name} is {path} (of BusyBox, which is enough).", name=name, path=command.path)
         yield Finding(status=Status.PASS, message=text, expected=wanted, found=command.path, evidence=evidence)
+
+
+def _install(look: Look) -> Remedy:
+    """Install all that is missing at once: one command line, whichever of them is asked for. Docker comes by itself."""
+    known, gnu = look.host.commands.get(), look.requirements.not_busybox
+    missing = [
+        name
+        for name in _commands(look)
+        if name != "docker"
+        and (found := known.get(name)) is not None
+        and (found.path is None or (name in gnu and found.busybox))
+    ]
+    packages = dict.fromkeys(_PACKAGES.get(name, name) for name in missing)
+    text = say("Install what is missing, not BusyBox's: {names}.", names=", ".join(missing))
+    if not any(known[name].busybox for name in missing):
+        text = say("Install what is missing: {names}.", names=", ".join(missing))
+    return Remedy(text, distro.install(look.host, default=" ".join(packages)))
+
+
+def _docker_command(look: Look) -> Remedy:
+    """Install the docker command beside the engine that is there, or Docker as a whole."""
+    daemon = look.host.commands.get().get("dockerd")
+    if look.host.engine.known or (daemon is not None and daemon.path is not None):
+        return installation.command(look.host)
+    return installation.docker(look.host)
 
 
 # --- security modules and limits -----------------------------------------------------------------------------

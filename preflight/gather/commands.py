@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import stat
 
+from msgspec.structs import replace
+
 from preflight.facts import Command, Fact
+from preflight.gather.packages import owners
 from preflight.gather.roots import Roots, Unreadable
 from preflight.sentences import phrase
 
@@ -15,6 +18,7 @@ PATH = (
 
 # BusyBox has these as applets; others are programs of their own.
 _APPLETS = frozenset({"awk", "cp", "cut", "grep", "sed", "sh", "sha1sum", "wget"})
+_DOCKER = ("docker", "dockerd")
 _LARGE = 4 << 20  # bytes; BusyBox is smaller
 
 
@@ -28,9 +32,17 @@ def commands(roots: Roots, names: tuple[str, ...]) -> Fact[dict[str, Command]]:
             raise Unreadable("/usr/bin", phrase("it holds no programs"))
         whole = roots.view.live or _find(roots, "sh").path is not None
         found = {name: _find(roots, name) for name in names if "/" not in name}
+        found |= _with_packages(roots, {name: found[name] for name in _DOCKER if name in found})
         return Fact.of("PATH", {name: command for name, command in found.items() if whole or command.path})
     except Unreadable as error:
         return roots.unknown("PATH", error)
+
+
+def _with_packages(roots: Roots, found: dict[str, Command]) -> dict[str, Command]:
+    """Say which packages brought Docker's programs: what is installed beside them has to come from the same source."""
+    paths = {command.path for command in found.values() if command.path}
+    packages = owners(roots, paths) if paths else {}
+    return {name: replace(command, package=packages.get(command.path or "")) for name, command in found.items()}
 
 
 def _find(roots: Roots, name: str) -> Command:

@@ -85,6 +85,7 @@ def parse_engine(version: object, info: object, **objects: Any) -> Engine:
         api_version=api_version(said),
         min_api_version=text(said.get("MinAPIVersion"), 20),
         components=components(said),
+        platform=text(table(said.get("Platform")).get("Name"), 100),
         operating_system=text(about.get("OperatingSystem")),
         kernel=text(about.get("KernelVersion")),
         architecture=text(about.get("Architecture")),

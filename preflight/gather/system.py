@@ -93,6 +93,8 @@ def parse_os_release(text: str) -> OsRelease:
         pretty_name=fields.get("PRETTY_NAME", "") or f"{title} {fields.get('VERSION', '')}".strip(),
         codename=fields.get("VERSION_CODENAME", "") or fields.get("UBUNTU_CODENAME", ""),
         name=title,
+        variant=fields.get("VARIANT_ID", "").lower(),
+        base=fields.get("UBUNTU_CODENAME", "") or fields.get("DEBIAN_CODENAME", ""),
     )
 
 

@@ -20,7 +20,8 @@ Mask = Callable[[Masks, str], str]
 _PLACES: dict[Mask, str] = {
     Masks.word: """
         Missing.kind Virtualization.container Virtualization.vm Virtualization.nas OsRelease.id OsRelease.id_like
-        OsRelease.codename KernelFeatures.options KernelFeatures.options.keys KernelFeatures.loaded
+        OsRelease.codename OsRelease.variant OsRelease.base KernelFeatures.options
+        KernelFeatures.options.keys KernelFeatures.loaded
         KernelFeatures.tables KernelFeatures.absent SecurityModules.selinux Space.filesystem Space.options
         Service.kind Services.init Contact.state PublishedPort.protocol Container.state Container.restart
         Service.closes Service.chains Holder.runtime MailTrace.kind
@@ -38,6 +39,7 @@ _PLACES: dict[Mask, str] = {
         Missing.reason Missing.help Missing.commands Fact.source Virtualization.hints OsRelease.pretty_name
         OsRelease.name CpuSpeed.source CpuFeatures.model Service.detail Service.unmet Contact.detail Container.error
         Engine.operating_system Engine.driver_status Engine.security_options Engine.warnings DaemonConfig.error
+        Engine.platform
         Compose.detail HealthRun.error HealthRun.output TrialRun.error Sockets.why ConfFile.remarks ConfFile.reasons
         Diversion.table Diversion.chain
         Answer.detail Answer.server
@@ -55,7 +57,7 @@ _PLACES: dict[Mask, str] = {
     """,
     Masks.program: "Host.commands.keys Service.name Holder.process Parent.process MailTrace.name",
     Masks.unit: "Service.unit Service.sockets SocketUnit.unit Holder.unit",
-    Masks.package: "Service.package Service.dependents Holder.package",
+    Masks.package: "Service.package Service.dependents Holder.package Command.package",
     Masks.user: "Holder.user",
     Masks.container: """
         Container.id Container.name Container.project Container.service EngineNetwork.name EngineNetwork.project
