@@ -95,7 +95,7 @@ def assess(
     timer: Callable[[], float] = time.perf_counter,
 ) -> Report:
     """Run the checks and make the report. A check's own failure is a result, and the other checks go on."""
-    look = Look(host, plan, requirements)
+    look = Look(host, plan, requirements, frozenset(check.id for check in checks))
     today = datetime.date.fromisoformat(host.started[:10])
     began = timer()
     results = tuple(_ignore(result, ignores, today) for check in checks for result in run(check, look, timer))

@@ -9,7 +9,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from preflight.facts import Host, OsRelease
 
-Family = Literal["debian", "rhel", "suse", "alpine", "arch"]
+Family = Literal["debian", "rhel", "suse", "alpine", "arch", "void"]
 
 _FAMILIES: dict[str, Family] = {
     "debian": "debian", "ubuntu": "debian", "raspbian": "debian", "linuxmint": "debian", "devuan": "debian",
@@ -19,6 +19,7 @@ _FAMILIES: dict[str, Family] = {
     "alpine": "alpine",
     "suse": "suse", "opensuse": "suse", "sles": "suse", "sled": "suse",
     "arch": "arch", "manjaro": "arch",
+    "void": "void",
 }  # fmt: skip
 # By os-release(5) VARIANT_ID, or ID: Fedora's systems whose root only rpm-ostree changes.
 _OSTREE = ("coreos", "silverblue", "kinoite", "sericea", "onyx", "iot", "cosmic-atomic", "bazzite", "bluefin", "aurora")
@@ -55,9 +56,10 @@ _TRANSACTIONAL_UPDATE = Manager(
 _MANAGERS: dict[Family, Manager] = {
     "debian": _APT,
     "rhel": _DNF,
-    "suse": Manager("zypper --non-interactive install {}", "zypper remove {}", "zypper update"),
+    "suse": Manager("zypper install -y {}", "zypper remove {}", "zypper update"),
     "alpine": Manager("apk add {}", "apk del {}", "apk update && apk upgrade"),
     "arch": Manager("pacman -S --noconfirm {}", "pacman -R {}", "pacman -Syu"),
+    "void": Manager("xbps-install -Sy {}", "xbps-remove {}", "xbps-install -Su"),
 }
 
 
@@ -97,6 +99,11 @@ def _without_dnf(release: OsRelease) -> bool:
     return int(first) < _YUM_ALONE
 
 
+def old(host: Host) -> bool:
+    """Say whether the host is of RHEL's family before dnf."""
+    return manager(host) is _YUM
+
+
 def install(host: Host, **packages: str) -> tuple[str, ...]:
     """Return the commands that install packages, given by family (`debian="cron"`), or for all as `default`."""
     kind, found = family(host), manager(host)
@@ -124,8 +131,9 @@ def newer_kernel(host: Host) -> tuple[str, ...]:
 def init_system(host: Host) -> str:
     """Return the host's init system: systemd where it cannot be told, as all supported systems but Alpine have it."""
     if host.services.known:
-        return host.services.get().init
-    return "openrc" if family(host) == "alpine" else "systemd"
+        said = host.services.get().init
+        return "runit" if said == "other" and family(host) == "void" else said
+    return {"alpine": "openrc", "void": "runit"}.get(family(host) or "", "systemd")
 
 
 def disable(host: Host, unit: str, *sockets: str) -> tuple[str, ...]:
@@ -138,6 +146,8 @@ def disable(host: Host, unit: str, *sockets: str) -> tuple[str, ...]:
             return (f"rc-service {plain} stop", f"rc-update del {plain}")
         case "sysv":
             return (f"service {plain} stop", _at_boot(host, plain, starts=False))
+        case "runit":
+            return (f"sv down {plain}", f"rm /var/service/{plain}")
     return ()
 
 
@@ -164,20 +174,21 @@ def enable(host: Host, unit: str) -> tuple[str, ...]:
             return (f"rc-update add {plain}", f"rc-service {plain} start")
         case "sysv":
             return (_at_boot(host, plain, starts=True), f"service {plain} start")
+        case "runit":
+            return (f"ln -sf /etc/sv/{plain} /var/service/",)
     return ()
 
 
 def restart(host: Host, unit: str) -> tuple[str, ...]:
     """Return the command that restarts a service; () for unknown init systems."""
     plain = unit.removesuffix(".service")
-    match init_system(host):
-        case "systemd":
-            return (f"systemctl restart {unit}",)
-        case "openrc":
-            return (f"rc-service {plain} restart",)
-        case "sysv":
-            return (f"service {plain} restart",)
-    return ()
+    command = {
+        "systemd": f"systemctl restart {unit}",
+        "openrc": f"rc-service {plain} restart",
+        "sysv": f"service {plain} restart",
+        "runit": f"sv restart {plain}",
+    }.get(init_system(host))
+    return (command,) if command else ()
 
 
 def _at_boot(host: Host, script: str, *, starts: bool) -> str:

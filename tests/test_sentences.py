@@ -43,10 +43,12 @@ COMMANDS = (
     "ip ", "lscpu ", "make ", "ntpctl ", "python3 ", "snap ", "ss ", "systemctl ", "timedatectl ", "ufw ", "zypper ",
     "'networks:' ", "kill ", "cat ", "cd ", "grep ", "networks:\n", "sed ", "sysctl ", "printf ",
     "ps ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",
+    "amazon-linux-extras ", "transactional-update ", "yum-config-manager ", "if dpkg ", "if rpm ", "deb [arch=",
     "nfsconf ", "options sunrpc ", "STATDOPTS=", "shorewall ", "nft ", "--ignore ",
     "supervisorctl ", "monit ", "gitlab-ctl ",
 )  # fmt: skip
 NAMES = (
+    "ca-certificates curl", "docker-ce docker-ce-cli ", "docker.io docker-", "moby-engine docker-",  # packages
     "Amazon EC2", "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",
     "HVM domU", "Kubernetes (CNI)", "Standard PC", "User Mode Linux", "Virtual Machine", "innotek GmbH",
 )  # fmt: skip

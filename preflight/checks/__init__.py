@@ -25,6 +25,11 @@ class Look(Struct, frozen=True):
     host: Host
     plan: Plan
     requirements: Requirements
+    judged: frozenset[str] | None = None  # ids of all checks of this report; None: every one
+
+    def told_by(self, check: str) -> bool:
+        """Say whether another check of this report tells a cause, so that it need not be told again."""
+        return self.judged is None or check in self.judged
 
 
 Subjects = Callable[[Look], "tuple[str, ...]"]

@@ -39,7 +39,7 @@ def silent(host: Host, contact: Contact) -> Finding:
         reason, help = _unasked(contact)
         return unknown(paragraph(say("The engine could not be asked."), reason), reason, help, evidence=evidence)
     tell = {"invalid": _senseless, "timeout": _hanging, "refused": _deserted}.get(contact.state, _absent)
-    message, remedy = tell(host, contact)
+    message, remedy = (_absent if install.absent(host) else tell)(host, contact)
     return Finding(
         status=Status.FAIL,
         message=message,
@@ -114,7 +114,9 @@ def _absent(host: Host, contact: Contact) -> tuple[str, Remedy]:
         )
         return message, _start(host)
     message = say("No Docker engine was found: there is nothing at {where}.", where=contact.url)
-    if client := _installed(host, "docker"):
+    if contact.state == "refused":
+        message = say("No Docker engine is installed: nobody listens at {where}.", where=contact.url)
+    elif client := _installed(host, "docker"):
         message = say(
             "No Docker engine was found: there is nothing at {where}, and {path} is its client alone.",
             where=contact.url,

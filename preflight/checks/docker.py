@@ -122,7 +122,7 @@ def compose(look: Look) -> Iterator[Finding]:
 
 
 def _no_compose(look: Look, found: Compose, expected: str, evidence: dict[str, Any]) -> Finding:
-    if install.absent(look.host):
+    if install.absent(look.host) and look.told_by("docker.engine"):
         reason = say("Docker Compose comes with Docker (see docker.engine).")
         return Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
     message = say("Docker Compose is not installed: neither the plugin nor docker-compose is there.")
@@ -183,7 +183,7 @@ def _elsewhere(look: Look, said: Engine) -> Finding | None:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("engine", "os_release", "kernel"),
+    reads=("engine", "commands", "services", "os_release", "kernel"),
     remedy="Replace it by the Docker Engine from Docker's own packages, run by root.",
     docs=(PAGE, f"{MC}2401", f"{MC}5483", f"{MC}656"),
 )
@@ -221,14 +221,14 @@ def packaging(look: Look) -> Iterator[Finding]:
     }
     first = tuple(line for name in found for line in commands.get(name, ()))
     text = say("Use the Docker Engine from Docker's own packages instead, without user namespaces.")
-    again = () if found == [_REMAPPED] else install.engine(look.host)
+    again = () if found == [_REMAPPED] else (*install.engine(look.host), *distro.enable(look.host, "docker"))
     listed = ", ".join(map(phrase, found))
     yield Finding(
         status=Status.FAIL,
         message=say("The engine is of a kind with which mailcow does not work: {kinds}.", kinds=listed),
         expected="Docker Engine",
         found=listed,
-        remedy=Remedy(text, (*first, *again)),
+        remedy=Remedy(text, tuple(dict.fromkeys((*first, *again)))),
     )
 
 

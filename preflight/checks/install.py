@@ -9,7 +9,7 @@ import re
 from typing import Literal
 
 from preflight import distro
-from preflight.facts import Host, OsRelease
+from preflight.facts import Command, Host, OsRelease
 from preflight.model import Remedy
 from preflight.sentences import paragraph, say
 from preflight.versions import at_least
@@ -26,6 +26,9 @@ _PAGE = dict.fromkeys(_CENTOS, "centos/") | {
 }  # fmt: skip
 # The release of Debian that one of Devuan is made of.
 _DEVUAN = {"chimaera": "bullseye", "daedalus": "bookworm", "excalibur": "trixie"}
+_DEBIANS = ("bullseye", "bookworm", "trixie")  # derivatives that keep Debian's code names, as MX Linux does
+_PODMAN = "podman-docker"  # has /usr/bin/docker, as Docker's command has
+_NONE = Command(None, False)
 _PLUGINS = "/usr/local/lib/docker/cli-plugins"
 _DOWNLOAD = (
     f"mkdir -p {_PLUGINS}",
@@ -33,26 +36,45 @@ _DOWNLOAD = (
     f" -o {_PLUGINS}/docker-compose",
     f"chmod +x {_PLUGINS}/docker-compose",
 )
-Origin = Literal["docker", "distribution"]
+Origin = Literal["docker", "distribution", "hand"]
+_BY_HAND = ("/usr/local/", "/opt/")  # where no package puts its programs
 
 
 def origin(host: Host) -> Origin | None:
-    """Say whether the engine that is installed is Docker's own or the distribution's; None: not known, or none is."""
+    """Say whose Docker is here: Docker's packages, the distribution's, or programs put there by hand; None: unknown.
+
+    The engine's own word counts most, but its static binaries say the same as Docker's packages.
+    """
     engine = host.engine.value
+    path = _path(host, "dockerd")
+    if path and path.startswith(_BY_HAND):
+        return "hand"
     if engine is not None and engine.platform:
         return "docker" if engine.platform.startswith("Docker Engine") else "distribution"
     known = host.commands.value or {}
     for name in ("dockerd", "docker"):
         package = known[name].package if name in known else None
-        if package:
+        if package and package != _PODMAN:
             return "docker" if package in ("docker-ce", "docker-ce-cli", "docker-engine") else "distribution"
     return None
 
 
+def _path(host: Host, name: str) -> str | None:
+    """Return where a program is; None: nowhere, or it is not known."""
+    found = (host.commands.value or {}).get(name)
+    return found.path if found else None
+
+
 def absent(host: Host) -> bool:
-    """Say whether no engine is there: nobody answers, and no daemon is installed. Then Docker is installed as one."""
-    contact, engine = host.contact.value, (host.commands.value or {}).get("dockerd")
-    return contact is not None and contact.state == "absent" and (engine is None or engine.path is None)
+    """Say whether no engine is there: nobody answers, and no daemon is installed. Then Docker is installed as one.
+
+    A socket on which nobody listens is what a removed engine leaves, where it is known that there is no daemon.
+    """
+    contact, known = host.contact.value, host.commands.value or {}
+    if contact is None or _path(host, "dockerd"):
+        return False
+    left = contact.state == "refused" and contact.url.startswith("unix:") and "dockerd" in known
+    return contact.state == "absent" or left
 
 
 def docker(host: Host) -> Remedy:
@@ -72,7 +94,9 @@ def newer(host: Host) -> Remedy:
     commands = engine(host)
     if not commands:
         return Remedy(say("Replace it with a newer release as {page} describes.", page=_PAGES))
-    if origin(host) == "docker":
+    came, release = origin(host), host.os_release.value
+    own = came == "distribution" and release is not None and bool(_own_engine(release))
+    if came == "docker" or own or distro.family(host) not in ("debian", "rhel"):
         return Remedy(say("Upgrade Docker's packages. Containers stop meanwhile; their data stays."), commands)
     text = say("Replace it with Docker's own packages. Containers stop meanwhile; their data stays.")
     return Remedy(text, commands)
@@ -83,11 +107,16 @@ def engine(host: Host) -> tuple[str, ...]:
     release, kind = host.os_release.value, distro.family(host)
     if release is None or kind is None:
         return ()
-    if kind in ("debian", "rhel") and origin(host) == "docker":
-        return distro.install(host, default=_PACKAGES)
     first = {"debian": _debian, "rhel": _rhel, "suse": _suse}.get(kind, _small)(host, release)
+    if kind in ("debian", "rhel") and origin(host) == "docker":
+        first = distro.install(host, default=_PACKAGES)
+    if not first:
+        return ()
     found = distro.manager(host)
-    return (*first, *(() if not first or (found and found.restarts) else distro.enable(host, "docker")))
+    before = distro.remove(host, _PODMAN) if (host.commands.value or {}).get("docker", _NONE).package == _PODMAN else ()
+    if any(line.startswith("curl ") for line in first) and (host.commands.value or {}).get("curl") == _NONE:
+        before += distro.install(host, default="ca-certificates curl")
+    return (*before, *first, *(() if found and found.restarts else distro.enable(host, "docker")))
 
 
 def _small(host: Host, release: OsRelease) -> tuple[str, ...]:  # noqa: ARG001 - one of several
@@ -99,11 +128,14 @@ def _debian(host: Host, release: OsRelease) -> tuple[str, ...]:
 
     Rolling releases have an engine that is new enough, and no packages of Docker's own.
     """
-    if release.id == "kali" or (release.id == "debian" and not release.version_id):
-        return distro.install(host, default="docker.io docker-cli docker-compose")
+    own = _own_engine(release)
+    if own and (origin(host) == "distribution" or release.id == "kali" or not release.version_id):
+        return distro.install(host, default=own)
     if release.id in ("debian", "ubuntu", "raspbian"):
         return (_SCRIPT,)
     below = _DEVUAN.get(release.codename, "") if release.id == "devuan" else release.base
+    if not below and release.codename in _DEBIANS:
+        below = release.codename
     if not re.fullmatch("[a-z]{3,20}", below):
         return ()
     name = "ubuntu" if "ubuntu" in release.id_like else "debian"
@@ -118,6 +150,16 @@ def _debian(host: Host, release: OsRelease) -> tuple[str, ...]:
     )
 
 
+def _own_engine(release: OsRelease) -> str:
+    """Return the packages of Debian, Kali and Ubuntu with an engine that is new enough, command and Compose; '': none.
+
+    Docker's own do not go with them: docker-cli and docker-ce-cli both have /usr/bin/docker, and neither gives way.
+    """
+    if release.id == "kali" or (release.id == "debian" and at_least(release.version_id or "99", "13")):
+        return "docker.io docker-cli docker-compose"
+    return "docker.io docker-compose-v2" if release.id == "ubuntu" and at_least(release.version_id, "22.04") else ""
+
+
 def _rhel(host: Host, release: OsRelease) -> tuple[str, ...]:
     found = distro.manager(host)
     if found and found.restarts:
@@ -128,21 +170,26 @@ def _rhel(host: Host, release: OsRelease) -> tuple[str, ...]:
             *(("amazon-linux-extras install -y docker",) if old else distro.install(host, default="docker")),
             *_DOWNLOAD,
         )
-    if release.id in ("rhel", "fedora"):
+    if release.id in ("rhel", "fedora") and not distro.old(host):
         return (_SCRIPT,)
+    return (*_repository(host), *distro.install(host, default=_PACKAGES))
+
+
+def _repository(host: Host) -> tuple[str, ...]:
+    """Return the commands that set up Docker's package source for CentOS."""
     repository = f"{_SOURCE}/centos/docker-ce.repo"
-    (first,) = distro.install(host, default="dnf-plugins-core")
-    if first.startswith("yum"):
-        first = first.replace("dnf-plugins-core", "yum-utils")
-        return (first, f"yum-config-manager --add-repo {repository}", *distro.install(host, default=_PACKAGES))
-    return (first, f"dnf config-manager --add-repo {repository}", *distro.install(host, default=_PACKAGES))
+    if distro.old(host):
+        return (*distro.install(host, default="yum-utils"), f"yum-config-manager --add-repo {repository}")
+    return (*distro.install(host, default="dnf-plugins-core"), f"dnf config-manager --add-repo {repository}")
 
 
 def _suse(host: Host, release: OsRelease) -> tuple[str, ...]:
     found = distro.manager(host)
     if found and found.restarts:
-        *install, reboot = distro.install(host, default="docker docker-compose")
-        return (*install, "transactional-update -n --continue run systemctl enable docker", reboot)
+        own = own_compose(host)
+        *install, reboot = distro.install(host, default=f"docker {own}" if own else "docker")
+        enable = "transactional-update -n --continue run systemctl enable docker"
+        return (*install, *(() if own else _DOWNLOAD), enable, reboot)
     if release.id.startswith("sle"):  # SUSE's module for containers has the engine, and nothing has Compose
         module = f"SUSEConnect -p sle-module-containers/{release.version_id}/$(uname -m)"
         return (module, *distro.install(host, default="docker"), *_DOWNLOAD)
@@ -168,6 +215,8 @@ def compose(host: Host) -> Remedy:
     manual = say("Install the Compose plugin as {page} describes.", page=_MANUAL)
     if release is None:
         return Remedy(manual)
+    if came == "hand":
+        return Remedy(say("No package brought the engine: download the Compose plugin."), _DOWNLOAD)
     if came == "docker" and distro.family(host) in ("debian", "rhel"):
         text = say("Install {plugin} from Docker's package source, where the engine came from.", plugin=PLUGIN)
         return Remedy(text, distro.install(host, default=PLUGIN))
@@ -186,13 +235,16 @@ def compose(host: Host) -> Remedy:
 def _of_unknown_origin(host: Host, release: OsRelease, package: str | None) -> Remedy:
     """Say how Compose is installed where nothing tells whose the engine is: the wrong package would replace it."""
     page = f"{_PAGES}{_PAGE.get(release.id, '')}"
-    if distro.family(host) == "debian" and package:
+    if package:
         text = say(
             "Install {plugin} where the engine is Docker's own, else {package}. The command asks the package database"
             " which one fits.",
             plugin=PLUGIN,
             package=package,
         )
+        if distro.family(host) == "rhel":
+            both = f"dnf install -y {PLUGIN}; else dnf install -y {package}; fi"
+            return Remedy(text, (f"if rpm -q docker-ce >/dev/null 2>&1; then {both}",))
         both = f"apt-get install -y {PLUGIN}; else apt-get install -y {package}; fi"
         return Remedy(text, ("apt-get update", f"if dpkg -s docker-ce >/dev/null 2>&1; then {both}"))
     text = say(
@@ -200,7 +252,8 @@ def _of_unknown_origin(host: Host, release: OsRelease, package: str | None) -> R
         plugin=PLUGIN,
         page=page,
     )
-    return Remedy(text, distro.install(host, default=PLUGIN))
+    source = _repository(host) if release.id in _CENTOS else ()
+    return Remedy(text, (*source, *distro.install(host, default=PLUGIN)))
 
 
 def own_compose(host: Host) -> str | None:
@@ -208,10 +261,10 @@ def own_compose(host: Host) -> str | None:
     kind, release = distro.family(host), host.os_release.value
     if kind is None or release is None:
         return None
-    if kind in ("alpine", "arch"):
+    if kind in ("alpine", "arch", "void"):
         return "docker-cli-compose" if kind == "alpine" else "docker-compose"
     if kind == "suse":
-        return None if release.id.startswith("sle") else "docker-compose"
+        return None if release.id.startswith(("sl", "opensuse-leap-micro")) else "docker-compose"
     if kind == "rhel":
         return "docker-compose" if release.id == "fedora" else None
     # Debian without a number is testing or newer.

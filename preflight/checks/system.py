@@ -208,8 +208,7 @@ def kernel_features(look: Look) -> Iterator[Finding]:
     }  # fmt: skip
     release = look.host.kernel.get() if look.host.kernel.known else "?"
     status, text, advice = kernel_needs.judge(features, needs, release)
-    packages = distro.install(look.host, rhel="kernel-modules-extra") if features.absent else ()
-    restart = ("reboot",) if needs.gone else packages
+    restart = ("reboot",) if needs.gone else _modules(look) if features.absent else ()
     yield Finding(
         status=status,
         message=text,
@@ -219,6 +218,18 @@ def kernel_features(look: Look) -> Iterator[Finding]:
         expected=phrase("all"),
         found=_share(len(missing), needs),
     )
+
+
+def _modules(look: Look) -> tuple[str, ...]:
+    """Install the modules that small images leave out: they lie in a package of their own there."""
+    system = look.host.os_release.value
+    if system is not None and system.id == "ubuntu":
+        return distro.install(look.host, default="linux-modules-extra-$(uname -r)")
+    if distro.old(look.host):
+        return ()
+    # The package is the newest kernel's, which the host has to run then.
+    found = distro.install(look.host, rhel="kernel-modules-extra")
+    return (*found, *(("reboot",) if found and found[-1] != "reboot" else ()))
 
 
 def _share(missing: int, needs: kernel_needs.Sorted) -> str:
@@ -263,7 +274,7 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
         yield Finding(
             status=Status.UNKNOWN, message=text, reason=reason, expected=wanted, evidence=evidence, remedy=remedy
         )
-    elif command.path is None and name == "docker" and installation.absent(look.host):
+    elif command.path is None and name == "docker" and _comes_with_docker(look):
         reason = say("The docker command comes with Docker (see docker.engine).")
         yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
     elif command.path is None:
@@ -300,6 +311,10 @@ def _install(look: Look) -> Remedy:
     if not any(known[name].busybox for name in missing):
         text = say("Install what is missing: {names}.", names=", ".join(missing))
     return Remedy(text, distro.install(look.host, default=" ".join(packages)))
+
+
+def _comes_with_docker(look: Look) -> bool:
+    return installation.absent(look.host) and look.told_by("docker.engine")
 
 
 def _docker_command(look: Look) -> Remedy:

@@ -19,7 +19,7 @@ def system(identity: str, *like: str) -> OsRelease:
 
 
 DEBIAN, UBUNTU, ALMA = system("debian"), system("ubuntu", "debian"), system("almalinux", "rhel", "centos", "fedora")
-ALPINE, SUSE, ARCH, VOID = system("alpine"), system("opensuse-leap", "suse"), system("arch"), system("void")
+ALPINE, SUSE, ARCH, NIXOS = system("alpine"), system("opensuse-leap", "suse"), system("arch"), system("nixos")
 
 
 def keeper(
@@ -275,7 +275,7 @@ def test_in_a_container_nobody_need_keep_it(found: tuple[Service, ...], status: 
         (SUSE, "systemd", (), ("zypper install -y chrony", "systemctl enable --now chronyd.service")),
         (ARCH, "systemd", (), ("pacman -S --noconfirm chrony", "systemctl enable --now chronyd.service")),
         (ALPINE, "openrc", (), ("apk add chrony", "rc-update add chronyd", "rc-service chronyd start")),
-        (VOID, "other", (), ()),
+        (NIXOS, "other", (), ()),
         (None, "systemd", (), ()),
         (
             DEBIAN, "systemd", (keeper("systemd-timesyncd", enabled=False, active=False),),

@@ -218,6 +218,23 @@ def test_kernel_features(found: KernelFeatures, status: Status, word: str) -> No
     assert (result.status, word in result.message) == (status, True), result.message
 
 
+@pytest.mark.parametrize(
+    ("system", "lines"),
+    [
+        (OsRelease("ubuntu", "24.04", ("debian",), "", ""),
+         ("apt-get update && apt-get install -y linux-modules-extra-$(uname -r)",)),
+        (OsRelease("rocky", "9.4", ("rhel",), "", ""), ("dnf install -y kernel-modules-extra", "reboot")),
+        (OsRelease("centos", "7", ("rhel",), "", ""), ()),  # its kernel has all modules in one package
+        (DEBIAN, ()),
+    ],
+)  # fmt: skip
+def test_modules_that_small_images_leave_out_are_installed(system: OsRelease, lines: tuple[str, ...]) -> None:
+    missing = features(absent=("NETFILTER_XT_MATCH_ADDRTYPE",))
+    result = one("system.kernel-features", kernel_features=missing, kernel="6.1.0", os_release=system)
+    assert result.remedy is not None
+    assert result.remedy.commands == lines
+
+
 # --- commands ------------------------------------------------------------------------------------------------
 
 ALL = {

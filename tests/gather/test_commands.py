@@ -73,3 +73,22 @@ def test_without_the_hosts_root_the_flag_is_named() -> None:
 def test_names_are_names_not_paths(tmp_path: Path, name: str) -> None:
     program(tmp_path, "/usr/bin/x")
     assert commands(find({}, str(tmp_path)), (name,)).get() == {}
+
+
+def test_the_package_that_brought_docker_is_known(tmp_path: Path) -> None:
+    for name in ("docker", "dockerd", "grep"):
+        program(tmp_path, f"/usr/bin/{name}")
+    lists = {"docker-ce": "/usr/bin/dockerd", "docker-ce-cli": "/usr/bin/docker", "grep": "/usr/bin/grep"}
+    for package, path in lists.items():
+        write(tmp_path, f"/var/lib/dpkg/info/{package}.list", f"/.\n{path}\n".encode())
+    found = commands(find({}, str(tmp_path)), ("docker", "dockerd", "grep")).get()
+    assert {name: command.package for name, command in found.items()} == {
+        "docker": "docker-ce-cli", "dockerd": "docker-ce", "grep": None,
+    }  # fmt: skip
+
+
+def test_what_was_put_there_by_hand_is_no_packages(tmp_path: Path) -> None:
+    program(tmp_path, "/usr/bin/sh")
+    program(tmp_path, "/usr/local/bin/dockerd")
+    write(tmp_path, "/var/lib/dpkg/info/docker.io.list", b"/.\n/usr/bin/dockerd\n")
+    assert commands(find({}, str(tmp_path)), ("dockerd",)).get()["dockerd"] == Command("/usr/local/bin/dockerd", False)

@@ -99,6 +99,9 @@ def test_quoting_in_os_release(line: str, value: str) -> None:
 def test_a_missing_pretty_name_is_made_of_name_and_version() -> None:
     assert system.parse_os_release("NAME=Void\nVERSION='1 (one)'").pretty_name == "Void 1 (one)"
     assert system.parse_os_release('ID_LIKE="rhel Fedora"').id_like == ("rhel", "fedora")
+    assert system.parse_os_release("ID=fedora\nVARIANT_ID=CoreOS").variant == "coreos"
+    assert system.parse_os_release("ID=linuxmint\nUBUNTU_CODENAME=noble\nVERSION_CODENAME=wilma").base == "noble"
+    assert system.parse_os_release("ID=linuxmint\nDEBIAN_CODENAME=bookworm").base == "bookworm"
 
 
 @pytest.mark.parametrize("content", ["", "\x00\xff\x00", "<html>not it</html>\n", "# ID=debian\n"])
