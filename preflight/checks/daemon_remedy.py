@@ -6,8 +6,9 @@ import shlex
 
 from preflight import distro
 from preflight.checks import Look
+from preflight.checks.at_odds import name_of
 from preflight.checks.directives import IDLE, KNOWN
-from preflight.checks.next_start import misfits, name_of, names, strangers, twice, version
+from preflight.checks.next_start import misfits, names, strangers, twice, version
 from preflight.checks.store import edit
 from preflight.facts import DaemonConfig, Directive, EngineStart
 from preflight.sentences import paragraph, say

@@ -107,9 +107,6 @@ _NAMES: tuple[tuple[Any, tuple[str, ...]], ...] = (
             "userns-remap",
             "default-shm-size",
             "deprecated-key-path",
-            "http-proxy:23",
-            "https-proxy:23",
-            "no-proxy:23",
             "cluster-advertise:0:24",
             "cluster-store:0:24",
             "graph:0:24",
@@ -155,11 +152,15 @@ IDLE = {
     "storage-opt": "storage-opts", "registry-mirror": "registry-mirrors", "insecure-registry": "insecure-registries",
     "default-ulimit": "default-ulimits", "add-runtime": "runtimes", "authorization-plugin": "authorization-plugins",
     "default-address-pool": "default-address-pools", "node-generic-resource": "node-generic-resources",
-    "containerd-plugins-namespace": "", "config-file": "", "restart": "", "help": "", "version": "", "validate": "",
+    "containerd-plugins-namespace": "", "http-proxy": "", "https-proxy": "",
+    "no-proxy": "", "config-file": "", "restart": "", "help": "", "version": "", "validate": "",
     "cluster-store-opt": "cluster-store-opts", "default-network-opt": "default-network-opts", "feature": "features",
     "cdi-spec-dir": "cdi-spec-dirs",
 }  # fmt: skip
-_IDLE_SINCE = {"feature": 27, "validate": 23}  # the setting's own name, or none, is older
+# The setting's own name, or none, is older than these.
+_IDLE_SINCE = {"feature": 27, "validate": 23, "http-proxy": 23, "https-proxy": 23, "no-proxy": 23}
+# The first version that accepts the key and no longer looks at its value.
+LOOSE = {"deprecated-key-path": 24, "allow-nondistributable-artifacts": 28}
 # Objects that are one setting; of all others the engine takes the keys inside as if they stood outside.
 FLAT = (
     "cluster-store-opts", "default-network-opts", "log-opts", "runtimes", "default-ulimits", "features", "builder",
@@ -216,4 +217,17 @@ def is_idle(name: str, major: int | None) -> bool:
 
 def is_flat(name: str, major: int | None) -> bool:
     """Say whether an object is one setting to a version, which does not look for others in it."""
-    return name in FLAT and KNOWN[name].taken_by(major)
+    return name in FLAT and (major is None or KNOWN[name].since <= major)
+
+
+# The engine's own storage drivers, and the first version that no longer has them.
+DRIVERS = {
+    "overlay2": 0, "vfs": 0, "btrfs": 0, "zfs": 0, "fuse-overlayfs": 0, "overlay": 24, "aufs": 24, "devicemapper": 25,
+}  # fmt: skip
+
+
+def has_driver(name: str, major: int) -> bool:
+    """Say whether a version has a storage driver; from 29 on containerd's own names count as well."""
+    if name not in DRIVERS:
+        return major >= 29 or ":" in name or "/" in name  # a plugin's
+    return not 0 < DRIVERS[name] <= major

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight.checks import Look
-from preflight.checks.directives import IDLE, KNOWN, NEWEST, is_flat, is_idle, misfit
+from preflight.checks.at_odds import contradictions, name_of
+from preflight.checks.directives import IDLE, KNOWN, LOOSE, NEWEST, is_flat, is_idle, misfit
 from preflight.facts import DaemonConfig, Directive, EngineStart
 from preflight.sentences import noted, phrase, say
 from preflight.versions import parse
@@ -51,8 +52,6 @@ _SINCE = {
     ("network-diagnostic-port", "negative"): 28, ("network-diagnostic-port", "port"): 28,
 }  # fmt: skip
 _UNTIL = {("registry-mirrors", "mirror-path"): 24, ("dns", "zone"): 29}
-_JSON_FILE = ("max-file", "max-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag")
-_ALL_DRIVERS = ("mode", "max-buffer-size")
 
 
 def names(start: EngineStart, major: int | None) -> dict[str, Directive]:
@@ -87,7 +86,7 @@ def refused(look: Look) -> list[str]:
         *_wrong(start, config, major),
         *_twice(start, config, major),
         *_flawed(start, config, major),
-        *_contradictions(start, config, major),
+        *contradictions(start, config, major),
     ]
 
 
@@ -158,12 +157,13 @@ def misfits(start: EngineStart, major: int | None) -> Iterator[tuple[Directive, 
     for directive in start.directives:
         name, *rest = directive.path
         known = KNOWN.get(name) or KNOWN.get(name.lower())
-        if known is None or (known.since and major is None) or not known.taken_by(major):
+        loose = name in LOOSE and (major is None or major >= LOOSE[name])
+        if known is None or loose or (known.since and major is None) or not known.taken_by(major):
             wanted = misfit("any", (), directive.form)  # the engine looks at the form of no other
         else:
             wanted = misfit(known.kind, tuple(rest), directive.form)
-        if name == "default-shm-size" and directive.form == "null":
-            wanted = "string"
+        if directive.form == "null" and len(directive.path) == 1:
+            wanted = {"default-shm-size": "string", "proxies": "object"}.get(name, wanted)
         if wanted:
             yield directive, wanted
 
@@ -179,11 +179,6 @@ def _wrong(start: EngineStart, config: DaemonConfig, major: int | None) -> Itera
             form=phrase(_FORMS[directive.form]),
             wanted=phrase(_FORMS[wanted]),
         )
-
-
-def name_of(directive: Directive) -> str:
-    """Name a value by its keys, without the places in lists."""
-    return " → ".join(step for step in directive.path if not step.isdecimal())
 
 
 def twice(start: EngineStart, major: int | None) -> dict[str, Directive]:
@@ -230,32 +225,6 @@ def _flawed(start: EngineStart, config: DaemonConfig, major: int | None) -> Iter
 
 def _kind(name: str) -> object:
     return KNOWN[name].kind if name in KNOWN else "any"
-
-
-def _contradictions(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
-    held = config.settings
-    if held.get("bridge") and held.get("bip"):
-        yield say("The engine does not start with both bridge and bip: they exclude each other.")
-    if held.get("icc") is False and held.get("iptables") is False:
-        yield say("The engine does not start with icc: false and iptables: false, as the former needs the latter.")
-    if major is not None and major < 27 and held.get("ip6tables") is True and held.get("experimental") is not True:
-        yield say(
-            "Docker {version} starts with ip6tables: true only where experimental is true as well.",
-            version=start.version,
-        )
-    if held.get("log-driver", "json-file") == "json-file":
-        for directive in start.directives:
-            name = directive.path[-1]
-            if len(directive.path) != 2 or directive.path[0] != "log-opts" or name in (*_JSON_FILE, *_ALL_DRIVERS):
-                continue
-            if not name.startswith("cache-"):
-                yield say(
-                    "Line {line} of {path} has {name}, which is no option of the log driver json-file: the engine does "
-                    "not start with it.",
-                    path=config.path,
-                    line=directive.line,
-                    name=name_of(directive),
-                )
 
 
 def idle(look: Look) -> list[str]:

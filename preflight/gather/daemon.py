@@ -30,8 +30,8 @@ KEYS: dict[str, type] = {
     "userland-proxy": bool, "userland-proxy-path": str, "data-root": str, "exec-root": str, "storage-driver": str,
     "mtu": int, "bip": str, "bip6": str, "fixed-cidr": str, "bridge": str, "default-address-pools": list,
     "firewall-backend": str, "userns-remap": str, "selinux-enabled": bool, "live-restore": bool, "log-driver": str,
-    "dns": list, "ip-forward": bool, "ip-masq": bool, "ip": str, "icc": bool, "hosts": list, "features": dict,
-    "default-network-opts": dict,
+    "dns": list, "ip-forward": bool, "ip-masq": bool, "ip": str, "icc": bool, "default-runtime": str, "hosts": list,
+    "features": dict, "default-network-opts": dict,
 }  # fmt: skip
 _FLAGS = {
     "host": "hosts", "H": "hosts", "s": "storage-driver", "g": "data-root", "graph": "data-root", "b": "bridge",

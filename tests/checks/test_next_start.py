@@ -59,6 +59,11 @@ def judged(root: Path, text: str, version: str = "28.5.2", unit: str = USUAL) ->
         ('{"log-opts": {"max-sizes": "1m"}}', "28.5", "no option"),
         ('{"bridge": "br0", "bip": "10.0.0.1/24"}', "28.5.2", "exclude each other"),
         ('{"icc": false, "iptables": false}', "28.5.2", "does not start with icc"),
+        ('{"ipv6": true}', "26.1.5", "only where fixed-cidr-v6"),
+        ('{"default-runtime": "nvidia"}', "28.5.2", "runtimes"),
+        ('{"storage-driver": "devicemapper"}', "28.5.2", "no storage driver"),
+        ('{"storage-driver": "overlay"}', "26.1.5", "no storage driver"),
+        ('{"storage-driver": "x"}', "28.5", "no storage"),
         ('{"containerd": "/run/c.sock"}', "28.5.2", "containerd is in line 1"),
     ],
 )  # fmt: skip
@@ -79,6 +84,8 @@ def test_engines_that_will_not_start_again(tmp_path: Path, text: str, version: s
         ('{"runtimes": {"nvidia": {"path": "nvidia-container-runtime", "runtimeArgs": []}}}', "28.5.2"),
         ('{"default-ulimits": {"nofile": {"Name": "nofile", "Hard": 64000, "Soft": 64000}}}', "28.5.2"),
         ('{"builder": {"gc": {"enabled": true, "defaultKeepStorage": "20GB"}}}', "28.5.2"),
+        ('{"ipv6": true, "fixed-cidr-v6": "fd00::/64"}', "26.1.5"), ('{"storage-driver": "overlay"}', "20.10.24"),
+        ('{"storage-driver": "overlayfs"}', "29.0.1"), ('{"default-runtime": "a", "runtimes": {"a": {}}}', "28.5.2"),
         ("{}", "28.5.2"), ('{"firewall-backend": "iptables"}', "29.0.1"),
     ],
 )  # fmt: skip

@@ -72,8 +72,8 @@ WRONG: tuple[Any, ...] = (
     1 << 70,
     -1,
 )
-# Whether the engine takes these depends on files of the host.
-_HOSTS = ("tls", "tlsverify", "userland-proxy-path")
+# Whether the engine takes these depends on files of the host, or is asked later in its start.
+_HOSTS = ("tls", "tlsverify", "userland-proxy-path", "registry-mirrors")
 NAMES = [name for name in (*KNOWN, *IDLE, *STRANGERS) if name not in _HOSTS]
 BROKEN = (
     '{"debug": true,}', "[]", '{"debug" true}', "{'debug': true}", "// x\n{}", '{"mtu": 01}',
