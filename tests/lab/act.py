@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.documents import held
-from tests.lab import stack
+from tests.lab import heal, stack
 from tests.lab.judge import Verdict, judge
 from tests.lab.kinds import KINDS, Kind
 from tests.lab.machine import LabError, Machine, template_of
@@ -35,18 +35,17 @@ def play(scenario: Scenario, image: Path, key: str) -> Verdict:
     try:
         template = template_of(kind, image, key)
         with Machine(kind, scenario.network, template, nofile=scenario.nofile) as machine:
-            verdict = _play(scenario, kind, machine)
+            verdict, report = _play(scenario, kind, machine)
+        if not scenario.unhealed and heal.advised(scenario, report):
+            with Machine(kind, scenario.network, template, nofile=scenario.nofile) as machine:
+                verdict.harms.extend(_heal(scenario, kind, machine))
     except (LabError, OSError, ValueError) as error:
         verdict = Verdict(scenario.name, broken=str(error))
     return Verdict(**{**vars(verdict), "seconds": round(time.monotonic() - started, 1)})
 
 
-def _play(scenario: Scenario, kind: Kind, machine: Machine) -> Verdict:
-    furnish(machine, kind)
-    stack.place(machine, scenario.plain_conf)
-    break_it(machine, scenario)
-    with hidden(machine, scenario):
-        report = check(machine, scenario)
+def _play(scenario: Scenario, kind: Kind, machine: Machine) -> tuple[Verdict, dict[str, Any]]:
+    report = _look(scenario, kind, machine)
     if scenario.then == "reboot":
         machine.reboot()
     elif scenario.then:
@@ -54,7 +53,27 @@ def _play(scenario: Scenario, kind: Kind, machine: Machine) -> Verdict:
     outcome = stack.bring_up(machine, scenario.plain_conf, lowered=not scenario.nofile)
     verdict = judge(scenario, report, outcome, machine.known)
     verdict.differs.extend(filter(None, (observe(machine, wish) for wish in scenario.observe)))
-    return verdict
+    return verdict, report
+
+
+def _look(scenario: Scenario, kind: Kind, machine: Machine) -> dict[str, Any]:
+    """Make the host as the scenario says, and check it."""
+    furnish(machine, kind)
+    stack.place(machine, scenario.plain_conf)
+    break_it(machine, scenario)
+    with hidden(machine, scenario):
+        return check(machine, scenario)
+
+
+def _heal(scenario: Scenario, kind: Kind, machine: Machine) -> list[str]:
+    """Follow the advice on a host of its own, and say what came of it that should not have."""
+    before = _look(scenario, kind, machine)
+    remedies = heal.advised(scenario, before)
+    running = heal.running(machine)
+    wrong = heal.follow(machine, remedies)
+    with hidden(machine, scenario):
+        after = check(machine, scenario)
+    return [*wrong, *heal.unhealed(before, after, remedies), *heal.harmed(machine, running, remedies)]
 
 
 def break_it(machine: Machine, scenario: Scenario) -> None:

@@ -19,6 +19,7 @@ def totals(verdicts: Sequence[Verdict]) -> dict[str, int]:
         "false_alarms": sum(len(verdict.alarms) for verdict in verdicts),
         "clean": sum(verdict.clean + len(verdict.alarms) for verdict in verdicts),
         "differences": sum(len(verdict.differs) for verdict in verdicts),
+        "harms": sum(len(verdict.harms) for verdict in verdicts),
     }
 
 
@@ -29,6 +30,7 @@ def line(verdicts: Sequence[Verdict]) -> str:
         f"{said['faults_found']}/{said['faults_present']} faults found, "
         f"{said['false_alarms']}/{said['clean']} false alarms, "
         f"{said['differences']} predictions unlike the outcome, "
+        f"{said['harms']} pieces of advice that do not heal or do harm, "
         f"{said['as_expected']}/{said['scenarios']} scenarios as expected"
     )
 
@@ -54,8 +56,7 @@ def _lines(verdicts: Sequence[Verdict], titles: dict[str, str]) -> Iterator[str]
         title = titles[verdict.name].replace("|", "\\|")
         yield f"| {verdict.name} | {title} | {numbers} | {verdict.seconds:.0f} |"
     for verdict in verdicts:
-        for word, rows in (("missed", verdict.missed), ("alarm", verdict.alarms), ("differs", verdict.differs)):
-            for row in rows:
-                yield f"\n- {verdict.name}, {word}: {row}"
+        for word, row in verdict.complaints:
+            yield f"\n- {verdict.name}, {word}: {row}"
         if verdict.broken:
             yield f"\n- {verdict.name}, not run: {verdict.broken}"

@@ -24,12 +24,19 @@ class Verdict:
     clean: int = 0  # results that had nothing to report, and reported nothing
     alarms: list[str] = field(default_factory=list)
     differs: list[str] = field(default_factory=list)  # prediction and outcome
+    harms: list[str] = field(default_factory=list)  # what came of following the advice
     broken: str = ""  # the lab itself
     seconds: float = 0.0
 
     @property
+    def complaints(self) -> list[tuple[str, str]]:
+        """Return all that is not as it should be, each with the kind of complaint."""
+        kinds = {"missed": self.missed, "alarm": self.alarms, "differs": self.differs, "advice": self.harms}
+        return [(kind, row) for kind, rows in kinds.items() for row in rows]
+
+    @property
     def good(self) -> bool:
-        return not (self.missed or self.alarms or self.differs or self.broken)
+        return not (self.complaints or self.broken)
 
 
 def judge(scenario: Scenario, report: Mapping[str, Any], outcome: Outcome, known: Mapping[str, str]) -> Verdict:

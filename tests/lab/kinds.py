@@ -16,7 +16,10 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailcow-preflight" / "lab"
 UNREAD = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
-SYSTEM = ("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "python3", "tzdata", "kmod", "util-linux")
+SYSTEM = (
+    "systemd", "systemd-sysv", "dbus", "iproute2", "procps", "python3", "tzdata", "kmod", "util-linux",
+    "openssh-server",  # the way in, which no advice may cut
+)  # fmt: skip
 MAILCOW = ("openssl", "curl", "git", "jq", "ca-certificates")  # the commands of its installer
 ENGINE = ("docker.io", "iptables", "nftables")
 SERVICES = ("exim4-daemon-light", "nginx-light", "dovecot-imapd", "ufw", "chrony", "cron")

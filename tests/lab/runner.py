@@ -118,8 +118,7 @@ TASKS: dict[str, Callable[[str, Path, str], str]] = {"prepare": prepare, "play":
 def report(verdict: Verdict, number: str) -> None:
     word = "ok  " if verdict.good else "BAD "
     say(f"    {word}{number} {verdict.name} ({verdict.seconds:.1f} s)")
-    for title, rows in (("missed", verdict.missed), ("alarm", verdict.alarms), ("differs", verdict.differs)):
-        for row in rows:
-            say(f"         {title}: {row}")
+    for title, row in verdict.complaints:
+        say(f"         {title}: {row}")
     if verdict.broken:
         say(f"         not run: {verdict.broken}")

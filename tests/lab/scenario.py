@@ -16,6 +16,7 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
     run         the `docker run` flags, where not the README's
     then        shell on the host between the check and the stack; `reboot` starts the host again
     unknowable  why the outcome cannot be told from the host beforehand
+    unhealed    why the commands that the report gives do not make its finding go away here
 
     [[expect]]  check, subject, status; holder: its process, unit or container; says: a pattern in the message;
                 advises: one in the remedy, its commands included
@@ -95,6 +96,7 @@ class Scenario:
     run: tuple[str, ...] = ("--privileged", "--pid=host", "--network=host")
     then: str = ""
     unknowable: str = ""
+    unhealed: str = ""
     expect: tuple[Expect, ...] = ()
     truth: Truth = field(default_factory=Truth)
     observe: tuple[Observe, ...] = ()

@@ -1,0 +1,209 @@
+"""What no remedy may do, whatever check gives it: held in every test that runs a check, and over every lab report.
+
+A remedy's commands are pasted by somebody who is tired. None may cut the way in, take packages or protection away
+that others rely on, touch data or live mail, or be one that this very host does not have.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from preflight.facts import Host
+from preflight.model import Remedy
+
+# The ways in, and what carries them: as units, scripts and processes are called.
+WAY_IN = re.compile(
+    r"(sshd?|dropbear|tailscaled|sslh|openvpn|teleport|zerotier-one|cockpit|systemd-networkd|networking|networkmanager"
+    r"|network|dhcpcd|wicked|connman|netplan)([.@-].*)?|wg-quick.*",
+    re.IGNORECASE,
+)
+PROTECTION = re.compile(
+    r"(ufw|firewalld|nftables|ip6?tables|netfilter-persistent|csf|lfd|shorewall6?|fail2ban)([.@].*)?"
+)
+TIME = re.compile(r"(systemd-timesyncd|chronyd?|ntpd?|ntpsec|openntpd)([.@].*)?")
+ENDS = {"stop", "disable", "mask", "kill", "del", "delete", "down", "remove"}
+REMOVALS = {
+    "apt-get": {"remove", "purge", "autoremove", "autopurge"}, "apt": {"remove", "purge", "autoremove"},
+    "dpkg": {"-r", "-P", "--remove", "--purge"}, "dnf": {"remove", "erase", "autoremove"},
+    "yum": {"remove", "erase", "autoremove"}, "rpm": {"-e", "--erase"}, "zypper": {"remove", "rm"}, "apk": {"del"},
+    "pacman": {"-R", "-Rs", "-Rns", "-Rdd"}, "snap": {"remove"}, "xbps-remove": {""}, "emerge": {"-C", "--unmerge"},
+}  # fmt: skip
+UNASKED = {"-y", "--yes", "--assume-yes", "--noconfirm", "--force-yes", "-f", "--force", "--allow-remove-essential"}
+# Of these the host stops being one that can be reached or started, or the engine loses what lives on it.
+KEPT = re.compile(r"(openssh|dropbear|systemd|proxmox|pve|linux-image|kernel|network-manager|ifupdown|netplan|sudo).*")
+DESTROYS = {"mkfs", "wipefs", "fdisk", "sfdisk", "parted", "shred", "truncate", "rmdir", "rm", "unlink"}
+MANAGERS = {
+    "apt-get": "debian", "apt": "debian", "dpkg": "debian", "dnf": "rhel", "yum": "rhel", "rpm-ostree": "rhel",
+    "zypper": "suse", "transactional-update": "suse", "apk": "alpine", "pacman": "arch",
+}  # fmt: skip
+FAMILIES = {
+    "debian": ("debian", "ubuntu", "raspbian", "linuxmint", "devuan", "kali", "pop"),
+    "rhel": ("rhel", "centos", "fedora", "almalinux", "rocky", "ol", "amzn"),
+    "suse": ("suse", "opensuse", "sles"), "alpine": ("alpine",), "arch": ("arch", "manjaro"),
+}  # fmt: skip
+INITS = {
+    "systemctl": "systemd", "timedatectl": "systemd", "journalctl": "systemd", "rc-service": "openrc",
+    "rc-update": "openrc", "update-rc.d": "sysv", "chkconfig": "sysv",
+}  # fmt: skip
+RUNNERS = ("sudo", "env", "exec", "then", "else", "do")  # say who or when, not what
+SWITCHES_OFF = (("ufw", "disable"), ("ufw", "reset"), ("csf", "-x"), ("csf", "-f"), ("nft", "flush"))
+PLACEHOLDER = re.compile(r"<[a-z][\w -]*>|…|\bYOUR[_-]|\bXXX\b")
+
+
+class Simple(Struct, frozen=True):
+    """A simple command of a line: its words, and the files that its output goes to."""
+
+    words: tuple[str, ...]
+    writes: tuple[str, ...] = ()
+
+    @property
+    def program(self) -> str:
+        return self.words[0].rpartition("/")[2] if self.words else ""
+
+
+def simple(line: str) -> Iterator[Simple]:
+    """Take a line apart, as a shell would; raises ValueError for quotes that nothing closes."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="();<>|&\n")
+    lexer.whitespace_split = True
+    words: list[str] = []
+    writes: list[str] = []
+    redirects = False
+    for token in [*lexer, ";"]:
+        if set(token) <= set("();|&\n") and token:
+            if words:
+                yield Simple(_bare(words), tuple(writes))
+            words, writes, redirects = [], [], False
+        elif token.startswith((">", "<")) and set(token) <= set("<>&|"):
+            redirects = token.startswith(">")
+            if not redirects:
+                words.append(token)
+        elif redirects:
+            writes.append(token)
+            redirects = False
+        else:
+            words.append(token)
+
+
+def _bare(words: Sequence[str]) -> tuple[str, ...]:
+    """Leave out variables before a command, and what only runs another one."""
+    rest = list(words)
+    while rest and (
+        re.match(r"[A-Z_][A-Z0-9_]*=", rest[0]) or rest[0] in ("sudo", "env", "exec", "then", "else", "do")
+    ):
+        rest.pop(0)
+    return tuple(rest)
+
+
+def faults_of(remedy: Remedy | None, host: Host | None) -> list[str]:
+    """Return what is wrong with a remedy on a host (None: whatever host it is), [] where nothing is."""
+    if remedy is None:
+        return []
+    lines = [_without_documents(line) for line in remedy.commands]
+    try:
+        commands = [entry for line in lines for entry in simple(line)]
+    except ValueError as error:
+        return [f"no shell reads {remedy.commands}: {error}"]
+    found = [*_of_lines(remedy, lines), *_of_order(commands)]
+    for command in commands:
+        found += [f"{why}: {' '.join(command.words)}" for why in (*_of_command(command), *_of_host(command, host))]
+    return found
+
+
+def _without_documents(line: str) -> str:
+    """Leave out the text of here-documents: it is no command."""
+    return re.sub(r"<<-?\s*(['\"]?)(\w+)\1[^\n]*\n.*?^\s*\2$", "", line, flags=re.DOTALL | re.MULTILINE)
+
+
+def _of_lines(remedy: Remedy, lines: Sequence[str]) -> Iterator[str]:
+    if not remedy.text.strip():
+        yield "it says nothing"
+    if remedy.place in ("dns", "provider") and remedy.commands:
+        yield f"nothing is to be run on the host for it: {remedy.commands}"
+    for line in lines:
+        if not line.strip():
+            yield "a command is empty"
+        if PLACEHOLDER.search(re.sub(r"'[^']*'", "", line)):
+            yield f"something is left to fill in: {line}"
+
+
+def _of_order(commands: Sequence[Simple]) -> Iterator[str]:
+    """Stopping comes before removing; a restart of the host comes last."""
+    for number, command in enumerate(commands):
+        if command.program == "reboot" and number != len(commands) - 1:
+            yield "the host restarts before the last command"
+        if removed(command):
+            before = [word for earlier in commands[:number] for word in earlier.words]
+            engine = any("docker" in word for word in removed(command))
+            if not engine and not {"stop", "disable", "--now"} & set(before):
+                yield f"it is removed before it is stopped: {' '.join(command.words)}"
+
+
+def removed(command: Simple) -> tuple[str, ...]:
+    """Return the packages that a command removes."""
+    verbs = REMOVALS.get(command.program)
+    if verbs is None or not ("" in verbs or verbs & set(command.words)):
+        return ()
+    return tuple(word for word in command.words[1:] if word not in verbs and not word.startswith("-"))
+
+
+def ended(command: Simple) -> tuple[str, ...]:
+    """Return what a command stops, or keeps from starting at boot."""
+    if command.program in ("systemctl", "service", "rc-service", "rc-update", "update-rc.d", "chkconfig", "sv"):
+        words = set(command.words[1:])
+        if words & (ENDS | {"off"}):
+            return tuple(word for word in command.words[1:] if word not in ENDS and not word.startswith("-"))
+    return ()
+
+
+def _of_command(command: Simple) -> Iterator[str]:
+    program, words = command.program, set(command.words[1:])
+    if program in ("kill", "pkill", "killall", "skill"):
+        yield "a process is killed that something starts again, or that may be another one by then"
+    for unit in ended(command):
+        if WAY_IN.fullmatch(unit):
+            yield "the way in is cut"
+        if PROTECTION.fullmatch(unit):
+            yield "what protects the host is switched off"
+    if (program, *command.words[1:2]) in SWITCHES_OFF:
+        yield "what protects the host is switched off"
+    if program in ("iptables", "ip6tables", "iptables-legacy", "iptables-nft") and words & {"-F", "-X", "--flush"}:
+        yield "what protects the host is switched off"
+    gone = removed(command)
+    if gone and words & UNASKED:
+        yield "packages are removed without being asked"
+    if any(KEPT.fullmatch(name) for name in gone):
+        yield "the host lives on this package"
+    yield from _of_data(command)
+
+
+def _of_data(command: Simple) -> Iterator[str]:
+    program, words = command.program, set(command.words[1:])
+    if program in DESTROYS or program.startswith("mkfs."):
+        yield "files are gone for good"
+    if program == "dd" and any(word.startswith("of=/dev/") for word in words):
+        yield "a disk is overwritten"
+    if program == "docker":
+        if "prune" in words or "--volumes" in words or ({"down"} <= words and "-v" in words):
+            yield "what others have on the engine is gone"
+        if {"volume", "rm"} <= words:
+            yield "a volume with somebody's data is gone"
+
+
+def _of_host(command: Simple, host: Host | None) -> Iterator[str]:
+    """Hold a command against the package manager and the init system that the host has."""
+    if host is None:
+        return
+    family = MANAGERS.get(command.program)
+    if family and host.os_release.known:
+        release = host.os_release.get()
+        names = {name.split("-")[0] for name in (release.id, *release.id_like)}
+        fits = [kind for kind, known in FAMILIES.items() if names & set(known)]
+        if family not in fits:
+            yield f"this host ({release.id}) has no such package manager"
+    init = INITS.get(command.program)
+    if init and host.services.known and host.services.get().init != init:
+        yield f"this host has {host.services.get().init}"

@@ -1,0 +1,83 @@
+"""The promise that advice is safe: what breaks it is seen, and no remedy of a recorded host does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from preflight.checks import catalogue
+from preflight.documents import read_facts
+from preflight.facts import OsRelease, Services
+from preflight.model import Remedy
+from tests import advice, build
+
+HOSTS = sorted(path for path in (Path(__file__).parent / "hosts").glob("*.json") if ".report." not in path.name)
+DEBIAN = build.host(
+    os_release=OsRelease("debian", "13", (), "Debian GNU/Linux 13 (trixie)", "trixie"), services=Services("systemd", ())
+)
+
+
+@pytest.mark.parametrize(
+    ("commands", "why"),
+    [
+        (["systemctl disable --now ssh.service"], "the way in"),
+        (["systemctl stop sshd"], "the way in"),
+        (["rc-service sshd stop"], "the way in"),
+        (["service ssh stop"], "the way in"),
+        (["systemctl mask wg-quick@wg0"], "the way in"),
+        (["true && systemctl disable --now 'ssh.socket'"], "the way in"),
+        (["kill 812"], "killed"),
+        (["ufw disable"], "protects"),
+        (["systemctl disable --now firewalld"], "protects"),
+        (["systemctl stop netfilter-persistent.service"], "protects"),
+        (["iptables -F"], "protects"),
+        (["nft flush ruleset"], "protects"),
+        (["csf -x"], "protects"),
+        (["apt-get purge exim4-base"], "before it is stopped"),
+        (["systemctl disable --now exim4", "apt-get purge -y exim4-base"], "without being asked"),
+        (["systemctl disable --now x", "apt-get purge openssh-server"], "lives on"),
+        (["rm -rf /var/lib/docker"], "gone for good"),
+        (["mkfs.ext4 /dev/sdb"], "gone for good"),
+        (["dd if=/dev/zero of=/dev/sda"], "overwritten"),
+        (["docker volume rm mailcowdockerized_vmail-vol-1"], "somebody's data"),
+        (["docker system prune -a"], "gone"),
+        (["docker compose down -v"], "gone"),
+        (["reboot", "true"], "before the last"),
+        (["dnf install -y jq"], "no such package manager"),
+        (["rc-update add docker"], "this host has systemd"),
+        (["ip addr add <address> dev eth0"], "left to fill in"),
+        (["echo 'a"], "no shell reads"),
+        ([" "], "empty"),
+    ],
+)
+def test_what_harms_is_seen(commands: list[str], why: str) -> None:
+    faults = advice.faults_of(Remedy("Do it.", tuple(commands)), DEBIAN)
+    assert any(why in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        ["systemctl disable --now exim4.service", "apt-get purge exim4-base"],
+        ["systemctl restart ssh", "sshd -t"],
+        ["apt-get update && apt-get install -y jq git"],
+        ["(set -C; printf '%s\\n' 'a: <b' > /opt/x.yml)"],
+        ["cat > /etc/x.conf <<'END'\nsystemctl stop ssh\nEND", "systemctl restart docker"],
+        ["apt-get dist-upgrade", "reboot"],
+    ],
+)
+def test_what_harms_nobody_is_let_through(commands: list[str]) -> None:
+    assert advice.faults_of(Remedy("Do it.", tuple(commands)), DEBIAN) == []
+
+
+def test_records_of_others_are_not_entered_by_commands_on_the_host() -> None:
+    remedy = Remedy("Enter it.", ("echo",), place="dns")
+    assert advice.faults_of(remedy, None)
+
+
+@pytest.mark.parametrize("path", HOSTS, ids=lambda path: path.stem)
+def test_no_remedy_for_a_recorded_host_harms_it(path: Path) -> None:
+    given = build.look(read_facts(path))
+    remedies = [result.remedy for entry in catalogue() for result in build.run(entry.id, given)]
+    assert any(remedies), "nothing is wrong with this host, so it tells nothing here"
