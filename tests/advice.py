@@ -49,6 +49,18 @@ INITS = {
     "systemctl": "systemd", "timedatectl": "systemd", "journalctl": "systemd", "rc-service": "openrc",
     "rc-update": "openrc", "update-rc.d": "sysv", "chkconfig": "sysv",
 }  # fmt: skip
+LOOKS = {
+    "ip", "ss", "df", "du", "cat", "ls", "lsblk", "dmesg", "grep", "uname", "journalctl", "tail", "sort", "head",
+    "stat", "ntpq", "chronyc", "ntpctl", "resolvectl", "dig", "host", "ps", "pstree", "tr", "echo", "awk", "readlink",
+    "findmnt",
+}  # fmt: skip
+LOOKING = {
+    "docker": {"info", "ps", "version", "inspect", "images", "compose", "network", "container", "system"},
+    "systemctl": {"status", "cat", "list-units", "list-sockets", "is-enabled", "is-active", "show"},
+    "timedatectl": {"status", "timesync-status", "show"}, "sed": {"-n"}, "python3": {"-m"}, "sshd": {"-t", "-T"},
+    "dockerd": {"--validate"}, "iptables": {"-S", "-L", "-nvL"}, "nft": {"list"}, "rpm": {"-qf", "-q"},
+    "dpkg": {"-S", "-l"},
+}  # fmt: skip
 RUNNERS = ("sudo", "env", "exec", "then", "else", "do")  # say who or when, not what
 SWITCHES_OFF = (("ufw", "disable"), ("ufw", "reset"), ("csf", "-x"), ("csf", "-f"), ("nft", "flush"))
 PLACEHOLDER = re.compile(r"<[a-z][\w -]*>|…|\bYOUR[_-]|\bXXX\b")
@@ -96,6 +108,18 @@ def _bare(words: Sequence[str]) -> tuple[str, ...]:
     ):
         rest.pop(0)
     return tuple(rest)
+
+
+def only_looks(remedy: Remedy) -> bool:
+    """Say whether the commands of a remedy change nothing: then its words alone say what to do."""
+    return all(_looks(command) for line in remedy.commands for command in simple(_without_documents(line)))
+
+
+def _looks(command: Simple) -> bool:
+    verbs = LOOKING.get(command.program, set())
+    verb = bool(verbs & set(command.words[1:3]))
+    ends = {"rm", "down", "stop", "up", "create", "update", "kill", "prune", "-i"} & set(command.words)
+    return not command.writes and not ends and (command.program in LOOKS or verb)
 
 
 def faults_of(remedy: Remedy | None, host: Host | None) -> list[str]:

@@ -81,3 +81,21 @@ def test_no_remedy_for_a_recorded_host_harms_it(path: Path) -> None:
     given = build.look(read_facts(path))
     remedies = [result.remedy for entry in catalogue() for result in build.run(entry.id, given)]
     assert any(remedies), "nothing is wrong with this host, so it tells nothing here"
+
+
+@pytest.mark.parametrize(
+    ("commands", "looks"),
+    [
+        ([], True),
+        (["ip -brief address", "ss -tlnp 'sport = :25'"], True),
+        (["df -h /", "docker system df"], True),
+        (["sed -n 5p /opt/mailcow.conf"], True),
+        (["sed -i s/a/b/ /opt/mailcow.conf"], False),
+        (["docker compose -p x down"], False),
+        (["docker ps --filter publish=25"], True),
+        (["echo x > /etc/x"], False),
+        (["journalctl -u docker -n 50 --no-pager", "systemctl restart docker"], False),
+    ],
+)
+def test_commands_that_only_look_are_told_from_others(commands: list[str], looks: bool) -> None:
+    assert advice.only_looks(Remedy("Look.", tuple(commands))) is looks

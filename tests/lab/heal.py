@@ -32,7 +32,8 @@ def advised(scenario: Scenario, report: Mapping[str, Any]) -> dict[tuple[str, st
             continue
         remedy = msgspec.convert(row["remedy"], Remedy)
         fetches = any(command.startswith(FETCHES) and "purge" not in command for command in remedy.commands)
-        if remedy.commands and (remedy.place, remedy.when) == ("host", "now") and not fetches:
+        here = (remedy.place, remedy.when) == ("host", "now")
+        if here and not fetches and not advice.only_looks(remedy):
             found[key] = remedy
     return found
 
