@@ -35,7 +35,7 @@ REMOVALS = {
 UNASKED = {"-y", "--yes", "--assume-yes", "--noconfirm", "--force-yes", "-f", "--force", "--allow-remove-essential"}
 # Of these the host stops being one that can be reached or started, or the engine loses what lives on it.
 KEPT = re.compile(r"(openssh|dropbear|systemd|proxmox|pve|linux-image|kernel|network-manager|ifupdown|netplan|sudo).*")
-DESTROYS = {"mkfs", "wipefs", "fdisk", "sfdisk", "parted", "shred", "truncate", "rmdir", "rm", "unlink"}
+DESTROYS = {"mkfs", "wipefs", "fdisk", "sfdisk", "parted", "shred", "truncate", "rmdir", "unlink"}
 MANAGERS = {
     "apt-get": "debian", "apt": "debian", "dpkg": "debian", "dnf": "rhel", "yum": "rhel", "rpm-ostree": "rhel",
     "zypper": "suse", "transactional-update": "suse", "apk": "alpine", "pacman": "arch",
@@ -155,8 +155,13 @@ def _of_lines(remedy: Remedy, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _of_order(commands: Sequence[Simple]) -> Iterator[str]:
-    """Stopping comes before removing; a restart of the host comes last."""
+    """Stopping comes before removing, of files only what was just written; a restart of the host comes last."""
+    written: set[str] = set()
     for number, command in enumerate(commands):
+        written.update(command.writes)
+        gone = [word for word in command.words[1:] if not word.startswith("-")]
+        if command.program == "rm" and not (set(gone) <= written and gone):
+            yield f"files are gone for good: {' '.join(command.words)}"
         if command.program == "reboot" and number != len(commands) - 1:
             yield "the host restarts before the last command"
         if removed(command):

@@ -38,6 +38,7 @@ DEBIAN = build.host(
         (["systemctl disable --now exim4", "apt-get purge -y exim4-base"], "without being asked"),
         (["systemctl disable --now x", "apt-get purge openssh-server"], "lives on"),
         (["rm -rf /var/lib/docker"], "gone for good"),
+        (["jq . a > a.new", "rm a"], "gone for good"),
         (["mkfs.ext4 /dev/sdb"], "gone for good"),
         (["dd if=/dev/zero of=/dev/sda"], "overwritten"),
         (["docker volume rm mailcowdockerized_vmail-vol-1"], "somebody's data"),
@@ -65,6 +66,7 @@ def test_what_harms_is_seen(commands: list[str], why: str) -> None:
         ["(set -C; printf '%s\\n' 'a: <b' > /opt/x.yml)"],
         ["cat > /etc/x.conf <<'END'\nsystemctl stop ssh\nEND", "systemctl restart docker"],
         ["apt-get dist-upgrade", "reboot"],
+        ["jq . a > a.new && cat a.new > a && rm a.new"],
     ],
 )
 def test_what_harms_nobody_is_let_through(commands: list[str]) -> None:
