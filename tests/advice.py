@@ -35,6 +35,7 @@ REMOVALS = {
 UNASKED = {"-y", "--yes", "--assume-yes", "--noconfirm", "--force-yes", "-f", "--force", "--allow-remove-essential"}
 # Of these the host stops being one that can be reached or started, or the engine loses what lives on it.
 KEPT = re.compile(r"(openssh|dropbear|systemd|proxmox|pve|linux-image|kernel|network-manager|ifupdown|netplan|sudo).*")
+SPARE = {"/etc/timezone"}  # systemd keeps the zone elsewhere: what this says is an old copy
 DESTROYS = {"mkfs", "wipefs", "fdisk", "sfdisk", "parted", "shred", "truncate", "rmdir", "unlink"}
 MANAGERS = {
     "apt-get": "debian", "apt": "debian", "dpkg": "debian", "dnf": "rhel", "yum": "rhel", "rpm-ostree": "rhel",
@@ -160,7 +161,7 @@ def _of_order(commands: Sequence[Simple]) -> Iterator[str]:
     for number, command in enumerate(commands):
         written.update(command.writes)
         gone = [word for word in command.words[1:] if not word.startswith("-")]
-        if command.program == "rm" and not (set(gone) <= written and gone):
+        if command.program == "rm" and not (gone and set(gone) <= written | SPARE):
             yield f"files are gone for good: {' '.join(command.words)}"
         if command.program == "reboot" and number != len(commands) - 1:
             yield "the host restarts before the last command"

@@ -19,7 +19,7 @@ from preflight.gather import daemon_json
 from preflight.gather.daemon import parse
 from preflight.gather.daemon_flags import flags
 from tests.build import look
-from tests.lab.kinds import CACHE
+from tests.lab import kinds
 
 SECONDS = 3.0
 VERSIONS = {"debian12": "20.10", "debian13": "26.1", "sid": "28.5"}
@@ -137,9 +137,11 @@ def ours(text: str, given: tuple[str, ...], version: str) -> str:
 
 
 def root_of(kind: str) -> Path | None:
-    """Return the root of a kind of the lab's hosts that has an engine; None: none was made so far."""
-    made = [root for root in CACHE.glob(f"{kind}-{'?' * 12}") if (root / "usr/sbin/dockerd").is_file()]
-    return max(made, key=lambda root: root.stat().st_mtime, default=None)
+    """Return the root of a kind of the lab's hosts, made where there is none; None: it cannot be made here."""
+    try:
+        return kinds.root_of(kinds.KINDS[kind])
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def dockerd(root: Path) -> list[str]:

@@ -105,11 +105,13 @@ def test_what_a_killed_run_left_the_next_one_removes(engine: docker.DockerClient
         else:
             engine.containers.get("mailcow-preflight-test-killed").kill()
         end(run)
-    (name,) = left(engine)
+    names = sorted(left(engine))
+    assert 1 <= len(names) <= 2  # the health check's, and the privileged one's that it is held against
     if cleaner == "check":
         assert set(statuses(report(*NATIVE, "--only", "docker.privileged")).values()) == {"pass"}
     else:
-        assert end(start(*NATIVE, "cleanup")) == (0, f"removed container {name}\n")
+        code, printed = end(start(*NATIVE, "cleanup"))
+        assert (code, sorted(printed.splitlines())) == (0, [f"removed container {name}" for name in names])
         assert end(start(*NATIVE, "cleanup")) == (0, "nothing to remove\n")
     assert left(engine) == set()
 
@@ -119,7 +121,7 @@ def test_what_a_living_run_made_is_not_removed_by_another(engine: docker.DockerC
         wait_for(happening, "start")
         living.send_signal(signal.SIGSTOP)
         mine = left(engine)
-        assert len(mine) == 1
+        assert 1 <= len(mine) <= 2
         # The last one has a process namespace of its own, so that it cannot see whether the other lives.
         for other in (NATIVE, container(*FLAGS), container("-v", f"{SOCKET}:{SOCKET}")):
             assert statuses(report(*other, "--only", "docker.privileged")) == {("docker.privileged", None): "pass"}

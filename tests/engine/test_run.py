@@ -91,7 +91,10 @@ def test_without_a_flag_nothing_passes_falsely_and_the_flag_is_named(full: dict[
     changed = [
         row
         for row in made["results"]
-        if whole.get((row["check"], row["subject"])) != row["status"] and row["reason"] != "--offline was given."
+        if whole.get((row["check"], row["subject"])) != row["status"]
+        and row["reason"] != "--offline was given."
+        # The kernel's word is told here where nobody sees that there is no time service, which is the cause.
+        and row["check"] != "clock.synchronized"
     ]
     assert {row["status"] for row in changed} == {"unknown"}
     assert [row["check"] for row in changed if missing not in f"{row['reason']} {row['remedy']['text']}"] == []
