@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,13 +79,26 @@ def left(engine: docker.DockerClient) -> set[str]:
 
 
 @contextlib.contextmanager
-def events(engine: docker.DockerClient) -> Iterator[Iterator[str]]:
-    """Give what happens from now on to labelled containers, as `create`, `start`, `health_status: unhealthy`…"""
+def events(engine: docker.DockerClient, of: str = "") -> Iterator[Iterator[str]]:
+    """Give what happens from now on to labelled containers, as `create`, `start`, `health_status: unhealthy`…
+
+    `of`: only to those of this experiment.
+    """
     stream = engine.events(decode=True, filters={"label": LABEL, "type": "container"})
     try:
-        yield (str(event["Action"]) for event in stream)
+        yield (str(event["Action"]) for event in stream if event["Actor"]["Attributes"]["name"].endswith(of))
     finally:
         stream.close()
+
+
+def settled(engine: docker.DockerClient) -> set[str]:
+    """Return what is left once the engine has done what it was asked for before."""
+    seen = left(engine)
+    while True:
+        time.sleep(0.5)
+        before, seen = seen, left(engine)
+        if seen == before:
+            return seen
 
 
 def wait_for(happening: Iterator[str], moment: str) -> None:

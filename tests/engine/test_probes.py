@@ -21,6 +21,7 @@ from tests.engine.runs import (
     left,
     report,
     running,
+    settled,
     start,
     statuses,
     wait_for,
@@ -74,7 +75,7 @@ def test_without_probes_nothing_is_started(engine: docker.DockerClient) -> None:
 def test_an_interrupted_run_prints_its_report_and_leaves_nothing(
     engine: docker.DockerClient, moment: str, number: int
 ) -> None:
-    with events(engine) as happening, running(*NATIVE, *HEALTH) as run:
+    with events(engine, "healthcheck") as happening, running(*NATIVE, *HEALTH) as run:
         wait_for(happening, moment)
         run.send_signal(number)
         began = time.monotonic()
@@ -98,14 +99,14 @@ def test_a_run_whose_time_is_up_leaves_nothing(engine: docker.DockerClient, seco
 @pytest.mark.parametrize("cleaner", ["cleanup", "check"])
 def test_what_a_killed_run_left_the_next_one_removes(engine: docker.DockerClient, killed: str, cleaner: str) -> None:
     command = NATIVE if killed == "native" else container(*FLAGS, name="mailcow-preflight-test-killed")
-    with events(engine) as happening, running(*command, *HEALTH) as run:
+    with events(engine, "healthcheck") as happening, running(*command, *HEALTH) as run:
         wait_for(happening, "start")
         if killed == "native":
             run.kill()
         else:
             engine.containers.get("mailcow-preflight-test-killed").kill()
         end(run)
-    names = sorted(left(engine))
+    names = sorted(settled(engine))
     assert 1 <= len(names) <= 2  # the health check's, and the privileged one's that it is held against
     if cleaner == "check":
         assert set(statuses(report(*NATIVE, "--only", "docker.privileged")).values()) == {"pass"}
@@ -117,10 +118,10 @@ def test_what_a_killed_run_left_the_next_one_removes(engine: docker.DockerClient
 
 
 def test_what_a_living_run_made_is_not_removed_by_another(engine: docker.DockerClient) -> None:
-    with events(engine) as happening, running(*NATIVE, *HEALTH) as living:
+    with events(engine, "healthcheck") as happening, running(*NATIVE, *HEALTH) as living:
         wait_for(happening, "start")
         living.send_signal(signal.SIGSTOP)
-        mine = left(engine)
+        mine = settled(engine)
         assert 1 <= len(mine) <= 2
         # The last one has a process namespace of its own, so that it cannot see whether the other lives.
         for other in (NATIVE, container(*FLAGS), container("-v", f"{SOCKET}:{SOCKET}")):
