@@ -449,6 +449,7 @@ class Compose(Struct, frozen=True):
     version: str
     detail: str = ""
     of_user: str = ""  # where neither is there for root: a plugin in another user's home
+    inert: str = ""  # where neither is there: a plugin that may not be executed, so that docker passes it over
 
 
 class Override(Struct, frozen=True, kw_only=True):

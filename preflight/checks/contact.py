@@ -25,6 +25,12 @@ def unknown(
     )
 
 
+def engine_version(host: Host) -> str:
+    """Return the engine's version, of one that does not answer its package's; '' = not known."""
+    engine, start = host.engine.value, host.engine_start.value
+    return engine.version if engine else start.version if start else ""
+
+
 def _installed(host: Host, name: str) -> str | None:
     """Return where a program of the host lies; None: nowhere, or it is not known."""
     found = (host.commands.value or {}).get(name)

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from preflight import versions
 from preflight.checks import Look
+from preflight.checks.contact import engine_version
 from preflight.checks.subnets import own
 from preflight.model import Remedy, WrittenFile
 from preflight.sentences import paragraph, say
@@ -44,7 +45,7 @@ def told(look: Look) -> Told:
 
 
 def _knows_options(look: Look) -> bool:
-    version = versions.parse(look.host.engine.get().version) if look.host.engine.known else None
+    version = versions.parse(engine_version(look.host))
     return version is None or version >= _NETWORK_OPTIONS
 
 
@@ -54,7 +55,7 @@ def remark(look: Look) -> str | None:
     if settings is None:
         return None
     if settings.settings.get("default-network-opts") and not _knows_options(look):
-        return say('Docker {version} does not know "default-network-opts".', version=look.host.engine.get().version)
+        return say('Docker {version} does not know "default-network-opts".', version=engine_version(look.host))
     if settings.settings.get("mtu") is not None:
         return say('"mtu" in {path} applies to the default bridge only, not to mailcow.', path=settings.path)
     return None

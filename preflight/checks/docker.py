@@ -125,7 +125,10 @@ def _no_compose(look: Look, found: Compose, expected: str, evidence: dict[str, A
     if install.absent(look.host) and look.told_by("docker.engine"):
         reason = say("Docker Compose comes with Docker (see docker.engine).")
         return Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason, evidence=evidence)
-    message = say("Docker Compose is not installed: neither the plugin nor docker-compose is there.")
+    message, remedy = say("Docker Compose is not installed: neither the plugin nor docker-compose is there."), None
+    if found.inert:
+        message = say("{path} is not executable, so that docker does not use it.", path=found.inert)
+        remedy = Remedy(say("Make it executable."), (f"chmod +x {shlex.quote(found.inert)}",))
     if found.of_user:
         message = say(
             "Docker Compose is not installed for root, who runs mailcow's scripts. Another user has it: {path}.",
@@ -133,7 +136,7 @@ def _no_compose(look: Look, found: Compose, expected: str, evidence: dict[str, A
         )
     return Finding(
         status=Status.FAIL, message=message, expected=expected, found=phrase("none"), evidence=evidence,
-        remedy=_compose(look),
+        remedy=remedy or _compose(look),
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def _bridge(look: Look) -> list[Neighbour]:
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("ways", "routes", "rules", "links", "engine", "daemon_config", "override"),
+    reads=("ways", "routes", "rules", "links", "engine", "engine_start", "daemon_config", "override"),
     remedy="Give mailcow's network the MTU of the way to the Internet, in docker-compose.override.yml.",
     docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/1558"),
 )
@@ -165,7 +165,7 @@ def _fits(look: Look, interface: str, found: int) -> Finding:
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("ipv6", "links", "ways", "routes", "rules", "daemon_config", "engine", "handed"),
+    reads=("ipv6", "links", "ways", "routes", "rules", "daemon_config", "engine", "engine_start", "handed"),
     remedy="Make IPv6 work as a whole, or switch it off with ENABLE_IPV6=false in mailcow.conf.",
     docs=(
         NO_IPV6,

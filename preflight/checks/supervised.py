@@ -23,6 +23,10 @@ _INETD = noted(
     " depend on it."
 )
 _STOP = noted("{name} is run by {unit}, as others may be. Stop it there for good, and leave {unit} on.")
+_PROXY = noted(
+    "{name} holds the port for an instance: a proxy device of it listens there. Remove that device from the instance,"
+    " and leave {unit} on."
+)
 SUPERVISORS = (
     Supervisor(("inetd", "openbsd-inetd", "inetutils-inetd"), _INETD, "cat /etc/inetd.conf"),
     Supervisor(("xinetd",), _INETD, "grep -rn . /etc/xinetd.d"),
@@ -30,6 +34,8 @@ SUPERVISORS = (
     Supervisor(("monit",), _STOP, "monit summary"),
     Supervisor(("runit", "runsvdir", "runsvdir-start", "svscan", "daemontools", "s6", "s6-svscan"), _STOP, "ps -ejH"),
     Supervisor(("circus", "circusd", "god", "eye"), _STOP, "ps -ejH"),
+    Supervisor(("snap.lxd.daemon", "lxd"), _PROXY, "systemctl status lxd"),
+    Supervisor(("incus", "incusd"), _PROXY, "systemctl status incus"),
     Supervisor(
         ("gitlab-runsvdir",),
         noted(

@@ -8,7 +8,7 @@ import shlex
 
 from preflight import addresses, versions
 from preflight.checks import Look
-from preflight.checks.contact import unknown
+from preflight.checks.contact import engine_version, unknown
 from preflight.facts import Ipv6, Way
 from preflight.model import Finding, Remedy, Status, WrittenFile
 from preflight.sentences import paragraph, say, unknown_because
@@ -68,7 +68,8 @@ def scoped(look: Look) -> tuple[str, Remedy] | None:
     (libnetwork/resolvconf, ipv6Address). dig, which mailcow's resolver is checked with, refuses the whole file if no
     interface of the container has that name; the container's own is eth0.
     """
-    version = versions.parse(look.host.engine.get().version) if look.host.engine.known else None
+    shown = engine_version(look.host)
+    version = versions.parse(shown)
     settings = look.host.daemon_config.value
     if version is None or version >= (26, 0, 0) or not look.plan.ipv6 or not look.host.handed.known:
         return None
@@ -77,7 +78,7 @@ def scoped(look: Look) -> tuple[str, Remedy] | None:
     found = next((text for text in look.host.handed.get() if re.fullmatch(r"[0-9A-Fa-f:]+%\w+", text)), None)
     if found is None:
         return None
-    values = {"server": found, "version": look.host.engine.get().version}
+    values = {"server": found, "version": shown}
     text = say("Docker {version} hands the name server {server} to mailcow's containers.", **values)
     name = found.partition("%")[2]
     fails = say(

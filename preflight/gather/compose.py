@@ -43,8 +43,16 @@ def compose(roots: Roots) -> Fact[Compose]:
         return Fact.unknown(
             "docker compose", say("The copy leaves out /usr/bin, and with it all programs."), say("Copy /usr too.")
         )
+    if found and found.path and not found.version and _inert(roots, found.path):
+        found = Compose(None, None, "", inert=found.path)
     found = found or Compose(None, None, "", of_user=_of_user(roots))
     return Fact.of(found.path or "docker compose", found)
+
+
+def _inert(roots: Roots, path: str) -> bool:
+    """Say whether a file may be executed by nobody: a download that was never made a program."""
+    status = roots.lstat(path)
+    return status is not None and stat.S_ISREG(status.st_mode) and not status.st_mode & 0o111
 
 
 def _of_user(roots: Roots) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from preflight.facts import DaemonConfig, Engine, Fact
+from preflight.gather import daemon_flags
 from preflight.gather.roots import CGROUPS, LIMIT, Roots, Unreadable
 from preflight.sentences import phrase, say
 
@@ -56,16 +57,18 @@ def daemon_config(
             PATH, say("The settings of a rootless engine lie in its user's home."), say("See docker.packaging.")
         )
     try:
-        words = _arguments(roots, engine, url, search=listening) if roots.view.live else ()
+        words = _arguments(roots, engine, url, search=listening) if roots.view.live else None
     except Unreadable:
         words = None
-    if words is None and url and _socket(url) != _DEFAULT:
+    if roots.view.live and words is None and url and _socket(url) != _DEFAULT:
         why = say(
             "The daemon that answers at {url} was not found among the host's processes, so its settings are not known.",
             url=url,
         )
         return Fact.unknown(PATH, why, say("Run preflight on the engine's own host."))
-    settings, given = parse_arguments(words or ())
+    if words is None:  # it does not run, or not here: what it is started with next
+        words, _ = daemon_flags.given(roots)
+    settings, given = parse_arguments(words)
     snap = bool(engine and engine.root_dir.startswith("/var/snap/"))
     path = given or (SNAP if snap else PATH)
     look_at = f"ls -l {shlex.quote(path)}"

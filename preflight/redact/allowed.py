@@ -52,7 +52,7 @@ _PLACES: dict[Mask, str] = {
         MailTrace.path
         View.root Asked.mailcow_conf Command.path KernelFeatures.options_source Host.spaces.keys Space.path
         Space.existing Space.mount Service.source Engine.root_dir DaemonConfig.path Compose.path Holder.binary
-        Compose.of_user ConfFile.path Override.path EnvFile.path EnvFile.target
+        Compose.of_user Compose.inert ConfFile.path Override.path EnvFile.path EnvFile.target
         EngineStart.containerd_root EngineStart.command GivenFlag.source
     """,
     Masks.program: "Host.commands.keys Service.name Holder.process Parent.process MailTrace.name",

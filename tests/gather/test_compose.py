@@ -38,6 +38,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[
         monkeypatch.setattr(command, "run", run)
         for path in programs:
             write(tmp_path, path, "")
+            (tmp_path / path.lstrip("/")).chmod(0o755)
         view = View(container=True, root=str(tmp_path), live=True, network=True, privileged=True)
         return compose(Roots(str(tmp_path), view)), asked
 
@@ -96,7 +97,9 @@ def test_a_folder_and_a_link_to_nowhere_are_no_program(
 
 def test_a_copy_of_a_host_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "run", lambda *_: pytest.fail("a program was run"))
-    found = compose(copy(tmp_path, **{USR: "#!/bin/sh\necho 2.40.3\n"})).get()
+    host = copy(tmp_path, **{USR: "#!/bin/sh\necho 2.40.3\n"})
+    (tmp_path / USR.lstrip("/")).chmod(0o755)
+    found = compose(host).get()
     assert (found.kind, found.path, found.version) == ("plugin", USR, "")
     assert "a copy of a host cannot run" in found.detail
 
@@ -156,3 +159,14 @@ def test_a_copy_without_programs_does_not_tell(tmp_path: Path) -> None:
     left_out = compose(copy(tmp_path, **{"/etc/hostname": "mail\n"}))
     assert (left_out.known, left_out.missing and left_out.missing.help) == (False, "Copy /usr too.")
     assert compose(copy(tmp_path, **{"/usr/bin/docker": ""})).get() == Compose(None, None, "")
+
+
+def test_a_plugin_that_nobody_may_execute_is_none(tmp_path: Path) -> None:
+    plugin = tmp_path / "usr/local/lib/docker/cli-plugins/docker-compose"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text("#!/bin/sh\n")
+    plugin.chmod(0o644)
+    found = compose(copy(tmp_path)).get()
+    assert (found.kind, found.inert) == (None, "/usr/local/lib/docker/cli-plugins/docker-compose")
+    plugin.chmod(0o755)
+    assert compose(copy(tmp_path)).get().kind == "plugin"
