@@ -78,7 +78,7 @@ _ONE_OF = {
     "firewall-backend": ("iptables", "nftables"),
 }
 _ADDRESSES = ("dns", "ip", "default-gateway", "default-gateway-v6", "host-gateway-ip", "host-gateway-ips")
-_NETWORKS = {"fixed-cidr": 4, "fixed-cidr-v6": 6, "bip": 4, "bip6": 6}
+_NETWORKS = {"fixed-cidr": 4, "fixed-cidr-v6": 6, "bip": 4}  # of bip6 no notice is taken without IPv6
 _NEGATIVE = (
     "mtu", "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "network-diagnostic-port",
     "default-stop-timeout",

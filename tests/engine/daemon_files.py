@@ -50,8 +50,6 @@ STRANGERS = (
     "registry-miror",
     "log_driver",
     "Debug",
-    "resolv-conf",
-    "default-init",
     "swarm-raft-election-tick",
     "",
 )

@@ -58,7 +58,7 @@ def test_there_is_an_end() -> None:
         ("bip", "10.0.0.1/24", ""),
         ("bip", "10.0.0.1", "network"), ("fixed-cidr-v6", "10.0.0.0/8", "network"), ("fixed-cidr-v6", "fd00::/64", ""),
         ("userland-proxy-path", "docker-proxy", "relative"), ("default-shm-size", "64M", ""),
-        ("default-shm-size", "64 lots", "size"), ("data-root", "anything", ""),
+        ("default-shm-size", "64 lots", "size"), ("bip6", "x", ""), ("data-root", "anything", ""),
     ],
 )  # fmt: skip
 def test_flaws_of_texts(key: str, value: str, kind: str) -> None:
