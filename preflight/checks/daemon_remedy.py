@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from preflight import distro
-from preflight.checks import Look
+from preflight.checks import Look, install
 from preflight.checks.at_odds import name_of
 from preflight.checks.directives import IDLE, KNOWN
 from preflight.checks.next_start import misfits, names, strangers, twice, version
@@ -21,6 +21,9 @@ _TURNED = {
 }  # fmt: skip
 
 
+_OFF = ("iptables", "ip6tables", "ip-masq", "ip-forward")  # the engine's default is what mailcow needs
+
+
 def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
     """Return how the settings are corrected: in words, and the commands that do it where that is certain."""
     start, config = look.host.engine_start.value, look.host.daemon_config.value
@@ -29,6 +32,10 @@ def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
         return again, ()
     then = say("Then restart the engine; its containers stop meanwhile.")
     words, changes = [*_types(start, version(look))], [*_filters(start, version(look))]
+    off = [key for key in _OFF if config.settings.get(key) is False and key in names(start, version(look))]
+    if off:
+        words.append(say("Remove {names} from {path}.", names=", ".join(off), path=config.path))
+        changes += [f"del(.{_key(key)})" for key in off]
     both = twice(start, version(look))
     if "hosts" in both:
         words.append(_hosts(start, config))
@@ -41,6 +48,8 @@ def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
 
 def restarted(look: Look) -> tuple[str, ...]:
     """Return the commands that restart the engine: only once it has accepted the file, where it can be asked."""
+    if install.absent(look.host):
+        return ()
     restart, config = distro.restart(look.host, "docker"), look.host.daemon_config.value
     if (version(look) or 0) < 23 or config is None or not config.present or not restart:
         return restart

@@ -12,6 +12,7 @@ from preflight.checks.contact import silent, unknown
 from preflight.checks.daemon_remedy import corrected, restarted
 from preflight.checks.daemon_settings import judge
 from preflight.checks.remains import PROJECTS, left_of, works
+from preflight.checks.store import edit
 from preflight.facts import Compose, Engine, HealthRun, Host
 from preflight.model import Finding, Remedy, Severity, Status
 from preflight.sentences import noted, paragraph, phrase, say, skipped_because, unknown_because
@@ -307,6 +308,7 @@ _MOVE = noted(
     reads=(
         "daemon_config",
         "engine_start",
+        "contact",
         "engine",
         "ipv6",
         "ways",
@@ -363,6 +365,7 @@ def daemon_config(look: Look) -> Iterator[Finding]:
             path=found.path,
             lines=lines,
         )
+        commands += edit(look.host, found.path, f". + {{{lines}}}")
     yield Finding(
         status=Status.FAIL if bad else Status.WARN,
         message=paragraph(*bad, *odd),
