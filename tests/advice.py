@@ -119,7 +119,7 @@ def only_looks(remedy: Remedy) -> bool:
 def _looks(command: Simple) -> bool:
     verbs = LOOKING.get(command.program, set())
     verb = bool(verbs & set(command.words[1:3]))
-    ends = {"rm", "down", "stop", "up", "create", "update", "kill", "prune", "-i"} & set(command.words)
+    ends = {"rm", "down", "stop", "up", "create", "update", "kill", "prune"} & set(command.words)
     return not command.writes and not ends and (command.program in LOOKS or verb)
 
 

@@ -91,6 +91,7 @@ def test_no_remedy_for_a_recorded_host_harms_it(path: Path) -> None:
         ([], True),
         (["ip -brief address", "ss -tlnp 'sport = :25'"], True),
         (["df -h /", "docker system df"], True),
+        (["df -i /", "du --inodes -xS / | sort -n | tail"], True),
         (["sed -n 5p /opt/mailcow.conf"], True),
         (["sed -i s/a/b/ /opt/mailcow.conf"], False),
         (["docker compose -p x down"], False),
