@@ -53,14 +53,14 @@ INITS = {
 LOOKS = {
     "ip", "ss", "df", "du", "cat", "ls", "lsblk", "dmesg", "grep", "uname", "journalctl", "tail", "sort", "head",
     "stat", "ntpq", "chronyc", "ntpctl", "resolvectl", "dig", "host", "ps", "pstree", "tr", "echo", "awk", "readlink",
-    "findmnt",
+    "findmnt", "iptables-save", "ip6tables-save",
 }  # fmt: skip
 LOOKING = {
     "docker": {"info", "ps", "version", "inspect", "images", "compose", "network", "container", "system"},
     "systemctl": {"status", "cat", "list-units", "list-sockets", "is-enabled", "is-active", "show"},
     "timedatectl": {"status", "timesync-status", "show"}, "sed": {"-n"}, "python3": {"-m"}, "sshd": {"-t", "-T"},
     "dockerd": {"--validate"}, "iptables": {"-S", "-L", "-nvL"}, "nft": {"list"}, "rpm": {"-qf", "-q"},
-    "dpkg": {"-S", "-l"},
+    "dpkg": {"-S", "-l"}, "ufw": {"status"}, "firewall-cmd": {"--list-all-zones"}, "csf": {"-l"}, "shorewall": {"show"},
 }  # fmt: skip
 RUNNERS = ("sudo", "env", "exec", "then", "else", "do")  # say who or when, not what
 SWITCHES_OFF = (("ufw", "disable"), ("ufw", "reset"), ("csf", "-x"), ("csf", "-f"), ("nft", "flush"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from preflight.checks import catalogue
+from preflight.checks import catalogue, protection
 from preflight.documents import read_facts
 from preflight.facts import OsRelease, Services
 from preflight.model import Remedy
@@ -98,6 +98,9 @@ def test_no_remedy_for_a_recorded_host_harms_it(path: Path) -> None:
         (["docker ps --filter publish=25"], True),
         (["echo x > /etc/x"], False),
         (["journalctl -u docker -n 50 --no-pager", "systemctl restart docker"], False),
+        (list(protection._SHOW.values()), True),
+        (["ufw disable"], False),
+        (["firewall-cmd --reload"], False),
     ],
 )
 def test_commands_that_only_look_are_told_from_others(commands: list[str], looks: bool) -> None:

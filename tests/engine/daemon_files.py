@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -142,28 +141,40 @@ def root_of(kind: str) -> Path | None:
         return None
 
 
-def dockerd(root: Path) -> list[str]:
-    """Return the command of a root's dockerd, run with its own libraries."""
-    libraries = f"{root}/usr/lib/x86_64-linux-gnu:{root}/lib/x86_64-linux-gnu"
-    return [f"{root}/lib64/ld-linux-x86-64.so.2", "--library-path", libraries, f"{root}/usr/sbin/dockerd"]
+# In the engine's own root, with its own libraries: a mount namespace keeps it as it was.
+_ENTER = """
+set -e
+root=$1 folder=$2
+shift 2
+mount -t proc proc "$root/proc"
+for place in dev sys; do mount --rbind "/$place" "$root/$place"; done
+mount -t tmpfs tmpfs "$root/tmp"
+mount -t tmpfs tmpfs "$root/run"
+mount --bind "$folder" "$root/mnt"
+exec chroot "$root" dockerd "$@"
+"""
 
 
-def validated(command: list[str], path: Path, given: tuple[str, ...], root: Path) -> str:
-    """Return what `dockerd --validate` says to a file; '' = it takes it."""
-    environment = {**os.environ, "PATH": f"{root}/usr/bin:{root}/usr/sbin:{os.environ['PATH']}"}
-    told = subprocess.run([*command, *given, *OWN[2:], "--config-file", str(path)], capture_output=True, text=True,
-                          timeout=20, env=environment)  # fmt: skip
+def dockerd(root: Path, folder: Path) -> list[str]:
+    """Return the command of a root's dockerd, which sees a folder of ours as /mnt."""
+    return ["unshare", "-m", "sh", "-c", _ENTER, "sh", str(root), str(folder)]
+
+
+def validated(command: list[str], given: tuple[str, ...]) -> str:
+    """Return what `dockerd --validate` says to the folder's daemon.json; '' = it takes it."""
+    words = [*command, *given, *OWN[2:], "--config-file", "/mnt/daemon.json"]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
     return "" if told.returncode == 0 else told.stderr.strip().split("\n")[-1] or "refused"
 
 
-def started(command: list[str], path: Path, given: tuple[str, ...], folder: Path, until: str = "Starting up") -> str:
+def started(command: list[str], given: tuple[str, ...], until: str = "Starting up") -> str:
     """Return why a daemon does not get past its settings; '' = it said `until`, or ran for some seconds, and was ended.
 
     As all that is asked are its settings, it is told to make no network.
     """
-    own = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
+    own = ["--data-root", "/mnt/data", "--exec-root", "/mnt/exec", "--pidfile", "/mnt/pid"]
     with subprocess.Popen(
-        ["unshare", "-m", *command, *own, *given, "--config-file", str(path)],
+        [*command, *own, *given, "--config-file", "/mnt/daemon.json"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -30,9 +30,9 @@ def test_our_verdict_is_that_of_dockerd(kind: str, tmp_path: Path) -> None:
             break
         path.write_text(text)
         if kind == "debian12":  # it has no --validate yet
-            theirs = started(dockerd(root), path, given, tmp_path)
+            theirs = started(dockerd(root, tmp_path), given)
         else:
-            theirs = validated(dockerd(root), path, given, root)
+            theirs = validated(dockerd(root, tmp_path), given)
         tried += 1
         if bool(theirs) != bool(mine := ours(text, given, VERSIONS[kind])):
             wrong.append((text, given, theirs, mine))
