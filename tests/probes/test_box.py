@@ -56,16 +56,29 @@ def test_every_container_is_removed_though_one_is_gone_and_one_cannot_be(engine:
     assert engine.left == {keys[1].removeprefix("id-")}
 
 
+class Watched(Gate):
+    """A gate that tells when something has passed it, also where that has left again at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = threading.Event()
+
+    def enter(self) -> bool:
+        let = super().enter()
+        self.passed.set()
+        return let
+
+
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+def gate(monkeypatch: pytest.MonkeyPatch) -> Watched:
     """Give a test a gate of its own, to be closed."""
-    made = Gate()
+    made = Watched()
     monkeypatch.setattr(module, "boxes", made)
     return made
 
 
 @pytest.mark.parametrize("late", [0.0, 0.3])
-def test_a_run_does_not_end_before_its_boxes_are_empty(engine: FakeEngine, gate: Gate, late: float) -> None:
+def test_a_run_does_not_end_before_its_boxes_are_empty(engine: FakeEngine, gate: Watched, late: float) -> None:
     """The run gives a part up, whose thread is a daemon, and ends: at any moment after a container may be made."""
     begun = threading.Event()
     if late:
@@ -79,8 +92,7 @@ def test_a_run_does_not_end_before_its_boxes_are_empty(engine: FakeEngine, gate:
     part = threading.Thread(target=gather, daemon=True)
     part.start()
     assert begun.wait(5)
-    while not gate._inside:
-        time.sleep(0.001)
+    assert gate.passed.wait(5)
     threading.Timer(late, engine.release.set).start()
     gate.close()
     assert gate.empty(10)
@@ -88,7 +100,7 @@ def test_a_run_does_not_end_before_its_boxes_are_empty(engine: FakeEngine, gate:
     part.join(5)
 
 
-def test_after_the_end_no_container_is_made(engine: FakeEngine, gate: Gate) -> None:
+def test_after_the_end_no_container_is_made(engine: FakeEngine, gate: Watched) -> None:
     with box(engine) as inside:
         gate.close()
         with pytest.raises(Stopped):
