@@ -56,21 +56,24 @@ def mail(look: Look) -> Iterator[Finding]:
                 found[subject] = service
     held = in_the_way(look)
     for subject, service in found.items():
-        yield _judged(look, subject, service, [port for holder, port in held if _of_service(service, holder)])
+        ports = dict.fromkeys(port for holder, port in held if _of_service(service, holder))
+        yield _judged(look, subject, service, list(ports))
     units = {unit: wanted for unit in services.sockets if (wanted := _wanted(look.plan, unit.streams))}
     for unit, wanted in units.items():
-        ports = [port for holder, port in held if holder.unit == unit.unit]
-        yield _socket_told(unit, ports) if ports else _socket(look, unit, wanted)
+        taken = list(dict.fromkeys(port for holder, port in held if holder.unit == unit.unit))
+        yield _socket_told(unit, taken) if taken else _socket(look, unit, wanted)
     if not found and not units:
         yield _none(look.host, services)
 
 
 def _judged(look: Look, subject: str, service: Service, ports: list[str]) -> Finding:
     """Judge one service; `ports`: what it holds of mailcow's now."""
-    if service.kind == "web" and fronted(look.plan):
-        return _proxy(look.plan, subject, service)
     if ports:
         return _told_already(subject, service, ports)
+    if service.kind == "web" and fronted(look.plan):
+        # Leaving 80 and 443 to it is no help where it opens the ports that mailcow was given instead.
+        wanted = _wanted(look.plan, service.streams or ())
+        return _clash(look.plan, subject, service, wanted) if wanted else _proxy(look.plan, subject, service)
     if service.unmet and not service.active:
         return _unable(subject, service)
     return _harmless(subject, service) if _opens_nothing(look, service) else _rival(look, subject, service)
@@ -189,6 +192,26 @@ def fronted(plan: Plan) -> bool:
 
 def _loopback(address: str) -> bool:
     return bool(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _clash(plan: Plan, subject: str, service: Service, wanted: list[int]) -> Finding:
+    """Complain of a web server in front of mailcow that opens mailcow's own ports."""
+    ports = ", ".join(map(str, wanted))
+    message = say(
+        "{subject} opens ports that {path} gives to mailcow: {ports}.",
+        subject=subject,
+        path=plan.conf_path,
+        ports=ports,
+    )
+    text = say(
+        "Set other ports for mailcow in {path}, or remove these listeners from the settings of {subject}.",
+        path=plan.conf_path, subject=subject,
+    )  # fmt: skip
+    return Finding(
+        status=Status.WARN, subject=subject, message=message, expected=phrase("none"),
+        found=phrase("port {ports}", ports=ports), evidence=_evidence(service),
+        remedy=Remedy(text, place="mailcow.conf"),
+    )  # fmt: skip
 
 
 def _proxy(plan: Plan, subject: str, service: Service) -> Finding:

@@ -14,7 +14,7 @@ _TABLES = 10 << 8  # NFNL_SUBSYS_NFTABLES
 GET_TABLE, GET_CHAIN, GET_RULE, GET_SET, GET_ELEMENTS = (_TABLES | number for number in (1, 4, 7, 10, 13))
 FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
 _DORMANT = 1
-_MAP, _INTERVAL = 8, 4  # of a set's flags
+_INTERVAL = 4  # of a set's flags
 _VERDICTS = 0xFFFFFF00  # the type of a map's data where these are verdicts
 
 
@@ -72,10 +72,6 @@ class Table:
     def verdicts(self, name: str) -> bool:
         """Say whether a map's data are verdicts."""
         return number(self._set(name).get(6)) == _VERDICTS
-
-    def is_map(self, name: str) -> bool:
-        """Say whether a set is a map."""
-        return bool(number(self._set(name).get(3)) & _MAP)
 
     def _set(self, name: str) -> dict[int, bytes]:
         if self._sets is None:

@@ -453,6 +453,34 @@ def test_a_reverse_proxy(conf: dict[str, str], stays: bool) -> None:
         assert nginx.remedy is None
 
 
+@pytest.mark.parametrize(
+    ("streams", "clash"),
+    [
+        ((("127.0.0.1", 8080),), True),
+        ((("", 443), ("", 8080)), True),
+        ((("", 80), ("", 443)), False),
+        ((("192.0.2.1", 8080),), False),
+        ((), False),
+        (None, False),
+    ],
+)
+def test_a_reverse_proxy_that_opens_mailcows_own_ports(
+    streams: tuple[tuple[str, int], ...] | None, clash: bool
+) -> None:
+    conf = {"HTTP_PORT": "8080", "HTTP_BIND": "127.0.0.1", "HTTPS_PORT": "8443", "HTTPS_BIND": "127.0.0.1"}
+    result = one(service("nginx", "web", streams=streams), conf=conf)
+    assert result.status is (Status.WARN if clash else Status.PASS), result.message
+    if clash:
+        assert "8080" in result.message
+        assert result.remedy is not None
+        assert (result.remedy.place, result.remedy.commands) == ("mailcow.conf", ())
+
+
+def test_a_reverse_proxy_that_holds_mailcows_own_port_is_told_by_the_port() -> None:
+    conf = {"HTTP_PORT": "8080", "HTTPS_PORT": "8443"}
+    assert one(service("nginx", "web"), conf=conf, **held("nginx.service", 8080)).status is Status.SKIP
+
+
 def test_a_mail_server_in_the_proxy_s_unit_is_not_overlooked() -> None:
     conf = {"HTTP_PORT": "8080", "HTTPS_PORT": "8443"}
     pair = (service(unit="panel.service"), service("nginx", "web", unit="panel.service"))
