@@ -49,12 +49,17 @@ def is_public(address: str) -> bool:
     return not any(parsed in network for network in _NOT_PUBLIC)
 
 
+def is_inner(link: Link) -> bool:
+    """Say whether only the host's own containers and virtual machines come in by an interface."""
+    return link.inner or _CONTAINERS.fullmatch(link.name) is not None
+
+
 def own(links: Iterable[Link], version: int) -> tuple[str, ...]:
     """Return the host's own addresses of global scope, private ones too, without those of containers' bridges."""
     found = (
         address.address
         for link in links
-        if link.up is not False and not link.inner and not _CONTAINERS.fullmatch(link.name)
+        if link.up is not False and not is_inner(link)
         for address in link.addresses
         if address.scope == "global"
     )

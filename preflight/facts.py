@@ -404,6 +404,7 @@ class DaemonConfig(Struct, frozen=True):
     error: str
     settings: dict[str, bool | int | float | str | list[str] | None]
     arguments: tuple[str, ...] = ()  # --name=value of the running daemon that override the file
+    directory: bool = False  # Docker makes one where a container is given a file that is not there
 
 
 Form = Literal["null", "boolean", "integer", "fraction", "huge", "string", "list", "object"]

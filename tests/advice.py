@@ -36,7 +36,16 @@ UNASKED = {"-y", "--yes", "--assume-yes", "--noconfirm", "--force-yes", "-f", "-
 # Of these the host stops being one that can be reached or started, or the engine loses what lives on it.
 KEPT = re.compile(r"(openssh|dropbear|systemd|proxmox|pve|linux-image|kernel|network-manager|ifupdown|netplan|sudo).*")
 SPARE = {"/etc/timezone"}  # systemd keeps the zone elsewhere: what this says is an old copy
-DESTROYS = {"mkfs", "wipefs", "fdisk", "sfdisk", "parted", "shred", "truncate", "rmdir", "unlink"}
+DESTROYS = {
+    "mkfs",
+    "wipefs",
+    "fdisk",
+    "sfdisk",
+    "parted",
+    "shred",
+    "truncate",
+    "unlink",
+}  # rmdir takes empty directories alone
 MANAGERS = {
     "apt-get": "debian", "apt": "debian", "dpkg": "debian", "dnf": "rhel", "yum": "rhel", "rpm-ostree": "rhel",
     "zypper": "suse", "transactional-update": "suse", "apk": "alpine", "pacman": "arch",

@@ -18,7 +18,10 @@ from tests.documents import held
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
-# What a shell starts in the background ignores Ctrl-C, and so would every program that a test interrupts.
+# What a shell starts in the background ignores Ctrl-C, what nohup starts the end of the connection, and so would every
+# program that a test interrupts.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -42,7 +42,7 @@ COMMANDS = (
     "echo ", "jq ",
     "ip ", "lscpu ", "make ", "ntpctl ", "python3 ", "snap ", "ss ", "systemctl ", "timedatectl ", "ufw ", "zypper ",
     "'networks:' ", "kill ", "cat ", "cd ", "grep ", "networks:\n", "sed ", "sysctl ", "printf ",
-    "ps ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",
+    "ps ", "rmdir ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",
     "amazon-linux-extras ", "transactional-update ", "yum-config-manager ", "if dpkg ", "if rpm ", "deb [arch=",
     "nfsconf ", "options sunrpc ", "STATDOPTS=", "shorewall ", "nft ", "--ignore ",
     "supervisorctl ", "monit ", "gitlab-ctl ",

@@ -28,7 +28,14 @@ def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
     """Return how the settings are corrected: in words, and the commands that do it where that is certain."""
     start, config = look.host.engine_start.value, look.host.daemon_config.value
     again = say("Correct the settings and restart the engine; its containers stop meanwhile.")
-    if start is None or config is None or config.error:
+    if config is not None and config.directory:
+        text = say(
+            "Remove the directory {path}, and restart the engine; its containers stop meanwhile.", path=config.path
+        )
+        return text, (f"rmdir {shlex.quote(config.path)}",)
+    if config is not None and config.error:
+        return again, (f"python3 -m json.tool {shlex.quote(config.path)}",)
+    if start is None or config is None:
         return again, ()
     then = say("Then restart the engine; its containers stop meanwhile.")
     words, changes = [*_types(start, version(look))], [*_filters(start, version(look))]

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from preflight.addresses import is_inner
 from preflight.checks import Look, holders
 from preflight.checks.conflicts import Case, parse
 from preflight.facts import Diversion, Nat
@@ -128,6 +129,8 @@ def _verdict(look: Look, rule: Diversion) -> Verdict | None:
     """Say what comes of a rule; None: mailcow is reached all the same."""
     if rule.interfaces and set(rule.interfaces) <= set(rule.not_interfaces):
         return None  # a rule before it has taken all that it is for
+    if _from_inside(look, rule):
+        return None
     partial = _partial(look, rule)
     if rule.order == "after":
         # Docker's rule comes first then, and what the other one serves is not reached any more.
@@ -142,6 +145,12 @@ def _verdict(look: Look, rule: Diversion) -> Verdict | None:
         effect = say("Whether it or Docker's own rule comes first depends on which of them was loaded last.")
         return Verdict(Status.WARN, rule, effect)
     return Verdict(Status.FAIL, rule, say("It comes before Docker's own rule, so nobody would reach mailcow there."))
+
+
+def _from_inside(look: Look, rule: Diversion) -> bool:
+    """Say whether a rule is only for what this host's own containers and virtual machines send."""
+    links = [link for link in look.host.links.value or () if _named(link.name, rule.interfaces)]
+    return bool(links) and all(map(is_inner, links))
 
 
 def _partial(look: Look, rule: Diversion) -> str:

@@ -350,9 +350,7 @@ def daemon_config(look: Look) -> Iterator[Finding]:
             message = say("The settings in {path} suit mailcow.", path=found.path)
         yield Finding(status=Status.PASS, message=message, found=phrase("in order"), evidence=evidence)
         return
-    commands: tuple[str, ...] = (f"python3 -m json.tool {shlex.quote(found.path)}",) if found.error else ()
-    text, changes = corrected(look)
-    commands += changes
+    text, commands = corrected(look)
     if missing and not bad and not found.present:
         lines = ", ".join(f"{_key(key)}: {value}" for key, value in missing.items())
         folder = shlex.quote(found.path.rpartition("/")[0] or "/")

@@ -68,16 +68,22 @@ def names(start: EngineStart, major: int | None) -> dict[str, Directive]:
     return found
 
 
+def start_of(look: Look) -> EngineStart | None:
+    """Return what the engine meets next; where that was not recorded, the version of the one that answers at least."""
+    start, engine = look.host.engine_start.value, look.host.engine.value
+    return start or (EngineStart(version=engine.version) if engine else None)
+
+
 def version(look: Look) -> int | None:
     """Return the first number of the engine's version; None: not known."""
-    start = look.host.engine_start.value
+    start = start_of(look)
     found = parse(start.version) if start else None
     return min(found[0], NEWEST) if found else None
 
 
 def refused(look: Look) -> list[str]:
     """Return why the engine will not start again, each reason a sentence; [] = no reason is known."""
-    start, config = look.host.engine_start.value, look.host.daemon_config.value
+    start, config = start_of(look), look.host.daemon_config.value
     if start is None or config is None:
         return []
     major = version(look)

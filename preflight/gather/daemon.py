@@ -75,6 +75,9 @@ def daemon_config(
     try:
         data = roots.read(path)
     except Unreadable as missing:
+        if missing.cause == "directory":
+            error = phrase("it is a directory")
+            return Fact.of(path, DaemonConfig(path, True, error, settings, shown(settings), directory=True))
         if not missing.absent:
             return Fact.unknown(path, missing.sentence, say("Run as root; in a container, add --privileged."), look_at)
         return Fact.of(path, DaemonConfig(path, False, "", settings, shown(settings)))

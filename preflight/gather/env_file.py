@@ -37,5 +37,5 @@ def _seen(roots: Roots, path: str, conf: str, clone: bool) -> EnvFile:
         return EnvFile(path, "file", same=roots.read(path, LIMIT) == roots.read(conf, LIMIT), clone=clone)
     except Unreadable as error:
         # Of a file of its own it is enough to know that it is one; what is no file cannot be read as settings.
-        regular = error.path == conf or error.reason in ("Permission denied", "Operation not permitted")
+        regular = error.path == conf or error.cause == "denied"
         return EnvFile(path, "file" if regular else "other", same=False, clone=clone)

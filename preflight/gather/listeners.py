@@ -32,7 +32,11 @@ def streams(roots: Roots, name: str, package: str | None) -> Streams | None:
                 return _exim(roots)
             case "dovecot":
                 # Debian has each protocol in a package of its own: the core alone authenticates others' users.
-                return () if package == "dovecot-core" else None
+                if package == "dovecot-core":
+                    return ()
+                from preflight.gather import listeners_dovecot
+
+                return listeners_dovecot.dovecot(roots)
             case "nginx":
                 from preflight.gather import listeners_web
 

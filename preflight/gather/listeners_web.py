@@ -12,7 +12,7 @@ from preflight.gather.roots import Roots, Unreadable
 DEPTH = 10
 
 
-class _Budget:
+class Budget:
     """How many files may still be read of one server's settings."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class _Budget:
             raise Unreadable("", "")
 
 
-def _matching(roots: Roots, pattern: str) -> list[str]:
+def matching(roots: Roots, pattern: str) -> list[str]:
     """Return the files that a pattern names; only its last part may hold wildcards, else raise `Unreadable`."""
     folder, _, last = pattern.rpartition("/")
     if re.search(r"[*?\[]", folder):
@@ -46,7 +46,7 @@ def nginx(roots: Roots) -> Streams | None:
     if not place:
         return None
     found: dict[tuple[str, int], None] = {}
-    for path, directive in _directives(_tokens(roots, place, place.rpartition("/")[0], _Budget(), DEPTH)):
+    for path, directive in _directives(_tokens(roots, place, place.rpartition("/")[0], Budget(), DEPTH)):
         if directive[0] == "listen" and len(directive) > 1:
             stream = _listen(directive[1], 80)
             if stream is None:
@@ -58,7 +58,7 @@ def nginx(roots: Roots) -> Streams | None:
     return tuple(found)
 
 
-def _tokens(roots: Roots, path: str, base: str, budget: _Budget, depth: int) -> Iterator[str]:
+def _tokens(roots: Roots, path: str, base: str, budget: Budget, depth: int) -> Iterator[str]:
     """Yield the words of a file, with those of the files that it includes in their place."""
     budget.take()
     words: list[str] = []
@@ -72,7 +72,7 @@ def _tokens(roots: Roots, path: str, base: str, budget: _Budget, depth: int) -> 
                 if not depth:
                     raise Unreadable(path, "")
                 pattern = words[1] if words[1].startswith("/") else f"{base}/{words[1]}"
-                for one in _matching(roots, pattern):
+                for one in matching(roots, pattern):
                     yield from _tokens(roots, one, base, budget, depth - 1)
             else:
                 yield from words
@@ -130,7 +130,7 @@ def apache(roots: Roots) -> Streams | None:
     place = next((path for path in _APACHE if roots.exists(path)), None)
     if place is None:
         return None
-    lines = list(_lines(roots, place, _APACHE[place], _Budget(), DEPTH))
+    lines = list(_lines(roots, place, _APACHE[place], Budget(), DEPTH))
     loaded = {line.split()[1] for line in lines if re.match(r"(?i)LoadModule\s+\S", line)}
     found: dict[tuple[str, int], None] = {}
     skipped: list[bool] = []
@@ -154,7 +154,7 @@ _TLS = {
 }  # fmt: skip
 
 
-def _lines(roots: Roots, path: str, base: str, budget: _Budget, depth: int) -> Iterator[str]:
+def _lines(roots: Roots, path: str, base: str, budget: Budget, depth: int) -> Iterator[str]:
     """Yield the lines of a file, with those of the files that it includes in their place."""
     budget.take()
     for line in re.sub(r"\\\n", " ", roots.text(path, SIZE)).splitlines():
@@ -167,7 +167,7 @@ def _lines(roots: Roots, path: str, base: str, budget: _Budget, depth: int) -> I
         pattern = pattern if pattern.startswith("/") else f"{base}/{pattern}"
         if "$" in pattern or not depth:
             raise Unreadable(path, "")
-        for one in _matching(roots, pattern):
+        for one in matching(roots, pattern):
             try:
                 yield from _lines(roots, one, base, budget, depth - 1)
             except Unreadable as error:

@@ -102,7 +102,7 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
         except PermissionError as error:
             return _hidden(error.strerror or phrase("not readable"))
         except Unreadable as error:
-            if error.reason in ("Permission denied", "Operation not permitted"):
+            if error.cause == "denied":
                 return _hidden(error.reason)
             continue  # it has gone
         if command and not inside:  # kernel threads and zombies have no command

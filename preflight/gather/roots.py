@@ -14,7 +14,7 @@ import socket
 import stat
 import sys
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -27,14 +27,31 @@ CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 LINKS = 40
 
 
-class Unreadable(Exception):
-    """A file of the host could not be read. `absent`: it is certainly not there."""
+Cause = Literal["absent", "denied", "loop", "directory", "odd"]
+_CAUSES: dict[int, Cause] = {errno.EACCES: "denied", errno.EPERM: "denied", errno.ELOOP: "loop"}
 
-    def __init__(self, path: str, reason: str, *, absent: bool = False) -> None:
+
+class Unreadable(Exception):
+    """A file of the host could not be read: `reason` in words, and what kind of reason it is.
+
+    `absent`: it is certainly not there. `loop`: links lead in a circle. `odd`: anything else.
+    """
+
+    def __init__(self, path: str, reason: str, cause: Cause = "odd") -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
-        self.absent = absent
+        self.cause = cause
+
+    @classmethod
+    def by(cls, path: str, error: OSError) -> Unreadable:
+        """Make one of the kernel's refusal."""
+        return cls(path, error.strerror or phrase("not readable"), _CAUSES.get(error.errno or 0, "odd"))
+
+    @property
+    def absent(self) -> bool:
+        """Whether the file is certainly not there."""
+        return self.cause == "absent"
 
     @property
     def sentence(self) -> str:
@@ -63,8 +80,8 @@ class Roots(Struct, frozen=True, dict=True):
         """Make the fact that could not be read, with what would make it known."""
         if self.root is None and self.why is not None:
             return Fact(source, None, self.why)
-        denied = error.reason in ("Permission denied", "Operation not permitted")
-        return Fact.unknown(source, error.sentence, say("Run the check as root.") if denied else "")
+        advice = say("Run the check as root.") if error.cause == "denied" else ""
+        return Fact.unknown(source, error.sentence, advice)
 
     def locate(self, path: str) -> str:
         """Resolve a host path to one of this process; raise `Unreadable`. The last part need not exist."""
@@ -102,13 +119,13 @@ class Roots(Struct, frozen=True, dict=True):
                 target = os.readlink(here)
             except OSError as error:
                 if error.errno not in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
-                    raise Unreadable(path, error.strerror or phrase("not readable")) from None
+                    raise Unreadable.by(path, error) from None
                 there = there and error.errno == errno.EINVAL
                 done.append(part)
                 continue
             links += 1
             if links > LINKS:
-                raise Unreadable(path, phrase("too many links"))
+                raise Unreadable(path, phrase("too many links"), "loop")
             if target.startswith("/"):
                 done = []
             todo.extend(p for p in reversed(target.split("/")) if p not in ("", "."))
@@ -151,7 +168,7 @@ class Roots(Struct, frozen=True, dict=True):
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise Unreadable(path, error.strerror or phrase("not readable")) from None
+            raise Unreadable.by(path, error) from None
 
     def entries(self, path: str, limit: int = 20_000) -> list[str]:
         """List a directory's names, sorted; [] where it is not there; raise `Unreadable` where it cannot be told."""
@@ -166,7 +183,7 @@ class Roots(Struct, frozen=True, dict=True):
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
-            raise Unreadable(path, error.strerror or phrase("not readable")) from None
+            raise Unreadable.by(path, error) from None
 
     def link(self, path: str) -> str | None:
         """Return where a link points to, as written in it; None where it is no link or not there."""
@@ -176,7 +193,7 @@ class Roots(Struct, frozen=True, dict=True):
         except OSError as error:
             if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
                 return None
-            raise Unreadable(path, error.strerror or phrase("not readable")) from None
+            raise Unreadable.by(path, error) from None
 
 
 # The same for every process of the machine, whatever its namespaces.
@@ -187,13 +204,14 @@ def _open(here: str, path: str) -> int:
     try:
         handle = os.open(here, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError):
-        raise Unreadable(path, phrase("not there"), absent=True) from None
+        raise Unreadable(path, phrase("not there"), "absent") from None
     except OSError as error:
-        raise Unreadable(path, error.strerror or phrase("not readable")) from None
+        raise Unreadable.by(path, error) from None
     if stat.S_ISREG(os.fstat(handle).st_mode):
         return handle
+    folder = stat.S_ISDIR(os.fstat(handle).st_mode)
     os.close(handle)
-    raise Unreadable(path, phrase("not a regular file"))
+    raise Unreadable(path, phrase("not a regular file"), "directory" if folder else "odd")
 
 
 def _read(here: str, path: str, limit: int) -> bytes:
@@ -206,7 +224,7 @@ def _read(here: str, path: str, limit: int) -> bytes:
             size += len(part)
         return b"".join(parts)
     except OSError as error:
-        raise Unreadable(path, error.strerror or phrase("not readable")) from None
+        raise Unreadable.by(path, error) from None
     finally:
         os.close(handle)
 

@@ -88,9 +88,9 @@ def init(roots: Roots) -> tuple[str, Units]:
 def _whole(roots: Roots) -> None:
     """Raise `Unreadable` where a copy leaves out what would start services: then finding none says nothing."""
     if roots.exists("/etc/systemd/system"):  # with links to units, but not the units themselves
-        raise Unreadable("/usr/lib/systemd", phrase("not in the copy, which has systemd's settings"), absent=True)
+        raise Unreadable("/usr/lib/systemd", phrase("not in the copy, which has systemd's settings"), "absent")
     if not roots.exists("/etc/init.d"):
-        raise Unreadable("/etc/init.d", phrase("the copy has the files of no init system"), absent=True)
+        raise Unreadable("/etc/init.d", phrase("the copy has the files of no init system"), "absent")
 
 
 def _first_process(roots: Roots) -> str:

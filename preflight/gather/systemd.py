@@ -10,7 +10,6 @@ from preflight.gather.conditions import unmet
 from preflight.gather.roots import CGROUPS, Roots, Unreadable
 from preflight.gather.scripts import Unit, started_at_boot
 from preflight.gather.socket_units import MOST, SIZE, listen_streams
-from preflight.sentences import noted, phrase
 
 # In the order of precedence, systemd.unit(5): the first directory that has a file of the name counts.
 PATH = (
@@ -24,7 +23,6 @@ _CONFIG = ("/etc/systemd/system", "/run/systemd/system")
 _WANTS = (".wants", ".requires", ".upholds")
 _FROM_SCRIPTS = "/run/systemd/generator.late"
 _HOPS = 8
-LOOP = noted("too many links")  # as `Roots` says it
 _STATE = "/run/systemd/units"
 
 
@@ -147,7 +145,7 @@ class Systemd:
         try:
             self._roots.locate(path)
         except Unreadable as error:
-            if error.reason != phrase(LOOP):
+            if error.cause != "loop":
                 raise
             return True
         return False

@@ -121,6 +121,15 @@ def test_what_a_rule_means_for_the_port(one: Diversion, status: Status, words: s
     assert (row.reason is not None) == (status is UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    ("names", "status"),
+    [(("lxcbr0",), PASS), (("lxcbr0", "own"), PASS), (("lxc*",), PASS), (("lxcbr0", "eth1"), WARN), (("gone0",), WARN)],
+)
+def test_what_the_hosts_own_containers_send_may_go_elsewhere(names: tuple[str, ...], status: Status) -> None:
+    inside = (Link("lxcbr0", 1500, True), Link("own", 1500, True, inner=True), Link("eth1", 1500, True))
+    assert free(hand(interfaces=names), links=(*LINKS, *inside)).status is status
+
+
 def test_the_worst_of_several_rules_is_told_and_all_are_shown() -> None:
     row = free(hand(sources=("10.0.0.0/8",)), hand(conditions=("mark",)), rule())
     assert (row.status, row.found) == (FAIL, "10.42.0.8:443")

@@ -77,8 +77,32 @@ def test_settings_that_must_not_be(held: DaemonConfig, words: str) -> None:
     for facts in (network(), dict.fromkeys(network(), unknown)):
         result = settings(held, **facts)
         assert (result.status, words in result.message) == (Status.FAIL, True), result.message
-        assert commands(result)[-1] == "systemctl restart docker"
+        assert commands(result)[-1].endswith("systemctl restart docker")
         assert bool(held.error) == commands(result)[0].startswith("python3 -m json.tool")
+
+
+@pytest.mark.parametrize(
+    ("version", "held", "words"),
+    [
+        (
+            "20.10.24",
+            {"ipv6": True, "fixed_cidr_v6": "fd00::/80", "ip6tables": True},
+            "only where experimental is true",
+        ),
+        ("24.0.0", {"ipv6": True, "experimental": True}, "only where fixed-cidr-v6 gives a network"),
+    ],
+)
+def test_what_the_engine_that_answers_would_not_start_with_again(
+    version: str, held: dict[str, Any], words: str
+) -> None:
+    result = settings(config(**held), version)
+    assert (result.status, words in result.message) == (Status.FAIL, True), result.message
+
+
+def test_a_directory_in_the_place_of_the_file() -> None:
+    result = settings(DaemonConfig(PATH, True, "it is a directory", {}, directory=True))
+    assert (result.status, "stops at it: it is a directory" in result.message) == (Status.FAIL, True)
+    assert commands(result)[0] == f"rmdir {PATH}"
 
 
 def test_every_fault_is_named() -> None:
@@ -113,7 +137,7 @@ OLD = ["ipv6", "fixed-cidr-v6", "ip6tables", "experimental"]
 @pytest.mark.parametrize(
     ("version", "held", "missing"),
     [
-        ("26.1.5", {}, OLD), ("24.0.0", {"ipv6": True, "experimental": True}, ["fixed-cidr-v6", "ip6tables"]),
+        ("26.1.5", {}, OLD), ("24.0.0", {"ipv6": True, "fixed_cidr_v6": "fd00::/80", "experimental": True}, OLD[2:3]),
         ("26.1.5+dfsg1", {"ipv6": True, "fixed_cidr_v6": "fd00::/80", "ip6tables": True, "experimental": True}, []),
         ("26.1.5", {"ipv6": False, "fixed_cidr_v6": "", "ip6tables": False, "experimental": False}, OLD),
         ("27.0.0", {}, OLD[:2]), ("27.5.1", {"ipv6": True}, OLD[1:2]),

@@ -299,19 +299,23 @@ def test_out_of_reach_is_unknown() -> None:
 
 
 def test_what_cannot_be_read_is_unknown_and_never_a_default(tmp_path: Path) -> None:
-    for name in ("pipe", "folder", "circle"):
+    for name in ("pipe", "circle"):
         root = tmp_path / name
         write(root, "/etc/docker/key.json", "")
         path = root / PATH.lstrip("/")
         if name == "pipe":
             os.mkfifo(path)
-        elif name == "folder":
-            path.mkdir()
         else:
             path.symlink_to("daemon.json")
         fact = daemon_config(copy(root))
         assert fact.missing is not None
         assert (fact.missing.kind, fact.missing.commands) == ("unknown", (f"ls -l {PATH}",))
+
+
+def test_a_directory_is_a_file_that_the_engine_stops_at(tmp_path: Path) -> None:
+    (tmp_path / PATH.lstrip("/")).mkdir(parents=True)
+    found = daemon_config(copy(tmp_path)).get()
+    assert (found.present, found.directory, found.error) == (True, True, "it is a directory")
 
 
 def test_a_huge_file_is_not_called_broken(tmp_path: Path) -> None:
@@ -324,7 +328,8 @@ def test_a_huge_file_is_not_called_broken(tmp_path: Path) -> None:
 
 def test_a_path_of_hostile_shape_stays_one_word_of_a_command(tmp_path: Path) -> None:
     path = "/srv/$(reboot); reboot"
-    (tmp_path / path.lstrip("/")).mkdir(parents=True)
+    (tmp_path / "srv").mkdir()
+    os.mkfifo(tmp_path / path.lstrip("/"))
     start(tmp_path, 812, f"--config-file={path}")
     fact = daemon_config(live(tmp_path), engine(), DEFAULT)
     assert fact.missing is not None

@@ -87,6 +87,47 @@ def test_dovecot_s_core_has_no_protocol_of_its_own(tmp_path: Path) -> None:
     assert streams(roots, "dovecot", None) is None
 
 
+DOVECOT = "/etc/dovecot/dovecot.conf"
+DEBIAN = "!include_try /usr/share/dovecot/protocols.d/*.protocol\n!include conf.d/*.conf\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "opened"),
+    [
+        ({DOVECOT: "protocols = lmtp\n"}, ()),
+        ({DOVECOT: "protocols = none\nprotocol imap {\n  protocols = imap\n}\n"}, ()),
+        ({DOVECOT: "# protocols = lmtp\n"}, None),
+        ({DOVECOT: "protocols = imap lmtp # both\n"}, None),
+        ({DOVECOT: "protocols = imap\nprotocols = lmtp\n"}, ()),
+        ({DOVECOT: "protocols = $protocols lmtp\n"}, None),
+        ({DOVECOT: "protocols {\n  lmtp = yes\n}\n"}, None),
+        ({DOVECOT: "protocols = lmtp\nservice lmtp {\n  inet_listener lmtp {\n    port = 24\n  }\n}\n"}, None),
+        (
+            {
+                DOVECOT: "protocols = none\n" + DEBIAN,
+                "/usr/share/dovecot/protocols.d/lmtpd.protocol": "protocols = $protocols lmtp\n",
+            },
+            (),
+        ),
+        (
+            {
+                DOVECOT: "protocols = none\n" + DEBIAN,
+                "/usr/share/dovecot/protocols.d/imapd.protocol": "protocols = $protocols imap\n",
+            },
+            None,
+        ),
+        ({DOVECOT: f"protocols = lmtp\n!include {DOVECOT}\n"}, None),
+        ({DOVECOT: "protocols = lmtp\n!include gone.conf\n"}, None),
+        ({DOVECOT: "protocols = lmtp\n!include_try gone.conf\n"}, ()),
+        ({}, None),
+    ],
+)
+def test_dovecot_that_only_delivers_opens_no_port(
+    tmp_path: Path, files: dict[str, str], opened: Streams | None
+) -> None:
+    assert streams(copy(tmp_path, **files), "dovecot", None) == opened
+
+
 # --- nginx ---------------------------------------------------------------------------------------------------
 
 NGINX = "/etc/nginx/nginx.conf"
