@@ -45,7 +45,7 @@ def main() -> None:
     gc.set_threshold(200_000)
     # click imports `inspect`, and with it half a compiler, for its help pages alone: 6 % of the run.
     sys.modules.setdefault("inspect", Later("inspect"))
-    from preflight.cli import main as run
+    from preflight.cli.commands import main as run
 
     run()
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from preflight.facts import Host
-from preflight.model import Remedy
+from preflight.report.model import Remedy
 
 # The ways in, and what carries them: as units, scripts and processes are called.
 WAY_IN = re.compile(

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from preflight import plan as plan_module
-from preflight import requirements as requirements_module
 from preflight.assess import run as run_check
 from preflight.checks import Check, Look, catalogue
 from preflight.facts import SCHEMA, Asked, ConfFile, Fact, Host, Setting, View
-from preflight.model import Result
+from preflight.mailcow import plan as plan_module
+from preflight.mailcow import requirements as requirements_module
+from preflight.report.model import Result
 from tests import advice, sentences
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)

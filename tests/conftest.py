@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from preflight import documents
 from preflight.facts import Host
-from preflight.model import Report
 from preflight.render import json as rendering
+from preflight.report import documents
+from preflight.report.model import Report
 from tests.documents import held
 
 # A busy machine is slow now and then, which says nothing about an example.

@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, meta
 
-from preflight.documents import schema
+from preflight.report.documents import schema
 
 
 @cache

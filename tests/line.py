@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from preflight import cli
+from preflight.cli import commands
 
 
 class Run(NamedTuple):
@@ -35,7 +35,7 @@ def line(monkeypatch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) 
         captured.readouterr()
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            code = cli.run()
+            code = commands.run()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

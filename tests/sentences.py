@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from preflight import sentences
 from preflight.facts import ConfFile, Fact, Host, Missing, Sockets
-from preflight.model import Result, Status
+from preflight.report.model import Result, Status
+from preflight.text import sentences
 
 TEMPLATES = ("say", "phrase", "noted")
 # Two words in a row, or a word beside a value, is what people read; a key, a path or a format is not.

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.addresses import is_public, of_version, own, public, usual
 from preflight.facts import Address, Asked, Link
+from preflight.net.addresses import is_public, of_version, own, public, usual
 
 
 @pytest.mark.parametrize(

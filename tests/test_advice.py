@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from preflight.checks import catalogue, protection
-from preflight.documents import read_facts
+from preflight.checks import catalogue
+from preflight.checks.firewall import protection
 from preflight.facts import OsRelease, Services
-from preflight.model import Remedy
+from preflight.report.documents import read_facts
+from preflight.report.model import Remedy
 from tests import advice, build
 
 HOSTS = sorted(path for path in (Path(__file__).parent / "hosts").glob("*.json") if ".report." not in path.name)

@@ -1,4 +1,4 @@
-"""Who must never import what: the plan of the house, held against the code (docs/design.md)."""
+"""Who may import what: the plan of the house (docs/design.md), held against the code. Every room stands in it."""
 
 from __future__ import annotations
 
@@ -9,34 +9,45 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "preflight"
-FILES = sorted(ROOT.rglob("*.py"))
+FILES = sorted(path for path in ROOT.rglob("*.py") if "script" not in path.relative_to(ROOT).parts[:-1])
 
-# The room: what it must not import (a name forbids everything below it).
-FORBIDDEN = {
-    "model": ("preflight",),
-    "facts": ("preflight",),
-    "plan": ("preflight.gather", "preflight.checks", "preflight.render", "preflight.probes", "preflight.requirements"),
-    "checks": (
-        "preflight.gather", "preflight.probes", "preflight.render", "preflight.cli",
-        "docker", "psutil", "dns", "subprocess", "socket", "os", "pathlib", "shutil", "io",
-    ),
-    "gather": ("preflight.checks", "preflight.requirements", "preflight.render", "preflight.cli", "preflight.assess"),
-    "probes": ("preflight.checks", "preflight.requirements", "preflight.render", "preflight.cli", "preflight.assess"),
-    "compare": ("preflight.gather", "preflight.checks", "preflight.render", "preflight.cli", "os", "pathlib"),
-    "redact": ("preflight.gather", "preflight.probes", "preflight.render", "preflight.cli"),
-    "render": ("preflight.gather", "preflight.checks", "preflight.probes", "preflight.cli"),
-    "assess": ("preflight.gather", "preflight.probes", "preflight.render", "preflight.cli"),
+# The rooms from the ground up, a floor in each line: a room may import what lies on the floors below it. Rooms of one
+# floor know nothing of each other.
+FLOORS = (
+    ("text",),
+    ("facts",),
+    ("report",),
+    ("net",),
+    ("mailcow",),
+    ("packets",),
+    ("gather", "checks"),
+    ("probes", "assess"),
+    ("gathering", "redact", "render"),
+    ("cli",),
+    ("__init__", "__main__"),
+)
+# What a room must not know of, although it lies below: a check judges facts, and asks nobody.
+APART = {
+    "report": ("text.sentences",),
+    "redact": ("gather", "probes"),
+    "render": ("facts", "gather", "checks", "probes", "assess"),
+    "gather": ("report", "mailcow.requirements"),
+    "probes": ("report", "mailcow.requirements", "checks"),
+    "assess": ("gather",),
 }  # fmt: skip
+# Types alone: what is given to a room may be named in it.
+TYPES = {("checks", "mailcow.requirements"), ("text", "facts"), ("text", "mailcow.requirements")}
 
-# The package: the only file that may import it.
+# The package: the only place that may import it.
 ONE_DOOR = {
-    "docker": "gather/engine.py",
-    "psutil": "gather/processes.py",
-    "dns": "gather/resolver.py",
-    "subprocess": "gather/command.py",
+    "docker": "gather/engine/engine.py",
+    "psutil": "gather/sockets/processes.py",
+    "dns": "gather/names/resolver.py",
+    "subprocess": "gather/access/command.py",
     "jinja2": "render/",
 }
-
+PURE = ("docker", "psutil", "dns", "subprocess", "socket", "os", "pathlib", "shutil", "io")
+PURE_ROOMS = ("checks", "net", "packets", "facts")
 
 BROAD = ("Exception", "BaseException")
 
@@ -68,17 +79,39 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def test_every_room_has_its_floor() -> None:
+    planned = [room for floor in FLOORS for room in floor]
+    assert sorted(planned) == sorted({room_of(path) for path in FILES})
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_rooms_keep_to_the_plan(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    wrong = [
-        name
-        for name, typed in imports(path)
-        for package in FORBIDDEN.get(room, ())
-        if below(name, package) and not (typed and room == "checks" and below(name, "preflight.requirements"))
-        and not (room == "checks" and below(name, "preflight.checks"))
-    ]  # fmt: skip
+    room = room_of(path)
+    below_it: set[str] = set()
+    for floor in FLOORS:
+        if room in floor:
+            break
+        below_it |= set(floor)
+    wrong = []
+    for name, typed in imports(path):
+        if not below(name, "preflight") or name in ("preflight", "preflight.__version__"):
+            continue
+        there = name.removeprefix("preflight.")
+        other = there.partition(".")[0]
+        if typed and any(room == mine and below(there, far) for mine, far in TYPES):
+            continue
+        if other != room and (other not in below_it or any(below(there, far) for far in APART.get(room, ()))):
+            wrong.append(name)
     assert not wrong
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) in PURE_ROOMS], ids=name_of)
+def test_pure_rooms_touch_no_world(path: Path) -> None:
+    assert not [name for name, typed in imports(path) for package in PURE if below(name, package) and not typed]
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -96,7 +129,7 @@ def test_each_package_of_the_world_has_one_door(path: Path) -> None:
 def test_only_the_command_line_prints_and_exits(path: Path) -> None:
     # The stand-in is a program of its own: the first process of a container. Until the command line is loaded, the
     # start has to end by itself.
-    if name_of(path) in ("cli.py", "__main__.py", "probes/stand_in.py"):
+    if name_of(path) in ("cli/commands.py", "__main__.py", "probes/stand_in.py"):
         return
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call):
@@ -120,7 +153,7 @@ def test_heavy_packages_are_imported_when_they_are_used() -> None:
     import sys
 
     code = (
-        "import sys, preflight.cli; from preflight.checks import catalogue; catalogue();"
+        "import sys, preflight.cli.commands; from preflight.checks import catalogue; catalogue();"
         "print([m for m in ('docker', 'psutil', 'dns', 'jinja2', 'rich', 'ctypes', 'requests') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from preflight import plan, requirements
 from preflight.assess import Ignore, assess, run, select, verdict
 from preflight.checks import Check, Look, catalogue
 from preflight.facts import Asked, Fact, MissingFact, View
-from preflight.model import Finding, Remedy, Report, Result, Severity, Status, Verdict
+from preflight.mailcow import plan, requirements
+from preflight.report.model import Finding, Remedy, Report, Result, Severity, Status, Verdict
 from tests.build import PARTS, host, look
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from preflight import plan
-from preflight.documents import write_json
 from preflight.facts import Asked, Memory
-from preflight.model import Report
+from preflight.mailcow import plan
+from preflight.report.documents import write_json
+from preflight.report.model import Report
 from tests.build import host
 from tests.documents import held
 

@@ -12,11 +12,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from preflight import outputs
-from preflight.bounded import InputError
-from preflight.documents import write_json
+from preflight.cli import outputs
+from preflight.cli.outputs import Target, append_summary, replace, targets
 from preflight.facts import Asked, Memory
-from preflight.outputs import Target, append_summary, replace, targets
+from preflight.report.documents import write_json
+from preflight.text.inputs import InputError
 from tests.build import host
 from tests.line import Line, line
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_written_is_refused_before_the_run(
     (tmp_path / "folder").mkdir()
     (tmp_path / "link.md").symlink_to("a.md")
     (tmp_path / "link-to-nowhere").symlink_to("nowhere/a.json")
-    monkeypatch.setattr("preflight.wanted.recorded", lambda *_: pytest.fail("the run began"))
+    monkeypatch.setattr("preflight.cli.request.recorded", lambda *_: pytest.fail("the run began"))
     words = [word for name in formats.split() for word in ("--format", name)]
     words += [word for name in files.split() for word in ("--output", name)]
     run = preflight(*words)
@@ -185,9 +185,9 @@ def test_standard_output_by_name_is_not_cut(name: str, tmp_path: Path) -> None:
 
 
 def test_facts_too_are_refused_before_they_are_gathered(preflight: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preflight.cli._Look", lambda *_: pytest.fail("the run began"))
+    monkeypatch.setattr("preflight.cli.commands._Look", lambda *_: pytest.fail("the run began"))
     monkeypatch.setattr(sys, "argv", ["preflight", "facts", "--output", "missing/facts.json"])
-    from preflight.cli import run
+    from preflight.cli.commands import run
 
     assert run() == 2
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from preflight.compare import GROUPS, Comparison, compare
-from preflight.documents import read_report, write_json
-from preflight.model import Remedy, Report, Result, Severity, Status
 from preflight.render import render
 from preflight.render.changes import changes
+from preflight.report.compare import GROUPS, Comparison, compare
+from preflight.report.documents import read_report, write_json
+from preflight.report.model import Remedy, Report, Result, Severity, Status
 from tests.build import host
 from tests.line import Line, Run, line
 from tests.render import reports

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from preflight import distro
+from preflight.checks.remedies import distro
 from preflight.facts import OsRelease, Services
 from tests.build import host
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from preflight import requirements
-from preflight.bounded import InputError, check_depth, read_file
-from preflight.documents import read_facts, schema, write_json
-from preflight.model import Remedy
+from preflight.mailcow import requirements
+from preflight.report.documents import read_facts, schema, write_json
+from preflight.report.model import Remedy
+from preflight.text.inputs import InputError, check_depth, read_file
 from tests.build import host
 from tests.documents import held, validator
 from tests.render import reports

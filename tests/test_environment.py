@@ -10,14 +10,14 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
-from preflight import cli
-from preflight.documents import write_json
+from preflight.cli import commands
 from preflight.facts import Asked, Memory
+from preflight.report.documents import write_json
 from tests.build import host
 from tests.line import Line, line
 
 GIB = 1 << 30
-OPTIONS = {option.opts[0]: option for option in cli.check.params if option.opts[0] != "-h"}
+OPTIONS = {option.opts[0]: option for option in commands.check.params if option.opts[0] != "-h"}
 IN_FILES = {"--output", "--facts", "--waivers", "--baseline"}  # in a container, of use with a mount only
 
 
@@ -33,7 +33,7 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 
 def parsed(*words: str) -> dict[str, Any]:
-    with cli.check.make_context("check", list(words)) as context:
+    with commands.check.make_context("check", list(words)) as context:
         return context.params
 
 
@@ -115,4 +115,4 @@ def test_a_whole_run_by_variables_alone(preflight: Line, monkeypatch: pytest.Mon
 def test_other_commands_leave_the_checks_variables_alone(preflight: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFLIGHT_FORMAT", "junit")
     assert preflight("checks").code == preflight("explain", "ports.free").code == preflight("schema").code == 0
-    assert isinstance(cli.cli, click.Group)
+    assert isinstance(commands.cli, click.Group)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from preflight.assess.suggestions import meant
 from preflight.checks import catalogue
-from preflight.hints import meant
 from tests.line import line
 from tests.tools import program
 
@@ -150,11 +150,11 @@ def test_the_tab_key(shell: str, start: str, home: Path) -> None:
 
 
 def test_completing_looks_at_nothing_and_loads_little(home: Path) -> None:
-    heavy = ("docker", "psutil", "dns", "jinja2", "rich", "requests", "preflight.gather.engine")
+    heavy = ("docker", "psutil", "dns", "jinja2", "rich", "requests", "preflight.gather.engine.engine")
     code = (
-        "import atexit, sys; from preflight import cli, wanted; cli.gather = wanted.find = None; "
+        "import atexit, sys; from preflight.cli import commands, request; commands.gather = request.find = None; "
         f"atexit.register(lambda: print([name for name in {heavy!r} if name in sys.modules])); "
-        "sys.argv = ['preflight']; cli.run()"
+        "sys.argv = ['preflight']; commands.run()"
     )
     environ = {
         **os.environ,

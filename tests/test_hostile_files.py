@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from preflight.bounded import LIMIT
-from preflight.documents import write_json
 from preflight.facts import Asked, Memory
+from preflight.report.documents import write_json
+from preflight.text.inputs import LIMIT
 from tests.build import PARTS, host
 from tests.line import Line, Run, line
 

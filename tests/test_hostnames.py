@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight import hostnames
-from preflight.params import Domain
+from preflight.cli.params import Domain
+from preflight.net import hostnames
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.assess import Ignore
-from preflight.params import IgnoreType
+from preflight.cli.params import IgnoreType
 
 IDS = ("ports.free", "dns.*", "services.mail", "*")
 SUBJECTS = (

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from preflight import plan
-from preflight.conf import SWITCHES, Problem
 from preflight.facts import Asked, ConfFile, Setting
-from preflight.plan import Plan
+from preflight.mailcow import plan
+from preflight.mailcow.conf import SWITCHES, Problem
+from preflight.mailcow.plan import Plan
 from tests.build import conf_file
 
 ASKED = Asked()

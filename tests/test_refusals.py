@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from preflight.documents import read_facts, write_json
 from preflight.facts import HealthRun, TrialRun
-from preflight.refusals import named, refusal
+from preflight.facts.refusals import named, refusal
+from preflight.report.documents import read_facts, write_json
 from tests.build import host
 
 

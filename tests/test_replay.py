@@ -15,9 +15,9 @@ import msgspec
 import pytest
 
 from preflight.checks import catalogue
-from preflight.documents import read_facts, write_json
 from preflight.facts import Host
-from preflight.model import Report, Status, Verdict
+from preflight.report.documents import read_facts, write_json
+from preflight.report.model import Report, Status, Verdict
 from tests.build import PARTS
 from tests.line import Line, Run, line
 

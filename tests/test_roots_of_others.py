@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from preflight.gather import host as gathering
-from preflight.gather.kernel_config import MODULES, PLAIN
+from preflight import gathering as gathering
+from preflight.gather.machine.kernel_config import MODULES, PLAIN
 from tests.gather.test_architecture import ARM64, PPC64, S390X, elf
 from tests.line import Run, line
 

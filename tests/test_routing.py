@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from preflight.facts import Address, Fact, Link, MissingFact, Route, Way
-from preflight.routing import sent_from, way_out
+from preflight.packets.routing import sent_from, way_out
 from tests.build import host
 
 ETH0 = Link("eth0", 1500, True, (Address("198.51.100.200", 24, "global"), Address("203.0.113.9", 32, "global")))

@@ -22,8 +22,8 @@ def said(program: str) -> str:
 def test_a_check_does_without_inspect() -> None:
     """The tests' own environment has typing_extensions, which msgspec takes where it is, and which needs it too."""
     argv = "['preflight', 'check', '--facts', '/dev/null', '--only', 'clock.*']"
-    program = f"sys.modules['typing_extensions'] = None; import preflight.cli; sys.argv = {argv}; "
-    program += "code = preflight.cli.run(); print(code, 'dis' in sys.modules)"
+    program = f"sys.modules['typing_extensions'] = None; import preflight.cli.commands; sys.argv = {argv}; "
+    program += "code = preflight.cli.commands.run(); print(code, 'dis' in sys.modules)"
     assert said(program) == "2 False"
 
 
@@ -56,13 +56,12 @@ def test_a_check_loads_no_room_that_it_does_not_enter(tree: Path, tmp_path: Path
     words = ["check", "--facts", tree / "tests/hosts/debian12-nested.json", "--output", tmp_path / "report.json"]
     argv = ["preflight", *map(str, words)]
     strangers = (
-        "preflight.redact", "preflight.compare", "preflight.waivers", "preflight.probes", "jinja2",
+        "preflight.redact", "preflight.report.compare", "preflight.assess.waivers", "preflight.probes", "jinja2",
         "rich", "docker", "requests", "dns", "psutil", "tomllib", "dataclasses", "asyncio", "json",
         "logging", "subprocess",
     )  # fmt: skip
-    program = (
-        f"import preflight.cli; sys.argv = {argv}; preflight.cli.run(); print(*set({strangers}) & set(sys.modules))"
-    )
+    shown = f"print(*set({strangers}) & set(sys.modules))"
+    program = f"import preflight.cli.commands as cli; sys.argv = {argv}; cli.run(); {shown}"
     assert said(program) == ""
     assert (tmp_path / "report.json").stat().st_size > 10_000
 
@@ -79,7 +78,9 @@ start.main()
 """
 
 
-@pytest.mark.parametrize("module", ["preflight.cli", "click", "msgspec", "preflight.checks", "preflight.options"])
+@pytest.mark.parametrize(
+    "module", ["preflight.cli.commands", "click", "msgspec", "preflight.checks", "preflight.cli.options"]
+)
 @pytest.mark.parametrize(("ignored", "code", "out"), [(False, 130, b""), (True, 0, b"mailcow-preflight, version")])
 def test_an_interrupt_while_modules_are_imported_shows_no_traceback(
     module: str, ignored: bool, code: int, out: bytes

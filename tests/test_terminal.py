@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pytest
 
-from preflight.documents import write_json
+from preflight.cli.progress import Progress
 from preflight.facts import Asked, Memory
-from preflight.progress import Progress
+from preflight.report.documents import write_json
 from tests.build import host
 
 GIB = 1 << 30
@@ -195,7 +195,7 @@ def test_a_display_can_be_had_without_a_terminal(silent: str) -> None:
 
 def test_what_draws_is_loaded_only_for_a_display(silent: str) -> None:
     code = (
-        "import sys; from preflight.cli import run; sys.argv[1:] = sys.argv[1:]; run();"
+        "import sys; from preflight.cli.commands import run; sys.argv[1:] = sys.argv[1:]; run();"
         "print([name for name in sys.modules if name.partition('.')[0] == 'rich'], file=sys.stderr)"
     )
     words = (sys.executable, "-c", code, "--docker-host", silent, "--offline", "--only", "system.kernel", "--quiet")

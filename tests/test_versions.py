@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight import requirements, versions
 from preflight.facts import OsRelease
+from preflight.mailcow import requirements
+from preflight.text import versions
 
 
 def system(identity: str, version: str) -> OsRelease:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from preflight.bounded import InputError
-from preflight.documents import write_json
+from preflight.assess.waivers import read
 from preflight.facts import Asked, Memory
 from preflight.render import FORMATS
-from preflight.waivers import read
+from preflight.report.documents import write_json
+from preflight.text.inputs import InputError
 from tests.build import STARTED, host
 from tests.line import Line, line
 

@@ -1,6 +1,6 @@
 """Print documented numbers as JSON, as the program reads its own ones.
 
-.venv/bin/python tools/requirements.py current > preflight/requirements/current.json     (make docs)
+.venv/bin/python tools/requirements.py current > preflight/mailcow/requirements/current.json     (make docs)
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from preflight import requirements
+from preflight.mailcow import requirements
 
 if __name__ == "__main__":
     name = sys.argv[1]

@@ -7,11 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from preflight.shape import BRIDGE, CONTAINERS, IPV4_NETWORK, IPV6_NETWORK, SHAPE, UNBOUND, Container, Published
+from preflight.mailcow.layout import (
+    BRIDGE,
+    CONTAINERS,
+    IPV4_NETWORK,
+    IPV6_NETWORK,
+    SHAPE,
+    UNBOUND,
+    Container,
+    Published,
+)
 
 HEAD = """\
 # A stand-in for mailcow: its ports, networks, privileges and conditions, every container from our own image.
-# Written by `make docs` from preflight/shape.py. Put it where mailcow would be, beside a mailcow.conf:
+# Written by `make docs` from preflight/mailcow/layout.py. Put it where mailcow would be, beside a mailcow.conf:
 #
 #     docker compose --env-file mailcow.conf -f stand-in.yml up -d
 #

@@ -1,6 +1,6 @@
 """The checks: pure functions over what is known of a host and what mailcow wants of it.
 
-A check is a generator function in the module of its section, decorated with `@check`. Its id is module and
+A check is a generator function in a module of its section, decorated with `@check`. Its id is section and
 function name, its title the docstring's first line, why it matters to mailcow the rest of the docstring.
 """
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from preflight.model import Finding, Remedy, Severity
+from preflight.report.model import Finding, Remedy, Severity
 
 if TYPE_CHECKING:
     from preflight.facts import Host
-    from preflight.plan import Plan
-    from preflight.requirements import Requirements
+    from preflight.mailcow.plan import Plan
+    from preflight.mailcow.requirements import Requirements
 
 
 class Look(Struct, frozen=True):
@@ -71,7 +71,7 @@ def check(
     """
 
     def enter(function: Callable[..., Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
-        section = function.__module__.rpartition(".")[2]
+        section = function.__module__.split(".")[2]
         title, _, why = (function.__doc__ or "").partition("\n\n")
         name = function.__name__.rstrip("_").replace("_", "-")
         _CATALOGUE.append(
@@ -85,16 +85,28 @@ def check(
     return enter
 
 
-SECTIONS = ("system", "resources", "docker", "ports", "services", "firewall", "clock", "dns", "network")
+# Each section in report order, with the modules that hold its checks.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "system": ("checks",),
+    "resources": ("checks",),
+    "docker": ("checks",),
+    "ports": ("checks",),
+    "services": ("checks",),
+    "firewall": ("checks",),
+    "clock": ("checks",),
+    "dns": ("checks",),
+    "network": ("checks",),
+}
 
 
 def catalogue() -> tuple[Check, ...]:
     """Return every check, in report order."""
     from importlib import import_module
 
-    for section in SECTIONS:
-        import_module(f"preflight.checks.{section}")
-    return tuple(sorted(_CATALOGUE, key=lambda entry: SECTIONS.index(entry.section)))
+    order = [f"preflight.checks.{section}.{module}" for section, modules in SECTIONS.items() for module in modules]
+    for module in order:
+        import_module(module)
+    return tuple(sorted(_CATALOGUE, key=lambda entry: order.index(entry.run.__module__)))
 
 
 __all__ = ["SECTIONS", "Check", "Finding", "Look", "Remedy", "catalogue", "check"]

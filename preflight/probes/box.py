@@ -14,10 +14,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from preflight.gather import engine_reply as reply
-from preflight.gather.engine import connect, translated
-from preflight.gather.engine_http import EngineError
-from preflight.gather.errand import Errand, Stopped, boxes
+from preflight.gather.access.errand import Errand, Stopped, boxes
+from preflight.gather.engine import reply as reply
+from preflight.gather.engine.client import EngineError
+from preflight.gather.engine.engine import connect, translated
 from preflight.probes import identity
 
 if TYPE_CHECKING:

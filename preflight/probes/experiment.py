@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from preflight.facts import Fact
 from preflight.probes.box import TIDYING, Box, EngineError, Stopped, own_image
-from preflight.sentences import say
+from preflight.text.sentences import say
 
 SECONDS = 10.0
 T = TypeVar("T")

@@ -10,11 +10,11 @@ import threading
 import time
 
 from preflight.facts import Fact, HealthRun
-from preflight.gather import engine_reply as reply
+from preflight.facts.refusals import refusal
+from preflight.gather.engine import reply as reply
 from preflight.probes.box import PYTHON, Box, EngineError
 from preflight.probes.experiment import experiment
-from preflight.refusals import refusal
-from preflight.sentences import phrase
+from preflight.text.sentences import phrase
 
 SOURCE = "a container with a HEALTHCHECK"
 INTERVAL = 0.4

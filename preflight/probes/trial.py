@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any
 
 from preflight.facts import Fact, TrialRun
-from preflight.gather import engine_reply as reply
+from preflight.facts.refusals import refusal
+from preflight.gather.engine import reply as reply
+from preflight.mailcow.layout import CONTAINERS
 from preflight.probes.box import Box, EngineError
 from preflight.probes.experiment import experiment
-from preflight.refusals import refusal
-from preflight.shape import CONTAINERS
 
 LACKING = 3  # the exit code of a container that was started without what it asked for
 # CAP_NET_ADMIN is bit 12, CAP_SYS_ADMIN bit 21: without them nobody changes the host's firewall.

@@ -12,18 +12,18 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from preflight import plan
 from preflight.assess import Ignore, assess
 from preflight.checks import Check
-from preflight.compare import GROUPS, Change, Comparison, Side, compare
 from preflight.facts import Host
-from preflight.hostnames import mail_domain
-from preflight.model import Report, Result
+from preflight.mailcow import plan
+from preflight.mailcow.requirements import NAMES, Requirements, load
+from preflight.net.hostnames import mail_domain
 from preflight.redact.allowed import masked
 from preflight.redact.masks import Masks
 from preflight.redact.retold import retold
 from preflight.redact.tokens import PLACEHOLDER, Unveiler, everywhere, redacted, veil
-from preflight.requirements import NAMES, Requirements, load
+from preflight.report.compare import GROUPS, Change, Comparison, Side, compare
+from preflight.report.model import Report, Result
 
 
 class Redaction:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 
-from preflight.addresses import is_public
+from preflight.mailcow.layout import IPV4_NETWORK, IPV6_NETWORK
+from preflight.net.addresses import is_public
 from preflight.redact.vocabulary import listed
-from preflight.shape import IPV4_NETWORK, IPV6_NETWORK
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from preflight.mailcow.layout import CONTAINERS, PROJECT, SHAPE
 from preflight.redact import vocabulary
 from preflight.redact.addresses import shown
 from preflight.redact.names import LABELS, Names
 from preflight.redact.registry import Registry
 from preflight.redact.tokens import ADDRESS, PLACEHOLDER, of_pointer
-from preflight.shape import CONTAINERS, PROJECT, SHAPE
 
 LONGEST = 4000  # characters that are looked at of one value
 TEXTS = 5000  # different sentences that are looked at

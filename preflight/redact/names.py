@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from preflight.hostnames import ENDINGS, ascii_name
+from preflight.net.hostnames import ENDINGS, ascii_name
 from preflight.redact import vocabulary
 from preflight.redact.registry import Registry
 from preflight.redact.tokens import BROKEN, FILLER, inside, wide

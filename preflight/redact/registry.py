@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 
+from preflight.mailcow.layout import IPV4_NETWORK
 from preflight.redact.addresses import IpAddress, IpNetwork, Twins, everybodys, shown
 from preflight.redact.tokens import inside
-from preflight.shape import IPV4_NETWORK
 
 
 class Registry:

@@ -9,9 +9,9 @@ from operator import attrgetter
 import msgspec
 
 from preflight.assess import Ignore
-from preflight.model import Remedy, Result, Status
 from preflight.redact.tokens import everywhere
-from preflight.sentences import noted, say
+from preflight.report.model import Remedy, Result, Status
+from preflight.text.sentences import noted, say
 
 Text = Callable[[str], str]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from preflight.model import Report
+from preflight.report.model import Report
 
 MIXED = "names in the one stand for placeholders in the other, so the two cannot be compared."
 BOTH = "both reports are redacted: a placeholder means the same in both only if the host has the same names in both."

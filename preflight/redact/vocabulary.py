@@ -13,7 +13,7 @@ from functools import cache
 from types import CodeType
 
 import preflight
-from preflight.requirements import NAMES
+from preflight.mailcow import requirements
 
 TOKEN = re.compile(r"[^\W_]+")
 _LINK = re.compile(r"https?://[^\s\"'`<>]+")
@@ -91,7 +91,6 @@ def _strings(code: CodeType) -> Iterator[str]:
 
 
 def _documents() -> Iterator[str]:
-    folder = os.path.join(preflight.__path__[0], "requirements")
-    for name in NAMES:
-        with open(os.path.join(folder, f"{name}.toml"), encoding="utf-8") as file:
+    for name in requirements.NAMES:
+        with open(os.path.join(requirements.FOLDER, f"{name}.toml"), encoding="utf-8") as file:
             yield file.read()

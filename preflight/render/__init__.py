@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from preflight.model import Report
+from preflight.report.model import Report
 
 if TYPE_CHECKING:
-    from preflight.compare import Comparison
+    from preflight.report.compare import Comparison
 
 
 class Extras(Struct, frozen=True):

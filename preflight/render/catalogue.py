@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from preflight.model import Severity
 from preflight.render import words
 from preflight.render.escape import terminal
+from preflight.report.model import Severity
 
 WIDTH = 80
 TITLE = 200

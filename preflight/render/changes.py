@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from preflight.compare import Change, Comparison, Key, Side
-from preflight.model import Status
 from preflight.render import words
 from preflight.render.digest import Entry, Unclear
 from preflight.render.escape import Ready, code_span, fence, markdown_text, prose, terminal
+from preflight.report.compare import Change, Comparison, Key, Side
+from preflight.report.model import Status
 
 SUBJECTS = 8
 ROWS = 50

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from preflight.model import Remedy, Report, Result, Severity, Status
 from preflight.render.ports import PORTS, Port, ports
+from preflight.report.model import Remedy, Report, Result, Severity, Status
 
 T = TypeVar("T")
 K = TypeVar("K")

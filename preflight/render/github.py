@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from preflight.model import Remedy, Report
 from preflight.render import words
 from preflight.render.digest import Entry, Named, Unclear, digest
 from preflight.render.escape import command_line, terminal
 from preflight.render.opening import opening
+from preflight.report.model import Remedy, Report
 
 SHOWN = 10  # annotations of a kind
 SUBJECTS = 8

@@ -15,18 +15,18 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from preflight.model import HostSummary, Report, RequirementsSource, Result, Status
 from preflight.render import pictures, words
 from preflight.render.digest import Entry, Reason, digest, with_reasons
 from preflight.render.escape import CELL, TEXT, command_line, is_link, terminal
 from preflight.render.opening import opening
 from preflight.render.ports import Port
+from preflight.report.model import HostSummary, Report, RequirementsSource, Result, Status
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from preflight.compare import Comparison
+    from preflight.report.compare import Comparison
 
 ROWS = 50  # of one cause; the list of all results has every one
 SUBJECTS = 8  # named in one sentence

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from preflight.model import Report
+from preflight.report.model import Report
 
 # JSON escapes only the control characters below 0x20 and may stand on a terminal: so what a terminal or an editor
 # obeys without showing it is escaped too. The document means the same.

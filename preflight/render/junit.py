@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from preflight.model import Report, Result, Status
 from preflight.render import words
 from preflight.render.digest import digest
 from preflight.render.escape import command_line, terminal
 from preflight.render.opening import opening
+from preflight.report.model import Report, Result, Status
 
 NAME = 4000  # characters of a name: long enough that two subjects never become one by being cut
 _OUTCOMES = {

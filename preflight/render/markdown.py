@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from preflight.model import Report, Result
 from preflight.render import changes, words
 from preflight.render.digest import Entry, Named, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose
 from preflight.render.opening import opening
 from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
+from preflight.report.model import Report, Result
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from preflight.compare import Comparison
+    from preflight.report.compare import Comparison
 
 SUBJECTS = 8  # named in one sentence
 

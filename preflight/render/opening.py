@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from preflight.model import Report, Result, Severity, Status, Verdict
 from preflight.render import words
 from preflight.render.digest import Digest, digest
+from preflight.report.model import Report, Result, Severity, Status, Verdict
 
 _OPEN = (Status.UNKNOWN, Status.ERROR)
 

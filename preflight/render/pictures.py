@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from preflight.model import Result, Status
+from preflight.report.model import Result, Status
 
 MEMORY, SWAP, DISK, HEALTH = "resources.memory", "resources.swap", "resources.disk", "docker.healthcheck"
 STATES = 20  # of one health check; a sane one has four

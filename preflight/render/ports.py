@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from preflight.model import Result, Status
+from preflight.report.model import Result, Status
 
 PORTS = "ports.free"
 NONE = "–"
@@ -32,7 +32,7 @@ def ports(results: Iterable[Result]) -> tuple[Port, ...]:
 
 
 def _port(result: Result) -> Port:
-    from preflight.plan import SHAPE
+    from preflight.mailcow.plan import SHAPE
 
     port, _, protocol = (result.subject or "").rpartition("/")
     # A result that could not be found out has no evidence: then the port is taken for mailcow's default of that number.

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from preflight.model import Result
 from preflight.render import words
 from preflight.render.digest import Passed
 from preflight.render.escape import Ready, code_span, markdown_cell
 from preflight.render.ports import Port
+from preflight.report.model import Result
 
 ROWS = 50  # of one cause; the JSON report has them all
 PADDED = 60  # characters up to which cells are padded

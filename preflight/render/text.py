@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from preflight.model import Remedy, Report, Result, Status
 from preflight.render import changes, words
 from preflight.render.digest import Digest, Entry, Named, Passed, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import terminal
 from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
 from preflight.render.ports import Port
+from preflight.report.model import Remedy, Report, Result, Status
 
 if TYPE_CHECKING:
-    from preflight.compare import Comparison
+    from preflight.report.compare import Comparison
 
 ROWS = 50
 SUBJECTS = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from preflight.model import Counts, Report, Severity, Status, Verdict
+from preflight.report.model import Counts, Report, Severity, Status, Verdict
 
 if TYPE_CHECKING:
     from preflight.render.ports import Port

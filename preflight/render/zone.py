@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from preflight.model import Report, Result, Status
 from preflight.render import words
 from preflight.render.escape import terminal
+from preflight.report.model import Report, Result, Status
 
 _NAME = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)+"
 # A record as the checks write it, and nothing that a name server would take for an order ($INCLUDE) or a second line.

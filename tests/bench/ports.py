@@ -26,7 +26,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from preflight.shape import SHAPE
+from preflight.mailcow.layout import SHAPE
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailcow-preflight" / "lab"
 # An installed package is compiled, and so is this one after the warm-up, unless the environment forbids it.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from preflight.compare import compare
-from preflight.model import Report
 from preflight.render import render
+from preflight.report.compare import compare
+from preflight.report.model import Report
 from tests.render import reports
 
 RECORDED = Path(__file__).parent.parent / "hosts" / "debian12-nested.report.json"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from preflight.model import Result, Status
 from preflight.render import words
+from preflight.report.model import Result, Status
 from tests.browser import pages
 from tests.browser.conftest import Show, Window
 from tests.render import reports

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from preflight.facts import Clock, Fact, OsRelease, Service, Services, Timezone, Virtualization
-from preflight.model import Result, Status
+from preflight.report.model import Result, Status
 from tests.build import look, run
 
 SYNCED, LOST = Clock(12_345, False), Clock(16_000_000, True)

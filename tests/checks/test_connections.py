@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from preflight.facts import BindAttempt, Holder, Ipv6, Sockets
-from preflight.model import Result, Status
+from preflight.report.model import Result, Status
 from tests.build import look, run
 
 

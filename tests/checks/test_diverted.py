@@ -22,7 +22,7 @@ from preflight.facts import (
     Route,
     View,
 )
-from preflight.model import Result, Status
+from preflight.report.model import Result, Status
 from tests.build import host, look, run
 
 PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight import requirements
 from preflight.checks import Look
 from preflight.facts import Address, Answer, Asked, Fact, HostsEntry, Link, Route
-from preflight.model import DnsRecord, Result, Status
+from preflight.mailcow import requirements
+from preflight.report.model import DnsRecord, Result, Status
 from tests import build
 
 NAME = "mail.example.org"

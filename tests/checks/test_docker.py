@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from preflight import requirements
 from preflight.facts import Command, Compose, Contact, Engine, Fact, Host, OsRelease, Services
-from preflight.model import Result, Status
+from preflight.mailcow import requirements
+from preflight.report.model import Result, Status
 from tests.build import host, look, run
 from tests.checks.test_system import release
 

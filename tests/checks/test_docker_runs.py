@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from preflight.facts import Fact, HealthRun, Services, TrialRun
-from preflight.model import Status
+from preflight.report.model import Status
 from tests.checks.test_docker import commands, engine, judged
 from tests.checks.test_system import release
 

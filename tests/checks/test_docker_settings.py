@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from preflight.checks.remains import PROJECTS
+from preflight.checks.docker.remains import PROJECTS
 from preflight.facts import Address, Container, DaemonConfig, EngineNetwork, Fact, Ipv6, Link, Route, Services
-from preflight.model import Result, Status
+from preflight.report.model import Result, Status
 from tests.build import look, run
 from tests.checks.test_docker import PODMAN, commands, engine, judged
 from tests.checks.test_system import release

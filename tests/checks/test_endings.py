@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from preflight.checks.known_ways import NAMES
-from preflight.checks.supervised import SUPERVISORS
+from preflight.checks.holders.known_ways import NAMES
+from preflight.checks.holders.supervised import SUPERVISORS
 from preflight.facts import MailTrace, OsRelease, Parent, PublishedPort, SwarmService
-from preflight.model import Remedy, Result, Status
+from preflight.report.model import Remedy, Result, Status
 from tests.checks.test_ports import container, engine, free, listener, proxy
 from tests.checks.test_system import release
 

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from preflight.cli.params import IgnoreType
 from preflight.facts import OsRelease, Service, Services
-from preflight.model import Result, Status
-from preflight.params import IgnoreType
+from preflight.report.model import Result, Status
 from tests.build import VIEW, host, look, run
 from tests.checks.test_system import release
 

@@ -9,7 +9,7 @@ import pytest
 from preflight.assess import assess
 from preflight.checks import catalogue
 from preflight.facts import Command, Compose, Contact, Engine, Fact, OsRelease, Services
-from preflight.model import Report, Result, Status, Verdict
+from preflight.report.model import Report, Result, Status, Verdict
 from tests.build import look, run
 
 GET = "curl -sSL https://get.docker.com/ | CHANNEL=stable sh"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.checks import catalogue
-from preflight.checks.subnets import propose
+from preflight.checks.network.subnets import propose
 from preflight.facts import (
     Address,
     Command,
@@ -31,10 +31,11 @@ from preflight.facts import (
     View,
     Way,
 )  # fmt: skip
-from preflight.gather import daemon, mailcow_conf, override
-from preflight.gather.roots import Roots
-from preflight.model import Result, Status, WrittenFile
+from preflight.gather.access.roots import Roots
+from preflight.gather.conf import mailcow_conf, override
+from preflight.gather.engine import daemon
 from preflight.render.shell import folded
+from preflight.report.model import Result, Status, WrittenFile
 from tests.build import look, run
 
 PASS, WARN, FAIL, UNKNOWN, SKIP = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN, Status.SKIP

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import Command, Engine, Fact
-from preflight.gather.daemon import daemon_config
-from preflight.gather.engine_start import engine_start
-from preflight.model import Result, Status
+from preflight.gather.engine.daemon import daemon_config
+from preflight.gather.engine.next_start import engine_start
+from preflight.report.model import Result, Status
 from tests.build import look, run
 from tests.gather.test_daemon_flags import OVERRIDE, UNIT, USUAL
 from tests.gather.test_system import copy, write

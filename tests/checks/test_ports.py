@@ -30,11 +30,11 @@ from preflight.facts import (
     Sockets,
     SwarmService,
 )
-from preflight.gather.env_file import env_file
-from preflight.gather.mailcow_conf import parse
-from preflight.gather.roots import Roots
-from preflight.model import Remedy, Result, Status
-from preflight.plan import DEFAULT_CONF
+from preflight.gather.access.roots import Roots
+from preflight.gather.conf.env_file import env_file
+from preflight.gather.conf.mailcow_conf import parse
+from preflight.mailcow.plan import DEFAULT_CONF
+from preflight.report.model import Remedy, Result, Status
 from tests.build import VIEW, conf_file, look, run
 
 PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN

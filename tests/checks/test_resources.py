@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from preflight import requirements
 from preflight.facts import Container, CpuFeatures, CpuSpeed, DaemonConfig, Engine, EngineStart, Fact, Memory, Space
-from preflight.model import Result, Status
-from preflight.plan import data_paths
+from preflight.mailcow import requirements
+from preflight.mailcow.plan import data_paths
+from preflight.report.model import Result, Status
 from tests.build import look, run
 
 GIB = 1 << 30

@@ -22,8 +22,8 @@ from preflight.facts import (
     Sockets,
     SocketUnit,
 )
-from preflight.gather.services import services
-from preflight.model import Result, Status
+from preflight.gather.services.services import services
+from preflight.report.model import Result, Status
 from tests.build import VIEW, host, look, run
 from tests.checks.test_system import release
 from tests.gather.test_services import SYSTEMD, enabled

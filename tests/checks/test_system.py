@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from preflight.facts import Command, Engine, Fact, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
-from preflight.model import Result, Status
+from preflight.report.model import Result, Status
 from tests.build import look, run
 
 

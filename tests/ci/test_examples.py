@@ -19,9 +19,9 @@ from groovy_parser.parser import parse_and_digest_groovy_content
 from lark.exceptions import UnexpectedInput
 from ruamel.yaml import YAML
 
-from preflight.documents import write_json
+from preflight.assess.waivers import read as read_waivers
 from preflight.facts import Asked, Memory
-from preflight.waivers import read as read_waivers
+from preflight.report.documents import write_json
 from tests.build import host
 from tests.tools import program
 

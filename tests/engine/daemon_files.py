@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from preflight.checks import Look
-from preflight.checks.directives import IDLE, KNOWN
-from preflight.checks.next_start import refused
+from preflight.checks.docker.directives import IDLE, KNOWN
+from preflight.checks.docker.next_start import refused
 from preflight.facts import DaemonConfig, EngineStart
-from preflight.gather import daemon_json
-from preflight.gather.daemon import parse
-from preflight.gather.daemon_flags import flags
+from preflight.gather.engine import daemon_json
+from preflight.gather.engine.daemon import parse
+from preflight.gather.engine.daemon_flags import flags
 from tests.build import look
 from tests.lab import kinds
 

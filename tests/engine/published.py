@@ -29,10 +29,12 @@ from docker.errors import APIError
 
 from preflight.checks import Look
 from preflight.facts import DaemonConfig
-from preflight.gather import binds, engine, network, sockets
-from preflight.gather.roots import find
-from preflight.model import Result, Status
-from preflight.shape import SHAPE
+from preflight.gather.access.roots import find
+from preflight.gather.engine import engine
+from preflight.gather.network import network
+from preflight.gather.sockets import binds, sockets
+from preflight.mailcow.layout import SHAPE
+from preflight.report.model import Result, Status
 from tests.build import look, run
 
 RIVAL = "mailcow-preflight-test-rival-"

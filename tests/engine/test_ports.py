@@ -7,7 +7,7 @@ import os
 import docker
 import pytest
 
-from preflight.model import Status
+from preflight.report.model import Status
 from tests.engine.published import play
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]

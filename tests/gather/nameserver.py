@@ -15,7 +15,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-from preflight.gather.nameservers import Server
+from preflight.gather.names.nameservers import Server
 
 # A script gets the question and "udp" or "tcp", and returns the packets to send: none at all is silence.
 Script = Callable[[dns.message.Message, str], "list[bytes]"]

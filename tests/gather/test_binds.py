@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from preflight.facts import Missing, View
-from preflight.gather.binds import attempt, binds
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.sockets.binds import attempt, binds
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
 NATIVE = Roots("/", VIEW, anchor="self")
@@ -148,7 +148,7 @@ def test_a_kernel_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OSError(97, "Address family not supported by protocol")
         return real(family, kind)
 
-    monkeypatch.setattr("preflight.gather.binds.socket.socket", refusing)
+    monkeypatch.setattr("preflight.gather.sockets.binds.socket.socket", refusing)
     assert outcomes(0) == {"0.0.0.0": FREE, "::": "EAFNOSUPPORT"}
 
 
@@ -157,7 +157,7 @@ def test_what_the_kernel_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         def bind(self, address: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("preflight.gather.binds.socket.socket", Refusing)
+    monkeypatch.setattr("preflight.gather.sockets.binds.socket.socket", Refusing)
     assert set(outcomes(25).values()) == {"EACCES"}
 
 
@@ -183,7 +183,9 @@ def test_each_address_is_tried_once() -> None:
 def test_elsewhere_nothing_is_tried(
     change: dict[str, bool], why: str | None, help_: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("preflight.gather.binds.attempt", lambda *_: pytest.fail("a port of this machine was tried"))
+    monkeypatch.setattr(
+        "preflight.gather.sockets.binds.attempt", lambda *_: pytest.fail("a port of this machine was tried")
+    )
     missing = Missing("unknown", "Out of reach.", why) if why else None
     fact = binds(Roots("/", msgspec.structs.replace(VIEW, **change), why=missing), (("", 25),))
     assert fact.missing is not None

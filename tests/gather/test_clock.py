@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Clock, Fact, Timezone, View
-from preflight.gather import clock
-from preflight.gather.roots import Roots, find
+from preflight.gather.access.roots import Roots, find
+from preflight.gather.machine import clock
 from tests.gather.test_system import copy, out_of_reach, write
 
 TZIF = b"TZif2" + b"\0" * 39 + b"TZif2" + b"\0" * 39 + b"\nCET-1CEST,M3.5.0,M10.5.0/3\n"

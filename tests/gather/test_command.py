@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from preflight.gather import command
-from preflight.gather.command import run
+from preflight.gather.access import command
+from preflight.gather.access.command import run
 
 SHELL = "/bin/sh"
 
@@ -221,18 +221,19 @@ def test_a_check_that_ends_before_compose_leaves_no_process(words: list[str], co
     argv = ["preflight", "check", "--offline", "--no-probe", "--quiet", *words]
     program = f"""
 import pathlib, sys, time
-from preflight import cli, wanted
-from preflight.gather import command, compose
+from preflight.cli import commands, request
+from preflight.gather.access import command
+from preflight.gather.engine import compose
 hangs = ("/bin/sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 60")
 compose.compose = lambda roots: command.run(hangs, 50)
-numbers = wanted.numbers
+numbers = request.numbers
 def slowly(name):
     while not pathlib.Path("{tmp_path}/pid").exists():
         time.sleep(0.01)
     return numbers(name)
-wanted.numbers = slowly
+request.numbers = slowly
 sys.argv = {argv}
-cli.main()
+commands.main()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert done.returncode in code, done.stderr

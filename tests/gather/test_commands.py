@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import Command
-from preflight.gather.commands import commands
-from preflight.gather.roots import find
+from preflight.gather.access.roots import find
+from preflight.gather.machine.commands import commands
 from tests.gather.test_system import out_of_reach, write
 
 NAMES = ("grep", "cp", "awk", "docker", "jq")

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Compose, Fact, View
-from preflight.gather import command
-from preflight.gather.command import Ran
-from preflight.gather.compose import PLUGINS, STANDALONE, compose, parse_version
-from preflight.gather.roots import Roots
-from preflight.versions import at_least
+from preflight.gather.access import command
+from preflight.gather.access.command import Ran
+from preflight.gather.access.roots import Roots
+from preflight.gather.engine.compose import PLUGINS, STANDALONE, compose, parse_version
+from preflight.text.versions import at_least
 from tests.gather.test_system import copy, out_of_reach, write
 
 USR, LOCAL = f"{PLUGINS[4]}/docker-compose", f"{PLUGINS[1]}/docker-compose"

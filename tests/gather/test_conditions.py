@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.conditions import unmet
-from preflight.gather.services import services
+from preflight.gather.services.conditions import unmet
+from preflight.gather.services.services import services
 from tests.gather.test_services import SYSTEMD
 from tests.gather.test_system import copy, out_of_reach
 from tests.gather.test_systemd import ETC, LIB, WANTS, to, tree

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from preflight.gather.containerd import PATH, has_driver_images, root_told
-from preflight.gather.daemon import daemon_config
-from preflight.gather.engine_start import engine_start
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.engine.containerd import PATH, has_driver_images, root_told
+from preflight.gather.engine.daemon import daemon_config
+from preflight.gather.engine.next_start import engine_start
 from tests.gather.test_system import copy, write
 
 

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from preflight.facts import Fact
-from preflight.gather.crew import Crew
+from preflight.gather.access.crew import Crew
 
 
 def crew(seconds: float = 5.0, **recipes: Any) -> Crew:

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import DaemonConfig, Engine, View
-from preflight.gather import daemon
-from preflight.gather.daemon import PATH, SNAP, daemon_config, fits, parse, parse_arguments
-from preflight.gather.roots import LIMIT, Roots
+from preflight.gather.access.roots import LIMIT, Roots
+from preflight.gather.engine import daemon
+from preflight.gather.engine.daemon import PATH, SNAP, daemon_config, fits, parse, parse_arguments
 from tests.gather.test_system import copy, out_of_reach, write
 
 USUAL = ("-H", "fd://", "--containerd=/run/containerd/containerd.sock")

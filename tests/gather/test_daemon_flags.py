@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import GivenFlag
-from preflight.gather.daemon_flags import flags, given
+from preflight.gather.engine.daemon_flags import flags, given
 from tests.gather.test_system import copy, write
 
 UNIT = "/usr/lib/systemd/system/docker.service"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from preflight.facts import Directive
-from preflight.gather.daemon_json import MOST, directives, flaw
+from preflight.gather.engine.daemon_json import MOST, directives, flaw
 from tests.gather.test_daemon import JSON
 
 FILE = """{

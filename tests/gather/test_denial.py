@@ -7,10 +7,10 @@ import time
 import pytest
 
 from preflight.facts import Answer
-from preflight.gather import denial
-from preflight.gather.lookups import look_up
-from preflight.gather.nameservers import shown
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.names import denial
+from preflight.gather.names.lookups import look_up
+from preflight.gather.names.nameservers import shown
 from tests.build import VIEW
 from tests.gather.nameserver import serve, zone
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather import dependencies
-from preflight.gather.dependencies import apk, apk_groups, dpkg, dpkg_groups, needing
-from preflight.gather.packages import APK, DPKG, dependents
+from preflight.gather.packages import dependencies
+from preflight.gather.packages.dependencies import apk, apk_groups, dpkg, dpkg_groups, needing
+from preflight.gather.packages.packages import APK, DPKG, dependents
 from tests.gather.test_system import copy, out_of_reach
 
 MTA = frozenset({"postfix"})

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from preflight.facts import Contact, Engine, Missing
-from preflight.gather import engine as adapter
-from preflight.gather import engine_reply as reply
-from preflight.gather.engine_http import EngineError
+from preflight.gather.engine import engine as adapter
+from preflight.gather.engine import reply as reply
+from preflight.gather.engine.client import EngineError
 from tests.gather.fakeengine import (
     DOCKER,
     PODMAN,

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from preflight.gather import engine_http
-from preflight.gather.engine_http import EngineError
+from preflight.gather.engine import client
+from preflight.gather.engine.client import EngineError
 from tests.gather.fakeengine import Script, endless, hangs, http, says, sends, serve, serve_tcp, trickles
 
 PATIENCE = 0.4
 
 
 def ask(url: str, path: str = "/info", patience: float = 5.0, **parameters: object) -> object:
-    return engine_http.get(url, path, time.monotonic() + patience, **parameters)
+    return client.get(url, path, time.monotonic() + patience, **parameters)
 
 
 def refused(url: str, path: str = "/info", patience: float = 5.0) -> EngineError:
@@ -98,7 +98,7 @@ _HTML = "<html><body><h1>It works!</h1></body></html>"
 def test_replies_that_cannot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: Script, state: str, words: str
 ) -> None:
-    monkeypatch.setattr(engine_http, "LIMIT", 1 << 20)
+    monkeypatch.setattr(client, "LIMIT", 1 << 20)
     with serve(tmp_path, script) as engine:
         error = refused(engine.url, patience=PATIENCE if state == "timeout" else 5.0)
     assert (error.state, words in str(error)) == (state, True), str(error)
@@ -197,7 +197,7 @@ def test_addresses_that_are_none(url: str, words: str) -> None:
     ],
 )  # fmt: skip
 def test_what_an_error_means(error: Exception, state: str) -> None:
-    assert engine_http.state_of(error) == state
+    assert client.state_of(error) == state
 
 
 # --- over TCP ------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_without_certificates_nobody_says_that_there_is_no_engine(
 def test_an_engine_without_tls_where_tls_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ssl
 
-    monkeypatch.setattr(engine_http, "_context", lambda: ssl.create_default_context())
+    monkeypatch.setattr(client, "_context", lambda: ssl.create_default_context())
     with serve_tcp(sends(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request")) as engine:
         assert refused(engine.url.replace("tcp", "https")).state == "invalid"
     with serve_tcp(hangs) as engine:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import Missing, View
-from preflight.gather import engine as adapter
-from preflight.gather.engine_address import address
-from preflight.gather.roots import Roots, find
+from preflight.gather.access.roots import Roots, find
+from preflight.gather.engine import engine as adapter
+from preflight.gather.engine.address import address
 from tests.gather.fakeengine import hangs, serve
 from tests.gather.test_engine_reply import ID
 from tests.gather.test_system import out_of_reach

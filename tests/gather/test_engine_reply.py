@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
-from preflight.gather import engine_reply as reply
+from preflight.gather.engine import reply as reply
 from tests.gather.fakeengine import DOCKER, PODMAN
 
 ID = "0123456789abcdef" * 4

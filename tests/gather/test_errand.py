@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from preflight.gather.errand import Errand, Stopped
+from preflight.gather.access.errand import Errand, Stopped
 
 
 def soon() -> float:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.firewall_files import closed, detail, flushes, iptables_rules, nft_rules, setting
-from preflight.gather.roots import find
+from preflight.gather.access.roots import find
+from preflight.gather.services.firewall_files import closed, detail, flushes, iptables_rules, nft_rules, setting
 from tests.gather.test_system import copy
 
 UFW_CONF = """# /etc/ufw/ufw.conf

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from preflight.facts import View
-from preflight.gather import nameservers
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.names import nameservers
 
 
 def test_the_file_behind_the_stub_is_taken_where_it_is_all_there_is(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import HostsEntry
-from preflight.gather.hosts import ENTRIES, hosts_file, parse_hosts
-from preflight.gather.roots import find
+from preflight.gather.access.roots import find
+from preflight.gather.names.hosts import ENTRIES, hosts_file, parse_hosts
 
 NAME = "mail.example.org"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather import listeners, listeners_web
-from preflight.gather.listeners import Streams, postfix, streams
-from preflight.gather.services import services
+from preflight.gather.services import listeners, listeners_web
+from preflight.gather.services.listeners import Streams, postfix, streams
+from preflight.gather.services.services import services
 from tests.gather.test_services import SYSTEMD, enabled
 from tests.gather.test_system import copy, out_of_reach
 from tests.gather.test_systemd import tree

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Answer, Fact
-from preflight.gather import resolver
-from preflight.gather.lookups import QUESTIONS, first_questions, follow_ups, look_up
-from preflight.gather.nameservers import shown
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.names import resolver
+from preflight.gather.names.lookups import QUESTIONS, first_questions, follow_ups, look_up
+from preflight.gather.names.nameservers import shown
 from tests.build import VIEW
 from tests.gather.nameserver import Script, reply, serve, zone
 

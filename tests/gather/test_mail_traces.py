@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import MailTrace
-from preflight.gather.mail_traces import mail_traces
+from preflight.gather.services.mail_traces import mail_traces
 from tests.gather.test_system import copy, out_of_reach
 
 QUEUE, BOXES = "queue", "mailboxes"

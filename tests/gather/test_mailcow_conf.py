@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from preflight.bounded import InputError
 from preflight.facts import EnvFile, Missing, Setting, View
-from preflight.gather.mailcow_conf import ALLOWED, BOM, CRLF, LONGEST, STATEMENTS, given, mailcow_conf, parse
-from preflight.gather.roots import Roots
-from preflight.plan import DEFAULT_CONF
+from preflight.gather.access.roots import Roots
+from preflight.gather.conf.mailcow_conf import ALLOWED, BOM, CRLF, LONGEST, STATEMENTS, given, mailcow_conf, parse
+from preflight.mailcow.plan import DEFAULT_CONF
+from preflight.text.inputs import InputError
 
 COPY = View(container=False, root="/x", live=False, network=False, privileged=None)
 

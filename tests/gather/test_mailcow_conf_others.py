@@ -20,10 +20,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from preflight import plan, versions
 from preflight.facts import Asked, ConfFile
-from preflight.gather.mailcow_conf import ALLOWED, BOM, CRLF, kept, parse
-from preflight.gather.sourced import sourced
+from preflight.gather.conf.mailcow_conf import ALLOWED, BOM, CRLF, kept, parse
+from preflight.gather.conf.sourced import sourced
+from preflight.mailcow import plan
+from preflight.text import versions
 from tests.lab.kinds import KINDS, root_of
 from tests.lab.stack import PLUGIN
 

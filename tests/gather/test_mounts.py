@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.mounts import mount_of, parse_mountinfo
+from preflight.gather.machine.mounts import mount_of, parse_mountinfo
 
 TABLE = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda1 rw,errors=remount-ro
 23 22 0:21 / /proc rw - proc proc rw

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather import nameservers
-from preflight.gather.nameservers import find, parse_resolv_conf, server, shown
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.names import nameservers
+from preflight.gather.names.nameservers import find, parse_resolv_conf, server, shown
 from tests.build import VIEW
 
 

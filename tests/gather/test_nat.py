@@ -18,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Diversion, Nat, View
-from preflight.gather import nat, nat_legacy, nat_rules, netlink
-from preflight.gather.nat_expressions import read as read_rule
-from preflight.gather.nat_nft import Element, Table, _read_elements
-from preflight.gather.nat_rules import NEVER, Base, Condition, Rule, match
-from preflight.gather.nat_walk import PATIENCE, TOLD, Walker
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.nat import legacy, matching, nat
+from preflight.gather.nat.expressions import read as read_rule
+from preflight.gather.nat.matching import NEVER, Base, Condition, Rule, match
+from preflight.gather.nat.nft import Element, Table, _read_elements
+from preflight.gather.nat.walk import PATIENCE, TOLD, Walker
+from preflight.gather.network import netlink
 
 NATIVE = Roots("/", View(container=False, root="/", live=True, network=True, privileged=None), anchor="self")
 PORTS = (25, 80, 443, 4190)
@@ -46,7 +47,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
             return bytes.fromhex(info), bytes.fromhex(entries)
 
         monkeypatch.setattr(netlink, "dump", dump)
-        monkeypatch.setattr(nat_legacy, "_fetch", fetch)
+        monkeypatch.setattr(legacy, "_fetch", fetch)
         monkeypatch.setattr(nat, "_loaded", lambda _roots, _module: True)
         monkeypatch.setattr(Roots, "text", lambda _self, _path, _limit: "nat\n" if said["legacy"] else "")
         return nat.nat(NATIVE, PORTS).get()
@@ -407,7 +408,7 @@ def test_intervals_of_sets_are_put_together() -> None:
     ],
 )
 def test_networks(address: bytes, mask: bytes | int, text: str) -> None:
-    assert nat_rules.network(address, mask) == text
+    assert matching.network(address, mask) == text
 
 
 @given(st.binary(max_size=300), st.sampled_from([1, 2, 10]))
@@ -438,7 +439,7 @@ def test_a_damaged_table_is_read(data: st.DataObject) -> None:
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     chains: dict[str, list[Rule]] = {}
     with contextlib.suppress(OSError):
-        chains = nat_legacy.read(bytes(raw), 0, version)
+        chains = legacy.read(bytes(raw), 0, version)
     assert all(isinstance(rule, Rule) for rules in chains.values() for rule in rules)
 
 
@@ -447,8 +448,8 @@ def test_a_damaged_table_is_read(data: st.DataObject) -> None:
 LIVE = """
 import sys
 from preflight.facts import View
-from preflight.gather import nat
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.nat import nat
 view = View(container=False, root="/", live=True, network=True, privileged=None)
 for one in nat.nat(Roots("/", view, anchor="self"), (25, 443)).get().diversions:
     print(one.port, one.family, one.backend, one.to)

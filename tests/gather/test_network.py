@@ -16,8 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from preflight.facts import Address, Ipv6, Link, Route, View
-from preflight.gather import netlink, network
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.network import netlink, network
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
 NATIVE = Roots("/", VIEW, anchor="self")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Override, View
-from preflight.gather import override
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.conf import override
 
 OURS = "networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: 1450\n"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.owners import walk
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.sockets.owners import walk
 from tests.gather.test_binds import VIEW
 
 
@@ -85,7 +85,7 @@ def test_hidden_processes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             raise PermissionError(13, "Permission denied")
         return real(path, flags)
 
-    monkeypatch.setattr("preflight.gather.owners.os.open", refusing)
+    monkeypatch.setattr("preflight.gather.sockets.owners.os.open", refusing)
     inside = Roots(str(tmp_path), msgspec.structs.replace(VIEW, container=True))
     found, why = walk(inside, {1, 2})
     assert found == {1: 7}
@@ -93,5 +93,5 @@ def test_hidden_processes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_walk_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preflight.gather.owners.SECONDS", -1.0)
+    monkeypatch.setattr("preflight.gather.sockets.owners.SECONDS", -1.0)
     assert "longer than" in walk(tree(tmp_path, 1, 2, pid2=5), {5})[1]

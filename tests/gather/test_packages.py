@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather import packages
-from preflight.gather.packages import DPKG, apk, dpkg, installed
-from preflight.gather.roots import find
+from preflight.gather.access.roots import find
+from preflight.gather.packages import packages
+from preflight.gather.packages.packages import DPKG, apk, dpkg, installed
 from tests.gather.test_system import copy, out_of_reach
 
 WANTED = frozenset({"exim4", "postfix", "nginx"})

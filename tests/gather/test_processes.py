@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Parent
-from preflight.gather import processes
-from preflight.gather.processes import Running, describe, names, parent_of, place, program, runtime, user
-from preflight.gather.roots import Roots, find
+from preflight.gather.access.roots import Roots, find
+from preflight.gather.sockets import processes
+from preflight.gather.sockets.processes import Running, describe, names, parent_of, place, program, runtime, user
 from tests.build import VIEW
 from tests.gather.test_system import copy, out_of_reach, write
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Answer
-from preflight.gather import resolver
-from preflight.gather.nameservers import Server, shown
-from preflight.gather.resolver import CHAIN, CHARACTERS, RECORDS, ask, key, parse
+from preflight.gather.names import resolver
+from preflight.gather.names.nameservers import Server, shown
+from preflight.gather.names.resolver import CHAIN, CHARACTERS, RECORDS, ask, key, parse
 from tests.gather.nameserver import Script, reply, serve, zone
 
 NAME = "mail.example.org"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather import resources
-from preflight.gather.roots import find
+from preflight.gather.access.roots import find
+from preflight.gather.machine import resources
 from tests.gather.test_architecture import ARM64, ARMV7, PPC64, RISCV, S390X, X86
 from tests.gather.test_system import copy
 

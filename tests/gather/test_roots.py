@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from preflight.gather import roots as module
-from preflight.gather.roots import Roots, Unreadable, find, is_procfs, shares_network
+from preflight.gather.access import roots as module
+from preflight.gather.access.roots import Roots, Unreadable, find, is_procfs, shares_network
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather import packages, rpm
-from preflight.gather.roots import find
-from preflight.gather.rpm import PLACES, file_of, installed, owners
-from preflight.gather.sqlite import Damaged
+from preflight.gather.access.roots import find
+from preflight.gather.packages import packages, rpm
+from preflight.gather.packages.rpm import PLACES, file_of, installed, owners
+from preflight.gather.packages.sqlite import Damaged
 from tests.gather.test_system import out_of_reach
 
 WANTED = frozenset({"postfix", "nginx", "exim"})

@@ -21,10 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Engine, Fact, Host, Route, Rule, View
-from preflight.gather import rules
-from preflight.gather.roots import Roots
-from preflight.model import Result, Status
-from preflight.routing import INTERNET, STANDARD, Packet, lookup, sent_from, way_out
+from preflight.gather.access.roots import Roots
+from preflight.gather.network import rules
+from preflight.packets.routing import INTERNET, STANDARD, Packet, lookup, sent_from, way_out
+from preflight.report.model import Result, Status
 from tests.build import host, look, run
 from tests.gather.test_network import TRIE, attribute
 
@@ -136,8 +136,8 @@ needs_root = pytest.mark.skipif(
 GATHER = """
 import sys, msgspec
 from preflight.facts import View
-from preflight.gather import network, rules, ways
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.network import network, rules, ways
 roots = Roots("/", View(container=False, root="/", live=True, network=True, privileged=None), anchor="self")
 parts = {"ipv6": network.ipv6, "links": network.links, "routes": network.routes}
 parts.update(rules=rules.rules, ways=ways.ways)

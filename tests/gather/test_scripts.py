@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.roots import Roots, Unreadable, find
-from preflight.gather.scripts import Scripts, default_level, openrc, started_at_boot, sysv
+from preflight.gather.access.roots import Roots, Unreadable, find
+from preflight.gather.services.scripts import Scripts, default_level, openrc, started_at_boot, sysv
 from tests.build import VIEW
 from tests.gather.test_system import copy, out_of_reach, write
 

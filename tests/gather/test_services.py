@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Service, Services, SocketUnit
-from preflight.gather.known_services import KNOWN, PACKAGES, PROCESSES, of_process
-from preflight.gather.packages import DPKG
-from preflight.gather.processes import Running
-from preflight.gather.roots import Roots, Unreadable, find
-from preflight.gather.scripts import Scripts
-from preflight.gather.services import find as bring_together
-from preflight.gather.services import init, services
+from preflight.gather.access.roots import Roots, Unreadable, find
+from preflight.gather.packages.packages import DPKG
+from preflight.gather.services.known import KNOWN, PACKAGES, PROCESSES, of_process
+from preflight.gather.services.scripts import Scripts
+from preflight.gather.services.services import find as bring_together
+from preflight.gather.services.services import init, services
+from preflight.gather.sockets.processes import Running
 from tests.gather.test_packages import STANZA
 from tests.gather.test_processes import ID, live, start
 from tests.gather.test_system import out_of_reach, write

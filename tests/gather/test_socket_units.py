@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import View
-from preflight.gather.roots import Roots
-from preflight.gather.socket_units import listen_streams, streams, unit_of
+from preflight.gather.access.roots import Roots
+from preflight.gather.services.socket_units import listen_streams, streams, unit_of
 
 
 def roots(path: Path) -> Roots:

@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Missing, View
-from preflight.gather import processes, sockets
-from preflight.gather.roots import Roots
-from preflight.gather.sockets import Row, address, clients, few, parse, read
+from preflight.gather.access.roots import Roots
+from preflight.gather.sockets import processes, sockets
+from preflight.gather.sockets.sockets import Row, address, clients, few, parse, read
 from tests.gather.test_binds import NATIVE, VIEW, connected, needs_ipv6, opened, port_of
 from tests.gather.test_owners import tree
 

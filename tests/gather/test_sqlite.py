@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from preflight.gather.sqlite import MAGIC, Damaged, Database
+from preflight.gather.packages.sqlite import MAGIC, Damaged, Database
 
 KEYS = ("a", "b", "nginx", "exim4", "é", "x" * 3000, "")
 

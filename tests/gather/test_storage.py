@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import View
-from preflight.gather import storage
-from preflight.gather.roots import Roots, find
+from preflight.gather.access.roots import Roots, find
+from preflight.gather.machine import storage
 from tests.gather.test_system import out_of_reach, write
 
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Missing, View
-from preflight.gather import kernel_config, kernel_features, system
-from preflight.gather.roots import Roots, find
+from preflight.gather.access.roots import Roots, find
+from preflight.gather.machine import kernel_config, kernel_features, system
 from tests.gather.test_architecture import ARM64, X86, elf
 
 DEBIAN = (
@@ -145,7 +145,7 @@ def test_the_running_kernel_and_machine_are_unames() -> None:
 
 def test_a_32_bit_personality_does_not_change_the_machine() -> None:
     code = (
-        "import os\nfrom preflight.gather import roots, system\nimport ctypes\n"
+        "import ctypes, os\nfrom preflight.gather.access import roots\nfrom preflight.gather.machine import system\n"
         "machine = os.uname().machine\nctypes.CDLL(None).personality(8)\nnarrow = os.uname().machine\n"
         "assert system.machine(roots.find({})).get() == machine\nassert os.uname().machine == narrow"
     )

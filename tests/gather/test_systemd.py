@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.roots import Roots, Unreadable, find
-from preflight.gather.scripts import Unit
-from preflight.gather.systemd import Systemd
+from preflight.gather.access.roots import Roots, Unreadable, find
+from preflight.gather.services.scripts import Unit
+from preflight.gather.services.systemd import Systemd
 from tests.build import VIEW
 from tests.gather.test_system import copy, out_of_reach, write
 

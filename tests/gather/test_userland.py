@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import Userland
-from preflight.gather.roots import find
-from preflight.gather.userland import userland
+from preflight.gather.access.roots import find
+from preflight.gather.machine.userland import userland
 from tests.gather.test_architecture import elf
 
 ARM, ARM64, X32 = elf(False, True, 40), elf(True, True, 183), elf(False, True, 62)

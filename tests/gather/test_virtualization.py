@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.roots import find
-from preflight.gather.virtualization import Signs, virtualization, weigh
+from preflight.gather.access.roots import find
+from preflight.gather.machine.virtualization import Signs, virtualization, weigh
 from tests.gather.test_architecture import ARM64, X86
 from tests.gather.test_system import copy, out_of_reach
 

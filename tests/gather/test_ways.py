@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import View, Way
-from preflight.gather import ways
-from preflight.gather.roots import Roots
+from preflight.gather.access.roots import Roots
+from preflight.gather.network import ways
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
 NATIVE = Roots("/", VIEW, anchor="self")

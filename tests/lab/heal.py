@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from preflight.model import Remedy
+from preflight.report.model import Remedy
 from tests import advice
 from tests.lab.judge import BAD, Results, meant
 from tests.lab.machine import ADDRESS, Machine

@@ -8,10 +8,10 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from preflight import plan
 from preflight.facts import Asked
-from preflight.gather.mailcow_conf import parse
-from preflight.shape import CONTAINERS
+from preflight.gather.conf.mailcow_conf import parse
+from preflight.mailcow import plan
+from preflight.mailcow.layout import CONTAINERS
 from tests.lab.kinds import KINDS, root_of
 from tests.lab.machine import ADDRESS, ADDRESS6, Machine
 

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from preflight.gather.engine_http import EngineError
-from preflight.gather.errand import Gate
+from preflight.gather.access.errand import Gate
+from preflight.gather.engine.client import EngineError
 from preflight.probes import box as module
 from preflight.probes import identity
 from preflight.probes.box import TITLE, Box, Stopped, cleanup, own_image, remove_dead

@@ -38,8 +38,8 @@ from preflight.facts import (
     TrialRun,
     Virtualization,
 )
-from preflight.plan import DEFAULT_CONF
-from preflight.shape import SHAPE
+from preflight.mailcow.layout import SHAPE
+from preflight.mailcow.plan import DEFAULT_CONF
 from tests.build import host
 
 NAME = "post.kundenname.example"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.addresses import is_public
+from preflight.net.addresses import is_public
 from preflight.redact import vocabulary
 from preflight.redact.addresses import IpAddress, IpNetwork, Twins, shown
 

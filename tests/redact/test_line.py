@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from preflight.documents import write_json
 from preflight.facts import Memory
 from preflight.render import FORMATS
+from preflight.report.documents import write_json
 from tests.line import Line, line
 from tests.redact.hosts import SECRETS, rich
 

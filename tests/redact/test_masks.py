@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight import hostnames
-from preflight.hostnames import ascii_name
+from preflight.net import hostnames
+from preflight.net.hostnames import ascii_name
 from preflight.redact.masks import Masks
 from preflight.redact.tokens import Unveiler, veil
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from preflight import plan, requirements
 from preflight.assess import Ignore, assess
 from preflight.checks import catalogue
-from preflight.documents import read_facts, schema, write_json
 from preflight.facts import Host
-from preflight.model import Report, Status
+from preflight.mailcow import plan, requirements
 from preflight.redact import Recorded, Redaction, redacted
 from preflight.redact.retold import WITHHELD
 from preflight.render import FORMATS, render
 from preflight.render.words import REDACTED
+from preflight.report.documents import read_facts, schema, write_json
+from preflight.report.model import Report, Status
 from tests.redact.hosts import DOMAIN, NAME, SECRETS, rich
 from tests.redact.plant import Plant, grown, planted
 

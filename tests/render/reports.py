@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from preflight.assess import verdict
-from preflight.model import Counts, HostSummary, Remedy, Report, RequirementsSource, Result, Severity, Status, Tool
-from preflight.plan import SHAPE
+from preflight.mailcow.plan import SHAPE
+from preflight.report.model import (
+    Counts,
+    HostSummary,
+    Remedy,
+    Report,
+    RequirementsSource,
+    Result,
+    Severity,
+    Status,
+    Tool,
+)
 
 DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 GIB = 1 << 30

@@ -10,9 +10,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from preflight.checks import catalogue as every
-from preflight.model import Severity
 from preflight.render import words
 from preflight.render.catalogue import catalogue, explain
+from preflight.report.model import Severity
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import re
 import pytest
 from hypothesis import given
 
-from preflight.model import Remedy, Severity
 from preflight.render import render
+from preflight.report.model import Remedy, Severity
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 

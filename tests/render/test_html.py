@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 
-from preflight.compare import compare
-from preflight.model import Report, Severity, Status, Verdict
 from preflight.render import render, words
+from preflight.report.compare import compare
+from preflight.report.model import Report, Severity, Status, Verdict
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from preflight.model import Report
 from preflight.render import render
+from preflight.report.model import Report
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 

@@ -13,8 +13,8 @@ import xunitparser
 from hypothesis import given
 from lxml import etree
 
-from preflight.model import Remedy, Report, Severity, Status
 from preflight.render import render
+from preflight.report.model import Remedy, Report, Severity, Status
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 from tests.tools import SCHEMA, lacking

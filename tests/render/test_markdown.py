@@ -12,9 +12,9 @@ from hypothesis import settings as limits
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from preflight.model import Remedy, Status, Verdict
 from preflight.render import render
 from preflight.render.words import INSTALL
+from preflight.report.model import Remedy, Status, Verdict
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 

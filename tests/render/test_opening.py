@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from preflight.model import Report, Severity, Status
 from preflight.render import words
 from preflight.render.digest import digest
 from preflight.render.opening import Opening, opening
+from preflight.report.model import Report, Severity, Status
 from tests.render import reports
 
 

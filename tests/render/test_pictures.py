@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from preflight.model import Status
 from preflight.render.pictures import STATES, bars, timeline
+from preflight.report.model import Status
 from tests.render import reports
 from tests.render.reports import GIB, result
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import settings as limits
 from rich.cells import cell_len
 
-from preflight.model import Remedy
 from preflight.render import render
 from preflight.render.text import text
+from preflight.report.model import Remedy
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 

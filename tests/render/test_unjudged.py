@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from preflight.model import Report, Severity, Status, Verdict
 from preflight.render import render
 from preflight.render.words import INSTALL, UNJUDGED
+from preflight.report.model import Report, Severity, Status, Verdict
 from tests.render import reports
 
 SKIPPED = reports.result("dns.mx", "skip", reason="--offline was given")

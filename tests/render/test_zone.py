@@ -7,8 +7,8 @@ import pytest
 from dns.zone import from_text
 from hypothesis import given
 
-from preflight.model import Remedy, Result, Severity
 from preflight.render import render
+from preflight.report.model import Remedy, Result, Severity
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 

@@ -1,0 +1,1 @@
+"""Checks of date, time and time zone."""

@@ -1,0 +1,186 @@
+"""Does the world know the mail host by its name, forwards and backwards, and do its domains lead to it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.dns import own_addresses, own_name, pointers
+from preflight.checks.dns.deliveries import delivery, for_programs
+from preflight.checks.dns.names import (
+    BEHIND_NAT,
+    alias,
+    denied,
+    domains,
+    finding,
+    fqdn,
+    given,
+    is_placeholder,
+    no_hostname,
+    records,
+    settled,
+    some,
+    typo,
+)
+from preflight.checks.dns.own_addresses import VERSIONS
+from preflight.net import hostnames
+from preflight.net.hostnames import bare
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import paragraph, say
+
+DOCS = "https://docs.mailcow.email/getstarted/prerequisite-dns/"
+ISSUES = "https://github.com/mailcow/mailcow-dockerized/issues"
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("hosts_file", "answers"),
+    remedy="Choose a name such as mail.example.org, with an address record of its own, and keep it out of /etc/hosts.",
+    docs=(DOCS, f"{ISSUES}/1572", f"{ISSUES}/850", f"{ISSUES}/2932"),
+)
+def hostname(look: Look) -> Iterator[Finding]:
+    """The host name is a fully qualified one of its own.
+
+    mailcow's installer wants a name of at least three labels, but only when it asks for it: a name given unattended
+    goes in unseen. A mail host may not be an alias (RFC 2181, 5321), and mailcow's own diagnosis refuses a CNAME.
+    Debian's installer enters the name as 127.0.1.1 into /etc/hosts. Containers do not read that file, but a resolver
+    on the host that does (dnsmasq, systemd-resolved) tells them so; mailcow then gets no certificate, as the name
+    does not match the host's address, and programs on the host reach mailcow's name on loopback. Hence this fails.
+    """
+    written, name = look.plan.hostname, look.plan.fqdn or ""
+    if written is None:
+        raise no_hostname()
+    if fault := hostnames.fault(written, name):
+        remedy = own_name.without_dot(written, name)
+        yield finding(Status.FAIL, fault, name, "CNAME", found=(written,), remedy=remedy)
+    elif entries := own_name.on_loopback(look, name):
+        yield own_name.in_hosts_file(name, entries)
+    elif not look.host.answers.known and (doubt := hostnames.doubt(name)):
+        yield finding(Status.WARN, doubt, name, "CNAME", found=(name,))
+    elif is_placeholder(look):
+        yield own_name.is_example(name)
+    elif wrong := typo(given(look, name, "A")):
+        yield own_name.is_typo(name, paragraph(wrong, hostnames.doubt(name)))
+    elif target := alias(settled(look, name, "A")):
+        yield own_name.is_alias(name, target)
+    else:
+        look.host.hosts_file.get()
+        yield own_name.good_name(written, name)
+
+
+def _families(_: Look) -> tuple[str, ...]:
+    return tuple(VERSIONS)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("answers", "links", "ways", "routes", "rules"),
+    remedy="Enter the host's public addresses at your DNS provider; remove an AAAA record that leads nowhere.",
+    docs=(DOCS, f"{ISSUES}/1628", f"{ISSUES}/4709"),
+    subject="A, AAAA",
+    subjects=_families,
+)
+def address(look: Look, kind: str) -> Iterator[Finding]:
+    """The host name's addresses are this host's.
+
+    Other servers deliver to these addresses, and mailcow asks for a certificate only when they are its own. An AAAA
+    record is looked at first, by them and by mailcow: one that leads nowhere does more harm than none.
+    """
+    name = fqdn(look)
+    if (nowhere := own_addresses.circle(look, name, kind)) is not None:
+        raise nowhere
+    found = records(settled(look, name, kind))
+    if not found and kind == "AAAA":
+        yield finding(Status.PASS, own_addresses.without_ipv6(look, name), name, kind)
+    elif not found:
+        yield own_addresses.no_address(look, name)
+    elif kind == "AAAA" and (why := own_addresses.broken_ipv6(look)):
+        message = say(why, name=name, found=some(found))
+        remove = say("Remove the AAAA record of {name}, or set up IPv6 on this host.", name=name)
+        remedy = Remedy(paragraph(remove, say(BEHIND_NAT)), place="dns")
+        yield finding(Status.FAIL, message, name, kind, found=found, remedy=remedy)
+    elif expected := own_addresses.public(look, VERSIONS[kind]):
+        yield own_addresses.compare(look, name, kind, expected, found)
+    else:
+        yield own_addresses.behind_nat(look, name, kind, found)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("answers", "links", "ways", "routes", "rules"),
+    remedy="Have the address's reverse name set by the provider that leased it to you; it is not in your own zone.",
+    docs=(DOCS, f"{ISSUES}/254"),
+    subject="address",
+    subjects=pointers.sending,
+)
+def reverse(look: Look, address: str) -> Iterator[Finding]:
+    """The address's reverse name is the host name, and leads back.
+
+    Large providers refuse mail from addresses whose PTR record is missing, is a generic one, or does not lead back to
+    the address. The record belongs to whoever leased the address, for IPv4 and IPv6 alike. Mail is sent from the
+    source of the default route, or from the address that SNAT_TO_SOURCE names, whichever address the name has.
+    """
+    name = fqdn(look)
+    if (own := given(look, name, "A")) and own.denied:
+        raise denied(own)
+    pointer = ipaddress.ip_address(address).reverse_pointer
+    names = tuple(dict.fromkeys(map(bare, settled(look, pointer, "PTR").records)))
+    kind = "AAAA" if ":" in address else "A"
+    if name not in names:
+        yield pointers.wrong_reverse(look, address, pointer, names)
+    elif address not in (forward := records(settled(look, name, kind))):
+        yield pointers.loose(look, address, kind, forward)
+    else:
+        yield pointers.good_reverse(look, address, pointer, names)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("answers",),
+    remedy="Enter an MX record for the domain with mailcow's host name as its target.",
+    docs=(DOCS, f"{ISSUES}/3703"),
+    subject="domain",
+    subjects=domains,
+)
+def mx(look: Look, domain: str) -> Iterator[Finding]:
+    """The domain's mail is delivered to this host.
+
+    Other servers ask for the domain's MX records and deliver to the target with the lowest preference. The target has
+    to be mailcow's host name, as the certificate bears that name, and must not be an alias (RFC 2181).
+    """
+    yield delivery(look, domain)
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("answers",),
+    remedy="Enter a CNAME record for autodiscover below the domain with mailcow's host name as its target.",
+    docs=(DOCS,),
+    subject="domain",
+    subjects=domains,
+)
+def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
+    """Outlook and phones find their settings at autodiscover.
+
+    Outlook and ActiveSync look for https://autodiscover.DOMAIN. mailcow answers there, and has the name in its
+    certificate when the record leads to it.
+    """
+    yield from for_programs(look, domain, "autodiscover")
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("answers",),
+    remedy="Enter a CNAME record for autoconfig below the domain with mailcow's host name as its target.",
+    docs=(DOCS,),
+    subject="domain",
+    subjects=domains,
+)
+def autoconfig(look: Look, domain: str) -> Iterator[Finding]:
+    """Thunderbird finds its settings at autoconfig.
+
+    Thunderbird and others look for autoconfig.DOMAIN. mailcow answers there, and has the name in its certificate
+    when the record leads to it.
+    """
+    yield from for_programs(look, domain, "autoconfig")

@@ -1,0 +1,149 @@
+"""Where a domain's mail is delivered, and where the names lead that mail programs ask for.
+
+A record that serves somebody today is replaced last, when mailcow runs: until then nobody would answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from preflight.checks import Look
+from preflight.checks.dns.names import (
+    alias,
+    enter,
+    finding,
+    fqdn,
+    given,
+    known,
+    record,
+    records,
+    settled,
+    some,
+    switch,
+    typo,
+)
+from preflight.net.hostnames import bare
+from preflight.report.model import DnsRecord, Finding, Remedy, Status
+from preflight.text.sentences import say
+
+
+def delivery(look: Look, domain: str) -> Finding:
+    """Judge a domain's MX records."""
+    name = fqdn(look)
+    if wrong := _own_typo(look, domain):
+        correct = say("Correct --domain, or register the domain and enter its records.")
+        return finding(Status.FAIL, wrong, domain, "MX", remedy=Remedy(correct, place="docker-run"))
+    found = settled(look, domain, "MX").records
+    targets = _targets(found)
+    expected = (f"10 {name}.",)
+    entry = record(domain, "MX", expected[0])
+    zone = () if name in targets else (entry,)
+    remedy: Remedy | None = None
+    if not found:
+        status, message = Status.FAIL, say("{domain} has no MX record.", domain=domain)
+    elif "" in targets:
+        status = Status.FAIL
+        message = say("{domain} has a null MX record, which says that it takes no mail at all.", domain=domain)
+        remedy = enter(zone, say("Remove the null MX record."))
+    elif name in targets:
+        status, message, remedy = _here(look, domain, targets)
+    else:
+        status, message, remedy = _elsewhere(look, domain, list(targets), entry)
+    return finding(status, message, domain, "MX", expected=expected, found=found, zone=zone, remedy=remedy)
+
+
+def _own_typo(look: Look, domain: str) -> str | None:
+    """Say that a domain does not exist, unless it is the host name's own, which dns.hostname has as its finding."""
+    answer = given(look, domain, "MX")
+    host = given(look, fqdn(look), "A")
+    return typo(answer) if answer and (host is None or host.above != answer.above) else None
+
+
+def _targets(found: Sequence[str]) -> dict[str, int]:
+    return {bare(entry.rpartition(" ")[2]): _preference(entry) for entry in reversed(found)}
+
+
+def _preference(entry: str) -> int:
+    number = entry.partition(" ")[0]
+    return int(number) if re.fullmatch(r"[0-9]{1,5}", number) else 65536
+
+
+def _here(look: Look, domain: str, targets: dict[str, int]) -> tuple[Status, str, Remedy | None]:
+    name = fqdn(look)
+    others = [target for target in targets if target != name]
+    if alias(known(look, name, "A")):
+        remedy = Remedy(say("Replace the CNAME record of {name} by address records.", name=name), place="dns")
+        message = say(
+            "Mail for {domain} goes to {name}, which is an alias; the target of an MX record must not be one.",
+            domain=domain,
+            name=name,
+        )
+        return Status.FAIL, message, remedy
+    if not others:
+        return Status.PASS, say("Mail for {domain} goes to {name}.", domain=domain, name=name), None
+    values = {"domain": domain, "others": some(others), "name": name}
+    message = say("Mail for {domain} goes to {others} as well, not to {name} alone.", **values)
+    if min(targets[other] for other in others) < targets[name]:
+        message = say("Mail for {domain} goes to {others} first, not to {name} alone.", **values)
+    text = say(
+        "Leave the MX records that lead to {others} until mailcow runs and you have tested it. Then remove them, "
+        "unless that is a relay which passes mail on to {name}.",
+        **values,
+    )
+    return Status.WARN, message, Remedy(text, place="dns", when="last")
+
+
+def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord) -> tuple[Status, str, Remedy]:
+    """Warn, as that may serve somebody today; fail if it leads nowhere."""
+    name = fqdn(look)
+    values = {"domain": domain, "targets": some(targets), "name": name}
+    here = set(records(known(look, name, "A")))
+    answers = [known(look, target, "A") for target in targets]
+    if all(a and a.records and not a.alias and set(records(a)) <= here for a in answers):
+        message = say("Mail for {domain} goes to {targets}, which has the addresses of {name}, not its name.", **values)
+        return Status.WARN, message, switch(domain, "MX", entry)
+    if all(_is_nowhere(look, target) for target in targets):
+        message = say("Mail for {domain} goes to {targets}, which has no address.", **values)
+        return Status.FAIL, message, enter((entry,), say("Remove the MX records that lead to {targets}.", **values))
+    message = say("Mail for {domain} goes to {targets} today, not to {name}.", **values)
+    return Status.WARN, message, switch(domain, "MX", entry)
+
+
+def _is_nowhere(look: Look, target: str) -> bool:
+    """Say whether a name certainly has no address."""
+    answers = [known(look, target, kind) for kind in ("A", "AAAA")]
+    return all(answer is not None and not answer.records for answer in answers)
+
+
+def served(look: Look, domain: str) -> bool:
+    """Say whether a domain's mail goes elsewhere today."""
+    answer = known(look, domain, "MX")
+    targets = _targets(answer.records) if answer else {}
+    return bool(set(targets) - {fqdn(look), ""}) and not all(_is_nowhere(look, target) for target in targets)
+
+
+def for_programs(look: Look, domain: str, label: str) -> Iterator[Finding]:
+    """Look whether a name is an alias of the host's, or has addresses of the host's and no others."""
+    host, name = fqdn(look), f"{label}.{domain}"
+    target = alias(settled(look, name, "A"))
+    found: tuple[str, ...] = (f"{target}.",) if target else _both(look, name)
+    expected = (f"{host}.",)
+    if target == host or (_both(look, name) and set(_both(look, name)) <= set(_both(look, host))):
+        message = say("{name} leads to {host}.", name=name, host=host)
+        yield finding(Status.PASS, message, name, "CNAME", expected=expected, found=found)
+        return
+    entry = record(name, "CNAME", f"{host}.")
+    message, remedy = say("{name} has no record.", name=name), enter((entry,))
+    if found:
+        message = say("{name} leads to {found} today, not to {host}.", name=name, found=some(found), host=host)
+        remedy = switch(name, "CNAME" if target else "A", entry)
+    elif served(look, domain):
+        text = say("Mail for {domain} goes elsewhere today, and mail programs would look for its settings on this "
+                   "host. Do this when mailcow runs and you have tested it.", domain=domain)  # fmt: skip
+        remedy = enter((entry,), text, when="last")
+    yield finding(Status.WARN, message, name, "CNAME", expected=expected, found=found, zone=(entry,), remedy=remedy)
+
+
+def _both(look: Look, name: str) -> tuple[str, ...]:
+    return records(settled(look, name, "A")) + records(settled(look, name, "AAAA"))

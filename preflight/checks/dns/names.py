@@ -1,0 +1,235 @@
+"""What every check of the DNS needs: an answer that settles a question, zone lines, and a finding made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from preflight.checks import Look
+from preflight.facts import Answer, Missing, MissingFact
+from preflight.mailcow.plan import QUESTIONS
+from preflight.net import addresses, hostnames
+from preflight.net.hostnames import bare
+from preflight.report.model import DnsRecord, Finding, Remedy, Status, When
+from preflight.text.sentences import noted, paragraph, phrase, say
+
+SETTLED = ("NOERROR", "NXDOMAIN")
+BEHIND_NAT = noted("Give the address that the world sees with --public-ip.")
+_TTL = 3600
+
+
+def no_hostname() -> MissingFact:
+    """Make what ends a check as skipped where there is no name to ask for."""
+    return MissingFact(Missing("skip", say("No --hostname was given.")), "")
+
+
+def fqdn(look: Look) -> str:
+    """Return the future mail host's name; the check is skipped if there is none, unknown if it is an example's."""
+    if not look.plan.fqdn:
+        raise no_hostname()
+    if is_placeholder(look):
+        raise unknown(
+            say("{name} is the name of an example, not of this host.", name=look.plan.fqdn),
+            say("Give the name of your own mail host with --hostname."),
+        )
+    return look.plan.fqdn
+
+
+def is_placeholder(look: Look) -> bool:
+    """Say whether the host name is one of the documentation's examples and the DNS has no record for it.
+
+    Laboratories have such names, and a name server that knows them.
+    """
+    name = look.plan.fqdn or ""
+    first = given(look, name, "A")
+    if first is None or first.rcode not in SETTLED or first.denied in ("root", "top"):
+        return False
+    if first.records or first.alias or not hostnames.placeholder(name):
+        return False
+    below = f".{hostnames.registrable(name) or name}."
+    rows = [answer for answer in look.host.answers.get().values() if f".{answer.name}".endswith(below)]
+    return not any(record.split()[-1:] != ["."] for answer in rows for record in answer.records)
+
+
+def domains(look: Look) -> tuple[str, ...]:
+    """Return the mail domains; the check is skipped where there is no host name."""
+    fqdn(look)
+    return look.plan.domains
+
+
+def unknown(reason: str, help: str) -> MissingFact:
+    """Make what ends a check as unknown."""
+    return MissingFact(Missing("unknown", reason, help), "DNS")
+
+
+def settled(look: Look, name: str, kind: str) -> Answer:
+    """Return an answer that settles the question: there is such a record, or there is none. Else raise."""
+    answer = look.host.answers.get().get(f"{name}. {kind}")
+    if answer is None:
+        raise _not_asked(look, name, kind)
+    if answer.rcode in SETTLED:
+        if answer.denied:
+            raise denied(answer)
+        return answer
+    server = answer.server or "DNS"
+    again = say("Run the check again, or name another server with --resolver.")
+    if answer.rcode == "timeout":
+        raise unknown(
+            say("{server} did not answer when asked for {name} {kind}.", server=server, name=name, kind=kind), again
+        )
+    if answer.rcode == "error":
+        raise unknown(
+            say(
+                "Asking {server} for {name} {kind} failed: {detail}.",
+                server=server,
+                name=name,
+                kind=kind,
+                detail=answer.detail,
+            ),
+            again,
+        )
+    help = say("Look at the zone's name servers and its DNSSEC signatures, or name another server with --resolver.")
+    if answer.rcode == "REFUSED":
+        help = say("Let the name server answer this host for this name, or name another server with --resolver.")
+    raise unknown(
+        say(
+            "{server} answered {rcode} when asked for {name} {kind}.",
+            server=server,
+            rcode=answer.rcode,
+            name=name,
+            kind=kind,
+        ),
+        help,
+    )
+
+
+def _not_asked(look: Look, name: str, kind: str) -> MissingFact:
+    help = say("Record the facts again with this name.")
+    if len(look.host.answers.get()) >= QUESTIONS:
+        help = say("Name fewer domains and addresses at a time.")
+    return unknown(say("The DNS was not asked for {name} {kind}.", name=name, kind=kind), help)
+
+
+def denied(answer: Answer) -> MissingFact:
+    """Make what ends a check if the name server denies what is above a name, so that its answer means nothing."""
+    name, server, above = bare(answer.name), answer.server or "DNS", bare(answer.above)
+    if answer.denied == "domain":
+        return unknown(_unregistered(above), say("Correct the name, or register {domain}.", domain=above))
+    if answer.denied == "strange":
+        return unknown(_no_top(above), say("Correct the name."))
+    help = say("Name another server with --resolver, such as --resolver 9.9.9.9.")
+    if answer.denied == "root":
+        return unknown(
+            say("{server} does not know the root of the DNS, so its answer for {name} means nothing.",
+                server=server, name=name),
+            help,
+        )  # fmt: skip
+    return unknown(
+        say("{server} says that .{above} does not exist, so its answer for {name} means nothing.",
+            server=server, above=above, name=name),
+        help,
+    )  # fmt: skip
+
+
+def typo(answer: Answer | None) -> str | None:
+    """Say in a sentence that nobody has the domain of a name; None if that is not so."""
+    if answer is None or answer.denied not in ("domain", "strange"):
+        return None
+    above = bare(answer.above)
+    text = _unregistered(above) if answer.denied == "domain" else _no_top(above)
+    return paragraph(text, say("Check the spelling."))
+
+
+def _unregistered(domain: str) -> str:
+    return say("The domain {domain} does not exist in the DNS. It is not registered, or not active.", domain=domain)
+
+
+def _no_top(ending: str) -> str:
+    return say("There is no top-level domain .{ending}.", ending=ending)
+
+
+def known(look: Look, name: str, kind: str) -> Answer | None:
+    """Return an answer that settles the question, None where there is no such answer."""
+    answer = given(look, name, kind)
+    return answer if answer and answer.rcode in SETTLED and not answer.denied else None
+
+
+def given(look: Look, name: str, kind: str) -> Answer | None:
+    """Return an answer whatever it is; None if there is none."""
+    return (look.host.answers.value or {}).get(f"{name}. {kind}") if look.host.answers.known else None
+
+
+def records(answer: Answer | None) -> tuple[str, ...]:
+    """Return the addresses of an A or AAAA answer in their usual form; a strange record as it is."""
+    return tuple(addresses.usual(record) or record for record in answer.records) if answer else ()
+
+
+def alias(answer: Answer | None) -> str | None:
+    """Return where the name leads, if it is a CNAME."""
+    return bare(answer.alias) if answer and answer.alias else None
+
+
+def record(name: str, kind: str, value: str) -> DnsRecord:
+    """Make a record to enter."""
+    return DnsRecord(name, kind, value, _TTL)
+
+
+def line(entry: DnsRecord) -> str:
+    """Write a record as a line of a zone file, with absolute names."""
+    return f"{entry.name}. {entry.ttl} IN {entry.type} {entry.value}"
+
+
+def enter(entries: Iterable[DnsRecord], before: str = "", when: When = "now") -> Remedy:
+    """Say which records belong into the zone."""
+    made = tuple(entries)
+    lines = " · ".join(map(line, made))
+    text = say("Enter these records at your DNS provider: {lines}", lines=lines)
+    if len(made) == 1:
+        text = say("Enter this record at your DNS provider: {line}", line=lines)
+    return Remedy(paragraph(before, text if made else None), place="dns", when=when, records=made)
+
+
+def switch(name: str, kind: str, entry: DnsRecord) -> Remedy:
+    """Say how records that serve somebody today are replaced: last, and prepared for now."""
+    text = paragraph(
+        say("Leave the {kind} record of {name} as it is for now, and lower its TTL to 300 seconds.",
+            kind=kind, name=name),
+        say("When mailcow runs and you have tested it, replace the record by this one: {line}", line=line(entry)),
+    )  # fmt: skip
+    return Remedy(text, place="dns", when="last", records=(entry,))
+
+
+def some(values: Iterable[str]) -> str:
+    """List values for a sentence, not more than four; how many were left out stands behind them."""
+    listed = [value[:120] for value in values]
+    more = (f"… (+{len(listed) - 4})",) if len(listed) > 4 else ()
+    return ", ".join((*listed[:4], *more))
+
+
+def finding(
+    status: Status,
+    message: str,
+    name: str,
+    kind: str,
+    *,
+    expected: Iterable[str] = (),
+    found: Iterable[str] = (),
+    zone: Iterable[DnsRecord] = (),
+    remedy: Remedy | None = None,
+) -> Finding:
+    """Make a finding about the records of a name; missing zone lines are its remedy where no other is given."""
+    wanted, there, missing = list(expected), list(found), list(zone)
+    lines = [line(entry) for entry in missing]
+    return Finding(
+        status=status,
+        message=message,
+        expected=some(wanted) or None,
+        found=some(there) or phrase("no data"),
+        evidence={
+            "name": name,
+            "type": kind,
+            "expected": wanted,
+            "found": there,
+            "zone": lines,
+        },
+        remedy=remedy or (enter(missing) if missing and status is not Status.PASS else None),
+    )

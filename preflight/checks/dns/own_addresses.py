@@ -1,0 +1,127 @@
+"""The addresses of the mail host's name against those of the host."""
+
+from __future__ import annotations
+
+from preflight.checks import Look
+from preflight.checks.dns.names import BEHIND_NAT, enter, finding, known, record, settled, some, unknown
+from preflight.facts import MissingFact
+from preflight.net import addresses
+from preflight.net.hostnames import bare
+from preflight.packets.routing import way_out
+from preflight.report.model import DnsRecord, Finding, Remedy, Status
+from preflight.text.sentences import noted, paragraph, say
+
+VERSIONS = {"A": 4, "AAAA": 6}
+
+
+def public(look: Look, version: int) -> tuple[str, ...]:
+    """Return the public addresses of one IP version; what was given needs no look at the host."""
+    asked = look.host.asked
+    return addresses.of_version(asked.public_ips, version) or addresses.public(asked, look.host.links.get(), version)
+
+
+def without_ipv6(look: Look, name: str) -> str:
+    """Say that the name has no IPv6 address, which is no fault."""
+    own = addresses.public(look.host.asked, look.host.links.value or (), 6)
+    if own:
+        return say("{name} has no AAAA record, which is allowed; {own} could be one.", name=name, own=some(own))
+    return say("{name} has no AAAA record, which is right for a host without public IPv6.", name=name)
+
+
+def no_address(look: Look, name: str) -> Finding:
+    """Fail: the name has no address, or does not exist."""
+    answer = settled(look, name, "A")
+    expected = addresses.public(look.host.asked, look.host.links.value or (), 4)
+    message = say("{name} has no A record in the DNS.", name=name)
+    if answer.rcode == "NXDOMAIN":
+        message = say("{name} does not exist in the DNS.", name=name)
+    if answer.detail:
+        message = paragraph(message, say("The name server adds: {detail}.", detail=answer.detail.rstrip(".")))
+    zone = [record(name, "A", one) for one in expected]
+    enter_one = paragraph(say("Enter an A record for {name}.", name=name), say(BEHIND_NAT))
+    remedy = None if zone else Remedy(enter_one, place="dns")
+    return finding(Status.FAIL, message, name, "A", expected=expected, zone=zone, remedy=remedy)
+
+
+def circle(look: Look, name: str, kind: str) -> MissingFact | None:
+    """Make what ends the check if the name's CNAME records lead nowhere; dns.hostname has that as its finding."""
+    answer = settled(look, name, kind)
+    if not answer.detail or not answer.alias or answer.records:
+        return None
+    reason = say("The CNAME records of {name} lead nowhere: {detail}.", name=name, detail=answer.detail.rstrip("."))
+    return unknown(reason, say("Replace the CNAME record of {name} by address records.", name=name))
+
+
+def broken_ipv6(look: Look) -> str | None:
+    """Say why IPv6 cannot work on this host, as a sentence still to be said; None where it can work.
+
+    So it is, too, where the user vouches for an address.
+    """
+    if addresses.of_version(look.host.asked.public_ips, 6):
+        return None
+    if not addresses.public(look.host.asked, look.host.links.get(), 6):
+        return noted("{name} has the AAAA record {found}, but this host has no public IPv6 address.")
+    if way_out(look.host, 6) is None:
+        return noted("{name} has the AAAA record {found}, but this host has no default route for IPv6.")
+    return None
+
+
+def compare(look: Look, name: str, kind: str, expected: tuple[str, ...], found: tuple[str, ...]) -> Finding:
+    """Hold the addresses of the name against the host's."""
+    strange = [one for one in found if one not in expected]
+    if not strange:
+        message = say("{name} leads to {found}, which is this host.", name=name, found=some(found))
+        return finding(Status.PASS, message, name, kind, expected=expected, found=found)
+    zone = [] if set(found) & set(expected) else [record(name, kind, one) for one in expected]
+    message = say(
+        "{name} leads to {strange}, which is not this host ({expected}).",
+        name=name,
+        strange=some(strange),
+        expected=some(expected),
+    )
+    remedy = _lead_here(look, name, kind, strange, zone)
+    return finding(Status.FAIL, message, name, kind, expected=expected, found=found, zone=zone, remedy=remedy)
+
+
+def _lead_here(look: Look, name: str, kind: str, strange: list[str], zone: list[DnsRecord]) -> Remedy:
+    """Advise on an address of somebody else; what serves mail there today is moved last."""
+    own = say("If {strange} is an address of this host, give it with --public-ip.", strange=some(strange))
+    domains = [domain for domain in look.plan.domains if name in _targets(look, domain)]
+    if domains:
+        text = say(
+            "Mail for {domains} is delivered to that address today. If another server has it, leave the {kind} record "
+            "as it is for now, lower its TTL to 300 seconds, and change it when mailcow runs and you have tested it.",
+            domains=some(domains),
+            kind=kind,
+        )
+        return enter(zone, paragraph(own, text), when="last")
+    return enter(
+        zone, paragraph(own, say("Else remove the {kind} record {strange}.", kind=kind, strange=some(strange)))
+    )
+
+
+def _targets(look: Look, domain: str) -> list[str]:
+    answer = known(look, domain, "MX")
+    return [bare(entry.rpartition(" ")[2]) for entry in answer.records] if answer else []
+
+
+def behind_nat(look: Look, name: str, kind: str, found: tuple[str, ...]) -> Finding:
+    """Warn of an address in a private network; unknown if the host cannot know its public one."""
+    own = addresses.own(look.host.links.get(), VERSIONS[kind])
+    if not set(found) <= set(own):
+        reason = say(
+            "This host has no address that the world could see, so whether {found} leads to it cannot be told.",
+            found=some(found),
+        )
+        if own:
+            reason = say(
+                "This host has only private addresses ({own}), so whether {found} leads to it cannot be told.",
+                own=some(own),
+                found=some(found),
+            )
+        raise unknown(reason, say(BEHIND_NAT))
+    message = say(
+        "{name} leads to {found}, which is this host, but in its private network only.", name=name, found=some(found)
+    )
+    remedy = Remedy(paragraph(say("Enter the public address at your DNS provider."), say(BEHIND_NAT)), place="dns")
+    return finding(Status.WARN, message, name, kind, found=found, remedy=remedy)

@@ -1,0 +1,93 @@
+"""The mail host's own name: written as one, no alias, and not on the host's loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from preflight.checks import Look
+from preflight.checks.dns.names import finding
+from preflight.facts import HostsEntry
+from preflight.net import addresses, hostnames
+from preflight.report.model import Finding, Remedy, Status
+from preflight.text.sentences import paragraph, say
+
+
+def good_name(given: str, name: str) -> Finding:
+    """Pass; warn of a name that is correct and a poor choice."""
+    if doubt := hostnames.doubt(name):
+        return finding(Status.WARN, doubt, name, "CNAME", found=(name,))
+    message = say("{name} is a fully qualified name and no alias.", name=name)
+    message = paragraph(message, hostnames.remark(given, name))
+    return finding(Status.PASS, message, name, "CNAME", found=(name,))
+
+
+def without_dot(given: str, name: str) -> Remedy | None:
+    """Offer the name without its dot where that is all; None leaves it to the general sentence."""
+    if given.strip().endswith(".") and not hostnames.fault(name, name):
+        return Remedy(say("Write the name without the dot: {name}", name=name))
+    return None
+
+
+def on_loopback(look: Look, name: str) -> tuple[HostsEntry, ...]:
+    """Return the lines of /etc/hosts that have the name on loopback; none where the file cannot be read."""
+    entries = look.host.hosts_file.get() if look.host.hosts_file.known else ()
+    named = [entry for entry in entries if any(other.rstrip(".").lower() == name for other in entry.names)]
+    return tuple(entry for entry in named if _is_loopback(entry.address))
+
+
+def _is_loopback(text: str) -> bool:
+    known = addresses.usual(text)
+    if known is None:
+        return False
+    address = ipaddress.ip_address(known)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback or address.is_unspecified
+
+
+def in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
+    """Fail: the host's own file of names leads to the host alone."""
+    first = entries[0]
+    word = rf"[[:space:]]+{re.escape(name)}\.?([[:space:]]|$)"
+    commands = tuple(f"sed -i.bak -E '{entry.line}s/{word}/\\1/I' /etc/hosts" for entry in entries)
+    text = say("Take the name out of /etc/hosts (cloud-init writes it again where manage_etc_hosts is set).")
+    message = say(
+        "Line {line} of /etc/hosts says that {name} is {address}, the host's loopback address.",
+        line=first.line,
+        name=name,
+        address=first.address,
+    )
+    if first.address in ("0.0.0.0", "::"):
+        message = say(
+            "Line {line} of /etc/hosts says that {name} is {address}, which is no address of a host.",
+            line=first.line,
+            name=name,
+            address=first.address,
+        )
+    found = [entry.address for entry in entries]
+    return finding(Status.FAIL, message, name, "hosts", found=found, remedy=Remedy(text, commands))
+
+
+def is_alias(name: str, target: str) -> Finding:
+    """Fail: a mail host's name may be no alias."""
+    message = say(
+        "{name} is an alias (CNAME) of {target}, which the name of a mail host must not be.", name=name, target=target
+    )
+    remedy = Remedy(
+        say("Replace the CNAME record of {name} by address records (A, and AAAA where the host has IPv6).", name=name),
+        place="dns",
+    )
+    return finding(Status.FAIL, message, name, "CNAME", found=(f"{target}.",), remedy=remedy)
+
+
+def is_example(name: str) -> Finding:
+    """Fail: the name was copied from the documentation."""
+    message = say("{name} is the name of an example, not of this host.", name=name)
+    remedy = Remedy(say("Give the name of your own mail host with --hostname."), place="docker-run")
+    return finding(Status.FAIL, message, name, "A", found=(name,), remedy=remedy)
+
+
+def is_typo(name: str, message: str) -> Finding:
+    """Fail: nobody has the domain of the name."""
+    remedy = Remedy(say("Correct --hostname, or register the domain and enter its records."), place="docker-run")
+    return finding(Status.FAIL, message, name, "A", remedy=remedy)

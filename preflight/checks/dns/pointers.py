@@ -1,0 +1,155 @@
+"""Reverse names of the addresses that mail is sent from."""
+
+from __future__ import annotations
+
+import shlex
+
+from preflight.checks import Look
+from preflight.checks.dns.names import BEHIND_NAT, finding, fqdn, known, line, record, records, some, unknown
+from preflight.checks.dns.own_addresses import VERSIONS
+from preflight.facts import MissingFact
+from preflight.net import addresses
+from preflight.packets import routing
+from preflight.report.model import DnsRecord, Finding, Remedy, Status
+from preflight.text.sentences import paragraph, say
+
+SOURCES = {4: "SNAT_TO_SOURCE", 6: "SNAT6_TO_SOURCE"}
+
+
+def sending(look: Look) -> tuple[str, ...]:
+    """Name the addresses whose PTR counts: those given, those of the name, and the one that mail is sent from."""
+    asked, links = look.host.asked, look.host.links
+    fqdn(look)
+    if not asked.public_ips and not links.known:
+        look.host.answers.get()
+        links.get()
+    chosen: list[str] = []
+    for kind, version in VERSIONS.items():
+        chosen += _of_version(look, kind, version)
+    if not chosen:
+        look.host.answers.get()
+        raise unknown(
+            say("This host has no public address of its own, so the one it sends from is not known."), say(BEHIND_NAT)
+        )
+    return tuple(dict.fromkeys(chosen))
+
+
+def _of_version(look: Look, kind: str, version: int) -> list[str]:
+    public = list(addresses.public(look.host.asked, look.host.links.value or (), version))
+    given = addresses.of_version(look.host.asked.public_ips, version)
+    if not given and version == 6 and not look.plan.ipv6:
+        return []
+    sender = _sender(look, version)
+    if given and not set(given) & set(addresses.own(look.host.links.value or (), version)):
+        sender = None  # NAT beyond this host gives mail the address that the user named
+    named = public if given else [one for one in public if one in records(known(look, fqdn(look), kind))]
+    return [*named, sender] if sender else named or public
+
+
+def _sender(look: Look, version: int) -> str | None:
+    """Return the public address that mail leaves with; None: it is not known, or somebody else's NAT decides."""
+    told = dict(look.plan.sources).get(SOURCES[version])
+    try:
+        network = look.plan.ipv4_network if version == 4 else look.plan.ipv6_network
+        found = told or routing.sent_from(look.host, version, network)
+    except MissingFact:
+        return None
+    usual = addresses.usual(found) if found else None
+    return usual if usual and addresses.is_public(usual) else None
+
+
+def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]) -> Finding:
+    """Fail: the address has another reverse name, or none."""
+    name = fqdn(look)
+    message = say(
+        "The reverse name of {address} is {names}, not {name}.", address=address, names=some(names), name=name
+    )
+    if not names:
+        message = say("{address} has no reverse name.", address=address)
+    entry = record(pointer, "PTR", f"{name}.")
+    text = say(
+        "Set the reverse DNS (PTR) record of {address} to {name} at your hosting provider. As a zone line: {entry}",
+        address=address,
+        name=name,
+        entry=line(entry),
+    )
+    zone: tuple[DnsRecord, ...] = (entry,)
+    remedy = Remedy(text, place="provider", records=zone)
+    if other := _better(look, address):
+        message = paragraph(message, say("Mail is sent from this address, but {name} leads to {other}.",
+                                         name=name, other=other))  # fmt: skip
+        remedy, zone = _send_from(look, other), ()
+    found = [f"{other}." for other in names]
+    expected = (f"{name}.",)
+    return finding(Status.FAIL, message, pointer, "PTR", expected=expected, found=found, zone=zone, remedy=remedy)
+
+
+def loose(look: Look, address: str, kind: str, forward: tuple[str, ...]) -> Finding:
+    """Fail: the reverse name is right, but does not lead back."""
+    name = fqdn(look)
+    message = say(
+        "The reverse name of {address} is {name}, but {name} does not lead back to {address}.",
+        address=address,
+        name=name,
+    )
+    other = _better(look, address)
+    zone = () if other else (record(name, kind, address),)
+    remedy = _send_from(look, other) if other else None
+    return finding(Status.FAIL, message, name, kind, expected=(address,), found=forward, zone=zone, remedy=remedy)
+
+
+def _better(look: Look, address: str) -> str | None:
+    """Return another address of the host that the name leads to, if mail is sent from this one, which it does not.
+
+    It has to be one of the same uplink, or of none: another provider's would be dropped on this way.
+    """
+    kind, version = ("AAAA", 6) if ":" in address else ("A", 4)
+    named = records(known(look, fqdn(look), kind))
+    if address in named or address != _sender(look, version):
+        return None
+    links = look.host.links.value or ()
+    uplinks = {link.name for link in links if address in addresses.own((link,), version)}
+    near = [link for link in links if link.name in uplinks or link.name.startswith(("lo", "dummy"))]
+    return next((one for one in addresses.own(near, version) if one in named and addresses.is_public(one)), None)
+
+
+def _send_from(look: Look, address: str) -> Remedy:
+    """Let mailcow's mail leave with an address of the host that has the right names."""
+    variable = SOURCES[6 if ":" in address else 4]
+    path = look.plan.conf_path
+    text = say(
+        "Set {variable}={address} in {path}, so that mail is sent from the address of the mail host's name.",
+        variable=variable,
+        address=address,
+        path=path,
+    )
+    where = shlex.quote(path)
+    commands = (
+        f"sed -i '/^#\\?{variable}=/d' {where}",
+        f"printf '\\n%s\\n' {variable}={address} >> {where}",
+    )
+    return Remedy(text, commands, place="mailcow.conf", when="now" if look.plan.conf_present else "cloned")
+
+
+def good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]) -> Finding:
+    """Pass; warn where the address has further reverse names that do not lead back: a receiver may look at any."""
+    name, kind = fqdn(look), "AAAA" if ":" in address else "A"
+    others = [other for other in names if other != name]
+    answers = {other: known(look, other, kind) for other in others}
+    loose = [other for other, answer in answers.items() if answer and address not in records(answer)]
+    found = [f"{one}." for one in names]
+    expected = (f"{name}.",)
+    if loose:
+        message = say(
+            "{address} has further reverse names besides {name}, of which these do not lead back: {loose}.",
+            address=address,
+            name=name,
+            loose=some(loose),
+        )
+        text = say("Leave {name} as the only reverse name of {address}.", name=name, address=address)
+        remedy = Remedy(text, place="provider")
+        return finding(Status.WARN, message, pointer, "PTR", expected=expected, found=found, remedy=remedy)
+    message = say("The reverse name of {address} is {name}, which leads back.", address=address, name=name)
+    if others:
+        message = paragraph(message, say("The address has further ones: {names}.", names=some(others)))
+    return finding(Status.PASS, message, pointer, "PTR", expected=expected, found=found)

@@ -1,0 +1,69 @@
+"""Settings of the engine that are at odds with each other, each of them right by itself: found by starting engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks.docker.directives import has_driver
+from preflight.facts import DaemonConfig, Directive, EngineStart
+from preflight.text.sentences import say
+
+_JSON_FILE = ("max-file", "max-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag")
+_ALL_DRIVERS = ("mode", "max-buffer-size")
+
+
+def name_of(directive: Directive) -> str:
+    """Name a value by its keys, without the places in lists."""
+    return " → ".join(step for step in directive.path if not step.isdecimal())
+
+
+def contradictions(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
+    held = config.settings
+    if held.get("bridge") and held.get("bip"):
+        yield say("The engine does not start with both bridge and bip: they exclude each other.")
+    if held.get("icc") is False and held.get("iptables") is False:
+        yield say("The engine does not start with icc: false and iptables: false, as the former needs the latter.")
+    if major is not None and major < 27 and held.get("ip6tables") is True and held.get("experimental") is not True:
+        yield say(
+            "Docker {version} starts with ip6tables: true only where experimental is true as well.",
+            version=start.version,
+        )
+    own_bridge = not held.get("bridge")
+    if major is not None and major < 27 and held.get("ipv6") is True and own_bridge and not held.get("fixed-cidr-v6"):
+        yield say(
+            "Docker {version} starts with ipv6: true only where fixed-cidr-v6 gives a network.",
+            version=start.version,
+        )
+    driver, features = held.get("storage-driver"), held.get("features")
+    by_containerd = isinstance(features, list) and "containerd-snapshotter=true" in features
+    if isinstance(driver, str) and driver and major is not None and not by_containerd and not has_driver(driver, major):
+        yield say("Docker {version} has no storage driver {driver}.", version=start.version, driver=driver)
+    yield from _runtime(start, held.get("default-runtime"))
+    yield from _log_options(start, config)
+
+
+def _runtime(start: EngineStart, wanted: object) -> Iterator[str]:
+    """Complain of a default runtime that is named nowhere; by flags there may be others."""
+    named = {
+        directive.path[1] for directive in start.directives if directive.path[0] == "runtimes" and directive.path[1:]
+    }
+    given = any(flag.name == "runtimes" for flag in start.flags)
+    if isinstance(wanted, str) and wanted not in ("", "runc", *named) and not given and not wanted.startswith("io."):
+        yield say("The default-runtime {name} is not among the runtimes: the engine does not start.", name=wanted)
+
+
+def _log_options(start: EngineStart, config: DaemonConfig) -> Iterator[str]:
+    """Complain of options that the default log driver does not have."""
+    if config.settings.get("log-driver", "json-file") == "json-file":
+        for directive in start.directives:
+            name = directive.path[-1]
+            if len(directive.path) != 2 or directive.path[0] != "log-opts" or name in (*_JSON_FILE, *_ALL_DRIVERS):
+                continue
+            if not name.startswith("cache-"):
+                yield say(
+                    "Line {line} of {path} has {name}, which is no option of the log driver json-file: the engine does "
+                    "not start with it.",
+                    path=config.path,
+                    line=directive.line,
+                    name=name_of(directive),
+                )

@@ -1,0 +1,130 @@
+"""What it means that no engine answers, and how to say that something could not be found out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from preflight.checks.remedies import distro, install
+from preflight.facts import Contact, Host
+from preflight.report.model import Finding, Remedy, Status
+from preflight.text.sentences import paragraph, phrase, say
+
+
+def unknown(
+    message: str, reason: str, help: str, *commands: str, evidence: Mapping[str, object] | None = None
+) -> Finding:
+    """Make a finding that says what could not be found out, why, and what would help."""
+    return Finding(
+        status=Status.UNKNOWN,
+        message=message,
+        reason=reason,
+        remedy=Remedy(help, commands),
+        evidence=dict(evidence or {}),
+    )
+
+
+def engine_version(host: Host) -> str:
+    """Return the engine's version, of one that does not answer its package's; '' = not known."""
+    engine, start = host.engine.value, host.engine_start.value
+    return engine.version if engine else start.version if start else ""
+
+
+def _installed(host: Host, name: str) -> str | None:
+    """Return where a program of the host lies; None: nowhere, or it is not known."""
+    found = (host.commands.value or {}).get(name)
+    return found.path if found else None
+
+
+def silent(host: Host, contact: Contact) -> Finding:
+    """Say why there is no engine to talk to; only what is certain fails."""
+    evidence = {"version": None, "api_version": None, "state": contact.state}
+    # What answers elsewhere and makes no sense may be a proxy; a certificate or a name server may be what is wrong.
+    if contact.state == "denied" or (contact.state == "invalid" and not contact.url.startswith("unix://")):
+        reason, help = _unasked(contact)
+        return unknown(paragraph(say("The engine could not be asked."), reason), reason, help, evidence=evidence)
+    tell = {"invalid": _senseless, "timeout": _hanging, "refused": _deserted}.get(contact.state, _absent)
+    message, remedy = (_absent if install.absent(host) else tell)(host, contact)
+    return Finding(
+        status=Status.FAIL,
+        message=message,
+        expected=phrase("an engine that answers"),
+        found=contact.state,
+        evidence=evidence,
+        remedy=remedy,
+    )
+
+
+def _unasked(contact: Contact) -> tuple[str, str]:
+    """Return why nothing is known, and what would help."""
+    if contact.state == "denied":
+        return (
+            say("This program may not use {where}: {detail}.", where=contact.url, detail=contact.detail),
+            say("Run preflight as root; in a container, add --privileged."),
+        )
+    return (
+        say(
+            "What answers at {where} does not speak as a Docker engine does: {detail}.",
+            where=contact.url,
+            detail=contact.detail,
+        ),
+        say("Name the engine with --docker-host, or restart it and look at what it logs."),
+    )
+
+
+def _restart(host: Host) -> tuple[str, ...]:
+    """Return the commands that restart the engine, and show what it logs where systemd keeps that."""
+    look_up = ("journalctl -u docker -n 50 --no-pager",) if distro.init_system(host) == "systemd" else ()
+    return (*distro.restart(host, "docker"), *look_up)
+
+
+def _senseless(host: Host, contact: Contact) -> tuple[str, Remedy]:
+    message = say(
+        "What answers at {where} is no Docker engine that works: {detail}.",
+        where=contact.url,
+        detail=contact.detail or phrase("no sense in its reply"),
+    )
+    text = say("Restart the engine, and look at what it logs and what else holds its socket.")
+    name = contact.url.removeprefix("unix://").rpartition("/")[2]
+    return message, Remedy(text, (*_restart(host), f"ss -xlp | grep {shlex.quote(name)}"))
+
+
+def _hanging(host: Host, contact: Contact) -> tuple[str, Remedy]:
+    message = say(
+        "The Docker engine at {where} hangs: {detail}.",
+        where=contact.url,
+        detail=contact.detail or phrase("no reply in time"),
+    )
+    text = say("Restart the engine, and look at what it logged and at the host's disks.")
+    return message, Remedy(text, _restart(host))
+
+
+def _start(host: Host) -> Remedy:
+    return Remedy(say("Start the engine, and look at what it logs where it does not start."), _restart(host))
+
+
+def _deserted(host: Host, contact: Contact) -> tuple[str, Remedy]:
+    message = say(
+        "Nobody answers at {where}: the socket is there, but no Docker engine listens on it.", where=contact.url
+    )
+    return message, _start(host)
+
+
+def _absent(host: Host, contact: Contact) -> tuple[str, Remedy]:
+    if engine := _installed(host, "dockerd"):
+        message = say(
+            "No Docker engine runs: there is nothing at {where}, though {path} is installed.",
+            where=contact.url,
+            path=engine,
+        )
+        return message, _start(host)
+    message = say("No Docker engine was found: there is nothing at {where}.", where=contact.url)
+    if contact.state == "refused":
+        message = say("No Docker engine is installed: nobody listens at {where}.", where=contact.url)
+    elif client := _installed(host, "docker"):
+        message = say(
+            "No Docker engine was found: there is nothing at {where}, and {path} is its client alone.",
+            where=contact.url,
+            path=client,
+        )
+    return message, install.docker(host)

@@ -1,0 +1,1 @@
+"""Checks of what manages the firewall."""

@@ -1,0 +1,113 @@
+"""Firewalls beside Docker's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.firewall import protection
+from preflight.facts import Service
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, paragraph, phrase, say
+
+DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
+DOCKER = "https://docs.docker.com/engine/network/packet-filtering-firewalls/"
+BANS = ("fail2ban", "crowdsec")  # add single addresses; let everybody else through
+NOT_JUDGED = noted(
+    "Which way a packet takes through the rules is not judged by this version: rules of "
+    "the INPUT chain do not hold for ports that Docker publishes, those of FORWARD and "
+    "DOCKER-USER do."
+)
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("services",),
+    remedy="Keep what protects the host, put rules for mailcow into DOCKER-USER, and restart Docker when rules reload.",
+    docs=(DOCS, DOCKER, "https://github.com/mailcow/mailcow-dockerized/issues/2792"),
+    subject="manager",
+)
+def managers(look: Look) -> Iterator[Finding]:
+    """No firewall manager works beside Docker
+
+    Docker and mailcow's netfilter container write firewall rules of their own. A manager such as ufw or firewalld
+    that loads its rules later removes or blocks them; mailcow's documentation advises against one.
+    """
+    found: dict[str, list[Service]] = {}
+    services = look.host.services.get()
+    for service in services.services:
+        if service.kind == "firewall" and (service.enabled or service.active) and not _switched_off(service):
+            found.setdefault(service.name, []).append(service)
+    for name, units in found.items():
+        if name in BANS:
+            text = say("{name} is switched on, but bans single addresses and lets everybody else through.", name=name)
+            yield _remark(name, units, text)
+        elif _without_rules(detail := units[0].detail):
+            text = say("{name} is switched on, but has no rules of its own ({detail}).", name=name, detail=detail)
+            yield _remark(name, units, text)
+        else:
+            yield _beside(name, units)
+    if not found and look.host.view.live and not services.processes:
+        yield Finding(
+            status=Status.UNKNOWN,
+            message=say("No firewall manager is set to start at boot; whether one runs now could not be seen."),
+            reason=say("Running processes could not be seen."),
+            remedy=Remedy(say("Run the check as root.")),
+        )
+    elif not found:
+        message = say("No firewall manager was found switched on; rules that stand without one were not looked for.")
+        yield Finding(status=Status.PASS, message=paragraph(message, say(NOT_JUDGED)), found=phrase("none"))
+
+
+def _switched_off(service: Service) -> bool:
+    """Say whether the manager's own settings make its unit do nothing."""
+    if service.name == "ufw" and service.detail.startswith("ENABLED="):
+        return service.detail != "ENABLED=yes"  # it takes nothing else for yes
+    return service.detail in ("ENABLED=no", "STARTUP_ENABLED=no", "disabled")
+
+
+def _without_rules(detail: str) -> bool:
+    """Say whether the files that a manager loads were read and hold no rules."""
+    return all(part.startswith("0 rules in ") for part in detail.split("; "))
+
+
+def _remark(name: str, services: list[Service], text: str) -> Finding:
+    message = paragraph(text, say(NOT_JUDGED))
+    return Finding(
+        status=Status.PASS, subject=name, message=message, found=_state(services), evidence=_evidence(services)
+    )
+
+
+def _beside(name: str, services: list[Service]) -> Finding:
+    detail, state = services[0].detail, _state(services)
+    message = say("The firewall manager {name} is switched on beside Docker: {state}.", name=name, state=state)
+    if detail:
+        message = say(
+            "The firewall manager {name} ({detail}) is switched on beside Docker: {state}.",
+            name=name, detail=detail, state=state,
+        )  # fmt: skip
+    return Finding(
+        status=Status.WARN,
+        subject=name,
+        message=paragraph(message, say(NOT_JUDGED)),
+        expected=phrase("none"),
+        found=state,
+        evidence=_evidence(services),
+        remedy=protection.remedy(name, services),
+    )
+
+
+def _state(services: list[Service]) -> str:
+    active = any(service.active for service in services)
+    if active and any(service.enabled for service in services):
+        return phrase("active and enabled at boot")
+    return phrase("active") if active else phrase("enabled at boot")
+
+
+def _evidence(services: list[Service]) -> dict[str, object]:
+    return {
+        "units": [service.unit for service in services],
+        "enabled": any(service.enabled for service in services),
+        "active": any(service.active for service in services),
+        "detail": services[0].detail,
+    }

@@ -1,0 +1,75 @@
+"""What to do about a firewall manager beside Docker: what protects the host stays, or is replaced first."""
+
+from __future__ import annotations
+
+from preflight.facts import Service
+from preflight.report.model import Remedy
+from preflight.text.sentences import noted, paragraph, say
+
+# How each manager is told to get on with Docker.
+_WITH_DOCKER = {
+    "ufw": noted("ufw's own rules for incoming connections do not hold for ports that Docker publishes."),
+    "firewalld": noted("Docker enters its networks into firewalld itself, in a zone named docker."),
+    "csf": noted('Set DOCKER = "1" in /etc/csf/csf.conf, so that CSF keeps Docker\'s rules.'),
+    "shorewall": noted("Set DOCKER=Yes in /etc/shorewall/shorewall.conf, so that Shorewall keeps Docker's rules."),
+    "ferm": noted("Let ferm keep Docker's chains with `@preserve`."),
+    "firehol": noted("FireHOL replaces all rules when it starts."),
+}
+# What shows the rules, without a change.
+_SHOW = {
+    "ufw": "ufw status verbose",
+    "firewalld": "firewall-cmd --list-all-zones",
+    "csf": "csf -l",
+    "shorewall": "shorewall show",
+    "nftables": "nft list ruleset",
+    "iptables": "iptables-save",
+    "ferm": "iptables-save",
+    "firehol": "iptables-save",
+}
+_ORACLE = "InstanceServices"  # the chain of Oracle Cloud's images
+
+
+def remedy(name: str, services: list[Service]) -> Remedy:
+    """Say how a manager stays without harm to mailcow, and what has to be there before it may go."""
+    text = paragraph(
+        say("Keep {name}: it protects SSH and all else on this host.", name=name),
+        *_own(name, services),
+        say("Put limits for mailcow's ports into the chain DOCKER-USER."),
+        say("Restart Docker whenever {name} has loaded its rules anew, as Docker's own may be lost then.", name=name),
+        say(
+            "mailcow's documentation advises against {name}. To do without it, first set up another firewall, such as"
+            " your hosting provider's, that lets SSH in. Only then switch {name} off, and restart Docker.",
+            name=name,
+        ),
+        say(
+            "To keep it and accept this warning, add {option}.",
+            option=f"--ignore 'firewall.managers:{name}=kept'",
+        ),
+    )
+    return Remedy(text, (_SHOW[name],) if name in _SHOW else ())
+
+
+def _own(name: str, services: list[Service]) -> list[str]:
+    said = [say(_WITH_DOCKER[name])] if name in _WITH_DOCKER else []
+    if any(_ORACLE in service.chains for service in services):
+        said.append(
+            say(
+                "These are the rules of Oracle Cloud's image. They also guard the way to its boot volume: add rules,"
+                " but remove none."
+            )
+        )
+    if any("FORWARD" in service.closes for service in services):
+        said.append(
+            say(
+                "Its rules refuse to forward what Docker's rules did not let through. Keep Docker's rules first in the"
+                " chain FORWARD."
+            )
+        )
+    if any(service.flushes for service in services):
+        said.append(
+            say(
+                "Its file begins with `flush ruleset`, which takes Docker's rules away. Replace that line with one that"
+                " only empties its own tables."
+            )
+        )
+    return said

@@ -1,0 +1,1 @@
+"""Who holds a port, and how it is given up without harm."""

@@ -1,0 +1,59 @@
+"""Services that run many programs at once: who holds a port is taken out there, and the rest goes on."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from preflight.checks.holders.mailers import stem
+from preflight.facts import Holder
+from preflight.report.model import Remedy
+from preflight.text.sentences import noted, say
+
+
+class Supervisor(Struct, frozen=True):
+    """A program that starts others: its units, what to say, and what shows the programs that it runs."""
+
+    units: tuple[str, ...]
+    text: str
+    show: str
+
+
+_INETD = noted(
+    "{name} opens this port for a service of its settings. Remove that service there, and reload {unit}: others may"
+    " depend on it."
+)
+_STOP = noted("{name} is run by {unit}, as others may be. Stop it there for good, and leave {unit} on.")
+_PROXY = noted(
+    "{name} holds the port for an instance: a proxy device of it listens there. Remove that device from the instance,"
+    " and leave {unit} on."
+)
+SUPERVISORS = (
+    Supervisor(("inetd", "openbsd-inetd", "inetutils-inetd"), _INETD, "cat /etc/inetd.conf"),
+    Supervisor(("xinetd",), _INETD, "grep -rn . /etc/xinetd.d"),
+    Supervisor(("supervisor", "supervisord"), _STOP, "supervisorctl status"),
+    Supervisor(("monit",), _STOP, "monit summary"),
+    Supervisor(("runit", "runsvdir", "runsvdir-start", "svscan", "daemontools", "s6", "s6-svscan"), _STOP, "ps -ejH"),
+    Supervisor(("circus", "circusd", "god", "eye"), _STOP, "ps -ejH"),
+    Supervisor(("snap.lxd.daemon", "lxd"), _PROXY, "systemctl status lxd"),
+    Supervisor(("incus", "incusd"), _PROXY, "systemctl status incus"),
+    Supervisor(
+        ("gitlab-runsvdir",),
+        noted(
+            "{name} is a part of GitLab. Move GitLab to other ports in /etc/gitlab/gitlab.rb, or put a reverse proxy in"
+            " front of it and mailcow."
+        ),
+        "gitlab-ctl status",
+    ),
+)
+
+
+def remedy(holder: Holder) -> Remedy | None:
+    """Say how a holder of a port is taken out of a service that runs others too; None: it is no such service's."""
+    unit = holder.unit or ""
+    name = stem(unit)
+    for entry in SUPERVISORS:
+        if name in entry.units:
+            return Remedy(say(entry.text, name=holder.process or "?", unit=unit), (entry.show,))
+    if name.startswith("pm2-") or name == "pm2":
+        return Remedy(say(_STOP, name=holder.process or "?", unit=unit), ("pm2 list",))
+    return None

@@ -1,0 +1,251 @@
+"""Who holds a port, in words an administrator knows, and what else can be done about it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec.structs import replace
+
+from preflight.checks import Look
+from preflight.checks.holders import connections, endings
+from preflight.checks.holders.conflicts import HOLDING, KERNEL, PROXIES, Named
+from preflight.checks.holders.endings import WEB
+from preflight.checks.remedies import distro
+from preflight.facts import Container, Holder, PublishedPort, SwarmService
+from preflight.mailcow.plan import Binding
+from preflight.report.model import Remedy
+from preflight.text.sentences import paragraph, say
+
+# Ports for mailcow behind a web server: the documentation's first.
+BEHIND = {"HTTP_PORT": (8080, 8088, 8880), "HTTPS_PORT": (8443, 8448, 9443)}
+PROXY = "https://docs.mailcow.email/post_installation/reverse-proxy/r_p/"
+
+
+def kernel(named: Named, owners: bool) -> bool:
+    """Say whether a socket is the kernel's alone; `owners`: every process's files could be seen."""
+    return named.holder.pid is None and (owners or named.holder.state in KERNEL)
+
+
+def by_whom(look: Look, port: str, named: list[Named], alone: list[Named]) -> str:
+    """Say by whom a port is held, as its administrator knows them."""
+    if named:
+        said = list(_holding(look, port, named))
+        return said[0].removesuffix(".") if len(said) == 1 else paragraph(*said)  # as the contract's example has it
+    if alone:
+        holder = connections.lasting(alone).holder
+        if holder.state in HOLDING:
+            return say("{port} is held by the kernel itself, or by a process that has just ended.", port=port)
+        return connections.of_kernel(port, holder)
+    if look.host.sockets.missing is not None:
+        nobody = say("{port} is in use; by whom could not be found out.", port=port)
+        return paragraph(nobody, look.host.sockets.missing.reason)
+    if look.host.sockets.get().bound:
+        return say(
+            "{port} is in use, though no socket shows: it was closed a moment ago, or is another network's.", port=port
+        )
+    return say(
+        "{port} is in use, though no socket shows: it is bound without listening, which only kernels from 6.8 on tell a"
+        " program in the host's own network, or was closed a moment ago.",
+        port=port,
+    )
+
+
+def _holding(look: Look, port: str, named: list[Named]) -> Iterator[str]:
+    """Yield a sentence for the processes, and one for each of the others that hold a port."""
+    processes = dict.fromkeys(_process(entry.holder) for entry in named if _plain(entry))
+    if processes:
+        yield say("{port} is held by {processes}.", port=port, processes=", ".join(processes))
+    others = dict.fromkeys(_other(port, entry) for entry in named if not _plain(entry))
+    yield from others
+    if any(entry.holder.pid is None for entry in named) and look.host.sockets.get().why:
+        yield look.host.sockets.get().why
+
+
+def _proxied(named: Named) -> bool:
+    return named.container is not None and (named.holder.process in PROXIES or named.holder.process is None)
+
+
+def _plain(named: Named) -> bool:
+    """Say whether it is a process of the host's own, to be named as that."""
+    inside = named.holder.container and not named.holder.unit
+    return not (_proxied(named) or named.service or named.holder.pid is None or inside)
+
+
+def _other(port: str, named: Named) -> str:
+    holder, container = named.holder, named.container
+    if container is not None and _proxied(named):
+        held = say("{port} is held by the container {container}.", port=port, container=about(container))
+        return paragraph(held, belonging(container))
+    if named.service is not None:
+        return say(
+            "{port} is held by the engine for the swarm's service {service}.", port=port, service=service(named.service)
+        )
+    if holder.pid is None:
+        return say("{port} is held by a process that is hidden here.", port=port)
+    inside = container.name if container else holder.container
+    return say("{port} is held by {process} in the container {name}.", port=port, process=_process(holder), name=inside)
+
+
+def _process(holder: Holder) -> str:
+    place = f", {holder.unit}" if holder.unit else ""
+    return f"{holder.process or '?'} (pid {holder.pid}{place})"
+
+
+def about(container: Container) -> str:
+    """Name a container with its image."""
+    return f"{container.name} ({container.image})"
+
+
+def belonging(container: Container) -> str:
+    """Say in sentences what a container is a part of: a Compose project, a service of the swarm; '' = of nothing."""
+    project, swarm = container.project, container.swarm
+    return paragraph(
+        say("{name} belongs to the Compose project {project}.", name=container.name, project=project)
+        if project
+        else "",
+        say("{name} is a task of the swarm's service {service}.", name=container.name, service=swarm) if swarm else "",
+    )
+
+
+def service(found: SwarmService) -> str:
+    """Name a service of the swarm with its image."""
+    return f"{found.name} ({found.image})"
+
+
+def seen(named: Named) -> str:
+    """Write where a socket is, with its state where it does not listen."""
+    holder = named.holder
+    address = f"[{holder.address}]" if ":" in holder.address else holder.address
+    return f"{address}:{holder.port}" + ("" if holder.state == "listening" else f" {holder.state}")
+
+
+def evidence(named: Named) -> dict[str, Any]:
+    """Return a holder as the report's evidence has it."""
+    holder, container = named.holder, named.container
+    return {
+        "pid": holder.pid,
+        "process": holder.process,
+        "user": holder.user,
+        "unit": holder.unit,
+        "container": container.name if container else holder.container,
+        "image": container.image if container else holder.image,
+        "address": holder.address,
+        "port": holder.port,
+        "state": holder.state,
+        "command": list(holder.command),
+        "binary": holder.binary,
+        "package": holder.package,
+        **_managed(container, named.service),
+        **({"swarm_service": named.service.name} if named.service else {}),
+    }
+
+
+def published(container: Container, port: PublishedPort) -> dict[str, Any]:
+    """Return what a container publishes without a socket of its own, in the shape of a holder."""
+    return {
+        "pid": None, "process": None, "user": None, "unit": None, "container": container.name, "image": container.image,
+        "address": port.address, "port": port.port, "state": "published", "command": [], "binary": None,
+        "package": None, **_managed(container),
+    }  # fmt: skip
+
+
+def _managed(container: Container | None, service: SwarmService | None = None) -> dict[str, Any]:
+    swarm = service.name if service else container.swarm if container else ""
+    return {
+        "project": (container.project or None) if container else None,
+        "restart": (container.restart or None) if container else None,
+        "swarm_service": swarm or None,
+    }
+
+
+def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named]) -> Remedy:
+    """Say how to get a port free: end what holds it, or wait."""
+    show = f"ss -tanp 'sport = :{binding.port}'"
+    if not named and alone and (holder := connections.lasting(alone).holder).state not in HOLDING:
+        return connections.ends(look, binding, holder)
+    if connections.of_processes(named):
+        return connections.ended(binding)
+    if not named:
+        find = say("Find out who holds the port. If it is your way in to this host, give it another port first.")
+        return Remedy(paragraph(find, alternative(look, binding, named)), (show,))
+    ended = endings.of_all(look, binding, named)
+    # A way in says itself how mailcow goes without the port.
+    instead = "" if endings.way_in_among(named) else alternative(look, binding, named)
+    return replace(ended, text=paragraph(ended.text, *_origins(look, named), instead))
+
+
+def _origins(look: Look, named: list[Named]) -> list[str]:
+    """Say where the holders came from, as far as that is known: what is stopped may also be removed.
+
+    Not as a command: on these ports may be anything, and to purge a VPN or SSH server could be the last thing done.
+    """
+    found: dict[str, None] = {}
+    for entry in named:
+        holder = entry.holder
+        if _meshed(look, entry):
+            found[say("This node's swarm has it published: `docker service ls` on a manager names the service.")] = None
+        if holder.package and holder.process not in (*PROXIES, "systemd"):
+            found[
+                say("{process} belongs to the package {package}.", process=holder.process, package=holder.package)
+            ] = None
+        elif holder.binary and not holder.container and not entry.container and holder.process not in PROXIES:
+            ask = distro.owner(look.host, shlex.quote(holder.binary))
+            if ask:
+                found[say("The package of {process} is named by `{ask}`.", ask=ask, process=holder.process)] = None
+    return list(found)
+
+
+def _meshed(look: Look, named: Named) -> bool:
+    """Say whether the engine may hold a port for a service of a swarm that others manage."""
+    swarm = look.host.engine.known and look.host.engine.get().swarm == "active"
+    return swarm and named.holder.process == "dockerd" and named.container is None and named.service is None
+
+
+def alternative(look: Look, binding: Binding, named: list[Named]) -> str:
+    """Say what else can be done: some ports can be moved."""
+    published = binding.wanted[0]
+    if published.kind == "web":
+        first = next((entry.holder.process for entry in named if entry.holder.process in WEB), None)
+        values = {"server": first, "lines": _behind(look, binding), "page": PROXY}
+        if first:
+            return say(
+                "Or let {server} stay in front of mailcow as a reverse proxy, with these lines in mailcow.conf: {lines}"
+                " (see {page}).",
+                **values,
+            )
+        return say(
+            "Or put mailcow behind a web server as a reverse proxy, with these lines in mailcow.conf: {lines}"
+            " (see {page}).",
+            **values,
+        )
+    if published.kind == "local":
+        return say(
+            "Or move mailcow's port in mailcow.conf: {setting}",
+            setting=f"{published.variable}=127.0.0.1:{binding.port + 1}",
+        )
+    if published.variable == "SMTP_PORT" and binding.port == published.port:
+        return say("Port 25 cannot be moved: other mail servers deliver to no other.")
+    return say(
+        "Or give mailcow another port with {variable} in mailcow.conf, and tell it to every mail program.",
+        variable=published.variable,
+    )
+
+
+def _behind(look: Look, binding: Binding) -> str:
+    """Return the lines for a mailcow that only a web server on the same host reaches."""
+    # Whether a port is free that nobody asked for yet is not known; what containers have of them is.
+    taken = {port.port for entry in _others(look) for port in entry.ports} | {binding.port}
+    lines = []
+    for variable, ports in BEHIND.items():
+        others = {entry.port for entry in look.plan.bindings if entry.wanted[0].variable != variable}
+        port = next((port for port in ports if port not in taken | others), ports[0])
+        lines += [f"{variable.removesuffix('_PORT')}_BIND=127.0.0.1", f"{variable}={port}"]
+    return " ".join(lines)
+
+
+def _others(look: Look) -> list[Container]:
+    """Return the containers that are not mailcow's own."""
+    known = look.host.engine.get().containers if look.host.engine.known else ()
+    return [entry for entry in known if entry.project != look.plan.project]

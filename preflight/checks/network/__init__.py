@@ -1,0 +1,1 @@
+"""Checks of networks, routes and IPv6."""

@@ -1,0 +1,94 @@
+"""The MTU that mailcow's network will have, held against that of the way to the Internet."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from msgspec import Struct
+
+from preflight.checks import Look
+from preflight.checks.docker.contact import engine_version
+from preflight.checks.network.subnets import own
+from preflight.report.model import Remedy, WrittenFile
+from preflight.text import versions
+from preflight.text.sentences import paragraph, say
+
+# dockerd gives it to each new bridge network; older versions do not start with it.
+_NETWORK_OPTIONS = (24, 0, 0)
+_OF_BRIDGES = re.compile(r"bridge=com\.docker\.network\.driver\.mtu=([0-9]{2,5})")
+
+
+class Told(Struct, frozen=True):
+    """What MTU mailcow's network has or will have (None: the engine's default), and the file that says so."""
+
+    mtu: int | None = None
+    path: str = ""
+    made: bool = False  # the network is there already
+
+
+def told(look: Look) -> Told:
+    """Return what decides: the network that exists, else mailcow's override file, else the engine's settings."""
+    for network in own(look):
+        if network.driver == "bridge":
+            return Told(network.mtu, made=True)
+    override = look.host.override.value
+    if override is not None and override.mtu is not None:
+        return Told(override.mtu, override.path)
+    settings = look.host.daemon_config.value
+    options = settings.settings.get("default-network-opts") if settings is not None else None
+    if settings is not None and isinstance(options, list) and _knows_options(look):
+        for text in options:
+            if match := _OF_BRIDGES.fullmatch(text):
+                return Told(int(match[1]), settings.path)
+    return Told()
+
+
+def _knows_options(look: Look) -> bool:
+    version = versions.parse(engine_version(look.host))
+    return version is None or version >= _NETWORK_OPTIONS
+
+
+def remark(look: Look) -> str | None:
+    """Say what looks like a setting for this and is none; None: there is nothing such."""
+    settings = look.host.daemon_config.value
+    if settings is None:
+        return None
+    if settings.settings.get("default-network-opts") and not _knows_options(look):
+        return say('Docker {version} does not know "default-network-opts".', version=engine_version(look.host))
+    if settings.settings.get("mtu") is not None:
+        return say('"mtu" in {path} applies to the default bridge only, not to mailcow.', path=settings.path)
+    return None
+
+
+def remedy(look: Look, value: int) -> Remedy:
+    """Return how mailcow's network gets an MTU: Compose merges this file into mailcow's own, which stays as it is."""
+    held = look.host.override.value
+    path = held.path if held else f"{look.plan.directory.rstrip('/')}/docker-compose.override.yml"
+    lines = f"networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: {value}\n"
+    quoted, where = " ".join(map(shlex.quote, lines.splitlines())), shlex.quote(path)
+    recreate = None
+    if any(network.driver == "bridge" for network in own(look)):
+        recreate = say(
+            "mailcow's network exists already: to recreate it, run docker compose down and docker compose up -d in "
+            "{directory}. Mail stops meanwhile.",
+            directory=look.plan.directory,
+        )
+    if held is None or not held.present:
+        text = say("Once mailcow is cloned, give its network this MTU in {path}.", path=path)
+        written = (WrittenFile(path, lines),)
+        # A file that appeared meanwhile is left alone.
+        command = f"(set -C; printf '%s\\n' {quoted} > {where})"
+        return Remedy(paragraph(text, recreate), (command,), when="cloned", files=written)
+    if held.mtu is not None and held.mtu <= value:
+        return Remedy(paragraph(recreate) or say("Recreate mailcow's network."), when="last")
+    if held.clear and not held.networks:
+        text = say("Add this MTU to {path}.", path=path)
+        command = f"grep -q '^networks:' {where} || printf '%s\\n' '' {quoted} >> {where}"
+        return Remedy(paragraph(text, recreate), (command,), when="cloned")
+    text = say(
+        "In {path}, set com.docker.network.driver.mtu to {value} under networks, mailcow-network, driver_opts.",
+        path=path,
+        value=value,
+    )
+    return Remedy(paragraph(text, recreate), (f"cat {where}",), when="cloned")

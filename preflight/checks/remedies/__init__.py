@@ -1,0 +1,1 @@
+"""Commands for this host: its distribution's, and its engine's."""

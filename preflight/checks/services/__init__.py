@@ -1,0 +1,1 @@
+"""Checks of other mail and web servers."""

@@ -1,0 +1,133 @@
+"""What mailcow's containers need of a kernel, and whether its options and modules give it. Pure, no check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from preflight.facts import KernelFeatures
+from preflight.report.model import Status
+from preflight.text.sentences import noted, paragraph, phrase, say
+
+_IPTABLES_NFT = ("NF_TABLES", "NFT_COMPAT")
+
+
+class Need(Struct, frozen=True):
+    """Something needed, and the sets of options that give it, any one of them. `lesser`: mailcow runs without."""
+
+    title: str
+    ways: tuple[tuple[str, ...], ...]
+    lesser: bool = False
+
+
+NEEDS = (
+    Need(noted("namespaces"), (("NAMESPACES", "NET_NS", "PID_NS", "IPC_NS", "UTS_NS"),)),
+    Need(noted("control groups"), (("CGROUPS",),)),
+    Need(noted("control of devices"), (("CGROUP_DEVICE",), ("CGROUP_BPF",))),
+    Need(noted("POSIX message queues"), (("POSIX_MQUEUE",),)),
+    Need(noted("virtual network interfaces (veth)"), (("VETH",),)),
+    Need(noted("bridges"), (("BRIDGE",),)),
+    Need(noted("connection tracking and NAT"), (("NF_CONNTRACK", "NF_NAT"),)),
+    Need(
+        noted("iptables with filter and nat tables, or nftables instead"),
+        (("IP_NF_FILTER", "IP_NF_NAT"), _IPTABLES_NFT),
+    ),
+    Need(noted("masquerading"), (("NETFILTER_XT_TARGET_MASQUERADE",), ("IP_NF_TARGET_MASQUERADE",))),
+    Need(noted("the addrtype match of iptables"), (("NETFILTER_XT_MATCH_ADDRTYPE",),)),
+    Need(noted("the conntrack match of iptables"), (("NETFILTER_XT_MATCH_CONNTRACK",),)),
+    Need(noted("filtering on bridges (br_netfilter)"), (("BRIDGE_NETFILTER",),), lesser=True),
+    Need(noted("the overlay file system"), (("OVERLAY_FS",),), lesser=True),
+    Need(noted("limits on memory"), (("MEMCG",),), lesser=True),
+    Need(noted("limits on the number of processes"), (("CGROUP_PIDS",),), lesser=True),
+    Need(
+        noted("the raw table of iptables, which Docker 28 and later use"),
+        (("IP_NF_RAW",), _IPTABLES_NFT), lesser=True,
+    ),
+    Need(noted("ip6tables"), (("IP6_NF_FILTER",), _IPTABLES_NFT), lesser=True),
+)  # fmt: skip
+
+
+def given(need: Need, features: KernelFeatures) -> bool | None:
+    """Say whether the kernel gives what is needed; None: cannot be told."""
+    ways = [_all(way, features) for way in need.ways]
+    if True in ways:
+        return True
+    return None if None in ways else False
+
+
+def _all(options: tuple[str, ...], features: KernelFeatures) -> bool | None:
+    states = [_usable(option, features) for option in options]
+    if False in states:
+        return False
+    return None if None in states else True
+
+
+def _usable(option: str, features: KernelFeatures) -> bool | None:
+    state = features.options.get(option)
+    if state is None:
+        return None
+    return state == "y" or (state == "m" and option not in features.absent)
+
+
+class Sorted(Struct, frozen=True):
+    """The needs that are not met, by weight, and those of which it cannot be told.
+
+    `gone`: the running kernel's modules are no longer installed, and some were needed or may be.
+    """
+
+    grave: tuple[str, ...]
+    lesser: tuple[str, ...]
+    unknown: tuple[str, ...]
+    gone: bool
+
+
+def sort(features: KernelFeatures) -> Sorted:
+    """Sort what is needed by whether the kernel gives it."""
+    states = [(need, given(need, features)) for need in NEEDS]
+    modular = features.options.get("MODULES") == "y" and (
+        "m" in features.options.values() or any(state is None for _, state in states)
+    )
+    return Sorted(
+        grave=tuple(need.title for need, state in states if state is False and not need.lesser),
+        lesser=tuple(need.title for need, state in states if state is False and need.lesser),
+        unknown=tuple(need.title for need, state in states if state is None),
+        gone=features.modules_directory is False and modular,
+    )
+
+
+def judge(features: KernelFeatures, needs: Sorted, release: str) -> tuple[Status, str, str]:
+    """Return status, message and what to do ('' = nothing)."""
+    if needs.gone:
+        text = say(
+            "The modules of the running kernel {release} are gone: it was upgraded and the host not restarted.",
+            release=release,
+        )
+        if needs.grave:
+            text = paragraph(text, say("Not loaded, and so out of reach: {needs}.", needs=_listed(needs.grave)))
+        worst = Status.FAIL if needs.grave or needs.unknown else Status.WARN
+        return worst, text, say("Restart the host, so that the kernel and its modules fit each other.")
+    if needs.grave or needs.lesser:
+        lacking = _listed(needs.grave or needs.lesser)
+        text = say("The kernel {release} lacks this: {needs}.", release=release, needs=lacking)
+        why = say("It was built without it.")
+        if features.absent:
+            why = say("Its modules are not installed.")
+        advice = say("Install the distribution's complete kernel and all its modules, and restart the host.")
+        return Status.FAIL if needs.grave else Status.WARN, paragraph(text, why), advice
+    if needs.unknown:
+        text = say(
+            "Neither a configuration nor modules tell whether the kernel {release} has this: {needs}.",
+            release=release,
+            needs=_listed(needs.unknown),
+        )
+        advice = say("Look for the kernel's configuration in /boot, or run the moby project's check-config.sh.")
+        return Status.UNKNOWN, text, advice
+    text = say(
+        "The kernel {release} has all that containers, bridges, NAT and mailcow's netfilter need.", release=release
+    )
+    return Status.PASS, text, ""
+
+
+def _listed(titles: Iterable[str]) -> str:
+    return "; ".join(phrase(title) for title in titles)

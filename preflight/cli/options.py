@@ -1,0 +1,112 @@
+"""The options of the commands: each is also an environment variable, `PREFLIGHT_<OPTION>`; a flag wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from preflight.cli.params import Address, Checked, Domain, IgnoreType, Name, Seconds
+from preflight.gather.engine.address import address
+from preflight.gather.names.resolver import server
+from preflight.mailcow import plan
+from preflight.render import FORMATS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Option(click.Option):
+    """An option with one line of help, which is shown as it stands.
+
+    click would tidy it up with `inspect`, and to load that takes a twelfth of a whole run.
+    """
+
+    def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.help = help
+
+
+def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """Make an option that is also an environment variable, PREFLIGHT_<OPTION>."""
+    first = names[0].partition("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=f"PREFLIGHT_{first}", show_envvar=False, cls=Option, **settings)
+
+
+def typed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """Return what completes a value of this kind (a function of `hints`); it is loaded when a shell asks."""
+
+    def complete(context: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from preflight.cli import completion
+
+        return list(getattr(completion, kind)(context, param, incomplete))
+
+    return complete
+
+
+def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+CHECKS, FILES, FOLDERS, NUMBERS = map(typed, ("checks", "files", "folders", "numbers"))
+AUTO = click.Choice(["auto", "always", "never"])
+HELP = click.help_option("-h", "--help", cls=Option)
+
+ENGINE = option("--docker-host", type=Checked("url", address), metavar="URL", help="The engine to use.")
+ROOT = option("--root", metavar="PATH", shell_complete=FOLDERS, help="The host's root directory.")
+
+REDACT = option("--redact", is_flag=True, help="Placeholders for names, addresses and arguments: to be posted.")
+
+# fmt: off
+# What host is looked at, and how.
+HOST = _stack(
+    option("--hostname", type=Name(), help="The future MAILCOW_HOSTNAME."),
+    option("--domain", "domains", multiple=True, type=Domain(), help="A mail domain; default: the host name's parent."),
+    option("--public-ip", "public_ips", multiple=True, type=Address(), help="A public address, behind NAT."),
+    option(
+        "--mailcow-conf", metavar="PATH", shell_complete=FILES,
+        help=f"A mailcow.conf on the host; default: {plan.DEFAULT_CONF}.",
+    ),
+    option("--offline", is_flag=True, help="Let no packet leave the host."),
+    option("--probe/--no-probe", default=True, help="Start short-lived containers for the functional checks."),
+    option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask only these."),
+    ENGINE,
+    ROOT,
+    option("--timeout", type=Seconds(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
+    option("--progress", type=AUTO, default="auto", help="Progress on standard error."),
+    option("--quiet", "-q", is_flag=True, help="No progress."),
+    option("--verbose", "-v", is_flag=True, help="Say on standard error how long each fact took."),
+)
+
+# What is judged, and what becomes of it.
+REPORT = _stack(
+    option(
+        "--requirements", "numbers", default="current", show_default=True, shell_complete=NUMBERS,
+        help="current, 2017-07 or a TOML file.",
+    ),
+    option("--only", multiple=True, metavar="ID", shell_complete=CHECKS, help="Only these checks (id or glob)."),
+    option("--skip", multiple=True, metavar="ID", shell_complete=CHECKS, help="Not these checks (id or glob)."),
+    option(
+        "--ignore", "ignores", multiple=True, type=IgnoreType(), shell_complete=CHECKS,
+        help="A known finding: still shown, not counted.",
+    ),
+    option("--waivers", metavar="FILE", shell_complete=FILES, help="Known findings, in a TOML file."),
+    option("--facts", "facts_file", metavar="FILE", shell_complete=FILES, help="Judge recorded facts, not this host."),
+    option(
+        "--baseline", metavar="FILE", shell_complete=FILES,
+        help="Mark what is new, known and fixed since this JSON report.",
+    ),
+    option("--format", "formats", multiple=True, type=click.Choice(list(FORMATS)), help="Default: markdown."),
+    option(
+        "--output", "outputs", multiple=True, metavar="FILE", shell_complete=FILES,
+        help="Write there; its suffix names the format.",
+    ),
+    option("--strict", is_flag=True, help="Warnings count as failures for the exit code."),
+    option("--color", type=AUTO, default="auto", help="Colour in text reports."),
+)
+# fmt: on

@@ -1,0 +1,174 @@
+"""What was asked for on the command line, as values: the host or its recording, the checks, the numbers."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+from click.core import ParameterSource
+
+from preflight.assess import Ignore, select
+from preflight.checks import Check, catalogue
+from preflight.facts import Answer, Asked, Fact, Host, HostsEntry, OsRelease
+from preflight.gather.access.roots import Roots, find
+from preflight.gathering import PARTS, Wishes
+from preflight.mailcow import plan, requirements
+from preflight.report.documents import read_facts
+from preflight.text.inputs import InputError, named
+from preflight.text.sentences import say
+from preflight.text.versions import matching_rule
+
+if TYPE_CHECKING:
+    from preflight.redact import Recorded, Redaction
+    from preflight.report.model import Report
+
+_ALWAYS = frozenset({"name", "os_release", "kernel", "machine", "mailcow_conf"})
+_ENGINE = "dockerd"  # mailcow's scripts do not call it, but where it is, it only has to be started
+_NOT_WITH_FACTS = ("mailcow_conf", "resolvers", "docker_host", "root", "probe")
+
+
+def roots(given: str | None) -> Roots:
+    """Find the host; a root that is given and certainly none is refused, one that we may not look into is looked at."""
+    if given is not None:
+        try:
+            directory = bool(given) and stat.S_ISDIR(os.stat(given).st_mode)
+        except OSError as error:
+            directory = error.errno in (errno.EACCES, errno.EPERM)
+        if not directory:
+            raise click.UsageError(f"--root {given[:200]!r}: not a directory.")
+    return find(dict(os.environ), given)
+
+
+def numbers(name: str) -> requirements.Requirements:
+    """Return the documented numbers of that name or file."""
+    try:
+        return requirements.load(name)
+    except requirements.RequirementsError as error:
+        raise click.UsageError(f"--requirements {error}") from None
+
+
+def known(given: dict[str, Any]) -> tuple[Ignore, ...]:
+    """Return the known findings, from the command line and from a file."""
+    if given["waivers"] is None:
+        return tuple(given["ignores"])
+    from preflight.assess import waivers
+
+    return (*given["ignores"], *waivers.read(given["waivers"]))
+
+
+def selection(
+    only: tuple[str, ...], skip: tuple[str, ...], ignores: tuple[Ignore, ...], asked: requirements.Requirements
+) -> tuple[Check, ...]:
+    """Return the checks asked for; a pattern that matches none, or a severity of none, is refused."""
+    every = catalogue()
+    for option, patterns in (("--only", only), ("--skip", skip)):
+        for pattern in patterns:
+            if not pattern or not select(every, (pattern,), ()):
+                from preflight.assess.suggestions import meant
+
+                raise click.UsageError(f"{option} {pattern[:80]!r} matches no check: {meant(pattern, every)}")
+    for identity in asked.severities:
+        if all(entry.id != identity for entry in every):
+            raise click.UsageError(f"--requirements {asked.name}: severities: there is no check {identity[:80]!r}")
+    chosen = select(every, only, skip)
+    if ignores:
+        from preflight.assess import waivers
+
+        waivers.refuse_strangers(ignores, every, chosen)
+    return chosen
+
+
+def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
+    """Return recorded facts; what was asked of the names may be asked anew."""
+    for name in _NOT_WITH_FACTS:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(param.opts[0] for param in ctx.command.params if param.name == name)
+            raise click.UsageError(f"{option} is about a host that is looked at; it does not go with --facts.")
+    host = read_facts(named(given["facts_file"]))
+    asked = msgspec.structs.replace(
+        host.asked,
+        hostname=given["hostname"] or host.asked.hostname,
+        domains=given["domains"] or host.asked.domains,
+        public_ips=given["public_ips"] or host.asked.public_ips,
+        offline=given["offline"] or host.asked.offline,
+    )
+    return msgspec.structs.replace(_renamed(host, asked), asked=asked)
+
+
+def _renamed(host: Host, asked: Asked) -> Host:
+    """Return recorded facts for another host name, of which neither /etc/hosts nor the DNS was asked."""
+    fqdn = plan.make(host.mailcow_conf.value, asked).fqdn
+    before = plan.make(host.mailcow_conf.value, host.asked).fqdn
+    if not fqdn or fqdn == before:
+        return host
+    reason = say("The facts were recorded without a host name.")
+    if before:
+        reason = say(
+            "The facts were recorded for {before}. Questions about {fqdn} were not asked.", before=before, fqdn=fqdn
+        )
+    help = say("Record them again with this --hostname.")
+    lines: Fact[tuple[HostsEntry, ...]] = Fact.unknown("/etc/hosts", reason, help)
+    answers: Fact[dict[str, Answer]] = Fact.unknown("DNS", reason, help)
+    if host.asked.offline or (host.answers.known and f"{fqdn}. A" in host.answers.get()):
+        answers = host.answers
+    return msgspec.structs.replace(host, hosts_file=lines, answers=answers)
+
+
+def redaction(host: Host, given: dict[str, Any], baseline: Report | None) -> tuple[Host, Redaction | Recorded | None]:
+    """Return the host to be judged, and what makes its report one that can be posted, if it is to be."""
+    wanted = given["redact"] or host.stand_ins
+    if not wanted and baseline is None:
+        return host, None
+    from preflight.redact import Recorded, Redaction
+    from preflight.redact.tokens import MIXED, redacted
+
+    if baseline is not None and redacted(baseline) and not wanted:
+        raise InputError(f"--baseline {given['baseline'][:200]}: redacted, and this report is not; {MIXED}")
+    if not wanted:
+        return host, None
+
+    recorded = Recorded(host)
+    if given["redact"]:
+        return recorded.host, Redaction(recorded.host)
+    if baseline is not None and not redacted(baseline):
+        raise InputError(f"--baseline {given['baseline'][:200]}: not redacted, and the facts are; {MIXED}")
+    return recorded.host, recorded
+
+
+def first(given: dict[str, Any]) -> Wishes:
+    """Return what is to be gathered, as far as the options tell alone: every part."""
+    return Wishes(
+        asked=Asked(
+            hostname=given["hostname"],
+            domains=given["domains"],
+            public_ips=given["public_ips"],
+            mailcow_conf=given["mailcow_conf"],
+            offline=given["offline"],
+            probe=given["probe"],
+        ),
+        parts=frozenset(PARTS),
+        environ=dict(os.environ),
+        seconds=given["timeout"],
+        docker_host=given["docker_host"],
+        root_given=given["root"] is not None,
+        resolvers=given["resolvers"],
+    )
+
+
+def wishes(given: dict[str, Any], asked: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
+    """Return what is to be gathered: all that is known how to, or what these checks need."""
+
+    def unsafe(release: str, system: OsRelease | None) -> str:
+        rule, possible = matching_rule(tuple(r for r in asked.kernels if r.unsafe), release, system)
+        return (rule or possible).reason if rule or possible else ""  # type: ignore[union-attr]  # one of them is there
+
+    return msgspec.structs.replace(
+        first(given),
+        parts=frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks)),
+        commands=tuple(dict.fromkeys((*asked.commands, *asked.not_busybox, _ENGINE))),
+        unsafe=unsafe,
+    )

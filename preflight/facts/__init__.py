@@ -1,0 +1,82 @@
+"""What is known of a host, and where it came from: a frozen, JSON-shaped document.
+
+Nothing here is a judgement. A `Fact` holds a value or the reason why there is none; reading the value of a
+fact that has none raises `MissingFact`, which ends a check as `unknown` (or `skip`) with that reason.
+Sizes are in bytes, times in seconds, ports are numbers, addresses are strings as `ipaddress` writes them.
+"""
+
+from __future__ import annotations
+
+from preflight.facts.base import Fact, Missing, MissingFact
+from preflight.facts.daemon import DaemonConfig, Directive, EngineStart, Form, GivenFlag
+from preflight.facts.engine import Compose, Contact, Container, Engine, EngineNetwork, PublishedPort, SwarmService
+from preflight.facts.host import SCHEMA, Host
+from preflight.facts.mailcow import ConfFile, EnvFile, Override, Setting
+from preflight.facts.names import Answer, HostsEntry
+from preflight.facts.network import Address, Ipv6, Link, Route, Rule, Way
+from preflight.facts.probes import HealthRun, Refusal, TrialRun
+from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
+from preflight.facts.services import Clock, MailTrace, Parent, Service, ServiceKind, Services, SocketUnit, Timezone
+from preflight.facts.sockets import BindAttempt, Diversion, Holder, Nat, Sockets
+from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
+from preflight.facts.view import Asked, View
+
+__all__ = [
+    "SCHEMA",
+    "Address",
+    "Answer",
+    "Asked",
+    "BindAttempt",
+    "Clock",
+    "Command",
+    "Compose",
+    "ConfFile",
+    "Contact",
+    "Container",
+    "CpuFeatures",
+    "CpuSpeed",
+    "DaemonConfig",
+    "Directive",
+    "Diversion",
+    "Engine",
+    "EngineNetwork",
+    "EngineStart",
+    "EnvFile",
+    "Fact",
+    "Form",
+    "GivenFlag",
+    "HealthRun",
+    "Holder",
+    "Host",
+    "HostsEntry",
+    "Ipv6",
+    "KernelFeatures",
+    "Link",
+    "MailTrace",
+    "Memory",
+    "Missing",
+    "MissingFact",
+    "Nat",
+    "OsRelease",
+    "Override",
+    "Parent",
+    "PublishedPort",
+    "Refusal",
+    "Route",
+    "Rule",
+    "SecurityModules",
+    "Service",
+    "ServiceKind",
+    "Services",
+    "Setting",
+    "SocketUnit",
+    "Sockets",
+    "Space",
+    "SwarmService",
+    "Timezone",
+    "TrialRun",
+    "Userland",
+    "View",
+    "Virtualization",
+    "Way",
+]

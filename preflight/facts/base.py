@@ -1,0 +1,74 @@
+"""A fact: a value and where it came from, or the reason why there is none. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+from msgspec import Struct
+
+T = TypeVar("T")
+
+
+class Missing(Struct, frozen=True):
+    """Why there is no value. `unknown`: could not be found out; `skip`: not asked for, or does not apply.
+
+    `help` is a sentence on what would make it known, `commands` can be pasted for that.
+    """
+
+    kind: Literal["unknown", "skip"]
+    reason: str
+    help: str = ""
+    commands: tuple[str, ...] = ()
+
+
+class MissingFact(Exception):
+    """A fact was read that has no value."""
+
+    def __init__(self, missing: Missing, source: str) -> None:
+        super().__init__(missing.reason)
+        self.missing = missing
+        self.source = source
+
+
+class Fact(Struct, Generic[T], frozen=True):
+    """A value and its source, or the reason why there is none (then `value` means nothing)."""
+
+    source: str
+    value: T | None = None
+    missing: Missing | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.missing is None):
+            raise ValueError("a fact has either a value or the reason why there is none")
+
+    def get(self) -> T:
+        """Return the value; raise `MissingFact` where there is none."""
+        if self.missing is not None:
+            raise MissingFact(self.missing, self.source)
+        return self.value  # type: ignore[return-value]  # a value that may be None has that in its T
+
+    @property
+    def known(self) -> bool:
+        """Say whether there is a value."""
+        return self.missing is None
+
+    @classmethod
+    def of(cls, source: str, value: T) -> Fact[T]:
+        """Make a fact that is known."""
+        return cls(source, value)
+
+    @classmethod
+    def unknown(cls, source: str, reason: str, help: str = "", *commands: str) -> Fact[T]:
+        """Make a fact that could not be found out."""
+        return cls(source, None, Missing("unknown", reason, help, commands))
+
+    @classmethod
+    def skipped(cls, source: str, reason: str, help: str = "") -> Fact[T]:
+        """Make a fact that was not asked for or does not apply."""
+        return cls(source, None, Missing("skip", reason, help))
+
+
+# A part that a version did not know yet which recorded the facts.
+BEFORE: Fact[Any] = Fact.unknown(
+    "", "These facts were recorded before this was looked at.", "Record them again with this version."
+)

@@ -1,0 +1,56 @@
+"""The engine's settings, as they are written and as it takes them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class DaemonConfig(Struct, frozen=True):
+    """daemon.json and the daemon's own arguments. `settings` holds the keys that matter, JSON values.
+
+    `error`: the file is there and not usable (then `settings` comes from the arguments alone).
+    """
+
+    path: str
+    present: bool
+    error: str
+    settings: dict[str, bool | int | float | str | list[str] | None]
+    arguments: tuple[str, ...] = ()  # --name=value of the running daemon that override the file
+    directory: bool = False  # Docker makes one where a container is given a file that is not there
+
+
+Form = Literal["null", "boolean", "integer", "fraction", "huge", "string", "list", "object"]
+
+
+class Directive(Struct, frozen=True):
+    """A value in daemon.json: the keys that lead to it (of lists the numbers), its line, its kind, never the value.
+
+    Of the numbers, `integer` are those of 64 bits, `huge` those that no floating-point number holds.
+    `flaw`: in what way the value is none that its key could have (address, size, level …); '' = none that is known.
+    """
+
+    path: tuple[str, ...]
+    line: int
+    form: Form
+    flaw: str = ""
+    number: int | None = None  # of log options that are no secret: the number that stands where a string has to be
+
+
+class GivenFlag(Struct, frozen=True):
+    """A flag that the engine will be started with: its name in daemon.json, and the file that gives it."""
+
+    name: str
+    source: str
+
+
+class EngineStart(Struct, frozen=True, kw_only=True):
+    """What the engine meets when it is started next: its version, daemon.json as it is written, the unit's flags."""
+
+    version: str  # of the engine that answers, else of its package; '' = not known
+    directives: tuple[Directive, ...] = ()
+    flags: tuple[GivenFlag, ...] = ()
+    command: str = ""  # the file whose command counts: the unit, a drop-in, a script's settings; '' = none found
+    containerd_root: str = ""  # root in containerd's own settings; '' = not set there
+    driver_images: bool = False  # a storage driver of the engine's own keeps images below the data-root already

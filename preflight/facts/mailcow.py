@@ -1,0 +1,64 @@
+"""mailcow.conf and the files beside it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+
+class Override(Struct, frozen=True, kw_only=True):
+    """What the administrator adds to mailcow's docker-compose.yml: the one file that Compose merges into it.
+
+    `clear` False: it is written in a way that this program does not read, and the rest means nothing.
+    """
+
+    path: str  # where it is, or would be written
+    present: bool
+    clear: bool = True
+    mtu: int | None = None  # of mailcow's network
+    networks: bool = False  # it has a part on networks already
+
+
+class Setting(Struct, frozen=True):
+    """A variable of mailcow.conf as Compose reads it: value and line (from 1)."""
+
+    value: str
+    line: int
+    refers: bool = False  # to other variables, which is not followed
+    shell: str | None = None  # what mailcow's shell scripts read instead; None: the same
+
+
+class EnvFile(Struct, frozen=True):
+    """What stands as `.env` beside mailcow.conf, which is what Compose reads; in mailcow's clone it is a link to it.
+
+    `same`: a link leads to mailcow.conf; a file holds the same. `clone`: the directory is mailcow's clone.
+    """
+
+    path: str
+    kind: Literal["absent", "link", "file", "other"]
+    target: str = ""  # of a link, as written in it
+    same: bool = False
+    clone: bool = False
+
+
+class ConfFile(Struct, frozen=True):
+    """mailcow.conf, allow-listed variables only. `present` False: there is none, mailcow's defaults hold.
+
+    `marks`: bom (it starts with a byte-order mark), crlf (lines end with CR LF): mailcow's shell scripts choke on them.
+    """
+
+    path: str
+    present: bool
+    settings: dict[str, Setting]
+    duplicates: dict[str, list[int]] = field(default_factory=dict)  # variable: lines, the last wins
+    remarks: tuple[str, ...] = ()  # in facts recorded before `marks`: the same in sentences
+    bad_lines: tuple[int, ...] = ()  # lines that Compose would refuse
+    reasons: tuple[str, ...] = ()  # why it would, one for each of them
+    nameless: tuple[int, ...] = ()  # lines with a value and no name, which only some versions of Compose refuse
+    commands: tuple[int, ...] = ()  # lines that a shell would run as commands
+    shell_ends: int = 0  # the line at which a shell would give up; 0: none
+    zone: bool | None = None  # whether the host's own zones have TZ; None: it has none, or TZ is not set
+    marks: tuple[str, ...] = ()
+    read_to: int = 0  # the line after which nothing was read, as the file is longer than any; 0: all was read
+    env: EnvFile | None = None  # None: not looked at

@@ -1,0 +1,87 @@
+"""Links, routes and rules of the kernel."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+
+class Address(Struct, frozen=True, omit_defaults=True):
+    """An address on an interface. `secondary`: not the first of its network (IPv4), or temporary (IPv6)."""
+
+    address: str
+    prefix: int
+    scope: str  # global, link, host
+    secondary: bool = False
+
+
+class Link(Struct, frozen=True):
+    """A network interface of the host."""
+
+    name: str
+    mtu: int | None
+    up: bool | None
+    addresses: tuple[Address, ...] = ()
+    inner: bool = False  # a bridge to containers alone: nothing but ends of their virtual cables is in it
+
+
+class Route(Struct, frozen=True, omit_defaults=True):
+    """A route; `destination` in CIDR form; gateway '' = on the link; interface '*' = to nowhere, '' = not told.
+
+    `kind` as ip-route(8) names it: unicast, blackhole, unreachable, prohibit, throw (ask the next table), local (whole
+    networks that the host takes for its own; its addresses are those of the links).
+    """
+
+    destination: str
+    interface: str
+    gateway: str
+    metric: int
+    table: int = 254  # of the policy routing: 254 is the main one
+    kind: str = "unicast"
+    learned: bool = False  # IPv6: the kernel itself took it from a router's advertisement
+
+
+class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule of the policy routing, as `ip rule` shows it: which table is asked next. Rules are asked by priority.
+
+    `others`: what else it looks at (a user, ports, a protocol, a VRF). `inverted`: it holds for all but what it names.
+    """
+
+    version: int  # 4, 6
+    priority: int
+    action: str  # table, goto, nop, blackhole, unreachable, prohibit
+    table: int = 0
+    goto: int = 0
+    source: str = ""
+    destination: str = ""
+    mark: int = 0
+    mask: int = 0
+    incoming: str = ""  # 'lo': the host's own packets
+    outgoing: str = ""
+    others: tuple[str, ...] = ()
+    inverted: bool = False
+    suppress: int | None = None  # routes whose prefix is that short or shorter do not count
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """What the kernel says to one of the host's own packets that leaves without a source of its own (RTM_GETROUTE).
+
+    `error` is the error's name where it refuses (ENETUNREACH …); then the rest means nothing. Nothing was sent.
+    """
+
+    destination: str  # the address on the Internet that was asked about
+    interface: str = ""
+    gateway: str = ""
+    source: str = ""  # the address that it would be sent from; '' = not told
+    mtu: int | None = None  # of this way, where it is less than the interface's (RTAX_MTU, a path MTU learned)
+    table: int = 0  # of the policy routing: 254 is the main one; 0 = not told
+    error: str = ""
+
+
+class Ipv6(Struct, frozen=True, omit_defaults=True):
+    """The kernel's word on IPv6: compiled in and not switched off; `listenable`: [::1] can be bound."""
+
+    supported: bool
+    disabled: bool  # net.ipv6.conf.all.disable_ipv6
+    listenable: bool | None
+    forwarding: bool | None = None  # net.ipv6.conf.all.forwarding
+    accept_ra: dict[str, int] = field(default_factory=dict)  # net.ipv6.conf.INTERFACE.accept_ra

@@ -1,0 +1,29 @@
+"""What containers did that were started for it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+# Why an engine started no container, as far as that has a name: the control groups are not mounted.
+Refusal = Literal["", "cgroups"]
+
+
+class HealthRun(Struct, frozen=True):
+    """What a container with a HEALTHCHECK did: states with the seconds since its start, in order."""
+
+    states: tuple[tuple[float, str], ...]
+    error: str = ""  # what the engine said when it would not
+    output: str = ""  # of the last failed probe
+    image: str = ""
+    cause: Refusal = ""
+
+
+class TrialRun(Struct, frozen=True):
+    """Whether a container started that asked for something, and what the engine said when it did not."""
+
+    started: bool
+    exit_code: int | None
+    error: str = ""
+    cause: Refusal = ""

@@ -1,0 +1,89 @@
+"""Services, time zone and clock."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+ServiceKind = Literal["mta", "imap", "web", "time", "firewall"]
+
+
+class Parent(Struct, frozen=True):
+    """The process that started another one."""
+
+    pid: int
+    process: str | None
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """A known service that is installed or running. None = cannot be told."""
+
+    name: str  # exim4
+    kind: ServiceKind
+    unit: str | None  # exim4.service; of SysV and OpenRC the script's name
+    enabled: bool | None  # starts at boot
+    active: bool | None  # runs now
+    masked: bool = False
+    sockets: tuple[str, ...] = ()  # enabled .socket units that start it
+    package: str | None = None
+    detail: str = ""  # ufw: ENABLED=yes; what else matters
+    source: str = ""
+    streams: tuple[tuple[str, int], ...] | None = None  # its settings open these TCP ports, as of a `SocketUnit`
+    dependents: tuple[str, ...] | None = None  # installed packages that go when its own go
+    unmet: str = ""  # a condition of its unit that keeps it from starting as things are now
+    seen: bool | None = None  # a process of it runs; None: not looked for. A unit may be active without one
+    pid: int | None = None  # a process of it that no unit accounts for
+    parent: Parent | None = None  # what started that process
+    closes: tuple[str, ...] = ()  # of a firewall: the chains that its files close (INPUT, FORWARD)
+    chains: tuple[str, ...] = ()  # of a firewall: the chains that its files make
+    flushes: bool = False  # of a firewall: its file takes away everybody's rules first
+
+
+class SocketUnit(Struct, frozen=True):
+    """A .socket unit that opens TCP ports at boot. `streams`: address ('' = every one) and port of each."""
+
+    unit: str
+    streams: tuple[tuple[str, int], ...]
+    active: bool | None = None
+
+
+class Services(Struct, frozen=True):
+    """Which init system the host has (systemd, openrc, sysv, other) and the known services found.
+
+    `processes` False: running processes could not be seen, so that a daemon without a unit may be missing.
+    `sockets`: the enabled .socket units that are none of a known service's.
+    """
+
+    init: str
+    services: tuple[Service, ...]
+    processes: bool = True
+    sockets: tuple[SocketUnit, ...] = ()
+
+
+class MailTrace(Struct, frozen=True):
+    """A sign that mail or a hosting panel lives on the host. `count`: messages or mailboxes seen, 0 for a panel."""
+
+    kind: Literal["queue", "mailboxes", "panel"]
+    path: str
+    count: int = 0
+    name: str = ""  # of a panel
+
+
+class Timezone(Struct, frozen=True):
+    """The zone's name (None: not set, so UTC) and whether the hardware clock runs in local time (None: unknown).
+
+    `written`: what /etc/timezone says, which mailcow's installer takes first; '' = no zone's name; None: it is not
+    there, or not read.
+    """
+
+    zone: str | None
+    rtc_local: bool | None
+    written: str | None = None
+
+
+class Clock(Struct, frozen=True):
+    """adjtimex(2): the kernel's own word."""
+
+    maxerror_us: int
+    unsynchronized: bool  # STA_UNSYNC

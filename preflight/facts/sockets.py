@@ -1,0 +1,88 @@
+"""Who has a port, and who takes its packets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from preflight.facts.services import Parent
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """Who holds a port. Every None could not be found out."""
+
+    pid: int | None
+    process: str | None
+    user: str | None
+    unit: str | None
+    container: str | None
+    image: str | None
+    address: str
+    port: int
+    state: str  # listening, bound, established, time-wait …
+    v6only: bool | None = None  # of an IPv6 socket: it leaves IPv4 alone; None: not told
+    command: tuple[str, ...] = ()
+    binary: str | None = None  # what runs; of an interpreter the script, where it is named by its whole path
+    package: str | None = None  # that brought the binary; None as well where the database cannot be read
+    parent: Parent | None = None  # what started it
+    runtime: Literal["docker", "podman", "kubernetes", "lxc", "nspawn"] | None = None  # whose container it runs in
+    clients: int = 0  # connections from other machines that it serves on this port now
+    peer: str = ""  # of a connection: the other end
+    peer_port: int = 0
+
+
+class Sockets(Struct, frozen=True):
+    """Sockets on the ports that mailcow wants. `owners` False: processes could not be seen, why in `why`.
+
+    `bound`: sockets that are bound without listening are shown as well, which tables and older kernels do not.
+    `fleeting`: first and last of the ports that the kernel gives to whoever asks for none (most are connections to
+    elsewhere), but for the `reserved` ranges; None: not known.
+    """
+
+    holders: tuple[Holder, ...]
+    owners: bool
+    why: str = ""
+    bound: bool = False
+    fleeting: tuple[int, int] | None = None
+    reserved: tuple[tuple[int, int], ...] = ()
+
+
+class BindAttempt(Struct, frozen=True):
+    """What the kernel said to bind(2) with SO_REUSEADDR (IPv6 with V6ONLY): free, or the error's name."""
+
+    address: str
+    port: int
+    outcome: str  # free, EADDRINUSE, EACCES, EADDRNOTAVAIL, EAFNOSUPPORT …
+
+
+class Diversion(Struct, frozen=True, kw_only=True):
+    """A rule of the firewall that sends packets for a port of this host elsewhere before any program gets them.
+
+    `order`: whether the rule comes before the engine's own for a published port. Empty lists restrict nothing; those
+    that begin with `not_` are what the rule leaves out.
+    """
+
+    port: int
+    family: Literal["ipv4", "ipv6"]
+    backend: Literal["nf_tables", "ip_tables"]
+    table: str  # ip nat, inet netavark
+    chain: str  # that the rule is in
+    rule: int  # its handle, or its number in a table of ip_tables
+    native: bool  # of nf_tables: written as such, not by iptables
+    to: str  # 10.42.0.8:443, :8443 of this host, '' not known
+    owner: Literal["", "docker", "podman", "kubernetes", "firewalld", "libvirt", "lxd", "incus", "cilium"]
+    order: Literal["before", "after", "either"]
+    destinations: tuple[str, ...] = ()  # networks
+    not_destinations: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()  # that packets come in by; eth* stands for all that begin so
+    not_interfaces: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()  # what else it asks, by the names of iptables and nftables
+
+
+class Nat(Struct, frozen=True):
+    """Rules that take mailcow's ports. `unread`: why some are not known: denied, refused, late; '' = all are known."""
+
+    diversions: tuple[Diversion, ...] = ()
+    unread: Literal["", "denied", "refused", "late"] = ""

@@ -1,0 +1,1 @@
+"""The ways to the host: its paths, programs, and many looks at once."""

@@ -1,0 +1,157 @@
+"""Gather parts under one deadline: what waits for others side by side, the rest one after another; late is unknown.
+
+Reading files is the interpreter's own work, which threads only fight for (twice the time, measured): one thread
+does it, and another takes over where a part takes longer than it should (a dead mount). What waits for others (the
+engine, name servers, experiments) has a thread of its own from the start.
+
+The threads are daemons: one that hangs in the kernel does not keep the program from ending.
+Signals reach the main thread alone, so a request to the engine is never cut in two by one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from preflight.facts import Fact
+from preflight.text.sentences import say
+
+Recipe = Callable[["Crew"], Any]
+Tell = Callable[[str, bool], None]  # name of the part, whether it is done
+
+GRACE = 5.0  # seconds for probes to clean up after they were told to stop
+PATIENCE = 0.05  # seconds without a part done until another thread helps
+
+
+class _Lacking(Exception):
+    """What several parts share (its name begins with an underscore) is not there: neither are they."""
+
+    def __init__(self, fact: Fact[Any]) -> None:
+        super().__init__()
+        self.fact = fact
+
+
+class Crew:
+    """Parts by name, each made once, when it is first asked for; a recipe may ask for other parts."""
+
+    def __init__(
+        self,
+        recipes: Mapping[str, Recipe],
+        seconds: float,
+        stop: threading.Event,
+        tell: Tell,
+        cleaning: frozenset[str] = frozenset(),
+        waiting: frozenset[str] = frozenset(),
+    ) -> None:
+        self._recipes = dict(recipes)
+        self._cleaning = cleaning  # parts that have something to clean up after a stop
+        self._waiting = waiting  # parts that wait for others
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._queue: deque[str] = deque()
+        self._done: dict[str, threading.Event] = {}
+        self._begun: set[str] = set()
+        self._made: dict[str, Any] = {}
+        self._seconds = seconds
+        self.stop = stop
+        self.deadline = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Return the seconds until the deadline, never less than none."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def learn(self, recipes: Mapping[str, Recipe]) -> None:
+        """Take more recipes."""
+        self._recipes |= recipes
+
+    def start(self, *names: str) -> None:
+        """Begin parts, in this order as far as they are made one after another."""
+        for name in names:
+            if name in self._waiting:
+                self._hire(self._make, name)
+            else:
+                self._queue.append(name)
+        if self._queue:
+            self._hire(self._work)
+
+    def _hire(self, work: Callable[..., None], *names: str) -> None:
+        threading.Thread(target=work, args=names, name=" ".join(("gather", *names)), daemon=True).start()
+
+    def _work(self) -> None:
+        """Make what is queued, one after another."""
+        while self._queue:
+            try:
+                name = self._queue.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            self._make(name)
+
+    def _event(self, name: str) -> threading.Event:
+        """Return the event that tells when a part is done."""
+        with self._lock:
+            return self._done.setdefault(name, threading.Event())
+
+    def _make(self, name: str) -> None:
+        """Make a part, unless somebody does already."""
+        done = self._event(name)
+        with self._lock:
+            if name in self._begun:
+                return
+            self._begun.add(name)
+        self._tell(name, False)
+        try:
+            self._made[name] = self._recipes[name](self)
+        except _Lacking as lacking:
+            self._made[name] = Fact(name, None, lacking.fact.missing)
+        except Exception as error:  # noqa: BLE001 - a part that breaks costs itself, never the run
+            self._made[name] = Fact.unknown(
+                name, say("Reading it failed: {error}.", error=f"{type(error).__name__}: {error}"[:300].rstrip("."))
+            )
+        finally:
+            done.set()
+            self._tell(name, True)
+
+    def get(self, name: str) -> Any:
+        """Return a part, for a recipe that builds on it: make it, or wait until the deadline for whoever makes it."""
+        self._make(name)
+        done = self._event(name)
+        while not done.wait(min(0.2, self.left)):
+            if self.stop.is_set() or not self.left:
+                break
+        made = self._made[name] if done.is_set() else self._late(name)
+        if name.startswith("_") and isinstance(made, Fact):
+            raise _Lacking(made)
+        return made
+
+    def collect(self, name: str) -> Any:
+        """Return a part once it is done or the deadline (after a stop: the time to clean up) has passed."""
+        if name not in self._begun and name not in self._queue:
+            self.start(name)
+        done = self._event(name)
+        stopped: float | None = None
+        while not done.wait(PATIENCE if self.stop.is_set() or self._queue else min(0.2, max(self.left, 0.001))):
+            if self.stop.is_set():
+                stopped = stopped or time.monotonic()
+                if name not in self._cleaning or time.monotonic() - stopped > GRACE:
+                    break
+            elif not self.left:
+                break
+            elif self._queue:
+                self._hire(self._work)
+        return self._made[name] if done.is_set() else self._late(name)
+
+    def _late(self, name: str) -> Fact[Any]:
+        if self.stop.is_set():
+            return Fact.unknown(
+                name, say("The run was interrupted before this was known."), say("Run the check to its end.")
+            )
+        limit = f"{self._seconds:g}"
+        return Fact.unknown(
+            name,
+            say("It was not known after {limit} s.", limit=limit),
+            say("Raise --timeout above {limit}.", limit=limit),
+        )

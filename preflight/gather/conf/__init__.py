@@ -1,0 +1,1 @@
+"""Adapters for mailcow.conf and the files beside it."""

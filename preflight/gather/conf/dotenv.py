@@ -1,0 +1,210 @@
+"""The grammar of env files as Docker Compose has it. Pure: nothing is executed, and nothing expanded.
+
+It is that of compose-go's `dotenv` and `template` packages (read 2026-07-21, held against Compose 2.26 and 2.40).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from preflight.text.sentences import phrase
+
+
+class Statement(NamedTuple):
+    """A statement of an env file. `refused`: why Compose refuses the whole file there, '' where it does not.
+
+    The value is what Compose makes of it, but for references, which stay as they are where there are any.
+    """
+
+    line: int
+    name: str  # '' where a value has none
+    value: str
+    refers: bool = False
+    refused: str = ""
+    alone: bool = False  # a name without a value, which takes one from Compose's own environment
+
+
+# Go's idea of space, which is not Python's; within a line it is a shorter one.
+INLINE = "\t\v\f\r \x85\xa0"
+SPACE = (
+    INLINE + "\n\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_BETWEEN = re.compile(rf"[{SPACE}]*(?:#[^\n]*[{SPACE}]*)*")  # space and comments
+_EXPORT = re.compile(rf"export(?=[\t\n\f\r ])[{INLINE}]*")
+_NAME = re.compile(rf"([\w.\[\]\-{INLINE}]*)([=:\n]|\Z)")  # a name ends at `=`, `:` (as in YAML), or with its line
+_SKIP = re.compile(rf"[{INLINE}]*")
+_QUOTED = {
+    '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),
+    "'": re.compile(r"'([^'\\]*(?:\\.[^'\\]*)*)'", re.DOTALL),
+}
+
+
+def statements(text: str) -> Iterator[Statement]:
+    """Yield every statement. After one that Compose refuses it goes on with the next line, to tell of them all."""
+    at, line, counted = 0, 1, 0
+    endless: set[str] = set()  # quotes that nothing ends: looked for once, not once a line
+    known = _Known({}, PATIENCE)
+    while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]  # it always matches
+        line += text.count("\n", counted, at)
+        counted = at
+        start = export.end() if (export := _EXPORT.match(text, at)) else at
+        found = _NAME.match(text, start) if start < len(text) else None
+        if found is None:
+            yield Statement(line, "", "", refused=phrase("its name holds a character that no name may, or is none"))
+            at = _line_end(text, start)
+            continue
+        name, end = found[1].rstrip(SPACE), found[2]
+        if end == "":  # the file ends within a name, which Compose takes for a value without one
+            name = ""
+        if " " in name:
+            yield Statement(line, "", "", refused=phrase("its name holds a space"))
+            at = _line_end(text, start)
+            continue
+        at = found.end()
+        if end == "\n":
+            yield Statement(line, name, "", alone=True)
+            continue
+        value_at = _SKIP.match(text, start if end == "" else at).end()  # type: ignore[union-attr]
+        said, at = _value(text, value_at, endless, known)
+        if not said.refused:
+            known.filled[name] = said.refers or bool(said.value)
+        yield said._replace(line=line, name=name)
+
+
+def _value(text: str, at: int, endless: set[str], known: _Known) -> tuple[Statement, int]:
+    """Read a value from where it starts, and say where it ends."""
+    quote = text[at : at + 1]
+    if quote not in _QUOTED:
+        end = _line_end(text, at)
+        return _template(text[at:end].partition(" #")[0].rstrip(SPACE), known), end
+    found = None if quote in endless else _QUOTED[quote].match(text, at)
+    if found is None:
+        endless.add(quote)
+        return Statement(0, "", "", refused=phrase("nothing closes its quote")), _line_end(text, at)
+    inner = found[1].replace(f"\\{quote}", quote)
+    if quote == "'":
+        return Statement(0, "", inner, refused=_nul(inner)), found.end()
+    # What is longer than anybody writes is not looked into; without a dollar Compose takes it.
+    return _template(inner if len(inner) > 8 * LONGEST else _unescape(inner), known), found.end()
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
+
+
+def _nul(value: str) -> str:
+    # Older ones refuse the file, newer ones the container that gets the value.
+    return phrase("it holds a NUL byte") if "\0" in value else ""
+
+
+_ESCAPE = re.compile(r'\\([abcfnrtv$"\\]|0[0-9]{0,3})')
+_MEANS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "$": "$$", '"': '"', "\\": "\\"}
+
+
+def _unescape(inner: str) -> str:
+    """Take the escapes out of a value in double quotes. One that is none stays, an octal one without its zero."""
+
+    def meant(found: re.Match[str]) -> str:
+        digits = found[1][1:]
+        if not found[1].startswith("0"):
+            return _MEANS.get(found[1], found[0])
+        return chr(int(digits, 8)) if re.fullmatch("[0-3][0-7]{2}", digits) else f"\\{digits}"
+
+    return _ESCAPE.sub(meant, inner)
+
+
+# --- references ----------------------------------------------------------------------------------------------
+
+_REFERENCE = re.compile(
+    r"\$(?:(?P<escaped>\$)|(?P<named>[_a-z][_a-z0-9]*)"
+    r"|\{(?:(?P<braced>[_a-z][_a-z0-9]*(?::?[-+?].*)?)\}|(?P<invalid>)))",
+    re.IGNORECASE,
+)
+_BRACE = re.compile(r"[{}]")
+_OPERATOR = re.compile(r":?[-+?]")
+LONGEST, MOST, DEEPEST = 8192, 50, 20  # of a value with references: characters, references, how deep they nest
+
+
+PATIENCE = 4_000_000  # characters of a file's references
+
+
+class _Refused(ValueError):
+    """Compose refuses a value, and with it the file."""
+
+
+@dataclass
+class _Known:
+    """The variables so far and whether they hold anything; how much more of references is looked at."""
+
+    filled: dict[str, bool]
+    patience: int
+
+
+def _template(template: str, known: _Known) -> Statement:
+    """Find out whether a value refers to others, and whether Compose could follow it."""
+    if refused := _nul(template):
+        return Statement(0, "", "", refused=refused)
+    if not any(found.lastgroup != "escaped" for found in _REFERENCE.finditer(template)):
+        return Statement(0, "", template.replace("$$", "$"))
+    try:
+        _fill(template, known)
+    except _Refused as error:
+        return Statement(0, "", "", refused=str(error))
+    return Statement(0, "", template, refers=True)
+
+
+def _fill(template: str, known: _Known, depth: int = 0) -> bool:
+    """Say whether a template comes to anything, following only which variables are empty; raise `_Refused`."""
+    known.patience -= len(template)
+    if len(template) > LONGEST or depth > DEEPEST or known.patience < 0:
+        raise _Refused(phrase("its references are too many to be followed"))
+    anything, rest = False, template
+    for _ in range(MOST):
+        found = _REFERENCE.search(rest)
+        if found is None:
+            return anything or bool(rest)
+        anything = anything or found.start() > 0 or found["escaped"] is not None
+        if found["invalid"] is not None:
+            raise _Refused(phrase("its ${{ starts no reference"))
+        reference, after = found[0], rest[found.end() :]
+        if found["braced"] is None:
+            anything = anything or known.filled.get(found["named"] or "", False)
+        else:
+            # The pattern took all up to the last brace; the reference ends with the brace that closes it.
+            close = _closing(reference)
+            reference, after = reference[: close + 1], reference[close + 1 :] + after
+            anything = _braced(reference, known, depth) or anything
+        rest = after
+    raise _Refused(phrase("its references are too many to be followed"))
+
+
+def _closing(reference: str) -> int:
+    """Return where the first brace is closed; the end where none closes it."""
+    depth = 0
+    for brace in _BRACE.finditer(reference):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return brace.start()
+    return len(reference) - 1
+
+
+def _braced(reference: str, known: _Known, depth: int) -> bool:
+    found = _REFERENCE.fullmatch(reference)
+    if found is None or found["braced"] is None:
+        raise _Refused(phrase("its ${{ starts no reference"))
+    operator = _OPERATOR.search(found["braced"])
+    if operator is None:
+        return known.filled.get(found["braced"], False)
+    name, other = found["braced"][: operator.start()], found["braced"][operator.end() :]
+    usable = known.filled.get(name, False) if operator[0].startswith(":") else name in known.filled
+    # Compose looks at the other value whether it takes it or not (2.26 and 2.40 do).
+    comes_to = _fill(other, known, depth + 1)
+    if operator[0].endswith("?") and not usable:
+        raise _Refused(phrase("it requires a variable that is not set"))
+    if operator[0].endswith("+"):
+        return usable and comes_to
+    return known.filled[name] if usable else comes_to

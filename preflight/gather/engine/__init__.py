@@ -1,0 +1,1 @@
+"""Adapters for the engine: its replies, its settings, Compose."""

@@ -1,0 +1,1 @@
+"""Adapters for the machine: kernel, memory, disks, clock, system."""

@@ -1,0 +1,1 @@
+"""Adapters for names: the resolver's way, and what it answers."""

@@ -1,0 +1,47 @@
+"""Lines of the host's /etc/hosts that name the future mail host."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from preflight.facts import Fact, HostsEntry
+from preflight.gather.access.roots import Roots, Unreadable
+from preflight.text.sentences import say
+
+PATH = "/etc/hosts"
+ENTRIES = 64
+NAMES = 32
+
+
+def hosts_file(roots: Roots, fqdn: str | None) -> Fact[tuple[HostsEntry, ...]]:
+    """Return the lines that name `fqdn` (lower case, no trailing dot), in the file's order; none where it is absent."""
+    if not fqdn:
+        return Fact.skipped(PATH, say("No --hostname was given."))
+    try:
+        text = roots.text(PATH)
+    except Unreadable as error:
+        if error.absent:
+            return Fact.of(PATH, ())
+        return roots.unknown(PATH, error)
+    return Fact.of(PATH, parse_hosts(text, fqdn))
+
+
+def parse_hosts(text: str, fqdn: str) -> tuple[HostsEntry, ...]:
+    """Parse hosts(5): an address and names, `#` starts a comment. Lines without an address are passed over."""
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):
+        address, *names = line.partition("#")[0].split() or [""]
+        if not _names(names, fqdn):
+            continue
+        try:
+            parsed = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            continue
+        found.append(HostsEntry(str(parsed), tuple(name[:255] for name in names[:NAMES]), number))
+        if len(found) == ENTRIES:
+            break
+    return tuple(found)
+
+
+def _names(names: list[str], fqdn: str) -> bool:
+    return any(name.rstrip(".").lower() == fqdn for name in names)

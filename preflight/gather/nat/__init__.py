@@ -1,0 +1,1 @@
+"""Adapters for rules that send packets elsewhere."""

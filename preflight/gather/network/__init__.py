@@ -1,0 +1,1 @@
+"""Adapters for links, routes and rules."""

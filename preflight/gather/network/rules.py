@@ -1,0 +1,130 @@
+"""The rules of the host's policy routing: which tables are asked for a route, and in which order."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import re
+import socket
+import struct
+
+from preflight.facts import Fact, Route, Rule
+from preflight.gather.access.roots import Roots, Unreadable
+from preflight.gather.network import netlink
+from preflight.packets.routing import STANDARD
+from preflight.text.sentences import say
+
+GETRULE = 34
+_ACTIONS = {1: "table", 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
+_DST, _SRC, _IIF, _GOTO, _PRIORITY, _MARK, _SUPPRESS, _TABLE, _MASK, _OIF = 1, 2, 3, 4, 6, 10, 14, 15, 16, 17
+_TOS = "tos"
+# Selectors that are only told to be there: tunnel id, VRF, users, protocol, ports, DSCP and what came after it.
+_OTHERS = {
+    12: "tun_id", 13: "suppress_ifgroup", 19: "l3mdev", 20: "uidrange", 22: "ipproto", 23: "sport", 24: "dport",
+    25: "dscp", 26: "flowlabel",
+}  # fmt: skip
+_TABLES = re.compile(r"^(Main|Local|Id (\d{1,10})):\n", re.MULTILINE)
+_LEAF = re.compile(r"\|-- ([0-9.]{7,15})\n((?:\s+/\d+ .*\n?)+)")
+_ENTRY = re.compile(r"/(\d{1,2}) \w+ (UNICAST|BLACKHOLE|UNREACHABLE|PROHIBIT|THROW)\b")
+LIMIT = 16 << 20
+MOST = 10_000
+
+
+def rules(roots: Roots) -> Fact[tuple[Rule, ...]]:
+    """Return the rules by priority. Only the kernel tells them; its tables tell at least whether there can be more."""
+    if roots.view.network:
+        try:
+            return Fact.of("rtnetlink", dumped())
+        except OSError:
+            pass
+    source = roots.process_file("net/fib_trie")
+    try:
+        trie = roots.text(source, LIMIT)
+    except Unreadable as error:
+        return roots.unknown(source, error)
+    if not other_tables(trie):
+        return Fact.of(source, STANDARD)
+    return Fact.unknown(
+        source,
+        say("The host routes by rules and tables of its own, which are seen in its own network only."),
+        say("Run preflight on the host, or in a container with --network=host."),
+        "ip rule",
+    )
+
+
+def dumped() -> tuple[Rule, ...]:
+    """Ask the kernel for its rules; raise `OSError`. One without policy routing has the tables that all have."""
+    found: list[Rule] = []
+    for family, version in ((socket.AF_INET, 4), (socket.AF_INET6, 6)):
+        try:
+            found += [
+                rule
+                for payload in netlink.dump(netlink.ROUTE, GETRULE, bytes([family]) + bytes(11))
+                if (rule := read_rule(payload))
+            ]
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
+                raise
+            found += [rule for rule in STANDARD if rule.version == version]
+    return tuple(found[:MOST])
+
+
+def read_rule(payload: bytes) -> Rule | None:
+    """Read a fib_rule_hdr and its attributes; None: it is none that this program knows."""
+    if len(payload) < 12:
+        return None
+    family, to_length, from_length, tos, table, _, _, action, flags = struct.unpack_from("=BBBBBBBBI", payload)
+    found = netlink.attributes(payload[12:])
+    if family not in (socket.AF_INET, socket.AF_INET6) or action not in _ACTIONS:
+        return None
+    mark, suppress = _number(found, _MARK) or 0, _number(found, _SUPPRESS)
+    return Rule(
+        version=4 if family == socket.AF_INET else 6,
+        priority=_number(found, _PRIORITY) or 0,
+        action=_ACTIONS[action],
+        table=_number(found, _TABLE) or table,
+        goto=_number(found, _GOTO) or 0,
+        source=_network(found.get(_SRC, b""), from_length),
+        destination=_network(found.get(_DST, b""), to_length),
+        mark=mark,
+        mask=_number(found, _MASK) or (0xFFFFFFFF if mark else 0),
+        incoming=_name(found.get(_IIF, b"")),
+        outgoing=_name(found.get(_OIF, b"")),
+        others=(*((_TOS,) if tos else ()), *(_OTHERS[number] for number in sorted(found) if number in _OTHERS)),
+        inverted=bool(flags & 2),
+        suppress=None if suppress in (None, 0xFFFFFFFF) else suppress,
+    )
+
+
+def _number(found: dict[int, bytes], kind: int) -> int | None:
+    raw = found.get(kind, b"")
+    return struct.unpack("=I", raw)[0] if len(raw) == 4 else None
+
+
+def _network(raw: bytes, length: int) -> str:
+    if len(raw) not in (4, 16) or length > 8 * len(raw):
+        return ""
+    return str(ipaddress.ip_network((raw, length), strict=False))
+
+
+def _name(raw: bytes) -> str:
+    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+def other_tables(trie: str) -> tuple[Route, ...]:
+    """Read the routes of /proc/net/fib_trie that are in no table of every host's: where to, not over what."""
+    found = []
+    marks = list(_TABLES.finditer(trie))
+    ends = [*(mark.start() for mark in marks), len(trie)][1:]
+    for mark, end in zip(marks, ends, strict=True):
+        if mark[2] is None or int(mark[2]) >= 1 << 32:
+            continue
+        for leaf in _LEAF.finditer(trie, mark.end(), end):
+            for length, kind in _ENTRY.findall(leaf[2]):
+                try:
+                    network = ipaddress.IPv4Network(f"{leaf[1]}/{length}")
+                except ValueError:
+                    continue
+                name = "" if kind == "UNICAST" else "*"
+                found.append(Route(str(network), name, "", 0, int(mark[2]), kind.lower()))
+    return tuple(found[:MOST])

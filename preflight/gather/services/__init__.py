@@ -1,0 +1,1 @@
+"""Adapters for services: what starts at boot, and what it opens."""

@@ -1,0 +1,1 @@
+"""Adapters for sockets: who listens, and what can be bound."""

@@ -1,0 +1,55 @@
+"""Try whether ports can be bound, as the engine would: what the kernel answers decides, whatever the tables show.
+
+bind(2) alone is enough. The engine listens as well, but whatever listens already makes its bind fail, and two
+sockets that are bound with SO_REUSEADDR without listening do not keep each other from listening.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from preflight.facts import BindAttempt, Fact
+from preflight.gather.access.roots import Roots
+from preflight.text.sentences import paragraph, say
+
+SOURCE = "bind(2)"
+EVERYWHERE = ("0.0.0.0", "::")  # what '' stands for
+
+
+def binds(roots: Roots, wanted: tuple[tuple[str, int], ...]) -> Fact[tuple[BindAttempt, ...]]:
+    """Try each address ('' = all of IPv4, and all of IPv6) and port once, only where our network is the host's."""
+    if not roots.view.live:
+        return Fact.unknown(SOURCE, say("The root is a copy: only a running kernel knows whether a port can be bound."))
+    if roots.view.network is None:
+        help_ = roots.why.help if roots.why else say("Add --pid=host to docker run.")
+        reason = say(
+            "The network of this process cannot be told to be the host's, so no port of the host can be tried."
+        )
+        return Fact.unknown(SOURCE, reason, paragraph(help_, say("--network=host is needed beside it.")))
+    if not roots.view.network:
+        help_ = say("Run the check on that host itself.")
+        if roots.view.container:
+            help_ = say("Add --network=host to docker run.")
+        reason = say("The network of this process is not the host's, so no port of the host can be tried.")
+        return Fact.unknown(SOURCE, reason, help_)
+    pairs = dict.fromkeys(
+        (place, port) for address, port in wanted for place in ((address,) if address else EVERYWHERE)
+    )
+    return Fact.of(SOURCE, tuple(BindAttempt(address, port, attempt(address, port)) for address, port in pairs))
+
+
+def attempt(address: str, port: int) -> str:
+    """Bind once and close at once; return `free` or the error's name. IPv6 is tried without IPv4."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            tried.bind((address, port))
+    except OSError as error:
+        return errno.errorcode.get(error.errno or 0, "error")
+    except (OverflowError, ValueError):
+        return "EINVAL"
+    return "free"

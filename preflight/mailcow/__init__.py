@@ -1,0 +1,1 @@
+"""What mailcow is: its layout, its settings, and the numbers it documents."""

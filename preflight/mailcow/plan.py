@@ -1,0 +1,199 @@
+"""What mailcow will want of this host: ports, addresses and networks, from mailcow.conf and mailcow's defaults."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from msgspec import Struct
+
+from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, EngineStart, Setting
+from preflight.mailcow.conf import Problem, Reader
+from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Published
+from preflight.net.hostnames import ascii_name, mail_domain
+from preflight.text.sentences import say
+
+__all__ = [
+    "BRIDGE", "DEFAULT_CONF", "IPV4_NETWORK", "IPV6_NETWORK", "PROJECT", "RESERVED", "SHAPE",
+    "Binding", "Kind", "Plan", "Problem", "Published", "data_paths", "make", "space_paths",
+]  # fmt: skip
+
+DEFAULT_CONF = "/opt/mailcow-dockerized/mailcow.conf"
+ENGINE_ROOT = "/var/lib/docker"
+CONTAINERD_ROOT = "/var/lib/containerd"
+QUESTIONS = 80  # to the DNS, for one mail host
+CONTAINERD_STORE = "io.containerd.snapshotter"  # begins the driver type of engines that keep images in containerd
+
+
+class Binding(Struct, frozen=True):
+    """One port that will be published on one address ('' = every IPv4 and IPv6 address)."""
+
+    address: str
+    port: int
+    wanted: tuple[Published, ...]  # the variables that lead here; more than one is a conflict
+
+    @property
+    def subject(self) -> str:
+        """Name the binding as the report does: `25/tcp`, `198.51.100.7:25/tcp`, `[2001:db8::7]:25/tcp`."""
+        if not self.address:
+            return f"{self.port}/tcp"
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{shown}:{self.port}/tcp"
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """All that mailcow will want. `hostname` as given; `fqdn` lower case, as A-labels, without a trailing dot."""
+
+    conf_path: str
+    conf_present: bool
+    bindings: tuple[Binding, ...]
+    problems: tuple[Problem, ...]
+    hostname: str | None
+    fqdn: str | None
+    named: tuple[str, ...]  # the mail domains that were given, as A-labels
+    ipv4_network: str  # 172.22.1.0/24
+    ipv6_network: str
+    ipv6: bool  # ENABLE_IPV6
+    bridge: str
+    project: str
+    skip_clamd: bool
+    skip_fts: bool
+    skip_lets_encrypt: bool
+    sources: tuple[
+        tuple[str, str], ...
+    ] = ()  # SNAT_TO_SOURCE and its kin: variable, the address that mail is sent from
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Return the mail domains: those given, else the one that the host is for by its name."""
+        return self.named or ((mail_domain(self.fqdn),) if self.fqdn else ())
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Return the host ports wanted, each once."""
+        return tuple(dict.fromkeys(binding.port for binding in self.bindings))
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Return all that is to be bound: address ('' = every one) and port (0: any, of an address to send from)."""
+        bound = [(binding.address, binding.port) for binding in self.bindings]
+        return (*bound, *((address, 0) for _, address in self.sources))
+
+    @property
+    def directory(self) -> str:
+        """Return where mailcow is, or will be, cloned."""
+        return self.conf_path.rpartition("/")[0] or "/"
+
+
+def make(conf: ConfFile | None, asked: Asked) -> Plan:
+    """Work out what mailcow wants; `conf` None: mailcow.conf could not be read, its defaults are taken."""
+    reader = Reader(conf.settings if conf else {})
+    hostname = asked.hostname or reader.text("MAILCOW_HOSTNAME") or None
+    fqdn = ascii_name(hostname) if hostname else None
+    bindings = _bindings(reader)
+    reader.rest(conf.zone if conf else None)
+    return Plan(
+        conf_path=conf.path if conf else asked.mailcow_conf or DEFAULT_CONF,
+        conf_present=bool(conf and conf.present),
+        bindings=bindings,
+        hostname=hostname,
+        fqdn=fqdn,
+        named=tuple(dict.fromkeys(filter(None, map(ascii_name, asked.domains)))),
+        ipv4_network=reader.ipv4_network(),
+        ipv6_network=reader.ipv6_network(),
+        ipv6=reader.ipv6(),
+        bridge=BRIDGE,
+        project=reader.project(),
+        skip_clamd=reader.yes("SKIP_CLAMD"),
+        # Where mailcow.conf lacks it, docker-compose.yml switches full-text search off.
+        skip_fts=reader.yes("SKIP_FTS") or bool(conf and conf.present and not reader.text("SKIP_FTS")),
+        skip_lets_encrypt=reader.yes("SKIP_LETS_ENCRYPT"),
+        problems=tuple(reader.problems),
+        sources=reader.sources(),
+    )
+
+
+def data_paths(engine: Engine | None, daemon: DaemonConfig | None, start: EngineStart | None = None) -> tuple[str, ...]:
+    """Return where the engine keeps volumes, and after that where containerd keeps the images, if it does.
+
+    As the engine says itself, else as it is told, else as a new one does: from Docker 29 on by containerd.
+    """
+    told = daemon.settings.get("data-root") if daemon else None
+    root = (engine.root_dir if engine else "") or (told if isinstance(told, str) else "")
+    paths = [root if root.startswith("/") else ENGINE_ROOT]
+    if by_containerd(engine, daemon, start):
+        paths.append(_containerd_root(paths[0], start))
+    return tuple(dict.fromkeys(path.rstrip("/") or "/" for path in paths))
+
+
+def by_containerd(engine: Engine | None, daemon: DaemonConfig | None, start: EngineStart | None) -> bool:
+    """Say whether containerd keeps the images: as the engine says, else as it is told, else as a new one does."""
+    if engine:
+        return CONTAINERD_STORE in engine.driver_status.get("driver-type", "")
+    settings = daemon.settings if daemon else {}
+    features = settings.get("features")
+    if isinstance(features, list) and "containerd-snapshotter=true" in features:
+        return True
+    off = isinstance(features, list) and "containerd-snapshotter=false" in features
+    # A storage driver by name, images that one of them keeps, and user namespaces: all lead back to the engine's own.
+    driver = str(settings.get("storage-driver") or "overlayfs")
+    kept = bool(start and start.driver_images)
+    return not off and not kept and not settings.get("userns-remap") and driver in _SNAPSHOTTERS
+
+
+_SNAPSHOTTERS = ("overlayfs", "native", "stargz", "nydus", "soci", "erofs")
+
+
+def _containerd_root(root: str, start: EngineStart | None) -> str:
+    """Return where containerd keeps what it has: one that the snap's engine starts itself does so in the engine's."""
+    if root.startswith("/var/snap/"):
+        return f"{root}/containerd/daemon"
+    told = start.containerd_root if start else ""
+    return told if told.startswith("/") else CONTAINERD_ROOT
+
+
+def space_paths(
+    plan: Plan, engine: Engine | None, daemon: DaemonConfig | None, start: EngineStart | None = None
+) -> tuple[str, ...]:
+    """Return the paths whose free space matters: the engine's data, then the place of mailcow's clone."""
+    return tuple(dict.fromkeys((*data_paths(engine, daemon, start), plan.directory)))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Say whether two bind addresses meet ('' and the unspecified address of a family are everywhere in it)."""
+    if not one or not other or one == other:
+        return True
+    first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)
+    return first.version == second.version and (first.is_unspecified or second.is_unspecified)
+
+
+def _bindings(reader: Reader) -> tuple[Binding, ...]:
+    found: dict[tuple[str, int], list[Published]] = {}
+    for published in SHAPE:
+        found.setdefault(reader.place(published), []).append(published)
+    bindings = tuple(Binding(address, port, tuple(wanted)) for (address, port), wanted in found.items())
+    reader.problems.extend(_duplicates(bindings, reader))
+    return bindings
+
+
+def _duplicates(bindings: tuple[Binding, ...], reader: Reader) -> list[Problem]:
+    """Complain of each later variable that wants a port which an earlier one has, on an address they share."""
+    rows = [(binding, published) for binding in bindings for published in binding.wanted]
+    rows.sort(key=lambda row: SHAPE.index(row[1]))
+    problems = []
+    for number, (binding, published) in enumerate(rows):
+        for other, earlier in rows[:number]:
+            # The web server listens on both of its ports inside its container as well, whatever the addresses.
+            both_web = published.kind == earlier.kind == "web"
+            if other.port == binding.port and (both_web or overlap(other.address, binding.address)):
+                # The one that was moved is to blame, be it the earlier one.
+                moved = published if binding.port != published.port else earlier
+                setting = reader.settings.get(moved.variable, Setting("", 0))
+                text = say(
+                    "{variable} and {other} both publish port {port}.",
+                    variable=published.variable,
+                    other=earlier.variable,
+                    port=binding.port,
+                )
+                problems.append(Problem(published.variable, setting.line, setting.value, text, moved.default))
+                break
+    return problems

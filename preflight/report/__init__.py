@@ -1,0 +1,1 @@
+"""What a report holds, and the documents it is written to."""

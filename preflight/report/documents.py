@@ -1,0 +1,120 @@
+"""The two documents that leave and enter the program: facts and report, and their JSON Schema (2020-12)."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from preflight.facts import SCHEMA, Host, refusals
+from preflight.report.model import Report
+from preflight.text.inputs import InputError, check_depth, read_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_IDS = {"report": "urn:mailcow-preflight:report:1", "facts": f"urn:mailcow-preflight:facts:{SCHEMA}"}
+
+REPORT_SCHEMA = 1
+_STARTED = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+# What holds of a result beyond the types of its parts, by its status.
+_RULES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("ignored",), {"was": {"enum": ["warn", "fail", "unknown"]}}),
+    (("pass", "warn", "fail", "unknown", "skip", "error"), {"was": {"type": "null"}}),
+    (("unknown", "skip", "ignored", "error"), {"reason": {"type": "string", "minLength": 1}}),
+    (("warn", "fail", "unknown", "ignored", "error"), {"remedy": {"$ref": "#/$defs/Remedy"}}),
+)
+_LARGEST = (1 << 64) - 1
+
+
+class _Header(msgspec.Struct):
+    schema: int
+
+
+def read_facts(path: Path) -> Host:
+    """Read recorded facts; raise `InputError` with one line that names the file and the place."""
+    data = read_file(path)
+    check_depth(data, path)
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+        if header.schema != SCHEMA:
+            raise InputError(f"{path}: facts of schema {header.schema}; this program reads schema {SCHEMA}")
+        host = msgspec.json.decode(data, type=Host)
+        _check_time(host.started)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: no facts document: {str(error) or 'nested too deep'}") from None
+    if place := next(_beyond(msgspec.to_builtins(host), "$"), None):
+        raise InputError(f"{path}: no facts document: a whole number beyond 64 bits - at `{place[:200]}`")
+    return refusals.named(host)
+
+
+def read_report(path: Path) -> Report:
+    """Read a JSON report; raise `InputError` with one line that names the file and the place."""
+    data = read_file(path)
+    check_depth(data, path)
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+        if header.schema != REPORT_SCHEMA:
+            raise InputError(f"{path}: a report of schema {header.schema}; this program reads schema {REPORT_SCHEMA}")
+        report = msgspec.json.decode(data, type=Report)
+        _check_time(report.started)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: no JSON report: {str(error) or 'nested too deep'}") from None
+    seen: set[tuple[str, str | None]] = set()
+    for number, result in enumerate(report.results):
+        if (key := (result.check, result.subject)) in seen:
+            raise InputError(
+                f"{path}: no JSON report: a second result of {result.check[:80]} - at `$.results[{number}]`"
+            )
+        seen.add(key)
+    return report
+
+
+def _check_time(started: str) -> None:
+    time = datetime.datetime.strptime(started, "%Y-%m-%dT%H:%M:%S%z")
+    if time.strftime("%Y-%m-%dT%H:%M:%SZ") != started:  # strptime takes 2026-1-1 and digits of other scripts too
+        raise ValueError(f"time data {started!r} is not written as 2026-01-31T01:02:03Z")
+
+
+def _beyond(value: Any, place: str) -> Iterator[str]:
+    """Yield where whole numbers stand that are too large for the checks to reckon with."""
+    if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+        yield place
+    elif isinstance(value, dict):
+        yield from (found for key, item in value.items() for found in _beyond(item, f"{place}.{key}"))
+    elif isinstance(value, list | tuple):
+        yield from (found for number, item in enumerate(value) for found in _beyond(item, f"{place}[{number}]"))
+
+
+def write_json(document: Host | Report) -> str:
+    """Return a document as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of a document: `report` or `facts`."""
+    kind: type = {"report": Report, "facts": Host}[name]
+    made: dict[str, Any] = msgspec.json.schema(kind)
+    parts = made["$defs"]
+    for part in parts.values():
+        if "description" in part:  # a docstring, whose indentation Python 3.13 takes away and 3.11 does not
+            part["description"] = re.sub(r"\n +", "\n", part["description"])
+    whole = parts[kind.__name__]["properties"]
+    whole["schema"]["const"] = REPORT_SCHEMA if name == "report" else SCHEMA
+    whole["started"]["pattern"] = _STARTED
+    if name == "report":
+        for number in (
+            whole["seconds"],
+            parts["Result"]["properties"]["seconds"],
+            *parts["Counts"]["properties"].values(),
+        ):
+            number["minimum"] = 0
+        parts["Result"]["allOf"] = [_where(statuses, **others) for statuses, others in _RULES]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": _IDS[name], **made}
+
+
+def _where(statuses: tuple[str, ...], **others: dict[str, Any]) -> dict[str, Any]:
+    return {"if": {"properties": {"status": {"enum": statuses}}}, "then": {"properties": others}}

@@ -1,0 +1,1 @@
+"""How sentences are said, and how files that users name are read."""
