@@ -24,7 +24,7 @@ from markdown_it import MarkdownIt
 
 from preflight import gathering as gathering
 from preflight.gather.machine.kernel_config import MODULES, PLAIN
-from tests.gather.test_architecture import ARM64, PPC64, S390X, elf
+from tests.gather.processors import ARM64, PPC64, S390X, elf
 from tests.line import Run, line
 
 CODES = {"ready": 0, "ready-with-warnings": 0, "not-ready": 1, "undetermined": 3}

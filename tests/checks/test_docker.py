@@ -11,36 +11,11 @@ from preflight.facts import Command, Compose, Contact, Engine, Fact, Host, OsRel
 from preflight.mailcow import requirements
 from preflight.report.model import Result, Status
 from tests.build import host, look, run
-from tests.checks.test_system import release
+from tests.checks.engines import PODMAN, commands, engine, judged
+from tests.checks.hosts import release
 
 URL = "unix:///var/run/docker.sock"
 GET = "curl -sSL https://get.docker.com/ | CHANNEL=stable sh"
-
-
-def engine(**said: Any) -> Engine:
-    usual: dict[str, Any] = {
-        "version": "28.5.2", "api_version": "1.51", "components": ("Engine", "containerd"),
-        "operating_system": "Debian GNU/Linux 13 (trixie)", "root_dir": "/var/lib/docker", "driver": "overlay2",
-        "driver_status": {"Backing Filesystem": "extfs", "Supports d_type": "true"},
-        "security_options": ("name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns"),
-    }  # fmt: skip
-    return Engine(**(usual | said))
-
-
-PODMAN = engine(version="5.4.2", components=("Podman Engine", "Conmon"), driver="overlay")
-
-
-def judged(check: str, requirements: str = "current", **facts: Any) -> Result:
-    """Run a check that has one result, and see to it that help is there where it is needed."""
-    (result,) = run(check, look(requirements=requirements, **facts))
-    assert (result.remedy is None) == (result.status in (Status.PASS, Status.SKIP))
-    assert bool(result.reason) == (result.status in (Status.UNKNOWN, Status.SKIP))
-    return result
-
-
-def commands(result: Result) -> tuple[str, ...]:
-    assert result.remedy is not None
-    return result.remedy.commands
 
 
 def test_an_engine_of_another_machine_is_none_of_this_hosts() -> None:

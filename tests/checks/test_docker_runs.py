@@ -8,8 +8,8 @@ import pytest
 
 from preflight.facts import Fact, HealthRun, Services, TrialRun
 from preflight.report.model import Status
-from tests.checks.test_docker import commands, engine, judged
-from tests.checks.test_system import release
+from tests.checks.engines import commands, engine, judged
+from tests.checks.hosts import release
 
 # --- docker.storage ------------------------------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ from preflight.checks.docker.remains import PROJECTS
 from preflight.facts import Address, Container, DaemonConfig, EngineNetwork, Fact, Ipv6, Link, Route, Services
 from preflight.report.model import Result, Status
 from tests.build import look, run
-from tests.checks.test_docker import PODMAN, commands, engine, judged
-from tests.checks.test_system import release
+from tests.checks.engines import PODMAN, commands, engine, judged
+from tests.checks.hosts import release
 
 PATH = "/etc/docker/daemon.json"
 CIDR = '"fd00:dead:beef:c0::/80"'

@@ -15,8 +15,8 @@ from preflight.checks.holders.known_ways import NAMES
 from preflight.checks.holders.supervised import SUPERVISORS
 from preflight.facts import MailTrace, OsRelease, Parent, PublishedPort, SwarmService
 from preflight.report.model import Remedy, Result, Status
-from tests.checks.test_ports import container, engine, free, listener, proxy
-from tests.checks.test_system import release
+from tests.checks.hosts import release
+from tests.checks.published import container, engine, free, listener, proxy
 
 CUTS = re.compile(r"(disable --now|stop|kill|purge|remove|mask|del)\b", re.IGNORECASE)
 

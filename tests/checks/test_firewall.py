@@ -12,7 +12,7 @@ from preflight.cli.params import IgnoreType
 from preflight.facts import OsRelease, Service, Services
 from preflight.report.model import Result, Status
 from tests.build import VIEW, host, look, run
-from tests.checks.test_system import release
+from tests.checks.hosts import release
 
 DEBIAN = release()
 

@@ -14,8 +14,8 @@ from preflight.gather.engine.daemon import daemon_config
 from preflight.gather.engine.next_start import engine_start
 from preflight.report.model import Result, Status
 from tests.build import look, run
-from tests.gather.test_daemon_flags import OVERRIDE, UNIT, USUAL
-from tests.gather.test_system import copy, write
+from tests.gather.dockerd import OVERRIDE, UNIT, USUAL
+from tests.gather.trees import copy, write
 
 DPKG = "Package: docker-ce\nStatus: install ok installed\nVersion: 5:{}-1~debian.12\n\n"
 

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from preflight.checks import Look
 from preflight.facts import (
     Address,
     BindAttempt,
@@ -20,7 +19,6 @@ from preflight.facts import (
     Engine,
     EnvFile,
     Fact,
-    Holder,
     Ipv6,
     Link,
     OsRelease,
@@ -36,9 +34,9 @@ from preflight.gather.conf.mailcow_conf import parse
 from preflight.mailcow.plan import DEFAULT_CONF
 from preflight.report.model import Remedy, Result, Status
 from tests.build import VIEW, conf_file, look, run
+from tests.checks.published import ON, attempts, container, engine, free, listener, proxy
 
 PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN
-ON = Ipv6(True, False, True)
 LINKS = (Link("eth0", 1500, True, (Address("192.0.2.2", 24, "global"), Address("2001:db8::2", 64, "global"))),)
 
 
@@ -323,56 +321,9 @@ def test_a_file_that_cannot_be_read_is_unknown() -> None:
 # --- ports.free ----------------------------------------------------------------------------------------------
 
 
-def attempts(given: Look, port: int, ipv4: str, ipv6: str = "free") -> tuple[BindAttempt, ...]:
-    """Make every attempt of the plan end free, but for one port."""
-    found = []
-    for binding in given.plan.bindings:
-        for place in (binding.address,) if binding.address else ("0.0.0.0", "::"):
-            said = (ipv6 if ":" in place else ipv4) if binding.port == port else "free"
-            found.append(BindAttempt(place, binding.port, said))
-    return tuple(found)
-
-
-def listener(address: str, port: int = 25, *, pid: int | None = 812, state: str = "listening", **more: Any) -> Holder:
-    known = {"process": "exim4", "user": "Debian-exim", "unit": "exim4.service", "container": None} if pid else {}
-    values = {"process": None, "user": None, "unit": None, "container": None, "image": None, **known, **more}
-    return Holder(pid=pid, address=address, port=port, state=state, **values)
-
-
-def proxy(address: str, port: int = 25) -> Holder:
-    return listener(address, port, process="docker-proxy", user="root", unit="docker.service")
-
-
-def engine(*containers: Container) -> Engine:
-    return Engine(version="28.5.2", api_version="1.51", containers=containers)
-
-
-def container(name: str, *ports: tuple[str, int], **more: Any) -> Container:
-    published = tuple(PublishedPort(address, port, port) for address, port in ports)
-    return Container(**{"id": "a" * 64, "name": name, "image": "web:1", "state": "running", "ports": published} | more)
-
-
 def postfix(*ports: tuple[str, int], **more: Any) -> Container:
     own = {"project": "mailcowdockerized", "service": "postfix-mailcow", "restart": "always"}
     return container("mailcowdockerized-postfix-mailcow-1", *ports, **own | more)
-
-
-def free(
-    outcomes: tuple[str, str] | None = ("free", "free"),
-    *holders: Holder,
-    port: int = 25,
-    conf: dict[str, str] | None = None,
-    owners: bool = True,
-    **facts: Any,
-) -> Result:
-    """Judge one port: what a bind said to IPv4 and IPv6 (None: not tried), and the sockets that are seen."""
-    why = "" if owners else "processes are hidden. Add --privileged to docker run."
-    facts = {"ipv6": ON, "sockets": Sockets(holders, owners, why), **facts}
-    given = look(conf=conf or {}, **facts)
-    if outcomes:
-        given = look(conf=conf or {}, binds=attempts(given, port, *outcomes), **facts)
-    (row,) = (row for row in run("ports.free", given) if (row.subject or "").endswith(f"{port}/tcp"))
-    return row
 
 
 @pytest.mark.parametrize("cut", ["containers", "stopped", "services"])

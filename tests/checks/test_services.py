@@ -25,9 +25,8 @@ from preflight.facts import (
 from preflight.gather.services.services import services
 from preflight.report.model import Result, Status
 from tests.build import VIEW, host, look, run
-from tests.checks.test_system import release
-from tests.gather.test_services import SYSTEMD, enabled
-from tests.gather.test_systemd import tree
+from tests.checks.hosts import release
+from tests.gather.units import SYSTEMD, enabled, tree
 
 DEBIAN, ALMA, ROCKY, ALPINE = release(), release("almalinux", "9.4"), release("rocky", "9.4"), release("alpine", "3.20")
 PURGE = "apt-get purge exim4-base exim4-daemon-light"

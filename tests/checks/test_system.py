@@ -9,13 +9,7 @@ import pytest
 from preflight.facts import Command, Engine, Fact, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.report.model import Result, Status
 from tests.build import look, run
-
-
-def release(identity: str = "debian", version: str = "12", pretty: str = "", name: str = "") -> OsRelease:
-    titles = {"debian": "Debian GNU/Linux", "ubuntu": "Ubuntu", "almalinux": "AlmaLinux", "alpine": "Alpine Linux"}
-    title = name or titles.get(identity, identity.title())
-    return OsRelease(identity, version, (), pretty or f"{title} {version}".strip(), "", title)
-
+from tests.checks.hosts import release
 
 DEBIAN = release()
 

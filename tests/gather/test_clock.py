@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from preflight.facts import Clock, Fact, Timezone, View
 from preflight.gather.access.roots import Roots, find
 from preflight.gather.machine import clock
-from tests.gather.test_system import copy, out_of_reach, write
+from tests.gather.trees import copy, out_of_reach, write
 
 TZIF = b"TZif2" + b"\0" * 39 + b"TZif2" + b"\0" * 39 + b"\nCET-1CEST,M3.5.0,M10.5.0/3\n"
 BERLIN = "/usr/share/zoneinfo/Europe/Berlin"

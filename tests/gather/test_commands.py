@@ -10,7 +10,7 @@ import pytest
 from preflight.facts import Command
 from preflight.gather.access.roots import find
 from preflight.gather.machine.commands import commands
-from tests.gather.test_system import out_of_reach, write
+from tests.gather.trees import out_of_reach, write
 
 NAMES = ("grep", "cp", "awk", "docker", "jq")
 

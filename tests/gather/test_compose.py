@@ -15,7 +15,7 @@ from preflight.gather.access.command import Ran
 from preflight.gather.access.roots import Roots
 from preflight.gather.engine.compose import PLUGINS, STANDALONE, compose, parse_version
 from preflight.text.versions import at_least
-from tests.gather.test_system import copy, out_of_reach, write
+from tests.gather.trees import copy, out_of_reach, write
 
 USR, LOCAL = f"{PLUGINS[4]}/docker-compose", f"{PLUGINS[1]}/docker-compose"
 OLD, OPT = STANDALONE[1:]

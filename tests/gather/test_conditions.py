@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from preflight.gather.services.conditions import unmet
 from preflight.gather.services.services import services
-from tests.gather.test_services import SYSTEMD
-from tests.gather.test_system import copy, out_of_reach
-from tests.gather.test_systemd import ETC, LIB, WANTS, to, tree
+from tests.gather.trees import copy, out_of_reach
+from tests.gather.units import ETC, LIB, SYSTEMD, WANTS, to, tree
 
 FILES = {"/etc/full": "x", "/etc/empty": "", "/etc/folder/x": "", "/etc/conf.d/a.conf": ""}
 

@@ -10,7 +10,7 @@ from preflight.gather.access.roots import Roots
 from preflight.gather.engine.containerd import PATH, has_driver_images, root_told
 from preflight.gather.engine.daemon import daemon_config
 from preflight.gather.engine.next_start import engine_start
-from tests.gather.test_system import copy, write
+from tests.gather.trees import copy, write
 
 
 @pytest.mark.parametrize(

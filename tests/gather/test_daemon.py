@@ -18,7 +18,8 @@ from preflight.facts import DaemonConfig, Engine, View
 from preflight.gather.access.roots import LIMIT, Roots
 from preflight.gather.engine import daemon
 from preflight.gather.engine.daemon import PATH, SNAP, daemon_config, fits, parse, parse_arguments
-from tests.gather.test_system import copy, out_of_reach, write
+from tests.gather.dockerd import JSON
+from tests.gather.trees import copy, out_of_reach, write
 
 USUAL = ("-H", "fd://", "--containerd=/run/containerd/containerd.sock")
 DEFAULT = "unix:///var/run/docker.sock"
@@ -98,14 +99,6 @@ def test_a_value_of_the_wrong_kind_is_kept_as_none(text: str) -> None:
 def test_files_that_the_engine_or_the_installer_stops_at(data: bytes, words: str) -> None:
     settings, error = parse(data)
     assert (settings, words in error) == ({}, True), error
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(daemon.KEYS)) | st.text(), inner)
-    ),
-)
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(daemon.KEYS, JSON)) | JSON)

@@ -8,11 +8,8 @@ import pytest
 
 from preflight.facts import GivenFlag
 from preflight.gather.engine.daemon_flags import flags, given
-from tests.gather.test_system import copy, write
-
-UNIT = "/usr/lib/systemd/system/docker.service"
-OVERRIDE = "/etc/systemd/system/docker.service.d/override.conf"
-USUAL = "[Unit]\nAfter=x\n[Service]\nType=notify\nExecStart=/usr/bin/dockerd -H fd:// --containerd=/run/c.sock\n"
+from tests.gather.dockerd import OVERRIDE, UNIT, USUAL
+from tests.gather.trees import copy, write
 
 
 @pytest.mark.parametrize(

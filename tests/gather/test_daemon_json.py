@@ -10,7 +10,7 @@ from hypothesis import given
 
 from preflight.facts import Directive
 from preflight.gather.engine.daemon_json import MOST, directives, flaw
-from tests.gather.test_daemon import JSON
+from tests.gather.dockerd import JSON
 
 FILE = """{
   "log-opts": {"max-file": 3, "splunk-token":

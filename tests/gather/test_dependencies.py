@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from preflight.gather.packages import dependencies
 from preflight.gather.packages.dependencies import apk, apk_groups, dpkg, dpkg_groups, needing
 from preflight.gather.packages.packages import APK, DPKG, dependents
-from tests.gather.test_system import copy, out_of_reach
+from tests.gather.trees import copy, out_of_reach
 
 MTA = frozenset({"postfix"})
 

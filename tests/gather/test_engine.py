@@ -27,7 +27,7 @@ from tests.gather.fakeengine import (
     serve_tcp,
     trickles,
 )
-from tests.gather.test_engine_reply import BINDINGS, ID, ROW
+from tests.gather.replies import BINDINGS, ID, ROW
 
 NO = http({"message": "no"}, "500 Internal Server Error")
 

@@ -11,8 +11,8 @@ from preflight.gather.access.roots import Roots, find
 from preflight.gather.engine import engine as adapter
 from preflight.gather.engine.address import address
 from tests.gather.fakeengine import hangs, serve
-from tests.gather.test_engine_reply import ID
-from tests.gather.test_system import out_of_reach
+from tests.gather.replies import ID
+from tests.gather.trees import out_of_reach
 
 
 def live(root: Path, *, container: bool = True) -> Roots:

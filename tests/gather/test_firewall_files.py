@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from preflight.gather.access.roots import find
 from preflight.gather.services.firewall_files import closed, detail, flushes, iptables_rules, nft_rules, setting
-from tests.gather.test_system import copy
+from tests.gather.trees import copy
 
 UFW_CONF = """# /etc/ufw/ufw.conf
 #

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from preflight.gather.services import listeners, listeners_web
 from preflight.gather.services.listeners import Streams, postfix, streams
 from preflight.gather.services.services import services
-from tests.gather.test_services import SYSTEMD, enabled
-from tests.gather.test_system import copy, out_of_reach
-from tests.gather.test_systemd import tree
+from tests.gather.trees import copy, out_of_reach
+from tests.gather.units import SYSTEMD, enabled, tree
 
 SMTP = "smtp inet n - y - - smtpd\n"
 UNIX = "pickup unix n - y 60 1 pickup\nsmtp unix - - y - - smtp\n"

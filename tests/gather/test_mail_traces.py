@@ -8,7 +8,7 @@ import pytest
 
 from preflight.facts import MailTrace
 from preflight.gather.services.mail_traces import mail_traces
-from tests.gather.test_system import copy, out_of_reach
+from tests.gather.trees import copy, out_of_reach
 
 QUEUE, BOXES = "queue", "mailboxes"
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from preflight.facts import Address, Ipv6, Link, Route, View
 from preflight.gather.access.roots import Roots
 from preflight.gather.network import netlink, network
+from tests.gather.kernel import TRIE, attribute
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
 NATIVE = Roots("/", VIEW, anchor="self")
@@ -39,36 +40,6 @@ fd000000000000000000000000000002 80 00000000000000000000000000000000 00 00000000
 ff000000000000000000000000000000 08 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000004 00000000 00000001     eth0
 00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo
 """  # noqa: E501 - as the kernel writes it
-TRIE = """\
-Main:
-  +-- 0.0.0.0/0 3 0 4
-     |-- 0.0.0.0
-        /0 universe UNICAST
-     +-- 127.0.0.0/8 2 0 2
-        +-- 127.0.0.0/31 1 0 0
-           |-- 127.0.0.0
-              /8 host LOCAL
-           |-- 127.0.0.1
-              /32 host LOCAL
-           |-- 127.0.0.2
-              /32 host LOCAL
-        |-- 127.255.255.255
-           /32 link BROADCAST
-     +-- 192.0.2.0/24 2 0 2
-        |-- 192.0.2.0
-           /24 link UNICAST
-           /32 link BROADCAST
-        |-- 192.0.2.2
-           /32 host LOCAL
-     |-- 198.51.100.9
-        /32 link UNICAST
-        /32 host LOCAL
-     |-- 203.0.113.1
-        /32 link UNICAST
-Local:
-     |-- 192.0.2.2
-        /32 host LOCAL
-"""
 IF_INET6 = """\
 00000000000000000000000000000001 01 80 10 80       lo
 fd000000000000000000000000000002 04 40 00 82     eth0
@@ -138,10 +109,6 @@ def test_no_answer_of_the_kernel_breaks_it(data: bytes) -> None:
     if found := netlink.read_address(data):
         assert ipaddress.ip_interface(f"{found[1].address}/{found[1].prefix}")
     netlink.read_route(data, {})
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
 
 
 def route(length: int, table: int, kind: int, flags: int = 0, **more: bytes) -> bytes:

@@ -13,18 +13,8 @@ from hypothesis import strategies as st
 
 from preflight.gather.access.roots import Roots
 from preflight.gather.sockets.owners import walk
-from tests.gather.test_binds import VIEW
-
-
-def tree(root: Path, *pids: int, **owners: int) -> Roots:
-    """Make a procfs with these processes; `owners` name the inode that one of them has open: pid7=4242."""
-    for pid in pids:
-        (root / f"proc/{pid}/fd").mkdir(parents=True)
-        (root / f"proc/{pid}/fd/0").symlink_to("/dev/null")
-    for name, inode in owners.items():
-        (root / f"proc/{name.removeprefix('pid')}/fd/{inode}").symlink_to(f"socket:[{inode}]")
-    (root / "proc/sys").mkdir()
-    return Roots(str(root), VIEW, anchor="1")
+from tests.gather.ends import VIEW
+from tests.gather.holders import tree
 
 
 def test_the_owner_with_the_lowest_pid(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from preflight.gather.access.roots import find
 from preflight.gather.packages import packages
 from preflight.gather.packages.packages import DPKG, apk, dpkg, installed
-from tests.gather.test_system import copy, out_of_reach
+from tests.gather.trees import copy, out_of_reach
+from tests.gather.units import STANZA
 
 WANTED = frozenset({"exim4", "postfix", "nginx"})
-STANZA = "Package: {}\nStatus: {}\nVersion: 4.96-15\nDescription: x\n y\n .\n z\n"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,29 +13,8 @@ from preflight.facts import Parent
 from preflight.gather.access.roots import Roots, find
 from preflight.gather.sockets import processes
 from preflight.gather.sockets.processes import Running, describe, names, parent_of, place, program, runtime, user
-from tests.build import VIEW
-from tests.gather.test_system import copy, out_of_reach, write
-
-ID = "0123456789abcdef" * 4
-STATUS = "Name:\t{name}\nState:\tS (sleeping)\nPPid:\t1\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nNSpid:\t{ns}\n"
-
-
-def live(root: Path) -> Roots:
-    write(root, "/proc/1/comm", "systemd\n")
-    write(root, "/proc/1/cgroup", "0::/init.scope\n")
-    return Roots(str(root), msgspec.structs.replace(VIEW, root=str(root)))
-
-
-def start(
-    root: Path, pid: int, name: str | bytes, *command: str, cgroup: str = "0::/", ns: str = "", uid: int = 104
-) -> None:
-    """Make a process of a procfs."""
-    raw = name if isinstance(name, bytes) else name.encode()
-    text = raw.decode("utf-8", "replace").replace("\n", "\\n")
-    write(root, f"/proc/{pid}/comm", raw + b"\n")
-    write(root, f"/proc/{pid}/cmdline", "".join(f"{word}\0" for word in command))
-    write(root, f"/proc/{pid}/cgroup", cgroup + "\n")
-    write(root, f"/proc/{pid}/status", STATUS.format(name=text, uid=uid, ns=ns or pid))
+from tests.gather.procs import ID, live, start
+from tests.gather.trees import copy, out_of_reach, write
 
 
 def any_name(_: str) -> bool:

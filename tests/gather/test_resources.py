@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from preflight.gather.access.roots import find
 from preflight.gather.machine import resources
-from tests.gather.test_architecture import ARM64, ARMV7, PPC64, RISCV, S390X, X86
-from tests.gather.test_system import copy
+from tests.gather.processors import ARM64, ARMV7, PPC64, RISCV, S390X, X86
+from tests.gather.trees import copy
 
 IDLE = (
     "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD Ryzen 5 3600\n"

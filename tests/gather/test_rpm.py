@@ -16,7 +16,7 @@ from preflight.gather.access.roots import find
 from preflight.gather.packages import packages, rpm
 from preflight.gather.packages.rpm import PLACES, file_of, installed, owners
 from preflight.gather.packages.sqlite import Damaged
-from tests.gather.test_system import out_of_reach
+from tests.gather.trees import out_of_reach
 
 WANTED = frozenset({"postfix", "nginx", "exim"})
 FILES = {

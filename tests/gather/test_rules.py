@@ -26,7 +26,7 @@ from preflight.gather.network import rules
 from preflight.packets.routing import INTERNET, STANDARD, Packet, lookup, sent_from, way_out
 from preflight.report.model import Result, Status
 from tests.build import host, look, run
-from tests.gather.test_network import TRIE, attribute
+from tests.gather.kernel import TRIE, attribute
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
 

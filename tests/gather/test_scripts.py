@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from preflight.gather.access.roots import Roots, Unreadable, find
 from preflight.gather.services.scripts import Scripts, default_level, openrc, started_at_boot, sysv
 from tests.build import VIEW
-from tests.gather.test_system import copy, out_of_reach, write
+from tests.gather.trees import copy, out_of_reach, write
 
 
 def live(root: Path, **files: str) -> Roots:

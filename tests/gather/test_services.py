@@ -16,18 +16,12 @@ from preflight.gather.services.scripts import Scripts
 from preflight.gather.services.services import find as bring_together
 from preflight.gather.services.services import init, services
 from preflight.gather.sockets.processes import Running
-from tests.gather.test_packages import STANZA
-from tests.gather.test_processes import ID, live, start
-from tests.gather.test_system import out_of_reach, write
-from tests.gather.test_systemd import ETC, LIB, SERVICE, WANTS, to, tree
+from tests.gather.procs import ID, live, start
+from tests.gather.trees import out_of_reach, write
+from tests.gather.units import ETC, LIB, SERVICE, STANZA, SYSTEMD, WANTS, enabled, to, tree
 
-SYSTEMD = {"/usr/lib/systemd/systemd": "\x7fELF"}
 RUNS = SYSTEMD | {"/run/systemd/system/x.slice": ""}
 INSTALLED, GONE = "install ok installed", "deinstall ok config-files"
-
-
-def enabled(*units: str) -> dict[str, str]:
-    return {f"{LIB}/{u}": SERVICE for u in units} | {f"{ETC}/{WANTS}/{u}": to(u) for u in units}
 
 
 def active(*units: str) -> dict[str, str]:

@@ -23,8 +23,8 @@ from preflight.facts import Missing, View
 from preflight.gather.access.roots import Roots
 from preflight.gather.sockets import processes, sockets
 from preflight.gather.sockets.sockets import Row, address, clients, few, parse, read
-from tests.gather.test_binds import NATIVE, VIEW, connected, needs_ipv6, opened, port_of
-from tests.gather.test_owners import tree
+from tests.gather.ends import NATIVE, VIEW, connected, needs_ipv6, opened, port_of
+from tests.gather.holders import tree
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 NO_QUEUE = "00000000:00000000 00:00000000 00000000"

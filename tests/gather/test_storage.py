@@ -12,7 +12,7 @@ import pytest
 from preflight.facts import View
 from preflight.gather.access.roots import Roots, find
 from preflight.gather.machine import storage
-from tests.gather.test_system import out_of_reach, write
+from tests.gather.trees import out_of_reach, write
 
 
 @pytest.fixture

@@ -13,33 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.facts import Missing, View
+from preflight.facts import View
 from preflight.gather.access.roots import Roots, find
 from preflight.gather.machine import kernel_config, kernel_features, system
-from tests.gather.test_architecture import ARM64, X86, elf
+from tests.gather.processors import ARM64, X86, elf
+from tests.gather.trees import copy, out_of_reach, write
 
 DEBIAN = (
     'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\n'
     'VERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n'
 )
-
-
-def write(root: Path, path: str, content: str | bytes) -> None:
-    target = root / path.lstrip("/")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
-def copy(root: Path, **files: str) -> Roots:
-    """Make a copied root of files given by path."""
-    for path, content in files.items():
-        write(root, path, content)
-    return find({}, str(root))
-
-
-def out_of_reach() -> Roots:
-    view = View(container=True, root=None, live=True, network=None, privileged=False)
-    return Roots(None, view, why=Missing("unknown", "Out of reach.", "Add --pid=host to docker run."))
 
 
 # --- name ----------------------------------------------------------------------------------------------------

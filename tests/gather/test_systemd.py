@@ -13,48 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.gather.access.roots import Roots, Unreadable, find
-from preflight.gather.services.scripts import Unit
 from preflight.gather.services.systemd import Systemd
 from tests.build import VIEW
-from tests.gather.test_system import copy, out_of_reach, write
+from tests.gather.trees import copy, out_of_reach, write
+from tests.gather.units import ETC, LIB, RUN, SERVICE, WANTS, to, tree, unit
 
-ETC, RUN, LIB = "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"
-WANTS = "multi-user.target.wants"
-SERVICE = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
 BARE = "[Service]\nExecStart=/bin/true\n"
 
 
-def link(root: Path, path: str, target: str) -> None:
-    place = root / path.lstrip("/")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(target)
-
-
-def tree(root: Path, files: dict[str, str]) -> Roots:
-    """Make a host of files and links (`-> target`), whose /lib is a link to /usr/lib as everywhere."""
-    (root / "usr/lib").mkdir(parents=True, exist_ok=True)
-    link(root, "/lib", "usr/lib")
-    for path, content in files.items():
-        if content.startswith("-> "):
-            link(root, path, content.removeprefix("-> "))
-        else:
-            write(root, path, content)
-            if path.startswith("/etc/init.d/"):
-                (root / path.lstrip("/")).chmod(0o755)
-    return find({}, str(root))
-
-
-def unit(root: Path, name: str, files: dict[str, str]) -> Unit:
-    found = Systemd(tree(root, files)).unit(name)
-    assert found is not None
-    return found
-
-
 # --- held against systemctl ----------------------------------------------------------------------------------
-
-
-def to(unit: str) -> str:
-    return f"-> /lib/systemd/system/{unit}"
 
 
 # A unit: its files besides the one in /usr/lib that most have (`made`), and what systemctl is-enabled says.

@@ -9,7 +9,7 @@ import pytest
 from preflight.facts import Userland
 from preflight.gather.access.roots import find
 from preflight.gather.machine.userland import userland
-from tests.gather.test_architecture import elf
+from tests.gather.processors import elf
 
 ARM, ARM64, X32 = elf(False, True, 40), elf(True, True, 183), elf(False, True, 62)
 

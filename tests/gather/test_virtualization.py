@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from preflight.gather.access.roots import find
 from preflight.gather.machine.virtualization import Signs, virtualization, weigh
-from tests.gather.test_architecture import ARM64, X86
-from tests.gather.test_system import copy, out_of_reach
+from tests.gather.processors import ARM64, X86
+from tests.gather.trees import copy, out_of_reach
 
 PLAIN = {"/proc/1/environ": "HOME=/\0init=/sbin/init\0TERM=linux\0", "/proc/cpuinfo": X86}
 VENDOR, PRODUCT = "/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/product_name"
