@@ -13,6 +13,7 @@ from preflight.render import json as rendering
 from preflight.report import documents
 from preflight.report.model import Report
 from tests.documents import held
+from tests.line import Line, line
 
 # A busy machine is slow now and then, which says nothing about an example.
 settings.register_profile("tests", deadline=None)
@@ -48,3 +49,9 @@ documents.write_json, rendering.json = _held_write_json, _held_json
 def tree() -> Path:
     """Return the root of the source tree."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
+    """Return a function that runs the command line in this process."""
+    return line(monkeypatch, capsys)

@@ -18,7 +18,7 @@ from preflight.report.compare import GROUPS, Comparison, compare
 from preflight.report.documents import read_report, write_json
 from preflight.report.model import Remedy, Report, Result, Severity, Status
 from tests.build import host
-from tests.line import Line, Run, line
+from tests.line import Line, Run
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 
@@ -141,11 +141,6 @@ SWAP = reports.result("resources.swap", "warn", "There is no swap.", severity=Se
 HELD = reports.held("SMTP_PORT", "exim4", "exim4.service", "systemctl disable --now exim4")
 OLD = reports.report(reports.result("dns.mx", "fail", subject="example.org"), SWAP, *reports.ports())
 NEW = reports.report(reports.result("dns.mx", subject="example.org"), SWAP, *reports.ports(SMTP_PORT=HELD))
-
-
-@pytest.fixture
-def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
-    return line(monkeypatch, capsys)
 
 
 def saved(folder: Path, name: str, report: Report) -> str:

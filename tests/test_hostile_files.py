@@ -17,16 +17,11 @@ from preflight.facts import Asked, Memory
 from preflight.report.documents import write_json
 from preflight.text.inputs import LIMIT
 from tests.build import PARTS, host
-from tests.line import Line, Run, line
+from tests.line import Line, Run
 
 RECORDED = Path(__file__).parent / "hosts" / "debian12-nested.json"
 GOOD = write_json(host(memory=Memory(1 << 33, 1 << 32, 1 << 31, 0), asked=Asked(offline=True, probe=False)))
 DOCUMENT: dict[str, Any] = json.loads(GOOD)
-
-
-@pytest.fixture
-def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
-    return line(monkeypatch, capsys)
 
 
 def refused(run: Run) -> str:

@@ -19,7 +19,7 @@ from preflight.facts import Host
 from preflight.report.documents import read_facts, write_json
 from preflight.report.model import Report, Status, Verdict
 from tests.build import PARTS
-from tests.line import Line, Run, line
+from tests.line import Line, Run
 
 HOSTS = Path(__file__).parent / "hosts"
 FACTS = sorted(path for path in HOSTS.glob("*.json") if not path.name.endswith(".report.json"))
@@ -40,11 +40,6 @@ def facts(request: pytest.FixtureRequest) -> Path:
     if UPDATE:
         path.write_text(write_json(read_facts(path)), "utf-8")
     return path
-
-
-@pytest.fixture
-def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
-    return line(monkeypatch, capsys)
 
 
 def test_there_are_recorded_hosts() -> None:

@@ -13,17 +13,12 @@ from preflight.render import FORMATS
 from preflight.report.documents import write_json
 from preflight.text.inputs import InputError
 from tests.build import STARTED, host
-from tests.line import Line, line
+from tests.line import Line
 
 GIB = 1 << 30
 TODAY, YESTERDAY = STARTED[:10], "2026-11-22"
 ASKED = Asked(offline=True, probe=False)
 NO_SWAP = host(memory=Memory(8 * GIB, 6 * GIB, 0, 0), asked=ASKED, conf={"HTTP_PORT": "8080"})
-
-
-@pytest.fixture
-def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
-    return line(monkeypatch, capsys)
 
 
 @pytest.fixture

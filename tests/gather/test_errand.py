@@ -38,7 +38,7 @@ def test_a_call_that_hangs_costs_no_more_than_the_deadline() -> None:
     with pytest.raises(TimeoutError):
         errand.get(began - 100.0)
     assert not errand.wait(0.05)
-    assert 0.1 <= time.monotonic() - began < 2.0
+    assert 0.1 <= time.monotonic() - began < 8.0
     release.set()
     assert errand.wait(5.0)
     assert errand.get(0.0) is True
@@ -51,7 +51,7 @@ def test_waiting_ends_at_once_when_the_run_is_being_ended() -> None:
     began = time.monotonic()
     with pytest.raises(Stopped):
         errand.get(soon(), stop)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 8.0
     release.set()
     assert errand.get(soon()) is True
 

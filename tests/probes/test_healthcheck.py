@@ -71,7 +71,7 @@ def test_what_never_comes_is_recorded_as_far_as_it_came(
     began = time.monotonic()
     fact = probe(engine, 0.8)
     assert (states(fact), fact.get().error) == (seen, "")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_engine_that_fails_midway(engine: FakeEngine, moment: str, how: str |
     assert "healthy" not in states(fact)
     assert ("exec failed" in fact.get().error) is (how not in ("die", "cut"))
     assert engine.dead or engine.left == set()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8  # 10 are allowed
 
 
 @pytest.mark.parametrize("moment", ["create", "POST .*/start", "POST .*/exec"])

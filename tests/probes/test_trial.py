@@ -84,7 +84,7 @@ def test_a_stop_ends_it_and_nothing_is_left(engine: FakeEngine) -> None:
     assert fact.missing is not None
     assert "The run was ended" in fact.missing.reason
     assert engine.created
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # a trial may take 10
 
 
 def test_without_the_image_it_is_unknown(engine: FakeEngine) -> None:

@@ -13,15 +13,10 @@ import pytest
 from preflight.facts import Memory
 from preflight.render import FORMATS
 from preflight.report.documents import write_json
-from tests.line import Line, line
+from tests.line import Line
 from tests.redact.hosts import SECRETS, rich
 
 ENDINGS = {name: entry.suffix or ".github" for name, entry in FORMATS.items()}
-
-
-@pytest.fixture
-def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
-    return line(monkeypatch, capsys)
 
 
 @pytest.fixture
