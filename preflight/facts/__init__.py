@@ -7,21 +7,43 @@ Sizes are in bytes, times in seconds, ports are numbers, addresses are strings a
 
 from __future__ import annotations
 
-from preflight.facts.base import Fact, Missing, MissingFact
-from preflight.facts.daemon import DaemonConfig, Directive, EngineStart, Form, GivenFlag
-from preflight.facts.engine import Compose, Contact, Container, Engine, EngineNetwork, PublishedPort, SwarmService
+from preflight.facts.base import Fact, Missing, MissingFact, require
+from preflight.facts.daemon import NO_SETTINGS, DaemonConfig, Directive, EngineStart, Form, GivenFlag
+from preflight.facts.engine import (
+    NO_ENGINE,
+    Compose,
+    Contact,
+    Container,
+    Engine,
+    EngineNetwork,
+    PublishedPort,
+    SwarmService,
+)
 from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, Override, Setting
 from preflight.facts.names import Answer, HostsEntry
 from preflight.facts.network import Address, Ipv6, Link, Route, Rule, Way
 from preflight.facts.probes import HealthRun, Refusal, TrialRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
-from preflight.facts.services import Clock, MailTrace, Parent, Service, ServiceKind, Services, SocketUnit, Timezone
+from preflight.facts.services import (
+    NO_SERVICES,
+    Clock,
+    MailTrace,
+    Parent,
+    Service,
+    ServiceKind,
+    Services,
+    SocketUnit,
+    Timezone,
+)
 from preflight.facts.sockets import BindAttempt, Diversion, Holder, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.facts.view import Asked, View
 
 __all__ = [
+    "NO_ENGINE",
+    "NO_SERVICES",
+    "NO_SETTINGS",
     "SCHEMA",
     "Address",
     "Answer",
@@ -79,4 +101,5 @@ __all__ = [
     "View",
     "Virtualization",
     "Way",
+    "require",
 ]

@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 from msgspec import Struct
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 
 class Missing(Struct, frozen=True):
@@ -47,6 +48,10 @@ class Fact(Struct, Generic[T], frozen=True):
             raise MissingFact(self.missing, self.source)
         return self.value  # type: ignore[return-value]  # a value that may be None has that in its T
 
+    def or_(self, default: D) -> T | D:
+        """Return the value, or `default` where there is none: for what may be left out, never for what decides."""
+        return default if self.missing is not None else self.value  # type: ignore[return-value]  # as in `get`
+
     @property
     def known(self) -> bool:
         """Say whether there is a value."""
@@ -66,6 +71,12 @@ class Fact(Struct, Generic[T], frozen=True):
     def skipped(cls, source: str, reason: str, help: str = "") -> Fact[T]:
         """Make a fact that was not asked for or does not apply."""
         return cls(source, None, Missing("skip", reason, help))
+
+
+def require(*facts: Fact[Any]) -> None:
+    """Go on only where all of these have a value: a check that reaches this ends as the first that is missing does."""
+    for fact in facts:
+        fact.get()
 
 
 # A part that a version did not know yet which recorded the facts.

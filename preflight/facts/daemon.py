@@ -21,6 +21,8 @@ class DaemonConfig(Struct, frozen=True):
     directory: bool = False  # Docker makes one where a container is given a file that is not there
 
 
+NO_SETTINGS = DaemonConfig("", False, "", {})  # what is read of settings that are not known
+
 Form = Literal["null", "boolean", "integer", "fraction", "huge", "string", "list", "object"]
 
 

@@ -104,6 +104,9 @@ class Engine(Struct, frozen=True, kw_only=True):
         return not self.truncated if not self.cut else not set(lists) & set(self.cut)
 
 
+NO_ENGINE = Engine(version="", api_version="")  # what is read of one that is not known: nothing lives on it
+
+
 class Compose(Struct, frozen=True):
     """Docker Compose on the host: plugin or standalone; version as it prints it ('' = it did not say)."""
 

@@ -61,6 +61,9 @@ class Services(Struct, frozen=True):
     sockets: tuple[SocketUnit, ...] = ()
 
 
+NO_SERVICES = Services("", ())  # what is read of services that are not known
+
+
 class MailTrace(Struct, frozen=True):
     """A sign that mail or a hosting panel lives on the host. `count`: messages or mailboxes seen, 0 for a panel."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from preflight.checks.remedies import distro
-from preflight.facts import Host, Service
+from preflight.facts import NO_SERVICES, Host, Service
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import phrase, say
 
@@ -22,12 +22,13 @@ def in_step(host: Host) -> bool:
 
 def container(host: Host) -> str | None:
     """Return what kind of container the host itself is; its clock is then that of the machine below."""
-    return host.virtualization.get().container if host.virtualization.known else None
+    found = host.virtualization.value
+    return found.container if found else None
 
 
 def every(host: Host) -> list[Service]:
     """Return the time services that are installed or run."""
-    return [s for s in host.services.get().services if s.kind == "time"] if host.services.known else []
+    return [s for s in host.services.or_(NO_SERVICES).services if s.kind == "time"]
 
 
 def stands_back(host: Host, service: Service) -> bool:

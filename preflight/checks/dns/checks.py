@@ -24,6 +24,7 @@ from preflight.checks.dns.names import (
     typo,
 )
 from preflight.checks.dns.own_addresses import VERSIONS
+from preflight.facts import require
 from preflight.net import hostnames
 from preflight.net.hostnames import bare
 from preflight.report.model import Finding, Remedy, Severity, Status
@@ -65,7 +66,7 @@ def hostname(look: Look) -> Iterator[Finding]:
     elif target := alias(settled(look, name, "A")):
         yield own_name.is_alias(name, target)
     else:
-        look.host.hosts_file.get()
+        require(look.host.hosts_file)
         yield own_name.good_name(written, name)
 
 

@@ -155,7 +155,7 @@ def known(look: Look, name: str, kind: str) -> Answer | None:
 
 def given(look: Look, name: str, kind: str) -> Answer | None:
     """Return an answer whatever it is; None if there is none."""
-    return (look.host.answers.value or {}).get(f"{name}. {kind}") if look.host.answers.known else None
+    return look.host.answers.or_({}).get(f"{name}. {kind}")
 
 
 def records(answer: Answer | None) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def without_dot(given: str, name: str) -> Remedy | None:
 
 def on_loopback(look: Look, name: str) -> tuple[HostsEntry, ...]:
     """Return the lines of /etc/hosts that have the name on loopback; none where the file cannot be read."""
-    entries = look.host.hosts_file.get() if look.host.hosts_file.known else ()
+    entries = look.host.hosts_file.or_(())
     named = [entry for entry in entries if any(other.rstrip(".").lower() == name for other in entry.names)]
     return tuple(entry for entry in named if _is_loopback(entry.address))
 

@@ -7,7 +7,7 @@ import shlex
 from preflight.checks import Look
 from preflight.checks.dns.names import BEHIND_NAT, finding, fqdn, known, line, record, records, some, unknown
 from preflight.checks.dns.own_addresses import VERSIONS
-from preflight.facts import MissingFact
+from preflight.facts import MissingFact, require
 from preflight.net import addresses
 from preflight.packets import routing
 from preflight.report.model import DnsRecord, Finding, Remedy, Status
@@ -21,13 +21,12 @@ def sending(look: Look) -> tuple[str, ...]:
     asked, links = look.host.asked, look.host.links
     fqdn(look)
     if not asked.public_ips and not links.known:
-        look.host.answers.get()
-        links.get()
+        require(look.host.answers, links)
     chosen: list[str] = []
     for kind, version in VERSIONS.items():
         chosen += _of_version(look, kind, version)
     if not chosen:
-        look.host.answers.get()
+        require(look.host.answers)
         raise unknown(
             say("This host has no public address of its own, so the one it sends from is not known."), say(BEHIND_NAT)
         )

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from preflight.checks import Look
-from preflight.facts import Container, Holder, SwarmService
+from preflight.facts import NO_ENGINE, NO_SETTINGS, Container, Holder, SwarmService
 from preflight.mailcow.plan import Binding
 
 # Processes that hold a port for a container.
@@ -67,7 +67,7 @@ class Case(Struct, frozen=True):
 
 def examine(look: Look, binding: Binding) -> Case:
     """Put together what bind attempts, sockets and engine say of a binding; what is not known is left out."""
-    containers = look.host.engine.get().containers if look.host.engine.known else ()
+    containers = look.host.engine.or_(NO_ENGINE).containers
     wanted = [entry for entry in containers if not entry.run and publishes(entry, binding.address, binding.port)]
     services = {published.service for published in binding.wanted}
     own = [entry for entry in wanted if entry.project == look.plan.project and entry.service in services]
@@ -90,7 +90,7 @@ def examine(look: Look, binding: Binding) -> Case:
 
 def _services(look: Look, binding: Binding) -> list[SwarmService]:
     """Return the services of the swarm that publish the port: on every address, whatever node they run on."""
-    known = look.host.engine.get().services if look.host.engine.known else ()
+    known = look.host.engine.or_(NO_ENGINE).services
     return [entry for entry in known if publishes(entry, binding.address, binding.port)]
 
 
@@ -128,18 +128,18 @@ def halves(look: Look, binding: Binding) -> tuple[str, ...]:
     mailcow's network has no IPv6 and no userland proxy would stand in for it: a binding to an IPv6 address alone
     then has no half at all.
     """
-    settings = look.host.daemon_config.get().settings if look.host.daemon_config.known else {}
+    settings = look.host.daemon_config.or_(NO_SETTINGS).settings
     without = not look.plan.ipv6 and settings.get("userland-proxy") is False
     if binding.address:
         return () if without and ":" in binding.address else (binding.address,)
-    ipv6 = look.host.ipv6.get() if look.host.ipv6.known else None
+    ipv6 = look.host.ipv6.value
     if without or (ipv6 and (not ipv6.supported or ipv6.listenable is False)):
         return ("0.0.0.0",)
     return ("0.0.0.0", "::")
 
 
 def _outcomes(look: Look, binding: Binding) -> dict[str, str]:
-    attempts = look.host.binds.get() if look.host.binds.known else ()
+    attempts = look.host.binds.or_(())
     told = {(entry.address, entry.port): entry.outcome for entry in attempts}
     found = {half: told.get((half, binding.port), "") for half in halves(look, binding)}
     # Without IPv6 there is no IPv6 half of a port on all addresses, and nothing that could be missing.

@@ -13,7 +13,7 @@ from preflight.checks.holders import connections, endings
 from preflight.checks.holders.conflicts import HOLDING, KERNEL, PROXIES, Named
 from preflight.checks.holders.endings import WEB
 from preflight.checks.remedies import distro
-from preflight.facts import Container, Holder, PublishedPort, SwarmService
+from preflight.facts import NO_ENGINE, Container, Holder, PublishedPort, SwarmService
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
@@ -199,7 +199,7 @@ def _origins(look: Look, named: list[Named]) -> list[str]:
 
 def _meshed(look: Look, named: Named) -> bool:
     """Say whether the engine may hold a port for a service of a swarm that others manage."""
-    swarm = look.host.engine.known and look.host.engine.get().swarm == "active"
+    swarm = look.host.engine.or_(NO_ENGINE).swarm == "active"
     return swarm and named.holder.process == "dockerd" and named.container is None and named.service is None
 
 
@@ -247,5 +247,5 @@ def _behind(look: Look, binding: Binding) -> str:
 
 def _others(look: Look) -> list[Container]:
     """Return the containers that are not mailcow's own."""
-    known = look.host.engine.get().containers if look.host.engine.known else ()
+    known = look.host.engine.or_(NO_ENGINE).containers
     return [entry for entry in known if entry.project != look.plan.project]

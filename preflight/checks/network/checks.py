@@ -13,6 +13,7 @@ from preflight.checks.docker.contact import unknown
 from preflight.checks.network import container_mtu, whole_ipv6
 from preflight.checks.network.subnet_conflict import conflict, outside
 from preflight.checks.network.subnets import Neighbour, neighbours, own, parse
+from preflight.facts import NO_ENGINE
 from preflight.packets.routing import rules_of, way_out
 from preflight.report.model import Finding, Severity, Status
 from preflight.text import versions
@@ -86,13 +87,13 @@ def _no_engine(look: Look) -> bool:
 
 def _without_ipv6(look: Look) -> bool:
     """Say whether the engine leaves IPV6_NETWORK alone. Docker 25.0.0 to 25.0.2 ignore that IPv6 is off."""
-    version = versions.parse(look.host.engine.get().version) if look.host.engine.known else None
+    version = versions.parse(look.host.engine.or_(NO_ENGINE).version)
     return not look.plan.ipv6 and not (version is not None and (25, 0, 0) <= version[:3] <= (25, 0, 2))
 
 
 def _bridge(look: Look) -> list[Neighbour]:
     """Return mailcow's bridge where another network of the engine has it. One of nobody's, the engine takes over."""
-    known = look.host.engine.get().networks if look.host.engine.known else ()
+    known = look.host.engine.or_(NO_ENGINE).networks
     others = [entry.name for entry in known if entry.interface == look.plan.bridge and entry not in own(look)]
     return [Neighbour("interface", look.plan.bridge, name) for name in others[:1]]
 

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from preflight.checks import Look
-from preflight.facts import EngineNetwork, Route
+from preflight.facts import NO_ENGINE, EngineNetwork, Route
 from preflight.mailcow.plan import IPV4_NETWORK
 from preflight.packets.routing import MAIN, Packet, lookup, matches
 from preflight.text.sentences import noted, phrase
@@ -76,7 +76,7 @@ def parse(text: str) -> Network | None:
 
 def own(look: Look) -> tuple[EngineNetwork, ...]:
     """Return the networks of the mailcow that runs here already; none where the engine cannot be asked."""
-    known = look.host.engine.get().networks if look.host.engine.known else ()
+    known = look.host.engine.or_(NO_ENGINE).networks
     return tuple(network for network in known if network.project == look.plan.project)
 
 
@@ -89,7 +89,7 @@ def neighbours(look: Look, wanted: Network) -> list[Neighbour]:
     covered = {network.interface for network in own(look)}
     if look.host.engine.known and all(entry.interface != look.plan.bridge for entry in look.host.engine.get().networks):
         covered.add(look.plan.bridge)  # nobody's: the engine takes it over with its address
-    for network in look.host.engine.get().networks if look.host.engine.known else ():
+    for network in look.host.engine.or_(NO_ENGINE).networks:
         if network in own(look) or network.run:
             covered.add(network.interface)  # mailcow's, or a probe's, which is gone in a moment
             continue
@@ -133,7 +133,7 @@ def everywhere(wanted: Network) -> int:
 
 def _captured(look: Look, wanted: Network) -> Iterator[Neighbour]:
     """Yield the routes of other tables that take packets away from mailcow's network, once its own route is there."""
-    routes, rules = _routes(look), look.host.rules.value or ()
+    routes, rules = _routes(look), look.host.rules.or_(())
     if all(route.table == MAIN for route in routes) and all(rule.action in ("table", "nop") for rule in rules):
         return
     if not look.host.rules.known:
@@ -174,18 +174,18 @@ def capturing(look: Look, wanted: Network, neighbours: Iterable[Neighbour]) -> i
     tables = {row.table for row in neighbours if row.what == "route" and row.table != MAIN}
     found = [
         rule.priority
-        for rule in look.host.rules.value or ()
+        for rule in look.host.rules.or_(())
         if rule.version == wanted.version and rule.action == "table" and rule.table in tables
     ] + [row.table for row in neighbours if row.what == "rule"]
     return min(found, default=None)
 
 
 def _routes(look: Look) -> tuple[Route, ...]:
-    return look.host.routes.get() if look.host.routes.known else ()
+    return look.host.routes.or_(())
 
 
 def _addresses(look: Look) -> Iterator[tuple[str, str]]:
-    for link in look.host.links.get() if look.host.links.known else ():
+    for link in look.host.links.or_(()):
         for address in link.addresses:
             yield link.name, address.address
 
@@ -217,7 +217,7 @@ def propose(look: Look, wanted: Network) -> str | None:
     default = ipaddress.IPv4Network(f"{IPV4_NETWORK}.0/24")
     if not any(meet(default, network) for network in held):
         return str(default)
-    told = look.host.engine.get().address_pools if look.host.engine.known else ()
+    told = look.host.engine.or_(NO_ENGINE).address_pools
     pools = [network for text in told or POOLS if (network := parse(text)) is not None]
     for avoided in ([*held, *pools], held):
         if free := _first_free(avoided):

@@ -8,7 +8,7 @@ import shlex
 
 from preflight.checks import Look
 from preflight.checks.docker.contact import engine_version, unknown
-from preflight.facts import Ipv6, Way
+from preflight.facts import NO_SETTINGS, Ipv6, Way
 from preflight.net import addresses
 from preflight.report.model import Finding, Remedy, Status, WrittenFile
 from preflight.text import versions
@@ -55,7 +55,7 @@ def half(look: Look, held: list[str], way: Way | None) -> tuple[str, Remedy] | N
         )
         advice = say("Set ENABLE_IPV6=true, or bind mailcow to IPv4 only, such as SMTP_PORT=0.0.0.0:25.")
         return text, Remedy(advice, place="mailcow.conf", when="cloned")
-    settings = look.host.daemon_config.get().settings if look.host.daemon_config.known else {}
+    settings = look.host.daemon_config.or_(NO_SETTINGS).settings
     if held and settings.get("ip6tables") is False:
         text = say("This host has working IPv6, but the engine does not manage ip6tables, so nothing is forwarded.")
         return text, Remedy(say('Remove "ip6tables": false from /etc/docker/daemon.json and restart the engine.'))

@@ -12,6 +12,7 @@ from preflight.checks import Look, check
 from preflight.checks.holders import endings, wording
 from preflight.checks.holders.conflicts import REFUSED, Case, examine
 from preflight.checks.ports import diverted, mailcow_conf
+from preflight.facts import require
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, phrase, say, unknown_because
@@ -274,7 +275,7 @@ def _nowhere(look: Look, binding: Binding) -> Finding:
 
 def _undecided(look: Look, binding: Binding, case: Case) -> Finding:
     """Say why it is not known whether a port is free; ends the check where no attempt was made at all."""
-    look.host.binds.get()
+    require(look.host.binds)
     said = [case.outcomes[half] for half in case.undecided]
     if any(outcome in REFUSED for outcome in said):
         reason = say("Only root may bind {port} here.", port=binding.subject)
@@ -338,7 +339,7 @@ def _mesh(binding: Binding, case: Case) -> Finding:
 
 def _given_out(look: Look, port: int) -> bool:
     """Say whether the kernel gives the port to whoever connects to elsewhere."""
-    found = look.host.sockets.get() if look.host.sockets.known else None
+    found = look.host.sockets.value
     if found is None or found.fleeting is None or not found.fleeting[0] <= port <= found.fleeting[1]:
         return False
     return not any(first <= port <= last for first, last in found.reserved)

@@ -11,7 +11,7 @@ from preflight.checks import Look
 from preflight.checks.holders.conflicts import parse
 from preflight.checks.network import subnets
 from preflight.checks.ports import env_file
-from preflight.facts import ConfFile, Setting
+from preflight.facts import ConfFile, Setting, require
 from preflight.mailcow.conf import SOURCES
 from preflight.mailcow.plan import IPV4_NETWORK, Problem
 from preflight.report.model import Finding, Remedy, Status
@@ -44,7 +44,7 @@ def _lines(look: Look, conf: ConfFile) -> dict[str, Finding]:
     """Complain of lines that Compose refuses, and of what mailcow's shell scripts choke on."""
     reasons = dict(zip(conf.bad_lines, conf.reasons, strict=False))
     found = {f"line {line}": _refused(conf, line, reasons.get(line, "")) for line in conf.bad_lines}
-    known = look.host.compose.get().version if look.host.compose.known else ""
+    known = compose.version if (compose := look.host.compose.value) else ""
     version = (versions.parse(known) or ())[:3]
     if version < LEAVES_NAMELESS:
         for line in conf.nameless:
@@ -219,10 +219,10 @@ def _named(look: Look) -> Iterator[tuple[str, str]]:
 
 def stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding | None:
     """Complain of an address that the host does not have. One that could be bound is at most worth a remark."""
-    tried = {row.outcome for row in look.host.binds.get() if row.address == address} if look.host.binds.known else set()
+    tried = {row.outcome for row in look.host.binds.or_(()) if row.address == address}
     if not tried:
-        look.host.links.get()
-    known = look.host.links.value or ()
+        require(look.host.links)
+    known = look.host.links.or_(())
     if any(entry.address == address for link in known for entry in link.addresses):
         return None
     if tried & {"free", "EADDRINUSE"}:  # the kernel looks at the address first
