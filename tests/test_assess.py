@@ -20,7 +20,18 @@ def make(
     function: object, *, severity: Severity = Severity.REQUIRED, subjects: object = None, id: str = "test.one"
 ) -> Check:
     return Check(
-        id, "test", severity, "One", "Because.", (), "Mend it.", ("https://example.org",), "", subjects, function
+        id,
+        "test",
+        severity,
+        "One",
+        "Because.",
+        (),
+        "Mend it.",
+        ("https://example.org",),
+        ("https://example.org/1",),
+        "",
+        subjects,
+        function,
     )  # type: ignore[arg-type]
 
 
@@ -30,6 +41,10 @@ def results(function: object, **settings: object) -> list[Result]:
 
 def passing(look: Look) -> Iterator[Finding]:
     yield Finding(status=Status.PASS, message="Good.")
+
+
+def test_a_result_tells_all_that_can_be_read_documentation_first() -> None:
+    assert results(passing)[0].docs == ("https://example.org", "https://example.org/1")
 
 
 def failing(look: Look) -> Iterator[Finding]:
@@ -169,8 +184,8 @@ def test_a_check_says_all_about_itself(entry: Check) -> None:
     assert entry.title
     assert entry.why, "the docstring says nothing on why it matters to mailcow"
     assert entry.remedy
-    assert entry.docs
-    assert all(url.startswith("https://") for url in entry.docs)
+    assert entry.links
+    assert all(url.startswith("https://") for url in entry.links)
     assert set(entry.reads) <= set(PARTS)
     assert entry.id == entry.id.lower()
 

@@ -242,7 +242,7 @@ def _result(check: Check, severity: Severity, finding: Finding, seconds: float) 
         found=finding.found,
         evidence=finding.evidence,
         remedy=remedy,
-        docs=check.docs,
+        docs=check.links,
         reason=finding.reason,
         seconds=seconds,
     )

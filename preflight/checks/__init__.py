@@ -45,10 +45,16 @@ class Check(Struct, frozen=True):
     why: str
     reads: tuple[str, ...]
     remedy: str
-    docs: tuple[str, ...]
+    docs: tuple[str, ...]  # pages of documentation
+    sources: tuple[str, ...]  # evidence: issues in which the problem was reported
     subject: str  # what a subject is, for the catalogue; "" = one object only
     subjects: Subjects | None
     run: Callable[..., Iterator[Finding]]
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Return all that can be read about this check, the documentation first."""
+        return (*self.docs, *self.sources)
 
 
 _CATALOGUE: list[Check] = []
@@ -59,13 +65,15 @@ def check(
     severity: Severity,
     reads: tuple[str, ...],
     remedy: str,
-    docs: tuple[str, ...],
+    docs: tuple[str, ...] = (),
+    sources: tuple[str, ...] = (),
     subject: str = "",
     subjects: Subjects | None = None,
 ) -> Callable[[Callable[..., Iterator[Finding]]], Callable[..., Iterator[Finding]]]:
     """Enter a function into the catalogue.
 
     `reads` names the parts of `Host` that the function (and `subjects`) reads: nothing else is gathered for it.
+    `docs` are pages of documentation, `sources` the evidence: issues in which the problem was reported (`sources`).
     With `subjects` the function takes `(look, subject)` and is run once for each, so that each has a result even
     when a fact is missing; without, it takes `(look)` and may name subjects in its findings.
     """
@@ -77,7 +85,7 @@ def check(
         _CATALOGUE.append(
             Check(
                 f"{section}.{name}", section, severity, title.rstrip("."), " ".join(why.split()), reads, remedy, docs,
-                subject, subjects, function,
+                sources, subject, subjects, function,
             )
         )  # fmt: skip
         return function

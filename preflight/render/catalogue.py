@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from preflight.render import words
 from preflight.render.escape import terminal
@@ -35,6 +35,8 @@ class Entry(Protocol):
     @property
     def docs(self) -> tuple[str, ...]: ...
     @property
+    def sources(self) -> tuple[str, ...]: ...
+    @property
     def subject(self) -> str: ...
 
 
@@ -56,8 +58,8 @@ def explain(check: Entry) -> str:
     lines = [check.id, *_wrapped(check.title), ""]
     for label, told in parts:
         lines += [label, *_wrapped(told, "  ", WHY), ""] if told else []
-    if check.docs:
-        lines += [words.READ_MORE, *(f"  {terminal(url, TITLE)}" for url in check.docs)]
+    for label, links in ((words.READ_MORE, check.docs), (words.EVIDENCE, check.sources)):
+        lines += [label, *(f"  {terminal(url, TITLE)}" for url in links), ""] if links else []
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -77,9 +79,14 @@ def _text(checks: Sequence[Entry]) -> str:
 def _json(checks: Iterable[Entry]) -> str:
     from preflight.render.json import encode
 
-    fields = ("id", "title", "severity", "section", "subject", "why", "reads", "remedy", "docs")
-    rows: list[dict[str, Any]] = [{name: getattr(check, name) for name in fields} for check in checks]
-    return encode([row | {"subject": row["subject"] or None} for row in rows])
+    fields = ("id", "title", "severity", "section", "subject", "why", "reads", "remedy", "docs", "sources")
+    return encode(
+        [
+            {name: getattr(check, name) for name in fields}
+            | {"subject": check.subject or None, "docs": [*check.docs, *check.sources]}
+            for check in checks
+        ]
+    )
 
 
 def _markdown(checks: Sequence[Entry]) -> str:

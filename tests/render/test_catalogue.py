@@ -25,6 +25,10 @@ class Row:
     reads: tuple[str, ...] = ("sockets", "binds")
     remedy: str = "Stop the program that holds the port, or move mailcow's."
     docs: tuple[str, ...] = ("https://docs.mailcow.email/getstarted/prerequisite-system/",)
+    sources: tuple[str, ...] = (
+        "https://github.com/mailcow/mailcow-dockerized/issues/63",
+        "https://github.com/moby/moby/issues/30402",
+    )
     subject: str = "a port, as `25/tcp`"
 
 
@@ -36,7 +40,7 @@ ROWS = (
         "The kernel has all that containers, bridges, NAT and mailcow's own firewall need",
         subject="",
     ),
-    Row("system.limits", "system", Severity.INFO, "Limits", docs=()),
+    Row("system.limits", "system", Severity.INFO, "Limits", docs=(), sources=()),
     Row(),
 )
 
@@ -54,7 +58,9 @@ def test_the_catalogue_in_json_has_all_that_a_check_says() -> None:
         "system",
         None,
     )
-    assert set(first) == {"id", "title", "severity", "section", "subject", "why", "reads", "remedy", "docs"}
+    assert set(first) == {"id", "title", "severity", "section", "subject", "why", "reads", "remedy", "docs", "sources"}
+    assert first["docs"] == [*ROWS[0].docs, *ROWS[0].sources]  # as before evidence had a key of its own
+    assert first["sources"] == [*ROWS[0].sources]
 
 
 def test_every_check_has_an_anchor_that_the_table_leads_to() -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from preflight.checks import Look, check
 from preflight.checks.clock import timekeepers
 from preflight.checks.remedies import distro
+from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import Host, Service, Timezone
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
-DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 WATCH = {
     "systemd-timesyncd": "timedatectl timesync-status", "chrony": "chronyc sources", "openntpd": "ntpctl -s all",
 }  # fmt: skip
@@ -21,7 +21,8 @@ WATCH = {
     severity=Severity.RECOMMENDED,
     reads=("clock", "services", "os_release", "virtualization"),
     remedy="Enable a time service: timedatectl set-ntp true.",
-    docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/519"),
+    docs=(PREREQUISITES,),
+    sources=(issue(519),),
 )
 def synchronized(look: Look) -> Iterator[Finding]:
     """The kernel says that its clock is synchronised
@@ -79,7 +80,7 @@ def _synchronize(host: Host) -> Remedy:
     severity=Severity.RECOMMENDED,
     reads=("services", "clock", "os_release", "virtualization"),
     remedy="Enable one time service: timedatectl set-ntp true, or install chrony.",
-    docs=(DOCS,),
+    docs=(PREREQUISITES,),
 )
 def service(look: Look) -> Iterator[Finding]:
     """One time service is enabled
@@ -168,7 +169,7 @@ def _nobody(host: Host) -> Finding:
     severity=Severity.INFO,
     reads=("timezone", "os_release", "services"),
     remedy="Set the time zone with timedatectl set-timezone, and let the hardware clock run in UTC.",
-    docs=(DOCS,),
+    docs=(PREREQUISITES,),
 )
 def timezone(look: Look) -> Iterator[Finding]:
     """The time zone is set and the hardware clock runs in UTC

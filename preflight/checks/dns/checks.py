@@ -24,21 +24,20 @@ from preflight.checks.dns.names import (
     typo,
 )
 from preflight.checks.dns.own_addresses import VERSIONS
+from preflight.checks.sources import DNS, issue
 from preflight.facts import require
 from preflight.net import hostnames
 from preflight.net.hostnames import bare
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, say
 
-DOCS = "https://docs.mailcow.email/getstarted/prerequisite-dns/"
-ISSUES = "https://github.com/mailcow/mailcow-dockerized/issues"
-
 
 @check(
     severity=Severity.REQUIRED,
     reads=("hosts_file", "answers"),
     remedy="Choose a name such as mail.example.org, with an address record of its own, and keep it out of /etc/hosts.",
-    docs=(DOCS, f"{ISSUES}/1572", f"{ISSUES}/850", f"{ISSUES}/2932"),
+    docs=(DNS,),
+    sources=(issue(1572), issue(850), issue(2932)),
 )
 def hostname(look: Look) -> Iterator[Finding]:
     """The host name is a fully qualified one of its own.
@@ -78,7 +77,8 @@ def _families(_: Look) -> tuple[str, ...]:
     severity=Severity.REQUIRED,
     reads=("answers", "links", "ways", "routes", "rules"),
     remedy="Enter the host's public addresses at your DNS provider; remove an AAAA record that leads nowhere.",
-    docs=(DOCS, f"{ISSUES}/1628", f"{ISSUES}/4709"),
+    docs=(DNS,),
+    sources=(issue(1628), issue(4709)),
     subject="A, AAAA",
     subjects=_families,
 )
@@ -111,7 +111,8 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
     severity=Severity.REQUIRED,
     reads=("answers", "links", "ways", "routes", "rules"),
     remedy="Have the address's reverse name set by the provider that leased it to you; it is not in your own zone.",
-    docs=(DOCS, f"{ISSUES}/254"),
+    docs=(DNS,),
+    sources=(issue(254),),
     subject="address",
     subjects=pointers.sending,
 )
@@ -140,7 +141,8 @@ def reverse(look: Look, address: str) -> Iterator[Finding]:
     severity=Severity.REQUIRED,
     reads=("answers",),
     remedy="Enter an MX record for the domain with mailcow's host name as its target.",
-    docs=(DOCS, f"{ISSUES}/3703"),
+    docs=(DNS,),
+    sources=(issue(3703),),
     subject="domain",
     subjects=domains,
 )
@@ -157,7 +159,7 @@ def mx(look: Look, domain: str) -> Iterator[Finding]:
     severity=Severity.RECOMMENDED,
     reads=("answers",),
     remedy="Enter a CNAME record for autodiscover below the domain with mailcow's host name as its target.",
-    docs=(DOCS,),
+    docs=(DNS,),
     subject="domain",
     subjects=domains,
 )
@@ -174,7 +176,7 @@ def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
     severity=Severity.RECOMMENDED,
     reads=("answers",),
     remedy="Enter a CNAME record for autoconfig below the domain with mailcow's host name as its target.",
-    docs=(DOCS,),
+    docs=(DNS,),
     subject="domain",
     subjects=domains,
 )

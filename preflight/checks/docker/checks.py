@@ -14,15 +14,19 @@ from preflight.checks.docker.daemon_settings import judge
 from preflight.checks.docker.remains import PROJECTS, left_of, works
 from preflight.checks.remedies import distro, install
 from preflight.checks.remedies.daemon_json import edit
+from preflight.checks.sources import (
+    COMPOSE_ULIMITS,
+    DAEMON_JSON,
+    HEALTHCHECK,
+    INSTALLATION,
+    PREREQUISITES,
+    STORAGE_DRIVERS,
+    issue,
+)
 from preflight.facts import Compose, Engine, HealthRun, Host
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say, skipped_because, unknown_because
 from preflight.text.versions import at_least
-
-PAGE = "https://docs.mailcow.email/getstarted/prerequisite-system/"
-INSTALL = "https://docs.mailcow.email/getstarted/install/"
-MC = "https://github.com/mailcow/mailcow-dockerized/issues/"
-
 
 _PODMAN = noted("Podman behind Docker's socket")
 _SNAP = noted("a snap package")
@@ -37,7 +41,8 @@ def _podman(engine: Engine) -> bool:
     severity=Severity.REQUIRED,
     reads=("contact", "engine", "commands", "services", "os_release"),
     remedy="Install the Docker Engine from Docker's own packages, start it and keep it up to date.",
-    docs=(PAGE, INSTALL, f"{MC}6669"),
+    docs=(PREREQUISITES, INSTALLATION),
+    sources=(issue(6669),),
 )
 def engine(look: Look) -> Iterator[Finding]:
     """The Docker Engine answers and is new enough
@@ -85,7 +90,8 @@ def engine(look: Look) -> Iterator[Finding]:
     severity=Severity.REQUIRED,
     reads=("compose", "contact", "engine", "commands", "services", "os_release"),
     remedy="Install Docker Compose as a plugin of the docker command.",
-    docs=(PAGE, INSTALL, f"{MC}6939"),
+    docs=(PREREQUISITES, INSTALLATION),
+    sources=(issue(6939),),
 )
 def compose(look: Look) -> Iterator[Finding]:
     """Docker Compose is installed and new enough
@@ -190,7 +196,8 @@ def _elsewhere(look: Look, said: Engine) -> Finding | None:
     severity=Severity.REQUIRED,
     reads=("engine", "commands", "services", "os_release", "kernel"),
     remedy="Replace it by the Docker Engine from Docker's own packages, run by root.",
-    docs=(PAGE, f"{MC}2401", f"{MC}5483", f"{MC}656"),
+    docs=(PREREQUISITES,),
+    sources=(issue(2401), issue(5483), issue(656)),
 )
 def packaging(look: Look) -> Iterator[Finding]:
     """The engine is Docker's own, run by root
@@ -253,7 +260,8 @@ _BACKING_ODD = ("btrfs", "zfs", "tmpfs", "fuse", "overlayfs", "aufs")
     severity=Severity.REQUIRED,
     reads=("engine",),
     remedy="Put the engine's data on ext4 or xfs with the overlay2 storage driver; containers are made anew.",
-    docs=("https://docs.docker.com/engine/storage/drivers/select-storage-driver/", f"{MC}840", f"{MC}711"),
+    docs=(STORAGE_DRIVERS,),
+    sources=(issue(840), issue(711)),
 )
 def storage(look: Look) -> Iterator[Finding]:
     """The engine stores its layers in a way that works for mailcow
@@ -321,12 +329,8 @@ _MOVE = noted(
         "commands",
     ),
     remedy="Correct the engine's settings and restart it.",
-    docs=(
-        "https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file",
-        f"{MC}2104",
-        f"{MC}6904",
-        f"{MC}6721",
-    ),
+    docs=(DAEMON_JSON,),
+    sources=(issue(2104), issue(6904), issue(6721)),
 )
 def daemon_config(look: Look) -> Iterator[Finding]:
     """The engine's settings suit mailcow
@@ -402,7 +406,8 @@ _LIMITS = trials.Words(
     severity=Severity.REQUIRED,
     reads=("privileged", "services", "os_release"),
     remedy="Run the engine as root on a machine of its own, not in a container or a restricted virtual server.",
-    docs=(PAGE, f"{MC}1761", f"{MC}656"),
+    docs=(PREREQUISITES,),
+    sources=(issue(1761), issue(656)),
 )
 def privileged(look: Look) -> Iterator[Finding]:
     """The engine can start a privileged container
@@ -433,7 +438,8 @@ _RAISE = (
     severity=Severity.REQUIRED,
     reads=("limits", "privileged", "services"),
     remedy=_RAISING,
-    docs=(PAGE, f"{MC}1195", "https://docs.docker.com/reference/compose-file/services/#ulimits"),
+    docs=(PREREQUISITES, COMPOSE_ULIMITS),
+    sources=(issue(1195),),
 )
 def limits(look: Look) -> Iterator[Finding]:
     """The engine can start containers with mailcow's limits
@@ -453,11 +459,8 @@ def limits(look: Look) -> Iterator[Finding]:
     severity=Severity.REQUIRED,
     reads=("healthcheck", "privileged", "services", "os_release"),
     remedy="Restart the engine, and look at what it logs; update it and its runtime where this does not help.",
-    docs=(
-        "https://github.com/moby/moby/issues/30402",
-        "https://docs.docker.com/reference/dockerfile/#healthcheck",
-        PAGE,
-    ),
+    docs=(HEALTHCHECK, PREREQUISITES),
+    sources=(issue(30402, "moby/moby"),),
 )
 def healthcheck(look: Look) -> Iterator[Finding]:
     """A container with a HEALTHCHECK becomes unhealthy and healthy
@@ -514,7 +517,8 @@ def _sick(run: HealthRun, names: list[str]) -> str:
     severity=Severity.RECOMMENDED,
     reads=("engine", "links"),
     remedy="Remove what an earlier mailcow left, or restore its mailcow.conf where its mail is still wanted.",
-    docs=(f"{MC}2854", f"{MC}1816", "https://docs.mailcow.email/getstarted/install/"),
+    docs=(INSTALLATION,),
+    sources=(issue(2854), issue(1816)),
     subject="object",
 )
 def leftovers(look: Look) -> Iterator[Finding]:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from preflight.checks import Look, check
 from preflight.checks.firewall import protection
+from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
 from preflight.facts import Service
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
-DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
-DOCKER = "https://docs.docker.com/engine/network/packet-filtering-firewalls/"
 BANS = ("fail2ban", "crowdsec")  # add single addresses; let everybody else through
 NOT_JUDGED = noted(
     "Which way a packet takes through the rules is not judged by this version: rules of "
@@ -24,7 +23,8 @@ NOT_JUDGED = noted(
     severity=Severity.RECOMMENDED,
     reads=("services",),
     remedy="Keep what protects the host, put rules for mailcow into DOCKER-USER, and restart Docker when rules reload.",
-    docs=(DOCS, DOCKER, "https://github.com/mailcow/mailcow-dockerized/issues/2792"),
+    docs=(PREREQUISITES, PACKET_FILTERING),
+    sources=(issue(2792),),
     subject="manager",
 )
 def managers(look: Look) -> Iterator[Finding]:

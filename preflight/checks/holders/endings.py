@@ -8,6 +8,7 @@ from preflight.checks import Look
 from preflight.checks.holders import mailers, supervised, way_in
 from preflight.checks.holders.conflicts import PROXIES, Named, parse
 from preflight.checks.remedies import distro
+from preflight.checks.sources import SYNC_JOBS
 from preflight.facts import Container, Holder, Parent, PublishedPort, SwarmService
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Remedy
@@ -242,7 +243,7 @@ def _moved_first(name: str, image: str) -> str:
     return paragraph(
         say("{name} ({image}) serves mail.", name=name, image=image),
         say("Do not switch it off yet: back up its volumes first."),
-        say("Install and test mailcow on another server, and move the mail: {page}", page=mailers.MIGRATION),
+        say("Install and test mailcow on another server, and move the mail: {page}", page=SYNC_JOBS),
         say("On the day of the switch-over, take it out of service."),
     )
 

@@ -9,12 +9,11 @@ from msgspec import Struct
 from preflight.checks import Look
 from preflight.checks.holders.conflicts import PROXIES
 from preflight.checks.holders.known_ways import READERS, SENDERS
+from preflight.checks.sources import LOCAL_MTA, SYNC_JOBS
 from preflight.facts import Holder, MailTrace
 from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
 
-LOCAL_MTA = "https://docs.mailcow.email/post_installation/firststeps-local_mta/"
-MIGRATION = "https://docs.mailcow.email/post_installation/firststeps-sync_jobs_migration/"
 _SPOOLS = ("/var/mail", "/var/spool/mail")
 
 # Panels that are known by a service of theirs.
@@ -78,7 +77,7 @@ def governed(panel: str) -> Remedy:
         paragraph(
             say("{panel} manages this host, its web sites and its mail.", panel=panel),
             say("It and mailcow cannot share a server: install mailcow on a server of its own."),
-            say("Then move the mail there, for instance with mailcow's sync jobs: {page}", page=MIGRATION),
+            say("Then move the mail there, for instance with mailcow's sync jobs: {page}", page=SYNC_JOBS),
         ),
         when="last",
     )
@@ -91,7 +90,7 @@ def alive(name: str, found: Signs, ports: tuple[int, ...]) -> Remedy:
         *found.told,
         say("Do not switch it off yet: back up its mailboxes and its queue first."),
         say(
-            "Install and test mailcow on another server or with other ports, and move the mail: {page}", page=MIGRATION
+            "Install and test mailcow on another server or with other ports, and move the mail: {page}", page=SYNC_JOBS
         ),
         say("On the day of the switch-over, take {name} out of service and keep it from starting at boot.", name=name),
     )
@@ -125,7 +124,7 @@ def public(name: str) -> str:
 
 def unseen(name: str) -> str:
     """Say of an IMAP server what no sign of mailboxes proves: they may be anywhere."""
-    return say("If people still read mail on {name}, move it to mailcow first: {page}", name=name, page=MIGRATION)
+    return say("If people still read mail on {name}, move it to mailcow first: {page}", name=name, page=SYNC_JOBS)
 
 
 def lost(name: str) -> str:

@@ -13,6 +13,7 @@ from preflight.checks.holders import connections, endings
 from preflight.checks.holders.conflicts import HOLDING, KERNEL, PROXIES, Named
 from preflight.checks.holders.endings import WEB
 from preflight.checks.remedies import distro
+from preflight.checks.sources import REVERSE_PROXY
 from preflight.facts import NO_ENGINE, Container, Holder, PublishedPort, SwarmService
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Remedy
@@ -20,7 +21,6 @@ from preflight.text.sentences import paragraph, say
 
 # Ports for mailcow behind a web server: the documentation's first.
 BEHIND = {"HTTP_PORT": (8080, 8088, 8880), "HTTPS_PORT": (8443, 8448, 9443)}
-PROXY = "https://docs.mailcow.email/post_installation/reverse-proxy/r_p/"
 
 
 def kernel(named: Named, owners: bool) -> bool:
@@ -208,7 +208,7 @@ def alternative(look: Look, binding: Binding, named: list[Named]) -> str:
     published = binding.wanted[0]
     if published.kind == "web":
         first = next((entry.holder.process for entry in named if entry.holder.process in WEB), None)
-        values = {"server": first, "lines": _behind(look, binding), "page": PROXY}
+        values = {"server": first, "lines": _behind(look, binding), "page": REVERSE_PROXY}
         if first:
             return say(
                 "Or let {server} stay in front of mailcow as a reverse proxy, with these lines in mailcow.conf: {lines}"

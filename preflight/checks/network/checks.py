@@ -13,14 +13,13 @@ from preflight.checks.docker.contact import unknown
 from preflight.checks.network import container_mtu, whole_ipv6
 from preflight.checks.network.subnet_conflict import conflict, outside
 from preflight.checks.network.subnets import Neighbour, neighbours, own, parse
+from preflight.checks.sources import DISABLE_IPV6, PREREQUISITES, issue
 from preflight.facts import NO_ENGINE
 from preflight.packets.routing import rules_of, way_out
 from preflight.report.model import Finding, Severity, Status
 from preflight.text import versions
 from preflight.text.sentences import paragraph, phrase, say, skipped_because, unknown_because
 
-DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
-NO_IPV6 = "https://docs.mailcow.email/post_installation/firststeps-disable_ipv6/"
 ENGINES = ("dockerd", "docker")
 GLOBAL = ipaddress.IPv6Network("2000::/3")
 
@@ -29,7 +28,8 @@ GLOBAL = ipaddress.IPv6Network("2000::/3")
     severity=Severity.REQUIRED,
     reads=("links", "routes", "rules", "engine", "contact", "commands"),
     remedy="Give mailcow a network of its own with IPV4_NETWORK or IPV6_NETWORK in mailcow.conf.",
-    docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/3373"),
+    docs=(PREREQUISITES,),
+    sources=(issue(3373),),
     subject="family",
     subjects=lambda _: ("IPv4", "IPv6"),
 )
@@ -102,7 +102,8 @@ def _bridge(look: Look) -> list[Neighbour]:
     severity=Severity.RECOMMENDED,
     reads=("ways", "routes", "rules", "links", "engine", "engine_start", "daemon_config", "override"),
     remedy="Give mailcow's network the MTU of the way to the Internet, in docker-compose.override.yml.",
-    docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/1558"),
+    docs=(PREREQUISITES,),
+    sources=(issue(1558),),
 )
 def mtu(look: Look) -> Iterator[Finding]:
     """Packets of mailcow's containers fit through the host's way to the Internet
@@ -169,11 +170,8 @@ def _fits(look: Look, interface: str, found: int) -> Finding:
     severity=Severity.RECOMMENDED,
     reads=("ipv6", "links", "ways", "routes", "rules", "daemon_config", "engine", "engine_start", "handed"),
     remedy="Make IPv6 work as a whole, or switch it off with ENABLE_IPV6=false in mailcow.conf.",
-    docs=(
-        NO_IPV6,
-        "https://github.com/mailcow/mailcow-dockerized/issues/4388",
-        "https://github.com/mailcow/mailcow-dockerized/issues/5659",
-    ),
+    docs=(DISABLE_IPV6,),
+    sources=(issue(4388), issue(5659)),
 )
 def ipv6(look: Look) -> Iterator[Finding]:
     """IPv6 works as a whole or not at all

@@ -12,20 +12,19 @@ from preflight.checks import Look, check
 from preflight.checks.holders import endings, wording
 from preflight.checks.holders.conflicts import REFUSED, Case, examine
 from preflight.checks.ports import diverted, mailcow_conf
+from preflight.checks.sources import IP_BINDINGS, PREREQUISITES, issue
 from preflight.facts import require
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, phrase, say, unknown_because
-
-DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
-BINDINGS = "https://docs.mailcow.email/post_installation/firststeps-ip_bindings/"
 
 
 @check(
     severity=Severity.REQUIRED,
     reads=("mailcow_conf", "links", "binds", "routes", "engine", "compose"),
     remedy="Correct the line of mailcow.conf that is named.",
-    docs=(DOCS, "https://github.com/mailcow/mailcow-dockerized/issues/4285"),
+    docs=(PREREQUISITES,),
+    sources=(issue(4285),),
     subject="variable",
 )
 def configuration(look: Look) -> Iterator[Finding]:
@@ -70,7 +69,8 @@ def configuration(look: Look) -> Iterator[Finding]:
         "mail_traces",
     ),
     remedy="Free the port without losing your way in or mail, or move mailcow's port in mailcow.conf.",
-    docs=(DOCS, BINDINGS, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
+    docs=(PREREQUISITES, IP_BINDINGS),
+    sources=(issue(63),),
     subject="port",
     subjects=lambda look: tuple(binding.subject for binding in look.plan.bindings),
 )

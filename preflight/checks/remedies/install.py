@@ -9,6 +9,7 @@ import re
 from typing import Literal
 
 from preflight.checks.remedies import distro
+from preflight.checks.sources import COMPOSE_INSTALLATION, ENGINE_INSTALLATION
 from preflight.facts import Command, Host, OsRelease
 from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
@@ -18,8 +19,6 @@ PLUGIN = "docker-compose-plugin"
 _PACKAGES = f"docker-ce docker-ce-cli containerd.io docker-buildx-plugin {PLUGIN}"
 _SCRIPT = "curl -sSL https://get.docker.com/ | CHANNEL=stable sh"
 _SOURCE = "https://download.docker.com/linux"
-_MANUAL = "https://docs.docker.com/compose/install/linux/"
-_PAGES = "https://docs.docker.com/engine/install/"
 _CENTOS = ("almalinux", "rocky", "ol", "centos")  # Docker's packages for CentOS fit them
 _PAGE = dict.fromkeys(_CENTOS, "centos/") | {
     "debian": "debian/", "ubuntu": "ubuntu/", "raspbian": "raspberry-pi-os/", "rhel": "rhel/", "fedora": "fedora/",
@@ -81,7 +80,7 @@ def docker(host: Host) -> Remedy:
     """Say how Docker is installed: the engine, the command and Compose, all at once."""
     commands = engine(host)
     if not commands:
-        return Remedy(say("Install Docker with its Compose plugin as {page} describes.", page=_PAGES))
+        return Remedy(say("Install Docker with its Compose plugin as {page} describes.", page=ENGINE_INSTALLATION))
     text = say("Install Docker. The docker command and Docker Compose come with it.")
     found = distro.manager(host)
     if found and found.restarts:
@@ -93,7 +92,7 @@ def newer(host: Host) -> Remedy:
     """Say how an engine that is too old is replaced."""
     commands = engine(host)
     if not commands:
-        return Remedy(say("Replace it with a newer release as {page} describes.", page=_PAGES))
+        return Remedy(say("Replace it with a newer release as {page} describes.", page=ENGINE_INSTALLATION))
     came, release = origin(host), host.os_release.value
     own = came == "distribution" and release is not None and bool(_own_engine(release))
     if came == "docker" or own or distro.family(host) not in ("debian", "rhel"):
@@ -212,7 +211,7 @@ def compose(host: Host) -> Remedy:
     """Say how Compose is installed beside an engine that is there: from where that came."""
     release, came = host.os_release.value, origin(host)
     package = own_compose(host)
-    manual = say("Install the Compose plugin as {page} describes.", page=_MANUAL)
+    manual = say("Install the Compose plugin as {page} describes.", page=COMPOSE_INSTALLATION)
     if release is None:
         return Remedy(manual)
     if came == "hand":
@@ -234,7 +233,7 @@ def compose(host: Host) -> Remedy:
 
 def _of_unknown_origin(host: Host, release: OsRelease, package: str | None) -> Remedy:
     """Say how Compose is installed where nothing tells whose the engine is: the wrong package would replace it."""
-    page = f"{_PAGES}{_PAGE.get(release.id, '')}"
+    page = f"{ENGINE_INSTALLATION}{_PAGE.get(release.id, '')}"
     if package:
         text = say(
             "Install {plugin} where the engine is Docker's own, else {package}. The command asks the package database"

@@ -8,13 +8,11 @@ from typing import Any
 
 from preflight.checks import Finding, Look, check
 from preflight.checks.remedies import daemon_json
+from preflight.checks.sources import CLAMAV, PREREQUISITES, issue
 from preflight.facts import Fact, Memory, Space
 from preflight.mailcow.plan import data_paths
 from preflight.report.model import Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say, skipped_because, unknown_because
-
-_PAGE = "https://docs.mailcow.email/getstarted/prerequisite-system/"
-_ISSUES = "https://github.com/mailcow/mailcow-dockerized/issues"
 
 
 def _gib(size: float) -> str:
@@ -28,7 +26,7 @@ def _gib(size: float) -> str:
     severity=Severity.RECOMMENDED,
     reads=("cpu_speed",),
     remedy="Use a faster processor.",
-    docs=(_PAGE,),
+    docs=(PREREQUISITES,),
 )
 def cpu_frequency(look: Look) -> Iterator[Finding]:
     """Have a processor of the documented speed.
@@ -64,7 +62,7 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
     severity=Severity.RECOMMENDED,
     reads=("cpu_features", "machine"),
     remedy="Let the hypervisor pass on the real processor's features (CPU type host).",
-    docs=("https://github.com/rspamd/rspamd/issues/6022", f"{_ISSUES}/5031"),
+    sources=(issue(6022, "rspamd/rspamd"), issue(5031)),
 )
 def cpu_features(look: Look) -> Iterator[Finding]:
     """Have the processor features that Rspamd's pattern matcher uses.
@@ -130,7 +128,8 @@ def _switched_off(look: Look) -> bool:
     severity=Severity.REQUIRED,
     reads=("memory",),
     remedy="Give the machine more memory, or switch ClamAV and full-text search off in mailcow.conf.",
-    docs=(_PAGE, f"{_ISSUES}/3902"),
+    docs=(PREREQUISITES,),
+    sources=(issue(3902),),
 )
 def memory(look: Look) -> Iterator[Finding]:
     """Have enough memory for mailcow's services.
@@ -213,7 +212,7 @@ _MEMORY_SHORT = noted("This host has {size} of memory, but mailcow needs {need}.
     severity=Severity.RECOMMENDED,
     reads=("memory", "spaces"),
     remedy="Add a swap file or a swap partition.",
-    docs=(_PAGE,),
+    docs=(PREREQUISITES,),
 )
 def swap(look: Look) -> Iterator[Finding]:
     """Have swap space.
@@ -268,7 +267,8 @@ def _root_filesystem(look: Look) -> str:
     severity=Severity.RECOMMENDED,
     reads=("memory",),
     remedy="Set SKIP_CLAMD=y in mailcow.conf.",
-    docs=("https://docs.mailcow.email/manual-guides/ClamAV/u_e-clamav-additional_dbs/", f"{_ISSUES}/3761"),
+    docs=(CLAMAV,),
+    sources=(issue(3761),),
 )
 def antivirus(look: Look) -> Iterator[Finding]:
     """Switch ClamAV off where memory is small.
@@ -350,7 +350,8 @@ def _installed(look: Look) -> bool:
     severity=Severity.REQUIRED,
     reads=("spaces", "engine", "daemon_config", "engine_start", "commands", "services", "os_release"),
     remedy="Free or add space, or move the engine's data (data-root in daemon.json) to a larger file system.",
-    docs=(_PAGE, f"{_ISSUES}/1139"),
+    docs=(PREREQUISITES,),
+    sources=(issue(1139),),
     subject="path",
     subjects=_disk,
 )
@@ -433,7 +434,7 @@ def _same_mount(look: Look, path: str, other: str) -> bool:
     severity=Severity.RECOMMENDED,
     reads=("spaces", "engine", "daemon_config", "engine_start"),
     remedy="Remove many small files from the file system, or make it anew with more inodes.",
-    docs=(f"{_ISSUES}/3348",),
+    sources=(issue(3348),),
     subject="path",
     subjects=_data,
 )

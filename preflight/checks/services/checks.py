@@ -11,13 +11,12 @@ from preflight.checks.holders import mailers, way_in
 from preflight.checks.holders.conflicts import examine, overlap
 from preflight.checks.remedies import distro
 from preflight.checks.services import rivals
+from preflight.checks.sources import PREREQUISITES, REVERSE_PROXY, issue
 from preflight.facts import Holder, Host, Service, Services, SocketUnit
 from preflight.mailcow.plan import Plan
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say, skipped_because
 
-DOCS = "https://docs.mailcow.email/getstarted/prerequisite-system/"
-PROXY = "https://docs.mailcow.email/post_installation/reverse-proxy/r_p/"
 # What a service is.
 KINDS = {
     "mta": noted("{name} is a mail server."),
@@ -40,7 +39,8 @@ HOLDERS = ("sockets", "binds", "engine", "daemon_config", "ipv6", "links")  # wh
     severity=Severity.RECOMMENDED,
     reads=("services", "os_release", "mail_traces", *HOLDERS),
     remedy="Keep the service from opening mailcow's ports; a web server may stay as a reverse proxy.",
-    docs=(DOCS, PROXY, "https://github.com/mailcow/mailcow-dockerized/issues/63"),
+    docs=(PREREQUISITES, REVERSE_PROXY),
+    sources=(issue(63),),
     subject="service",
 )
 def mail(look: Look) -> Iterator[Finding]:

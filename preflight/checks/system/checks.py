@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from preflight.checks import Finding, Look, check
 from preflight.checks.remedies import distro
 from preflight.checks.remedies import install as installation
+from preflight.checks.sources import INSTALLATION, PREREQUISITES, issue
 from preflight.checks.system import distributions, kernel_needs, userland
 from preflight.facts import SecurityModules
 from preflight.report.model import Remedy, Severity, Status
 from preflight.text import versions
 from preflight.text.sentences import noted, paragraph, phrase, say, skipped_because, told
-
-_PAGE = "https://docs.mailcow.email/getstarted/prerequisite-system/"
-_ISSUES = "https://github.com/mailcow/mailcow-dockerized/issues"
-
 
 # --- distribution --------------------------------------------------------------------------------------------
 
@@ -24,7 +21,7 @@ _ISSUES = "https://github.com/mailcow/mailcow-dockerized/issues"
     severity=Severity.RECOMMENDED,
     reads=("os_release", "kernel", "virtualization"),
     remedy="Install one of the distributions that mailcow's documentation lists, in a maintained release.",
-    docs=(_PAGE,),
+    docs=(PREREQUISITES,),
 )
 def os(look: Look) -> Iterator[Finding]:
     """Run a distribution that mailcow supports.
@@ -49,7 +46,7 @@ def os(look: Look) -> Iterator[Finding]:
     severity=Severity.REQUIRED,
     reads=("machine", "userland", "engine"),
     remedy="Use a machine of a supported architecture with a 64-bit system: mailcow's images exist for no other.",
-    docs=(_PAGE,),
+    docs=(PREREQUISITES,),
 )
 def architecture(look: Look) -> Iterator[Finding]:
     """Run on a processor architecture that mailcow has images for.
@@ -94,7 +91,8 @@ _MACHINES = {
     severity=Severity.REQUIRED,
     reads=("virtualization",),
     remedy="Use a real machine, or a virtual one on KVM, VMware ESX or Hyper-V.",
-    docs=(_PAGE, f"{_ISSUES}/4829", f"{_ISSUES}/4404"),
+    docs=(PREREQUISITES,),
+    sources=(issue(4829), issue(4404)),
 )
 def virtualization(look: Look) -> Iterator[Finding]:
     """Run on a real or fully virtual machine.
@@ -143,7 +141,8 @@ def _below(machine: str | None) -> str:
     severity=Severity.REQUIRED,
     reads=("kernel", "os_release"),
     remedy="Install a newer kernel of the distribution and restart the host.",
-    docs=(_PAGE, "https://github.com/moby/moby/issues/30402", f"{_ISSUES}/2904", f"{_ISSUES}/3210"),
+    docs=(PREREQUISITES,),
+    sources=(issue(30402, "moby/moby"), issue(2904), issue(3210)),
 )
 def kernel(look: Look) -> Iterator[Finding]:
     """Run a kernel that mailcow's containers do not crash.
@@ -192,7 +191,7 @@ def _newer_kernel(look: Look) -> tuple[str, ...]:
     severity=Severity.REQUIRED,
     reads=("kernel_features", "kernel", "os_release"),
     remedy="Run the distribution's own, complete kernel, and restart the host after the kernel was upgraded.",
-    docs=("https://github.com/moby/moby/issues/49557", f"{_ISSUES}/4474", f"{_ISSUES}/4802"),
+    sources=(issue(49557, "moby/moby"), issue(4474), issue(4802)),
 )
 def kernel_features(look: Look) -> Iterator[Finding]:
     """Have all kernel features at hand that mailcow's containers need.
@@ -253,7 +252,7 @@ def _commands(look: Look) -> tuple[str, ...]:
     severity=Severity.REQUIRED,
     reads=("commands", "contact", "engine", "services", "os_release"),
     remedy="Install the program with the distribution's package manager.",
-    docs=(_PAGE, "https://docs.mailcow.email/getstarted/install/"),
+    docs=(PREREQUISITES, INSTALLATION),
     subject="command",
     subjects=_commands,
 )
@@ -334,7 +333,8 @@ def _docker_command(look: Look) -> Remedy:
     severity=Severity.RECOMMENDED,
     reads=("security", "engine", "os_release", "services"),
     remedy="Let Docker know of SELinux, or install AppArmor's parser.",
-    docs=(_PAGE, f"{_ISSUES}/6510", f"{_ISSUES}/5044"),
+    docs=(PREREQUISITES,),
+    sources=(issue(6510), issue(5044)),
 )
 def security_modules(look: Look) -> Iterator[Finding]:
     """Have Docker and the kernel's security modules know of each other.
@@ -398,7 +398,7 @@ _LIMITS = ("fs.inotify.max_user_instances", "vm.overcommit_memory", "engine.nofi
     severity=Severity.INFO,
     reads=("sysctls",),
     remedy="Raise the limit in /etc/sysctl.d.",
-    docs=(f"{_ISSUES}/453", f"{_ISSUES}/5300", f"{_ISSUES}/4055"),
+    sources=(issue(453), issue(5300), issue(4055)),
     subject="sysctl",
     subjects=lambda _: _LIMITS,
 )
