@@ -1,10 +1,12 @@
-"""A fact: a value and where it came from, or the reason why there is none. Imports nothing of ours."""
+"""A fact: a value and where it came from, or the reason why there is none. Imports the kinds of texts alone."""
 
 from __future__ import annotations
 
 from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
+
+from preflight.facts.kinds import Text
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -17,9 +19,9 @@ class Missing(Struct, frozen=True):
     """
 
     kind: Literal["unknown", "skip"]
-    reason: str
-    help: str = ""
-    commands: tuple[str, ...] = ()
+    reason: Text
+    help: Text = ""
+    commands: tuple[Text, ...] = ()
 
 
 class MissingFact(Exception):
@@ -34,7 +36,7 @@ class MissingFact(Exception):
 class Fact(Struct, Generic[T], frozen=True):
     """A value and its source, or the reason why there is none (then `value` means nothing)."""
 
-    source: str
+    source: Text
     value: T | None = None
     missing: Missing | None = None
 

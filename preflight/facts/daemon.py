@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from preflight.facts.kinds import Argument, FilePath, Text, Version, Word
+
 
 class DaemonConfig(Struct, frozen=True):
     """daemon.json and the daemon's own arguments. `settings` holds the keys that matter, JSON values.
@@ -13,11 +15,11 @@ class DaemonConfig(Struct, frozen=True):
     `error`: the file is there and not usable (then `settings` comes from the arguments alone).
     """
 
-    path: str
+    path: FilePath
     present: bool
-    error: str
-    settings: dict[str, bool | int | float | str | list[str] | None]
-    arguments: tuple[str, ...] = ()  # --name=value of the running daemon that override the file
+    error: Text
+    settings: dict[Word, bool | int | float | Argument | list[Argument] | None]
+    arguments: tuple[Argument, ...] = ()  # --name=value of the running daemon that override the file
     directory: bool = False  # Docker makes one where a container is given a file that is not there
 
 
@@ -33,26 +35,26 @@ class Directive(Struct, frozen=True):
     `flaw`: in what way the value is none that its key could have (address, size, level …); '' = none that is known.
     """
 
-    path: tuple[str, ...]
+    path: tuple[Word, ...]
     line: int
     form: Form
-    flaw: str = ""
+    flaw: Word = ""
     number: int | None = None  # of log options that are no secret: the number that stands where a string has to be
 
 
 class GivenFlag(Struct, frozen=True):
     """A flag that the engine will be started with: its name in daemon.json, and the file that gives it."""
 
-    name: str
-    source: str
+    name: Word
+    source: FilePath
 
 
 class EngineStart(Struct, frozen=True, kw_only=True):
     """What the engine meets when it is started next: its version, daemon.json as it is written, the unit's flags."""
 
-    version: str  # of the engine that answers, else of its package; '' = not known
+    version: Version  # of the engine that answers, else of its package; '' = not known
     directives: tuple[Directive, ...] = ()
     flags: tuple[GivenFlag, ...] = ()
-    command: str = ""  # the file whose command counts: the unit, a drop-in, a script's settings; '' = none found
-    containerd_root: str = ""  # root in containerd's own settings; '' = not set there
+    command: FilePath = ""  # the file whose command counts: the unit, a drop-in, a script's settings; '' = none found
+    containerd_root: FilePath = ""  # root in containerd's own settings; '' = not set there
     driver_images: bool = False  # a storage driver of the engine's own keeps images below the data-root already

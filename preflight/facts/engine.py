@@ -6,41 +6,54 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from preflight.facts.kinds import (
+    ContainerName,
+    FilePath,
+    ImageName,
+    InterfaceName,
+    Ip,
+    Secret,
+    Text,
+    Url,
+    Version,
+    Word,
+)
+
 
 class Contact(Struct, frozen=True):
     """How the engine was reached. state: ok, absent, refused, timeout, denied, invalid."""
 
-    url: str
+    url: Url
     state: Literal["ok", "absent", "refused", "timeout", "denied", "invalid"]
-    detail: str = ""
+    detail: Text = ""
     seconds: float = 0.0
 
 
 class PublishedPort(Struct, frozen=True):
     """A port of the host that a container publishes ('' = every address)."""
 
-    address: str
+    address: Ip
     port: int
     container_port: int
-    protocol: str = "tcp"
+    protocol: Word = "tcp"
 
 
 class Container(Struct, frozen=True, kw_only=True):
     """A container on the engine. `ports`: published now, or (stopped) when started again."""
 
-    id: str
-    name: str
-    image: str
-    state: str
-    restart: str = ""
+    id: ContainerName
+    name: ContainerName
+    image: ImageName
+    state: Word
+    restart: Word = ""
     exit_code: int | None = None  # of one that ran and ended
-    error: str = ""  # what the engine said when it could not start it
-    project: str = ""  # com.docker.compose.project
-    service: str = ""  # com.docker.compose.service
+    error: Text = ""  # what the engine said when it could not start it
+    project: ContainerName = ""  # com.docker.compose.project
+    service: ContainerName = ""  # com.docker.compose.service
     ports: tuple[PublishedPort, ...] = ()
     host_network: bool = False
-    run: str = ""  # mailcow-preflight.run: one of our own
-    swarm: str = ""  # the swarm's service that it is a task of
+    run: Secret = ""  # mailcow-preflight.run: one of our own
+    swarm: ContainerName = ""  # the swarm's service that it is a task of
 
 
 class SwarmService(Struct, frozen=True, kw_only=True):
@@ -50,8 +63,8 @@ class SwarmService(Struct, frozen=True, kw_only=True):
     task runs on does, and the task's container has them.
     """
 
-    name: str
-    image: str
+    name: ContainerName
+    image: ImageName
     ports: tuple[PublishedPort, ...] = ()
     mesh: bool = True
 
@@ -59,45 +72,45 @@ class SwarmService(Struct, frozen=True, kw_only=True):
 class EngineNetwork(Struct, frozen=True):
     """A network of the engine with its subnets and, for a bridge, the interface's name."""
 
-    name: str
-    id: str
-    driver: str
-    subnets: tuple[str, ...]
-    interface: str
+    name: ContainerName
+    id: Secret
+    driver: Word
+    subnets: tuple[Ip, ...]
+    interface: InterfaceName
     ipv6: bool
-    project: str = ""
-    run: str = ""
+    project: ContainerName = ""
+    run: Secret = ""
     mtu: int | None = None  # that it was made with; None: the driver's own
 
 
 class Engine(Struct, frozen=True, kw_only=True):
     """What the engine says of itself and what lives on it."""
 
-    version: str
-    api_version: str
-    min_api_version: str = ""
-    components: tuple[str, ...] = ()  # "Engine", "Podman Engine", "containerd" …
-    platform: str = ""  # "Docker Engine - Community": Docker's own build
-    operating_system: str = ""
-    kernel: str = ""
-    architecture: str = ""  # of the kernel that it runs on
-    built_for: str = ""  # what its program is made for, named as `machine` is; '' = not told
-    root_dir: str = ""
-    driver: str = ""
-    driver_status: dict[str, str] = field(default_factory=dict)
-    security_options: tuple[str, ...] = ()
-    cgroup_version: str = ""
-    swarm: str = ""
+    version: Version
+    api_version: Version
+    min_api_version: Version = ""
+    components: tuple[Word, ...] = ()  # "Engine", "Podman Engine", "containerd" …
+    platform: Text = ""  # "Docker Engine - Community": Docker's own build
+    operating_system: Text = ""
+    kernel: Version = ""
+    architecture: Word = ""  # of the kernel that it runs on
+    built_for: Word = ""  # what its program is made for, named as `machine` is; '' = not told
+    root_dir: FilePath = ""
+    driver: Word = ""
+    driver_status: dict[Word, Text] = field(default_factory=dict)
+    security_options: tuple[Text, ...] = ()
+    cgroup_version: Word = ""
+    swarm: Word = ""
     services: tuple[SwarmService, ...] = ()  # those that publish ports; only a manager of the swarm knows them
-    firewall_backend: str = ""
+    firewall_backend: Word = ""
     live_restore: bool = False
-    warnings: tuple[str, ...] = ()
-    address_pools: tuple[str, ...] = ()
+    warnings: tuple[Text, ...] = ()
+    address_pools: tuple[Ip, ...] = ()
     containers: tuple[Container, ...] = ()
     networks: tuple[EngineNetwork, ...] = ()
-    volumes: tuple[str, ...] = ()
+    volumes: tuple[ContainerName, ...] = ()
     truncated: bool = False  # more objects than are kept, or a list that was refused
-    cut: tuple[str, ...] = ()  # which: containers, stopped (what those publish), networks, volumes, services
+    cut: tuple[Word, ...] = ()  # which: containers, stopped (what those publish), networks, volumes, services
 
     def whole(self, *lists: str) -> bool:
         """Say whether these lists hold all that lives on the engine; older facts do not tell one from another."""
@@ -111,8 +124,8 @@ class Compose(Struct, frozen=True):
     """Docker Compose on the host: plugin or standalone; version as it prints it ('' = it did not say)."""
 
     kind: Literal["plugin", "standalone"] | None  # None: neither is there
-    path: str | None
-    version: str
-    detail: str = ""
-    of_user: str = ""  # where neither is there for root: a plugin in another user's home
-    inert: str = ""  # where neither is there: a plugin that may not be executed, so that docker passes it over
+    path: FilePath | None
+    version: Version
+    detail: Text = ""
+    of_user: FilePath = ""  # where neither is there for root: a plugin in another user's home
+    inert: FilePath = ""  # where neither is there: a plugin that may not be executed, so that docker passes it over

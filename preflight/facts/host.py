@@ -7,6 +7,7 @@ from msgspec import Struct, field
 from preflight.facts.base import BEFORE, Fact
 from preflight.facts.daemon import DaemonConfig, EngineStart
 from preflight.facts.engine import Compose, Contact, Engine
+from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, ProgramName, Question, Version, Word
 from preflight.facts.mailcow import ConfFile, Override
 from preflight.facts.names import Answer, HostsEntry
 from preflight.facts.network import Ipv6, Link, Route, Rule, Way
@@ -29,25 +30,25 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     schema: int
-    version: str  # of the program that gathered
-    started: str  # UTC, 2026-11-23T01:23:45Z
+    version: Version  # of the program that gathered
+    started: Moment  # UTC, 2026-11-23T01:23:45Z
     seconds: float
     view: View
     asked: Asked
-    name: Fact[str] = BEFORE
+    name: Fact[HostName] = BEFORE
     os_release: Fact[OsRelease] = BEFORE
-    kernel: Fact[str] = BEFORE
-    machine: Fact[str] = BEFORE
+    kernel: Fact[Version] = BEFORE
+    machine: Fact[Word] = BEFORE
     userland: Fact[Userland] = BEFORE
     virtualization: Fact[Virtualization] = BEFORE
-    commands: Fact[dict[str, Command]] = BEFORE
+    commands: Fact[dict[ProgramName, Command]] = BEFORE
     kernel_features: Fact[KernelFeatures] = BEFORE
     security: Fact[SecurityModules] = BEFORE
-    sysctls: Fact[dict[str, int]] = BEFORE
+    sysctls: Fact[dict[Word, int]] = BEFORE
     cpu_speed: Fact[CpuSpeed] = BEFORE
     cpu_features: Fact[CpuFeatures] = BEFORE
     memory: Fact[Memory] = BEFORE
-    spaces: Fact[dict[str, Fact[Space]]] = BEFORE
+    spaces: Fact[dict[FilePath, Fact[Space]]] = BEFORE
     services: Fact[Services] = BEFORE
     mail_traces: Fact[tuple[MailTrace, ...]] = BEFORE
     timezone: Fact[Timezone] = BEFORE
@@ -64,7 +65,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     links: Fact[tuple[Link, ...]] = BEFORE
     routes: Fact[tuple[Route, ...]] = BEFORE
     rules: Fact[tuple[Rule, ...]] = BEFORE
-    handed: Fact[tuple[str, ...]] = BEFORE
+    handed: Fact[tuple[Ip, ...]] = BEFORE
     ways: Fact[tuple[Way, ...]] = BEFORE
     ipv6: Fact[Ipv6] = BEFORE
     sockets: Fact[Sockets] = BEFORE
@@ -72,5 +73,5 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     nat: Fact[Nat] = BEFORE
     mailcow_conf: Fact[ConfFile] = BEFORE
     hosts_file: Fact[tuple[HostsEntry, ...]] = BEFORE
-    answers: Fact[dict[str, Answer]] = BEFORE  # key: "mail.example.org. A"
-    stand_ins: dict[str, str] = field(default_factory=dict)
+    answers: Fact[dict[Question, Answer]] = BEFORE  # key: "mail.example.org. A"
+    stand_ins: Legend = field(default_factory=dict)

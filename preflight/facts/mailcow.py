@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from msgspec import Struct, field
+
+from preflight.facts.kinds import FilePath, Kind, Secret, Text, Word
 
 
 class Override(Struct, frozen=True, kw_only=True):
@@ -13,7 +15,7 @@ class Override(Struct, frozen=True, kw_only=True):
     `clear` False: it is written in a way that this program does not read, and the rest means nothing.
     """
 
-    path: str  # where it is, or would be written
+    path: FilePath  # where it is, or would be written
     present: bool
     clear: bool = True
     mtu: int | None = None  # of mailcow's network
@@ -23,10 +25,10 @@ class Override(Struct, frozen=True, kw_only=True):
 class Setting(Struct, frozen=True):
     """A variable of mailcow.conf as Compose reads it: value and line (from 1)."""
 
-    value: str
+    value: Secret  # shown by what its variable means: Kind.SETTINGS
     line: int
     refers: bool = False  # to other variables, which is not followed
-    shell: str | None = None  # what mailcow's shell scripts read instead; None: the same
+    shell: Secret | None = None  # what mailcow's shell scripts read instead; None: the same
 
 
 class EnvFile(Struct, frozen=True):
@@ -35,9 +37,9 @@ class EnvFile(Struct, frozen=True):
     `same`: a link leads to mailcow.conf; a file holds the same. `clone`: the directory is mailcow's clone.
     """
 
-    path: str
+    path: FilePath
     kind: Literal["absent", "link", "file", "other"]
-    target: str = ""  # of a link, as written in it
+    target: FilePath = ""  # of a link, as written in it
     same: bool = False
     clone: bool = False
 
@@ -48,17 +50,17 @@ class ConfFile(Struct, frozen=True):
     `marks`: bom (it starts with a byte-order mark), crlf (lines end with CR LF): mailcow's shell scripts choke on them.
     """
 
-    path: str
+    path: FilePath
     present: bool
-    settings: dict[str, Setting]
-    duplicates: dict[str, list[int]] = field(default_factory=dict)  # variable: lines, the last wins
-    remarks: tuple[str, ...] = ()  # in facts recorded before `marks`: the same in sentences
+    settings: Annotated[dict[str, Setting], Kind.SETTINGS]
+    duplicates: dict[Word, list[int]] = field(default_factory=dict)  # variable: lines, the last wins
+    remarks: tuple[Text, ...] = ()  # in facts recorded before `marks`: the same in sentences
     bad_lines: tuple[int, ...] = ()  # lines that Compose would refuse
-    reasons: tuple[str, ...] = ()  # why it would, one for each of them
+    reasons: tuple[Text, ...] = ()  # why it would, one for each of them
     nameless: tuple[int, ...] = ()  # lines with a value and no name, which only some versions of Compose refuse
     commands: tuple[int, ...] = ()  # lines that a shell would run as commands
     shell_ends: int = 0  # the line at which a shell would give up; 0: none
     zone: bool | None = None  # whether the host's own zones have TZ; None: it has none, or TZ is not set
-    marks: tuple[str, ...] = ()
+    marks: tuple[Word, ...] = ()
     read_to: int = 0  # the line after which nothing was read, as the file is longer than any; 0: all was read
     env: EnvFile | None = None  # None: not looked at

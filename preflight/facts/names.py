@@ -6,12 +6,14 @@ from typing import Literal
 
 from msgspec import Struct
 
+from preflight.facts.kinds import HostName, Ip, RecordText, Text, Word
+
 
 class HostsEntry(Struct, frozen=True):
     """A line of /etc/hosts that names the future mail host."""
 
-    address: str
-    names: tuple[str, ...]
+    address: Ip
+    names: tuple[HostName, ...]
     line: int
 
 
@@ -24,12 +26,12 @@ class Answer(Struct, frozen=True):
     (`top`), one that nobody knows (`strange`), the domain that one can register (`domain`); `above` is that name.
     """
 
-    name: str
-    type: str
-    rcode: str
-    records: tuple[str, ...] = ()
-    alias: str | None = None
-    server: str = ""
-    detail: str = ""
+    name: HostName
+    type: Word
+    rcode: Word
+    records: tuple[RecordText, ...] = ()
+    alias: HostName | None = None
+    server: Text = ""
+    detail: Text = ""
     denied: Literal["", "root", "top", "strange", "domain"] = ""
-    above: str = ""
+    above: HostName = ""

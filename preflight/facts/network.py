@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from preflight.facts.kinds import InterfaceName, Ip, Word
+
 
 class Address(Struct, frozen=True, omit_defaults=True):
     """An address on an interface. `secondary`: not the first of its network (IPv4), or temporary (IPv6)."""
 
-    address: str
+    address: Ip
     prefix: int
-    scope: str  # global, link, host
+    scope: Word  # global, link, host
     secondary: bool = False
 
 
 class Link(Struct, frozen=True):
     """A network interface of the host."""
 
-    name: str
+    name: InterfaceName
     mtu: int | None
     up: bool | None
     addresses: tuple[Address, ...] = ()
@@ -31,12 +33,12 @@ class Route(Struct, frozen=True, omit_defaults=True):
     networks that the host takes for its own; its addresses are those of the links).
     """
 
-    destination: str
-    interface: str
-    gateway: str
+    destination: Ip
+    interface: InterfaceName
+    gateway: Ip
     metric: int
     table: int = 254  # of the policy routing: 254 is the main one
-    kind: str = "unicast"
+    kind: Word = "unicast"
     learned: bool = False  # IPv6: the kernel itself took it from a router's advertisement
 
 
@@ -48,16 +50,16 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     version: int  # 4, 6
     priority: int
-    action: str  # table, goto, nop, blackhole, unreachable, prohibit
+    action: Word  # table, goto, nop, blackhole, unreachable, prohibit
     table: int = 0
     goto: int = 0
-    source: str = ""
-    destination: str = ""
+    source: Ip = ""
+    destination: Ip = ""
     mark: int = 0
     mask: int = 0
-    incoming: str = ""  # 'lo': the host's own packets
-    outgoing: str = ""
-    others: tuple[str, ...] = ()
+    incoming: InterfaceName = ""  # 'lo': the host's own packets
+    outgoing: InterfaceName = ""
+    others: tuple[Word, ...] = ()
     inverted: bool = False
     suppress: int | None = None  # routes whose prefix is that short or shorter do not count
 
@@ -68,13 +70,13 @@ class Way(Struct, frozen=True, kw_only=True):
     `error` is the error's name where it refuses (ENETUNREACH …); then the rest means nothing. Nothing was sent.
     """
 
-    destination: str  # the address on the Internet that was asked about
-    interface: str = ""
-    gateway: str = ""
-    source: str = ""  # the address that it would be sent from; '' = not told
+    destination: Ip  # the address on the Internet that was asked about
+    interface: InterfaceName = ""
+    gateway: Ip = ""
+    source: Ip = ""  # the address that it would be sent from; '' = not told
     mtu: int | None = None  # of this way, where it is less than the interface's (RTAX_MTU, a path MTU learned)
     table: int = 0  # of the policy routing: 254 is the main one; 0 = not told
-    error: str = ""
+    error: Word = ""
 
 
 class Ipv6(Struct, frozen=True, omit_defaults=True):
@@ -84,4 +86,4 @@ class Ipv6(Struct, frozen=True, omit_defaults=True):
     disabled: bool  # net.ipv6.conf.all.disable_ipv6
     listenable: bool | None
     forwarding: bool | None = None  # net.ipv6.conf.all.forwarding
-    accept_ra: dict[str, int] = field(default_factory=dict)  # net.ipv6.conf.INTERFACE.accept_ra
+    accept_ra: dict[InterfaceName, int] = field(default_factory=dict)  # net.ipv6.conf.INTERFACE.accept_ra

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from preflight.facts.kinds import ImageName, Text, Word
+
 # Why an engine started no container, as far as that has a name: the control groups are not mounted.
 Refusal = Literal["", "cgroups"]
 
@@ -13,10 +15,10 @@ Refusal = Literal["", "cgroups"]
 class HealthRun(Struct, frozen=True):
     """What a container with a HEALTHCHECK did: states with the seconds since its start, in order."""
 
-    states: tuple[tuple[float, str], ...]
-    error: str = ""  # what the engine said when it would not
-    output: str = ""  # of the last failed probe
-    image: str = ""
+    states: tuple[tuple[float, Word], ...]
+    error: Text = ""  # what the engine said when it would not
+    output: Text = ""  # of the last failed probe
+    image: ImageName = ""
     cause: Refusal = ""
 
 
@@ -25,5 +27,5 @@ class TrialRun(Struct, frozen=True):
 
     started: bool
     exit_code: int | None
-    error: str = ""
+    error: Text = ""
     cause: Refusal = ""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from preflight.facts.kinds import FilePath, Flags, Text, Word
+
 
 class CpuSpeed(Struct, frozen=True):
     """A clock rate; `maximum` False: only the moment's rate is known, the maximum is at least that."""
 
     mhz: float
-    source: str
+    source: Text
     maximum: bool
 
 
 class CpuFeatures(Struct, frozen=True):
     """The processor's name and the instruction-set flags that matter (x86: ssse3, sse4_2 …; arm: asimd)."""
 
-    model: str
-    flags: tuple[str, ...]
+    model: Text
+    flags: Flags
     count: int
 
 
@@ -34,11 +36,11 @@ class Memory(Struct, frozen=True):
 class Space(Struct, frozen=True):
     """A file system as seen at a path of the host. `existing`: the nearest parent that exists, where measured."""
 
-    path: str
-    existing: str
-    mount: str
-    filesystem: str
-    options: tuple[str, ...]
+    path: FilePath
+    existing: FilePath
+    mount: FilePath
+    filesystem: Word
+    options: tuple[Word, ...]
     total_bytes: int
     available_bytes: int
     inodes_total: int  # 0 = the file system has no fixed number

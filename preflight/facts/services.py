@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from preflight.facts.kinds import FilePath, Ip, PackageName, ProgramName, Text, UnitName, Word, ZoneName
+
 ServiceKind = Literal["mta", "imap", "web", "time", "firewall"]
 
 
@@ -13,38 +15,38 @@ class Parent(Struct, frozen=True):
     """The process that started another one."""
 
     pid: int
-    process: str | None
+    process: ProgramName | None
 
 
 class Service(Struct, frozen=True, kw_only=True):
     """A known service that is installed or running. None = cannot be told."""
 
-    name: str  # exim4
+    name: ProgramName  # exim4
     kind: ServiceKind
-    unit: str | None  # exim4.service; of SysV and OpenRC the script's name
+    unit: UnitName | None  # exim4.service; of SysV and OpenRC the script's name
     enabled: bool | None  # starts at boot
     active: bool | None  # runs now
     masked: bool = False
-    sockets: tuple[str, ...] = ()  # enabled .socket units that start it
-    package: str | None = None
-    detail: str = ""  # ufw: ENABLED=yes; what else matters
-    source: str = ""
-    streams: tuple[tuple[str, int], ...] | None = None  # its settings open these TCP ports, as of a `SocketUnit`
-    dependents: tuple[str, ...] | None = None  # installed packages that go when its own go
-    unmet: str = ""  # a condition of its unit that keeps it from starting as things are now
+    sockets: tuple[UnitName, ...] = ()  # enabled .socket units that start it
+    package: PackageName | None = None
+    detail: Text = ""  # ufw: ENABLED=yes; what else matters
+    source: FilePath = ""
+    streams: tuple[tuple[Ip, int], ...] | None = None  # its settings open these TCP ports, as of a `SocketUnit`
+    dependents: tuple[PackageName, ...] | None = None  # installed packages that go when its own go
+    unmet: Text = ""  # a condition of its unit that keeps it from starting as things are now
     seen: bool | None = None  # a process of it runs; None: not looked for. A unit may be active without one
     pid: int | None = None  # a process of it that no unit accounts for
     parent: Parent | None = None  # what started that process
-    closes: tuple[str, ...] = ()  # of a firewall: the chains that its files close (INPUT, FORWARD)
-    chains: tuple[str, ...] = ()  # of a firewall: the chains that its files make
+    closes: tuple[Word, ...] = ()  # of a firewall: the chains that its files close (INPUT, FORWARD)
+    chains: tuple[Word, ...] = ()  # of a firewall: the chains that its files make
     flushes: bool = False  # of a firewall: its file takes away everybody's rules first
 
 
 class SocketUnit(Struct, frozen=True):
     """A .socket unit that opens TCP ports at boot. `streams`: address ('' = every one) and port of each."""
 
-    unit: str
-    streams: tuple[tuple[str, int], ...]
+    unit: UnitName
+    streams: tuple[tuple[Ip, int], ...]
     active: bool | None = None
 
 
@@ -55,7 +57,7 @@ class Services(Struct, frozen=True):
     `sockets`: the enabled .socket units that are none of a known service's.
     """
 
-    init: str
+    init: Word
     services: tuple[Service, ...]
     processes: bool = True
     sockets: tuple[SocketUnit, ...] = ()
@@ -68,9 +70,9 @@ class MailTrace(Struct, frozen=True):
     """A sign that mail or a hosting panel lives on the host. `count`: messages or mailboxes seen, 0 for a panel."""
 
     kind: Literal["queue", "mailboxes", "panel"]
-    path: str
+    path: FilePath
     count: int = 0
-    name: str = ""  # of a panel
+    name: ProgramName = ""  # of a panel
 
 
 class Timezone(Struct, frozen=True):
@@ -80,9 +82,9 @@ class Timezone(Struct, frozen=True):
     there, or not read.
     """
 
-    zone: str | None
+    zone: ZoneName | None
     rtc_local: bool | None
-    written: str | None = None
+    written: ZoneName | None = None
 
 
 class Clock(Struct, frozen=True):

@@ -6,6 +6,21 @@ from typing import Literal
 
 from msgspec import Struct
 
+from preflight.facts.kinds import (
+    CommandLine,
+    ContainerName,
+    FilePath,
+    ImageName,
+    InterfaceName,
+    Ip,
+    PackageName,
+    ProgramName,
+    ServerName,
+    Text,
+    UnitName,
+    UserName,
+    Word,
+)
 from preflight.facts.services import Parent
 
 
@@ -13,22 +28,22 @@ class Holder(Struct, frozen=True, kw_only=True):
     """Who holds a port. Every None could not be found out."""
 
     pid: int | None
-    process: str | None
-    user: str | None
-    unit: str | None
-    container: str | None
-    image: str | None
-    address: str
+    process: ProgramName | None
+    user: UserName | None
+    unit: UnitName | None
+    container: ContainerName | None
+    image: ImageName | None
+    address: Ip
     port: int
-    state: str  # listening, bound, established, time-wait …
+    state: Word  # listening, bound, established, time-wait …
     v6only: bool | None = None  # of an IPv6 socket: it leaves IPv4 alone; None: not told
-    command: tuple[str, ...] = ()
-    binary: str | None = None  # what runs; of an interpreter the script, where it is named by its whole path
-    package: str | None = None  # that brought the binary; None as well where the database cannot be read
+    command: CommandLine = ()
+    binary: FilePath | None = None  # what runs; of an interpreter the script, where it is named by its whole path
+    package: PackageName | None = None  # that brought the binary; None as well where the database cannot be read
     parent: Parent | None = None  # what started it
     runtime: Literal["docker", "podman", "kubernetes", "lxc", "nspawn"] | None = None  # whose container it runs in
     clients: int = 0  # connections from other machines that it serves on this port now
-    peer: str = ""  # of a connection: the other end
+    peer: Ip = ""  # of a connection: the other end
     peer_port: int = 0
 
 
@@ -42,7 +57,7 @@ class Sockets(Struct, frozen=True):
 
     holders: tuple[Holder, ...]
     owners: bool
-    why: str = ""
+    why: Text = ""
     bound: bool = False
     fleeting: tuple[int, int] | None = None
     reserved: tuple[tuple[int, int], ...] = ()
@@ -51,9 +66,9 @@ class Sockets(Struct, frozen=True):
 class BindAttempt(Struct, frozen=True):
     """What the kernel said to bind(2) with SO_REUSEADDR (IPv6 with V6ONLY): free, or the error's name."""
 
-    address: str
+    address: Ip
     port: int
-    outcome: str  # free, EADDRINUSE, EACCES, EADDRNOTAVAIL, EAFNOSUPPORT …
+    outcome: Word  # free, EADDRINUSE, EACCES, EADDRNOTAVAIL, EAFNOSUPPORT …
 
 
 class Diversion(Struct, frozen=True, kw_only=True):
@@ -66,19 +81,19 @@ class Diversion(Struct, frozen=True, kw_only=True):
     port: int
     family: Literal["ipv4", "ipv6"]
     backend: Literal["nf_tables", "ip_tables"]
-    table: str  # ip nat, inet netavark
-    chain: str  # that the rule is in
+    table: Text  # ip nat, inet netavark
+    chain: Text  # that the rule is in
     rule: int  # its handle, or its number in a table of ip_tables
     native: bool  # of nf_tables: written as such, not by iptables
-    to: str  # 10.42.0.8:443, :8443 of this host, '' not known
+    to: ServerName  # 10.42.0.8:443, :8443 of this host, '' not known
     owner: Literal["", "docker", "podman", "kubernetes", "firewalld", "libvirt", "lxd", "incus", "cilium"]
     order: Literal["before", "after", "either"]
-    destinations: tuple[str, ...] = ()  # networks
-    not_destinations: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    interfaces: tuple[str, ...] = ()  # that packets come in by; eth* stands for all that begin so
-    not_interfaces: tuple[str, ...] = ()
-    conditions: tuple[str, ...] = ()  # what else it asks, by the names of iptables and nftables
+    destinations: tuple[Ip, ...] = ()  # networks
+    not_destinations: tuple[Ip, ...] = ()
+    sources: tuple[Ip, ...] = ()
+    interfaces: tuple[InterfaceName, ...] = ()  # that packets come in by; eth* stands for all that begin so
+    not_interfaces: tuple[InterfaceName, ...] = ()
+    conditions: tuple[Word, ...] = ()  # what else it asks, by the names of iptables and nftables
 
 
 class Nat(Struct, frozen=True):

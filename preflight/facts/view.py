@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from preflight.facts.kinds import FilePath, HostName, Ip, Word
+
 
 class View(Struct, frozen=True, kw_only=True):
     """How the host was looked at. `network` says whether our sockets are the host's: None = cannot be told."""
 
     container: bool  # the program runs in its own image
-    root: str | None  # where the host's root was found; None = out of reach
+    root: FilePath | None  # where the host's root was found; None = out of reach
     live: bool  # the root has a live procfs: not a copy
     network: bool | None
     privileged: bool | None
-    missing_flags: tuple[str, ...] = ()  # of the documented `docker run` line
+    missing_flags: tuple[Word, ...] = ()  # of the documented `docker run` line
 
 
 class Asked(Struct, frozen=True, kw_only=True):
     """What the user said on the command line about the host and its future."""
 
-    hostname: str | None = None
-    domains: tuple[str, ...] = ()
-    public_ips: tuple[str, ...] = ()
-    mailcow_conf: str | None = None  # only when given by name
+    hostname: HostName | None = None
+    domains: tuple[HostName, ...] = ()
+    public_ips: tuple[Ip, ...] = ()
+    mailcow_conf: FilePath | None = None  # only when given by name
     offline: bool = False
     probe: bool = True

@@ -1,9 +1,9 @@
 """Documents that can be posted: what is not known to be everybody's is replaced by placeholders (`<host-1>`).
 
-Nothing is searched for in finished sentences. The facts are replaced first, place by place, by stand-ins of the same
-kind (`allowed`), and the checks speak of those. The verdicts are the real host's: where a check comes to another
-result on the stand-ins, its status is told, and no word more. A secret that is in none of the replaced facts can be in
-no sentence, whatever a check makes of them. Pure.
+Nothing is searched for in finished sentences. The facts are replaced first, each text by a stand-in of the kind that is
+written beside its field (`facts.kinds`), and the checks speak of those. The verdicts are the real host's: where a check
+comes to another result on the stand-ins, its status is told, and no word more. A secret that is in none of the replaced
+facts can be in no sentence, whatever a check makes of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from preflight.facts import Host
 from preflight.mailcow import plan
 from preflight.mailcow.requirements import NAMES, Requirements, load
 from preflight.net.hostnames import mail_domain
-from preflight.redact.allowed import masked
+from preflight.redact.kinds import masked
 from preflight.redact.masks import Masks
 from preflight.redact.retold import retold
 from preflight.redact.tokens import PLACEHOLDER, Unveiler, everywhere, redacted, veil
