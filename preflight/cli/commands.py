@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,12 +15,10 @@ from preflight.assess import assess
 from preflight.checks import Check, catalogue
 from preflight.cli import options, outputs, request
 from preflight.cli.outputs import Target
-from preflight.cli.progress import Progress, live
-from preflight.facts import Host
+from preflight.cli.streams import colored, put, say
+from preflight.cli.survey import Stop, Survey
 from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
-from preflight.gather.conf import mailcow_conf
-from preflight.gathering import Wishes, begin, gather
 from preflight.mailcow import plan
 from preflight.render import render
 from preflight.report.documents import read_report, schema, write_json
@@ -37,7 +31,6 @@ if TYPE_CHECKING:
 EXIT = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
 USAGE, INTERNAL = 2, 3
 EMPTYING = 20.0  # seconds, at most: as long as an engine that is slow is given to remove an experiment's containers
-_LINE = 500
 
 
 class _Group(click.Group):
@@ -76,9 +69,9 @@ def cli() -> None:
 def check(ctx: click.Context, /, **given: Any) -> None:
     """Check this host and print the report (the default command)."""
     targets = outputs.targets(given["formats"], given["outputs"])
-    stop = _Stop()
+    stop = Stop()
     everything = given["facts_file"] is None and not given["only"] and not given["skip"]
-    look = _Look(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
+    survey = Survey(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
     numbers = request.numbers(given["numbers"])
     ignores = request.known(given)
     checks = request.selection(given["only"], given["skip"], ignores, numbers)
@@ -87,7 +80,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
         host = request.recorded(ctx, given)
     else:
         wishes = request.wishes(given, numbers, checks)
-        host = (look or _Look(given, stop, wishes)).gather(wishes)
+        host = (survey or Survey(given, stop, wishes)).gather(wishes)
     host, redaction = request.redaction(host, given, baseline)
     made = plan.make(host.mailcow_conf.value, host.asked)
     report = assess(host, made, numbers, checks, ignores, strict=given["strict"])
@@ -95,7 +88,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
         from preflight.assess import waivers
 
         for line in waivers.idle(ignores, report, checks, certain=host.mailcow_conf.known):
-            _say(f"preflight: {line}")
+            say(f"preflight: {line}")
     since = _since(baseline, report)
     if redaction is not None:
         real, report = report, redaction.report(report, numbers, checks, ignores)
@@ -117,16 +110,16 @@ def facts(ctx: click.Context, /, **given: Any) -> None:
     output = given["output"] if given["output"] not in outputs.STANDARD_OUTPUT else None
     if output is not None:
         outputs.writable(output)
-    stop = _Stop()
-    look = _Look(given, stop, request.first(given))
-    host = look.gather(request.wishes(given, request.numbers("current"), None))
+    stop = Stop()
+    survey = Survey(given, stop, request.first(given))
+    host = survey.gather(request.wishes(given, request.numbers("current"), None))
     if given["redact"]:
         from preflight.redact import Redaction
 
         host = Redaction(host).facts()
     document = write_json(host)
     if output is None:
-        _put(document)
+        put(document)
     else:
         outputs.replace(output, outputs.encoded(document))
     ctx.exit(stop.exit_code)
@@ -139,7 +132,7 @@ def checks(style: str) -> None:
     """List all checks: id, title, severity, section."""
     from preflight.render.catalogue import catalogue as render_catalogue
 
-    _put(render_catalogue(catalogue(), style))
+    put(render_catalogue(catalogue(), style))
 
 
 @cli.command()
@@ -154,7 +147,7 @@ def explain(id: str) -> None:
         from preflight.assess.suggestions import meant
 
         raise click.UsageError(f"there is no check {id[:80]!r}: {meant(id, catalogue())}")
-    _put(render_explain(found))
+    put(render_explain(found))
 
 
 @cli.command("compare")
@@ -175,9 +168,9 @@ def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color
     if any(both):
         if not all(both):
             raise InputError(f"{old if both[0] else new}: redacted, and the other report is not; {MIXED}")
-        _say(f"preflight: {BOTH}")
+        say(f"preflight: {BOTH}")
     found = compare(*reports)
-    _put(changes(found, style, color=_colored(color, None)))
+    put(changes(found, style, color=colored(color, None)))
     ctx.exit(EXIT[Verdict.NOT_READY] if found.worse else 0)
 
 
@@ -198,9 +191,9 @@ def cleanup(ctx: click.Context, /, **given: Any) -> None:
     try:
         removed = remove(url)
     except EngineError as error:
-        _say(f"preflight: the engine at {url} did not do it: {error}")
+        say(f"preflight: the engine at {url} did not do it: {error}")
         ctx.exit(EXIT[Verdict.UNDETERMINED])
-    _put("".join(f"removed {name}\n" for name in removed) or "nothing to remove\n")
+    put("".join(f"removed {name}\n" for name in removed) or "nothing to remove\n")
 
 
 @cli.command("schema")
@@ -208,62 +201,7 @@ def cleanup(ctx: click.Context, /, **given: Any) -> None:
 @click.argument("document", type=click.Choice(["report", "facts"]), default="report")
 def schema_command(document: str) -> None:
     """Print the JSON Schema of the report or of the facts."""
-    _put(msgspec.json.format(msgspec.json.encode(schema(document)), indent=2).decode() + "\n")
-
-
-class _Stop:
-    """Ctrl-C and `docker stop`: the run is told to end; what is known by then is printed."""
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-        self.exit_code = 0
-        self.leave: Callable[[], None] = lambda: None  # what has to be done before the program ends at once
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last one: the connection was lost
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-                signal.signal(number, self._hear)
-
-    def _hear(self, number: int, _: FrameType | None) -> None:
-        if self.exit_code and number == signal.SIGINT:  # a second Ctrl-C does not wait for the clean-up
-            self.leave()
-            command.end()
-            os._exit(128 + number)
-        self.exit_code = 128 + number
-        self.event.set()
-
-
-class _Look:
-    """A look at this host: at all of it, or at what some checks need. It begins at once."""
-
-    def __init__(self, given: dict[str, Any], stop: _Stop, wishes: Wishes) -> None:
-        self._roots = request.roots(given["root"])
-        if given["mailcow_conf"] is not None:
-            mailcow_conf.given(self._roots, given["mailcow_conf"])
-        self._progress = _progress(given, wishes, stop)
-        stop.leave = self._progress.leave
-        self._begun = begin(self._roots, wishes, stop.event, self._progress.tell)
-
-    def gather(self, wishes: Wishes) -> Host:
-        """Look to the end."""
-        with self._progress.shown():
-            return gather(self._roots, wishes, self._begun)
-
-
-def _progress(given: dict[str, Any], wishes: Wishes, stop: _Stop) -> Progress:
-    """Return what tells of progress: a display on a terminal that can show one, lines elsewhere."""
-    display = given["progress"] == "always" or sys.stderr.isatty()
-    draw = live(color=_colors(given.get("color", "auto"))) if display and not (_dumb() or given["verbose"]) else None
-    silent = given["quiet"] or given["progress"] == "never"
-    write = None if silent else _say
-    return Progress(write, wishes.parts, wishes.seconds, draw=draw, verbose=given["verbose"], stop=stop.event)
-
-
-def _dumb() -> bool:
-    return os.environ.get("TERM") in ("dumb", "unknown")
-
-
-def _colors(color: str) -> bool:
-    """Say whether a terminal may be coloured: https://no-color.org means a variable that is not empty."""
-    return color == "always" or (color == "auto" and not os.environ.get("NO_COLOR") and not _dumb())
+    put(msgspec.json.format(msgspec.json.encode(schema(document)), indent=2).decode() + "\n")
 
 
 def _report(name: str) -> Report:
@@ -292,46 +230,20 @@ def _write(
     asked = (len(checks), len(catalogue()))
 
     def rendered(target: Target) -> str:
-        colored = _colored(color, target.path)
-        return render(report, target.format, why=why, color=colored, since=since, redacted=redacted, asked=asked)
+        shown = colored(color, target.path)
+        return render(report, target.format, why=why, color=shown, since=since, redacted=redacted, asked=asked)
 
-    outputs.write({target: rendered(target) for target in targets}, _put)
+    outputs.write({target: rendered(target) for target in targets}, put)
     if all(target.path is not None for target in targets):  # nothing on standard output says how it went
         from preflight.render.opening import written
 
-        _say(f"preflight: {written(report, asked, tuple(target.path or '' for target in targets))}")
+        say(f"preflight: {written(report, asked, tuple(target.path or '' for target in targets))}")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and any(target.format == "github" for target in targets):
         try:
             outputs.append_summary(summary, rendered(Target("markdown", summary)))
         except OSError as error:
-            _say(f"preflight: GITHUB_STEP_SUMMARY {summary}: the summary was not written: {error.strerror}")
-
-
-def _colored(color: str, path: str | None) -> bool:
-    """Say whether a text is coloured: never in a file, on standard output where it is a terminal, or asked for."""
-    return path is None and _colors(color) and (color == "always" or bool(sys.stdout and sys.stdout.isatty()))
-
-
-def _put(text: str) -> None:
-    """Write a document to standard output; raise `InputError` where that cannot take it."""
-    if sys.stdout is None:
-        raise InputError("standard output: closed")
-    try:
-        sys.stdout.buffer.write(outputs.encoded(text))
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise InputError(f"standard output: {error.strerror}") from None
-
-
-def _say(line: str) -> None:
-    """Write one line to standard error, with nothing in it that a terminal would obey."""
-    shown = "".join(c if c.isprintable() else " " for c in line)
-    with contextlib.suppress(OSError):  # whoever listened has gone: no reason to lose the report
-        sys.stderr.write((shown if len(shown) <= _LINE else shown[: _LINE - 1] + "…") + "\n")  # whole: threads do, too
-        sys.stderr.flush()
+            say(f"preflight: GITHUB_STEP_SUMMARY {summary}: the summary was not written: {error.strerror}")
 
 
 def main() -> None:
@@ -354,10 +266,10 @@ def run() -> int:
     try:
         return int(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
-        _say(f"preflight: {error.format_message()}")
+        say(f"preflight: {error.format_message()}")
         return USAGE
     except InputError as error:
-        _say(f"preflight: {error}")
+        say(f"preflight: {error}")
         return USAGE
     except (KeyboardInterrupt, click.Abort):
         return 128 + signal.SIGINT
@@ -365,5 +277,5 @@ def run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except Exception as error:  # noqa: BLE001 - the user gets a line, not a traceback
-        _say(f"preflight: internal error, please report it: {type(error).__name__}: {error}")
+        say(f"preflight: internal error, please report it: {type(error).__name__}: {error}")
         return INTERNAL
