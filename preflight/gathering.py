@@ -12,19 +12,18 @@ from typing import Any
 from msgspec import Struct
 
 from preflight import __version__
-from preflight.facts import SCHEMA, Asked, Fact, Host, OsRelease
+from preflight.facts import SCHEMA, Asked, Fact, Host, OsRelease, Probes
+from preflight.facts.parts import PARTS, fields
 from preflight.gather.access.crew import Crew, Recipe, Tell
 from preflight.gather.access.roots import Roots
 from preflight.mailcow import plan
 from preflight.net.addresses import is_public, own, public
 from preflight.text.sentences import paragraph, say, told
 
-_PLAIN = frozenset({"schema", "version", "started", "seconds", "view", "asked", "stand_ins"})
-PROBES = ("healthcheck", "privileged", "limits")
+PROBES = tuple(f"probes.{name}" for name in Probes.__struct_fields__)
 _FIRST = ("compose", "contact", "engine")
 _DATA = ("engine", "daemon_config", "engine_start")
 _ON_ENGINE = frozenset({"daemon_config", "engine_start", "spaces"})
-PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 
 
 class Wishes(Struct, frozen=True):
@@ -78,7 +77,7 @@ def gather(roots: Roots, wishes: Wishes, begun: Begun) -> Host:
         seconds=round(time.monotonic() - begun.clock, 3),
         view=roots.view,
         asked=wishes.asked,
-        **facts,  # type: ignore[arg-type]  # the parts are facts, and what redaction adds is not among them
+        **fields(facts),
     )
 
 
@@ -216,6 +215,8 @@ def _probe_recipes(roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
         return None
 
     def probe(name: str) -> Recipe:
+        name = name.removeprefix("probes.")
+
         def run(crew: Crew) -> Fact[Any]:
             if (why := ready(crew)) is not None:
                 return why

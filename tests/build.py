@@ -9,6 +9,7 @@ import msgspec
 from preflight.assess import run as run_check
 from preflight.checks import Check, Look, catalogue
 from preflight.facts import SCHEMA, Asked, ConfFile, Fact, Host, Setting, View
+from preflight.facts.parts import PARTS, fields
 from preflight.mailcow import plan as plan_module
 from preflight.mailcow import requirements as requirements_module
 from preflight.report.model import Result
@@ -16,8 +17,6 @@ from tests import advice, sentences
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
 STARTED = "2026-11-23T01:23:45Z"
-_PLAIN = {"schema", "version", "started", "seconds", "view", "asked", "stand_ins"}
-PARTS = tuple(name for name in Host.__struct_fields__ if name not in _PLAIN)
 
 
 def host(
@@ -28,17 +27,21 @@ def host(
     conf: dict[str, str] | None = None,
     **facts: Any,
 ) -> Host:
-    """Make a host. A part is given as its value, or as a `Fact`; `conf` is a mailcow.conf, a value a line."""
+    """Make a host. A part is given by its name (an experiment without its group), as its value or as a `Fact`.
+
+    `conf` is a mailcow.conf, a value a line.
+    """
     if conf is not None:
         facts["mailcow_conf"] = conf_file(conf)
-    unknown = set(facts) - set(PARTS)
+    names = {place: place.rpartition(".")[2] for place in PARTS}
+    unknown = set(facts) - set(names.values())
     assert not unknown, f"no such part of a host: {unknown}"
-    parts = {
-        name: facts[name] if isinstance(facts.get(name), Fact)
+    parts = fields({
+        place: facts[name] if isinstance(facts.get(name), Fact)
         else Fact.of("test", facts[name]) if name in facts
         else Fact.unknown("test", f"The test gives no {name}.", "Give it.")
-        for name in PARTS
-    }  # fmt: skip
+        for place, name in names.items()
+    })  # fmt: skip
     return Host(schema=SCHEMA, version="0", started=started, seconds=0.5, view=view, asked=asked or Asked(), **parts)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from preflight.facts import ConfFile, Fact, Host, Missing, Sockets
+from preflight.facts import ConfFile, Fact, Host, Missing, Probes, Sockets
 from preflight.report.model import Result, Status
 from preflight.text import sentences
 
@@ -118,6 +118,8 @@ def mark_facts(host: Host) -> Host:
     """Mark the reasons among facts, which were said when the host was read."""
 
     def mark(fact: object) -> object:
+        if isinstance(fact, Probes):
+            return replace(fact, **{name: mark(getattr(fact, name)) for name in fact.__struct_fields__})
         if isinstance(fact, Fact) and fact.missing is not None:
             missing = fact.missing
             return Fact(

@@ -11,9 +11,10 @@ import pytest
 from preflight.assess import Ignore, assess, run, select, verdict
 from preflight.checks import Check, Look, catalogue
 from preflight.facts import Asked, Fact, MissingFact, View
+from preflight.facts.parts import GROUPS, PARTS
 from preflight.mailcow import plan, requirements
 from preflight.report.model import Finding, Remedy, Report, Result, Severity, Status, Verdict
-from tests.build import PARTS, host, look
+from tests.build import host, look
 
 
 def make(
@@ -195,15 +196,17 @@ def test_a_check_reads_only_what_it_names(entry: Check) -> None:
     """What a check reads without naming it would not be gathered under --only."""
 
     class Spy:
-        def __init__(self) -> None:
-            self.read: set[str] = set()
+        def __init__(self, watched: object, read: set[str], group: str = "") -> None:
+            self.watched, self.read, self.group = watched, read, group
 
         def __getattr__(self, name: str) -> object:
-            if name in PARTS:
-                self.read.add(name)
-            return getattr(BARE, name)
+            place = f"{self.group}{name}"
+            if place in PARTS:
+                self.read.add(place)
+            found = getattr(self.watched, name)
+            return Spy(found, self.read, f"{place}.") if place in GROUPS else found
 
-    spy = Spy()
+    spy = Spy(BARE, set())
     given = look(BARE, asked=Asked(hostname="mail.example.org", domains=("example.org",)))
     list(run(entry, Look(spy, given.plan, given.requirements)))  # type: ignore[arg-type]
     assert spy.read <= {*entry.reads, "name", "os_release", "kernel", "machine", "mailcow_conf"}

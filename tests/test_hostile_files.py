@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from preflight.facts import Asked, Memory
+from preflight.facts.parts import PARTS
 from preflight.report.documents import write_json
 from preflight.text.inputs import LIMIT
-from tests.build import PARTS, host
+from tests.build import host
 from tests.line import Line, Run
 
 RECORDED = Path(__file__).parent / "hosts" / "debian12-nested.json"
@@ -177,6 +178,12 @@ def test_facts_without_their_head_are_refused(part: str, preflight: Line, tmp_pa
     assert part in refused(preflight("--facts", str(path)))
 
 
+def with_part(part: str, value: object) -> dict[str, Any]:
+    """Return the document with another value of a part, which may stand in a group."""
+    group, _, name = part.rpartition(".")
+    return DOCUMENT | ({group: DOCUMENT[group] | {name: value}} if group else {name: value})
+
+
 @pytest.mark.parametrize("part", [*HEAD, *PARTS])
 def test_a_part_of_the_wrong_type_is_refused_by_its_name(part: str, preflight: Line, tmp_path: Path) -> None:
     path = tmp_path / "facts.json"
@@ -185,10 +192,21 @@ def test_a_part_of_the_wrong_type_is_refused_by_its_name(part: str, preflight: L
         fits = isinstance(wrong, right.get(part, ())) and not isinstance(wrong, bool)
         text = isinstance(wrong, dict) and wrong.get("value") == "\0" and part in ("name", "kernel", "machine")
         empty = isinstance(wrong, dict) and part == "asked"  # all of it has defaults
-        path.write_text(json.dumps(DOCUMENT | {part: wrong}))
+        path.write_text(json.dumps(with_part(part, wrong)))
         if not (fits or text or empty):
             said = refused(preflight("--facts", str(path)))
             assert part in said or "x" in said, wrong  # a time that is none is quoted
+
+
+@pytest.mark.parametrize("part", ["healthcheck", "privileged", "limits"])
+def test_an_experiment_at_the_top_as_older_versions_wrote_it_is_held_to_its_type(
+    part: str, preflight: Line, tmp_path: Path
+) -> None:
+    path = tmp_path / "facts.json"
+    older = {key: value for key, value in DOCUMENT.items() if key != "probes"}
+    for wrong in (7, "x", [], {}, {"source": 1}, {"source": "x", "value": {"started": "yes"}}):
+        path.write_text(json.dumps(older | {part: wrong}))
+        assert f"$.{part}" in refused(preflight("--facts", str(path)))
 
 
 def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

@@ -35,13 +35,14 @@ def test_a_cause_far_behind_is_not_searched_for() -> None:
 
 def test_facts_of_before_get_the_cause_when_they_are_read(tmp_path: Path) -> None:
     words = "cgroups: cannot find cgroup mount destination: unknown"
-    made = host(privileged=TrialRun(False, None, words), limits=TrialRun(True, 0), healthcheck=HealthRun((), words))
+    held = TrialRun(True, 0, granted=True)
+    made = host(privileged=TrialRun(False, None, words), limits=held, healthcheck=HealthRun((), words))
     document = json.loads(write_json(made))
-    for part in ("privileged", "limits", "healthcheck"):
-        del document[part]["value"]["cause"]
+    for experiment in document["probes"].values():
+        del experiment["value"]["cause"]
     path = tmp_path / "facts.json"
     path.write_text(json.dumps(document), "utf-8")
-    read = read_facts(path)
+    read = read_facts(path).probes
     assert (read.privileged.get().cause, read.limits.get().cause, read.healthcheck.get().cause) == (
         "cgroups", "", "cgroups",
     )  # fmt: skip

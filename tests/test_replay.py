@@ -16,9 +16,9 @@ import pytest
 
 from preflight.checks import catalogue
 from preflight.facts import Host
+from preflight.facts.parts import PARTS, fact
 from preflight.report.documents import read_facts, write_json
 from preflight.report.model import Report, Status, Verdict
-from tests.build import PARTS
 from tests.line import Line, Run
 
 HOSTS = Path(__file__).parent / "hosts"
@@ -49,10 +49,11 @@ def test_there_are_recorded_hosts() -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_facts_recorded_before_a_part_was_looked_at_stay_readable(part: str, preflight: Line, tmp_path: Path) -> None:
     document = json.loads(FACTS[0].read_text("utf-8"))
-    document.pop(part, None)
+    group, _, name = part.rpartition(".")
+    (document[group] if group else document).pop(name, None)
     path = tmp_path / "facts.json"
     path.write_text(json.dumps(document), "utf-8")
-    missing = getattr(read_facts(path), part).missing
+    missing = fact(read_facts(path), part).missing
     assert missing.kind == "unknown"
     assert "recorded before" in missing.reason
     assert statuses(preflight("--facts", str(path), "--format", "json")).get("error", []) == []
@@ -73,7 +74,7 @@ def test_facts_of_older_versions_are_judged(facts: Path, redact: tuple[str, ...]
     run = preflight("--facts", str(facts), "--format", "json", *redact)
     found = statuses(run)
     known = read_facts(facts)
-    before = {part for part in PARTS if (why := getattr(known, part).missing) and "recorded before" in why.reason}
+    before = {part for part in PARTS if (why := fact(known, part).missing) and "recorded before" in why.reason}
     allowed = {entry.id for entry in catalogue() if before & set(entry.reads)}
     assert run.code == 1
     assert len(found["pass"]) > 40

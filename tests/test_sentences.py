@@ -18,8 +18,9 @@ from babel.messages.extract import extract_from_file
 from preflight.assess import assess
 from preflight.checks import catalogue
 from preflight.facts import Asked, Missing
+from preflight.facts.parts import PARTS, fact
 from preflight.gather.access import roots
-from preflight.gathering import PARTS, Wishes, begin, gather
+from preflight.gathering import Wishes, begin, gather
 from preflight.mailcow import plan, requirements
 from preflight.report.documents import read_facts
 from preflight.text.sentences import say
@@ -243,7 +244,7 @@ def test_reasons_among_facts_are_whole(view: dict[str, Any], tmp_path: Path) -> 
             why = Missing("unknown", say("It is out of reach."), say("Add --pid=host to docker run."))
             place = msgspec.structs.replace(place, root=None, why=why)
         host = gather(place, wishes, begin(place, wishes, threading.Event(), lambda *_: None))
-    facts = {name: getattr(host, name) for name in PARTS}
+    facts = {name: fact(host, name) for name in PARTS}
     facts |= {f"spaces {path}": fact for path, fact in (host.spaces.value or {}).items()}
     missing = {name: fact.missing for name, fact in facts.items() if fact.missing}
     assert missing

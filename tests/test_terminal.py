@@ -204,8 +204,8 @@ def test_what_draws_is_loaded_only_for_a_display(silent: str) -> None:
 
 
 def test_a_stage_that_waits_for_another_one_is_not_what_holds_the_run_up() -> None:
-    progress = Progress(None, ("engine", "spaces", "memory", "healthcheck"), 30.0)
-    for part in ("engine", "spaces", "healthcheck"):
+    progress = Progress(None, ("engine", "spaces", "memory", "probes.healthcheck"), 30.0)
+    for part in ("engine", "spaces", "probes.healthcheck"):
         progress.tell(part, done=False)
     progress.tell("_engine", done=False)
     assert [line.partition(" ·")[0] for line in progress.lines()[1:]] == ["Docker engine (engine)"]

@@ -35,7 +35,7 @@ STAGES = {
     noted("Docker Compose"): ("compose",),
     noted("name servers"): ("answers",),
     SPACE: ("spaces",),
-    TRIAL: ("healthcheck", "privileged", "limits"),
+    TRIAL: ("probes.healthcheck", "probes.privileged", "probes.limits"),
 }
 _BEHIND = {SPACE: ENGINE, TRIAL: ENGINE}  # what waits for another stage is not what holds the run up
 _STAGE = {part: stage for stage, parts in STAGES.items() for part in parts}
@@ -91,7 +91,7 @@ class Progress:
             seconds = now - stage.waiting.pop(part, now)
             stage.coming.discard(part)
         if self._verbose:
-            self._line(f"{part.replace('_', ' ')}: {seconds:.3f} s")
+            self._line(f"{_plain(part)}: {seconds:.3f} s")
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[Progress]:
@@ -175,8 +175,13 @@ class Progress:
         """Name a stage, and what of it is under way where there is more than one thing in it."""
         if len(STAGES.get(name, _ORDER)) == 1:
             return phrase(name)
-        parts = [part.replace("_", " ") for part in stage.waiting]
+        parts = [_plain(part) for part in stage.waiting]
         return f"{phrase(name)} ({', '.join(parts[:3])}{', …' if len(parts) > 3 else ''})"
+
+
+def _plain(part: str) -> str:
+    """Return a part's name as people read it."""
+    return part.rpartition(".")[2].replace("_", " ")
 
 
 def live(*, color: bool) -> Draw:

@@ -14,8 +14,9 @@ from click.core import ParameterSource
 from preflight.assess import Ignore, select
 from preflight.checks import Check, catalogue
 from preflight.facts import Answer, Asked, Fact, Host, HostsEntry, OsRelease
+from preflight.facts.parts import PARTS
 from preflight.gather.access.roots import Roots, find
-from preflight.gathering import PARTS, Wishes
+from preflight.gathering import Wishes
 from preflight.mailcow import plan, requirements
 from preflight.report.documents import read_facts
 from preflight.text.inputs import InputError, named

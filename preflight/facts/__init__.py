@@ -23,7 +23,7 @@ from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, Override, Setting
 from preflight.facts.names import Answer, HostsEntry
 from preflight.facts.network import Address, Ipv6, Link, Route, Rule, Way
-from preflight.facts.probes import HealthRun, Refusal, TrialRun
+from preflight.facts.probes import HealthRun, Probes, Refusal, TrialRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
     NO_SERVICES,
@@ -82,6 +82,7 @@ __all__ = [
     "OsRelease",
     "Override",
     "Parent",
+    "Probes",
     "PublishedPort",
     "Refusal",
     "Route",

@@ -19,6 +19,8 @@ from preflight.facts.kinds import (
     Word,
 )
 
+RUN = "mailcow-preflight.run"  # the label that our own objects on an engine carry: the run's id
+
 
 class Contact(Struct, frozen=True):
     """How the engine was reached. state: ok, absent, refused, timeout, denied, invalid."""
@@ -52,7 +54,7 @@ class Container(Struct, frozen=True, kw_only=True):
     service: ContainerName = ""  # com.docker.compose.service
     ports: tuple[PublishedPort, ...] = ()
     host_network: bool = False
-    run: Secret = ""  # mailcow-preflight.run: one of our own
+    run: Secret = ""  # of the label RUN: one of our own
     swarm: ContainerName = ""  # the swarm's service that it is a task of
 
 

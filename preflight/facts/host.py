@@ -11,7 +11,7 @@ from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, Progra
 from preflight.facts.mailcow import ConfFile, Override
 from preflight.facts.names import Answer, HostsEntry
 from preflight.facts.network import Ipv6, Link, Route, Rule, Way
-from preflight.facts.probes import HealthRun, TrialRun
+from preflight.facts.probes import Probes
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import Clock, MailTrace, Services, Timezone
 from preflight.facts.sockets import BindAttempt, Nat, Sockets
@@ -59,9 +59,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     engine_start: Fact[EngineStart] = BEFORE
     compose: Fact[Compose] = BEFORE
     override: Fact[Override] = BEFORE
-    healthcheck: Fact[HealthRun] = BEFORE
-    privileged: Fact[TrialRun] = BEFORE
-    limits: Fact[TrialRun] = BEFORE
+    probes: Probes = Probes()
     links: Fact[tuple[Link, ...]] = BEFORE
     routes: Fact[tuple[Route, ...]] = BEFORE
     rules: Fact[tuple[Rule, ...]] = BEFORE

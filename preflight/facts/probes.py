@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from preflight.facts.base import BEFORE, Fact
 from preflight.facts.kinds import ImageName, Text, Word
 
 # Why an engine started no container, as far as that has a name: the control groups are not mounted.
@@ -23,9 +24,21 @@ class HealthRun(Struct, frozen=True):
 
 
 class TrialRun(Struct, frozen=True):
-    """Whether a container started that asked for something, and what the engine said when it did not."""
+    """Whether a container started that asked for something, and what the engine said when it did not.
+
+    `granted`: whether it held what it asked for; None: it was not started, or ended before it could tell.
+    """
 
     started: bool
     exit_code: int | None
     error: Text = ""
     cause: Refusal = ""
+    granted: bool | None = None
+
+
+class Probes(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The experiments of a run, by name. One that was not made says why."""
+
+    healthcheck: Fact[HealthRun] = BEFORE
+    privileged: Fact[TrialRun] = BEFORE
+    limits: Fact[TrialRun] = BEFORE

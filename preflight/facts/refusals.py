@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from preflight.facts import HealthRun, Host, Refusal, TrialRun
+from preflight.facts import HealthRun, Host, Probes, Refusal, TrialRun
 
 # runc, containerd and dockerd, each in its own words, where nobody has mounted the control groups.
 _WORDS: dict[Refusal, str] = {
@@ -26,8 +26,8 @@ def named(host: Host) -> Host:
         return run is not None and bool(run.error) and not run.cause and bool(refusal(run.error))
 
     parts = {}
-    for part in ("privileged", "limits", "healthcheck"):
-        fact = getattr(host, part)
+    for name in Probes.__struct_fields__:
+        fact = getattr(host.probes, name)
         if again(fact.value):
-            parts[part] = replace(fact, value=replace(fact.value, cause=refusal(fact.value.error)))
-    return replace(host, **parts) if parts else host
+            parts[name] = replace(fact, value=replace(fact.value, cause=refusal(fact.value.error)))
+    return replace(host, probes=replace(host.probes, **parts)) if parts else host

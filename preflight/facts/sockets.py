@@ -23,6 +23,8 @@ from preflight.facts.kinds import (
 )
 from preflight.facts.services import Parent
 
+HOLDING = ("listening", "bound")  # states of a socket that was opened on a port to stay there
+
 
 class Holder(Struct, frozen=True, kw_only=True):
     """Who holds a port. Every None could not be found out."""
@@ -45,6 +47,11 @@ class Holder(Struct, frozen=True, kw_only=True):
     clients: int = 0  # connections from other machines that it serves on this port now
     peer: Ip = ""  # of a connection: the other end
     peer_port: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Say whether the socket was opened on the port to stay there."""
+        return self.state in HOLDING
 
 
 class Sockets(Struct, frozen=True):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from preflight.facts.engine import RUN
 from preflight.gather.access.errand import Errand, Stopped, boxes
 from preflight.gather.engine import reply as reply
 from preflight.gather.engine.client import EngineError
@@ -189,7 +190,7 @@ def own_image(box: Box, container: str | None) -> str | None:
 
 def remove_run(client: APIClient, run: str) -> list[str]:
     """Remove all that carries a run's label; return what was removed."""
-    ours = [(shown, remove) for labels, shown, remove in _labelled(client) if labels[identity.RUN] == run]
+    ours = [(shown, remove) for labels, shown, remove in _labelled(client) if labels[RUN] == run]
     return [shown for shown, remove in ours if _quietly(remove)]
 
 
@@ -215,7 +216,7 @@ def _labelled(client: APIClient) -> list[tuple[dict[str, str], str, Callable[[],
 
     The engine is told to list only those, but not trusted to: what bears no label of ours is never touched.
     """
-    chosen = {"label": identity.RUN}
+    chosen = {"label": RUN}
     with translated():
         containers = [
             (row, f"container {(row.get('Names') or [row['Id']])[0].lstrip('/')}", _bind(_remove, client, row["Id"]))
@@ -230,7 +231,7 @@ def _labelled(client: APIClient) -> list[tuple[dict[str, str], str, Callable[[],
             for row in client.volumes(filters=chosen).get("Volumes") or []
         ]
     every = [(_labels(row), _printable(shown), remove) for row, shown, remove in [*containers, *networks, *volumes]]
-    return [(labels, shown, remove) for labels, shown, remove in every if identity.RUN in labels]
+    return [(labels, shown, remove) for labels, shown, remove in every if RUN in labels]
 
 
 def _labels(row: dict[str, Any]) -> dict[str, str]:

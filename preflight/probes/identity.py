@@ -10,7 +10,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-RUN = "mailcow-preflight.run"
+from preflight.facts.engine import RUN
+
 STARTED = "mailcow-preflight.started"
 BOOT = "mailcow-preflight.boot"
 PROCESS = "mailcow-preflight.process"

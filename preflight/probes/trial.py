@@ -16,18 +16,19 @@ from preflight.mailcow.layout import CONTAINERS
 from preflight.probes.box import Box, EngineError
 from preflight.probes.experiment import experiment
 
-LACKING = 3  # the exit code of a container that was started without what it asked for
+# The exit codes of the programs below: the container holds what it asked for, or was started without.
+HELD, LACKING = 0, 3
 # CAP_NET_ADMIN is bit 12, CAP_SYS_ADMIN bit 21: without them nobody changes the host's firewall.
 PRIVILEGES = f"""
 import sys
 held = next(int(line.split()[1], 16) for line in open("/proc/self/status") if line.startswith("CapEff:"))
-sys.exit(0 if held >> 12 & 1 and held >> 21 & 1 else {LACKING})
+sys.exit({HELD} if held >> 12 & 1 and held >> 21 & 1 else {LACKING})
 """
 LIMITS = """
 import resource, sys
 held = [resource.getrlimit(getattr(resource, "RLIMIT_" + name.upper())) == (soft, hard) for name, soft, hard in {}]
 held += [open("/proc/sys/" + name.replace(".", "/")).read().split() == [value] for name, value in {}]
-sys.exit(0 if all(held) else {})
+sys.exit({} if all(held) else {})
 """
 
 
@@ -54,7 +55,7 @@ def limits(url: str, own: str | None, stop: threading.Event, deadline: float) ->
         "sysctls": dict(sysctls),
         "ulimits": [{"Name": name, "Soft": soft, "Hard": hard} for name, soft, hard in ulimits],
     }
-    act = partial(_experiment, "limits", LIMITS.format(ulimits, sysctls, LACKING), host)
+    act = partial(_experiment, "limits", LIMITS.format(ulimits, sysctls, HELD, LACKING), host)
     return experiment("a container with mailcow's limits", url, own, stop, deadline, act)
 
 
@@ -67,9 +68,14 @@ def _experiment(name: str, code: str, host: dict[str, Any], box: Box, image: str
         while True:
             state = box.state(key)
             if state.get("Status") in ("exited", "dead", "stopped"):
-                ended = state.get("ExitCode")
-                said = reply.text(state.get("Error"), 1000)
-                return TrialRun(True, ended if isinstance(ended, int) else None, said)
+                return _ended(state.get("ExitCode"), reply.text(state.get("Error"), 1000))
             box.pause(0.03)
     except EngineError as error:
         return TrialRun(started, None, str(error), refusal(str(error)))
+
+
+def _ended(code: object, said: str) -> TrialRun:
+    """Tell what a container has shown by its end; any other exit code than those of the programs shows nothing."""
+    known = code if isinstance(code, int) and not isinstance(code, bool) else None
+    granted = known == HELD if known in (HELD, LACKING) else None
+    return TrialRun(True, known, said, granted=granted)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from preflight.facts import SCHEMA, Host, refusals
+from preflight.facts import SCHEMA, Host
+from preflight.report import older
 from preflight.report.model import Report
 from preflight.text.inputs import InputError, check_depth, read_file
 
@@ -42,13 +43,13 @@ def read_facts(path: Path) -> Host:
         header = msgspec.json.decode(data, type=_Header)
         if header.schema != SCHEMA:
             raise InputError(f"{path}: facts of schema {header.schema}; this program reads schema {SCHEMA}")
-        host = msgspec.json.decode(data, type=Host)
+        host = older.of_today(msgspec.json.decode(data, type=Host), data)
         _check_time(host.started)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no facts document: {str(error) or 'nested too deep'}") from None
     if place := next(_beyond(msgspec.to_builtins(host), "$"), None):
         raise InputError(f"{path}: no facts document: a whole number beyond 64 bits - at `{place[:200]}`")
-    return refusals.named(host)
+    return host
 
 
 def read_report(path: Path) -> Report:

@@ -54,8 +54,8 @@ def test_every_fault_of_the_storage_is_named() -> None:
 @pytest.mark.parametrize(
     ("ran", "status", "words"),
     [
-        (TrialRun(True, 0), Status.PASS, "it held the privileges"),
-        (TrialRun(True, 3), Status.FAIL, "without the privileges"),
+        (TrialRun(True, 0, granted=True), Status.PASS, "it held the privileges"),
+        (TrialRun(True, 3, granted=False), Status.FAIL, "without the privileges"),
         (TrialRun(True, 1, "oops"), Status.UNKNOWN, "exit code 1. It said: oops."),
         (TrialRun(True, None, "killed"), Status.UNKNOWN, "exit code None. It said: killed."),
         (TrialRun(False, None, "privileged mode is incompatible with user namespaces."), Status.FAIL,
@@ -72,8 +72,8 @@ def test_a_privileged_container(ran: Any, status: Status, words: str) -> None:
 @pytest.mark.parametrize(
     ("ran", "status", "words"),
     [
-        (TrialRun(True, 0), Status.PASS, "it held them"),
-        (TrialRun(True, 3), Status.FAIL, "other ones than it asked for"),
+        (TrialRun(True, 0, granted=True), Status.PASS, "it held them"),
+        (TrialRun(True, 3, granted=False), Status.FAIL, "other ones than it asked for"),
         (TrialRun(True, 139), Status.UNKNOWN, "exit code 139"),
         (TrialRun(False, None, "error setting rlimit type 7: operation not permitted"), Status.FAIL, "rlimit type 7"),
         (TrialRun(False, None, "{error} {0}"), Status.FAIL, "{error} {0}."),
@@ -153,5 +153,5 @@ def test_containers_refused_for_other_reasons_are_findings_of_their_own() -> Non
     facts = {"privileged": TrialRun(False, None, "no caps"), "services": Services("systemd", ())}
     assert judged("docker.limits", limits=TrialRun(False, None, "no rlimit"), **facts).status is Status.FAIL
     assert judged("docker.healthcheck", healthcheck=HealthRun((), "no exec"), **facts).status is Status.FAIL
-    started = {**facts, "privileged": TrialRun(True, 0)}
+    started = {**facts, "privileged": TrialRun(True, 0, granted=True)}
     assert judged("docker.limits", limits=TrialRun(False, None, "no caps"), **started).status is Status.FAIL

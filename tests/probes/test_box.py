@@ -9,12 +9,13 @@ import time
 
 import pytest
 
+from preflight.facts.engine import RUN
 from preflight.gather.access.errand import Gate
 from preflight.gather.engine.client import EngineError
 from preflight.probes import box as module
 from preflight.probes import identity
 from preflight.probes.box import TITLE, Box, Stopped, cleanup, own_image, remove_dead
-from preflight.probes.identity import BOOT, PROCESS, RUN, STARTED
+from preflight.probes.identity import BOOT, PROCESS, STARTED
 from tests.probes.engine import IMAGE, FakeEngine
 
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preflight.facts.engine import RUN
 from preflight.probes import identity
-from preflight.probes.identity import BOOT, PROCESS, RUN, STARTED
+from preflight.probes.identity import BOOT, PROCESS, STARTED
 
 BOOT_ID = "0d8f2f6e-6c1e-4a7b-9d3e-3f1f5a4c2b10"
 NAMESPACE = "4026531836"

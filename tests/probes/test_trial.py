@@ -26,7 +26,7 @@ def probe(engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | Non
 
 def test_it_is_as_mailcows_own_one_is(engine: FakeEngine) -> None:
     engine.state = ENDED
-    assert probe(engine).get() == TrialRun(True, 0, "")
+    assert probe(engine).get() == TrialRun(True, 0, granted=True)
     (made,) = engine.created
     assert (made["HostConfig"]["Privileged"], made["HostConfig"]["NetworkMode"]) == (True, "host")
     assert made["HostConfig"].get("Binds") is None
@@ -35,7 +35,7 @@ def test_it_is_as_mailcows_own_one_is(engine: FakeEngine) -> None:
 @pytest.mark.parametrize(
     ("state", "run"),
     [
-        ({**ENDED, "ExitCode": 3}, TrialRun(True, 3, "")),
+        ({**ENDED, "ExitCode": 3}, TrialRun(True, 3, granted=False)),
         ({"Status": "dead", "ExitCode": 137, "Error": "x" * 2000}, TrialRun(True, 137, "x" * 1000)),
         ({"Status": "exited", "ExitCode": "0"}, TrialRun(True, None, "")),
         ({"Status": "exited"}, TrialRun(True, None, "")),
@@ -116,7 +116,7 @@ def test_the_program_inside_knows_privileges(held: str, code: int, monkeypatch: 
 def test_the_limits_are_those_that_mailcows_shape_asks_for(engine: FakeEngine) -> None:
     engine.state = ENDED
     fact = limits(engine.url, None, threading.Event(), time.monotonic() + 10)
-    assert fact.get() == TrialRun(True, 0, "")
+    assert fact.get() == TrialRun(True, 0, granted=True)
     (made,) = engine.created
     host = made["HostConfig"]
     assert {(row["Name"], row["Soft"], row["Hard"]) for row in host["Ulimits"]} == {

@@ -404,7 +404,7 @@ _LIMITS = trials.Words(
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("privileged", "services", "os_release"),
+    reads=("probes.privileged", "services", "os_release"),
     remedy="Run the engine as root on a machine of its own, not in a container or a restricted virtual server.",
     docs=(PREREQUISITES,),
     sources=(issue(1761), issue(656)),
@@ -415,7 +415,7 @@ def privileged(look: Look) -> Iterator[Finding]:
     mailcow's netfilter container is privileged and works in the host's network: it bans attackers and keeps the
     containers' ports to themselves. In LXC, with user namespaces and with restricted capabilities it does not start.
     """
-    ran = look.host.privileged.get()
+    ran = look.host.probes.privileged.get()
     if ran.cause == "cgroups":
         yield trials.judge(ran, _NO_CGROUPS, trials.unmounted(look.host))
         return
@@ -436,7 +436,7 @@ _RAISE = (
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("limits", "privileged", "services"),
+    reads=("probes.limits", "probes.privileged", "services"),
     remedy=_RAISING,
     docs=(PREREQUISITES, COMPOSE_ULIMITS),
     sources=(issue(1195),),
@@ -448,7 +448,7 @@ def limits(look: Look) -> Iterator[Finding]:
     the engine may not grant that, as in LXC or below a low limit of its own, those containers never start.
     """
     systemd = look.host.services.known and look.host.services.get().init == "systemd"
-    ran = look.host.limits.get()
+    ran = look.host.probes.limits.get()
     if not ran.started and (finding := trials.nothing_starts(look.host, ran.error)):
         yield finding
         return
@@ -457,7 +457,7 @@ def limits(look: Look) -> Iterator[Finding]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("healthcheck", "privileged", "services", "os_release"),
+    reads=("probes.healthcheck", "probes.privileged", "services", "os_release"),
     remedy="Restart the engine, and look at what it logs; update it and its runtime where this does not help.",
     docs=(HEALTHCHECK, PREREQUISITES),
     sources=(issue(30402, "moby/moby"),),
@@ -468,7 +468,7 @@ def healthcheck(look: Look) -> Iterator[Finding]:
     mailcow's containers wait for others to be healthy before they start, so that an engine that never runs health
     checks, or misreads them, never brings mailcow up. Here one is really run: first failing, then passing.
     """
-    run = look.host.healthcheck.get()
+    run = look.host.probes.healthcheck.get()
     names = [state for _, state in run.states]
     evidence: dict[str, object] = {"states": [list(state) for state in run.states]}
     way = " → ".join(names) or phrase("nothing")

@@ -10,8 +10,6 @@ from preflight.facts import Host, TrialRun
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, phrase, say, unknown_because
 
-LACKING = 3  # the exit code of a container that was started without what it had asked for
-
 
 class Words(Struct, frozen=True):
     """What to say of each end but for that which says nothing."""
@@ -24,7 +22,7 @@ class Words(Struct, frozen=True):
 
 def nothing_starts(host: Host, error: str) -> Finding | None:
     """Say that a container was refused as the privileged one was: then no container starts, and that is one finding."""
-    privileged = host.privileged.value
+    privileged = host.probes.privileged.value
     if not error or privileged is None or privileged.started or privileged.error != error:
         return None
     reason = say("The engine refuses a privileged container for the same reason (see docker.privileged).")
@@ -41,7 +39,7 @@ def judge(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
     """Judge one; `remedy` None: the check's own."""
     said = say("It said: {words}.", words=ran.error.rstrip(".")) if ran.error else None
     evidence: dict[str, object] = {"started": ran.started, "exit_code": ran.exit_code}
-    if ran.started and ran.exit_code not in (0, LACKING):
+    if ran.started and ran.granted is None:
         reason = paragraph(say("The container ended with exit code {code}.", code=ran.exit_code), said)
         return Finding(
             status=Status.UNKNOWN,
@@ -51,7 +49,7 @@ def judge(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
             remedy=Remedy(say("Look at what the engine logs.")),
         )
     status, message, found = Status.FAIL, paragraph(say(words.refused), said), phrase("refused")
-    if ran.started and ran.exit_code == 0:
+    if ran.granted:
         status, message, found = Status.PASS, say(words.held), phrase("started")
     elif ran.started:
         message, found = say(words.lacking), phrase(words.short)

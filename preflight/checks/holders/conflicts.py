@@ -19,7 +19,6 @@ from preflight.mailcow.plan import Binding
 PROXIES = ("docker-proxy", "dockerd", "rootlessport", "conmon", "podman")
 RUNNING = ("running", "paused")
 KERNEL = ("time-wait", "syn-received")  # states in which no process has the socket
-HOLDING = ("listening", "bound")
 REFUSED = ("EACCES", "EPERM")
 NOBODY = ("free", "EADDRNOTAVAIL")  # said to a bind attempt where nobody is in the way
 
@@ -47,7 +46,7 @@ class Case(Struct, frozen=True):
     def taken(self) -> tuple[str, ...]:
         """Return the halves that somebody else has. What mailcow itself publishes is taken by no other family."""
         held = [half for half, outcome in self.outcomes.items() if outcome == "EADDRINUSE" or half in self.proven]
-        others = [named.holder for named in self.named if named.holder.state in HOLDING]
+        others = [named.holder for named in self.named if named.holder.holds]
         return tuple(
             half
             for half in held
@@ -97,7 +96,7 @@ def _services(look: Look, binding: Binding) -> list[SwarmService]:
 def _named(row: Holder, containers: Iterable[Container], services: Iterable[SwarmService]) -> Named:
     """Say whose socket it is. The engine itself holds those of the routing mesh."""
     container = behind(row, containers)
-    mine = container is None and not row.container and row.process in ("dockerd", None) and row.state in HOLDING
+    mine = container is None and not row.container and row.process in ("dockerd", None) and row.holds
     return Named(row, container, next((entry for entry in services if entry.mesh), None) if mine else None)
 
 
@@ -156,7 +155,7 @@ def _rows(look: Look, binding: Binding, outcomes: dict[str, str]) -> list[Holder
     found: dict[Holder, None] = {}
     for half, said in outcomes.items():
         rows = [row for row in here if said not in NOBODY and meets(half, row)]
-        holding = [row for row in rows if row.state in HOLDING]
+        holding = [row for row in rows if row.holds]
         found |= dict.fromkeys(holding or rows)
     return list(found)
 
@@ -223,7 +222,7 @@ def behind(row: Holder, containers: Iterable[Container]) -> Container | None:
         if row.container and row.container in (entry.id, entry.name):
             return entry
         # Where nobody is seen, the engine's word that it publishes the port there is enough.
-        proxy = not row.container and (row.process in PROXIES or (row.process is None and row.state in HOLDING))
+        proxy = not row.container and (row.process in PROXIES or (row.process is None and row.holds))
         if proxy and entry.state in RUNNING and publishes(entry, row.address, row.port):
             return entry
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from preflight.checks import Look
-from preflight.checks.holders.conflicts import HOLDING, Named
+from preflight.checks.holders.conflicts import Named
 from preflight.facts import Holder
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Remedy, WrittenFile
@@ -66,7 +66,7 @@ def ends(look: Look, binding: Binding, holder: Holder) -> Remedy:
 def of_processes(named: list[Named]) -> bool:
     """Say whether all that is in the way are connections of processes, none of which waits for others there."""
     return bool(named) and all(
-        entry.holder.pid is not None and entry.holder.peer_port and entry.holder.state not in HOLDING
+        entry.holder.pid is not None and entry.holder.peer_port and not entry.holder.holds
         and entry.container is None and not entry.holder.container
         for entry in named
     )  # fmt: skip

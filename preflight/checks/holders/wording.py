@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from preflight.checks import Look
 from preflight.checks.holders import connections, endings
-from preflight.checks.holders.conflicts import HOLDING, KERNEL, PROXIES, Named
+from preflight.checks.holders.conflicts import KERNEL, PROXIES, Named
 from preflight.checks.holders.endings import WEB
 from preflight.checks.remedies import distro
 from preflight.checks.sources import REVERSE_PROXY
@@ -35,7 +35,7 @@ def by_whom(look: Look, port: str, named: list[Named], alone: list[Named]) -> st
         return said[0].removesuffix(".") if len(said) == 1 else paragraph(*said)  # as the contract's example has it
     if alone:
         holder = connections.lasting(alone).holder
-        if holder.state in HOLDING:
+        if holder.holds:
             return say("{port} is held by the kernel itself, or by a process that has just ended.", port=port)
         return connections.of_kernel(port, holder)
     if look.host.sockets.missing is not None:
@@ -163,7 +163,7 @@ def _managed(container: Container | None, service: SwarmService | None = None) -
 def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named]) -> Remedy:
     """Say how to get a port free: end what holds it, or wait."""
     show = f"ss -tanp 'sport = :{binding.port}'"
-    if not named and alone and (holder := connections.lasting(alone).holder).state not in HOLDING:
+    if not named and alone and not (holder := connections.lasting(alone).holder).holds:
         return connections.ends(look, binding, holder)
     if connections.of_processes(named):
         return connections.ended(binding)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
+from preflight.facts.engine import RUN
 from preflight.gather.machine import architecture
 
-RUN = "mailcow-preflight.run"
 OWN = "self"  # stands for a run's id in the very container that the program runs in
 OBJECTS = 2000  # of a kind; more are cut off
 TEXT = 500

@@ -19,6 +19,7 @@ from typing import Any
 from msgspec import Struct
 
 from preflight.facts import Fact, Holder, Sockets
+from preflight.facts.sockets import HOLDING
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.text.sentences import say
 
@@ -32,7 +33,6 @@ STATES = {
     "06": "time-wait", "07": "closed", "08": "close-wait", "09": "last-ack", "0A": "listening", "0B": "closing",
     "0C": "syn-received",
 }  # fmt: skip
-HOLDING = ("listening", "bound")  # states of a socket that was opened on the port to stay there
 
 
 class Row(Struct, frozen=True):

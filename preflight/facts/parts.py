@@ -1,0 +1,36 @@
+"""The parts of a host: every fact of it by its place, as `memory` and `probes.limits`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from preflight.facts.base import Fact
+from preflight.facts.host import Host
+from preflight.facts.probes import Probes
+
+HEAD = ("schema", "version", "started", "seconds", "view", "asked")  # of the look as a whole
+GROUPS: dict[str, type[Probes]] = {"probes": Probes}
+_NO_PARTS = frozenset({*HEAD, "stand_ins"})
+PARTS = tuple(
+    place
+    for name in Host.__struct_fields__
+    if name not in _NO_PARTS
+    for place in ([f"{name}.{inner}" for inner in GROUPS[name].__struct_fields__] if name in GROUPS else [name])
+)
+
+
+def fact(host: Host, place: str) -> Fact[Any]:
+    """Return the fact at a place."""
+    group, _, name = place.rpartition(".")
+    found: Fact[Any] = getattr(getattr(host, group) if group else host, name)
+    return found
+
+
+def fields(facts: Mapping[str, Fact[Any]]) -> dict[str, Any]:
+    """Return facts by their places as the fields of a `Host`."""
+    whole: dict[str, Any] = {place: found for place, found in facts.items() if "." not in place}
+    for group, kind in GROUPS.items():
+        inner = {place.partition(".")[2]: found for place, found in facts.items() if place.startswith(f"{group}.")}
+        whole[group] = kind(**inner)
+    return whole

@@ -1,0 +1,47 @@
+"""Facts as older versions of this program wrote them, in the shape of today."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from preflight.facts import Fact, HealthRun, Host, Probes, TrialRun, refusals
+
+# The exit codes by which a container told what it held, before `granted` was a field of its own.
+_HELD, _LACKED = 0, 3
+
+
+class _Top(msgspec.Struct):
+    """Experiments that were parts of the host itself, before there were `probes`."""
+
+    healthcheck: Fact[HealthRun] | None = None
+    privileged: Fact[TrialRun] | None = None
+    limits: Fact[TrialRun] | None = None
+
+
+def of_today(host: Host, document: bytes) -> Host:
+    """Return a host as it would be written today; `document` is the JSON that it was read from.
+
+    Raise msgspec's errors where an older part is of the wrong type.
+    """
+    return refusals.named(_granted(_grouped(host, document)))
+
+
+def _grouped(host: Host, document: bytes) -> Host:
+    """Take experiments from the top of a document that has no group of them."""
+    if host.probes != Probes():
+        return host
+    top = msgspec.json.decode(document, type=_Top)
+    found = {name: fact for name in Probes.__struct_fields__ if (fact := getattr(top, name, None)) is not None}
+    return replace(host, probes=Probes(**found)) if found else host
+
+
+def _granted(host: Host) -> Host:
+    """Say of containers by their exit code whether they held what they asked for."""
+    changed = {}
+    for name in ("privileged", "limits"):
+        fact: Fact[TrialRun] = getattr(host.probes, name)
+        run = fact.value
+        if run is not None and run.started and run.granted is None and run.exit_code in (_HELD, _LACKED):
+            changed[name] = replace(fact, value=replace(run, granted=run.exit_code == _HELD))
+    return replace(host, probes=replace(host.probes, **changed)) if changed else host

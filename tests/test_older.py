@@ -1,0 +1,65 @@
+"""Facts as older versions wrote them say the same when they are read today."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preflight.facts import Probes, TrialRun
+from preflight.report.documents import read_facts
+from tests.build import host
+
+HOSTS = Path(__file__).parent / "hosts"
+RECORDED = HOSTS / "debian12-nested.json"
+
+
+def read(document: dict[str, Any], folder: Path) -> Probes:
+    path = folder / "facts.json"
+    path.write_text(json.dumps(document), "utf-8")
+    return read_facts(path).probes
+
+
+def before(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document of today as versions wrote it that had the experiments among all other parts."""
+    experiments = json.loads(json.dumps(document.pop("probes")))
+    for name in ("privileged", "limits"):
+        experiments[name]["value"].pop("granted")
+    return document | experiments
+
+
+def test_the_recorded_host_says_the_same(tmp_path: Path) -> None:
+    document = json.loads(RECORDED.read_text("utf-8"))
+    read_today = read(document, tmp_path)
+    assert read(before(document), tmp_path) == read_today
+    assert read_today.privileged.get() == TrialRun(True, 0, granted=True)
+    assert [state for _, state in read_today.healthcheck.get().states] == ["starting", "unhealthy", "healthy"]
+
+
+def test_the_oldest_document_has_its_experiments() -> None:
+    probes = read_facts(HOSTS / "older" / "first.json").probes
+    assert probes.privileged.get() == TrialRun(True, 0, granted=True)
+    assert probes.healthcheck.known
+    assert probes.limits.missing is not None
+    assert "recorded before" in probes.limits.missing.reason
+
+
+def test_a_document_of_today_is_not_mixed_with_what_stands_at_its_top(tmp_path: Path) -> None:
+    document = json.loads(RECORDED.read_text("utf-8"))
+    stray = {"source": "x", "value": {"started": False, "exit_code": None}}
+    assert read(document | {"privileged": stray}, tmp_path) == read(document, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("started", "code", "granted"),
+    [(True, 0, True), (True, 3, False), (True, 137, None), (True, None, None), (False, None, None), (False, 0, None)],
+)
+def test_an_exit_code_becomes_what_it_meant(
+    started: bool, code: int | None, granted: bool | None, tmp_path: Path
+) -> None:
+    document = {"source": "x", "value": {"started": started, "exit_code": code}}
+    base = {name: getattr(host(), name) for name in ("schema", "version", "started", "seconds")}
+    whole = base | {"view": json.loads(RECORDED.read_text("utf-8"))["view"], "asked": {}, "limits": document}
+    assert read(whole, tmp_path).limits.get().granted is granted
