@@ -1,7 +1,4 @@
-"""Roots of other machines, through the command line: copies of hosts of many kinds, whole and damaged.
-
-The trees are written by hand, from what these systems have; only files that the checks read are in them.
-"""
+"""Roots of other machines, through the command line: copies of hosts of many kinds, whole and damaged."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ import posix
 import random
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,270 +20,22 @@ import pytest
 from markdown_it import MarkdownIt
 
 from preflight import gathering as gathering
-from preflight.gather.machine.kernel_config import MODULES, PLAIN
-from tests.gather.processors import ARM64, PPC64, S390X, elf
 from tests.line import Run, line
+from tests.machines import MACHINES, Tree, plant
 
 CODES = {"ready": 0, "ready-with-warnings": 0, "not-ready": 1, "undetermined": 3}
 PROFILES = ("current", "2017-07")
 SECONDS = 10  # a run takes some 0.1 s; a FIFO that is waited for, or a file without an end, takes for ever
 TODAY = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
 
-# --- pieces of trees -----------------------------------------------------------------------------------------
-
-Tree = Mapping[str, str | bytes]  # path: content, or "-> target" for a link; a path that ends in / is a directory
-
-
-NAMES = {
-    "debian": "Debian GNU/Linux", "ubuntu": "Ubuntu", "centos": "CentOS Linux", "almalinux": "AlmaLinux",
-    "rocky": "Rocky Linux", "alpine": "Alpine Linux",
-}  # fmt: skip
-
-
-def os_release(id: str, version: str, pretty: str, like: str = "") -> Tree:
-    text = f'PRETTY_NAME="{pretty}"\nNAME="{NAMES[id]}"\nVERSION_ID="{version}"\nID={id}\nID_LIKE="{like}"\n'
-    return {"/usr/lib/os-release": text, "/etc/os-release": "-> ../usr/lib/os-release"}
-
-
-def x86(model: str = "Intel(R) Xeon(R) CPU E5-2640 v3 @ 2.60GHz", flags: str = "ssse3 sse4_1 sse4_2") -> Tree:
-    processor = (
-        "processor\t: {}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel name\t: {}\ncpu MHz\t\t: 2599.996\n"
-        "flags\t\t: fpu vme sse sse2 ht syscall nx lm {} hypervisor\n\n"
-    )
-    cpuinfo = "".join(processor.format(number, model, flags) for number in range(2))
-    return {"/proc/cpuinfo": cpuinfo, "/bin/sh": elf(True, True, 62)}
-
-
-def memory(total: int, swap: int) -> Tree:
-    rows = {"MemTotal": total, "MemFree": total // 3, "MemAvailable": total // 2, "Buffers": 4096,
-            "SwapTotal": swap, "SwapFree": swap}  # fmt: skip
-    return {"/proc/meminfo": "".join(f"{name + ':':15} {size:8} kB\n" for name, size in rows.items())}
-
-
-def kernel(release: str, unset: tuple[str, ...] = (), absent: tuple[str, ...] = ()) -> Tree:
-    """Make a kernel with its configuration and its modules; options that are `unset`, modules that are `absent`."""
-    options = {**dict.fromkeys(PLAIN, "y"), **dict.fromkeys(MODULES, "m")}
-    modules = {module for name, modules in MODULES.items() if name not in unset for module in modules} - set(absent)
-    return {
-        "/proc/sys/kernel/osrelease": f"{release}\n",
-        f"/boot/config-{release}": "".join(
-            f"# CONFIG_{name} is not set\n" if name in unset else f"CONFIG_{name}={state}\n"
-            for name, state in options.items()
-        ),
-        f"/lib/modules/{release}/modules.dep": "".join(f"kernel/net/{name}.ko.xz:\n" for name in sorted(modules)),
-    }
-
-
-def systemd(*enabled: str, **more: str) -> Tree:
-    """Make a host that systemd runs, with these units enabled."""
-    tree = {"/usr/lib/systemd/systemd": "x", "/proc/1/comm": "systemd\n", **more}
-    for unit in enabled:
-        tree[f"/usr/lib/systemd/system/{unit}.service"] = "[Service]\nExecStart=/usr/sbin/x\n"
-        wants = f"/etc/systemd/system/multi-user.target.wants/{unit}.service"
-        tree[wants] = f"-> /usr/lib/systemd/system/{unit}.service"
-    return tree
-
-
-def programs(*names: str) -> Tree:
-    return {f"/usr/bin/{name}": elf(True, True, 62) for name in names}
-
-
-PLAIN_MACHINE = {"/proc/1/environ": "HOME=/\0TERM=linux\0", "/proc/2/comm": "kthreadd\n"}
-KVM = {**PLAIN_MACHINE, "/sys/class/dmi/id/sys_vendor": "QEMU\n"}
-TZIF = b"TZif2" + bytes(39) + b"\nCET-1CEST,M3.5.0,M10.5.0/3\n"
-BERLIN = {"/etc/localtime": "-> /usr/share/zoneinfo/Europe/Berlin", "/usr/share/zoneinfo/Europe/Berlin": TZIF}
-NEEDED = ("openssl", "curl", "docker", "git", "awk", "sha1sum", "grep", "cut", "jq", "cp", "sed")
-ALMA = {
-    **os_release("almalinux", "9.5", "AlmaLinux 9.5 (Teal Serval)", "rhel centos fedora"),
-    **x86(), **memory(5926732, 2097148), **kernel("5.14.0-503.14.1.el9_5.x86_64"), **KVM, **BERLIN,
-    **systemd("chronyd", "firewalld", "sshd"), **programs(*NEEDED),
-}  # fmt: skip
-
-# --- whole machines ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A tree, and what is to be said of it: a status, or two where it is another one for the page of 2017."""
-
-    tree: Tree
-    statuses: dict[str, str]
-    summary: dict[str, str | None] = field(default_factory=dict)
-
-    def expected(self, profile: str) -> dict[str, str]:
-        return {check: said.split("/")[-1 if profile == "2017-07" else 0] for check, said in self.statuses.items()}
-
-
-def said(**statuses: str) -> dict[str, str]:
-    """Name the statuses that differ from those of a good machine of today; section_check stands for section.check."""
-    good = {
-        "system.os": "pass/warn", "system.architecture": "pass", "system.virtualization": "pass",
-        "system.kernel": "pass", "system.kernel-features": "pass",
-        "resources.cpu-frequency": "pass", "resources.cpu-features": "pass", "resources.memory": "pass",
-        "resources.swap": "pass", "resources.antivirus": "pass",
-        "services.mail": "pass", "firewall.managers": "pass", "clock.timezone": "pass", "clock.service": "pass",
-    }  # fmt: skip
-    return good | {name.replace("_", ".", 1).replace("_", "-"): status for name, status in statuses.items()}
-
-
-UNKNOWN = dict.fromkeys(said(), "unknown")
-MACHINES = {
-    "debian-8": Machine(
-        {
-            **os_release("debian", "8", "Debian GNU/Linux 8 (jessie)"), **x86(), **memory(2061444, 1044476),
-            **kernel("3.16.0-4-amd64", unset=("NFT_COMPAT", "CGROUP_PIDS")), **KVM, "/etc/hostname": "mx8\n",
-            "/lib/systemd/systemd": "x", "/lib/systemd/system/systemd-timesyncd.service": "[Unit]\n",
-            "/etc/systemd/system/sysinit.target.wants/systemd-timesyncd.service":
-                "-> /lib/systemd/system/systemd-timesyncd.service",
-            "/etc/init.d/exim4": "#!/bin/sh\n", "/etc/rc2.d/S03exim4": "-> ../init.d/exim4",
-            "/var/lib/dpkg/status": "Package: exim4-base\nStatus: install ok installed\n\n",
-            "/etc/timezone": "Europe/Berlin\n", "/etc/localtime": TZIF,  # a copy then, and no link
-        },
-        said(
-            system_os="warn/pass", system_kernel="fail", system_kernel_features="warn", resources_memory="fail/pass",
-            resources_antivirus="warn/pass", services_mail="warn",
-        ),
-        {"name": "mx8", "os": "Debian GNU/Linux 8 (jessie)", "kernel": "3.16.0-4-amd64", "architecture": "x86_64"},
-    ),
-    "ubuntu-16.04": Machine(
-        {
-            **os_release("ubuntu", "16.04", "Ubuntu 16.04.7 LTS", "debian"), **x86(flags=""), **memory(8175308, 0),
-            **kernel("4.4.0-210-generic"), **KVM, **BERLIN, **systemd("systemd-timesyncd", "ufw"),
-            "/etc/ufw/ufw.conf": "ENABLED=no\n",
-        },
-        said(system_os="warn/pass", system_kernel="fail", resources_cpu_features="warn", resources_swap="warn"),
-        {"os": "Ubuntu 16.04.7 LTS", "kernel": "4.4.0-210-generic", "architecture": "x86_64"},
-    ),
-    "centos-7": Machine(
-        {
-            **os_release("centos", "7", "CentOS Linux 7 (Core)", "rhel fedora"), **x86(), **memory(16266356, 8257532),
-            **kernel("3.10.0-1160.119.1.el7.x86_64", unset=("CGROUP_BPF",)), **PLAIN_MACHINE, **BERLIN,
-            **systemd("postfix", "firewalld", "chronyd"), "/etc/adjtime": "0.0 0 0.0\n0\nLOCAL\n",
-        },
-        said(system_os="warn", services_mail="warn", firewall_managers="warn"),
-        {"kernel": "3.10.0-1160.119.1.el7.x86_64", "architecture": "x86_64"},
-    ),
-    "alma-9": Machine(
-        ALMA, said(firewall_managers="warn"), {"os": "AlmaLinux 9.5 (Teal Serval)", "name": None, "engine": None}
-    ),
-    "rocky-10": Machine(
-        {
-            **os_release("rocky", "10.0", "Rocky Linux 10.0 (Red Quartz)", "rhel centos fedora"), **KVM, **BERLIN,
-            **x86(), **memory(7838092, 4194300), **systemd("chronyd"),
-            # legacy iptables is gone, and xt_addrtype lies in kernel-modules-extra
-            **kernel(
-                "6.12.0-55.12.1.el10_0.x86_64", ("IP_NF_FILTER", "IP_NF_NAT", "IP_NF_RAW", "IP6_NF_FILTER"),
-                ("xt_addrtype",),
-            ),
-        },
-        said(system_os="warn", system_kernel_features="fail"),
-    ),
-    "alpine-3.20": Machine(
-        {
-            **os_release("alpine", "3.20.3", "Alpine Linux v3.20"), **x86(), **memory(6055544, 1048572),
-            **kernel("6.6.58-0-virt"), **KVM, "/bin/busybox": elf(True, True, 62), "/bin/sh": "-> busybox",
-            "/bin/grep": "-> /bin/busybox", "/usr/bin/git": elf(True, True, 62), "/usr/bin/awk": "-> /bin/busybox",
-            "/etc/runlevels/boot/": "", "/etc/runlevels/default/nginx": "-> /etc/init.d/nginx",
-            "/etc/runlevels/default/chronyd": "-> /etc/init.d/chronyd",
-            **dict.fromkeys(("/etc/init.d/nginx", "/etc/init.d/chronyd", "/etc/init.d/postfix"), "#!/sbin/openrc-run"),
-            "/lib/apk/db/installed": "P:nginx\nV:1.26.2-r0\n\nP:chrony\nV:4.5-r0\n",
-        },
-        said(system_os="warn", services_mail="warn"),
-        {"os": "Alpine Linux v3.20", "kernel": "6.6.58-0-virt"},
-    ),
-    "raspberry-pi": Machine(
-        {
-            **os_release("debian", "12", "Debian GNU/Linux 12 (bookworm)"), "/proc/cpuinfo": ARM64,
-            "/bin/sh": elf(True, True, 183), **memory(3885396, 204796), **kernel("6.6.31+rpt-rpi-v8"),
-            **PLAIN_MACHINE, **BERLIN, **systemd("systemd-timesyncd"),
-            "/sys/devices/system/cpu/cpufreq/policy0/cpuinfo_max_freq": "1800000\n",
-        },
-        said(
-            system_os="pass", system_architecture="pass/fail", resources_memory="fail/pass", resources_swap="warn/pass",
-            resources_cpu_features="pass/skip", resources_antivirus="skip/pass",
-        ),
-        {"architecture": "aarch64"},
-    ),
-    "ubuntu-s390x": Machine(
-        {
-            **os_release("ubuntu", "24.04", "Ubuntu 24.04.1 LTS", "debian"), "/proc/cpuinfo": S390X,
-            "/bin/sh": elf(True, False, 22), **memory(8123456, 1048572), **kernel("6.8.0-48-generic"),
-            **PLAIN_MACHINE, **BERLIN, **systemd("chrony"), "/proc/sysinfo": "VM00 Control Program: KVM/Linux\n",
-        },
-        said(system_os="pass", system_architecture="fail", resources_cpu_features="skip"),
-        {"architecture": "s390x"},
-    ),
-    "debian-ppc64le": Machine(
-        {
-            **os_release("debian", "12", "Debian GNU/Linux 12 (bookworm)"), "/proc/cpuinfo": PPC64,
-            "/bin/sh": elf(True, True, 21), **memory(16123456, 1048572), **kernel("6.1.0-26-powerpc64le"),
-            **PLAIN_MACHINE, **BERLIN, **systemd("ntpsec", "exim4"),
-        },
-        said(system_os="pass", system_architecture="fail", resources_cpu_features="skip", services_mail="warn"),
-        {"architecture": "ppc64le"},
-    ),
-    "synology": Machine(
-        {
-            **x86("Intel(R) Celeron(R) J4125 CPU @ 2.00GHz"), **memory(1862484, 2097148), **PLAIN_MACHINE,
-            "/etc/synoinfo.conf": 'unique="synology_geminilake_920+"\n', "/etc/VERSION": 'productversion="7.2.1"\n',
-            "/proc/sys/kernel/osrelease": "4.4.302+\n", "/etc/TZ": "CET-1CEST\n", "/etc/localtime": TZIF,
-            **systemd("nginx"),
-        },
-        said(
-            system_os="unknown", system_virtualization="fail", system_kernel="unknown",
-            system_kernel_features="unknown", resources_memory="fail/pass", resources_antivirus="warn/pass",
-            services_mail="warn", clock_service="warn",
-        ),
-        {"os": None, "kernel": "4.4.302+"},
-    ),
-    "openvz": Machine(
-        {
-            **os_release("debian", "12", "Debian GNU/Linux 12 (bookworm)"), **x86(), **memory(4194304, 0),
-            "/proc/sys/kernel/osrelease": "3.10.0-1127.18.2.vz7.163.46\n", "/proc/vz/": "", **BERLIN,
-            "/proc/user_beancounters": "Version: 2.5\n", "/proc/1/environ": "container=openvz\0", **systemd("apache2"),
-        },
-        said(
-            system_os="pass", system_virtualization="fail", system_kernel_features="unknown",
-            resources_memory="fail/pass", resources_antivirus="skip/pass", resources_swap="warn", services_mail="warn",
-            clock_service="skip",
-        ),
-    ),
-    "nothing": Machine({}, UNKNOWN, dict.fromkeys(("name", "os", "kernel", "architecture", "engine"))),
-    "proc-alone": Machine(
-        {**x86(), **memory(8123456, 1048572), **KVM, "/proc/sys/kernel/osrelease": "6.1.0-26-amd64\n", "/bin/sh": ""},
-        UNKNOWN | {
-            "system.architecture": "pass", "system.virtualization": "pass", "system.kernel": "pass",
-            "resources.cpu-frequency": "pass", "resources.cpu-features": "pass", "resources.memory": "pass",
-            "resources.swap": "pass", "resources.antivirus": "pass",
-        },
-        {"os": None, "kernel": "6.1.0-26-amd64", "architecture": "x86_64"},
-    ),
-    "etc-alone": Machine(
-        {path: content for path, content in ALMA.items() if path.startswith("/etc/") and "os-release" not in path},
-        UNKNOWN | {"clock.timezone": "pass"},
-    ),
-}  # fmt: skip
+ALMA = MACHINES["alma-9"].tree
+JUDGED = MACHINES["nothing"].statuses  # every check that a copy can be judged by
 # What only a running kernel or engine knows.
 OF_THE_RUNNING = {
     "resources.disk", "resources.inodes", "docker.engine", "docker.packaging", "docker.storage", "docker.privileged",
     "docker.healthcheck", "docker.leftovers", "ports.free", "clock.synchronized", "network.subnet", "network.mtu",
     "network.ipv6",
 }  # fmt: skip
-
-
-def plant(root: Path, tree: Tree) -> Path:
-    root.mkdir(exist_ok=True)
-    for path, content in tree.items():
-        place = root / path.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if path.endswith("/"):
-            place.mkdir(exist_ok=True)
-        elif isinstance(content, str) and content.startswith("-> "):
-            place.symlink_to(content.removeprefix("-> "))
-        else:
-            place.write_bytes(content if isinstance(content, bytes) else content.encode())
-            place.chmod(0o755)
-    return root
 
 
 @dataclass(frozen=True)
@@ -359,7 +108,7 @@ def test_a_copy_of_another_machine_is_judged_as_that_machine(
     found = {check: "/".join(told.statuses[check]) for check in machine.statuses}
     assert found == machine.expected(profile)
     assert told.document["requirements"]["name"] == profile
-    assert {key: told.document["host"][key] for key in machine.summary} == machine.summary
+    assert {key: told.document["host"][key] for key in machine.host} == machine.host
 
 
 @pytest.mark.parametrize(
@@ -635,4 +384,4 @@ def test_a_root_that_may_not_be_looked_at_is_unknown(
     root = plant(tmp_path / "root", ALMA)
     with closed(monkeypatch, root):
         told = look(root)
-    assert {check: told.statuses[check] for check in UNKNOWN} == {check: {"unknown"} for check in UNKNOWN}
+    assert {check: told.statuses[check] for check in JUDGED} == {check: {"unknown"} for check in JUDGED}
