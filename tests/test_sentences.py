@@ -65,7 +65,6 @@ NAMES = (
 READ = (
     "Backing Filesystem", "Model Name", "Operation not permitted", "Permission denied", "accepting connections",
     "cpu MHz", "cpu architecture", "cpu family", "cpu model", "model name", "ntp engine", "docker network",
-    "0 rules in ",
 )  # fmt: skip
 # Where a fact is from, and the signs that it was told by: a path or a program with a word beside it, not translated.
 SOURCES = (
@@ -73,8 +72,6 @@ SOURCES = (
     "\0 of the container", "a container with a HEALTHCHECK", "a container with mailcow's limits",
     "a privileged container", "the host's units",
 )  # fmt: skip
-# What a service's row says of itself; checks/services.py reads it again.
-DETAILS = ("pid \0", "\0 listens on \0", " runs outside of \0")
 # A subject of mailcow.conf, and a holder of a port: names, as they stand in other columns; who says a line.
 SUBJECTS = ("line \0", "\0 (pid \0", "MAILCOW_HOSTNAME=", "preflight: \0")
 # Errors of the command line, with file and place.
@@ -83,11 +80,7 @@ ERRORS = ("\0: larger than \0 MiB", "\0: line \0: a binary file")
 PROGRAMS = ("\nimport ", "import time", "GET ", "space ", "container \0", "network \0", "volume \0")
 # Errors that are caught in the same room and never shown.
 CAUGHT = ("refused by netlink", "more than \0 answers", "netlink takes too long")
-# A summary of rules that checks/firewall.py reads again: part of the facts, as a number is.
-COUNTED = ("\0 rule", ", flush ruleset")
-NO_SENTENCE = {
-    "gather": (*COMMANDS, *NAMES, *READ, *SOURCES, *PROGRAMS, *CAUGHT, *COUNTED, *DETAILS, *SUBJECTS, *ERRORS)
-}
+NO_SENTENCE = {"gather": (*COMMANDS, *NAMES, *READ, *SOURCES, *PROGRAMS, *CAUGHT, *SUBJECTS, *ERRORS)}
 NO_SENTENCE["probes"] = NO_SENTENCE["gather"]
 NO_SENTENCE["render"] = FORMATS
 

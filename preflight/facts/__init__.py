@@ -30,10 +30,12 @@ from preflight.facts.services import (
     Clock,
     MailTrace,
     Parent,
+    RuleFile,
     Service,
     ServiceKind,
     Services,
     SocketUnit,
+    Switch,
     Timezone,
 )
 from preflight.facts.sockets import BindAttempt, Diversion, Holder, Nat, Sockets
@@ -87,6 +89,7 @@ __all__ = [
     "Refusal",
     "Route",
     "Rule",
+    "RuleFile",
     "SecurityModules",
     "Service",
     "ServiceKind",
@@ -96,6 +99,7 @@ __all__ = [
     "Sockets",
     "Space",
     "SwarmService",
+    "Switch",
     "Timezone",
     "TrialRun",
     "Userland",

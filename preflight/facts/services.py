@@ -18,6 +18,35 @@ class Parent(Struct, frozen=True):
     process: ProgramName | None
 
 
+class SocketUnit(Struct, frozen=True):
+    """A .socket unit that opens TCP ports at boot. `streams`: address ('' = every one) and port of each."""
+
+    unit: UnitName
+    streams: tuple[tuple[Ip, int], ...]
+    active: bool | None = None
+
+
+class Switch(Struct, frozen=True):
+    """The setting that switches a firewall manager on or off, as its own file has it. `on` None: it does not say."""
+
+    variable: Word  # ENABLED; '' where a file that is there switches the manager off
+    value: Word  # in lower case, without quotes
+    on: bool | None
+
+
+class RuleFile(Struct, frozen=True):
+    """A file that a firewall manager loads rules from.
+
+    `rules`: how many lines decide about packets, without Docker's own; None: it could not be read, for the reason
+    `why`. `flushes`: it takes away everybody's rules first.
+    """
+
+    path: FilePath
+    rules: int | None
+    flushes: bool = False
+    why: Text = ""
+
+
 class Service(Struct, frozen=True, kw_only=True):
     """A known service that is installed or running. None = cannot be told."""
 
@@ -28,26 +57,20 @@ class Service(Struct, frozen=True, kw_only=True):
     active: bool | None  # runs now
     masked: bool = False
     sockets: tuple[UnitName, ...] = ()  # enabled .socket units that start it
+    opens: tuple[SocketUnit, ...] = ()  # those of them that open TCP ports
     package: PackageName | None = None
-    detail: Text = ""  # ufw: ENABLED=yes; what else matters
     source: FilePath = ""
     streams: tuple[tuple[Ip, int], ...] | None = None  # its settings open these TCP ports, as of a `SocketUnit`
     dependents: tuple[PackageName, ...] | None = None  # installed packages that go when its own go
     unmet: Text = ""  # a condition of its unit that keeps it from starting as things are now
     seen: bool | None = None  # a process of it runs; None: not looked for. A unit may be active without one
-    pid: int | None = None  # a process of it that no unit accounts for
+    process: int | None = None  # the pid by which it is known to run, where its unit does not say so
+    pid: int | None = None  # a process of it that no unit accounts for; with a unit, one that runs outside of it
     parent: Parent | None = None  # what started that process
+    switch: Switch | None = None  # of a firewall; None: it has none, or it was not read
+    rule_files: tuple[RuleFile, ...] = ()  # of a firewall: those that are there
     closes: tuple[Word, ...] = ()  # of a firewall: the chains that its files close (INPUT, FORWARD)
     chains: tuple[Word, ...] = ()  # of a firewall: the chains that its files make
-    flushes: bool = False  # of a firewall: its file takes away everybody's rules first
-
-
-class SocketUnit(Struct, frozen=True):
-    """A .socket unit that opens TCP ports at boot. `streams`: address ('' = every one) and port of each."""
-
-    unit: UnitName
-    streams: tuple[tuple[Ip, int], ...]
-    active: bool | None = None
 
 
 class Services(Struct, frozen=True):

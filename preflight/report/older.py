@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from preflight.facts import Fact, HealthRun, Host, Probes, TrialRun, refusals
+from preflight.report.older_sentences import from_sentences
 
 # The exit codes by which a container told what it held, before `granted` was a field of its own.
 _HELD, _LACKED = 0, 3
@@ -24,7 +25,7 @@ def of_today(host: Host, document: bytes) -> Host:
 
     Raise msgspec's errors where an older part is of the wrong type.
     """
-    return refusals.named(_granted(_grouped(host, document)))
+    return refusals.named(_granted(_grouped(from_sentences(host, document), document)))
 
 
 def _grouped(host: Host, document: bytes) -> Host:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from preflight.cli.params import IgnoreType
-from preflight.facts import OsRelease, Service, Services
+from preflight.facts import OsRelease, RuleFile, Service, Services, Switch
 from preflight.report.model import Result, Status
 from tests.build import VIEW, host, look, run
 from tests.checks.hosts import release
@@ -17,9 +17,17 @@ from tests.checks.hosts import release
 DEBIAN = release()
 
 
-def manager(name: str = "firewalld", detail: str = "", **more: Any) -> Service:
+CONF, RULES4, RULES6 = "/etc/nftables.conf", "/etc/iptables/rules.v4", "/etc/iptables/rules.v6"
+DENIED = RuleFile(RULES4, None, why="Permission denied")
+
+
+def manager(name: str = "firewalld", *files: RuleFile, **more: Any) -> Service:
     given = {"unit": f"{name}.service", "enabled": True, "active": True, **more}
-    return Service(name=name, kind="firewall", detail=detail, **given)
+    return Service(name=name, kind="firewall", rule_files=files, **given)
+
+
+def switched(name: str, variable: str, value: str, on: bool | None, **more: Any) -> Service:
+    return manager(name, switch=Switch(variable, value, on), **more)
 
 
 def results(*found: Service, system: OsRelease = DEBIAN, init: str = "systemd", processes: bool = True) -> list[Result]:
@@ -39,17 +47,15 @@ def one(*found: Service, **more: Any) -> Result:
         (manager(active=None), "beside Docker: enabled at boot."),
         (manager(enabled=False), "beside Docker: active."),
         (manager(enabled=None), "beside Docker: active."),
-        (manager("ufw", "ENABLED=yes"), "The firewall manager ufw (ENABLED=yes) is switched on"),
-        (manager("ufw"), "The firewall manager ufw is switched on"),
-        (manager("ufw", "/etc/ufw/ufw.conf: Permission denied"), "Permission denied"),
-        (manager("csf", "TESTING=1"), "csf (TESTING=1)"),
-        (manager("csf", "TESTING=0"), "csf (TESTING=0)"),
-        (manager("ferm", "ENABLED="), "ferm (ENABLED=)"),
-        (manager("shorewall", "STARTUP_ENABLED=yes"), "shorewall (STARTUP_ENABLED=yes)"),
-        (manager("nftables", "3 rules in /etc/nftables.conf, flush ruleset"), "3 rules"),
-        (manager("nftables", "10 rules in /etc/nftables.conf"), "10 rules"),
-        (manager("iptables", "0 rules in /etc/iptables/rules.v4; 1 rule in /etc/iptables/rules.v6"), "1 rule in"),
-        (manager("iptables", "/a: Permission denied; 0 rules in /etc/iptables/rules.v6"), "Permission denied"),
+        (switched("ufw", "ENABLED", "yes", True), "at boot. Its configuration says ENABLED=yes. Which way"),
+        (manager("ufw"), "The firewall manager ufw is switched on beside Docker: active and enabled at boot. Which"),
+        (switched("csf", "TESTING", "1", None), "says TESTING=1."),
+        (switched("csf", "", "", False, process=90), "The firewall manager csf is switched on"),
+        (switched("ferm", "ENABLED", "", None), "says ENABLED=."),
+        (switched("shorewall", "STARTUP_ENABLED", "yes", True), "says STARTUP_ENABLED=yes."),
+        (manager("nftables", RuleFile(CONF, 3, flushes=True)), f"Rules in its files: {CONF} (3)."),
+        (manager("iptables", RuleFile(RULES4, 0), RuleFile(RULES6, 1)), f"files: {RULES4} (0), {RULES6} (1)."),
+        (manager("iptables", DENIED, RuleFile(RULES6, 0)), f"{RULES4} cannot be read: Permission denied."),
         (manager("iptables"), "iptables is switched on"),
     ],
 )
@@ -64,8 +70,8 @@ def test_a_manager_beside_docker(found: Service, words: str) -> None:
     [
         (manager("fail2ban"), "bans single addresses"),
         (manager("crowdsec"), "bans single addresses"),
-        (manager("nftables", "0 rules in /etc/nftables.conf, flush ruleset"), "has no rules of its own"),
-        (manager("iptables", "0 rules in /etc/iptables/rules.v4; 0 rules in /etc/iptables/rules.v6"), "has no rules"),
+        (manager("nftables", RuleFile(CONF, 0, flushes=True)), f"has no rules of its own in {CONF}."),
+        (manager("iptables", RuleFile(RULES4, 0), RuleFile(RULES6, 0)), f"no rules of its own in {RULES4}, {RULES6}."),
     ],
 )
 def test_a_manager_that_may_stay(found: Service, words: str) -> None:
@@ -78,10 +84,9 @@ def test_a_manager_that_may_stay(found: Service, words: str) -> None:
 @pytest.mark.parametrize(
     "found",
     [
-        manager("ufw", "ENABLED=no"), manager("ufw", "ENABLED="), manager("ufw", "ENABLED=true"),
-        manager("csf", "disabled"), manager("ferm", "ENABLED=no"), manager("shorewall", "STARTUP_ENABLED=no"),
+        switched("ufw", "ENABLED", "no", False), switched("csf", "", "", False),
         manager(enabled=False, active=False), manager(enabled=False, active=False, masked=True),
-        manager(enabled=False, active=None), manager("ufw", "ENABLED=yes", enabled=False, active=False),
+        manager(enabled=False, active=None), switched("ufw", "ENABLED", "yes", True, enabled=False, active=False),
         Service(name="exim4", kind="mta", unit="exim4.service", enabled=True, active=True),
     ],
 )  # fmt: skip
@@ -122,7 +127,7 @@ def test_the_warning_can_be_accepted_by_the_option_that_is_named() -> None:
     [
         (manager("iptables", chains=("InstanceServices",), closes=("INPUT", "FORWARD")), "Oracle Cloud"),
         (manager("iptables", closes=("INPUT", "FORWARD")), "refuse to forward"),
-        (manager("nftables", flushes=True), "`flush ruleset`"),
+        (manager("nftables", RuleFile(CONF, 3, flushes=True)), "`flush ruleset`"),
         (manager("csf"), "DOCKER"), (manager("shorewall"), "DOCKER=Yes"), (manager(), "zone named docker"),
     ],
 )  # fmt: skip
@@ -141,8 +146,21 @@ def test_a_manager_of_several_units_has_one_row() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (switched("ufw", "ENABLED", "yes", True), "ENABLED=yes"),
+        (switched("csf", "", "", False, process=90), "disabled; pid 90"),
+        (manager("nftables", RuleFile(CONF, 3, flushes=True)), f"{CONF} (3); it removes all rules first"),
+        (manager("iptables", DENIED, RuleFile(RULES6, 0)), f"{RULES4}: Permission denied; {RULES6} (0)"),
+    ],
+)
+def test_what_its_files_say_is_evidence(found: Service, words: str) -> None:
+    assert one(found).evidence["detail"] == words
+
+
 def test_each_manager_has_its_row() -> None:
-    found = results(manager("ufw", "ENABLED=yes"), manager(), manager("fail2ban"))
+    found = results(switched("ufw", "ENABLED", "yes", True), manager(), manager("fail2ban"))
     assert [(r.subject, r.status) for r in found] == [
         ("ufw", Status.WARN), ("firewalld", Status.WARN), ("fail2ban", Status.PASS)
     ]  # fmt: skip

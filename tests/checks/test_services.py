@@ -101,10 +101,24 @@ def test_each_service_has_its_row() -> None:
 
 
 def test_evidence() -> None:
-    assert one(service(package="exim4", sockets=("a.socket",), detail="pid 7")).evidence == {
+    assert one(service(package="exim4", sockets=("a.socket",), process=7)).evidence == {
         "service": "exim4", "unit": "exim4.service", "kind": "mta", "enabled": True, "active": True,
         "sockets": ["a.socket"], "package": "exim4", "detail": "pid 7",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ""),
+        ({"process": 90, "pid": 90}, "pid 90 runs outside of exim4.service"),
+        ({"process": 90, "pid": 90, "unit": None}, "pid 90"),
+        ({"opens": (SocketUnit("exim4.socket", (("", 25), ("::", 25), ("127.0.0.1", 587))),), "process": 90},
+         "exim4.socket listens on 25, 587; pid 90"),
+    ],
+)  # fmt: skip
+def test_what_else_is_known_of_a_service_is_evidence(changes: dict[str, Any], words: str) -> None:
+    assert one(service(**changes)).evidence["detail"] == words
 
 
 # --- what cannot be told -------------------------------------------------------------------------------------
@@ -401,10 +415,11 @@ def test_a_web_server_is_stopped_but_not_removed() -> None:
         ({"unit": None, "enabled": None, "pid": 90, "parent": Parent(1, "systemd")},
          ("ps -o pid,ppid,user,lstart,args -p 90,1",), "(parent systemd, pid 1"),
         ({"unit": None, "enabled": None, "pid": 90}, ("ps -o pid,ppid,user,lstart,args -p 90",), "what starts it"),
-        ({"pid": 90, "detail": "pid 90 runs outside of exim4.service"},
+        ({"pid": 90, "process": 90},
          ("systemctl disable --now exim4.service", "ps -o pid,ppid,user,lstart,args -p 90"), "what starts it"),
-        ({"detail": "exim4.socket listens on 25; pid 90"}, ("systemctl disable --now exim4.service",), "Stop exim4"),
-        ({"unit": None, "detail": "", "package": "exim4", "dependents": ()}, ("ps -eo pid,ppid,user,lstart,args",),
+        ({"opens": (SocketUnit("exim4.socket", (("", 25),)),), "process": 90},
+         ("systemctl disable --now exim4.service",), "Stop exim4"),
+        ({"unit": None, "package": "exim4", "dependents": ()}, ("ps -eo pid,ppid,user,lstart,args",),
          "what starts it"),
     ],
 )  # fmt: skip

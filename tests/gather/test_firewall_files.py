@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preflight.facts import RuleFile, Switch
 from preflight.gather.access.roots import find
-from preflight.gather.services.firewall_files import closed, detail, flushes, iptables_rules, nft_rules, setting
+from preflight.gather.services.firewall_files import Rules, iptables_rules, nft_rules, rules, setting, switch
 from tests.gather.trees import copy
 
 UFW_CONF = """# /etc/ufw/ufw.conf
@@ -30,49 +31,61 @@ LOGLEVEL=low
     [
         ("yes", "yes"), ("YES", "yes"), ("Yes", "yes"), ('"yes"', "yes"), ("'no'", "no"), ("no", "no"), ("", ""),
         ("yes # for now", "yes"), ("no\nENABLED=yes", "yes"), ("yes\n#ENABLED=no", "yes"), ("yes\r", "yes"),
-        ("yes\nNOT_ENABLED=no", "yes"), ("\x1b[31mno", ""),
+        ("yes\nNOT_ENABLED=no", "yes"), ("\x1b[31mno", ""), ("true", "true"),
     ],
 )  # fmt: skip
 def test_ufw(tmp_path: Path, written: str, value: str) -> None:
-    assert detail(copy(tmp_path, **{"/etc/ufw/ufw.conf": UFW_CONF.format(written)}), "ufw") == f"ENABLED={value}"
+    roots = copy(tmp_path, **{"/etc/ufw/ufw.conf": UFW_CONF.format(written)})
+    assert switch(roots, "ufw") == Switch("ENABLED", value, value == "yes")
 
 
 @pytest.mark.parametrize(
-    ("name", "path", "text", "says"),
+    ("name", "path", "text", "found"),
     [
-        ("shorewall", "/etc/shorewall/shorewall.conf", "STARTUP_ENABLED=No\n", "STARTUP_ENABLED=no"),
-        ("ferm", "/etc/default/ferm", '# x\nFAST=yes\nENABLED="yes"\n', "ENABLED=yes"),
-        ("csf", "/etc/csf/csf.conf", 'TESTING_INTERVAL = "5"\nTESTING = "1"\n', "TESTING=1"),
-        ("csf", "/etc/csf/csf.disable", "", "disabled"),
-        ("ufw", "/etc/ufw/ufw.conf", "LOGLEVEL=low\n", ""),
-        ("firewalld", "/etc/firewalld/firewalld.conf", "DefaultZone=public\n", ""),
-        ("fail2ban", "/etc/fail2ban/jail.conf", "enabled = true\n", ""),
-        ("nftables", "/etc/nftables.nft", 'include "/etc/nftables.d/*.nft"\n', "1 rule in /etc/nftables.nft"),
-        ("iptables", "/etc/iptables/rules.v6", ":FORWARD ACCEPT [0:0]\n", "0 rules in /etc/iptables/rules.v6"),
+        ("shorewall", "/etc/shorewall/shorewall.conf", "STARTUP_ENABLED=No\n", Switch("STARTUP_ENABLED", "no", False)),
+        ("shorewall", "/etc/shorewall/shorewall.conf", "STARTUP_ENABLED=1\n", Switch("STARTUP_ENABLED", "1", None)),
+        ("ferm", "/etc/default/ferm", '# x\nFAST=yes\nENABLED="yes"\n', Switch("ENABLED", "yes", True)),
+        ("csf", "/etc/csf/csf.conf", 'TESTING_INTERVAL = "5"\nTESTING = "1"\n', Switch("TESTING", "1", None)),
+        ("csf", "/etc/csf/csf.disable", "", Switch("", "", False)),
+        ("ufw", "/etc/ufw/ufw.conf", "LOGLEVEL=low\n", None),
+        ("firewalld", "/etc/firewalld/firewalld.conf", "DefaultZone=public\n", None),
+        ("fail2ban", "/etc/fail2ban/jail.conf", "enabled = true\n", None),
     ],
 )
-def test_other_managers(tmp_path: Path, name: str, path: str, text: str, says: str) -> None:
-    assert detail(copy(tmp_path, **{path: text}), name) == says
+def test_what_switches_other_managers(tmp_path: Path, name: str, path: str, text: str, found: Switch | None) -> None:
+    assert switch(copy(tmp_path, **{path: text}), name) == found
 
 
 @pytest.mark.parametrize("name", ["ufw", "csf", "shorewall", "nftables", "iptables", "firewalld", "unheard-of"])
 def test_without_its_files_there_is_nothing_to_say(tmp_path: Path, name: str) -> None:
-    assert detail(find({}, str(tmp_path)), name) == ""
+    roots = find({}, str(tmp_path))
+    assert (switch(roots, name), rules(roots, name)) == (None, Rules())
 
 
-def test_all_files_of_rules_are_named(tmp_path: Path) -> None:
-    rules = {"/etc/iptables/rules.v4": "-A INPUT -j DROP\n-A INPUT -j ACCEPT\n", "/etc/sysconfig/ip6tables": "COMMIT\n"}
-    assert detail(copy(tmp_path, **rules), "iptables") == (
-        "2 rules in /etc/iptables/rules.v4; 0 rules in /etc/sysconfig/ip6tables"
-    )
+@pytest.mark.parametrize(
+    ("name", "files", "found"),
+    [
+        ("nftables", {"/etc/nftables.nft": 'include "/etc/nftables.d/*.nft"\n'}, [RuleFile("/etc/nftables.nft", 1)]),
+        ("nftables", {"/etc/nftables.conf": "flush ruleset\n"}, [RuleFile("/etc/nftables.conf", 0, flushes=True)]),
+        ("nftables", {"/etc/nftables.conf": "# flush ruleset\n"}, [RuleFile("/etc/nftables.conf", 0)]),
+        ("iptables", {"/etc/iptables/rules.v6": ":FORWARD ACCEPT [0:0]\n"}, [RuleFile("/etc/iptables/rules.v6", 0)]),
+        ("iptables", {"/etc/iptables/rules.v4": "-A INPUT -j DROP\n", "/etc/sysconfig/ip6tables": "COMMIT\n"},
+         [RuleFile("/etc/iptables/rules.v4", 1), RuleFile("/etc/sysconfig/ip6tables", 0)]),
+        ("ufw", {"/etc/nftables.conf": "drop\n"}, []),
+    ],
+)  # fmt: skip
+def test_files_of_rules(tmp_path: Path, name: str, files: dict[str, str], found: list[RuleFile]) -> None:
+    assert list(rules(copy(tmp_path, **files), name).files) == found
 
 
 def test_a_file_that_is_no_file_does_not_count_as_one_without_rules(tmp_path: Path) -> None:
     roots = copy(tmp_path, **{"/etc/iptables/rules.v6": "COMMIT\n", "/etc/ufw/x": ""})
     os.mkfifo(tmp_path / "etc/iptables/rules.v4")
     (tmp_path / "etc/ufw/ufw.conf").symlink_to("ufw.conf")
-    assert "/etc/iptables/rules.v4: not a regular file" in detail(roots, "iptables")
-    assert detail(roots, "ufw") == ""
+    assert rules(roots, "iptables").files == (
+        RuleFile("/etc/iptables/rules.v4", None, why="not a regular file"), RuleFile("/etc/iptables/rules.v6", 0),
+    )  # fmt: skip
+    assert switch(roots, "ufw") is None
 
 
 DEBIAN = """#!/usr/sbin/nft -f
@@ -189,9 +202,5 @@ def test_what_a_manager_closes(
     tmp_path: Path, name: str, text: str, closes: tuple[str, ...], chains: tuple[str, ...]
 ) -> None:
     path = "/etc/nftables.conf" if name == "nftables" else "/etc/iptables/rules.v4"
-    assert closed(copy(tmp_path, **{path: text}), name) == (closes, chains)
-
-
-def test_who_takes_everybody_s_rules_away(tmp_path: Path) -> None:
-    assert flushes(copy(tmp_path / "a", **{"/etc/nftables.conf": "flush ruleset\n"}))
-    assert not flushes(copy(tmp_path / "b", **{"/etc/nftables.conf": "# flush ruleset\n"}))
+    found = rules(copy(tmp_path, **{path: text}), name)
+    assert (found.closes, found.makes) == (closes, chains)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.facts import Service, Services, SocketUnit
+from preflight.facts import RuleFile, Service, Services, SocketUnit, Switch
 from preflight.gather.access.roots import Roots, Unreadable, find
 from preflight.gather.packages.packages import DPKG
 from preflight.gather.services.known import KNOWN, PACKAGES, PROCESSES, of_process
@@ -159,7 +159,8 @@ def test_a_socket_that_starts_the_service(tmp_path: Path) -> None:
         f"{ETC}/sockets.target.wants/dovecot.socket": to("dovecot.socket"),
     }  # fmt: skip
     (row,) = gathered(tree(tmp_path, SYSTEMD | files)).services
-    assert (row.enabled, row.sockets, row.detail) == (False, ("dovecot.socket",), "dovecot.socket listens on 143, 993")
+    assert (row.enabled, row.sockets) == (False, ("dovecot.socket",))
+    assert row.opens == (SocketUnit("dovecot.socket", (("", 143), ("", 993))),)
 
 
 @pytest.mark.parametrize(
@@ -203,10 +204,16 @@ def test_alpine(tmp_path: Path) -> None:
     ]
 
 
-def test_a_firewall_s_own_settings_stand_in_its_detail(tmp_path: Path) -> None:
+def test_a_firewall_s_own_settings_are_read(tmp_path: Path) -> None:
     files = enabled("ufw.service", "firewalld.service") | {"/etc/ufw/ufw.conf": "ENABLED=no\n"}
-    found = {s.name: s.detail for s in gathered(tree(tmp_path, SYSTEMD | files)).services}
-    assert found == {"ufw": "ENABLED=no", "firewalld": ""}
+    found = {s.name: s.switch for s in gathered(tree(tmp_path, SYSTEMD | files)).services}
+    assert found == {"ufw": Switch("ENABLED", "no", False), "firewalld": None}
+
+
+def test_a_firewall_s_own_rules_are_read(tmp_path: Path) -> None:
+    files = enabled("nftables.service") | {"/etc/nftables.conf": "flush ruleset\nhook input priority 0; policy drop\n"}
+    (row,) = gathered(tree(tmp_path, SYSTEMD | files)).services
+    assert (row.rule_files, row.closes) == ((RuleFile("/etc/nftables.conf", 1, True),), ("INPUT",))
 
 
 # --- processes -----------------------------------------------------------------------------------------------
@@ -217,14 +224,14 @@ def test_a_process_belongs_to_the_row_of_its_unit(tmp_path: Path) -> None:
     start(tmp_path, 90, "nginx", "nginx: master process", cgroup="0::/system.slice/nginx.service")
     found = gathered(roots)
     assert rows(found) == [("nginx", "nginx.service", True, True)]
-    assert (found.services[0].detail, found.processes) == ("", True)
+    assert (found.services[0].process, found.processes) == (None, True)
 
 
 def test_a_process_outside_of_its_unit_is_told(tmp_path: Path) -> None:
     roots = running(tmp_path, enabled("nginx.service") | active("ssh.service"))
     start(tmp_path, 90, "nginx", "nginx: master process", cgroup="0::/user.slice/user-0.slice/session-3.scope")
     (row,) = gathered(roots).services
-    assert (row.enabled, row.active, row.detail) == (True, True, "pid 90 runs outside of nginx.service")
+    assert (row.enabled, row.active, row.process, row.pid) == (True, True, 90, 90)
 
 
 def test_a_process_in_a_unit_of_another_name_has_a_row_of_its_own(tmp_path: Path) -> None:
@@ -234,7 +241,7 @@ def test_a_process_in_a_unit_of_another_name_has_a_row_of_its_own(tmp_path: Path
     start(tmp_path, 91, "nginx", "nginx: worker process", cgroup="0::/system.slice/panel.service")
     found = gathered(roots)
     assert rows(found) == [("nginx", "nginx.service", False, False), ("nginx", "panel.service", True, True)]
-    assert (found.services[1].detail, found.services[1].source) == ("pid 90", "processes")
+    assert (found.services[1].process, found.services[1].pid, found.services[1].source) == (90, None, "processes")
 
 
 def test_a_process_without_any_unit(tmp_path: Path) -> None:
@@ -242,7 +249,7 @@ def test_a_process_without_any_unit(tmp_path: Path) -> None:
     start(tmp_path, 90, "stalwart-mail", "/opt/stalwart-mail/bin/stalwart-mail")
     (row,) = gathered(roots).services
     assert (row.name, row.kind, row.unit, row.enabled, row.active) == ("stalwart", "mta", None, None, True)
-    assert row.detail == "pid 90"
+    assert (row.process, row.pid) == (90, 90)
 
 
 def test_an_instance_s_process_belongs_to_its_own_row_first(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preflight.facts import SocketUnit
 from preflight.gather.access.roots import Roots, Unreadable, find
 from preflight.gather.services.systemd import Systemd
 from tests.build import VIEW
@@ -280,22 +281,22 @@ def test_enabled_instances_of_a_template(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("socket", "enabled", "sockets"),
+    ("socket", "enabled", "streams"),
     [
-        ("[Socket]\nListenStream=143\nListenStream=[::]:993\nListenStream=143\n", True, {"dovecot.socket": (143, 993)}),
-        ("[Socket]\nListenStream=/run/x\n", True, {"dovecot.socket": ()}),
-        ("[Socket]\nListenStream=143\n", False, {}),
-        ("-> /dev/null", True, {}),
+        ("[Socket]\nListenStream=143\nListenStream=[::]:993\n", True, ((("", 143), ("::", 993)),)),
+        ("[Socket]\nListenStream=/run/x\n", True, ((),)),
+        ("[Socket]\nListenStream=143\n", False, ()),
+        ("-> /dev/null", True, ()),
     ],
 )
 def test_sockets_that_start_a_service(
-    tmp_path: Path, socket: str, enabled: bool, sockets: dict[str, tuple[int, ...]]
+    tmp_path: Path, socket: str, enabled: bool, streams: tuple[tuple[tuple[str, int], ...], ...]
 ) -> None:
     files = {f"{LIB}/dovecot.service": SERVICE, f"{LIB}/dovecot.socket": socket}
     if enabled:
         files[f"{ETC}/sockets.target.wants/dovecot.socket"] = to("dovecot.socket")
     found = unit(tmp_path, "dovecot.service", files)
-    assert (found.enabled, found.sockets) == (False, sockets)
+    assert (found.enabled, found.sockets) == (False, tuple(SocketUnit("dovecot.socket", ports) for ports in streams))
 
 
 def test_sockets_of_any_name_that_open_ports_at_boot(tmp_path: Path) -> None:
@@ -327,7 +328,7 @@ def test_a_socket_that_cannot_be_read_is_named_without_ports(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "usr/lib/systemd/system/x.socket")
     found = Systemd(roots).unit("x.service")
     assert found is not None
-    assert found.sockets == {"x.socket": ()}
+    assert found.sockets == (SocketUnit("x.socket", ()),)
 
 
 # --- what is active ------------------------------------------------------------------------------------------

@@ -28,12 +28,15 @@ from preflight.facts import (
     OsRelease,
     PublishedPort,
     Route,
+    RuleFile,
     SecurityModules,
     Service,
     Services,
     Setting,
     Sockets,
+    SocketUnit,
     Space,
+    Switch,
     Timezone,
     TrialRun,
     Virtualization,
@@ -107,14 +110,18 @@ SETTINGS = {
 SERVICES = (
     Service(name="exim4", kind="mta", unit="exim4.service", enabled=True, active=True, package="exim4-daemon-light"),
     Service(
-        name="nginx", kind="web", unit="nginx.service", enabled=True, active=True, detail="listens 203.0.113.25:80",
+        name="nginx", kind="web", unit="nginx.service", enabled=True, active=True,
+        opens=(SocketUnit("nginx.socket", (("203.0.113.25", 80),)),),
         source="/etc/systemd/system/nginx.service",
     ),
-    Service(name="dovecot", kind="imap", unit=None, enabled=None, active=True, detail="pid 4711, outside geheim"),
-    Service(name="ufw", kind="firewall", unit="ufw.service", enabled=True, active=True, detail="ENABLED=yes"),
+    Service(name="dovecot", kind="imap", unit=None, enabled=None, active=True, process=4711),
+    Service(
+        name="ufw", kind="firewall", unit="ufw.service", enabled=True, active=True,
+        switch=Switch("ENABLED", "yes", True),
+    ),
     Service(
         name="nftables", kind="firewall", unit="nftables.service", enabled=True, active=None,
-        detail="0 rules in /etc/geheim.nft",
+        rule_files=(RuleFile("/etc/geheim.nft", 0, why="geheim: Permission denied"),),
     ),
     Service(name="chrony", kind="time", unit="chrony.service", enabled=True, active=True),
 )  # fmt: skip

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from preflight.checks import Look, check
 from preflight.checks.firewall import protection
+from preflight.checks.firewall.settings import phrases, sentences, switched_off, without_rules
+from preflight.checks.services import states
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
 from preflight.facts import Service
 from preflight.report.model import Finding, Remedy, Severity, Status
@@ -36,14 +38,15 @@ def managers(look: Look) -> Iterator[Finding]:
     found: dict[str, list[Service]] = {}
     services = look.host.services.get()
     for service in services.services:
-        if service.kind == "firewall" and (service.enabled or service.active) and not _switched_off(service):
+        if service.kind == "firewall" and (service.enabled or service.active) and not switched_off(service):
             found.setdefault(service.name, []).append(service)
     for name, units in found.items():
         if name in BANS:
             text = say("{name} is switched on, but bans single addresses and lets everybody else through.", name=name)
             yield _remark(name, units, text)
-        elif _without_rules(detail := units[0].detail):
-            text = say("{name} is switched on, but has no rules of its own ({detail}).", name=name, detail=detail)
+        elif without_rules(units[0]):
+            files = ", ".join(file.path for file in units[0].rule_files)
+            text = say("{name} is switched on, but has no rules of its own in {files}.", name=name, files=files)
             yield _remark(name, units, text)
         else:
             yield _beside(name, units)
@@ -59,18 +62,6 @@ def managers(look: Look) -> Iterator[Finding]:
         yield Finding(status=Status.PASS, message=paragraph(message, say(NOT_JUDGED)), found=phrase("none"))
 
 
-def _switched_off(service: Service) -> bool:
-    """Say whether the manager's own settings make its unit do nothing."""
-    if service.name == "ufw" and service.detail.startswith("ENABLED="):
-        return service.detail != "ENABLED=yes"  # it takes nothing else for yes
-    return service.detail in ("ENABLED=no", "STARTUP_ENABLED=no", "disabled")
-
-
-def _without_rules(detail: str) -> bool:
-    """Say whether the files that a manager loads were read and hold no rules."""
-    return all(part.startswith("0 rules in ") for part in detail.split("; "))
-
-
 def _remark(name: str, services: list[Service], text: str) -> Finding:
     message = paragraph(text, say(NOT_JUDGED))
     return Finding(
@@ -79,17 +70,12 @@ def _remark(name: str, services: list[Service], text: str) -> Finding:
 
 
 def _beside(name: str, services: list[Service]) -> Finding:
-    detail, state = services[0].detail, _state(services)
+    state = _state(services)
     message = say("The firewall manager {name} is switched on beside Docker: {state}.", name=name, state=state)
-    if detail:
-        message = say(
-            "The firewall manager {name} ({detail}) is switched on beside Docker: {state}.",
-            name=name, detail=detail, state=state,
-        )  # fmt: skip
     return Finding(
         status=Status.WARN,
         subject=name,
-        message=paragraph(message, say(NOT_JUDGED)),
+        message=paragraph(message, *sentences(services[0]), say(NOT_JUDGED)),
         expected=phrase("none"),
         found=state,
         evidence=_evidence(services),
@@ -109,5 +95,5 @@ def _evidence(services: list[Service]) -> dict[str, object]:
         "units": [service.unit for service in services],
         "enabled": any(service.enabled for service in services),
         "active": any(service.active for service in services),
-        "detail": services[0].detail,
+        "detail": "; ".join((*phrases(services[0]), *states.details(services[0]))),
     }

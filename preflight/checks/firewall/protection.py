@@ -65,7 +65,7 @@ def _own(name: str, services: list[Service]) -> list[str]:
                 " chain FORWARD."
             )
         )
-    if any(service.flushes for service in services):
+    if any(file.flushes for service in services for file in service.rule_files):
         said.append(
             say(
                 "Its file begins with `flush ruleset`, which takes Docker's rules away. Replace that line with one that"

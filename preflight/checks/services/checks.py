@@ -10,7 +10,7 @@ from preflight.checks import Look, check
 from preflight.checks.holders import mailers, way_in
 from preflight.checks.holders.conflicts import examine, overlap
 from preflight.checks.remedies import distro
-from preflight.checks.services import rivals
+from preflight.checks.services import rivals, states
 from preflight.checks.sources import PREREQUISITES, REVERSE_PROXY, issue
 from preflight.facts import Holder, Host, Service, Services, SocketUnit
 from preflight.mailcow.plan import Plan
@@ -258,7 +258,7 @@ def _evidence(service: Service) -> dict[str, object]:
     return {
         "service": service.name, "unit": service.unit, "kind": service.kind, "enabled": service.enabled,
         "active": service.active, "sockets": list(service.sockets), "package": service.package,
-        "detail": service.detail,
+        "detail": "; ".join(states.details(service)),
     }  # fmt: skip
 
 

@@ -1,30 +1,22 @@
-"""What firewall managers' own files say: whether they are switched on, and whether they hold rules."""
+"""What firewall managers' own files say: whether they are switched on, and which rules they hold."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
+from msgspec import Struct
+
+from preflight.facts import RuleFile, Switch
 from preflight.gather.access.roots import Roots, Unreadable
-
-
-def detail(roots: Roots, name: str) -> str:
-    """Return a manager's settings in a few words; '' where there is nothing to say, or it cannot be read."""
-    if name == "csf":
-        return _csf(roots)
-    if name in _RULES:
-        paths, parse = _RULES[name]
-        return "; ".join(filter(None, (_rules(roots, path, parse) for path in paths)))
-    path, variable = _SWITCHES.get(name, ("", ""))
-    value = _switch(roots, path, variable) if path else None
-    return f"{variable}={value}" if value is not None else ""
-
 
 _SWITCHES = {
     "ufw": ("/etc/ufw/ufw.conf", "ENABLED"),
     "shorewall": ("/etc/shorewall/shorewall.conf", "STARTUP_ENABLED"),
     "ferm": ("/etc/default/ferm", "ENABLED"),
+    "csf": ("/etc/csf/csf.conf", "TESTING"),
 }
+_CSF_OFF = "/etc/csf/csf.disable"
 _NFT = ("/etc/nftables.conf", "/etc/sysconfig/nftables.conf", "/etc/nftables.nft")
 _IPTABLES = (
     "/etc/iptables/rules.v4", "/etc/iptables/rules.v6", "/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables",
@@ -32,21 +24,31 @@ _IPTABLES = (
 )  # fmt: skip
 
 
-def _csf(roots: Roots) -> str:
-    try:
-        if roots.exists("/etc/csf/csf.disable"):
-            return "disabled"
-    except Unreadable:
-        return ""
-    value = _switch(roots, "/etc/csf/csf.conf", "TESTING")
-    return f"TESTING={value}" if value is not None else ""
+class Rules(Struct, frozen=True):
+    """What a manager's files of rules say. `closes`: of the chains INPUT and FORWARD; `makes`: chains of its own."""
+
+    files: tuple[RuleFile, ...] = ()
+    closes: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
 
 
-def _switch(roots: Roots, path: str, variable: str) -> str | None:
+def switch(roots: Roots, name: str) -> Switch | None:
+    """Return the setting that switches a manager on or off; None: it has none, or it cannot be read."""
+    path, variable = _SWITCHES.get(name, ("", ""))
     try:
-        return setting(roots.text(path), variable)
+        if name == "csf" and roots.exists(_CSF_OFF):
+            return Switch("", "", False)
+        value = setting(roots.text(path), variable) if path else None
     except Unreadable:
         return None
+    return None if value is None else Switch(variable, value, _on(name, value))
+
+
+def _on(name: str, value: str) -> bool | None:
+    """Say what a value means to a manager; None: not known."""
+    if name == "ufw":
+        return value == "yes"  # it takes nothing else for yes
+    return {"yes": True, "no": False}.get(value) if name != "csf" else None  # CSF only tests its rules, or does not
 
 
 def setting(text: str, variable: str) -> str | None:
@@ -55,13 +57,26 @@ def setting(text: str, variable: str) -> str | None:
     return found[-1].lower() if found else None
 
 
-def _rules(roots: Roots, path: str, parse: Callable[[str], tuple[int, bool]]) -> str:
-    try:
-        text = roots.text(path)
-    except Unreadable as error:
-        return "" if error.absent else str(error)
-    count, flush = parse(text)
-    return f"{count} rule{'' if count == 1 else 's'} in {path}" + (", flush ruleset" if flush else "")
+def rules(roots: Roots, name: str) -> Rules:
+    """Read the files that a manager loads its rules from, those that there are."""
+    if name not in _FORMATS:
+        return Rules()
+    paths, count, ends = _FORMATS[name]
+    files: list[RuleFile] = []
+    closes: set[str] = set()
+    makes: list[str] = []
+    for path in paths:
+        try:
+            text = roots.text(path)
+        except Unreadable as error:
+            if not error.absent:
+                files.append(RuleFile(path, None, why=error.reason))
+            continue
+        files.append(RuleFile(path, *count(text)))
+        closes.update(ends(text))
+        makes += re.findall(r"^:([\w-]{1,64}) - ", text, re.MULTILINE)
+    ordered = tuple(chain for chain in ("INPUT", "FORWARD") if chain in closes)
+    return Rules(tuple(files), ordered, tuple(dict.fromkeys(makes))[:50])
 
 
 _QUOTED = r'"(?:\\.|[^"\\\n])*"'  # comments and log prefixes, which may hold any word
@@ -85,23 +100,6 @@ def iptables_rules(text: str) -> tuple[int, bool]:
     return sum(1 for line in lines if re.match(_RULE, line) and not re.search(_DOCKERS, f" {line}")), False
 
 
-_RULES: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[int, bool]]]] = {
-    "nftables": (_NFT, nft_rules),
-    "iptables": (_IPTABLES, iptables_rules),
-}
-
-
-def closed(roots: Roots, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the chains that a manager's own files close (of INPUT and FORWARD), and those that they make."""
-    if name not in _RULES:
-        return (), ()
-    texts = [roots.try_text(path) for path in _RULES[name][0]]
-    closes = _nft_closes if name == "nftables" else _iptables_closes
-    made = [chain for text in texts for chain in re.findall(r"^:([\w-]{1,64}) - ", text, re.MULTILINE)]
-    ends = dict.fromkeys(chain for text in texts for chain in closes(text))
-    return tuple(chain for chain in ("INPUT", "FORWARD") if chain in ends), tuple(dict.fromkeys(made))[:50]
-
-
 def _iptables_closes(text: str) -> list[str]:
     """Return the built-in chains whose policy, or whose rule without a condition, lets nothing else through."""
     policy = re.findall(r"^:(INPUT|FORWARD) DROP\b", text, re.MULTILINE)
@@ -113,6 +111,8 @@ def _nft_closes(text: str) -> list[str]:
     return [hook.upper() for hook in re.findall(r"\bhook\s+(input|forward)\b[^{}]*?\bpolicy\s+drop\b", plain)]
 
 
-def flushes(roots: Roots) -> bool:
-    """Say whether nftables' own file takes away everybody's rules before it loads its own."""
-    return any(nft_rules(roots.try_text(path))[1] for path in _NFT)
+# By manager: its files, what counts the rules in one, and what finds the chains that one closes.
+_FORMATS: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[int, bool]], Callable[[str], list[str]]]] = {
+    "nftables": (_NFT, nft_rules, _nft_closes),
+    "iptables": (_IPTABLES, iptables_rules, _iptables_closes),
+}

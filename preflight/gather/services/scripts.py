@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from preflight.facts import SocketUnit
 from preflight.gather.access.roots import Roots, Unreadable
 
 
@@ -18,7 +19,7 @@ class Unit(Struct, frozen=True):
     source: str  # the file that makes it
     script: bool = False  # a script in /etc/init.d
     masked: bool = False
-    sockets: dict[str, tuple[int, ...]] = field(default_factory=dict)  # enabled ones that start it, with their ports
+    sockets: tuple[SocketUnit, ...] = ()  # enabled ones that start it, also without a port
     unmet: str = ""  # a condition in its files that keeps it from starting
 
 

@@ -50,10 +50,8 @@ def _sockets(units: Units) -> Iterator[SocketUnit]:
 
 def _described(roots: Roots, row: Service) -> Service:
     if row.kind == "firewall":
-        closes, chains = firewall_files.closed(roots, row.name)
-        detail = _join(firewall_files.detail(roots, row.name), row.detail)
-        flushes = row.name == "nftables" and firewall_files.flushes(roots)
-        return replace(row, detail=detail, closes=closes, chains=chains, flushes=flushes)
+        switch, rules = firewall_files.switch(roots, row.name), firewall_files.rules(roots, row.name)
+        return replace(row, switch=switch, rule_files=rules.files, closes=rules.closes, chains=rules.makes)
     if row.kind in ("mta", "imap", "web") and row.unit:
         return replace(row, streams=listeners.streams(roots, row.name, row.package))
     return row
@@ -140,7 +138,6 @@ def _of_package(known: Known, package: str) -> Service:
 
 
 def _of_unit(known: Known, unit: Unit, package: str | None) -> Service:
-    listens = (f"{name} listens on {', '.join(map(str, ports))}" for name, ports in unit.sockets.items() if ports)
     return Service(
         name=known.name,
         kind=known.kind,
@@ -148,9 +145,9 @@ def _of_unit(known: Known, unit: Unit, package: str | None) -> Service:
         enabled=unit.enabled,
         active=unit.active,
         masked=unit.masked,
-        sockets=tuple(unit.sockets),
+        sockets=tuple(socket.unit for socket in unit.sockets),
+        opens=tuple(socket for socket in unit.sockets if socket.streams),
         package=package,
-        detail=_join(*listens),
         source=unit.source,
         unmet=unit.unmet,
     )
@@ -186,8 +183,8 @@ def _of_process(known: Known, process: Running, units: Units) -> Service:
     unit = units.unit(process.unit) if process.unit else None
     return Service(
         name=known.name, kind=known.kind, unit=process.unit, enabled=unit.enabled if unit else None, active=True,
-        detail=f"pid {process.pid}", source="processes",
-        seen=True, pid=None if process.unit else process.pid, parent=process.parent,
+        source="processes", seen=True, process=process.pid, pid=None if process.unit else process.pid,
+        parent=process.parent,
     )  # fmt: skip
 
 
@@ -196,14 +193,9 @@ def _running(row: Service, process: Running | None) -> Service:
     if any(known.processes for known in KNOWN if known.name == row.name):
         row = replace(row, seen=process is not None)
     if process is not None and not row.active:
-        outside = f" runs outside of {row.unit}" if row.unit and row.active is False and process.unit is None else ""
-        detail = _join(row.detail, f"pid {process.pid}{outside}")
-        own = process.pid if outside or row.unit is None else None
-        return replace(row, active=True, detail=detail, pid=own, parent=process.parent if own else None)
+        outside = row.unit is None or (row.active is False and process.unit is None)
+        row = replace(row, active=True, process=process.pid)
+        return replace(row, pid=process.pid, parent=process.parent) if outside else row
     if process is None and row.active is None and any(known.processes for known in KNOWN if known.name == row.name):
         return replace(row, active=False)
     return row
-
-
-def _join(*parts: str) -> str:
-    return "; ".join(filter(None, parts))

@@ -6,6 +6,7 @@ import re
 import stat
 from posixpath import basename, dirname, join, normpath
 
+from preflight.facts import SocketUnit
 from preflight.gather.access.roots import CGROUPS, Roots, Unreadable
 from preflight.gather.services.conditions import unmet
 from preflight.gather.services.scripts import Unit, started_at_boot
@@ -65,7 +66,7 @@ class Systemd:
             source=self._path(real),
             script=self._generated(real),
             masked=self._masked(real),
-            sockets=self._sockets(real) if real.endswith(".service") else {},
+            sockets=self._sockets(real) if real.endswith(".service") else (),
             unmet="" if self._generated(real) else unmet(self._roots, self._text(real)),
         )
 
@@ -202,11 +203,11 @@ class Systemd:
         except Unreadable:
             return False
 
-    def _sockets(self, unit: str) -> dict[str, tuple[int, ...]]:
+    def _sockets(self, unit: str) -> tuple[SocketUnit, ...]:
         socket = self._resolve(unit.removesuffix(".service") + ".socket")
         if socket is None or not self._enabled(socket):
-            return {}
-        return {socket: tuple(dict.fromkeys(port for _, port in self._streams(socket)))}
+            return ()
+        return (SocketUnit(socket, self._streams(socket), self._active(socket)),)
 
     def _streams(self, socket: str) -> tuple[tuple[str, int], ...]:
         """Read what a .socket unit listens on, from its file and all that is put beside it; () where none can be."""

@@ -1,0 +1,69 @@
+"""Facts that older versions kept in sentences, in fields of today."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from preflight.facts import Fact, Host, RuleFile, Service, SocketUnit, Switch
+
+
+class _Service(Struct):
+    detail: str = ""
+
+
+class _Services(Struct):
+    services: tuple[_Service, ...] = ()
+
+
+class _ServicesFact(Struct):
+    value: _Services | None = None
+
+
+class _Host(Struct):
+    """The fields of a document that are gone."""
+
+    services: _ServicesFact = msgspec.field(default_factory=_ServicesFact)
+
+
+def from_sentences(host: Host, document: bytes) -> Host:
+    """Return a host with what the sentences of its document said; raise `msgspec.DecodeError`."""
+    before = msgspec.json.decode(document, type=_Host)
+    return replace(host, services=_services(host.services, before.services.value))
+
+
+def _services(fact: Fact[Any], before: _Services | None) -> Fact[Any]:
+    if fact.value is None or before is None or not any(old.detail for old in before.services):
+        return fact
+    rows = tuple(_service(row, old.detail) for row, old in zip(fact.value.services, before.services, strict=True))
+    return replace(fact, value=replace(fact.value, services=rows))
+
+
+def _service(row: Service, detail: str) -> Service:
+    for part in detail.split("; "):
+        row = _of_firewall(row, part) if row.kind == "firewall" else row
+        if match := re.fullmatch(r"(?P<unit>\S+\.socket) listens on (?P<ports>[0-9]{1,5}(?:, [0-9]{1,5})*)", part):
+            ports = tuple(("", int(port)) for port in match["ports"].split(", "))
+            row = replace(row, opens=(*row.opens, SocketUnit(match["unit"], ports)))
+        elif match := re.fullmatch(r"pid (?P<pid>[0-9]{1,9})(?P<outside> runs outside of .+)?", part):
+            pid = int(match["pid"])
+            row = replace(row, process=pid, pid=pid if match["outside"] else row.pid)
+    return row
+
+
+def _of_firewall(row: Service, part: str) -> Service:
+    if part == "disabled":
+        return replace(row, switch=Switch("", "", False))
+    if match := re.fullmatch(r"(?P<variable>ENABLED|STARTUP_ENABLED|TESTING)=(?P<value>[\w-]*)", part):
+        yes_and_no = {"yes": True, "no": False}.get(match["value"], False if row.name == "ufw" else None)
+        return replace(row, switch=Switch(match["variable"], match["value"], yes_and_no))
+    if match := re.fullmatch(r"(?P<count>[0-9]{1,9}) rules? in (?P<path>.+?)(?P<flush>, flush ruleset)?", part):
+        file = RuleFile(match["path"], int(match["count"]), match["flush"] is not None)
+        return replace(row, rule_files=(*row.rule_files, file))
+    if match := re.fullmatch(r"(?P<path>/[^:]+): (?P<why>.+)", part):
+        return replace(row, rule_files=(*row.rule_files, RuleFile(match["path"], None, why=match["why"])))
+    return row

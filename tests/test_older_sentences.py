@@ -1,0 +1,70 @@
+"""Facts that earlier versions recorded: what their sentences said comes back in fields."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preflight.facts import Host, RuleFile, Service, Services, SocketUnit, Switch
+from preflight.report.documents import read_facts, write_json
+from preflight.text.inputs import InputError
+from tests.build import host
+
+
+def recorded(path: Path, service: Service, detail: object) -> Host:
+    """Read facts with one service, in which this stands as its `detail`."""
+    document = json.loads(write_json(host(services=Services("systemd", (service,)))))
+    document["services"]["value"]["services"][0]["detail"] = detail
+    (path / "facts.json").write_text(json.dumps(document), "utf-8")
+    return read_facts(path / "facts.json")
+
+
+def service(name: str = "exim4", **more: Any) -> Service:
+    return Service(**({"name": name, "kind": "mta", "unit": f"{name}.service", "enabled": True, "active": True} | more))
+
+
+@pytest.mark.parametrize(
+    ("detail", "fields"),
+    [
+        ("", {}),
+        ("pid 90", {"process": 90}),
+        ("pid 90 runs outside of exim4.service", {"process": 90, "pid": 90}),
+        ("exim4.socket listens on 25", {"opens": (SocketUnit("exim4.socket", (("", 25),)),)}),
+        ("exim4.socket listens on 25, 587; pid 90",
+         {"opens": (SocketUnit("exim4.socket", (("", 25), ("", 587))),), "process": 90}),
+        ("pid 99999999999999999999999; a pid 1; listens on 25", {}),
+        ("ENABLED=no; 0 rules in /etc/x", {}),
+    ],
+)  # fmt: skip
+def test_the_detail_of_a_mail_server(tmp_path: Path, detail: str, fields: dict[str, Any]) -> None:
+    assert recorded(tmp_path, service(), detail).services.get().services == (service(**fields),)
+
+
+CONF = "/etc/nftables.conf"
+
+
+@pytest.mark.parametrize(
+    ("name", "detail", "fields"),
+    [
+        ("ufw", "ENABLED=yes", {"switch": Switch("ENABLED", "yes", True)}),
+        ("ufw", "ENABLED=ja", {"switch": Switch("ENABLED", "ja", False)}),
+        ("ferm", "ENABLED=no", {"switch": Switch("ENABLED", "no", False)}),
+        ("ferm", "ENABLED=", {"switch": Switch("ENABLED", "", None)}),
+        ("csf", "TESTING=1", {"switch": Switch("TESTING", "1", None)}),
+        ("csf", "disabled; pid 90", {"switch": Switch("", "", False), "process": 90}),
+        ("nftables", f"0 rules in {CONF}, flush ruleset", {"rule_files": (RuleFile(CONF, 0, flushes=True),)}),
+        ("nftables", f"1 rule in {CONF}; 12 rules in /b", {"rule_files": (RuleFile(CONF, 1), RuleFile("/b", 12))}),
+        ("iptables", "/a: Permission denied", {"rule_files": (RuleFile("/a", None, why="Permission denied"),)}),
+    ],
+)
+def test_the_detail_of_a_firewall(tmp_path: Path, name: str, detail: str, fields: dict[str, Any]) -> None:
+    row = service(name, kind="firewall")
+    assert recorded(tmp_path, row, detail).services.get().services == (service(name, kind="firewall", **fields),)
+
+
+def test_a_detail_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="detail"):
+        recorded(tmp_path, service(), 7)
