@@ -91,7 +91,7 @@ NOTED_ELSEWHERE = {
     "entry.text",  # checks/supervised.py: of SUPERVISORS
     "why",  # checks/dns.py: what _broken_ipv6 returns
     "title",  # checks/kernel_needs.py: the titles of NEEDS
-    "words.held", "words.lacking", "words.refused", "words.short",  # checks/trials.py: of checks/docker.py
+    "words.held", "words.lacking", "words.refused", "words.short",  # checks/docker/trials.py: of Words
 }  # fmt: skip
 KEPT = re.compile(r"_?[A-Z][A-Z_0-9]*(\[.+\])?")
 

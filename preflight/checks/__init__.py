@@ -97,7 +97,7 @@ def check(
 SECTIONS: dict[str, tuple[str, ...]] = {
     "system": ("checks",),
     "resources": ("checks",),
-    "docker": ("checks",),
+    "docker": ("engine", "compose", "packaging", "storage", "settings", "trials", "healthcheck", "leftovers"),
     "ports": ("checks",),
     "services": ("checks",),
     "firewall": ("checks",),

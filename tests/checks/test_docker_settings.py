@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from preflight.checks.docker.remains import PROJECTS
+from preflight.checks.docker.leftovers import PROJECTS
 from preflight.facts import Address, Container, DaemonConfig, EngineNetwork, Fact, Ipv6, Link, Route, Services
 from preflight.report.model import Result, Status
 from tests.build import look, run

@@ -1,27 +1,14 @@
-"""What it means that no engine answers, and how to say that something could not be found out."""
+"""What it means that no engine answers."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 
+from preflight.checks.findings import unknown
 from preflight.checks.remedies import distro, install
 from preflight.facts import Contact, Host
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, phrase, say
-
-
-def unknown(
-    message: str, reason: str, help: str, *commands: str, evidence: Mapping[str, object] | None = None
-) -> Finding:
-    """Make a finding that says what could not be found out, why, and what would help."""
-    return Finding(
-        status=Status.UNKNOWN,
-        message=message,
-        reason=reason,
-        remedy=Remedy(help, commands),
-        evidence=dict(evidence or {}),
-    )
 
 
 def engine_version(host: Host) -> str:
@@ -32,7 +19,7 @@ def engine_version(host: Host) -> str:
 
 def _installed(host: Host, name: str) -> str | None:
     """Return where a program of the host lies; None: nowhere, or it is not known."""
-    found = (host.commands.value or {}).get(name)
+    found = host.commands.or_({}).get(name)
     return found.path if found else None
 
 
@@ -42,7 +29,8 @@ def silent(host: Host, contact: Contact) -> Finding:
     # What answers elsewhere and makes no sense may be a proxy; a certificate or a name server may be what is wrong.
     if contact.state == "denied" or (contact.state == "invalid" and not contact.url.startswith("unix://")):
         reason, help = _unasked(contact)
-        return unknown(paragraph(say("The engine could not be asked."), reason), reason, help, evidence=evidence)
+        message = paragraph(say("The engine could not be asked."), reason)
+        return unknown(reason, help, message=message, evidence=evidence)
     tell = {"invalid": _senseless, "timeout": _hanging, "refused": _deserted}.get(contact.state, _absent)
     message, remedy = (_absent if install.absent(host) else tell)(host, contact)
     return Finding(

@@ -1,14 +1,18 @@
-"""What a container that asked for something has shown: the same four ends for every such experiment."""
+"""What containers have shown that asked for privileges and limits, as mailcow's do: the same four ends for each."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
-from preflight.checks.docker.contact import unknown
+from preflight.checks import Look, check
+from preflight.checks.findings import unknown
 from preflight.checks.remedies import distro
-from preflight.facts import Host, TrialRun
-from preflight.report.model import Finding, Remedy, Status
-from preflight.text.sentences import paragraph, phrase, say, unknown_because
+from preflight.checks.sources import COMPOSE_ULIMITS, PREREQUISITES, issue
+from preflight.facts import NO_SERVICES, Host, TrialRun
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, paragraph, phrase, say
 
 
 class Words(Struct, frozen=True):
@@ -20,44 +24,103 @@ class Words(Struct, frozen=True):
     short: str  # for tables: what a container lacks
 
 
+_PRIVILEGES = Words(
+    held=noted("A privileged container in the host's network was started, and it held the privileges."),
+    lacking=noted("A privileged container was started, but without the privileges to change the host's firewall."),
+    refused=noted("The engine refuses to start a privileged container."),
+    short=noted("no privileges"),
+)
+_NO_CGROUPS = Words(
+    held=_PRIVILEGES.held,
+    lacking=_PRIVILEGES.lacking,
+    refused=noted("The engine starts no container, because the control groups (cgroups) are not mounted on this host."),
+    short=_PRIVILEGES.short,
+)
+_LIMITS = Words(
+    held=noted("A container with mailcow's limits of open files and processes was started, and it held them."),
+    lacking=noted("A container with mailcow's limits was started, but with other ones than it asked for."),
+    refused=noted("The engine refuses to start a container with mailcow's limits of open files and processes."),
+    short=noted("other limits"),
+)
+_RAISING = noted(
+    "Raise the engine's own limits; in a container or a restricted virtual server, those of the machine below."
+)
+_RAISE = (
+    "mkdir -p /etc/systemd/system/docker.service.d /etc/systemd/system/containerd.service.d",
+    r"printf '[Service]\nLimitNOFILE=1048576\nLimitNPROC=infinity\n' | "
+    "tee /etc/systemd/system/docker.service.d/limits.conf > /etc/systemd/system/containerd.service.d/limits.conf",
+    "systemctl daemon-reload",
+    "systemctl restart containerd docker",
+)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("probes.privileged", "services", "os_release"),
+    remedy="Run the engine as root on a machine of its own, not in a container or a restricted virtual server.",
+    docs=(PREREQUISITES,),
+    sources=(issue(1761), issue(656)),
+)
+def privileged(look: Look) -> Iterator[Finding]:
+    """The engine can start a privileged container
+
+    mailcow's netfilter container is privileged and works in the host's network: it bans attackers and keeps the
+    containers' ports to themselves. In LXC, with user namespaces and with restricted capabilities it does not start.
+    """
+    ran = look.host.probes.privileged.get()
+    if ran.cause == "cgroups":
+        yield _judged(ran, _NO_CGROUPS, _mount(look.host))
+    else:
+        yield _judged(ran, _PRIVILEGES)
+
+
+def _mount(host: Host) -> Remedy:
+    """Say how control groups are mounted on this host, now and at boot."""
+    text = say("Mount the control groups (cgroups) at /sys/fs/cgroup now and at boot, and restart the engine.")
+    return Remedy(text, (*distro.mount_cgroups(host), *distro.restart(host, "docker")))
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("probes.limits", "probes.privileged", "services"),
+    remedy=_RAISING,
+    docs=(PREREQUISITES, COMPOSE_ULIMITS),
+    sources=(issue(1195),),
+)
+def limits(look: Look) -> Iterator[Finding]:
+    """The engine can start containers with mailcow's limits
+
+    Dovecot's container asks for 40000 open files and 65535 processes, Redis' for a longer queue of connections. Where
+    the engine may not grant that, as in LXC or below a low limit of its own, those containers never start.
+    """
+    ran = look.host.probes.limits.get()
+    systemd = look.host.services.or_(NO_SERVICES).init == "systemd"
+    nothing = None if ran.started else nothing_starts(look.host, ran.error)
+    yield nothing or _judged(ran, _LIMITS, Remedy(say(_RAISING), _RAISE if systemd else ()))
+
+
 def nothing_starts(host: Host, error: str) -> Finding | None:
     """Say that a container was refused as the privileged one was: then no container starts, and that is one finding."""
     privileged = host.probes.privileged.value
     if not error or privileged is None or privileged.started or privileged.error != error:
         return None
     reason = say("The engine refuses a privileged container for the same reason (see docker.privileged).")
-    return unknown(unknown_because(reason), reason, say("Remove that reason first."))
+    return unknown(reason, say("Remove that reason first."))
 
 
-def unmounted(host: Host) -> Remedy:
-    """Say how control groups are mounted on this host, now and at boot."""
-    text = say("Mount the control groups (cgroups) at /sys/fs/cgroup now and at boot, and restart the engine.")
-    return Remedy(text, (*distro.mount_cgroups(host), *distro.restart(host, "docker")))
-
-
-def judge(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
+def _judged(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
     """Judge one; `remedy` None: the check's own."""
     said = say("It said: {words}.", words=ran.error.rstrip(".")) if ran.error else None
     evidence: dict[str, object] = {"started": ran.started, "exit_code": ran.exit_code}
-    if ran.started and ran.granted is None:
+    if not ran.started:
+        status, message, found = Status.FAIL, paragraph(say(words.refused), said), phrase("refused")
+    elif ran.granted:
+        status, message, found, remedy = Status.PASS, say(words.held), phrase("started"), None
+    elif ran.granted is False:
+        status, message, found = Status.FAIL, say(words.lacking), phrase(words.short)
+    else:
         reason = paragraph(say("The container ended with exit code {code}.", code=ran.exit_code), said)
-        return Finding(
-            status=Status.UNKNOWN,
-            message=unknown_because(reason),
-            reason=reason,
-            evidence=evidence,
-            remedy=Remedy(say("Look at what the engine logs.")),
-        )
-    status, message, found = Status.FAIL, paragraph(say(words.refused), said), phrase("refused")
-    if ran.granted:
-        status, message, found = Status.PASS, say(words.held), phrase("started")
-    elif ran.started:
-        message, found = say(words.lacking), phrase(words.short)
+        return unknown(reason, say("Look at what the engine logs."), evidence=evidence)
     return Finding(
-        status=status,
-        message=message,
-        expected=phrase("starts"),
-        found=found,
-        evidence=evidence,
-        remedy=None if status is Status.PASS else remedy,
+        status=status, message=message, expected=phrase("starts"), found=found, evidence=evidence, remedy=remedy
     )

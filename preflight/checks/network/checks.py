@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from preflight.checks import Look, check
-from preflight.checks.docker.contact import unknown
+from preflight.checks.findings import skipped, unknown
 from preflight.checks.network import container_mtu, whole_ipv6
 from preflight.checks.network.subnet_conflict import conflict, outside
 from preflight.checks.network.subnets import Neighbour, neighbours, own, parse
@@ -18,7 +18,7 @@ from preflight.facts import NO_ENGINE
 from preflight.packets.routing import rules_of, way_out
 from preflight.report.model import Finding, Severity, Status
 from preflight.text import versions
-from preflight.text.sentences import paragraph, phrase, say, skipped_because, unknown_because
+from preflight.text.sentences import paragraph, phrase, say
 
 ENGINES = ("dockerd", "docker")
 GLOBAL = ipaddress.IPv6Network("2000::/3")
@@ -43,7 +43,7 @@ def subnet(look: Look, subject: str) -> Iterator[Finding]:
     wanted = parse(text)
     if subject == "IPv6" and _without_ipv6(look):
         reason = say("mailcow's network has no IPv6 (ENABLE_IPV6=false).")
-        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason)
+        yield skipped(reason)
         return
     assert wanted is not None  # the plan holds only networks
     met = neighbours(look, wanted)
@@ -62,7 +62,7 @@ def subnet(look: Look, subject: str) -> Iterator[Finding]:
     alone = _no_engine(look)
     if not alone and not look.host.engine.get().whole("networks"):
         reason = say("The engine did not list all of its networks.")
-        yield unknown(unknown_because(reason), reason, say("Look at them yourself."), "docker network ls")
+        yield unknown(reason, say("Look at them yourself."), "docker network ls")
         return
     free = say("{wanted} is free for mailcow's network.", wanted=text)
     none_yet = say("Docker is not installed yet, so no other Docker network exists.") if alone else None
@@ -114,7 +114,7 @@ def mtu(look: Look) -> Iterator[Finding]:
     way = way_out(look.host, 4, look.plan.ipv4_network) or way_out(look.host, 6, look.plan.ipv6_network)
     if way is None:
         reason = say("The host has no default route.")
-        yield Finding(status=Status.SKIP, message=skipped_because(reason), reason=reason)
+        yield skipped(reason)
         return
     of_link = next((link.mtu for link in look.host.links.get() if link.name == way.interface), None)
     found = min(filter(None, (of_link, way.mtu)), default=None)
@@ -122,7 +122,7 @@ def mtu(look: Look) -> Iterator[Finding]:
         reason = say("Could not read the MTU of {interface}.", interface=way.interface)
         help_ = say("Look at it on the host.")
         evidence = {"interface": way.interface, "mtu": None}
-        yield unknown(unknown_because(reason), reason, help_, "ip link", evidence=evidence)
+        yield unknown(reason, help_, "ip link", evidence=evidence)
         return
     yield _fits(look, way.interface, found)
 
@@ -139,7 +139,7 @@ def _fits(look: Look, interface: str, found: int) -> Finding:
         reason = say("Could not determine whether {path} sets the MTU of mailcow's network.", path=override.path)
         help_ = say("Compare it with what docker compose makes of it.")
         command = f"cd {shlex.quote(look.plan.directory)} && docker compose config"
-        return unknown(paragraph(message, reason), reason, help_, command, evidence=evidence)
+        return unknown(reason, help_, command, message=paragraph(message, reason), evidence=evidence)
     if (wanted.mtu or usual) <= found:
         fits = say("{path} sets the MTU of mailcow's network to {wanted}.", path=wanted.path, wanted=wanted.mtu or 0)
         if wanted.made:

@@ -7,12 +7,13 @@ import re
 import shlex
 
 from preflight.checks import Look
-from preflight.checks.docker.contact import engine_version, unknown
+from preflight.checks.docker.contact import engine_version
+from preflight.checks.findings import unknown
 from preflight.facts import NO_SETTINGS, Ipv6, Way
 from preflight.net import addresses
 from preflight.report.model import Finding, Remedy, Status, WrittenFile
 from preflight.text import versions
-from preflight.text.sentences import paragraph, say, unknown_because
+from preflight.text.sentences import paragraph, say
 
 GLOBAL = ipaddress.IPv6Network("2000::/3")
 ACCEPT_RA = "/etc/sysctl.d/90-accept-ra.conf"
@@ -130,7 +131,7 @@ def lost(look: Look, kernel: Ipv6, held: list[str], way: Way | None) -> Finding 
     if kernel.forwarding is None or way.interface not in kernel.accept_ra:
         reason = say("Could not read net.ipv6.conf.{interface}.accept_ra.", interface=way.interface)
         help_ = say("Run preflight on the host, or in a container with --network=host.")
-        return unknown(unknown_because(reason), reason, help_)
+        return unknown(reason, help_)
     message = say(
         "The IPv6 default route over {interface} comes from router advertisements. Docker switches IPv6 forwarding on"
         " for mailcow's network, and the kernel then drops this route.",

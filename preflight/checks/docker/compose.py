@@ -1,0 +1,113 @@
+"""Docker Compose: there for root, new enough."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.checks import Look, check
+from preflight.checks.findings import skipped, unknown
+from preflight.checks.remedies import install
+from preflight.checks.sources import INSTALLATION, PREREQUISITES, issue
+from preflight.facts import Compose
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import paragraph, phrase, say
+from preflight.text.versions import at_least
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("compose", "contact", "engine", "commands", "services", "os_release"),
+    remedy="Install Docker Compose as a plugin of the docker command.",
+    docs=(PREREQUISITES, INSTALLATION),
+    sources=(issue(6939),),
+)
+def compose(look: Look) -> Iterator[Finding]:
+    """Docker Compose is installed and new enough
+
+    mailcow's scripts start everything through Docker Compose: the plugin where it works, else the old standalone
+    program. Without it the installer writes its configuration, and `docker compose pull` then fails.
+    """
+    found = look.host.compose.get()
+    evidence = {"version": found.version or None, "kind": found.kind, "path": found.path}
+    enough = at_least(found.version, look.requirements.compose)
+    if found.kind is None:
+        yield _absent(look, found, evidence)
+    elif enough is None:
+        yield _mute(look, found, evidence)
+    else:
+        yield _aged(look, found, enough, evidence)
+
+
+def _absent(look: Look, found: Compose, evidence: dict[str, Any]) -> Finding:
+    if install.absent(look.host) and look.told_by("docker.engine"):
+        return skipped(say("Docker Compose comes with Docker (see docker.engine)."), evidence=evidence)
+    message, remedy = say("Docker Compose is not installed: neither the plugin nor docker-compose is there."), None
+    if found.inert:
+        message = say("{path} is not executable, so that docker does not use it.", path=found.inert)
+        remedy = Remedy(say("Make it executable."), (f"chmod +x {shlex.quote(found.inert)}",))
+    if found.of_user:
+        message = say(
+            "Docker Compose is not installed for root, who runs mailcow's scripts. Another user has it: {path}.",
+            path=found.of_user,
+        )
+    return Finding(
+        status=Status.FAIL,
+        message=message,
+        expected=_expected(look),
+        found=phrase("none"),
+        evidence=evidence,
+        remedy=remedy or _install(look),
+    )
+
+
+def _mute(look: Look, found: Compose, evidence: dict[str, Any]) -> Finding:
+    """Say that Compose is there, but not which version."""
+    reason = say(
+        "{path} did not tell its version: {detail}.",
+        path=found.path,
+        detail=found.detail or found.version or phrase("it printed none"),
+    )
+    again = install.compose(look.host)
+    help = paragraph(say("Ask it on the host, and where it does not work, install it anew."), again.text)
+    asked = "docker compose version" if found.kind == "plugin" else "docker-compose version"
+    message = paragraph(say("Docker Compose is there, but not its version."), reason)
+    return unknown(reason, help, asked, *again.commands, message=message, evidence=evidence)
+
+
+def _aged(look: Look, found: Compose, enough: bool, evidence: dict[str, Any]) -> Finding:
+    kind = phrase("the program {path}", path=found.path)
+    if found.kind == "plugin":
+        kind = phrase("the plugin {path}", path=found.path)
+    message = say("Docker Compose {version} is installed: {found}.", version=found.version, found=kind)
+    if not enough:
+        message = say(
+            "Docker Compose {version} ({path}) is too old: mailcow needs {wanted} or newer.",
+            version=found.version,
+            path=found.path,
+            wanted=look.requirements.compose,
+        )
+    return Finding(
+        status=Status.PASS if enough else Status.FAIL,
+        message=message,
+        expected=_expected(look),
+        found=found.version,
+        evidence=evidence,
+        remedy=None if enough else _install(look),
+    )
+
+
+def _expected(look: Look) -> str:
+    return f"≥ {look.requirements.compose}"
+
+
+def _install(look: Look) -> Remedy:
+    """Say how Compose is installed: with the engine where that has to be installed or replaced, else beside it."""
+    host, wanted = look.host, look.requirements.docker
+    said, known = host.engine.value, host.commands.value
+    if said is not None and wanted and at_least(said.version, wanted) is False:
+        return install.newer(host)
+    if said is None and known is not None and not any(known[n].path for n in ("docker", "dockerd") if n in known):
+        return install.docker(host)
+    return install.compose(host)

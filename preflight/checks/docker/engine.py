@@ -1,0 +1,67 @@
+"""The Docker Engine: there, answering, new enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.checks import Look, check
+from preflight.checks.docker.contact import silent
+from preflight.checks.docker.packaging import podman
+from preflight.checks.findings import unknown
+from preflight.checks.remedies import install
+from preflight.checks.sources import INSTALLATION, PREREQUISITES, issue
+from preflight.report.model import Finding, Severity, Status
+from preflight.text.sentences import paragraph, phrase, say
+from preflight.text.versions import at_least
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("contact", "engine", "commands", "services", "os_release"),
+    remedy="Install the Docker Engine from Docker's own packages, start it and keep it up to date.",
+    docs=(PREREQUISITES, INSTALLATION),
+    sources=(issue(6669),),
+)
+def engine(look: Look) -> Iterator[Finding]:
+    """The Docker Engine answers and is new enough
+
+    mailcow is nothing but containers, and its installer refuses engines older than the version named on its page.
+    An engine that hangs now will hang while mailcow is being updated, too.
+    """
+    contact = look.host.contact.get()
+    if contact.state != "ok":
+        yield silent(look.host, contact)
+        return
+    said = look.host.engine.get()
+    evidence = {"version": said.version, "api_version": said.api_version}
+    yield podman(said, evidence) or _aged(look, said.version, contact.url, evidence)
+
+
+def _aged(look: Look, version: str, url: str, evidence: dict[str, Any]) -> Finding:
+    """Say whether an engine is new enough; requirements that name no version take any."""
+    wanted = look.requirements.docker
+    enough = at_least(version, wanted) if wanted else True
+    message = say("The Docker Engine {version} answers at {url}.", version=version, url=url)
+    if enough is None:
+        reason = say(
+            "The engine's version {version} is not a number that can be compared with {wanted}.",
+            version=repr(version),
+            wanted=wanted,
+        )
+        help = say("Install a released version.")
+        return unknown(reason, help, "docker version", message=paragraph(message, reason), evidence=evidence)
+    if not enough:
+        message = say(
+            "The Docker Engine {version} is too old: mailcow needs version {wanted} or newer.",
+            version=version,
+            wanted=wanted,
+        )
+    return Finding(
+        status=Status.PASS if enough else Status.FAIL,
+        message=message,
+        expected=f"≥ {wanted}" if wanted else phrase("any"),
+        found=version,
+        evidence=evidence,
+        remedy=None if enough else install.newer(look.host),
+    )

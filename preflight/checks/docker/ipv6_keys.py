@@ -1,0 +1,40 @@
+"""The IPv6 keys that mailcow's installer adds to daemon.json on a host with IPv6."""
+
+from __future__ import annotations
+
+from preflight.checks import Look
+from preflight.facts import Host
+from preflight.net.addresses import is_public
+from preflight.packets.routing import way_out
+from preflight.text.versions import parse
+
+
+def missing(look: Look) -> dict[str, str]:
+    """Return the keys that the installer will add, with their values in JSON; whether there is IPv6 may be unknown."""
+    held, said = look.host.daemon_config.get().settings, look.host.engine.value
+    version = parse(said.version) if said else None
+    major = version[0] if version else 28
+    wanted = {"ipv6": "true"}
+    if major < 28:
+        wanted["fixed-cidr-v6"] = '"fd00:dead:beef:c0::/80"'
+    if major < 27:
+        wanted |= {"ip6tables": "true", "experimental": "true"}
+    lacking = {key: value for key, value in wanted.items() if (held.get(key) or False) is False}
+    return lacking if lacking and look.plan.ipv6 and _has_ipv6(look.host) else {}
+
+
+def _has_ipv6(host: Host) -> bool:
+    """Say whether mailcow's installer will find IPv6, for which it pings the Internet.
+
+    A public address on the way that the default route takes; a private one leads there through a rare translator alone.
+    """
+    ipv6 = host.ipv6.get()
+    if not ipv6.supported or ipv6.disabled:
+        return False
+    way = way_out(host, 6)
+    return way is not None and any(
+        ":" in address.address and address.scope == "global" and is_public(address.address)
+        for link in host.links.get()
+        if link.name == way.interface
+        for address in link.addresses
+    )

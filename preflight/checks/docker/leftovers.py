@@ -1,0 +1,157 @@
+"""What an earlier mailcow left on the engine, recognised by the names and labels that Compose gives."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.findings import unknown
+from preflight.checks.holders.conflicts import RUNNING
+from preflight.checks.sources import INSTALLATION, issue
+from preflight.facts import Container, Engine, EngineNetwork
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import paragraph, phrase, say
+
+# Without these there is no mailcow; others can be switched off.
+_CORE = {"postfix-mailcow", "dovecot-mailcow", "nginx-mailcow", "mysql-mailcow", "redis-mailcow", "unbound-mailcow"}
+PROJECTS = ("mailcowdockerized", "mailcow-dockerized")
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("engine", "links"),
+    remedy="Remove what an earlier mailcow left, or restore its mailcow.conf where its mail is still wanted.",
+    docs=(INSTALLATION,),
+    sources=(issue(2854), issue(1816)),
+    subject="object",
+)
+def leftovers(look: Look) -> Iterator[Finding]:
+    """Nothing is left of an earlier mailcow
+
+    A new mailcow takes over volumes of the old one's names, but has other passwords: it then waits for its database
+    for ever. Old containers and the bridge br-mailcow keep the new ones from starting.
+    """
+    said = look.host.engine.get()
+    projects = tuple(dict.fromkeys((look.plan.project, *PROJECTS)))
+    working = [project for project in projects if _works(said, project)]
+    gone = tuple(project for project in projects if project not in working)
+    left = {finding.subject: finding for finding in _left(look, gone)}
+    yield from left.values()
+    if not left:
+        yield _nothing(said, working)
+
+
+def _nothing(said: Engine, working: list[str]) -> Finding:
+    """Say that nothing is left, as far as the engine tells."""
+    if not working and not said.whole("containers", "networks", "volumes"):
+        reason = say("The engine did not list everything that lives on it.")
+        return unknown(reason, say("Look yourself."), "docker volume ls", "docker ps -a")
+    message, found = say("There are no containers, networks and volumes of an earlier mailcow."), phrase("none")
+    if working:
+        message = say(
+            "A complete mailcow (project {project}) runs here already; nothing else of an earlier one is left.",
+            project=working[0],
+        )
+        found = phrase("a running mailcow")
+    return Finding(status=Status.PASS, message=message, expected=phrase("none"), found=found)
+
+
+def _works(said: Engine, project: str) -> bool:
+    """Say whether a complete mailcow runs as this project."""
+    running = {entry.service for entry in said.containers if entry.project == project and entry.state == "running"}
+    return running >= _CORE
+
+
+def _half(said: Engine, project: str) -> bool:
+    """Say whether enough of a mailcow runs for mail to live there."""
+    running = {entry.service for entry in said.containers if entry.project == project and entry.state in RUNNING}
+    return len(running & _CORE) >= len(_CORE) // 2
+
+
+def _left(look: Look, projects: tuple[str, ...]) -> Iterator[Finding]:
+    """Yield what is left of mailcows of these projects."""
+    said = look.host.engine.get()
+    alive = {container.project for container in said.containers if container.project and _half(said, container.project)}
+    for container in said.containers:
+        if not container.run and _belongs(container, projects):
+            yield _container(container, container.project in alive)
+    for network in said.networks:
+        if not network.run and _belongs(network, projects):
+            message = say("The network {name} is left of an earlier mailcow.", name=network.name)
+            yield _object("network", network.name, message, f"docker network rm {shlex.quote(network.name)}")
+    for volume in said.volumes:
+        if _named(volume, projects):
+            yield _volume(volume, look.plan.conf_path)
+    if _is_nobodys(look, look.plan.bridge):
+        message = say(
+            "The bridge {bridge} is there and belongs to no network of the engine, which would "
+            "take it over for mailcow, with all that hangs on it.",
+            bridge=look.plan.bridge,
+        )
+        yield _object("interface", look.plan.bridge, message, f"ip link delete {shlex.quote(look.plan.bridge)}")
+
+
+def _is_nobodys(look: Look, bridge: str) -> bool:
+    """Say whether an interface is there that belongs to no network of the engine."""
+    said, links = look.host.engine.get(), look.host.links.or_(())
+    used = {network.interface for network in said.networks}
+    return bridge not in used and said.whole("networks") and any(link.name == bridge for link in links)
+
+
+def _belongs(entry: Container | EngineNetwork, projects: tuple[str, ...]) -> bool:
+    return entry.project in projects or _named(entry.name, projects)
+
+
+def _named(name: str, projects: tuple[str, ...]) -> bool:
+    """Say whether Compose would have given this name in one of the projects."""
+    return any(re.match(rf"{re.escape(project)}[_-]", name) is not None for project in projects)
+
+
+def _finding(kind: str, name: str, message: str, remedy: Remedy) -> Finding:
+    return Finding(
+        status=Status.WARN,
+        subject=f"{kind}:{name}",
+        message=message,
+        expected=phrase("none"),
+        found=phrase("there"),
+        remedy=remedy,
+    )
+
+
+def _object(kind: str, name: str, message: str, removal: str) -> Finding:
+    return _finding(kind, name, message, Remedy(say("Remove it."), (removal,)))
+
+
+def _container(container: Container, alive: bool) -> Finding:
+    """Say what to do about a container; `alive`: so much of its mailcow runs that mail may live there."""
+    name = shlex.quote(container.name)
+    if alive:
+        message = say("The container {name} belongs to another mailcow, which runs in part.", name=container.name)
+        text = paragraph(
+            say("Mail may live there: do not remove it. Back that mailcow up first."),
+            say("To go on with it, run the check with its mailcow.conf (--mailcow-conf)."),
+            say("To replace it, move its mail to the new one before it goes."),
+        )
+        remedy = Remedy(text, (f"docker inspect {name}",), when="last")
+        return _finding("container", container.name, message, remedy)
+    message = say(
+        "The container {name} ({state}) is left of an earlier mailcow.", name=container.name, state=container.state
+    )
+    text = say("Remove it if that mailcow is not to be started again. The volumes with its mail stay.")
+    stop = (f"docker stop {name}",) if container.state in (*RUNNING, "restarting") else ()
+    return _finding("container", container.name, message, Remedy(text, (*stop, f"docker rm {name}")))
+
+
+def _volume(volume: str, conf: str) -> Finding:
+    message = say(
+        "The volume {volume} is left of an earlier mailcow: a new one takes it over with what is in it.", volume=volume
+    )
+    text = say(
+        "Restore the old {conf} with its passwords to keep the mail. Where nothing in the "
+        "volume is wanted any more, remove it with docker volume rm: that destroys what it "
+        "holds.",
+        conf=conf,
+    )
+    return _finding("volume", volume, message, Remedy(text, (f"docker volume inspect {shlex.quote(volume)}",)))

@@ -1,0 +1,104 @@
+"""What kind of engine answers: Docker's own run by root, or one with which mailcow does not work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.checks import Look, check
+from preflight.checks.findings import skipped, unknown
+from preflight.checks.remedies import distro, install
+from preflight.checks.sources import PREREQUISITES, issue
+from preflight.facts import Engine
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, phrase, say
+
+_PODMAN = noted("Podman behind Docker's socket")
+_SNAP = noted("a snap package")
+_REMAPPED = noted("an engine with userns-remap")
+
+
+def podman(said: Engine | None, evidence: dict[str, Any] | None = None) -> Finding | None:
+    """Say that Podman answers, of which only its kind is judged; None: it is another engine."""
+    if said is None or not _is_podman(said):
+        return None
+    return skipped(say("Podman, not the Docker Engine, answers (see docker.packaging)."), evidence=evidence)
+
+
+def _is_podman(said: Engine) -> bool:
+    return any("podman" in name.lower() for name in said.components)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("engine", "commands", "services", "os_release", "kernel"),
+    remedy="Replace it by the Docker Engine from Docker's own packages, run by root.",
+    docs=(PREREQUISITES,),
+    sources=(issue(2401), issue(5483), issue(656)),
+)
+def packaging(look: Look) -> Iterator[Finding]:
+    """The engine is Docker's own, run by root
+
+    mailcow needs privileged containers, the host's network and the socket at its usual place. The snap package sees
+    another file system, Podman and rootless engines lack what mailcow's netfilter needs, user namespaces are
+    refused to privileged containers, and Docker Desktop hides the host behind a virtual machine.
+    """
+    said = look.host.engine.get()
+    if kinds := _kinds(said):
+        yield _unfit(look, kinds)
+    elif elsewhere := _elsewhere(look, said):
+        yield elsewhere
+    elif said.root_dir or said.operating_system:
+        message = say("The engine is the Docker Engine itself, run by root.")
+        yield Finding(status=Status.PASS, message=message, expected="Docker Engine", found="Docker Engine")
+    else:
+        reason = say("The engine says neither where its data lies nor what it runs on.")
+        yield unknown(reason, say("Restart the engine."), "docker info")
+
+
+def _kinds(said: Engine) -> list[str]:
+    """Name what mailcow does not work with, in all that the engine is."""
+    options = {option.partition(",")[0].removeprefix("name=") for option in said.security_options}
+    kinds = {
+        _PODMAN: _is_podman(said),
+        _SNAP: said.root_dir.startswith("/var/snap/"),
+        noted("a rootless engine"): "rootless" in options,
+        _REMAPPED: "userns" in options,
+        "Docker Desktop": said.operating_system.startswith("Docker Desktop"),
+    }
+    return [name for name, here in kinds.items() if here]
+
+
+def _unfit(look: Look, kinds: list[str]) -> Finding:
+    removal = {
+        _SNAP: ("snap stop --disable docker",),
+        _PODMAN: distro.remove(look.host, "podman-docker"),
+        _REMAPPED: ("grep -n userns-remap /etc/docker/daemon.json",),
+    }
+    first = [line for name in kinds for line in removal.get(name, ())]
+    again = () if kinds == [_REMAPPED] else (*install.engine(look.host), *distro.enable(look.host, "docker"))
+    listed = ", ".join(map(phrase, kinds))
+    return Finding(
+        status=Status.FAIL,
+        message=say("The engine is of a kind with which mailcow does not work: {kinds}.", kinds=listed),
+        expected="Docker Engine",
+        found=listed,
+        remedy=Remedy(
+            say("Use the Docker Engine from Docker's own packages instead, without user namespaces."),
+            tuple(dict.fromkeys((*first, *again))),
+        ),
+    )
+
+
+def _elsewhere(look: Look, said: Engine) -> Finding | None:
+    """Say that the engine's kernel is not this host's: then it lives on another machine, which nobody looked at."""
+    here = look.host.kernel.value
+    if not here or not said.kernel or said.kernel == here:
+        return None
+    reason = say(
+        "The engine runs on another machine, with the kernel {there}: this host's is {here}.",
+        there=said.kernel,
+        here=here,
+    )
+    help = say("Run preflight on the engine's own host; what this report says of files, ports and memory is not of it.")
+    return unknown(reason, help)

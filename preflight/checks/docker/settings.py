@@ -1,0 +1,146 @@
+"""The engine's settings (daemon.json and arguments), judged for mailcow."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from preflight.checks import Look, check
+from preflight.checks.docker import ipv6_keys
+from preflight.checks.docker.daemon_remedy import corrected, restarted
+from preflight.checks.docker.next_start import idle, refused
+from preflight.checks.docker.packaging import podman
+from preflight.checks.remedies.daemon_json import edit
+from preflight.checks.sources import DAEMON_JSON, issue
+from preflight.facts import NO_ENGINE, DaemonConfig, MissingFact
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import paragraph, phrase, say
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=(
+        "daemon_config",
+        "engine_start",
+        "contact",
+        "engine",
+        "ipv6",
+        "ways",
+        "rules",
+        "routes",
+        "links",
+        "services",
+        "os_release",
+        "commands",
+    ),
+    remedy="Correct the engine's settings and restart it.",
+    docs=(DAEMON_JSON,),
+    sources=(issue(2104), issue(6904), issue(6721)),
+)
+def daemon_config(look: Look) -> Iterator[Finding]:
+    """The engine's settings suit mailcow
+
+    With `iptables: false` every connection seems to come from mailcow's own network, which may send: an open relay.
+    On hosts with IPv6 mailcow's installer adds keys to daemon.json and restarts the engine, and it stops at a file
+    that is no valid JSON.
+    """
+    if other := podman(look.host.engine.value):
+        yield other
+        return
+    found, faults = look.host.daemon_config.get(), _faults(look)
+    evidence: dict[str, object] = {"path": found.path, "missing": list(faults.missing)}
+    if not faults.grave and not faults.lesser:
+        yield Finding(status=Status.PASS, message=_suits(found), found=phrase("in order"), evidence=evidence)
+        return
+    yield Finding(
+        status=Status.FAIL if faults.grave else Status.WARN,
+        message=paragraph(*faults.grave, *faults.lesser),
+        found="; ".join(found.arguments) or None,
+        evidence=evidence,
+        remedy=_remedy(look, found, faults),
+    )
+
+
+class _Faults(Struct, frozen=True):
+    """What must not be and what should not be, in sentences, and the IPv6 keys that are missing."""
+
+    grave: tuple[str, ...]
+    lesser: tuple[str, ...]
+    missing: dict[str, str]
+
+
+def _faults(look: Look) -> _Faults:
+    grave, missing = tuple(_grave(look)), dict[str, str]()
+    try:
+        missing = {} if look.host.daemon_config.get().error else ipv6_keys.missing(look)
+    except MissingFact:
+        if not grave:  # what is certain fails, whatever else is unknown
+            raise
+    return _Faults(grave, tuple(_lesser(look, missing)), missing)
+
+
+def _grave(look: Look) -> Iterator[str]:
+    found, start = look.host.daemon_config.get(), look.host.engine_start.value
+    if found.error:
+        yield say(
+            "{path} cannot be used, and the engine or mailcow's installer stops at it: {error}.",
+            path=found.path,
+            error=found.error,
+        )
+    yield from refused(look)
+    wrong = ", ".join(key for key, value in found.settings.items() if value is None)
+    if wrong and not (start and start.directives):
+        yield say(
+            "In {path} the value of {keys} is of the wrong kind: the engine does not start with it.",
+            keys=wrong,
+            path=found.path,
+        )
+    if found.settings.get("iptables") is False:
+        yield say("With iptables: false every sender seems to come from mailcow's own network: an open relay.")
+
+
+def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
+    found = look.host.daemon_config.get()
+    yield from idle(look)
+    for key in ("ip-masq", "ip-forward"):
+        if found.settings.get(key) is False:
+            yield say("With {key}: false containers have no way out of their own.", key=key)
+    backend = found.settings.get("firewall-backend") or look.host.engine.or_(NO_ENGINE).firewall_backend
+    if str(backend).startswith("nftables"):
+        yield say("The engine's firewall backend is nftables, for which mailcow's netfilter is not made yet.")
+    if found.settings.get("ip6tables") is False and "ip6tables" not in missing and look.plan.ipv6:
+        yield say("With ip6tables: false IPv6 senders seem to come from mailcow's own network.")
+    if missing:
+        yield say(
+            "{path} lacks {names}, which mailcow's installer will add because this host has IPv6.",
+            path=found.path,
+            names=", ".join(missing),
+        )
+
+
+def _suits(found: DaemonConfig) -> str:
+    if found.present:
+        return say("The settings in {path} suit mailcow.", path=found.path)
+    if found.arguments:
+        return say("The settings in the engine's arguments suit mailcow.")
+    return say("The engine has its default settings.")
+
+
+def _remedy(look: Look, found: DaemonConfig, faults: _Faults) -> Remedy:
+    text, commands = corrected(look)
+    if faults.missing and not faults.grave:
+        lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
+        if found.present:
+            text = say(
+                "Leave it to mailcow's installer, which asks for it, or add to {path}: {lines}",
+                path=found.path,
+                lines=lines,
+            )
+            commands += edit(look.host, found.path, f". + {{{lines}}}")
+        else:
+            text = say("Nothing has to be done, as mailcow's installer asks for it; the commands do it before.")
+            folder = shlex.quote(found.path.rpartition("/")[0] or "/")
+            commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(found.path)}")
+    return Remedy(text, (*commands, *restarted(look)))

@@ -1,0 +1,84 @@
+"""How the engine stores its layers: the storage driver, and the file system below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.docker.packaging import podman
+from preflight.checks.findings import unknown
+from preflight.checks.sources import STORAGE_DRIVERS, issue
+from preflight.facts import Engine
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, paragraph, phrase, say
+
+_DRIVERS_BAD = {
+    "vfs": noted(
+        "The storage driver vfs is of no use here: it keeps a whole copy of every layer, some 30 GB for mailcow alone."
+    ),
+    "devicemapper": noted("The storage driver devicemapper is of no use here: it was removed from Docker 25."),
+    "aufs": noted("The storage driver aufs is of no use here: it was removed from Docker 24."),
+}
+_DRIVERS_GOOD = ("overlay2", "overlayfs")
+_BACKING_BAD = ("nfs", "nfs4", "cifs", "smb", "smb2", "fuseblk", "ntfs", "vfat")
+_BACKING_ODD = ("btrfs", "zfs", "tmpfs", "fuse", "overlayfs", "aufs")
+_MOVE = noted(
+    "Give the engine's data a disk of ext4 or xfs and the default storage driver, before "
+    "mailcow is installed: whatever lives in it now has to be made anew."
+)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("engine",),
+    remedy="Put the engine's data on ext4 or xfs with the overlay2 storage driver; containers are made anew.",
+    docs=(STORAGE_DRIVERS,),
+    sources=(issue(840), issue(711)),
+)
+def storage(look: Look) -> Iterator[Finding]:
+    """The engine stores its layers in a way that works for mailcow
+
+    With vfs, mailcow's images alone need some 30 GB. Its databases have failed on ZFS and network file systems.
+    """
+    said = look.host.engine.get()
+    if other := podman(said):
+        yield other
+    elif not said.driver:
+        reason = say("The engine does not say which storage driver it uses.")
+        yield unknown(reason, say("Look at what docker info says."), "docker info")
+    else:
+        yield _judged(said)
+
+
+def _judged(said: Engine) -> Finding:
+    driver, backing = said.driver, said.driver_status.get("Backing Filesystem", "").lower()
+    on = f"{driver} ({backing})" if backing and backing != "<unknown>" else driver
+    bad, odd = list(_bad(said, backing)), list(_odd(driver, backing))
+    return Finding(
+        status=Status.FAIL if bad else Status.WARN if odd else Status.PASS,
+        message=paragraph(*bad, *odd) or say("The engine stores its layers with {driver}.", driver=on),
+        expected=phrase("overlay2 or overlayfs"),
+        found=on,
+        remedy=Remedy(say(_MOVE), ("docker info --format '{{.Driver}} {{.DockerRootDir}}'",)) if bad or odd else None,
+    )
+
+
+def _bad(said: Engine, backing: str) -> Iterator[str]:
+    """Say what makes mailcow fail."""
+    if said.driver in _DRIVERS_BAD:
+        yield say(_DRIVERS_BAD[said.driver])
+    if backing in _BACKING_BAD:
+        yield say(
+            "The engine's data lies on {backing}, where databases lose locks and layers lose ownership.",
+            backing=backing,
+        )
+    if said.driver_status.get("Supports d_type", "").lower() == "false":
+        yield say("The file system below lacks d_type (xfs with ftype=0), so that files in layers cannot be removed.")
+
+
+def _odd(driver: str, backing: str) -> Iterator[str]:
+    """Say what few mailcow hosts have."""
+    if driver not in (*_DRIVERS_BAD, *_DRIVERS_GOOD):
+        yield say("The storage driver {driver} is unusual, and few mailcow hosts use it.", driver=driver)
+    if backing in _BACKING_ODD and driver != backing:
+        yield say("The engine's data lies on {backing}, where few mailcow hosts have theirs.", backing=backing)
