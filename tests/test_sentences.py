@@ -89,7 +89,6 @@ NOTED_ELSEWHERE = {
     "name",  # progress.py: of STAGES
     "what", "instead",  # checks/services.py: of KINDS
     "entry.text",  # checks/supervised.py: of SUPERVISORS
-    "why",  # checks/dns.py: what _broken_ipv6 returns
     "title",  # checks/kernel_needs.py: the titles of NEEDS
     "words.held", "words.lacking", "words.refused", "words.short",  # checks/docker/trials.py: of Words
 }  # fmt: skip

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from preflight.assess import Ignore, select
 from preflight.checks import Check, catalogue
-from preflight.facts import Answer, Asked, Fact, Host, HostsEntry, OsRelease
+from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
 from preflight.gather.access.roots import Roots, find
 from preflight.gathering import Wishes
@@ -113,8 +113,8 @@ def _renamed(host: Host, asked: Asked) -> Host:
         )
     help = say("Record them again with this --hostname.")
     lines: Fact[tuple[HostsEntry, ...]] = Fact.unknown("/etc/hosts", reason, help)
-    answers: Fact[dict[str, Answer]] = Fact.unknown("DNS", reason, help)
-    if host.asked.offline or (host.answers.known and f"{fqdn}. A" in host.answers.get()):
+    answers: Fact[Answers] = Fact.unknown("DNS", reason, help)
+    if host.asked.offline or (host.answers.known and host.answers.get().get(fqdn, "A")):
         answers = host.answers
     return msgspec.structs.replace(host, hosts_file=lines, answers=answers)
 

@@ -21,7 +21,7 @@ from preflight.facts.engine import (
 )
 from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, Override, Setting
-from preflight.facts.names import Answer, HostsEntry
+from preflight.facts.names import Answer, Answers, HostsEntry, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, Rule, Way
 from preflight.facts.probes import HealthRun, Probes, Refusal, TrialRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
@@ -49,6 +49,7 @@ __all__ = [
     "SCHEMA",
     "Address",
     "Answer",
+    "Answers",
     "Asked",
     "BindAttempt",
     "Clock",
@@ -106,5 +107,6 @@ __all__ = [
     "View",
     "Virtualization",
     "Way",
+    "absolute",
     "require",
 ]

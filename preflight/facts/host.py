@@ -7,9 +7,9 @@ from msgspec import Struct, field
 from preflight.facts.base import BEFORE, Fact
 from preflight.facts.daemon import DaemonConfig, EngineStart
 from preflight.facts.engine import Compose, Contact, Engine
-from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, ProgramName, Question, Version, Word
+from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, ProgramName, Version, Word
 from preflight.facts.mailcow import ConfFile, Override
-from preflight.facts.names import Answer, HostsEntry
+from preflight.facts.names import Answers, HostsEntry
 from preflight.facts.network import Ipv6, Link, Route, Rule, Way
 from preflight.facts.probes import Probes
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
@@ -71,5 +71,5 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     nat: Fact[Nat] = BEFORE
     mailcow_conf: Fact[ConfFile] = BEFORE
     hosts_file: Fact[tuple[HostsEntry, ...]] = BEFORE
-    answers: Fact[dict[Question, Answer]] = BEFORE  # key: "mail.example.org. A"
+    answers: Fact[Answers] = BEFORE
     stand_ins: Legend = field(default_factory=dict)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import builtins
+from typing import Literal, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from preflight.facts.kinds import HostName, Ip, RecordText, Text, Word
+from preflight.facts.base import Missing, MissingFact
+from preflight.facts.kinds import HostName, Ip, Question, Text, Word
+from preflight.facts.records import A, Aaaa, Record
+from preflight.text.sentences import say
+
+R = TypeVar("R", bound=Struct)
+Unasked = Literal["budget", "deadline"]
 
 
 class HostsEntry(Struct, frozen=True):
@@ -20,18 +27,74 @@ class HostsEntry(Struct, frozen=True):
 class Answer(Struct, frozen=True):
     """One question's answer. rcode: NOERROR, NXDOMAIN, SERVFAIL, REFUSED …; 'timeout', 'error' when none came.
 
-    `records` hold the data in presentation form; NOERROR with none means that the name has no such record.
-    `alias`: the name is a CNAME, and its final target.
+    `records` are sorted; NOERROR with none means that the name has no such record.
+    `alias`: the name is a CNAME, and its final target. `broken`: its aliases end nowhere, in a circle or too far away.
     `denied`: of NXDOMAIN, how far up the name server denies what is there: the root, a top-level domain that exists
     (`top`), one that nobody knows (`strange`), the domain that one can register (`domain`); `above` is that name.
+    `authentic`: the server says that it has checked the signatures (AD); worth what the way to the server is worth.
+    `truncated`: not all records came, not even over TCP.
     """
 
     name: HostName
     type: Word
     rcode: Word
-    records: tuple[RecordText, ...] = ()
+    records: tuple[Record, ...] = ()
     alias: HostName | None = None
     server: Text = ""
-    detail: Text = ""
+    detail: Text = ""  # of a timeout or an error
     denied: Literal["", "root", "top", "strange", "domain"] = ""
     above: HostName = ""
+    broken: Literal["", "circle", "long"] = ""
+    authentic: bool = False
+    transport: Literal["", "udp", "tcp"] = ""
+    truncated: bool = False
+
+    def of(self, kind: builtins.type[R]) -> tuple[R, ...]:
+        """Return the records of one type."""
+        return tuple(record for record in self.records if isinstance(record, kind))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Return the addresses among the records."""
+        return tuple(record.address for record in self.records if isinstance(record, A | Aaaa))
+
+
+class Answers(Struct, frozen=True, omit_defaults=True):
+    """What name servers answered, each under its question's `key`; and what was not asked any more, and why."""
+
+    given: dict[Question, Answer] = field(default_factory=dict)
+    unasked: dict[Question, Unasked] = field(default_factory=dict)
+
+    @staticmethod
+    def key(name: str, kind: str) -> str:
+        """Return the key of a question: `mail.example.org. A`, whatever the name's case, with its last dot or not."""
+        return f"{absolute(name)} {kind}"
+
+    def get(self, name: str, kind: str) -> Answer | None:
+        """Return an answer whatever it is, None where nothing was asked."""
+        return self.given.get(self.key(name, kind))
+
+    def of(self, name: str, kind: str) -> Answer:
+        """Return an answer whatever it is; raise `MissingFact` where nothing was asked."""
+        answer = self.get(name, kind)
+        if answer is None:
+            raise self._missing(name, kind)
+        return answer
+
+    def _missing(self, name: str, kind: str) -> MissingFact:
+        values = {"name": name.rstrip("."), "kind": kind}
+        reason = say("The DNS was not asked for {name} {kind}.", **values)
+        help = say("Record the facts again with this name.")
+        match self.unasked.get(self.key(name, kind)):
+            case "budget":
+                reason = say("The DNS was not asked for {name} {kind}: this run has asked enough already.", **values)
+                help = say("Name fewer domains and addresses at a time.")
+            case "deadline":
+                reason = say("The DNS was not asked for {name} {kind}: the time of this run was over.", **values)
+                help = say("Run the check again with a longer --timeout.")
+        return MissingFact(Missing("unknown", reason, help), "DNS")
+
+
+def absolute(name: str) -> str:
+    """Return a name as answers have it: lower case, with its last dot."""
+    return f"{name.rstrip('.').lower()}."

@@ -20,7 +20,6 @@ __all__ = [
 DEFAULT_CONF = "/opt/mailcow-dockerized/mailcow.conf"
 ENGINE_ROOT = "/var/lib/docker"
 CONTAINERD_ROOT = "/var/lib/containerd"
-QUESTIONS = 80  # to the DNS, for one mail host
 CONTAINERD_STORE = "io.containerd.snapshotter"  # begins the driver type of engines that keep images in containerd
 
 

@@ -35,6 +35,11 @@ def usual(text: str) -> str | None:
         return None
 
 
+def reverse_name(address: str) -> str:
+    """Return the name below which an address (in its usual form) has its PTR record."""
+    return ipaddress.ip_address(address).reverse_pointer
+
+
 def of_version(addresses: Iterable[str], version: int) -> tuple[str, ...]:
     """Return the addresses of IP version 4 or 6, in their usual form, each once; what is no address is left out."""
     known = (usual(address) for address in addresses)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from preflight.facts import SCHEMA, Host
-from preflight.report import older
+from preflight.report import older, older_answers
 from preflight.report.model import Report
 from preflight.text.inputs import InputError, check_depth, read_file
 
@@ -43,7 +43,7 @@ def read_facts(path: Path) -> Host:
         header = msgspec.json.decode(data, type=_Header)
         if header.schema != SCHEMA:
             raise InputError(f"{path}: facts of schema {header.schema}; this program reads schema {SCHEMA}")
-        host = older.of_today(msgspec.json.decode(data, type=Host), data)
+        host = older.of_today(msgspec.convert(older_answers.typed(msgspec.json.decode(data)), Host), data)
         _check_time(host.started)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no facts document: {str(error) or 'nested too deep'}") from None

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from preflight.facts import Answer
+from preflight.facts import Answer, Answers
 from preflight.gather.access.roots import Roots
 from preflight.gather.names import denial
 from preflight.gather.names.lookups import look_up
@@ -17,7 +17,7 @@ from tests.gather.nameserver import serve, zone
 WORLD = (". NS a.root-servers.net.", "org. NS a.org.", "uk. NS a.uk.", "co.uk. NS a.uk.", "in-addr.arpa. NS a.arpa.")
 
 
-def asked(name: str, domain: str, *records: str) -> dict[str, Answer]:
+def asked(name: str, domain: str, *records: str) -> Answers:
     with serve(zone(*records)) as state:
         servers = (shown(state.server),)
         found = look_up(Roots("/nowhere", VIEW), name, (domain,), ("198.51.100.7",), servers, time.monotonic() + 8)
@@ -37,22 +37,22 @@ def asked(name: str, domain: str, *records: str) -> dict[str, Answer]:
 )
 def test_what_is_denied_above_a_name(name: str, domain: str, records: tuple[str, ...], how: str, above: str) -> None:
     answers = asked(name, domain, *records)
-    assert (answers[f"{name}. A"].denied, answers[f"{name}. A"].above) == (how, above)
-    assert set(answers) >= {f"{domain}. MX", f"autoconfig.{domain}. AAAA"}
-    assert f"{domain}. SOA" not in answers
+    assert (answers.of(name, "A").denied, answers.of(name, "A").above) == (how, above)
+    assert set(answers.given) >= {f"{domain}. MX", f"autoconfig.{domain}. AAAA"}
+    assert answers.get(domain, "SOA") is None
 
 
 def test_a_server_that_has_records_of_the_domain_is_believed() -> None:
     """The name server of a closed network, or of a laboratory, does not know the root."""
     answers = asked("mail.example.org", "example.org", "mail.example.org. A 198.51.100.7")
-    assert answers["example.org. MX"].denied == ""
-    assert answers["autodiscover.example.org. A"].denied == ""
+    assert answers.of("example.org", "MX").denied == ""
+    assert answers.of("autodiscover.example.org", "A").denied == ""
 
 
 @pytest.mark.parametrize(("records", "how"), [(WORLD, ""), ((), "root"), (WORLD[:2], "top")])
 def test_reverse_names_hang_on_their_tree(records: tuple[str, ...], how: str) -> None:
     answers = asked("mail.example.org", "example.org", "mail.example.org. A 198.51.100.7", *records)
-    assert answers["7.100.51.198.in-addr.arpa. PTR"].denied == how
+    assert answers.of("7.100.51.198.in-addr.arpa", "PTR").denied == how
 
 
 def test_nothing_further_is_asked_where_nothing_is_denied() -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.facts import Answer, Fact
+from preflight.facts import Answer, Answers, Fact
+from preflight.facts.records import A, Mx, Ptr, Record, Txt
 from preflight.gather.access.roots import Roots
-from preflight.gather.names import resolver
-from preflight.gather.names.lookups import QUESTIONS, first_questions, follow_ups, look_up
+from preflight.gather.names import questions, resolver
+from preflight.gather.names.budget import DOMAINS, TARGETS, Budget
+from preflight.gather.names.lookups import in_rounds, look_up
 from preflight.gather.names.nameservers import shown
+from preflight.gather.names.questions import MailHost, Question, due
 from tests.build import VIEW
 from tests.gather.nameserver import Script, reply, serve, zone
 
@@ -23,7 +27,7 @@ POINTER = "7.100.51.198.in-addr.arpa"
 ROOTS = Roots("/nowhere", VIEW)
 
 
-def ask_all(script: Script, *domains: str) -> Fact[dict[str, Answer]]:
+def ask_all(script: Script, *domains: str) -> Fact[Answers]:
     with serve(script) as state:
         deadline = time.monotonic() + 8
         return look_up(ROOTS, NAME, domains or ("example.org",), (ADDRESS,), (shown(state.server),), deadline)
@@ -42,16 +46,16 @@ def test_answers_lead_to_further_questions() -> None:
         f"autodiscover.example.org. CNAME {NAME}.",
     )
     answers = ask_all(zone(*records)).get()
-    assert set(answers) == {
+    assert set(answers.given) == {
         f"{NAME}. A", f"{NAME}. AAAA", f"{POINTER}. PTR", "example.org. MX",
         "autodiscover.example.org. A", "autodiscover.example.org. AAAA",
         "autoconfig.example.org. A", "autoconfig.example.org. AAAA",
         "backup.example.net. A", "backup.example.net. AAAA", "web.example.org. A", "web.example.org. AAAA",
     }  # fmt: skip
-    assert answers["backup.example.net. A"].alias == "host.example.net."
-    assert answers["autodiscover.example.org. A"].alias == f"{NAME}."
-    assert answers["autoconfig.example.org. A"].rcode == "NXDOMAIN"
-    assert answers["web.example.org. A"].records == ("203.0.113.10",)
+    assert answers.of("backup.example.net", "A").alias == "host.example.net."
+    assert answers.of("autodiscover.example.org", "A").alias == f"{NAME}."
+    assert answers.of("autoconfig.example.org", "A").rcode == "NXDOMAIN"
+    assert answers.of("web.example.org", "A").records == (A("203.0.113.10"),)
 
 
 def test_nothing_is_asked_without_a_name() -> None:
@@ -82,30 +86,95 @@ def test_silence_everywhere_is_one_cause(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_refusal_is_an_answer() -> None:
     answers = ask_all(lambda query, transport: [reply(query, rcode="REFUSED").to_wire()]).get()
-    assert {answer.rcode for answer in answers.values()} == {"REFUSED"}
+    assert {answer.rcode for answer in answers.given.values()} == {"REFUSED"}
 
 
-def test_the_number_of_questions_is_bounded() -> None:
-    domains = [f"d{n}.example.org" for n in range(12)]
+def test_the_budget_ends_the_questions_and_what_was_not_asked_says_so() -> None:
+    domains = tuple(f"d{n}.example.org" for n in range(12))
     records = [f"{domain}. MX {n} t{n}.{domain}." for domain in domains for n in range(20)]
-    answers = ask_all(zone(*records), *domains).get()
-    assert len(answers) == QUESTIONS
-    assert f"{NAME}. A" in answers
+    with serve(zone(*records)) as state:
+        host = MailHost(NAME, domains, (ADDRESS,))
+        answers = in_rounds((state.server,), host, Budget(questions=70), time.monotonic() + 8)
+        assert len(state.asked) == 70
+    assert len(answers.given) == 70
+    assert answers.get(NAME, "A")
+    assert set(answers.unasked.values()) == {"budget"}
+    assert len(answers.unasked) == len(due(host, answers)) - 70
 
 
-@given(st.lists(st.text(max_size=20), max_size=20), st.sampled_from(["MX", "PTR", "A"]))
-def test_hostile_records_make_no_harm(records: list[str], kind: str) -> None:
-    questions = follow_ups([Answer("x.", kind, "NOERROR", tuple(records))])
-    assert len(questions) <= 16
-    assert all(name and name != "." for name, _ in questions)
+def test_what_the_records_leave_no_room_for_is_not_asked() -> None:
+    domains = tuple(f"d{n}.example.org" for n in range(12))
+    records = [f"{domain}. MX {n} t{n}.{domain}." for domain in domains for n in range(20)]
+    with serve(zone(*records)) as state:
+        answers = in_rounds((state.server,), MailHost(NAME, domains), Budget(weight=5000), time.monotonic() + 8)
+    assert 0 < sum(len(answer.records) for answer in answers.given.values()) < 80
+    assert set(answers.unasked.values()) == {"budget"}
+
+
+def test_sixteen_domains_are_asked_about_to_the_end() -> None:
+    """All that today's checks ask, and 60 further questions a domain, which is what mail policies will take."""
+    domains = tuple(f"d{n}.example" for n in range(DOMAINS))
+    records = [f"{domain}. MX {n} t{n}.{domain}." for domain in domains for n in range(20)]
+    with serve(zone(*records)) as state:
+        host = MailHost(NAME, domains, (ADDRESS,))
+        answers = in_rounds((state.server,), host, Budget(), time.monotonic() + 30)
+    assert answers.unasked == {}
+    assert len(answers.given) == 2 + 1 + DOMAINS * (1 + 4 + 2 * TARGETS)
+    assert Budget().questions >= len(answers.given) + DOMAINS * 60
+
+
+def test_what_the_time_is_too_short_for_says_so() -> None:
+    def slow(query: object, transport: str) -> list[bytes]:
+        time.sleep(0.1)
+        return []
+
+    with serve(slow) as state:
+        answers = in_rounds((state.server,), MailHost(NAME, tuple(f"d{n}.example" for n in range(16))), Budget(),
+                            time.monotonic() + 0.7)  # fmt: skip
+    assert set(answers.unasked.values()) == {"deadline"}
+    assert {answer.rcode for answer in answers.given.values()} == {"timeout"}
+
+
+def test_no_time_at_all_is_one_cause() -> None:
+    with serve(zone()) as state:
+        missing = look_up(ROOTS, NAME, (), (), (shown(state.server),), time.monotonic() - 1).missing
+    assert missing
+    assert (missing.kind, state.asked) == ("unknown", [])
+    assert "--timeout" in missing.help
+
+
+def test_a_chain_is_followed_round_by_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As SPF's includes are: each names the next one."""
+
+    def includes(_: MailHost, known: Answers) -> Iterator[Question]:
+        yield "s0.example.org", "TXT"
+        for answer in known.given.values():
+            yield from ((txt.text, "TXT") for txt in answer.of(Txt))
+
+    monkeypatch.setattr(questions, "SOURCES", (includes,))
+    with serve(zone(*(f"s{n}.example.org. TXT s{n + 1}.example.org" for n in range(12)))) as state:
+        answers = in_rounds((state.server,), MailHost(NAME), Budget(), time.monotonic() + 8)
+    assert list(answers.given) == [f"s{n}.example.org. TXT" for n in range(13)]
+
+
+def known(kind: str, *records: Record) -> Answers:
+    return Answers({f"x. {kind}": Answer("x.", kind, "NOERROR", records)})
+
+
+@given(st.lists(st.text(max_size=20), max_size=20), st.sampled_from([Ptr, lambda name: Mx(10, name)]))
+def test_hostile_records_make_no_harm(names: list[str], kind: Callable[[str], Record]) -> None:
+    found = list(questions.targets(MailHost(NAME), known("MX", *map(kind, names))))
+    assert len(found) <= 16
+    assert all(name.strip(".") for name, _ in found)
 
 
 def test_a_null_mx_leads_nowhere() -> None:
-    assert follow_ups([Answer("x.", "MX", "NOERROR", ("0 .",))]) == []
+    assert list(questions.targets(MailHost(NAME), known("MX", Mx(0, ".")))) == []
 
 
 def test_what_is_no_address_has_no_reverse_name() -> None:
-    assert first_questions(NAME, (), ("nonsense", "", "2001:db8::7%eth0", ADDRESS))[2:] == [
+    host = MailHost(NAME, addresses=("nonsense", "", "2001:db8::7%eth0", ADDRESS))
+    assert due(host, Answers())[2:] == [
         ("7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR"),
         (POINTER, "PTR"),
     ]

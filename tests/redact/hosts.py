@@ -5,6 +5,7 @@ from __future__ import annotations
 from preflight.facts import (
     Address,
     Answer,
+    Answers,
     Asked,
     BindAttempt,
     Command,
@@ -41,6 +42,7 @@ from preflight.facts import (
     TrialRun,
     Virtualization,
 )
+from preflight.facts.records import A, Aaaa, Mx, Ptr
 from preflight.mailcow.layout import SHAPE
 from preflight.mailcow.plan import DEFAULT_CONF
 from tests.build import host
@@ -139,22 +141,25 @@ HOLDERS = (
 )  # fmt: skip
 
 
-def answers(name: str = NAME, domain: str = DOMAIN) -> dict[str, Answer]:
+def answers(name: str = NAME, domain: str = DOMAIN) -> Answers:
     """Return what the DNS says of a host of this name."""
     told = (
-        Answer(f"{name}", "A", "NOERROR", (IPV4, "203.0.113.99")),
-        Answer(f"{name}", "AAAA", "NOERROR", (IPV6,)),
-        Answer("25.113.0.203.in-addr.arpa", "PTR", "NOERROR", ("static.25.113.0.203.geheim-hosting.example.",)),
+        Answer(f"{name}", "A", "NOERROR", (A(IPV4), A("203.0.113.99"))),
+        Answer(f"{name}", "AAAA", "NOERROR", (Aaaa(IPV6),)),
+        Answer("25.113.0.203.in-addr.arpa", "PTR", "NOERROR", (Ptr("static.25.113.0.203.geheim-hosting.example."),)),
         Answer(
-            "5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.7.7.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR", "NOERROR", (f"{name}.",)
+            "5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.7.7.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+            "PTR",
+            "NOERROR",
+            (Ptr(f"{name}."),),
         ),
-        Answer(domain, "MX", "NOERROR", ("10 mx.geheim-hosting.example.", f"20 {name}.")),
-        Answer("mx.geheim-hosting.example", "A", "NOERROR", ("198.51.100.9",)),
+        Answer(domain, "MX", "NOERROR", (Mx(10, "mx.geheim-hosting.example."), Mx(20, f"{name}."))),
+        Answer("mx.geheim-hosting.example", "A", "NOERROR", (A("198.51.100.9"),)),
         Answer(f"autodiscover.{domain}", "A", "NXDOMAIN"),
         Answer(f"autodiscover.{domain}", "AAAA", "NXDOMAIN"),
         Answer(f"autoconfig.{domain}", "A", "SERVFAIL", server="203.0.113.53:53", detail="from 203.0.113.53 of geheim"),
     )
-    return {f"{answer.name}. {answer.type}": answer for answer in told}
+    return Answers({Answers.key(answer.name, answer.type): answer for answer in told})
 
 
 def rich(**given: object) -> Host:

@@ -52,6 +52,8 @@ def _value(  # noqa: C901 - a line for each kind of type
             return 7
         case types.FloatType():
             return 1.5
+        case types.VarTupleType(types.UnionType(kinds)) if all(isinstance(one, types.StructType) for one in kinds):
+            return tuple(_value(one, plant, f"{place}[]", missing) for one in kinds)
         case types.VarTupleType(item):
             return (_value(item, plant, f"{place}[]", missing),)
         case types.ListType(item_type=item):
@@ -77,6 +79,8 @@ def _struct(struct: types.StructType, plant: Plant, place: str, missing: bool) -
         for field in struct.fields
         if field.name not in left_out
     }
+    if struct.tag_field:
+        made[struct.tag_field] = struct.tag
     return made | ({"schema": SCHEMA, "started": STARTED} if struct.cls is Host else {})
 
 

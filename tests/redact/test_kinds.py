@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 import preflight.facts
+import preflight.facts.records
 from preflight.facts import Fact, Host, Setting
 from preflight.facts.kinds import Kind, ProgramName, Secret, Word
 from preflight.redact.kinds import TEXTS, WHOLE, hints, masked
@@ -16,8 +17,9 @@ from preflight.redact.masks import Masks
 
 STRUCTS = [
     kind
-    for name in preflight.facts.__all__
-    if isinstance(kind := getattr(preflight.facts, name), type) and issubclass(kind, msgspec.Struct)
+    for room in (preflight.facts, preflight.facts.records)
+    for name in vars(room)
+    if isinstance(kind := getattr(room, name), type) and issubclass(kind, msgspec.Struct) and kind is not msgspec.Struct
 ]
 
 

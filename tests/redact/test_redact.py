@@ -252,6 +252,20 @@ def test_check_and_subject_stay_unique() -> None:
         assert len({(result.check, result.subject) for result in results}) == len(results)
 
 
+def test_facts_whose_records_are_lines_are_judged_as_those_of_today(tmp_path: Path) -> None:
+    """An older version wrote its redacted answers so."""
+    facts = Redaction(rich()).facts()
+    document = json.loads(write_json(facts))
+    document["answers"]["value"] = {
+        key: json.loads(msgspec.json.encode(answer)) | {"records": [str(record) for record in answer.records]}
+        for key, answer in facts.answers.get().given.items()
+    }
+    (tmp_path / "facts.json").write_text(json.dumps(document))
+    older = read_facts(tmp_path / "facts.json")
+    assert older == facts
+    assert judge(Recorded(older).host).results == judge(Recorded(facts).host).results
+
+
 def test_redacted_facts_are_a_facts_document_and_give_the_same_report() -> None:
     redaction = Redaction(rich())
     document = write_json(redaction.facts())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
@@ -10,6 +9,7 @@ from preflight.checks.dns import own_addresses, own_name, pointers
 from preflight.checks.dns.deliveries import delivery, for_programs
 from preflight.checks.dns.names import (
     BEHIND_NAT,
+    addresses_of,
     alias,
     denied,
     domains,
@@ -18,15 +18,15 @@ from preflight.checks.dns.names import (
     given,
     is_placeholder,
     no_hostname,
-    records,
     settled,
-    some,
     typo,
 )
 from preflight.checks.dns.own_addresses import VERSIONS
 from preflight.checks.sources import DNS, issue
 from preflight.facts import require
+from preflight.facts.records import Ptr
 from preflight.net import hostnames
+from preflight.net.addresses import reverse_name
 from preflight.net.hostnames import bare
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, say
@@ -91,13 +91,12 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
     name = fqdn(look)
     if (nowhere := own_addresses.circle(look, name, kind)) is not None:
         raise nowhere
-    found = records(settled(look, name, kind))
+    found = addresses_of(settled(look, name, kind))
     if not found and kind == "AAAA":
         yield finding(Status.PASS, own_addresses.without_ipv6(look, name), name, kind)
     elif not found:
         yield own_addresses.no_address(look, name)
-    elif kind == "AAAA" and (why := own_addresses.broken_ipv6(look)):
-        message = say(why, name=name, found=some(found))
+    elif kind == "AAAA" and (message := own_addresses.broken_ipv6(look, name, found)):
         remove = say("Remove the AAAA record of {name}, or set up IPv6 on this host.", name=name)
         remedy = Remedy(paragraph(remove, say(BEHIND_NAT)), place="dns")
         yield finding(Status.FAIL, message, name, kind, found=found, remedy=remedy)
@@ -126,12 +125,12 @@ def reverse(look: Look, address: str) -> Iterator[Finding]:
     name = fqdn(look)
     if (own := given(look, name, "A")) and own.denied:
         raise denied(own)
-    pointer = ipaddress.ip_address(address).reverse_pointer
-    names = tuple(dict.fromkeys(map(bare, settled(look, pointer, "PTR").records)))
+    pointer = reverse_name(address)
+    names = tuple(dict.fromkeys(bare(record.target) for record in settled(look, pointer, "PTR").of(Ptr)))
     kind = "AAAA" if ":" in address else "A"
     if name not in names:
         yield pointers.wrong_reverse(look, address, pointer, names)
-    elif address not in (forward := records(settled(look, name, kind))):
+    elif address not in (forward := addresses_of(settled(look, name, kind))):
         yield pointers.loose(look, address, kind, forward)
     else:
         yield pointers.good_reverse(look, address, pointer, names)

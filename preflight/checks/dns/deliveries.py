@@ -5,11 +5,11 @@ A record that serves somebody today is replaced last, when mailcow runs: until t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from preflight.checks import Look
 from preflight.checks.dns.names import (
+    addresses_of,
     alias,
     enter,
     finding,
@@ -17,12 +17,12 @@ from preflight.checks.dns.names import (
     given,
     known,
     record,
-    records,
     settled,
     some,
     switch,
     typo,
 )
+from preflight.facts.records import Mx
 from preflight.net.hostnames import bare
 from preflight.report.model import DnsRecord, Finding, Remedy, Status
 from preflight.text.sentences import say
@@ -34,7 +34,7 @@ def delivery(look: Look, domain: str) -> Finding:
     if wrong := _own_typo(look, domain):
         correct = say("Correct --domain, or register the domain and enter its records.")
         return finding(Status.FAIL, wrong, domain, "MX", remedy=Remedy(correct, place="docker-run"))
-    found = settled(look, domain, "MX").records
+    found = settled(look, domain, "MX").of(Mx)
     targets = _targets(found)
     expected = (f"10 {name}.",)
     entry = record(domain, "MX", expected[0])
@@ -50,7 +50,7 @@ def delivery(look: Look, domain: str) -> Finding:
         status, message, remedy = _here(look, domain, targets)
     else:
         status, message, remedy = _elsewhere(look, domain, list(targets), entry)
-    return finding(status, message, domain, "MX", expected=expected, found=found, zone=zone, remedy=remedy)
+    return finding(status, message, domain, "MX", expected=expected, found=map(str, found), zone=zone, remedy=remedy)
 
 
 def _own_typo(look: Look, domain: str) -> str | None:
@@ -60,13 +60,9 @@ def _own_typo(look: Look, domain: str) -> str | None:
     return typo(answer) if answer and (host is None or host.above != answer.above) else None
 
 
-def _targets(found: Sequence[str]) -> dict[str, int]:
-    return {bare(entry.rpartition(" ")[2]): _preference(entry) for entry in reversed(found)}
-
-
-def _preference(entry: str) -> int:
-    number = entry.partition(" ")[0]
-    return int(number) if re.fullmatch(r"[0-9]{1,5}", number) else 65536
+def _targets(found: Sequence[Mx]) -> dict[str, int]:
+    """Return the hosts named, each with its lowest preference, in the records' order from the last to the first."""
+    return {bare(record.exchange): record.preference for record in reversed(found)}
 
 
 def _here(look: Look, domain: str, targets: dict[str, int]) -> tuple[Status, str, Remedy | None]:
@@ -98,9 +94,9 @@ def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord) ->
     """Warn, as that may serve somebody today; fail if it leads nowhere."""
     name = fqdn(look)
     values = {"domain": domain, "targets": some(targets), "name": name}
-    here = set(records(known(look, name, "A")))
+    here = set(addresses_of(known(look, name, "A")))
     answers = [known(look, target, "A") for target in targets]
-    if all(a and a.records and not a.alias and set(records(a)) <= here for a in answers):
+    if all(a and a.records and not a.alias and set(addresses_of(a)) <= here for a in answers):
         message = say("Mail for {domain} goes to {targets}, which has the addresses of {name}, not its name.", **values)
         return Status.WARN, message, switch(domain, "MX", entry)
     if all(_is_nowhere(look, target) for target in targets):
@@ -119,7 +115,7 @@ def _is_nowhere(look: Look, target: str) -> bool:
 def served(look: Look, domain: str) -> bool:
     """Say whether a domain's mail goes elsewhere today."""
     answer = known(look, domain, "MX")
-    targets = _targets(answer.records) if answer else {}
+    targets = _targets(answer.of(Mx)) if answer else {}
     return bool(set(targets) - {fqdn(look), ""}) and not all(_is_nowhere(look, target) for target in targets)
 
 
@@ -146,4 +142,4 @@ def for_programs(look: Look, domain: str, label: str) -> Iterator[Finding]:
 
 
 def _both(look: Look, name: str) -> tuple[str, ...]:
-    return records(settled(look, name, "A")) + records(settled(look, name, "AAAA"))
+    return addresses_of(settled(look, name, "A")) + addresses_of(settled(look, name, "AAAA"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from preflight.checks import Look
-from preflight.facts import Answer, Missing, MissingFact
-from preflight.mailcow.plan import QUESTIONS
+from preflight.facts import Answer, Answers, Missing, MissingFact
+from preflight.facts.records import Mx, Record
 from preflight.net import addresses, hostnames
 from preflight.net.hostnames import bare
 from preflight.report.model import DnsRecord, Finding, Remedy, Status, When
@@ -46,8 +46,13 @@ def is_placeholder(look: Look) -> bool:
     if first.records or first.alias or not hostnames.placeholder(name):
         return False
     below = f".{hostnames.registrable(name) or name}."
-    rows = [answer for answer in look.host.answers.get().values() if f".{answer.name}".endswith(below)]
-    return not any(record.split()[-1:] != ["."] for answer in rows for record in answer.records)
+    rows = [answer for answer in look.host.answers.get().given.values() if f".{answer.name}".endswith(below)]
+    return all(is_null(record) for answer in rows for record in answer.records)
+
+
+def is_null(record: Record) -> bool:
+    """Say whether a record is the null MX, which says that a name takes no mail (RFC 7505)."""
+    return isinstance(record, Mx) and bare(record.exchange) == ""
 
 
 def domains(look: Look) -> tuple[str, ...]:
@@ -63,9 +68,7 @@ def unknown(reason: str, help: str) -> MissingFact:
 
 def settled(look: Look, name: str, kind: str) -> Answer:
     """Return an answer that settles the question: there is such a record, or there is none. Else raise."""
-    answer = look.host.answers.get().get(f"{name}. {kind}")
-    if answer is None:
-        raise _not_asked(look, name, kind)
+    answer = look.host.answers.get().of(name, kind)
     if answer.rcode in SETTLED:
         if answer.denied:
             raise denied(answer)
@@ -100,13 +103,6 @@ def settled(look: Look, name: str, kind: str) -> Answer:
         ),
         help,
     )
-
-
-def _not_asked(look: Look, name: str, kind: str) -> MissingFact:
-    help = say("Record the facts again with this name.")
-    if len(look.host.answers.get()) >= QUESTIONS:
-        help = say("Name fewer domains and addresses at a time.")
-    return unknown(say("The DNS was not asked for {name} {kind}.", name=name, kind=kind), help)
 
 
 def denied(answer: Answer) -> MissingFact:
@@ -155,12 +151,12 @@ def known(look: Look, name: str, kind: str) -> Answer | None:
 
 def given(look: Look, name: str, kind: str) -> Answer | None:
     """Return an answer whatever it is; None if there is none."""
-    return look.host.answers.or_({}).get(f"{name}. {kind}")
+    return look.host.answers.or_(Answers()).get(name, kind)
 
 
-def records(answer: Answer | None) -> tuple[str, ...]:
-    """Return the addresses of an A or AAAA answer in their usual form; a strange record as it is."""
-    return tuple(addresses.usual(record) or record for record in answer.records) if answer else ()
+def addresses_of(answer: Answer | None) -> tuple[str, ...]:
+    """Return the addresses of an A or AAAA answer in their usual form; a strange one as it is."""
+    return tuple(addresses.usual(one) or one for one in answer.addresses) if answer else ()
 
 
 def alias(answer: Answer | None) -> str | None:

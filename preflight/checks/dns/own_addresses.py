@@ -5,11 +5,12 @@ from __future__ import annotations
 from preflight.checks import Look
 from preflight.checks.dns.names import BEHIND_NAT, enter, finding, known, record, settled, some, unknown
 from preflight.facts import MissingFact
+from preflight.facts.records import Mx
 from preflight.net import addresses
 from preflight.net.hostnames import bare
 from preflight.packets.routing import way_out
 from preflight.report.model import DnsRecord, Finding, Remedy, Status
-from preflight.text.sentences import noted, paragraph, say
+from preflight.text.sentences import paragraph, say
 
 VERSIONS = {"A": 4, "AAAA": 6}
 
@@ -35,8 +36,6 @@ def no_address(look: Look, name: str) -> Finding:
     message = say("{name} has no A record in the DNS.", name=name)
     if answer.rcode == "NXDOMAIN":
         message = say("{name} does not exist in the DNS.", name=name)
-    if answer.detail:
-        message = paragraph(message, say("The name server adds: {detail}.", detail=answer.detail.rstrip(".")))
     zone = [record(name, "A", one) for one in expected]
     enter_one = paragraph(say("Enter an A record for {name}.", name=name), say(BEHIND_NAT))
     remedy = None if zone else Remedy(enter_one, place="dns")
@@ -46,23 +45,26 @@ def no_address(look: Look, name: str) -> Finding:
 def circle(look: Look, name: str, kind: str) -> MissingFact | None:
     """Make what ends the check if the name's CNAME records lead nowhere; dns.hostname has that as its finding."""
     answer = settled(look, name, kind)
-    if not answer.detail or not answer.alias or answer.records:
+    if not answer.broken:
         return None
-    reason = say("The CNAME records of {name} lead nowhere: {detail}.", name=name, detail=answer.detail.rstrip("."))
+    reason = say("The CNAME records of {name} lead in a circle.", name=name)
+    if answer.broken == "long":
+        reason = say("{name} leads through too many CNAME records in a row.", name=name)
     return unknown(reason, say("Replace the CNAME record of {name} by address records.", name=name))
 
 
-def broken_ipv6(look: Look) -> str | None:
-    """Say why IPv6 cannot work on this host, as a sentence still to be said; None where it can work.
+def broken_ipv6(look: Look, name: str, found: tuple[str, ...]) -> str | None:
+    """Say why the AAAA records of a name lead nowhere on this host; None where IPv6 can work.
 
     So it is, too, where the user vouches for an address.
     """
     if addresses.of_version(look.host.asked.public_ips, 6):
         return None
+    values = {"name": name, "found": some(found)}
     if not addresses.public(look.host.asked, look.host.links.get(), 6):
-        return noted("{name} has the AAAA record {found}, but this host has no public IPv6 address.")
+        return say("{name} has the AAAA record {found}, but this host has no public IPv6 address.", **values)
     if way_out(look.host, 6) is None:
-        return noted("{name} has the AAAA record {found}, but this host has no default route for IPv6.")
+        return say("{name} has the AAAA record {found}, but this host has no default route for IPv6.", **values)
     return None
 
 
@@ -102,7 +104,7 @@ def _lead_here(look: Look, name: str, kind: str, strange: list[str], zone: list[
 
 def _targets(look: Look, domain: str) -> list[str]:
     answer = known(look, domain, "MX")
-    return [bare(entry.rpartition(" ")[2]) for entry in answer.records] if answer else []
+    return [bare(record.exchange) for record in answer.of(Mx)] if answer else []
 
 
 def behind_nat(look: Look, name: str, kind: str, found: tuple[str, ...]) -> Finding:

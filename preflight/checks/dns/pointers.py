@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from preflight.checks import Look
-from preflight.checks.dns.names import BEHIND_NAT, finding, fqdn, known, line, record, records, some, unknown
+from preflight.checks.dns.names import BEHIND_NAT, addresses_of, finding, fqdn, known, line, record, some, unknown
 from preflight.checks.dns.own_addresses import VERSIONS
 from preflight.facts import MissingFact, require
 from preflight.net import addresses
@@ -41,7 +41,7 @@ def _of_version(look: Look, kind: str, version: int) -> list[str]:
     sender = _sender(look, version)
     if given and not set(given) & set(addresses.own(look.host.links.value or (), version)):
         sender = None  # NAT beyond this host gives mail the address that the user named
-    named = public if given else [one for one in public if one in records(known(look, fqdn(look), kind))]
+    named = public if given else [one for one in public if one in addresses_of(known(look, fqdn(look), kind))]
     return [*named, sender] if sender else named or public
 
 
@@ -103,7 +103,7 @@ def _better(look: Look, address: str) -> str | None:
     It has to be one of the same uplink, or of none: another provider's would be dropped on this way.
     """
     kind, version = ("AAAA", 6) if ":" in address else ("A", 4)
-    named = records(known(look, fqdn(look), kind))
+    named = addresses_of(known(look, fqdn(look), kind))
     if address in named or address != _sender(look, version):
         return None
     links = look.host.links.value or ()
@@ -135,7 +135,7 @@ def good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...])
     name, kind = fqdn(look), "AAAA" if ":" in address else "A"
     others = [other for other in names if other != name]
     answers = {other: known(look, other, kind) for other in others}
-    loose = [other for other, answer in answers.items() if answer and address not in records(answer)]
+    loose = [other for other, answer in answers.items() if answer and address not in addresses_of(answer)]
     found = [f"{one}." for one in names]
     expected = (f"{name}.",)
     if loose:

@@ -6,12 +6,12 @@ what is above a name can tell that the name is missing. One that has a record of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
-from preflight.facts import Answer
-from preflight.gather.names.resolver import Question, key
+from preflight.facts import Answer, Answers
+from preflight.gather.names.questions import Question
 from preflight.net.hostnames import is_top, registrable
 
 ROOT: Question = (".", "NS")
@@ -27,10 +27,11 @@ def questions(answers: Iterable[Answer]) -> list[Question]:
     return [*asked, ROOT] if asked else []
 
 
-def weighed(answers: Mapping[str, Answer], above: Mapping[str, Answer]) -> dict[str, Answer]:
+def weighed(answers: Answers, above: Answers) -> Answers:
     """Return the answers with what the name servers said of the names above them."""
-    doubtful = {key(answer.name, answer.type) for answer in _doubtful(answers.values())}
-    return {one: _weighed(answer, above) if one in doubtful else answer for one, answer in answers.items()}
+    doubtful = {Answers.key(answer.name, answer.type) for answer in _doubtful(answers.given.values())}
+    given = {one: _weighed(answer, above) if one in doubtful else answer for one, answer in answers.given.items()}
+    return msgspec.structs.replace(answers, given=given)
 
 
 def _doubtful(answers: Iterable[Answer]) -> list[Answer]:
@@ -40,11 +41,11 @@ def _doubtful(answers: Iterable[Answer]) -> list[Answer]:
     return [answer for answer in known if answer.rcode == "NXDOMAIN" and _domain(answer.name) not in there]
 
 
-def _weighed(answer: Answer, above: Mapping[str, Answer]) -> Answer:
+def _weighed(answer: Answer, above: Answers) -> Answer:
     domain = _domain(answer.name)
     top = domain if _is_reverse(answer.name) else domain.rpartition(".")[2]
     for question in (ROOT, (top, "SOA"), (domain, "SOA")):
-        found = above.get(key(*question))
+        found = above.get(*question)
         if found is None or found.rcode != "NXDOMAIN":
             continue
         if question == ROOT:

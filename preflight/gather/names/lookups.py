@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
+import time
 
-from preflight.facts import Answer, Fact
+from preflight.facts import Answer, Answers, Fact
+from preflight.facts.names import Unasked
 from preflight.gather.access.roots import Roots
 from preflight.gather.names import denial
+from preflight.gather.names.budget import Budget, weigh
 from preflight.gather.names.nameservers import Server, find, shown
-from preflight.gather.names.resolver import SILENT, Question, ask, key
-from preflight.mailcow.plan import QUESTIONS
-from preflight.net.addresses import usual
+from preflight.gather.names.questions import MailHost, due
+from preflight.gather.names.resolver import MARGIN, SILENT, ask
 from preflight.net.hostnames import askable
 from preflight.text.sentences import paragraph, say
 
-ROUNDS = 3
-DOMAINS = 16  # and as many addresses
-TARGETS = 8  # names of one answer that are asked for in turn
+BUDGET = Budget()
 
 
 def look_up(
@@ -27,8 +25,8 @@ def look_up(
     addresses: tuple[str, ...],
     resolvers: tuple[str, ...],
     deadline: float,
-) -> Fact[dict[str, Answer]]:
-    """Return the answers by `key`: for the host's name, its addresses' PTR, its domains, and the names those lead to.
+) -> Fact[Answers]:
+    """Return the answers for the host's name, its addresses' PTR, its domains, and the names those lead to.
 
     `fqdn` and `domains` are normalised (plan.py), `addresses` are the public ones, `deadline` is of time.monotonic.
     Where no server ever answered the fact is unknown.
@@ -41,53 +39,48 @@ def look_up(
     servers = find(roots, resolvers)
     if servers.missing is not None:
         return Fact(servers.source, None, servers.missing)
-    found: dict[str, Answer] = {}
-    todo = first_questions(fqdn, domains, addresses)
-    for _ in range(ROUNDS):
-        fresh = [question for question in dict.fromkeys(todo) if key(*question) not in found]
-        if not fresh[: QUESTIONS - len(found)]:
-            break
-        found |= ask(servers.get(), fresh[: QUESTIONS - len(found)], deadline)
-        if _dead(found):
-            break
-        todo = follow_ups(found.values())
-    if above := denial.questions(found.values()):
-        found = denial.weighed(found, ask(servers.get(), above, deadline))
+    found = in_rounds(servers.get(), MailHost(fqdn, domains, addresses), BUDGET, deadline)
+    if above := denial.questions(found.given.values()):
+        told = ask(servers.get(), above, deadline, BUDGET.weight)
+        found = denial.weighed(found, Answers(told))
     return _fact(servers.get(), found)
 
 
-def first_questions(fqdn: str, domains: tuple[str, ...], addresses: tuple[str, ...]) -> list[Question]:
-    """Return the questions that depend on no answer, the important ones first."""
-    asked = [(fqdn, "A"), (fqdn, "AAAA")]
-    asked += [(ipaddress.ip_address(one).reverse_pointer, "PTR") for one in map(usual, addresses[:DOMAINS]) if one]
-    asked += [(domain, "MX") for domain in domains[:DOMAINS]]
-    names = [f"{label}.{domain}" for domain in domains[:DOMAINS] for label in ("autodiscover", "autoconfig")]
-    return asked + [(name, kind) for name in names for kind in ("A", "AAAA")]
-
-
-def follow_ups(known: Iterable[Answer]) -> list[Question]:
-    """Return the questions for the addresses of the names that MX and PTR records lead to."""
-    targets = [
-        record.split()[-1]
-        for answer in known
-        if answer.type in ("MX", "PTR")
-        for record in answer.records[:TARGETS]
-        if record.split()
-    ]
-    return [(target, kind) for target in dict.fromkeys(targets) if target != "." for kind in ("A", "AAAA")]
+def in_rounds(servers: tuple[Server, ...], host: MailHost, budget: Budget, deadline: float) -> Answers:
+    """Ask until no answer leads to a new question, the budget is spent, the time is over, or nobody answers."""
+    given: dict[str, Answer] = {}
+    unasked: dict[str, Unasked] = {}
+    room = budget.weight
+    while True:
+        wanted = {Answers.key(*question): question for question in due(host, Answers(given))}
+        fresh = [key for key in wanted if key not in given and key not in unasked]
+        if not fresh or (given and _dead(given)):
+            return Answers(given, unasked)
+        payable = fresh[: max(0, budget.questions - len(given))] if room > 0 else []
+        answers = ask(servers, [wanted[key] for key in payable], deadline, room)
+        given |= answers
+        room -= sum(map(weigh, answers.values()))
+        late = time.monotonic() >= deadline - 2 * MARGIN
+        unasked |= {key: "deadline" if late and key in payable else "budget" for key in fresh if key not in answers}
 
 
 def _dead(found: dict[str, Answer]) -> bool:
     return all(answer.rcode in SILENT for answer in found.values())
 
 
-def _fact(servers: tuple[Server, ...], found: dict[str, Answer]) -> Fact[dict[str, Answer]]:
+def _fact(servers: tuple[Server, ...], found: Answers) -> Fact[Answers]:
     """Make the fact; where nobody ever answered, that is one cause, and it is said once."""
     names = ", ".join(map(shown, servers))
     source = f"DNS, asked of {names}"
-    if not found or not _dead(found):
+    if not found.given:
+        return Fact.unknown(
+            source,
+            say("The time of this run was over before a name server was asked."),
+            say("Run the check again with a longer --timeout."),
+        )
+    if not _dead(found.given):
         return Fact.of(source, found)
-    details = {answer.detail for answer in found.values() if answer.rcode == "error"}
+    details = {answer.detail for answer in found.given.values() if answer.rcode == "error"}
     why = say("One cause was named: {detail}.", detail=details.pop()) if len(details) == 1 else None
     silence = say("The name servers asked did not answer any question: {names}.", names=names)
     if len(servers) == 1:

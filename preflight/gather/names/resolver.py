@@ -10,70 +10,63 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from preflight.facts import Answer
+from msgspec.structs import replace
+
+from preflight.facts import Answer, absolute
+from preflight.gather.names.budget import Budget
 from preflight.gather.names.nameservers import Server, server, shown
+from preflight.gather.names.questions import Question
+from preflight.gather.names.queue import Queue
+from preflight.gather.names.rdata import record
 from preflight.text.sentences import phrase
 
 if TYPE_CHECKING:
     from dns.message import Message, QueryMessage
     from dns.name import Name
 
-Question = tuple[str, str]  # name, type
+Broken = Literal["", "circle", "long"]
+Transport = Literal["udp", "tcp"]
 
 TRY = 1.5  # seconds for one UDP packet
 LIFETIME = 5.0  # seconds for one question, on all servers
 MARGIN = 0.2  # seconds before the deadline at which all is given up, so that the answers are still collected
 THREADS = 40
 CHAIN = 8  # CNAME records
-RECORDS = 64
-CHARACTERS = 512
 SILENT = ("timeout", "error")
 _WITHOUT_EDNS = ("FORMERR", "NOTIMP", "BADVERS")
 
 
-def key(name: str, kind: str) -> str:
-    """Return the key of a question's answer: `mail.example.org. A`."""
-    return f"{_absolute(name)} {kind}"
+def ask(
+    servers: tuple[Server, ...], questions: Iterable[Question], deadline: float, room: int = Budget().weight
+) -> dict[str, Answer]:
+    """Ask questions side by side until `deadline` (of time.monotonic); return the answers by `Answers.key`.
 
-
-def ask(servers: tuple[Server, ...], questions: Iterable[Question], deadline: float) -> dict[str, Answer]:
-    """Ask questions side by side until `deadline` (of time.monotonic); what is late is `timeout`. Never raises."""
-    wanted = {key(*question): question for question in questions}
-    found: dict[str, Answer] = {}
-    queue = iter(list(wanted.items()))
-    lock = threading.Lock()
+    What was asked in vain is `timeout`. What the deadline or the `room` (the weight of all records) left no time or
+    place for is not among the answers. Never raises.
+    """
+    queue = Queue(questions, room)
 
     def work() -> None:
-        while True:
-            with lock:
-                one, question = next(queue, ("", None))
-            if question is None:
-                return
-            found[one] = _question(servers, question, deadline - 2 * MARGIN)
+        while time.monotonic() < deadline - 2 * MARGIN and (taken := queue.take()):
+            key, question = taken
+            queue.keep(key, _question(servers, question, deadline - 2 * MARGIN))
 
     # Daemons of our own, not an executor: a thread that hangs must not keep the program from ending.
-    crew = [threading.Thread(target=work, name="dns", daemon=True) for _ in range(min(THREADS, len(wanted)))]
+    crew = [threading.Thread(target=work, name="dns", daemon=True) for _ in range(min(THREADS, len(queue)))]
     for thread in crew:
         thread.start()
     for thread in crew:
         thread.join(max(0.0, deadline - MARGIN - time.monotonic()))
     late = phrase("the deadline of the run passed")
     names = " and ".join(map(shown, servers))
-    return {
-        one: found.get(one) or Answer(_absolute(name), kind, "timeout", server=names, detail=late)
-        for one, (name, kind) in wanted.items()
-    }
-
-
-def _absolute(name: str) -> str:
-    return f"{name.rstrip('.').lower()}."
+    return queue.answers(lambda asked: Answer(absolute(asked[0]), asked[1], "timeout", server=names, detail=late))
 
 
 def _question(servers: tuple[Server, ...], question: Question, deadline: float) -> Answer:
     """Ask each server in turn until one knows; a server that has refused is not asked again."""
-    name, kind = _absolute(question[0]), question[1]
+    name, kind = absolute(question[0]), question[1]
     until = min(deadline, time.monotonic() + LIFETIME)
     best = Answer(name, kind, "timeout", server=" and ".join(map(shown, servers)))
     open_to = list(servers)
@@ -98,13 +91,10 @@ def _one_server(one: Server, name: str, kind: str, until: float) -> Answer:
         if not edns:
             answer, recursive = _ask(one, name, kind, until, edns=False)
         for left in reversed(range(CHAIN)):
-            if recursive or answer.rcode != "NOERROR" or answer.records or not answer.alias or answer.detail:
+            if recursive or answer.rcode != "NOERROR" or answer.records or not answer.alias or answer.broken:
                 break
             further, recursive = _ask(one, answer.alias, kind, until, edns=edns)
-            alias, detail = further.alias or answer.alias, further.detail
-            if not left and further.alias and not further.records:
-                detail = detail or _too_long()
-            answer = Answer(name, kind, further.rcode, further.records, alias, shown(one), detail)
+            answer = _joined(answer, further, is_last=not left)
     except dns.exception.Timeout:
         return Answer(name, kind, "timeout", server=shown(one))
     except OSError as error:
@@ -114,17 +104,32 @@ def _one_server(one: Server, name: str, kind: str, until: float) -> Answer:
     return answer
 
 
+def _joined(answer: Answer, further: Answer, *, is_last: bool) -> Answer:
+    """Return the answer for an alias as that for the name which has it."""
+    too_far: Broken = "long" if is_last and further.alias and not further.records else ""
+    return replace(
+        further,
+        name=answer.name,
+        alias=further.alias or answer.alias,
+        broken=further.broken or too_far,
+        authentic=answer.authentic and further.authentic,
+    )
+
+
 def _ask(one: Server, name: str, kind: str, until: float, *, edns: bool) -> tuple[Answer, bool]:
     """Return the answer, and whether the server recurses."""
     import dns.flags
     import dns.message
 
-    query = dns.message.make_query(name, kind, use_edns=0 if edns else False, payload=1232)
-    message = _exchange(query, one, until)
-    return parse(name, kind, message, shown(one)), bool(message.flags & dns.flags.RA)
+    # AD in a question: tell whether the signatures were checked (RFC 6840 5.7), without sending them all.
+    flags = dns.flags.RD | dns.flags.AD
+    query = dns.message.make_query(name, kind, use_edns=0 if edns else False, payload=1232, flags=flags)
+    message, transport = _exchange(query, one, until)
+    answer = replace(parse(name, kind, message, shown(one)), transport=transport)
+    return answer, bool(message.flags & dns.flags.RA)
 
 
-def _exchange(query: QueryMessage, one: Server, until: float) -> Message:
+def _exchange(query: QueryMessage, one: Server, until: float) -> tuple[Message, Transport]:
     """Ask over UDP, and over TCP where the answer did not fit; raise `OSError` or a dnspython exception."""
     import dns.exception
     import dns.inet
@@ -140,42 +145,58 @@ def _exchange(query: QueryMessage, one: Server, until: float) -> Message:
         # Connected, so that the kernel drops other senders and tells of a closed port at once.
         udp.connect(dns.inet.low_level_address_tuple((address, port), family))
         try:
-            return dns.query.udp(
+            message = dns.query.udp(
                 query, address, min(TRY, left), port, sock=udp,
                 ignore_unexpected=True, ignore_errors=True, raise_on_truncation=True,
             )  # fmt: skip
+            return message, "udp"
         except dns.message.Truncated:
             pass
-    return dns.query.tcp(query, address, max(0.01, until - time.monotonic()), port)
-
-
-def _too_long() -> str:
-    return phrase("there are more than {count} CNAME records in a row", count=CHAIN)
+    return dns.query.tcp(query, address, max(0.01, until - time.monotonic()), port), "tcp"
 
 
 def parse(name: str, kind: str, message: Message, asked_of: str) -> Answer:
-    """Read the records that answer the question, along the CNAMEs; records of other names are passed over."""
+    """Read the records that answer the question, along the CNAMEs; records of other names are passed over.
+
+    All are kept: a message has 64 KiB at most, and any of them may be the one that is asked for.
+    """
+    import dns.flags
     import dns.name
     import dns.rcode
     import dns.rdataclass
     import dns.rdatatype
 
     wanted = dns.rdatatype.from_text(kind)
-    here = dns.name.from_text(name)
-    seen = {here}
-    detail = ""
-    while kind != "CNAME" and (target := _alias(message, here)) is not None:
-        here = target
-        if target in seen or len(seen) > CHAIN:
-            detail = phrase("the CNAME records lead in a circle") if target in seen else _too_long()
-            break
-        seen.add(target)
+    first = dns.name.from_text(name)
+    end: tuple[Name, Broken] = (first, "") if kind == "CNAME" else _end(message, first)
+    here, broken = end
     rcode = dns.rcode.to_text(message.rcode())
-    alias = _text(here) if len(seen) > 1 or detail else None
     sets = [rrset for rrset in message.answer if rrset.match(here, dns.rdataclass.IN, wanted, dns.rdatatype.NONE)]
     data = [rdata for rrset in sets for rdata in rrset]
-    records = [] if detail or rcode != "NOERROR" else sorted(map(_presentation, data), key=_order)
-    return Answer(name, kind, rcode, tuple(records[:RECORDS]), alias, asked_of, detail)
+    return Answer(
+        name,
+        kind,
+        rcode,
+        () if broken or rcode != "NOERROR" else tuple(sorted(record(kind, rdata) for rdata in data)),
+        _text(here) if broken or here != first else None,
+        asked_of,
+        broken=broken,
+        authentic=bool(message.flags & dns.flags.AD),
+        truncated=bool(message.flags & dns.flags.TC),
+    )
+
+
+def _end(message: Message, name: Name) -> tuple[Name, Broken]:
+    """Follow the CNAME records of a message; return the last name, and whether they end nowhere."""
+    seen = {name}
+    while (target := _alias(message, name)) is not None:
+        name = target
+        if target in seen:
+            return name, "circle"
+        if len(seen) > CHAIN:
+            return name, "long"
+        seen.add(target)
+    return name, ""
 
 
 def _alias(message: Message, name: Name) -> Name | None:
@@ -190,20 +211,7 @@ def _alias(message: Message, name: Name) -> Name | None:
 
 
 def _text(name: Name) -> str:
-    return name.to_text().lower()[: 2 * CHARACTERS]  # escapes make a name of 255 bytes longer than that
+    return name.to_text().lower()
 
 
-def _presentation(rdata: object) -> str:
-    """Write a record's data as a zone file does; host names in it in lower case."""
-    text = rdata.to_text() if hasattr(rdata, "to_text") else str(rdata)
-    names = type(rdata).__name__ in ("A", "AAAA", "MX", "PTR", "CNAME", "NS", "SRV")
-    return (text.lower() if names else text)[:CHARACTERS]
-
-
-def _order(record: str) -> tuple[int, str]:
-    """Sort by preference where there is one, so that two runs on the same zone give the same answer."""
-    first = record.partition(" ")[0]
-    return (int(first) if first.isascii() and first.isdigit() else 0, record)
-
-
-__all__ = ["SILENT", "Question", "ask", "key", "parse", "server"]
+__all__ = ["SILENT", "Question", "ask", "parse", "server"]

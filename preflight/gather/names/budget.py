@@ -1,0 +1,45 @@
+"""How much one run asks of name servers at most: enough for every mail domain that is looked at, and no flood."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from preflight.facts import Answer
+
+DOMAINS = 16  # and as many addresses
+TARGETS = 8  # names of one answer that are asked for in turn
+
+# What one mail domain may need, names times types.
+FOR_A_DOMAIN = {
+    "mx": 1,
+    "targets": 2 * TARGETS,  # A and AAAA
+    "tlsa": TARGETS,
+    "programs": 2 * 2,  # autodiscover and autoconfig, A and AAAA
+    "spf": 1 + 10 * 3,  # the record, and 10 terms that ask (RFC 7208 4.6.4), of which an `mx` takes A and AAAA too
+    "dkim": 1,  # a selector
+    "dmarc": 8 + 2,  # names up the tree (RFC 9989 4.10), and whether two others take its reports
+    "mta-sts": 1 + 2,  # the record, and the host of the policy
+    "tls-rpt": 1,
+    "caa": 4,  # up the tree
+    "srv": 13,  # the names of mailcow's documentation
+}
+# The host's own name: A, AAAA, CAA, TLSA; and of its addresses PTR with the names that those lead to.
+FOR_THE_HOST = 2 + 4 + 2 + DOMAINS * (1 + 2 * TARGETS)
+
+
+class Budget(Struct, frozen=True):
+    """The most that is asked and kept. `weight`: characters of all records, and `EACH` for every one.
+
+    facts.json is read up to 16 MiB (text/inputs.py), and a character takes six bytes in it if it is a control one.
+    """
+
+    questions: int = DOMAINS * sum(FOR_A_DOMAIN.values()) + FOR_THE_HOST
+    weight: int = 2 << 20
+
+
+EACH = 64  # what a record weighs beside its characters
+
+
+def weigh(answer: Answer) -> int:
+    """Return the weight of an answer's records."""
+    return sum(len(str(record)) + EACH for record in answer.records)

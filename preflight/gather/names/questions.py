@@ -1,0 +1,53 @@
+"""What is to be asked of the DNS for one mail host, by what is known already. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from preflight.facts import Answers
+from preflight.facts.records import Mx, Ptr
+from preflight.gather.names.budget import DOMAINS, TARGETS
+from preflight.net.addresses import reverse_name, usual
+
+Question = tuple[str, str]  # name, type
+
+
+class MailHost(Struct, frozen=True):
+    """Whom the questions are about: names as plan.py has them, and the host's public addresses."""
+
+    fqdn: str
+    domains: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+def due(host: MailHost, known: Answers) -> list[Question]:
+    """Return all that can be asked by now, asked already or not, the important questions first, each once."""
+    found = [question for source in SOURCES for question in source(host, known)]
+    return list({Answers.key(*question): question for question in found}.values())
+
+
+def first(host: MailHost, _: Answers) -> Iterator[Question]:
+    """Yield the questions that depend on no answer."""
+    yield from _addresses([host.fqdn])
+    yield from ((reverse_name(one), "PTR") for one in map(usual, host.addresses[:DOMAINS]) if one)
+    yield from ((domain, "MX") for domain in host.domains[:DOMAINS])
+    yield from _addresses(f"{label}.{domain}" for domain in host.domains[:DOMAINS] for label in LABELS)
+
+
+def targets(_: MailHost, known: Answers) -> Iterator[Question]:
+    """Yield the questions for the addresses of the names that MX and PTR records lead to."""
+    for answer in known.given.values():
+        exchanges = (record.exchange for record in answer.of(Mx)[:TARGETS])
+        names = (*exchanges, *(record.target for record in answer.of(Ptr)[:TARGETS]))
+        yield from _addresses(name for name in names if name.strip("."))
+
+
+def _addresses(names: Iterable[str]) -> Iterator[Question]:
+    yield from ((name, kind) for name in names for kind in ("A", "AAAA"))
+
+
+LABELS = ("autodiscover", "autoconfig")
+# Each says what it wants asked by what is known: a chain of any length is followed round by round.
+SOURCES = (first, targets)

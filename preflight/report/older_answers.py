@@ -1,0 +1,51 @@
+"""Answers of the DNS in facts of older versions, whose records are lines in presentation form.
+
+They asked for addresses, MX and PTR records only. What has another shape than theirs is left as it is, for the decoder
+to refuse it with its place.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from msgspec import to_builtins
+
+from preflight.facts.names import Answers
+from preflight.facts.records import A, Aaaa, Mx, Other, Ptr, Record
+
+_NAMED: dict[str, type[A] | type[Aaaa] | type[Ptr]] = {"A": A, "AAAA": Aaaa, "PTR": Ptr}
+
+
+def typed(document: Any) -> Any:
+    """Return a facts document (as JSON's own types) with its answers in today's shape."""
+    match document:
+        case {"answers": {"value": dict(rows)} as fact} if rows.keys() - set(Answers.__struct_fields__):
+            given = {_key(question): _answer(row) for question, row in rows.items()}
+            return document | {"answers": fact | {"value": {"given": given}}}
+    return document
+
+
+def record(kind: str, line: str) -> Record:
+    """Read a record of a type (A, AAAA, MX, PTR) from its presentation form; what cannot be read is `Other`."""
+    if kind in _NAMED:
+        return _NAMED[kind](line)
+    preference, _, exchange = line.partition(" ")
+    if kind == "MX" and exchange and re.fullmatch(r"[0-9]{1,5}", preference):
+        return Mx(int(preference), exchange.lower())
+    return Other(line)
+
+
+def _key(question: str) -> str:
+    name, _, kind = question.rpartition(" ")
+    return Answers.key(name, kind)
+
+
+def _answer(row: Any) -> Any:
+    match row:
+        case {"type": str(kind), "records": [*lines]} if all(isinstance(line, str) for line in lines):
+            row = row | {"records": [to_builtins(record(kind, line)) for line in lines]}
+    match row:
+        case {"rcode": "NOERROR", "detail": str(detail)} if detail:
+            row = row | {"broken": "circle" if "circle" in detail else "long", "detail": ""}
+    return row
