@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from preflight.assess import run as run_check
+from preflight.assess.running import run as run_check
 from preflight.checks import Check, Look, catalogue
 from preflight.facts import SCHEMA, Asked, ConfFile, Fact, Host, Setting, View
 from preflight.facts.parts import PARTS, fields

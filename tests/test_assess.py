@@ -8,7 +8,10 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from preflight.assess import Ignore, assess, run, select, verdict
+from preflight.assess import assess, verdict
+from preflight.assess.running import run
+from preflight.assess.selection import select
+from preflight.assess.waivers import Waiver
 from preflight.checks import Check, Look, catalogue
 from preflight.facts import Asked, Fact, MissingFact, View
 from preflight.facts.parts import GROUPS, PARTS
@@ -116,10 +119,10 @@ def test_severity_bounds_what_a_check_may_say() -> None:
     assert results(failing)[0].remedy == Remedy("Mend it.")
 
 
-def report(*functions: object, ignores: tuple[Ignore, ...] = (), strict: bool = False) -> Report:
+def report(*functions: object, waivers: tuple[Waiver, ...] = (), strict: bool = False) -> Report:
     numbers = requirements.load("current")
     checks = tuple(make(function, id=f"test.{number}") for number, function in enumerate(functions))
-    return assess(host(), plan.make(None, Asked()), numbers, checks, ignores, strict=strict)
+    return assess(host(), plan.make(None, Asked()), numbers, checks, waivers, strict=strict)
 
 
 def test_the_report_counts() -> None:
@@ -131,16 +134,16 @@ def test_the_report_counts() -> None:
 @pytest.mark.parametrize(
     ("ignore", "status"),
     [
-        (Ignore("test.0"), Status.IGNORED),
-        (Ignore("test.*"), Status.IGNORED),
-        (Ignore("TEST.0"), Status.FAIL),
-        (Ignore("test.0", "a"), Status.FAIL),
-        (Ignore("test.0", until=datetime.date(2026, 11, 23)), Status.IGNORED),
-        (Ignore("test.0", until=datetime.date(2026, 11, 22)), Status.FAIL),
+        (Waiver("test.0"), Status.IGNORED),
+        (Waiver("test.*"), Status.IGNORED),
+        (Waiver("TEST.0"), Status.FAIL),
+        (Waiver("test.0", "a"), Status.FAIL),
+        (Waiver("test.0", until=datetime.date(2026, 11, 23)), Status.IGNORED),
+        (Waiver("test.0", until=datetime.date(2026, 11, 22)), Status.FAIL),
     ],
 )
-def test_ignored_findings_are_shown_with_what_they_were(ignore: Ignore, status: Status) -> None:
-    (result,) = report(failing, ignores=(ignore,)).results
+def test_ignored_findings_are_shown_with_what_they_were(ignore: Waiver, status: Status) -> None:
+    (result,) = report(failing, waivers=(ignore,)).results
     assert result.status is status
     assert result.was is (Status.FAIL if status is Status.IGNORED else None)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from preflight.assess.suggestions import meant
+from preflight.assess.selection import meant
 from preflight.checks import catalogue
 from tests.line import line
 from tests.tools import program

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.assess import Ignore
-from preflight.cli.params import IgnoreType
+from preflight.assess.waivers import Waiver
+from preflight.cli.params import WaiverType
 
 IDS = ("ports.free", "dns.*", "services.mail", "*")
 SUBJECTS = (
@@ -23,8 +23,8 @@ REASONS = ("a=b", "see: x@y", "at 10:00", "since @2026-01-01 or so", "2027-01-31
 DATE = re.compile(r"@\s*[0-9./-]+$")
 
 
-def read(text: str) -> Ignore:
-    return IgnoreType().convert(text, None, None)
+def read(text: str) -> Waiver:
+    return WaiverType().convert(text, None, None)
 
 
 def plain(text: str) -> bool:
@@ -44,7 +44,7 @@ def test_what_is_written_is_read(identity: str, subject: str | None, reason: str
     text = identity + (f":{subject}" if subject else "") + (f"={reason}" if reason else "")
     if until is None and DATE.search(text):
         return  # the next test's
-    assert read(text + (f"@{until}" if until else "")) == Ignore(identity, subject, reason, until)
+    assert read(text + (f"@{until}" if until else "")) == Waiver(identity, subject, reason, until)
 
 
 @given(st.text(max_size=80))

@@ -56,7 +56,7 @@ def test_a_check_loads_no_room_that_it_does_not_enter(tree: Path, tmp_path: Path
     words = ["check", "--facts", tree / "tests/hosts/debian12-nested.json", "--output", tmp_path / "report.json"]
     argv = ["preflight", *map(str, words)]
     strangers = (
-        "preflight.redact", "preflight.report.compare", "preflight.assess.waivers", "preflight.probes", "jinja2",
+        "preflight.redact", "preflight.report.compare", "preflight.assess.waiver_file", "preflight.probes", "jinja2",
         "rich", "docker", "requests", "dns", "psutil", "tomllib", "dataclasses", "asyncio", "json",
         "logging", "subprocess",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from preflight.assess.waivers import read
+from preflight.assess.waiver_file import read
 from preflight.facts import Asked, Memory
 from preflight.render import FORMATS
 from preflight.report.documents import write_json

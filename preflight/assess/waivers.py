@@ -1,90 +1,59 @@
-"""Known findings: read from a file, and held against the checks asked for and against what came back.
-
-[[waiver]]
-id = "resources.swap"        # or a glob: "dns.*"
-subject = "25/tcp"           # optional: one subject of the check, or a pattern with * and ?
-reason = "…"                 # required
-until = 2027-01-31           # optional: the last day
-"""
+"""Waivers: findings that are known, and what becomes of their results."""
 
 from __future__ import annotations
 
 import datetime
-import tomllib
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+import fnmatch
 
 import msgspec
+from msgspec import Struct
 
-from preflight.assess import Ignore, matching
-from preflight.assess.suggestions import meant
-from preflight.checks import Check
-from preflight.report.model import Report, Status
-from preflight.text.inputs import InputError, named, read_file
-
-_Text = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
-_FOUND = ("path", "address")  # subjects that a check knows beforehand, but from the host
-_OPEN = (Status.UNKNOWN, Status.ERROR, Status.SKIP)
+from preflight.report.model import Result, Status
+from preflight.text.sentences import paragraph, phrase, say
 
 
-class _Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    id: _Text
-    reason: _Text
-    subject: _Text | None = None
+class Waiver(Struct, frozen=True):
+    """A finding that is known: of this check, on this subject (None: on any), for this reason, through this date."""
+
+    check: str
+    subject: str | None = None
+    reason: str = ""
     until: datetime.date | None = None
+    source: str = "--ignore"  # where it was said, for messages
+
+    def means_check(self, result: Result) -> bool:
+        """Say whether a result is one of the checks meant."""
+        return fnmatch.fnmatchcase(result.check, self.check)
+
+    def means(self, result: Result) -> bool:
+        """Say whether a result is meant, whatever became of it. Brackets in a subject are an address's, no pattern."""
+        return self.means_check(result) and (
+            self.subject in (None, result.subject)
+            or fnmatch.fnmatchcase(result.subject or "", str(self.subject).replace("[", "[[]"))
+        )
+
+    def covers(self, result: Result) -> bool:
+        """Say whether a result is a finding that is meant, on whatever day."""
+        return result.status in (Status.WARN, Status.FAIL, Status.UNKNOWN) and self.means(result)
+
+    def over(self, today: datetime.date) -> bool:
+        """Say whether its last day has passed."""
+        return self.until is not None and self.until < today
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    waiver: tuple[_Waiver, ...]
-
-
-def read(name: str) -> tuple[Ignore, ...]:
-    """Read a file of waivers; raise `InputError` with one line that names the file and the place."""
-    try:
-        entries = msgspec.convert(tomllib.loads(read_file(named(name)).decode("utf-8-sig")), _File).waiver
-    except UnicodeDecodeError:
-        raise InputError(f"{name}: not UTF-8 text") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise InputError(f"{name}: {str(error) or 'nested too deep'}") from None
-    return tuple(_ignore(entry, f"--waivers {name}: number {number}") for number, entry in enumerate(entries, 1))
-
-
-def _ignore(entry: _Waiver, source: str) -> Ignore:
-    return Ignore(entry.id, entry.subject, " ".join(entry.reason.split()), entry.until, source)
-
-
-def refuse_strangers(ignores: Iterable[Ignore], every: Sequence[Check], asked: Sequence[Check]) -> None:
-    """Raise `InputError` where a waiver means no check at all, or none of those asked for."""
-    for ignore in ignores:
-        if not matching(ignore.check, asked):
-            what = f"{ignore.source} {ignore.check[:80]!r}"
-            if matching(ignore.check, every):
-                raise InputError(f"{what} matches none of the checks asked for; see --only and --skip.")
-            raise InputError(f"{what} matches no check: {meant(ignore.check, every)}")
-
-
-def idle(ignores: Iterable[Ignore], report: Report, checks: Sequence[Check], *, certain: bool) -> list[str]:
-    """Return a line for each waiver of a subject that no result has.
-
-    A check whose subjects are found on the host (a service, something left over, a path) has none any more once that
-    is gone. Where mailcow names the subjects (its ports, the mail domains), another one is a mistake: `InputError`,
-    unless mailcow's own wishes are not known for `certain`.
-    """
-    lines = []
-    for ignore in ignores:
-        results = [result for result in report.results if ignore.means_check(result)]
-        if ignore.subject is None or any(ignore.means(result) for result in results):
-            continue
-        if any(result.subject is None and (result.was or result.status) in _OPEN for result in results):
-            continue  # what its subjects are could not be seen
-        what = f"{ignore.source} {ignore.check[:80]!r}: {ignore.subject[:80]!r}"
-        if certain and all(_closed(check) for check in matching(ignore.check, checks)):
-            there = ", ".join(dict.fromkeys(result.subject[:40] for result in results if result.subject))
-            raise InputError(f"{what} is no subject of it; {f'there are {there}' if there else 'it has none'}.")
-        lines.append(f"{what}: there is no such result (any more); the waiver can go, or is misspelt.")
-    return lines
-
-
-def _closed(check: Check) -> bool:
-    """Say whether a check's subjects are known without the host: mailcow names them, or there are none."""
-    return not check.subject or (check.subjects is not None and check.subject not in _FOUND)
+def waived(result: Result, waivers: tuple[Waiver, ...], today: datetime.date) -> Result:
+    """Make a known finding `ignored`; where all that was said of it is over, the result counts, and says so."""
+    covering = [waiver for waiver in waivers if waiver.covers(result)]
+    valid = next((waiver for waiver in covering if not waiver.over(today)), None)
+    if valid is not None:
+        reason = valid.reason or phrase("no reason was given")
+        if valid.until:
+            reason = phrase("{reason} (through {date})", reason=reason, date=valid.until.isoformat())
+        return msgspec.structs.replace(result, status=Status.IGNORED, was=result.status, reason=reason)
+    if not covering:
+        return result
+    last = max(covering, key=lambda waiver: waiver.until or datetime.date.min)
+    over = say("The waiver ended on {date}, so that this counts again.", date=last.until)
+    if last.reason:
+        over = say("The waiver ({why}) ended on {date}, so that this counts again.", why=last.reason, date=last.until)
+    return msgspec.structs.replace(result, reason=paragraph(result.reason, over))

@@ -73,8 +73,8 @@ def check(ctx: click.Context, /, **given: Any) -> None:
     everything = given["facts_file"] is None and not given["only"] and not given["skip"]
     survey = Survey(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
     numbers = request.numbers(given["numbers"])
-    ignores = request.known(given)
-    checks = request.selection(given["only"], given["skip"], ignores, numbers)
+    waivers = request.waivers(given)
+    checks = request.selection(given["only"], given["skip"], waivers, numbers)
     baseline = _report(given["baseline"]) if given["baseline"] is not None else None
     if given["facts_file"] is not None:
         host = request.recorded(ctx, given)
@@ -83,15 +83,15 @@ def check(ctx: click.Context, /, **given: Any) -> None:
         host = (survey or Survey(given, stop, wishes)).gather(wishes)
     host, redaction = request.redaction(host, given, baseline)
     made = plan.make(host.mailcow_conf.value, host.asked)
-    report = assess(host, made, numbers, checks, ignores, strict=given["strict"])
-    if ignores and not stop.exit_code:
-        from preflight.assess import waivers
+    report = assess(host, made, numbers, checks, waivers, strict=given["strict"])
+    if waivers and not stop.exit_code:
+        from preflight.assess import waiver_file
 
-        for line in waivers.idle(ignores, report, checks, certain=host.mailcow_conf.known):
+        for line in waiver_file.idle(waivers, report, checks, certain=host.mailcow_conf.known):
             say(f"preflight: {line}")
     since = _since(baseline, report)
     if redaction is not None:
-        real, report = report, redaction.report(report, numbers, checks, ignores)
+        real, report = report, redaction.report(report, numbers, checks, waivers)
         since = redaction.since(baseline, real, report) if baseline is not None else None
     _write(report, targets, checks, since, color=given["color"], redacted=redaction is not None)
     ctx.exit(stop.exit_code or EXIT[report.verdict])
@@ -144,7 +144,7 @@ def explain(id: str) -> None:
 
     found = next((entry for entry in catalogue() if entry.id == id), None)
     if found is None:
-        from preflight.assess.suggestions import meant
+        from preflight.assess.selection import meant
 
         raise click.UsageError(f"there is no check {id[:80]!r}: {meant(id, catalogue())}")
     put(render_explain(found))

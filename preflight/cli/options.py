@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from preflight.cli.params import Address, Checked, Domain, IgnoreType, Name, Seconds
+from preflight.cli.params import Address, Checked, Domain, Name, Seconds, WaiverType
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
 from preflight.mailcow import plan
@@ -92,7 +92,7 @@ REPORT = _stack(
     option("--only", multiple=True, metavar="ID", shell_complete=CHECKS, help="Only these checks (id or glob)."),
     option("--skip", multiple=True, metavar="ID", shell_complete=CHECKS, help="Not these checks (id or glob)."),
     option(
-        "--ignore", "ignores", multiple=True, type=IgnoreType(), shell_complete=CHECKS,
+        "--ignore", "ignores", multiple=True, type=WaiverType(), shell_complete=CHECKS,
         help="A known finding: still shown, not counted.",
     ),
     option("--waivers", metavar="FILE", shell_complete=FILES, help="Known findings, in a TOML file."),

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from preflight.assess import Ignore
+from preflight.assess.waivers import Waiver
 from preflight.net import hostnames
 
 
@@ -51,7 +51,7 @@ class Address(click.ParamType[str]):
             self.fail(f"{str(value)[:60]!r} is not an address.", param, ctx)
 
 
-class IgnoreType(click.ParamType[Ignore]):
+class WaiverType(click.ParamType[Waiver]):
     """`ID[:SUBJECT][=REASON][@YYYY-MM-DD]`; in the environment one a line, as reasons hold spaces.
 
     The first colon ends the id, which has none; the first equals sign then ends the subject; what looks like a date
@@ -64,9 +64,9 @@ class IgnoreType(click.ParamType[Ignore]):
         """Return the lines that say something."""
         return [text for text in rv.splitlines() if text.strip()]
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ignore:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Waiver:
         """Return what is to be ignored."""
-        if isinstance(value, Ignore):
+        if isinstance(value, Waiver):
             return value
         text, until = str(value).strip(), None
         if match := re.search(r"@\s*([0-9]{1,4}([-./])[0-9]{1,2}\2[0-9]{1,4}|[0-9]{8})$", text):
@@ -79,7 +79,7 @@ class IgnoreType(click.ParamType[Ignore]):
                 self.fail(f"{match[1]} is not a date such as 2027-01-31.", param, ctx)
         known, _, reason = text.partition("=")
         identity, _, subject = known.partition(":")
-        return Ignore(identity.strip(), subject.strip() or None, reason.strip(), until)
+        return Waiver(identity.strip(), subject.strip() or None, reason.strip(), until)
 
 
 class Checked(click.ParamType[str]):

@@ -11,7 +11,8 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from preflight.assess import Ignore, select
+from preflight.assess.selection import select
+from preflight.assess.waivers import Waiver
 from preflight.checks import Check, catalogue
 from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
@@ -52,34 +53,34 @@ def numbers(name: str) -> requirements.Requirements:
         raise click.UsageError(f"--requirements {error}") from None
 
 
-def known(given: dict[str, Any]) -> tuple[Ignore, ...]:
-    """Return the known findings, from the command line and from a file."""
+def waivers(given: dict[str, Any]) -> tuple[Waiver, ...]:
+    """Return the waivers of the command line and of a file."""
     if given["waivers"] is None:
         return tuple(given["ignores"])
-    from preflight.assess import waivers
+    from preflight.assess import waiver_file
 
-    return (*given["ignores"], *waivers.read(given["waivers"]))
+    return (*given["ignores"], *waiver_file.read(given["waivers"]))
 
 
 def selection(
-    only: tuple[str, ...], skip: tuple[str, ...], ignores: tuple[Ignore, ...], asked: requirements.Requirements
+    only: tuple[str, ...], skip: tuple[str, ...], waivers: tuple[Waiver, ...], numbers: requirements.Requirements
 ) -> tuple[Check, ...]:
     """Return the checks asked for; a pattern that matches none, or a severity of none, is refused."""
     every = catalogue()
     for option, patterns in (("--only", only), ("--skip", skip)):
         for pattern in patterns:
             if not pattern or not select(every, (pattern,), ()):
-                from preflight.assess.suggestions import meant
+                from preflight.assess.selection import meant
 
                 raise click.UsageError(f"{option} {pattern[:80]!r} matches no check: {meant(pattern, every)}")
-    for identity in asked.severities:
+    for identity in numbers.severities:
         if all(entry.id != identity for entry in every):
-            raise click.UsageError(f"--requirements {asked.name}: severities: there is no check {identity[:80]!r}")
+            raise click.UsageError(f"--requirements {numbers.name}: severities: there is no check {identity[:80]!r}")
     chosen = select(every, only, skip)
-    if ignores:
-        from preflight.assess import waivers
+    if waivers:
+        from preflight.assess import waiver_file
 
-        waivers.refuse_strangers(ignores, every, chosen)
+        waiver_file.refuse_strangers(waivers, every, chosen)
     return chosen
 
 
@@ -160,16 +161,16 @@ def first(given: dict[str, Any]) -> Wishes:
     )
 
 
-def wishes(given: dict[str, Any], asked: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
+def wishes(given: dict[str, Any], numbers: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
     """Return what is to be gathered: all that is known how to, or what these checks need."""
 
     def unsafe(release: str, system: OsRelease | None) -> str:
-        rule, possible = matching_rule(tuple(r for r in asked.kernels if r.unsafe), release, system)
+        rule, possible = matching_rule(tuple(r for r in numbers.kernels if r.unsafe), release, system)
         return (rule or possible).reason if rule or possible else ""  # type: ignore[union-attr]  # one of them is there
 
     return msgspec.structs.replace(
         first(given),
         parts=frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks)),
-        commands=tuple(dict.fromkeys((*asked.commands, *asked.not_busybox, _ENGINE))),
+        commands=tuple(dict.fromkeys((*numbers.commands, *numbers.not_busybox, _ENGINE))),
         unsafe=unsafe,
     )

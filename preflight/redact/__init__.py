@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from preflight.assess import Ignore, assess
+from preflight.assess import assess
+from preflight.assess.waivers import Waiver
 from preflight.checks import Check
 from preflight.facts import Host
 from preflight.mailcow import plan
@@ -49,7 +50,7 @@ class Redaction:
         return msgspec.structs.replace(host, stand_ins=dict(self._masks.registry.legend))
 
     def report(
-        self, real: Report, numbers: Requirements, checks: tuple[Check, ...], ignores: tuple[Ignore, ...] = ()
+        self, real: Report, numbers: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
     ) -> Report:
         """Return a report on the real host as it can be posted: its statuses, told of the stand-ins."""
         if numbers.name not in NAMES or numbers != load(numbers.name):
@@ -60,7 +61,7 @@ class Redaction:
             real,
             requirements=everywhere(other.requirements, self._unveil),
             host=everywhere(other.host, self._unveil),
-            results=tuple(self._unique(retold(real.results, other.results, ignores, self._masks.text))),
+            results=tuple(self._unique(retold(real.results, other.results, waivers, self._masks.text))),
         )
 
     def _numbers(self, numbers: Requirements) -> Requirements:
@@ -118,7 +119,7 @@ class Recorded:
         self._unveil = Unveiler({value: key for key, value in legend.items()})
 
     def report(
-        self, real: Report, _numbers: Requirements, _checks: tuple[Check, ...], _ignores: tuple[Ignore, ...] = ()
+        self, real: Report, _numbers: Requirements, _checks: tuple[Check, ...], _waivers: tuple[Waiver, ...] = ()
     ) -> Report:
         """Return a report on these facts with their placeholders."""
         told = {name: everywhere(getattr(real, name), self._unveil) for name in ("requirements", "host", "results")}

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import msgspec
 
-from preflight.assess import Ignore
+from preflight.assess.waivers import Waiver
 from preflight.redact.tokens import everywhere
 from preflight.report.model import Remedy, Result, Status
 from preflight.text.sentences import noted, say
@@ -20,7 +20,7 @@ _ASK = noted("Run the check without --redact to see what was found, and what to 
 
 
 def retold(
-    real: Iterable[Result], twins: Iterable[Result], ignores: tuple[Ignore, ...], text: Text
+    real: Iterable[Result], twins: Iterable[Result], waivers: tuple[Waiver, ...], text: Text
 ) -> Iterator[Result]:
     """Yield a result for each real one; where a check came to other results on the stand-ins, the status alone.
 
@@ -31,15 +31,15 @@ def retold(
         results, others = list(group), by_check.get(check, [])
         if [result.was or result.status for result in results] == [other.status for other in others]:
             for result, other in zip(results, others, strict=True):
-                yield _joined(result, other, ignores, text)
+                yield _joined(result, other, waivers, text)
         else:
             for number, result in enumerate(results, 1):
                 yield _withheld(result, None if result.subject is None else f"({number})", text)
 
 
-def _joined(real: Result, twin: Result, ignores: tuple[Ignore, ...], text: Text) -> Result:
+def _joined(real: Result, twin: Result, waivers: tuple[Waiver, ...], text: Text) -> Result:
     """Give a real result the words of its twin."""
-    waived = any(ignore.means(real) for ignore in ignores)
+    waived = any(waiver.means(real) for waiver in waivers)
     made = msgspec.structs.replace(
         twin,
         severity=real.severity,

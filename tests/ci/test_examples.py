@@ -19,7 +19,7 @@ from groovy_parser.parser import parse_and_digest_groovy_content
 from lark.exceptions import UnexpectedInput
 from ruamel.yaml import YAML
 
-from preflight.assess.waivers import read as read_waivers
+from preflight.assess.waiver_file import read as read_waivers
 from preflight.facts import Asked, Memory
 from preflight.report.documents import write_json
 from tests.build import host

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from preflight.assess import Ignore, assess
+from preflight.assess import assess
+from preflight.assess.waivers import Waiver
 from preflight.checks import catalogue
 from preflight.facts import Host
 from preflight.mailcow import plan, requirements
@@ -28,8 +29,8 @@ WHY = {entry.id: entry.why for entry in CHECKS}
 RECORDED = Path(__file__).parent.parent / "hosts" / "debian12-nested.json"
 
 
-def judge(host: Host, ignores: tuple[Ignore, ...] = ()) -> Report:
-    return assess(host, plan.make(host.mailcow_conf.value, host.asked), NUMBERS, CHECKS, ignores, timer=lambda: 0.0)
+def judge(host: Host, waivers: tuple[Waiver, ...] = ()) -> Report:
+    return assess(host, plan.make(host.mailcow_conf.value, host.asked), NUMBERS, CHECKS, waivers, timer=lambda: 0.0)
 
 
 def told(host: Host) -> tuple[Report, Report]:
@@ -149,9 +150,9 @@ def test_our_own_examples_do_not_show_a_host_that_is_called_so() -> None:
 @pytest.mark.parametrize("name", ["/home/geheim/own.toml", "current"])
 def test_requirements_and_waivers_of_ones_own_are_redacted_too(name: str) -> None:
     numbers = msgspec.structs.replace(NUMBERS, name=name, source="https://wiki.geheim.example/")
-    ignores = (Ignore("resources.memory", None, "see https://tickets.geheim.example/ of geheim"),)
-    real = assess(rich(), plan.make(rich().mailcow_conf.value, rich().asked), numbers, CHECKS, ignores)
-    shown = Redaction(rich()).report(real, numbers, CHECKS, ignores)
+    waivers = (Waiver("resources.memory", None, "see https://tickets.geheim.example/ of geheim"),)
+    real = assess(rich(), plan.make(rich().mailcow_conf.value, rich().asked), numbers, CHECKS, waivers)
+    shown = Redaction(rich()).report(real, numbers, CHECKS, waivers)
     text = render(shown, "json")
     assert "geheim" not in text
     assert next(r for r in shown.results if r.check == "resources.memory").status is Status.IGNORED
