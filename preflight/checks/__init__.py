@@ -96,7 +96,7 @@ def check(
 # Each section in report order, with the modules that hold its checks.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "system": ("checks",),
-    "resources": ("checks",),
+    "resources": ("processor", "memory", "swap", "antivirus", "disk", "inodes"),
     "docker": ("engine", "compose", "packaging", "storage", "settings", "trials", "healthcheck", "leftovers"),
     "ports": ("checks",),
     "services": ("checks",),

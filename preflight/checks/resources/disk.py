@@ -1,0 +1,115 @@
+"""Free space where the engine keeps its data, and where mailcow is cloned."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.checks import Look, check
+from preflight.checks.findings import skipped
+from preflight.checks.remedies import daemon_json
+from preflight.checks.resources import spaces
+from preflight.checks.resources.sizes import gib
+from preflight.checks.sources import PREREQUISITES, issue
+from preflight.facts import NO_ENGINE, Space
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import paragraph, phrase, say
+
+
+def _paths(look: Look) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*spaces.data(look), look.plan.directory)))
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("spaces", "engine", "daemon_config", "engine_start", "commands", "services", "os_release"),
+    remedy="Free or add space, or move the engine's data (data-root in daemon.json) to a larger file system.",
+    docs=(PREREQUISITES,),
+    sources=(issue(1139),),
+    subject="path",
+    subjects=_paths,
+)
+def disk(look: Look, path: str) -> Iterator[Finding]:
+    """Have free space where the engine keeps its data and where mailcow is cloned.
+
+    Images, databases and mail lie in the engine's directory, not in mailcow's. When its file system is full, images
+    are not unpacked, MariaDB stops and mail is refused. Mail itself needs space on top.
+    """
+    space, need = spaces.at(look, path), _need(look, path)
+    measured: dict[str, Any] = {
+        "expected": phrase("{size} free", size=gib(need)),
+        "found": phrase("{size} free", size=gib(space.available_bytes)),
+        "evidence": {
+            "path": space.path,
+            "mount": space.mount,
+            "filesystem": space.filesystem,
+            "available_bytes": space.available_bytes,
+            "total_bytes": space.total_bytes,
+        },
+    }
+    if space.read_only:
+        yield _read_only(path, space, measured)
+    elif twin := spaces.twin(look, path):
+        reason = say("{path} lies on the same file system as {data} and is judged there.", path=path, data=twin)
+        yield skipped(reason, **measured)
+    elif space.available_bytes >= need * (1 - look.requirements.disk.tolerance):
+        size, mount = gib(space.available_bytes), space.mount or "?"
+        text = say("{size} are free at {path} (on {mount}).", size=size, path=path, mount=mount)
+        yield Finding(status=Status.PASS, message=text, **measured)
+    else:
+        yield _too_little(look, path, space, measured)
+
+
+def _need(look: Look, path: str) -> int:
+    """Return the bytes that are wanted at a path: images and volumes may be on file systems of their own."""
+    numbers, data = look.requirements.disk, spaces.data(look)
+    if path not in data:
+        return numbers.clone_bytes
+    if len(data) == 1 or not numbers.images_bytes or spaces.same_mount(look, data[1], data[0]):
+        return numbers.bytes
+    return numbers.images_bytes if path in data[1:] else numbers.bytes - numbers.images_bytes
+
+
+def _read_only(path: str, space: Space, measured: dict[str, Any]) -> Finding:
+    text = say("The file system of {path} (on {mount}) is read-only.", path=path, mount=space.mount or "?")
+    remount = ("dmesg | tail -50", f"mount -o remount,rw {space.mount or space.existing}")
+    remedy = Remedy(say("Mount it writable; look for disk errors first."), remount)
+    return Finding(status=Status.FAIL, message=text, remedy=remedy, **measured | {"found": phrase("read-only")})
+
+
+def _too_little(look: Look, path: str, space: Space, measured: dict[str, Any]) -> Finding:
+    data = spaces.data(look)
+    text = say(
+        "Only {size} are free at {path} (on {mount}); mailcow needs {need} without mails.",
+        size=gib(space.available_bytes),
+        path=path,
+        mount=space.mount or "?",
+        need=gib(_need(look, path)),
+    )
+    pulled, more = path in data and _pulled(look), None
+    if pulled:
+        more = say("Less can be enough, because mailcow's images are on this host already.")
+    elif path in data[1:]:
+        more = say("containerd keeps the images there, wherever the engine's data-root is.")
+    return Finding(
+        status=Status.WARN if pulled else Status.FAIL,
+        message=paragraph(text, more),
+        remedy=_more_space(look, space),
+        **measured,
+    )
+
+
+def _pulled(look: Look) -> bool:
+    """Say whether mailcow's own containers are on the engine already: then its images take their space by now."""
+    return any(container.project == look.plan.project for container in look.host.engine.or_(NO_ENGINE).containers)
+
+
+def _more_space(look: Look, space: Space) -> Remedy:
+    """Return how space is had: freed, added, or what is kept there moved to a larger file system."""
+    root, *others = spaces.data(look)
+    free = say("Free or add space at {mount}.", mount=space.mount or space.path)
+    if space.path in others:
+        return daemon_json.elsewhere(look, space, root, free)
+    docker = ("docker system df",) if space.path == root and look.host.engine.value else ()
+    return Remedy(free, (f"df -h {shlex.quote(space.existing)}", *docker))

@@ -1,0 +1,58 @@
+"""Free inodes where the engine keeps its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.checks import Look, check
+from preflight.checks.findings import skipped
+from preflight.checks.resources import spaces
+from preflight.checks.sources import issue
+from preflight.facts import Space
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import phrase, say
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("spaces", "engine", "daemon_config", "engine_start"),
+    remedy="Remove many small files from the file system, or make it anew with more inodes.",
+    sources=(issue(3348),),
+    subject="path",
+    subjects=spaces.data,
+)
+def inodes(look: Look, path: str) -> Iterator[Finding]:
+    """Have inodes left where the engine keeps its data.
+
+    mailcow's images hold some hundred thousand files, and each mail is a file. A file system without free inodes is
+    full although df shows space.
+    """
+    space, least = spaces.at(look, path), look.requirements.disk.inodes
+    evidence = {"path": path, "available": space.inodes_available, "total": space.inodes_total}
+    free, needed = f"{space.inodes_available:,}", f"{least:,}"
+    measured: dict[str, Any] = {"expected": needed, "found": free, "evidence": evidence}
+    if twin := spaces.twin(look, path):
+        reason = say("{path} is on the same file system as {data} and is judged there.", path=path, data=twin)
+        yield skipped(reason, evidence=evidence)
+    elif not space.inodes_total:
+        text = say("The file system of {path} has no fixed number of inodes.", path=path)
+        yield Finding(status=Status.PASS, message=text, found=phrase("no fixed number"), evidence=evidence)
+    elif space.inodes_available >= least:
+        text = say("{count} inodes are free at {path}.", count=free, path=path)
+        yield Finding(status=Status.PASS, message=text, **measured)
+    else:
+        text = say(
+            "Only {count} inodes are free at {path}; mailcow's images alone need {least}.",
+            count=free,
+            path=path,
+            least=needed,
+        )
+        yield Finding(status=Status.WARN, message=text, remedy=_fewer_files(space), **measured)
+
+
+def _fewer_files(space: Space) -> Remedy:
+    return Remedy(
+        say("Find where many small files lie and remove them, or use a file system with more inodes."),
+        (f"df -i {space.existing}", f"du --inodes -xS {space.mount or space.existing} | sort -n | tail"),
+    )

@@ -1,0 +1,120 @@
+"""The memory that mailcow's services share, and how a small machine does with less."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.resources.sizes import gib
+from preflight.checks.sources import PREREQUISITES, issue
+from preflight.facts import Memory
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, paragraph, say
+
+_ENOUGH = noted("This host has {size} of memory, and mailcow needs {need}.")
+_FOR_A_FEW = noted(
+    "This host has {size} of memory, and mailcow needs {need}. {advised} is recommended for five users or more."
+)
+_BARELY = noted("This host has {size} of memory. That is enough, but {better} is better.")
+_SHORT = noted("This host has {size} of memory, but mailcow needs {need}.")
+_REDUCED = noted("This host has {size} of memory, but mailcow needs {need}. With {switches}, less can be enough.")
+_HOPELESS = noted("This host has {size} of memory, but mailcow needs {need}. That is too little even with {switches}.")
+_MORE = noted("Give the machine {size} of memory or more.")
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("memory",),
+    remedy="Give the machine more memory, or switch ClamAV and full-text search off in mailcow.conf.",
+    docs=(PREREQUISITES,),
+    sources=(issue(3902),),
+)
+def memory(look: Look) -> Iterator[Finding]:
+    """Have enough memory for mailcow's services.
+
+    Where memory runs out the kernel kills ClamAV, MariaDB or Dovecot, and containers restart for ever. The kernel
+    shows less than the nominal size, as firmware and the kernel itself keep a part; that is allowed for.
+    """
+    found, numbers = look.host.memory.get(), look.requirements.memory
+    size = usable(found)
+    limit = None
+    if size < found.total_bytes:
+        limit = say("That is a limit; the machine has {total}.", total=gib(found.total_bytes))
+    status, text, remedy = _outcome(look)
+    yield Finding(
+        status=status,
+        message=paragraph(text, limit),
+        expected=gib(numbers.bytes),
+        found=gib(size),
+        evidence={"bytes": size, "limit_bytes": found.limit_bytes, "available_bytes": found.available_bytes},
+        remedy=remedy,
+    )
+
+
+def _outcome(look: Look) -> tuple[Status, str, Remedy | None]:
+    """Return what the host's memory comes to: the first row that holds."""
+    numbers, small = look.requirements.memory, _made_small(look)
+    need, better = numbers.bytes, numbers.better_bytes
+    table = (
+        (_below(look, min(need, numbers.reduced_bytes)), Status.FAIL, _HOPELESS, _add(need)),
+        (_below(look, need) and small, Status.WARN, _REDUCED, _add(need)),
+        (_below(look, need), Status.FAIL, _SHORT, _add_or_reduce(look, need)),
+        (_below(look, better) and not small, Status.WARN, _BARELY, _add_or_reduce(look, better)),
+        (_below(look, numbers.advised_bytes), Status.PASS, _FOR_A_FEW, None),
+        (True, Status.PASS, _ENOUGH, None),
+    )
+    values = {
+        "size": gib(usable(look.host.memory.get())),
+        "need": gib(need),
+        "better": gib(better),
+        "advised": gib(numbers.advised_bytes),
+        "switches": _switches(look),
+    }
+    status, words, remedy = next(row[1:] for row in table if row[0])
+    return status, say(words, **values), remedy
+
+
+def usable(memory: Memory) -> int:
+    """Return the bytes that the host can really use: a container around it may set a limit."""
+    return memory.total_bytes if memory.limit_bytes is None else min(memory.total_bytes, memory.limit_bytes)
+
+
+def enough(look: Look) -> bool:
+    """Say whether the memory is enough for all services that mailcow starts by default."""
+    return not _below(look, look.requirements.memory.bytes)
+
+
+def _below(look: Look, size: int) -> bool:
+    """Say whether the host has less than a nominal size in bytes, of which firmware and kernel keep a part."""
+    return usable(look.host.memory.get()) < size * (1 - look.requirements.memory.tolerance)
+
+
+def _made_small(look: Look) -> bool:
+    """Say whether mailcow.conf switches off all that a small machine has to do without."""
+    off = {"SKIP_CLAMD": look.plan.skip_clamd, "SKIP_FTS": look.plan.skip_fts}
+    return all(off[name] for name in look.requirements.memory.reduced_by)
+
+
+def _switches(look: Look) -> str:
+    return ", ".join(f"{name}=y" for name in look.requirements.memory.reduced_by)
+
+
+def _add(size: int) -> Remedy:
+    return Remedy(say(_MORE, size=gib(size)), place="provider")
+
+
+def _add_or_reduce(look: Look, size: int) -> Remedy:
+    """Say which services a small machine can do without: in mailcow.conf, or when that is made."""
+    more, plan = say(_MORE, size=gib(size)), look.plan
+    edits = {name: f"-e 's/^{name}=.*/{name}=y/'" for name in look.requirements.memory.reduced_by}
+    if plan.conf_present:
+        text = say("Or set {switches} in {path}.", switches=_switches(look), path=plan.conf_path)
+        command = f"sed -i {' '.join(edits.values())} {shlex.quote(plan.conf_path)}"
+        return Remedy(paragraph(more, text), (command,), place="mailcow.conf")
+    text = say("Or set {switches} once mailcow is cloned.", switches=_switches(look))
+    # The script takes SKIP_CLAMD alone from its environment.
+    make = f"cd {shlex.quote(plan.directory)} && SKIP_CLAMD=y ./generate_config.sh"
+    rest = [edit for name, edit in edits.items() if name != "SKIP_CLAMD"]
+    commands = (make, *((f"sed -i {' '.join(rest)} mailcow.conf",) if rest else ()))
+    return Remedy(paragraph(more, text), commands, place="mailcow.conf", when="cloned")

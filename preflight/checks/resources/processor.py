@@ -1,0 +1,88 @@
+"""The processor: fast enough, and with the features that Rspamd uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.checks import Look, check
+from preflight.checks.findings import skipped, unknown
+from preflight.checks.sources import PREREQUISITES, issue
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import phrase, say
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("cpu_speed",),
+    remedy="Use a faster processor.",
+    docs=(PREREQUISITES,),
+)
+def cpu_frequency(look: Look) -> Iterator[Finding]:
+    """Have a processor of the documented speed.
+
+    Rspamd, ClamAV and SOGo work on every message; on a processor below the documented rate mail queues up. The
+    highest rate counts: an idle processor runs far below it.
+    """
+    speed, lowest = look.host.cpu_speed.get(), look.requirements.cpu_mhz
+    mhz = round(speed.mhz)
+    measured: dict[str, Any] = {
+        "expected": f"{lowest} MHz",
+        "found": f"{mhz} MHz" if speed.maximum else phrase("{mhz} MHz or more", mhz=mhz),
+        "evidence": {"mhz": speed.mhz, "source": speed.source},
+    }
+    if mhz >= lowest:
+        text = say("The processor runs at {mhz} MHz or more.", mhz=mhz)
+        yield Finding(status=Status.PASS, message=text, **measured)
+    elif speed.maximum:
+        text = say(
+            "The processor runs at {mhz} MHz at most; mailcow's documentation asks for {lowest} MHz.",
+            mhz=mhz,
+            lowest=lowest,
+        )
+        remedy = Remedy(say("Move to a machine with a faster processor."))
+        yield Finding(status=Status.WARN, message=text, remedy=remedy, **measured)
+    else:
+        reason = say("The processor runs at {mhz} MHz at the moment, and its maximum is not known.", mhz=mhz)
+        yield unknown(reason, say("Look the maximum up."), "lscpu | grep MHz", **measured)
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("cpu_features", "machine"),
+    remedy="Let the hypervisor pass on the real processor's features (CPU type host).",
+    sources=(issue(6022, "rspamd/rspamd"), issue(5031)),
+)
+def cpu_features(look: Look) -> Iterator[Finding]:
+    """Have the processor features that Rspamd's pattern matcher uses.
+
+    Without them Rspamd falls back to slow expressions or dies with "invalid opcode". Virtual machines of the type
+    kvm64 or qemu64 hide these features although the real processor has them.
+    """
+    found, machine = look.host.cpu_features.get(), look.host.machine.get()
+    wanted = look.requirements.cpu_features.get(machine, ())
+    missing = [flag for flag in wanted if flag not in found.flags]
+    evidence = {"missing": missing, "model": found.model}
+    if not wanted:
+        yield skipped(say("Nothing is asked of {machine} processors.", machine=machine), evidence=evidence)
+        return
+    measured: dict[str, Any] = {"expected": " ".join(wanted), "evidence": evidence}
+    if not found.flags:
+        reason = say("/proc/cpuinfo does not list the processor's features.")
+        yield unknown(reason, say("Look at the flags."), "lscpu", **measured)
+    elif missing:
+        text = say("The processor ({model}) lacks {missing}.", model=found.model or "?", missing=", ".join(missing))
+        lacking = phrase("without {missing}", missing=" ".join(missing))
+        yield Finding(status=Status.WARN, message=text, found=lacking, remedy=_real_features(), **measured)
+    else:
+        text = say("The processor ({model}) has {wanted}.", wanted=", ".join(wanted), model=found.model or "?")
+        yield Finding(status=Status.PASS, message=text, found=phrase("all"), **measured)
+
+
+def _real_features() -> Remedy:
+    return Remedy(
+        say(
+            "Where this is a virtual machine, give it the real processor's features (on Proxmox: "
+            "qm set ID --cpu host) and restart it; else use a newer processor."
+        )
+    )
