@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -12,7 +13,8 @@ from preflight.facts import SCHEMA, Asked, ConfFile, Fact, Host, Setting, View
 from preflight.facts.parts import PARTS, fields
 from preflight.mailcow import plan as plan_module
 from preflight.mailcow import requirements as requirements_module
-from preflight.report.model import Result
+from preflight.report.evidence.shapes import SHAPES
+from preflight.report.model import Evidence, Result, SourceEvidence
 from tests import advice, sentences
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
@@ -79,9 +81,17 @@ def run(identity: str, given: Look) -> list[Result]:
     entry = check(identity)
     _hold(entry, given)
     results = list(run_check(entry, given))
+    shapes = {*SHAPES.get(identity, ()), SourceEvidence, Evidence}
+    assert {type(result.evidence) for result in results} <= shapes
     harm = [fault for result in results for fault in advice.faults_of(result.remedy, given.host)]
     assert not harm, harm
     return results
+
+
+def measured(result: Result) -> dict[str, Any]:
+    """Return a result's evidence as the JSON report has it."""
+    made: dict[str, Any] = json.loads(msgspec.json.encode(result.evidence))
+    return made
 
 
 def _hold(entry: Check, given: Look) -> None:

@@ -6,11 +6,15 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from preflight.checks import catalogue
 from preflight.mailcow import requirements
-from preflight.report.documents import read_facts, schema, write_json
-from preflight.report.model import Remedy
+from preflight.report.documents import decode_report, read_facts, read_report, schema, write_json
+from preflight.report.evidence.host import SizeEvidence
+from preflight.report.evidence.shapes import SHAPES
+from preflight.report.model import Evidence, Remedy
 from preflight.text.inputs import InputError, check_depth, read_file
 from tests.build import host
 from tests.documents import held, validator
@@ -111,6 +115,48 @@ def test_a_result_that_the_contract_does_not_know_is_none_of_the_schema(change: 
     assert held("report", json.dumps(document))
     document["results"][0] |= change
     assert not validator("report").is_valid(document)
+
+
+HOLDER = reports.holder("exim4", "exim4.service", "127.0.0.1", 25)
+PORT = json.loads(msgspec.json.encode(reports.port("SMTP_PORT", holders=(HOLDER,)).evidence))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "sound"),
+    [
+        (PORT, True), (PORT | {"later": 1}, True), ({}, True), ({"source": "netlink"}, True),
+        ({"source": "netlink", "more": 1}, False), (PORT | {"variables": "SMTP_PORT"}, False),
+        (PORT | {"holder": {"pid": 812}}, False), ({"service": "postfix-mailcow"}, False),
+    ],
+)  # fmt: skip
+def test_evidence_of_a_check_has_its_shape(evidence: dict[str, object], sound: bool) -> None:
+    document = json.loads(write_json(reports.report(reports.port("SMTP_PORT"))))
+    document["results"][0]["evidence"] = evidence
+    assert validator("report").is_valid(document) is sound
+    read = decode_report(json.dumps(document)).results[0].evidence
+    assert (type(read) is Evidence) is (not sound or not evidence)
+
+
+@pytest.mark.parametrize("check", ["ports.free", "resources.swap", "future.check"])
+def test_a_report_with_evidence_of_an_unknown_shape_is_read_all_the_same(tmp_path: Path, check: str) -> None:
+    document = json.loads(write_json(reports.report(FAILING)))
+    document["results"][0] |= {"check": check, "evidence": {"bytes": "6 GiB", "service": ["a"], "holder": 7}}
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(document))
+    [result] = read_report(path).results
+    assert (result.check, result.evidence, result.message) == (check, Evidence(), FAILING.message)
+
+
+def test_evidence_that_a_report_had_before_it_said_what_is_needed_is_read(tmp_path: Path) -> None:
+    document = json.loads(write_json(reports.report(reports.result("resources.swap"))))
+    document["results"][0]["evidence"] = {"bytes": 7}
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(document))
+    assert read_report(path).results[0].evidence == SizeEvidence(bytes=7, needed_bytes=None)
+
+
+def test_the_checks_with_a_shape_are_those_of_the_catalogue() -> None:
+    assert set(SHAPES) <= {check.id for check in catalogue()}
 
 
 @pytest.mark.parametrize("name", ["report", "facts"])

@@ -17,8 +17,8 @@ import pytest
 from preflight.checks import catalogue
 from preflight.facts import Host
 from preflight.facts.parts import PARTS, fact
-from preflight.report.documents import read_facts, write_json
-from preflight.report.model import Report, Status, Verdict
+from preflight.report.documents import decode_report, read_facts, write_json
+from preflight.report.model import Status, Verdict
 from tests.line import Line, Run
 
 HOSTS = Path(__file__).parent / "hosts"
@@ -108,7 +108,7 @@ def test_recorded_facts_give_the_same_report(facts: Path, form: str, preflight: 
 
 def test_a_replayed_report_is_whole_and_ends_with_its_verdict(facts: Path, preflight: Line) -> None:
     run = preflight("--facts", str(facts), "--format", "json")
-    report = msgspec.json.decode(run.out, type=Report)
+    report = decode_report(run.out)
     codes = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
     assert run.code == codes[report.verdict]
     assert Status.ERROR not in {result.status for result in report.results}

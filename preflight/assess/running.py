@@ -9,7 +9,7 @@ import msgspec
 
 from preflight.checks import Check, Look
 from preflight.facts import MissingFact
-from preflight.report.model import Finding, Remedy, Result, Severity, Status
+from preflight.report.model import Evidence, Finding, Remedy, Result, Severity, SourceEvidence, Status
 from preflight.text.sentences import noted, paragraph, say, skipped_because, told, unknown_because
 
 SUBJECTS = 200  # a check that names more subjects than this has been fooled
@@ -84,7 +84,7 @@ def _missing(missing: MissingFact, subject: str | None) -> Finding:
         message=skipped_because(reason) if skipped else unknown_because(reason),
         remedy=None if skipped else Remedy(why.help or say(_NO_HELP), why.commands),
         reason=reason,
-        evidence={"source": missing.source} if missing.source else {},
+        evidence=SourceEvidence(source=missing.source) if missing.source else Evidence(),
     )
 
 
@@ -119,9 +119,17 @@ def _result(check: Check, severity: Severity, finding: Finding, seconds: float) 
         message=finding.message,
         expected=finding.expected,
         found=finding.found,
-        evidence=finding.evidence,
+        evidence=_evidence(check.id, finding),
         remedy=remedy,
         docs=check.links,
         reason=finding.reason,
         seconds=seconds,
     )
+
+
+def _evidence(check: str, finding: Finding) -> Evidence:
+    if isinstance(finding.evidence, Evidence):
+        return finding.evidence
+    from preflight.report.evidence import shapes
+
+    return shapes.read(check, finding.evidence)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from preflight.report.model import Finding, Remedy, Status
+from preflight.report.model import Evidence, Finding, Remedy, Status
 from preflight.text.sentences import skipped_because, unknown_because
+
+NOTHING = Evidence()
 
 
 def skipped(
-    reason: str, *, expected: str | None = None, found: str | None = None, evidence: dict[str, Any] | None = None
+    reason: str, *, expected: str | None = None, found: str | None = None, evidence: Evidence | dict[str, Any] = NOTHING
 ) -> Finding:
     """Make a finding that says why nothing was checked."""
     return Finding(
@@ -17,7 +19,7 @@ def skipped(
         message=skipped_because(reason),
         expected=expected,
         found=found,
-        evidence=evidence or {},
+        evidence=evidence,
         reason=reason,
     )
 
@@ -29,7 +31,7 @@ def unknown(
     message: str | None = None,
     expected: str | None = None,
     found: str | None = None,
-    evidence: dict[str, Any] | None = None,
+    evidence: Evidence | dict[str, Any] = NOTHING,
 ) -> Finding:
     """Make a finding that says why nothing is known, and what would help; `message` where more is to be said."""
     return Finding(
@@ -37,7 +39,7 @@ def unknown(
         message=message or unknown_because(reason),
         expected=expected,
         found=found,
-        evidence=evidence or {},
+        evidence=evidence,
         remedy=Remedy(help, commands),
         reason=reason,
     )

@@ -10,7 +10,8 @@ import msgspec
 
 from preflight.assess.waivers import Waiver
 from preflight.redact.tokens import everywhere
-from preflight.report.model import Remedy, Result, Status
+from preflight.report.evidence.network import SubnetEvidence
+from preflight.report.model import Evidence, Remedy, Result, Status
 from preflight.text.sentences import noted, say
 
 Text = Callable[[str], str]
@@ -48,16 +49,17 @@ def _joined(real: Result, twin: Result, waivers: tuple[Waiver, ...], text: Text)
         reason=text(real.reason) if waived and real.reason else twin.reason,
         seconds=real.seconds,
     )
-    proposed, invented = real.evidence.get("proposal"), twin.evidence.get("proposal")
-    if isinstance(proposed, str) and isinstance(invented, str):
-        return _with_proposal(made, proposed, invented)
+    if isinstance(real.evidence, SubnetEvidence) and isinstance(twin.evidence, SubnetEvidence):
+        return _with_proposal(made, real.evidence, twin.evidence)
     return made
 
 
-def _with_proposal(result: Result, proposed: str, invented: str) -> Result:
+def _with_proposal(result: Result, real: SubnetEvidence, twin: SubnetEvidence) -> Result:
     """Propose what is free on the real host: it is none of its own. What is free beside stand-ins may be taken."""
-    old, new = invented.removesuffix(".0/24"), proposed.removesuffix(".0/24")
-    evidence = {**result.evidence, "proposal": proposed}
+    if real.proposal is None or twin.proposal is None:
+        return result
+    old, new = twin.proposal.removesuffix(".0/24"), real.proposal.removesuffix(".0/24")
+    evidence = msgspec.structs.replace(twin, proposal=real.proposal)
     remedy = everywhere(result.remedy, lambda said: said.replace(f"_NETWORK={old}", f"_NETWORK={new}"))
     return msgspec.structs.replace(result, remedy=remedy, evidence=evidence)
 
@@ -71,7 +73,7 @@ def _withheld(real: Result, subject: str | None, text: Text) -> Result:
         message=say(WITHHELD),
         expected=None,
         found=None,
-        evidence={},
+        evidence=Evidence(),
         remedy=Remedy(say(_ASK)) if real.remedy else None,
         reason=text(real.reason) if real.status is Status.IGNORED and real.reason else reason,
     )

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable
-from typing import Any
 
 from msgspec import Struct
 
-from preflight.report.model import Result, Status
+from preflight.report.evidence.engine import HealthEvidence
+from preflight.report.evidence.host import SizeEvidence, SpaceEvidence
+from preflight.report.model import Evidence, Result, Status
 
 MEMORY, SWAP, DISK, HEALTH = "resources.memory", "resources.swap", "resources.disk", "docker.healthcheck"
 STATES = 20  # of one health check; a sane one has four
 STATES_KNOWN = ("starting", "unhealthy", "healthy")
 
-_BYTES = {MEMORY: "bytes", SWAP: "bytes", DISK: "available_bytes"}
 _JUDGED = (Status.PASS, Status.WARN, Status.FAIL, Status.IGNORED)
-_SIZE = re.compile(r"(\d[\d,]{0,20}(?:\.\d{1,6})?) ?([KMGTP])iB")
-_UNITS = {unit: 1 << 10 * power for power, unit in enumerate("KMGTP", 1)}
+_LONGEST = float(1 << 40)  # seconds; recorded facts may hold any number
 # The scale ends at what is there, but never before what is asked for can be seen, nor where that would be a sliver.
 _LEAST, _MOST = 1.25, 2.5
 
@@ -50,9 +47,8 @@ def bars(results: Iterable[Result]) -> tuple[Bar, ...]:
 
 
 def _bar(result: Result) -> Bar | None:
-    size = _number(result.evidence.get(_BYTES.get(result.check, "")))
-    wanted = _size(result.expected)
-    if result.status not in _JUDGED or size is None or not wanted:
+    size, wanted = _size(result.evidence)
+    if result.status not in _JUDGED or size is None or size < 0 or not wanted:
         return None
     scale = min(max(size, _LEAST * wanted), _MOST * wanted)
     return Bar(
@@ -66,36 +62,24 @@ def _bar(result: Result) -> Bar | None:
     )
 
 
-def _size(text: str | None) -> float | None:
-    """Return the bytes that an expectation such as `6.0 GiB` or `20.0 GiB free` speaks of."""
-    match = _SIZE.search(text or "")
-    return float(match[1].replace(",", "")) * _UNITS[match[2]] if match else None
-
-
-def _number(value: Any) -> float | None:
-    """Return a number as such; evidence may have any shape."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if 0 <= value < 1 << 80 and math.isfinite(value) else None
+def _size(evidence: Evidence) -> tuple[int | None, int | None]:
+    """Return the bytes that are there, and those that mailcow asks for; None: not known."""
+    if isinstance(evidence, SizeEvidence):
+        return evidence.bytes, evidence.needed_bytes
+    if isinstance(evidence, SpaceEvidence):
+        return evidence.available_bytes, evidence.needed_bytes
+    return None, None
 
 
 def timeline(results: Iterable[Result]) -> tuple[Stretch, ...]:
     """Return the states that the container of the health check went through; none where that is not known."""
-    found = next((result for result in results if result.check == HEALTH), None)
-    states = found.evidence.get("states") if found else None
-    if not isinstance(states, list | tuple) or not 0 < len(states) <= STATES:
+    ran = next((result.evidence for result in results if isinstance(result.evidence, HealthEvidence)), None)
+    moments = ran.states if ran else ()
+    times = [seconds for seconds, _ in moments]
+    if not 0 < len(moments) <= STATES or times != sorted(times) or not 0 <= times[0] <= times[-1] < _LONGEST:
         return ()
-    moments: list[tuple[float, str]] = []
-    for entry in states:
-        if not isinstance(entry, list | tuple) or len(entry) != 2 or not isinstance(entry[1], str):
-            return ()
-        seconds = _number(entry[0])
-        if seconds is None or (moments and seconds < moments[-1][0]):
-            return ()
-        moments.append((seconds, entry[1]))
-    end = moments[-1][0] * 1.25 or 1.0  # the last state lasts on: it needs a width as well
-    ends = [*(seconds for seconds, _ in moments[1:]), end]
+    end = times[-1] * 1.25 or 1.0  # the last state lasts on: it needs a width as well
     return tuple(
         Stretch(state, seconds, round(100 * seconds / end, 2), round(100 * (until - seconds) / end, 2))
-        for (seconds, state), until in zip(moments, ends, strict=True)
+        for (seconds, state), until in zip(moments, [*times[1:], end], strict=True)
     )

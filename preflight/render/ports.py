@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from msgspec import Struct
 
+from preflight.report.evidence.ports import PortEvidence
 from preflight.report.model import Result, Status
 
 PORTS = "ports.free"
@@ -35,29 +35,33 @@ def _port(result: Result) -> Port:
     from preflight.mailcow.plan import SHAPE
 
     port, _, protocol = (result.subject or "").rpartition("/")
-    # A result that could not be found out has no evidence: then the port is taken for mailcow's default of that number.
-    usual = next((entry for entry in SHAPE if port.rpartition(":")[2] == str(entry.port)), None)
-    variables = _strings(result.evidence.get("variables")) or ([usual.variable] if usual else [])
-    containers = _strings(result.evidence.get("service")) or ([usual.service] if usual else [])
+    variables, container, holder = _measured(result, port)
     titles = {entry.variable: entry.title for entry in SHAPE}
     return Port(
         service=", ".join(dict.fromkeys(titles.get(variable, variable) for variable in variables)) or NONE,
         protocol=protocol.upper(),
         port=port,
-        container=", ".join(containers) or NONE,
+        container=container or NONE,
         variable=", ".join(f"${{{variable}}}" for variable in variables) or NONE,
         status=result.status,
-        holder=_holder(result.evidence.get("holder")),
+        holder=holder,
         found=result.found,
     )
 
 
-def _strings(value: Any) -> list[str]:
-    """Return a string or a list of strings as a list; evidence may have any shape."""
-    return [item for item in (value if isinstance(value, list | tuple) else [value]) if isinstance(item, str)]
+def _measured(result: Result, port: str) -> tuple[tuple[str, ...], str, str | None]:
+    """Return a port's variables, mailcow's container and the holder's name.
 
+    A result that could not be found out has no evidence: then the port is taken for mailcow's default of that number.
+    """
+    from preflight.mailcow.plan import SHAPE
 
-def _holder(value: Any) -> str | None:
-    if not isinstance(value, dict):
-        return None
-    return next((value[key] for key in ("container", "process") if isinstance(value.get(key), str)), None)
+    if isinstance(result.evidence, PortEvidence):
+        holder = result.evidence.holder
+        return (
+            result.evidence.variables,
+            result.evidence.service,
+            (holder.container or holder.process) if holder else None,
+        )
+    usual = next((entry for entry in SHAPE if port.rpartition(":")[2] == str(entry.port)), None)
+    return ((usual.variable,), usual.service, None) if usual else ((), "", None)

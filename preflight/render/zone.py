@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from preflight.render import words
 from preflight.render.escape import terminal
+from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.model import Report, Result, Status
 
 _NAME = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)+"
@@ -46,10 +47,8 @@ def zone(report: Report, *, redacted: bool = False) -> str:
     return "\n".join(made).strip("\n") + "\n"
 
 
-def _lines(result: Result) -> list[str]:
-    """Return a result's missing lines; evidence may have any shape."""
-    lines = result.evidence.get("zone")
-    return [line for line in lines if isinstance(line, str)] if isinstance(lines, list | tuple) else []
+def _lines(result: Result) -> tuple[str, ...]:
+    return result.evidence.zone if isinstance(result.evidence, RecordsEvidence) else ()
 
 
 def _is_last(result: Result) -> bool:

@@ -11,7 +11,8 @@ import msgspec
 
 from preflight.facts import SCHEMA, Host
 from preflight.report import older, older_answers
-from preflight.report.model import Report
+from preflight.report.evidence import shapes
+from preflight.report.model import Report, SourceEvidence
 from preflight.text.inputs import InputError, check_depth, read_file
 
 if TYPE_CHECKING:
@@ -28,11 +29,21 @@ _RULES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("unknown", "skip", "ignored", "error"), {"reason": {"type": "string", "minLength": 1}}),
     (("warn", "fail", "unknown", "ignored", "error"), {"remedy": {"$ref": "#/$defs/Remedy"}}),
 )
+_PART = "#/$defs/{name}"
 _LARGEST = (1 << 64) - 1
 
 
 class _Header(msgspec.Struct):
     schema: int
+
+
+class _Measured(msgspec.Struct):
+    check: str
+    evidence: dict[str, Any]
+
+
+class _AllMeasured(msgspec.Struct):
+    results: tuple[_Measured, ...]
 
 
 def read_facts(path: Path) -> Host:
@@ -60,7 +71,7 @@ def read_report(path: Path) -> Report:
         header = msgspec.json.decode(data, type=_Header)
         if header.schema != REPORT_SCHEMA:
             raise InputError(f"{path}: a report of schema {header.schema}; this program reads schema {REPORT_SCHEMA}")
-        report = msgspec.json.decode(data, type=Report)
+        report = decode_report(data)
         _check_time(report.started)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no JSON report: {str(error) or 'nested too deep'}") from None
@@ -72,6 +83,17 @@ def read_report(path: Path) -> Report:
             )
         seen.add(key)
     return report
+
+
+def decode_report(data: bytes | str) -> Report:
+    """Return the report that a JSON document holds, each result with evidence of its check's shape."""
+    report = msgspec.json.decode(data, type=Report)
+    measured = msgspec.json.decode(data, type=_AllMeasured).results
+    results = tuple(
+        msgspec.structs.replace(result, evidence=shapes.read(entry.check, entry.evidence))
+        for result, entry in zip(report.results, measured, strict=True)
+    )
+    return msgspec.structs.replace(report, results=results)
 
 
 def _check_time(started: str) -> None:
@@ -100,6 +122,9 @@ def schema(name: str) -> dict[str, Any]:
     kind: type = {"report": Report, "facts": Host}[name]
     made: dict[str, Any] = msgspec.json.schema(kind)
     parts = made["$defs"]
+    if name == "report":
+        evidence = dict.fromkeys(shape for several in shapes.SHAPES.values() for shape in several)
+        parts |= msgspec.json.schema_components((SourceEvidence, *evidence), ref_template=_PART)[1]
     for part in parts.values():
         if "description" in part:  # a docstring, whose indentation Python 3.13 takes away and 3.11 does not
             part["description"] = re.sub(r"\n +", "\n", part["description"])
@@ -113,9 +138,17 @@ def schema(name: str) -> dict[str, Any]:
             *parts["Counts"]["properties"].values(),
         ):
             number["minimum"] = 0
-        parts["Result"]["allOf"] = [_where(statuses, **others) for statuses, others in _RULES]
+        rules = [_where("status", statuses, **others) for statuses, others in _RULES]
+        rules += [_where("check", (check,), evidence=_any_of(several)) for check, several in shapes.SHAPES.items()]
+        parts["Result"]["allOf"] = rules
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": _IDS[name], **made}
 
 
-def _where(statuses: tuple[str, ...], **others: dict[str, Any]) -> dict[str, Any]:
-    return {"if": {"properties": {"status": {"enum": statuses}}}, "then": {"properties": others}}
+def _where(key: str, values: tuple[str, ...], **others: dict[str, Any]) -> dict[str, Any]:
+    return {"if": {"properties": {key: {"enum": values}}}, "then": {"properties": others}}
+
+
+def _any_of(several: tuple[type, ...]) -> dict[str, Any]:
+    """Allow evidence of these shapes, none, and that of a check that could not read its facts."""
+    shapes_of = ({"$ref": _PART.format(name=shape.__name__)} for shape in (*several, SourceEvidence))
+    return {"anyOf": [*shapes_of, {"maxProperties": 0}]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 
 class Status(Enum):
@@ -71,11 +71,21 @@ class Remedy(Struct, frozen=True):
     records: tuple[DnsRecord, ...] = ()
 
 
+class Evidence(Struct, frozen=True):
+    """What a check measured, in a shape of its own (`report/evidence/`): this one says nothing. JSON-shaped."""
+
+
+class SourceEvidence(Evidence, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a fact that is missing would have come from."""
+
+    source: str
+
+
 class Finding(Struct, frozen=True, kw_only=True):
     """What a check found on one subject (None where the check has one object only).
 
     `message` is a whole sentence. `expected` and `found` are short values for tables.
-    `evidence` is JSON-shaped, its keys are stable (contract of the JSON report).
+    `evidence` is of the shape that the report has for this check; a mapping is read as that.
     `remedy` is there for everything but `pass` and `skip`; `reason` for `unknown` and `skip`.
     """
 
@@ -84,7 +94,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     subject: str | None = None
     expected: str | None = None
     found: str | None = None
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Evidence | dict[str, Any] = Evidence()
     remedy: Remedy | None = None
     reason: str | None = None
 
@@ -102,7 +112,7 @@ class Result(Struct, frozen=True, kw_only=True):
     message: str
     expected: str | None
     found: str | None
-    evidence: dict[str, Any]
+    evidence: Evidence
     remedy: Remedy | None
     docs: tuple[str, ...]
     reason: str | None

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import msgspec
-
 from preflight.render import render
 from preflight.report.compare import compare
+from preflight.report.documents import decode_report
 from preflight.report.model import Report
 from tests.render import reports
 
@@ -19,7 +18,7 @@ HOSTILE = '"><script>alert(1)</script><img src=//x.example/> \x1b[31m \u202egnp.
 
 def recorded() -> Report:
     """Return the report on a recorded host."""
-    return msgspec.json.decode(RECORDED.read_bytes(), type=Report)
+    return decode_report(RECORDED.read_bytes())
 
 
 REPORTS: dict[str, Callable[[], Report]] = {

@@ -8,7 +8,7 @@ import pytest
 
 from preflight.facts import Clock, Fact, OsRelease, Service, Services, Timezone, Virtualization
 from preflight.report.model import Result, Status
-from tests.build import look, run
+from tests.build import look, measured, run
 
 SYNCED, LOST = Clock(12_345, False), Clock(16_000_000, True)
 BARE, LXC = Virtualization(None, "kvm", None), Virtualization("lxc", None, None)
@@ -64,7 +64,7 @@ def test_synchronized(clock: Clock, status: Status, found: str) -> None:
     result = one("clock.synchronized", clock=clock)
     assert (result.status, result.found) == (status, found)
     assert result.message.startswith(f"NTP synchronized: {found}; ")
-    assert result.evidence == {"maxerror_us": clock.maxerror_us, "unsynchronized": clock.unsynchronized}
+    assert measured(result) == {"maxerror_us": clock.maxerror_us, "unsynchronized": clock.unsynchronized}
 
 
 @pytest.mark.parametrize("check", ["clock.synchronized", "clock.service", "clock.timezone"])
@@ -120,7 +120,7 @@ def test_one_service_enabled_and_running(name: str) -> None:
     result = one("clock.service", services=services(keeper(name)))
     assert (result.status, result.found) == (Status.PASS, name)
     assert result.message == f"NTP enabled: yes; {name} is enabled and running."
-    assert result.evidence == {"service": name, "enabled": True, "active": True}
+    assert measured(result) == {"service": name, "enabled": True, "active": True}
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,14 @@ def test_enabled_and_active(
     assert (result.status, result.message[: len(said)]) == (status, said)
     assert (result.remedy.commands if result.remedy else ()) == expected
     assert (result.reason is not None) is (status is Status.UNKNOWN)
-    assert result.evidence["service"] == ("chrony" if enabled is not False or active else None)
+    assert result.evidence.service == ("chrony" if enabled is not False or active else None)
 
 
 def test_nobody_keeps_a_clock_that_is_lost() -> None:
     result = one("clock.service", services=services(), clock=LOST)
     assert (result.status, result.found) == (Status.WARN, "none")
     assert result.message == "NTP enabled: no; no time service is enabled or running."
-    assert result.evidence == {"service": None, "enabled": False, "active": False}
+    assert measured(result) == {"service": None, "enabled": False, "active": False}
 
 
 def test_without_the_kernels_word_nobody_is_still_a_warning() -> None:
@@ -332,7 +332,7 @@ def test_the_remedy_fits_the_distribution(
 def test_timezone(zone: Timezone, status: Status, said: str) -> None:
     result = one("clock.timezone", timezone=zone)
     assert (result.status, result.message, result.found) == (status, said, zone.zone or "UTC")
-    assert result.evidence == {"zone": zone.zone, "rtc_local": zone.rtc_local}
+    assert measured(result) == {"zone": zone.zone, "rtc_local": zone.rtc_local}
 
 
 @pytest.mark.parametrize(

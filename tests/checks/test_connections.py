@@ -35,7 +35,7 @@ def test_an_nfs_mount_does_not_go_away_by_waiting() -> None:
     assert (
         row.message == "993/tcp is the local port of the kernel's own connection to 192.0.2.9:2049, for an NFS mount."
     )
-    assert (row.found, row.evidence["holder"]) == ("192.0.2.2:993 established", None)
+    assert (row.found, row.evidence.holder) == ("192.0.2.2:993 established", None)
     assert row.remedy is not None
     assert "Wait" not in row.remedy.text
     assert "as long as the share is mounted" in row.remedy.text

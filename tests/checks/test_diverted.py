@@ -23,7 +23,7 @@ from preflight.facts import (
     View,
 )
 from preflight.report.model import Result, Status
-from tests.build import host, look, run
+from tests.build import host, look, measured, run
 
 PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN
 LINKS = (
@@ -69,14 +69,14 @@ def free(
 
 def test_a_pods_host_port_takes_the_port() -> None:
     row = free(rule(), rule(port=80))
-    assert (row.status, row.found, row.evidence["decided_by"]) == (FAIL, "10.42.0.8:443", "nat")
+    assert (row.status, row.found, row.evidence.decided_by) == (FAIL, "10.42.0.8:443", "nat")
     for words in ("IPv4 packets for 443/tcp elsewhere: 10.42.0.8:443.", "CNI-HOSTPORT-DNAT", "Kubernetes (CNI)"):
         assert words in row.message
-    (told,) = row.evidence["rules"]
+    (told,) = measured(row)["rules"]
     assert (told["table"], told["chain"], told["owner"], told["order"]) == (
         "ip nat", "CNI-HOSTPORT-DNAT", "kubernetes", "before",
     )  # fmt: skip
-    assert row.evidence["holder"] is None
+    assert row.evidence.holder is None
     assert row.remedy is not None
     assert row.remedy.commands == ("iptables -t nat -S CNI-HOSTPORT-DNAT",)
     assert "Traefik" in row.remedy.text
@@ -133,7 +133,7 @@ def test_what_the_hosts_own_containers_send_may_go_elsewhere(names: tuple[str, .
 def test_the_worst_of_several_rules_is_told_and_all_are_shown() -> None:
     row = free(hand(sources=("10.0.0.0/8",)), hand(conditions=("mark",)), rule())
     assert (row.status, row.found) == (FAIL, "10.42.0.8:443")
-    assert [told["chain"] for told in row.evidence["rules"]] == ["CNI-HOSTPORT-DNAT", "PREROUTING", "PREROUTING"]
+    assert [told["chain"] for told in measured(row)["rules"]] == ["CNI-HOSTPORT-DNAT", "PREROUTING", "PREROUTING"]
     assert row.remedy is not None
     assert len(row.remedy.commands) == 2
 
@@ -162,10 +162,10 @@ def test_a_host_without_ipv6_loses_nothing_to_a_rule_for_ipv6() -> None:
 
 
 def test_whoever_holds_the_port_is_told_first() -> None:
-    assert free(rule(), outcome="EADDRINUSE").evidence["decided_by"] == "bind"
+    assert free(rule(), outcome="EADDRINUSE").evidence.decided_by == "bind"
     row = free(rule(), outcome="EACCES")
-    assert (row.status, row.evidence["decided_by"]) == (FAIL, "nat")
-    assert free(hand(conditions=("mark",)), outcome="EACCES").evidence["decided_by"] == "bind"
+    assert (row.status, row.evidence.decided_by) == (FAIL, "nat")
+    assert free(hand(conditions=("mark",)), outcome="EACCES").evidence.decided_by == "bind"
 
 
 def test_mailcow_that_runs_is_not_reached_either() -> None:

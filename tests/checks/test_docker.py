@@ -10,7 +10,7 @@ import pytest
 from preflight.facts import Command, Compose, Contact, Engine, Fact, Host, OsRelease, Services
 from preflight.mailcow import requirements
 from preflight.report.model import Result, Status
-from tests.build import host, look, run
+from tests.build import host, look, measured, run
 from tests.checks.engines import PODMAN, commands, engine, judged
 from tests.checks.hosts import release
 
@@ -47,7 +47,7 @@ def asked(said: Engine | None = None, state: Any = "ok", detail: str = "", **fac
 def test_engines_old_and_new(version: str, status: Status) -> None:
     result = judged("docker.engine", **asked(engine(version=version)))
     assert (result.status, version in result.message, result.expected in ("≥ 24.0.0", None)) == (status, True, True)
-    assert result.evidence == {"version": version, "api_version": "1.51"}
+    assert measured(result) == {"version": version, "api_version": "1.51"}
     if status is Status.FAIL:
         assert GET in commands(result)
     if status is Status.UNKNOWN:  # it may be newer than any release: nothing is replaced
@@ -78,7 +78,7 @@ def test_podmans_version_is_not_taken_for_dockers() -> None:
 def test_engines_that_do_not_answer(state: str, detail: str, status: Status, words: str) -> None:
     result = judged("docker.engine", **asked(None, state, detail))
     assert (result.status, words in result.message) == (status, True), result.message
-    assert result.evidence == {"version": None, "api_version": None, "state": state}
+    assert measured(result) == {"version": None, "api_version": None, "state": state}
 
 
 def test_what_answers_elsewhere_may_be_a_proxy() -> None:
@@ -154,7 +154,7 @@ def test_compose(found: Any, status: Status, words: str) -> None:
     result = judged("docker.compose", compose=found, os_release=release("debian", "13"))
     assert (result.status, words in result.message) == (status, True), result.message
     if isinstance(found, Compose):
-        assert result.evidence == {"version": found.version or None, "kind": found.kind, "path": found.path}
+        assert measured(result) == {"version": found.version or None, "kind": found.kind, "path": found.path}
 
 
 def test_in_2017_the_old_compose_would_do() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from preflight.facts import Fact, HealthRun, Services, TrialRun
 from preflight.report.model import Status
+from tests.build import measured
 from tests.checks.engines import commands, engine, judged
 from tests.checks.hosts import release
 
@@ -116,7 +117,7 @@ def test_a_health_check(ran: Any, status: Status, words: str) -> None:
     result = judged("docker.healthcheck", healthcheck=ran, os_release=release("debian", "13"))
     assert (result.status, words in result.message) == (status, True), result.message
     if isinstance(ran, HealthRun):
-        assert result.evidence == {"states": [list(state) for state in ran.states]}
+        assert measured(result) == {"states": [list(state) for state in ran.states]}
     if status is Status.FAIL:
         assert commands(result)[0] == "systemctl restart docker"
 

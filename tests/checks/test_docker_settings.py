@@ -11,7 +11,7 @@ import pytest
 from preflight.checks.docker.leftovers import PROJECTS
 from preflight.facts import Address, Container, DaemonConfig, EngineNetwork, Fact, Ipv6, Link, Route, Services
 from preflight.report.model import Result, Status
-from tests.build import look, run
+from tests.build import look, measured, run
 from tests.checks.engines import PODMAN, commands, engine, judged
 from tests.checks.hosts import release
 
@@ -55,7 +55,7 @@ def settings(held: Any, version: str = "28.5.2", conf: dict[str, str] | None = N
 def test_settings_that_suit(held: DaemonConfig, words: str) -> None:
     result = settings(held)
     assert (result.status, words in result.message) == (Status.PASS, True), result.message
-    assert result.evidence == {"path": PATH, "missing": []}
+    assert measured(result) == {"path": PATH, "missing": []}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ OLD = ["ipv6", "fixed-cidr-v6", "ip6tables", "experimental"]
 )  # fmt: skip
 def test_the_ipv6_keys_that_the_installer_will_add(version: str, held: dict[str, Any], missing: list[str]) -> None:
     result = settings(config(**held), version)
-    assert (result.status, result.evidence["missing"]) == (Status.WARN if missing else Status.PASS, missing)
+    assert (result.status, measured(result)["missing"]) == (Status.WARN if missing else Status.PASS, missing)
     assert not missing or f"lacks {', '.join(missing)}" in result.message
     assert result.remedy is None or all(f'"{key}": ' in result.remedy.text for key in missing)
 

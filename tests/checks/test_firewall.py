@@ -11,7 +11,7 @@ import pytest
 from preflight.cli.params import IgnoreType
 from preflight.facts import OsRelease, RuleFile, Service, Services, Switch
 from preflight.report.model import Result, Status
-from tests.build import VIEW, host, look, run
+from tests.build import VIEW, host, look, measured, run
 from tests.checks.hosts import release
 
 DEBIAN = release()
@@ -141,7 +141,7 @@ def test_advice_fits_the_manager(found: Service, words: str) -> None:
 def test_a_manager_of_several_units_has_one_row() -> None:
     pair = (manager("shorewall"), manager("shorewall", unit="shorewall6.service", active=False))
     result = one(*pair)
-    assert result.evidence == {
+    assert measured(result) == {
         "units": ["shorewall.service", "shorewall6.service"], "enabled": True, "active": True, "detail": ""
     }  # fmt: skip
 

@@ -36,7 +36,7 @@ from preflight.gather.conf import mailcow_conf, override
 from preflight.gather.engine import daemon
 from preflight.render.shell import folded
 from preflight.report.model import Result, Status, WrittenFile
-from tests.build import look, run
+from tests.build import look, measured, run
 
 PASS, WARN, FAIL, UNKNOWN, SKIP = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN, Status.SKIP
 ETH0 = Link("eth0", 1500, True, (Address("192.0.2.2", 24, "global"),))
@@ -72,7 +72,7 @@ def routes(*more: Route) -> tuple[Route, ...]:
 def test_a_free_network(family: str, wanted: str) -> None:
     row = subnet(family)
     assert row.status is PASS
-    assert row.evidence == {"wanted": wanted, "conflicts": [], "proposal": None}
+    assert measured(row) == {"wanted": wanted, "conflicts": [], "proposal": None}
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_routes(destination: str, status: Status, wider: bool | None) -> None:
     row = subnet(routes=routes(Route(destination, "tun0", "", 0)))
     assert row.status is status
     if status is not PASS:
-        assert row.evidence["conflicts"] == [{"what": "route", "name": "tun0", "subnet": destination, "wider": wider}]
-        proposal = ipaddress.ip_network(row.evidence["proposal"])
+        assert measured(row)["conflicts"] == [{"what": "route", "name": "tun0", "subnet": destination, "wider": wider}]
+        proposal = ipaddress.ip_network(row.evidence.proposal)
         assert not proposal.overlaps(ipaddress.ip_network(destination))
         assert row.remedy is not None
         assert f"IPV4_NETWORK={str(proposal).removesuffix('.0/24')}" in row.remedy.text
@@ -106,10 +106,10 @@ def test_an_address_of_the_host_inside() -> None:
     link = Link("eth1", 1500, True, (Address("172.22.1.9", 16, "global"),))
     row = subnet(links=(ETH0, link), routes=routes(Route("172.22.0.0/16", "eth1", "", 0)))
     assert row.status is FAIL
-    assert [entry["what"] for entry in row.evidence["conflicts"]] == ["route", "address"]
+    assert [entry["what"] for entry in measured(row)["conflicts"]] == ["route", "address"]
     # The route is enough where it is as narrow.
     row = subnet(links=(ETH0, link), routes=routes(Route("172.22.1.0/24", "eth1", "", 0)))
-    assert [entry["what"] for entry in row.evidence["conflicts"]] == ["route"]
+    assert [entry["what"] for entry in measured(row)["conflicts"]] == ["route"]
 
 
 def test_a_docker_network_with_its_bridge_and_route_is_one_conflict() -> None:
@@ -119,7 +119,7 @@ def test_a_docker_network_with_its_bridge_and_route_is_one_conflict() -> None:
         engine=engine(network("other", "172.22.0.0/16")),
     )  # fmt: skip
     assert row.status is FAIL
-    assert row.evidence["conflicts"] == [
+    assert measured(row)["conflicts"] == [
         {"what": "docker network", "name": "other", "subnet": "172.22.0.0/16", "wider": False}
     ]
     assert "the Docker network other (172.22.0.0/16)" in row.message
@@ -139,7 +139,7 @@ def test_another_mailcows_bridge() -> None:
     old = engine(network("old", "172.22.9.0/24", interface="br-mailcow"))
     row = subnet(engine=old)
     assert row.status is FAIL
-    assert row.evidence["proposal"] is None  # another network would not help
+    assert row.evidence.proposal is None  # another network would not help
     assert row.remedy is not None
     assert row.remedy.commands == ("docker network rm old",)
     assert subnet("IPv6", engine=old).status is PASS  # said once
@@ -157,16 +157,16 @@ def test_nobodys_bridge_is_taken_over_by_the_engine(address: str) -> None:
 @pytest.mark.parametrize("value", ["100.64.1", "170.20.20", "8.8.8"])
 def test_a_network_that_is_not_private(value: str) -> None:
     row = subnet(conf={"IPV4_NETWORK": value})
-    assert (row.status, row.evidence["proposal"]) == (FAIL, "172.22.1.0/24")
+    assert (row.status, row.evidence.proposal) == (FAIL, "172.22.1.0/24")
     row = subnet("IPv6", conf={"IPV6_NETWORK": "2001:db8::/64"})
-    assert (row.status, row.evidence["proposal"]) == (WARN, "fd4d:6169:6c63:6f77::/64")
+    assert (row.status, row.evidence.proposal) == (WARN, "fd4d:6169:6c63:6f77::/64")
 
 
 def test_ipv6() -> None:
     row = subnet("IPv6", engine=engine(network("six", "fd4d:6169:6c63::/48")))
-    assert (row.status, row.evidence["proposal"]) == (FAIL, None)
+    assert (row.status, row.evidence.proposal) == (FAIL, None)
     row = subnet("IPv6", routes=routes(Route("fd4d:6169:6c63:6f77::/64", "wg0", "", 0), Route("::/0", "eth0", "", 0)))
-    assert (row.status, row.evidence["proposal"]) == (FAIL, "fd4d:6169:6c63:6f78::/64")
+    assert (row.status, row.evidence.proposal) == (FAIL, "fd4d:6169:6c63:6f78::/64")
     assert row.remedy is not None
     assert "IPV6_NETWORK=fd4d:6169:6c63:6f78::/64" in row.remedy.text
     assert subnet("IPv6", routes=routes(Route("2000::/3", "eth0", "fe80::1", 0))).status is PASS
@@ -200,13 +200,13 @@ def test_a_list_of_networks_that_is_not_whole_proves_no_pass_but_a_failure() -> 
 
 def test_a_proposal_keeps_clear_of_the_engines_own_pools() -> None:
     clash = network("a", "172.22.1.0/24")
-    assert subnet(engine=engine(clash)).evidence["proposal"] == "172.16.1.0/24"
+    assert subnet(engine=engine(clash)).evidence.proposal == "172.16.1.0/24"
     told = engine(clash, pools=("172.16.0.0/12",))
-    assert subnet(engine=told).evidence["proposal"] == "10.22.1.0/24"
+    assert subnet(engine=told).evidence.proposal == "10.22.1.0/24"
     everything = engine(clash, pools=("172.16.0.0/12", "10.0.0.0/8", "192.168.0.0/16"))
-    assert subnet(engine=everything).evidence["proposal"] == "172.22.2.0/24"
+    assert subnet(engine=everything).evidence.proposal == "172.22.2.0/24"
     full = routes(Route("172.16.0.0/12", "a", "", 0), Route("10.0.0.0/8", "b", "", 0))
-    assert subnet(routes=full).evidence["proposal"] is None
+    assert subnet(routes=full).evidence.proposal is None
 
 
 NETWORKS = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(4, 32)), max_size=40)
@@ -247,11 +247,11 @@ def test_a_wider_route_that_is_looked_up_before_the_main_table_is_no_mere_warnin
     """Tailscale takes subnets that another of its machines announces, in a table before the main one."""
     at = routes(Route("172.16.0.0/12", "tailscale0", "", 0, 52))
     row = subnet(routes=at, rules=ruled(lookup(52, 5270)))
-    assert (row.status, row.evidence["conflicts"]) == (FAIL, [
+    assert (row.status, measured(row)["conflicts"]) == (FAIL, [
         {"what": "route", "name": "tailscale0", "subnet": "172.16.0.0/12", "wider": False, "table": 52}
     ])  # fmt: skip
     assert "table 52" in row.message
-    assert row.evidence["proposal"] == "10.22.1.0/24"
+    assert row.evidence.proposal == "10.22.1.0/24"
     assert subnet(routes=at, rules=ruled(lookup(52, 32770))).status is WARN  # after the main table: mailcow's wins
     assert subnet(routes=at, rules=ruled(lookup(52, 5270, mark=7, mask=7))).status is PASS
     assert subnet(routes=at, rules=RULES).status is PASS  # nobody looks there
@@ -259,7 +259,7 @@ def test_a_wider_route_that_is_looked_up_before_the_main_table_is_no_mere_warnin
 
 def test_a_default_route_that_takes_everything_is_met_by_a_rule() -> None:
     row = subnet(routes=routes(Route("0.0.0.0/0", "wg0", "", 0, 52)), rules=ruled(lookup(52, 5270)))
-    assert (row.status, row.evidence["proposal"]) == (FAIL, None)
+    assert (row.status, row.evidence.proposal) == (FAIL, None)
     assert row.remedy is not None
     assert row.remedy.commands == ("ip rule add to 172.22.1.0/24 lookup main priority 5269",)
     first = lookup(254, 5269, destination="172.22.1.0/24")
@@ -316,7 +316,7 @@ def test_the_network_is_changed_by_the_command_as_it_is_pasted(before: str, tmp_
     for _ in range(2):
         subprocess.run(["sh", "-c", row.remedy.commands[0]], check=True)
     written = mailcow_conf.parse(there.read_bytes(), str(there))
-    assert written.settings["IPV4_NETWORK"].value == row.evidence["proposal"].removesuffix(".0/24")
+    assert written.settings["IPV4_NETWORK"].value == row.evidence.proposal.removesuffix(".0/24")
     assert not written.duplicates
     assert "A=1" in there.read_text().splitlines()
     row, _ = run("network.subnet", look(mailcow_conf=Fact.of("test", written), **facts))
@@ -338,7 +338,7 @@ def eth(value: int | None, name: str = "eth0") -> Link:
 @pytest.mark.parametrize(("value", "status"), [(1500, PASS), (9000, PASS), (1499, WARN), (1450, WARN), (None, UNKNOWN)])
 def test_mtu(value: int | None, status: Status) -> None:
     row = mtu(eth(value))
-    assert (row.status, row.evidence) == (status, {"interface": "eth0", "mtu": value})
+    assert (row.status, measured(row)) == (status, {"interface": "eth0", "mtu": value})
     if status is WARN:
         assert row.remedy is not None
         assert "/opt/mailcow-dockerized/docker-compose.override.yml" in row.remedy.text
@@ -450,7 +450,7 @@ def test_the_default_route_that_is_taken_counts() -> None:
     second = Route("0.0.0.0/0", "wwan0", "", 600)
     assert mtu(eth(1500), eth(1400, "wwan0"), at=(second, DEFAULT)).status is PASS
     vpn = Route("0.0.0.0/1", "tun0", "", 0)
-    assert mtu(eth(1500), eth(1400, "tun0"), at=(DEFAULT, vpn)).evidence["interface"] == "tun0"
+    assert mtu(eth(1500), eth(1400, "tun0"), at=(DEFAULT, vpn)).evidence.interface == "tun0"
     assert mtu(eth(1400), at=(Route("::/0", "eth0", "fe80::1", 0),)).status is WARN
     assert mtu(eth(1400), at=()).status is SKIP
     assert mtu(eth(1400), at=(Route("0.0.0.0/0", "*", "", 0),)).status is SKIP
@@ -461,10 +461,10 @@ def test_the_way_that_the_kernel_names_counts() -> None:
     links = (eth(1500), eth(1420, "wg0"))
     tunnel = Way(destination="1.1.1.1", interface="wg0", table=51820)
     (row,) = run("network.mtu", look(conf={}, links=links, routes=(DEFAULT,), ways=(tunnel,)))
-    assert (row.status, row.evidence) == (WARN, {"interface": "wg0", "mtu": 1420})
+    assert (row.status, measured(row)) == (WARN, {"interface": "wg0", "mtu": 1420})
     narrow = Way(destination="1.1.1.1", interface="eth0", gateway="192.0.2.1", mtu=1400)
     (row,) = run("network.mtu", look(conf={}, links=links, routes=(DEFAULT,), ways=(narrow,)))
-    assert (row.status, row.evidence) == (WARN, {"interface": "eth0", "mtu": 1400})
+    assert (row.status, measured(row)) == (WARN, {"interface": "eth0", "mtu": 1400})
     refused = Way(destination="1.1.1.1", error="ENETUNREACH")
     (row,) = run("network.mtu", look(conf={}, links=links, routes=(DEFAULT,), ways=(refused,)))
     assert row.status is SKIP
@@ -507,7 +507,7 @@ def test_ipv6_as_a_whole(
 ) -> None:
     row = ipv6(kernel, link, *at, conf=conf)
     assert row.status is status
-    assert row.evidence["supported"] is kernel.supported
+    assert row.evidence.supported is kernel.supported
 
 
 LEARNED = Route("::/0", "eth0", "fe80::1", 1024, learned=True)
@@ -540,7 +540,7 @@ def test_a_default_route_that_routers_advertise_goes_when_docker_forwards(
         assert row.remedy.files == (
             WrittenFile("/etc/sysctl.d/90-accept-ra.conf", "net.ipv6.conf.eth0.accept_ra = 2\n"),
         )
-        assert (row.evidence["accept_ra"], row.evidence["default_route"]) == (1, True)
+        assert (row.evidence.accept_ra, row.evidence.default_route) == (1, True)
 
 
 def test_an_advertised_route_is_none_of_mailcows_business_without_ipv6_or_forwarding() -> None:
@@ -571,7 +571,7 @@ def test_addresses_of_bridges_to_containers_are_not_the_hosts() -> None:
     for name, inner in (("docker0", False), ("virbr0", False), ("br-web", True)):
         bridge = msgspec.structs.replace(SIX, name=name, inner=inner)
         row = ipv6(ON, bridge)
-        assert (row.status, row.evidence["addresses"]) == (PASS, [])
+        assert (row.status, measured(row)["addresses"]) == (PASS, [])
     assert ipv6(ON, msgspec.structs.replace(SIX, name="vmbr0")).status is WARN
 
 

@@ -33,7 +33,7 @@ from preflight.gather.conf.env_file import env_file
 from preflight.gather.conf.mailcow_conf import parse
 from preflight.mailcow.plan import DEFAULT_CONF
 from preflight.report.model import Remedy, Result, Status
-from tests.build import VIEW, conf_file, look, run
+from tests.build import VIEW, conf_file, look, measured, run
 from tests.checks.published import ON, attempts, container, engine, free, listener, proxy
 
 PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN
@@ -98,7 +98,7 @@ def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
     assert "nothing closes its quote" in rows["line 3"].message
     assert remedy(rows["line 3"]).commands == (f"sed -n 3p {DEFAULT_CONF}",)
     assert "lines 1, 7" in rows["SMTP_PORT"].message
-    assert rows["SMTP_PORT"].evidence["lines"] == [1, 7]
+    assert measured(rows["SMTP_PORT"])["lines"] == [1, 7]
     assert "lines 2, 3" in rows["HTTP_PORT"].message
     assert "HTTP_PORT=80" in remedy(rows["HTTP_PORT"]).text
     said = rows[DEFAULT_CONF].message
@@ -338,7 +338,7 @@ def test_what_the_engine_keeps_to_itself_may_publish_the_port(cut: str) -> None:
 def test_a_free_port() -> None:
     row = free()
     assert (row.status, row.message, row.expected, row.found) == (PASS, "25/tcp is free.", "free", "free")
-    assert row.evidence == {
+    assert measured(row) == {
         "service": "postfix-mailcow", "variables": ["SMTP_PORT"], "bind": "*:25", "holder": None, "holders": [],
         "decided_by": "bind",
     }  # fmt: skip
@@ -348,7 +348,7 @@ def test_there_is_a_row_for_each_port_in_mailcows_order() -> None:
     given = look(conf={"SMTPS_PORT": "25"})
     rows = run("ports.free", look(conf={"SMTPS_PORT": "25"}, binds=attempts(given, 0, "free")))
     assert [row.subject for row in rows] == [binding.subject for binding in given.plan.bindings]
-    assert rows[0].evidence["variables"] == ["SMTP_PORT", "SMTPS_PORT"]
+    assert measured(rows[0])["variables"] == ["SMTP_PORT", "SMTPS_PORT"]
     assert all(row.status is PASS for row in rows)
 
 
@@ -363,7 +363,7 @@ def test_a_held_port_as_the_contract_has_it() -> None:
         "command": ["/usr/sbin/exim4", "-bd"], "binary": "/usr/sbin/exim4", "package": "exim4-daemon-light",
         "project": None, "restart": None, "swarm_service": None,
     }  # fmt: skip
-    assert row.evidence == {
+    assert measured(row) == {
         "service": "postfix-mailcow", "variables": ["SMTP_PORT"], "bind": "*:25", "holder": holder,
         "holders": [holder], "decided_by": "bind",
     }  # fmt: skip
@@ -394,7 +394,7 @@ def test_the_package_of_a_holder_is_named_where_that_helps(family: str, more: di
 def test_all_holders_are_named() -> None:
     row = free(("EADDRINUSE", "EADDRINUSE"), listener("127.0.0.1"), listener("::1", pid=9, process="x", unit=None))
     assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service), x (pid 9)"
-    assert [holder["pid"] for holder in row.evidence["holders"]] == [812, 9]
+    assert [holder["pid"] for holder in measured(row)["holders"]] == [812, 9]
     assert row.remedy is not None
     assert row.remedy.commands == (
         "systemctl disable --now exim4.service", "ps -o pid,ppid,user,lstart,args -p 9"
@@ -459,7 +459,7 @@ def test_a_moved_smtp_port_can_be_moved_again() -> None:
 def test_only_who_can_be_in_the_way_is_named(outcomes: tuple[str, str], address: str, named: bool) -> None:
     row = free(outcomes, listener(address))
     assert row.status is FAIL
-    assert bool(row.evidence["holder"]) is named
+    assert bool(row.evidence.holder) is named
 
 
 def test_the_attempt_decides_whatever_the_tables_show() -> None:
@@ -518,7 +518,7 @@ def test_a_dual_stack_listener_blocks_ipv4_even_without_ipv6() -> None:
 )
 def test_an_address_of_ones_own(value: str, outcomes: tuple[str, str], status: Status) -> None:
     row = free(outcomes, conf={"SMTP_PORT": value})
-    assert (row.status, row.subject, row.evidence["bind"]) == (status, f"{value}/tcp", value)
+    assert (row.status, row.subject, row.evidence.bind) == (status, f"{value}/tcp", value)
 
 
 def test_errors_are_different_findings() -> None:
@@ -526,7 +526,7 @@ def test_errors_are_different_findings() -> None:
     assert (row.status, row.found) == (FAIL, "198.51.100.7")
     assert "cannot assign requested address" in row.message
     row = free(("EADDRNOTAVAIL", "free"), listener("0.0.0.0"), conf={"SMTP_PORT": "198.51.100.7:25"})
-    assert (row.found, row.evidence["holder"]) == ("198.51.100.7", None)  # whoever listens everywhere
+    assert (row.found, row.evidence.holder) == ("198.51.100.7", None)  # whoever listens everywhere
     rival = engine(container("web", ("", 25)))
     assert free(("EADDRNOTAVAIL", "free"), conf={"SMTP_PORT": "198.51.100.7:25"}, engine=rival).found == "198.51.100.7"
     row = free(("EACCES", "EACCES"))
@@ -548,7 +548,7 @@ def test_facts_without_this_port_are_no_pass() -> None:
 def test_time_wait_is_waited_for() -> None:
     row = free(("EADDRINUSE", "free"), listener("192.0.2.2", pid=None, state="time-wait"))
     assert (row.status, row.found) == (FAIL, "192.0.2.2:25 time-wait")
-    assert (row.evidence["holder"], row.evidence["holders"]) == (None, [])
+    assert (row.evidence.holder, measured(row)["holders"]) == (None, [])
     assert "kernel alone" in row.message
     assert row.remedy is not None
     assert row.remedy.text.startswith("Wait a minute")
@@ -560,16 +560,16 @@ def test_time_wait_is_waited_for() -> None:
 
 def test_a_listener_without_owner() -> None:
     row = free(("EADDRINUSE", "free"), listener("0.0.0.0", pid=None))
-    assert row.evidence["holder"] is None
+    assert row.evidence.holder is None
     assert "kernel itself" in row.message
     row = free(("EADDRINUSE", "free"), listener("0.0.0.0", pid=None), owners=False)
-    assert row.evidence["holder"]["address"] == "0.0.0.0"
+    assert row.evidence.holder.address == "0.0.0.0"
     assert "Add --privileged to docker run." in row.message
 
 
 def test_no_socket_at_all() -> None:
     row = free(("EADDRINUSE", "free"))
-    assert (row.status, row.found, row.evidence["holder"]) == (FAIL, "in use", None)
+    assert (row.status, row.found, row.evidence.holder) == (FAIL, "in use", None)
     row = free(("EADDRINUSE", "free"), sockets=Fact.unknown("s", "The tables are closed."))
     assert "The tables are closed." in row.message
 
@@ -599,7 +599,7 @@ def test_sockets_alone_prove_a_failure_and_never_a_pass(address: str, state: str
     row = free(None, listener(address, state=state))
     assert row.status is status
     if status is FAIL:
-        assert row.evidence["decided_by"] == "sockets"
+        assert row.evidence.decided_by == "sockets"
     assert free(None).status is UNKNOWN
 
 
@@ -628,7 +628,7 @@ def test_a_proxy_is_named_as_its_container() -> None:
     web = container("web", ("", 25))
     row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), proxy("::"), engine=engine(web))
     assert row.message == "25/tcp is held by the container web (web:1)"
-    assert (row.evidence["holder"]["container"], row.evidence["holder"]["image"]) == ("web", "web:1")
+    assert (row.evidence.holder.container, row.evidence.holder.image) == ("web", "web:1")
     assert row.remedy is not None
     assert row.remedy.commands == ("docker update --restart=no web", "docker stop web")
 
@@ -645,17 +645,17 @@ def test_a_process_inside_a_container_on_the_hosts_network() -> None:
     holder = listener("0.0.0.0", process="master", unit=None, container="a" * 64)
     row = free(("EADDRINUSE", "free"), holder, engine=engine(inside))
     assert row.message == "25/tcp is held by master (pid 812) in the container mail"
-    assert row.evidence["holder"]["container"] == "mail"
+    assert row.evidence.holder.container == "mail"
     lxc = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit=None, container="guest"))
-    assert lxc.evidence["holder"]["container"] == "guest"
+    assert lxc.evidence.holder.container == "guest"
 
 
 @pytest.mark.parametrize("address", ["", "0.0.0.0", "127.0.0.1", "::"])
 def test_a_published_port_without_a_socket_is_taken(address: str) -> None:
     row = free(("free", "free"), engine=engine(container("web", (address, 25))))
-    assert (row.status, row.found, row.evidence["decided_by"]) == (FAIL, "container web", "engine")
+    assert (row.status, row.found, row.evidence.decided_by) == (FAIL, "container web", "engine")
     assert "port is already allocated" in row.message
-    assert row.evidence["holder"]["container"] == "web"
+    assert row.evidence.holder.container == "web"
     assert free(None, engine=engine(container("web", (address, 25)))).status is FAIL
 
 
@@ -666,9 +666,9 @@ def test_a_container_of_a_compose_project_is_stopped_and_kept() -> None:
         row.message
         == "25/tcp is held by the container blog-web-1 (web:1). blog-web-1 belongs to the Compose project blog"
     )
-    assert (row.evidence["holder"]["project"], row.evidence["holder"]["restart"]) == ("blog", "always")
+    assert (row.evidence.holder.project, row.evidence.holder.restart) == ("blog", "always")
     silent = free(("free", "free"), engine=engine(*blog))  # no userland proxy
-    assert [holder["project"] for holder in silent.evidence["holders"]] == ["blog", "blog"]
+    assert [holder["project"] for holder in measured(silent)["holders"]] == ["blog", "blog"]
     for made in (row, silent):
         assert made.remedy is not None
         assert made.remedy.commands[:2] == ("docker update --restart=no blog-web-1", "docker stop blog-web-1")
@@ -793,7 +793,7 @@ def test_a_port_of_the_routing_mesh_is_held_for_a_service() -> None:
     holder = listener("::", process="dockerd", user="root", unit="docker.service")
     row = free(("EADDRINUSE", "EADDRINUSE"), holder, engine=swarm())
     assert row.message == "25/tcp is held by the engine for the swarm's service mx (mx:1)"
-    assert row.evidence["holder"]["swarm_service"] == "mx"
+    assert row.evidence.holder.swarm_service == "mx"
     assert remedy(row).commands == ("docker service update --publish-rm published=25,target=2525 mx",)
     hidden = free(("EADDRINUSE", "EADDRINUSE"), listener("::", pid=None), owners=False, engine=swarm())
     assert hidden.message.startswith(row.message)
@@ -807,7 +807,7 @@ def test_a_task_that_publishes_a_port_itself_gives_it_up_by_its_service() -> Non
     for facts in ((("EADDRINUSE", "EADDRINUSE"), proxy("::")), (("free", "free"),)):
         row = free(*facts, engine=swarm(task, mesh=False))
         assert "mx.1.x (web:1). mx.1.x is a task of the swarm's service mx" in row.message
-        assert row.evidence["holder"]["swarm_service"] == "mx"
+        assert row.evidence.holder.swarm_service == "mx"
         assert remedy(row).commands == ("docker service update --publish-rm published=25,target=25,mode=host mx",)
         assert "manager of the swarm" in remedy(row).text
 

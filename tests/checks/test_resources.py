@@ -10,7 +10,7 @@ from preflight.facts import Container, CpuFeatures, CpuSpeed, DaemonConfig, Engi
 from preflight.mailcow import requirements
 from preflight.mailcow.plan import data_paths
 from preflight.report.model import Result, Status
-from tests.build import look, run
+from tests.build import look, measured, run
 
 GIB = 1 << 30
 
@@ -33,7 +33,7 @@ def one(check: str, requirements: str = "current", conf: dict[str, str] | None =
 )  # fmt: skip
 def test_the_maximum_counts_not_the_moment(mhz: float, maximum: bool, status: Status) -> None:
     result = one("resources.cpu-frequency", cpu_speed=CpuSpeed(mhz, "cpufreq", maximum))
-    assert (result.status, result.evidence) == (status, {"mhz": mhz, "source": "cpufreq"})
+    assert (result.status, measured(result)) == (status, {"mhz": mhz, "source": "cpufreq"})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_maximum_counts_not_the_moment(mhz: float, maximum: bool, status: St
 def test_features(requirements: str, machine: str, flags: tuple[str, ...], status: Status, missing: list[str]) -> None:
     features = CpuFeatures("Common KVM processor", flags, 1)
     result = one("resources.cpu-features", requirements, machine=machine, cpu_features=features)
-    assert (result.status, result.evidence["missing"]) == (status, missing)
+    assert (result.status, measured(result)["missing"]) == (status, missing)
 
 
 # --- memory --------------------------------------------------------------------------------------------------
@@ -87,14 +87,14 @@ SMALL = {"SKIP_CLAMD": "y", "SKIP_FTS": "y"}
 def test_memory_with_tolerance(requirements: str, gib: float, conf: dict[str, str] | None, status: Status) -> None:
     result = one("resources.memory", requirements, conf, memory=memory(gib))
     assert result.status is status, result.message
-    assert result.evidence["bytes"] == int(gib * GIB)
+    assert result.evidence.bytes == int(gib * GIB)
 
 
 def test_a_limit_around_the_host_counts() -> None:
     result = one("resources.memory", memory=memory(64, limit=2))
-    assert (result.status, result.evidence["bytes"]) == (Status.FAIL, 2 * GIB)
+    assert (result.status, result.evidence.bytes) == (Status.FAIL, 2 * GIB)
     assert "a limit; the machine has 64.0 GiB" in result.message
-    assert one("resources.memory", memory=memory(8, limit=16)).evidence["bytes"] == 8 * GIB
+    assert one("resources.memory", memory=memory(8, limit=16)).evidence.bytes == 8 * GIB
 
 
 def test_the_switches_are_named_where_they_help() -> None:
@@ -112,7 +112,9 @@ def test_the_switches_are_named_where_they_help() -> None:
 )  # fmt: skip
 def test_swap(requirements: str, swap: float, status: Status) -> None:
     result = one("resources.swap", requirements, memory=memory(8, swap))
-    assert (result.status, result.evidence) == (status, {"bytes": int(swap * GIB)})
+    assert (result.status, measured(result)) == (
+        status, {"bytes": int(swap * GIB), "needed_bytes": GIB if requirements == "current" else None},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -208,9 +210,10 @@ DOCKER, CLONE = "/var/lib/docker", "/opt/mailcow-dockerized"
 def test_space_for_the_engines_data(requirements: str, free: float, status: Status) -> None:
     result = disks("resources.disk", space(DOCKER, free), space(CLONE), requirements=requirements)[DOCKER]
     assert result.status is status
-    assert result.evidence == {
+    assert measured(result) == {
         "path": DOCKER, "mount": "/", "filesystem": "ext4",
         "available_bytes": int(free * GIB), "total_bytes": 200 * GIB,
+        "needed_bytes": (20 if requirements == "current" else 5) * GIB,
     }  # fmt: skip
 
 
@@ -327,4 +330,4 @@ def test_inodes(total: int, free: int, status: Status) -> None:
     results = disks("resources.inodes", space(DOCKER, inodes_total=total, inodes_available=free))
     assert list(results) == [DOCKER]
     assert results[DOCKER].status is status
-    assert results[DOCKER].evidence == {"path": DOCKER, "available": free, "total": total}
+    assert measured(results[DOCKER]) == {"path": DOCKER, "available": free, "total": total, "needed": 500_000}

@@ -24,7 +24,7 @@ from preflight.facts import (
 )
 from preflight.gather.services.services import services
 from preflight.report.model import Result, Status
-from tests.build import VIEW, host, look, run
+from tests.build import VIEW, host, look, measured, run
 from tests.checks.hosts import release
 from tests.gather.units import SYSTEMD, enabled, tree
 
@@ -101,7 +101,7 @@ def test_each_service_has_its_row() -> None:
 
 
 def test_evidence() -> None:
-    assert one(service(package="exim4", sockets=("a.socket",), process=7)).evidence == {
+    assert measured(one(service(package="exim4", sockets=("a.socket",), process=7))) == {
         "service": "exim4", "unit": "exim4.service", "kind": "mta", "enabled": True, "active": True,
         "sockets": ["a.socket"], "package": "exim4", "detail": "pid 7",
     }  # fmt: skip
@@ -174,7 +174,7 @@ def test_a_socket_unit_that_opens_one_of_mailcows_ports(
     if not ports:
         assert result.status is Status.PASS
         return
-    assert (result.status, result.subject, result.evidence["ports"]) == (Status.WARN, "mx.socket", ports)
+    assert (result.status, result.subject, measured(result)["ports"]) == (Status.WARN, "mx.socket", ports)
     assert result.message.endswith(f": port {', '.join(map(str, ports))}. It does not listen now.")
     assert commands(result) == ("systemctl disable --now mx.socket",)
 
@@ -500,4 +500,4 @@ def test_a_mail_server_in_the_proxy_s_unit_is_not_overlooked() -> None:
     pair = (service(unit="panel.service"), service("nginx", "web", unit="panel.service"))
     for found in (pair, pair[::-1]):
         result = one(*found, conf=conf)
-        assert (result.status, result.subject, result.evidence["service"]) == (Status.WARN, "panel.service", "exim4")
+        assert (result.status, result.subject, result.evidence.service) == (Status.WARN, "panel.service", "exim4")

@@ -8,7 +8,7 @@ import pytest
 
 from preflight.facts import Command, Engine, Fact, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.report.model import Result, Status
-from tests.build import look, run
+from tests.build import look, measured, run
 from tests.checks.hosts import release
 
 DEBIAN = release()
@@ -46,7 +46,7 @@ def one(check: str, requirements: str = "current", **facts: Any) -> Result:
 def test_distributions(system: OsRelease, status: Status, word: str) -> None:
     result = one("system.os", os_release=system)
     assert (result.status, word in result.message) == (status, True), result.message
-    assert result.evidence == {"id": system.id, "version_id": system.version_id}
+    assert measured(result) == {"id": system.id, "version_id": system.version_id}
 
 
 def test_a_release_is_judged_by_the_day_of_the_run() -> None:
@@ -126,7 +126,7 @@ def test_a_64_bit_kernel_does_not_make_a_64_bit_system(found: Userland, built: s
 def test_virtualization(found: Virtualization, status: Status, word: str) -> None:
     result = one("system.virtualization", virtualization=found)
     assert (result.status, word in result.message) == (status, True), result.message
-    assert (result.evidence["container"], result.evidence["vm"]) == (found.container, found.vm)
+    assert (result.evidence.container, result.evidence.vm) == (found.container, found.vm)
 
 
 # --- kernel --------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_virtualization(found: Virtualization, status: Status, word: str) -> Non
 def test_kernels(kernel: str, system: OsRelease | None, status: Status) -> None:
     facts = {"os_release": system} if system else {}
     result = one("system.kernel", kernel=kernel, **facts)
-    assert (result.status, result.evidence) == (status, {"release": kernel}), result.message
+    assert (result.status, measured(result)) == (status, {"release": kernel}), result.message
 
 
 def test_the_page_s_own_remedy_for_debian_8() -> None:

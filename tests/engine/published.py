@@ -96,7 +96,7 @@ class Case:
     def _misnamed(self) -> str:
         """Say where the holder is not one of the sockets that were opened, all of them our own."""
         assert self.said is not None
-        named = self.said.evidence["holders"]
+        named = self.said.evidence.holders
         rival = f"{RIVAL}{self.port}" if self.rival is not None else None
         strangers = [
             entry for entry in named if entry["pid"] not in (os.getpid(), None) and entry["container"] != rival

@@ -25,7 +25,7 @@ from preflight.gather.access.roots import Roots
 from preflight.gather.network import rules
 from preflight.packets.routing import INTERNET, STANDARD, Packet, lookup, sent_from, way_out
 from preflight.report.model import Result, Status
-from tests.build import host, look, run
+from tests.build import host, look, measured, run
 from tests.gather.kernel import TRIE, attribute
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
@@ -302,7 +302,7 @@ def test_what_takes_packets_away_from_mailcow_is_found_and_the_remedy_ends_it(
     row = judged({})
     assert (row.status, row.remedy is not None) == (Status.FAIL, True)
     assert row.remedy is not None
-    network, proposal = "172.22.1", row.evidence["proposal"]
+    network, proposal = "172.22.1", row.evidence.proposal
     if proposal:
         network = proposal.removesuffix(".0/24")
         assert f"IPV4_NETWORK={network}" in row.remedy.commands[0]
@@ -338,7 +338,7 @@ def test_rules_that_leave_mailcow_alone(words: tuple[str, ...], space: Space) ->
     given_ = space.host()
     facts = {"links": given_.links, "routes": given_.routes, "rules": given_.rules, "engine": ENGINE}
     (row,) = (r for r in run("network.subnet", look(conf={}, **facts)) if r.subject == "IPv4")
-    assert (row.status, row.evidence["conflicts"]) == (Status.PASS, [])
+    assert (row.status, measured(row)["conflicts"]) == (Status.PASS, [])
 
 
 ADVERTISE = """

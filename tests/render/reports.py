@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from preflight.assess import verdict
 from preflight.mailcow.plan import SHAPE
+from preflight.report.evidence.engine import HealthEvidence
+from preflight.report.evidence.host import MemoryEvidence, SizeEvidence, SpaceEvidence
+from preflight.report.evidence.names import RecordsEvidence
+from preflight.report.evidence.ports import HolderEvidence, PortEvidence
 from preflight.report.model import (
     Counts,
+    Evidence,
     HostSummary,
     Remedy,
     Report,
@@ -39,7 +45,7 @@ def result(check: str, status: str = "pass", message: str = "", **given: Any) ->
         "title": f"The check {check} passes",
         "expected": None,
         "found": None,
-        "evidence": {},
+        "evidence": Evidence(),
         "remedy": None if status in ("pass", "skip") else Remedy("Mend it."),
         "docs": (DOCS,),
         "reason": "it is so" if told else None,
@@ -81,39 +87,74 @@ def port(variable: str, status: str = "pass", **given: Any) -> Result:
     """Return the result on one port."""
     entry = next(entry for entry in SHAPE if entry.variable == variable)
     subject = f"{entry.address}:{entry.port}/tcp" if entry.address else f"{entry.port}/tcp"
-    evidence = {"service": entry.service, "variables": [variable], "bind": "*", "holder": None, "holders": []}
+    holders = given.pop("holders", ())
+    evidence = PortEvidence(
+        service=entry.service,
+        variables=(variable,),
+        bind=f"*:{entry.port}",
+        holder=holders[0] if holders else None,
+        holders=holders,
+        decided_by="bind",
+    )
     values = {
         "message": f"{subject} is free.",
         "title": "Every port that mailcow publishes can be bound",
         "subject": subject,
         "expected": "free",
         "found": "free",
-        "evidence": evidence | given.pop("evidence", {}),
+        "evidence": evidence,
     }
     return result("ports.free", status, **(values | given))
+
+
+def holder(process: str, unit: str | None, address: str, port: int) -> HolderEvidence:
+    """Return who holds a port, as a report has it."""
+    return HolderEvidence(
+        pid=812,
+        process=process,
+        user="root",
+        unit=unit,
+        container=None,
+        image=None,
+        address=address,
+        port=port,
+        state="listening",
+        command=(),
+        binary=None,
+        package=None,
+        project=None,
+        restart=None,
+        swarm_service=None,
+    )
 
 
 def held(variable: str, process: str, unit: str, *commands: str, address: str = "0.0.0.0") -> Result:
     """Return the result on a port that a process holds."""
     entry = next(entry for entry in SHAPE if entry.variable == variable)
-    holder = {
-        "pid": 812,
-        "process": process,
-        "user": "root",
-        "unit": unit,
-        "container": None,
-        "image": None,
-        "address": address,
-        "port": entry.port,
-        "state": "listening",
-    }
     return port(
         variable,
         "fail",
         message=f"{entry.port}/tcp is held by {process} (pid 812, {unit}).",
         found=f"{address}:{entry.port}",
-        evidence={"holder": holder, "holders": [holder]},
+        holders=(holder(process, unit, address, entry.port),),
         remedy=Remedy(f"Stop {process} and keep it from starting at boot; mailcow brings its own.", commands),
+    )
+
+
+def of_memory(gib: float) -> MemoryEvidence:
+    """Return so much memory, where mailcow asks for 6 GiB."""
+    return MemoryEvidence(bytes=int(gib * GIB), needed_bytes=6 * GIB, limit_bytes=None, available_bytes=None)
+
+
+def of_space(gib: float) -> SpaceEvidence:
+    """Return a file system with so much space, where mailcow asks for 20 GiB."""
+    return SpaceEvidence(
+        path="/var/lib/docker",
+        mount="/",
+        filesystem="ext4",
+        available_bytes=int(gib * GIB),
+        total_bytes=100 * GIB,
+        needed_bytes=20 * GIB,
     )
 
 
@@ -133,7 +174,7 @@ def passes() -> list[Result]:
             message="The host has 7.8 GiB of RAM; mailcow asks for 6 GiB.",
             expected="6.0 GiB",
             found="7.8 GiB",
-            evidence={"bytes": int(7.8 * GIB)},
+            evidence=of_memory(7.8),
         ),
         result(
             "resources.disk",
@@ -141,13 +182,13 @@ def passes() -> list[Result]:
             subject="/var/lib/docker",
             expected="20.0 GiB free",
             found="80.2 GiB free",
-            evidence={"available_bytes": int(80.2 * GIB)},
+            evidence=of_space(80.2),
         ),
         result("docker.engine", message="Docker 28.5.2 answers; mailcow needs 24.0.0."),
         result(
             "docker.healthcheck",
             message="A container went from starting to unhealthy to healthy within 2.1 s.",
-            evidence={"states": [[0.4, "starting"], [1.1, "unhealthy"], [2.1, "healthy"]]},
+            evidence=HealthEvidence(states=((0.4, "starting"), (1.1, "unhealthy"), (2.1, "healthy"))),
         ),
         result("clock.synchronized", message="The kernel's clock is synchronised.", severity=Severity.RECOMMENDED),
     ]
@@ -177,7 +218,7 @@ def warned() -> Report:
         title="There is swap",
         expected="1.0 GiB",
         found="none",
-        evidence={"bytes": 0},
+        evidence=SizeEvidence(bytes=0, needed_bytes=GIB),
         remedy=Remedy(
             "Add a swap file.",
             (
@@ -225,7 +266,7 @@ def failing() -> Report:
         title="There is enough memory",
         expected="6.0 GiB",
         found="1.9 GiB",
-        evidence={"bytes": int(1.9 * GIB)},
+        evidence=of_memory(1.9),
         remedy=Remedy("Give the machine more memory: 6 GiB at least, 8 GiB for 5 to 10 users."),
     )
     compose = result(
@@ -317,6 +358,21 @@ def blind() -> Report:
     )
 
 
+def _port(value: str) -> PortEvidence:
+    held_by = holder(value, value, value, 25)
+    return PortEvidence(
+        service=value, variables=(value,), bind=value, holder=held_by, holders=(held_by,), decided_by="bind"
+    )
+
+
+def _records(value: str) -> RecordsEvidence:
+    return RecordsEvidence(name=value, type=value, expected=(value,), found=(value,), zone=(value,))
+
+
+# What a report shows of the evidence, by check.
+HOSTILE: dict[str, Callable[[str], Evidence]] = {"ports.free": _port, "dns.mx": _records}
+
+
 def hostile(value: str) -> Report:
     """Return a report that has a value of a stranger's wherever a value of a host can stand."""
 
@@ -327,7 +383,7 @@ def hostile(value: str) -> Report:
             "expected": value,
             "found": value,
             "reason": value,
-            "evidence": {"service": value, "variables": [value], "holder": {"process": value}, value: value},
+            "evidence": HOSTILE.get(check, lambda _: Evidence())(value),
             "remedy": Remedy(f"Stop {value}.", (f"kill {value}", value)),
             "title": value,
             "docs": (value, DOCS),

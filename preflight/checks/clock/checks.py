@@ -9,6 +9,7 @@ from preflight.checks.clock import timekeepers
 from preflight.checks.remedies import distro
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import Host, Service, Timezone
+from preflight.report.evidence.clock import ClockEvidence, TimezoneEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
@@ -32,7 +33,7 @@ def synchronized(look: Look) -> Iterator[Finding]:
     """
     clock = look.host.clock.get()
     synced = timekeepers.in_step(look.host)
-    evidence = {"maxerror_us": clock.maxerror_us, "unsynchronized": clock.unsynchronized}
+    evidence = ClockEvidence(maxerror_us=clock.maxerror_us, unsynchronized=clock.unsynchronized)
     if not synced and (reason := timekeepers.why_lost(look.host)):
         text = paragraph(say("NTP synchronized: no."), reason)
         yield Finding(
@@ -189,7 +190,7 @@ def timezone(look: Look) -> Iterator[Finding]:
             message=paragraph(named, disagrees, say(_HARDWARE_CLOCK[False])),
             expected=zone.zone,
             found=zone.written,
-            evidence={"zone": zone.zone, "rtc_local": zone.rtc_local},
+            evidence=TimezoneEvidence(zone=zone.zone, rtc_local=zone.rtc_local),
             remedy=_one_zone(zone),
         )
         return
@@ -200,7 +201,7 @@ def timezone(look: Look) -> Iterator[Finding]:
         message=paragraph(named, disagrees, say(_HARDWARE_CLOCK[zone.rtc_local])),
         expected=phrase("hardware clock in UTC"),
         found=zone.zone or "UTC",
-        evidence={"zone": zone.zone, "rtc_local": zone.rtc_local},
+        evidence=TimezoneEvidence(zone=zone.zone, rtc_local=zone.rtc_local),
         reason=say("The file that says how the hardware clock runs is not readable.") if not known else None,
         remedy=remedies[zone.rtc_local],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from preflight.checks.remedies import distro
 from preflight.facts import NO_SERVICES, Host, Service
+from preflight.report.evidence.clock import TimeServiceEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import phrase, say
 
@@ -72,11 +73,11 @@ def get_one(host: Host) -> Remedy:
 
 def finding(status: Status, service: Service | None, message: str, remedy: Remedy | None = None) -> Finding:
     """Make what clock.service says of a service, or of none."""
-    evidence = {
-        "service": service.name if service else None,
-        "enabled": service.enabled if service else False,
-        "active": service.active if service else False,
-    }
+    evidence = TimeServiceEvidence(
+        service=service.name if service else None,
+        enabled=service.enabled if service else False,
+        active=service.active if service else False,
+    )
     return Finding(
         status=status,
         message=message,

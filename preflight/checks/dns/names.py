@@ -9,6 +9,7 @@ from preflight.facts import Answer, Answers, Missing, MissingFact
 from preflight.facts.records import Mx, Record
 from preflight.net import addresses, hostnames
 from preflight.net.hostnames import bare
+from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.model import DnsRecord, Finding, Remedy, Status, When
 from preflight.text.sentences import noted, paragraph, phrase, say
 
@@ -213,19 +214,12 @@ def finding(
     remedy: Remedy | None = None,
 ) -> Finding:
     """Make a finding about the records of a name; missing zone lines are its remedy where no other is given."""
-    wanted, there, missing = list(expected), list(found), list(zone)
-    lines = [line(entry) for entry in missing]
+    wanted, there, missing = tuple(expected), tuple(found), tuple(zone)
     return Finding(
         status=status,
         message=message,
         expected=some(wanted) or None,
         found=some(there) or phrase("no data"),
-        evidence={
-            "name": name,
-            "type": kind,
-            "expected": wanted,
-            "found": there,
-            "zone": lines,
-        },
+        evidence=RecordsEvidence(name=name, type=kind, expected=wanted, found=there, zone=tuple(map(line, missing))),
         remedy=remedy or (enter(missing) if missing and status is not Status.PASS else None),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
 from preflight.checks.findings import skipped, unknown
 from preflight.checks.remedies import install
 from preflight.checks.sources import INSTALLATION, PREREQUISITES, issue
 from preflight.facts import Compose
+from preflight.report.evidence.engine import ComposeEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, phrase, say
 from preflight.text.versions import at_least
@@ -30,7 +30,7 @@ def compose(look: Look) -> Iterator[Finding]:
     program. Without it the installer writes its configuration, and `docker compose pull` then fails.
     """
     found = look.host.compose.get()
-    evidence = {"version": found.version or None, "kind": found.kind, "path": found.path}
+    evidence = ComposeEvidence(version=found.version or None, kind=found.kind, path=found.path)
     enough = at_least(found.version, look.requirements.compose)
     if found.kind is None:
         yield _absent(look, found, evidence)
@@ -40,7 +40,7 @@ def compose(look: Look) -> Iterator[Finding]:
         yield _aged(look, found, enough, evidence)
 
 
-def _absent(look: Look, found: Compose, evidence: dict[str, Any]) -> Finding:
+def _absent(look: Look, found: Compose, evidence: ComposeEvidence) -> Finding:
     if install.absent(look.host) and look.told_by("docker.engine"):
         return skipped(say("Docker Compose comes with Docker (see docker.engine)."), evidence=evidence)
     message, remedy = say("Docker Compose is not installed: neither the plugin nor docker-compose is there."), None
@@ -62,7 +62,7 @@ def _absent(look: Look, found: Compose, evidence: dict[str, Any]) -> Finding:
     )
 
 
-def _mute(look: Look, found: Compose, evidence: dict[str, Any]) -> Finding:
+def _mute(look: Look, found: Compose, evidence: ComposeEvidence) -> Finding:
     """Say that Compose is there, but not which version."""
     reason = say(
         "{path} did not tell its version: {detail}.",
@@ -76,7 +76,7 @@ def _mute(look: Look, found: Compose, evidence: dict[str, Any]) -> Finding:
     return unknown(reason, help, asked, *again.commands, message=message, evidence=evidence)
 
 
-def _aged(look: Look, found: Compose, enough: bool, evidence: dict[str, Any]) -> Finding:
+def _aged(look: Look, found: Compose, enough: bool, evidence: ComposeEvidence) -> Finding:
     kind = phrase("the program {path}", path=found.path)
     if found.kind == "plugin":
         kind = phrase("the plugin {path}", path=found.path)

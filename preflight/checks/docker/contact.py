@@ -7,6 +7,7 @@ import shlex
 from preflight.checks.findings import unknown
 from preflight.checks.remedies import distro, install
 from preflight.facts import Contact, Host
+from preflight.report.evidence.engine import EngineEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, phrase, say
 
@@ -25,7 +26,7 @@ def _installed(host: Host, name: str) -> str | None:
 
 def silent(host: Host, contact: Contact) -> Finding:
     """Say why there is no engine to talk to; only what is certain fails."""
-    evidence = {"version": None, "api_version": None, "state": contact.state}
+    evidence = EngineEvidence(version=None, api_version=None, state=contact.state)
     # What answers elsewhere and makes no sense may be a proxy; a certificate or a name server may be what is wrong.
     if contact.state == "denied" or (contact.state == "invalid" and not contact.url.startswith("unix://")):
         reason, help = _unasked(contact)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
 from preflight.checks.docker.contact import silent
@@ -11,6 +10,7 @@ from preflight.checks.docker.packaging import podman
 from preflight.checks.findings import unknown
 from preflight.checks.remedies import install
 from preflight.checks.sources import INSTALLATION, PREREQUISITES, issue
+from preflight.report.evidence.engine import EngineEvidence
 from preflight.report.model import Finding, Severity, Status
 from preflight.text.sentences import paragraph, phrase, say
 from preflight.text.versions import at_least
@@ -34,11 +34,11 @@ def engine(look: Look) -> Iterator[Finding]:
         yield silent(look.host, contact)
         return
     said = look.host.engine.get()
-    evidence = {"version": said.version, "api_version": said.api_version}
+    evidence = EngineEvidence(version=said.version, api_version=said.api_version)
     yield podman(said, evidence) or _aged(look, said.version, contact.url, evidence)
 
 
-def _aged(look: Look, version: str, url: str, evidence: dict[str, Any]) -> Finding:
+def _aged(look: Look, version: str, url: str, evidence: EngineEvidence) -> Finding:
     """Say whether an engine is new enough; requirements that name no version take any."""
     wanted = look.requirements.docker
     enough = at_least(version, wanted) if wanted else True

@@ -9,6 +9,7 @@ from preflight.checks.docker.trials import nothing_starts
 from preflight.checks.remedies import distro
 from preflight.checks.sources import HEALTHCHECK, PREREQUISITES, issue
 from preflight.facts import HealthRun
+from preflight.report.evidence.engine import HealthEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, phrase, say
 
@@ -44,7 +45,7 @@ def _told(run: HealthRun, status: Status, message: str, remedy: Remedy | None = 
         message=message,
         expected="starting → unhealthy → healthy",
         found=_way(run),
-        evidence={"states": [list(state) for state in run.states]},
+        evidence=HealthEvidence(states=run.states),
         remedy=remedy,
     )
 

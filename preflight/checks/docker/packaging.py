@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
-from preflight.checks.findings import skipped, unknown
+from preflight.checks.findings import NOTHING, skipped, unknown
 from preflight.checks.remedies import distro, install
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import Engine
-from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.report.model import Evidence, Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, phrase, say
 
 _PODMAN = noted("Podman behind Docker's socket")
@@ -18,7 +17,7 @@ _SNAP = noted("a snap package")
 _REMAPPED = noted("an engine with userns-remap")
 
 
-def podman(said: Engine | None, evidence: dict[str, Any] | None = None) -> Finding | None:
+def podman(said: Engine | None, evidence: Evidence = NOTHING) -> Finding | None:
     """Say that Podman answers, of which only its kind is judged; None: it is another engine."""
     if said is None or not _is_podman(said):
         return None

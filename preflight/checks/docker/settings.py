@@ -15,6 +15,7 @@ from preflight.checks.docker.packaging import podman
 from preflight.checks.remedies.daemon_json import edit
 from preflight.checks.sources import DAEMON_JSON, issue
 from preflight.facts import NO_ENGINE, DaemonConfig, MissingFact
+from preflight.report.evidence.engine import DaemonConfigEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, phrase, say
 
@@ -50,7 +51,7 @@ def daemon_config(look: Look) -> Iterator[Finding]:
         yield other
         return
     found, faults = look.host.daemon_config.get(), _faults(look)
-    evidence: dict[str, object] = {"path": found.path, "missing": list(faults.missing)}
+    evidence = DaemonConfigEvidence(path=found.path, missing=tuple(faults.missing))
     if not faults.grave and not faults.lesser:
         yield Finding(status=Status.PASS, message=_suits(found), found=phrase("in order"), evidence=evidence)
         return

@@ -11,6 +11,7 @@ from preflight.checks.findings import unknown
 from preflight.checks.remedies import distro
 from preflight.checks.sources import COMPOSE_ULIMITS, PREREQUISITES, issue
 from preflight.facts import NO_SERVICES, Host, TrialRun
+from preflight.report.evidence.engine import ExperimentEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
@@ -111,7 +112,7 @@ def nothing_starts(host: Host, error: str) -> Finding | None:
 def _judged(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
     """Judge one; `remedy` None: the check's own."""
     said = say("It said: {words}.", words=ran.error.rstrip(".")) if ran.error else None
-    evidence: dict[str, object] = {"started": ran.started, "exit_code": ran.exit_code}
+    evidence = ExperimentEvidence(started=ran.started, exit_code=ran.exit_code)
     if not ran.started:
         status, message, found = Status.FAIL, paragraph(say(words.refused), said), phrase("refused")
     elif ran.granted:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -16,6 +15,7 @@ from preflight.checks.remedies import distro
 from preflight.checks.sources import REVERSE_PROXY
 from preflight.facts import NO_ENGINE, Container, Holder, PublishedPort, SwarmService
 from preflight.mailcow.plan import Binding
+from preflight.report.evidence.ports import HolderEvidence
 from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
 
@@ -121,43 +121,48 @@ def seen(named: Named) -> str:
     return f"{address}:{holder.port}" + ("" if holder.state == "listening" else f" {holder.state}")
 
 
-def evidence(named: Named) -> dict[str, Any]:
+def evidence(named: Named) -> HolderEvidence:
     """Return a holder as the report's evidence has it."""
     holder, container = named.holder, named.container
-    return {
-        "pid": holder.pid,
-        "process": holder.process,
-        "user": holder.user,
-        "unit": holder.unit,
-        "container": container.name if container else holder.container,
-        "image": container.image if container else holder.image,
-        "address": holder.address,
-        "port": holder.port,
-        "state": holder.state,
-        "command": list(holder.command),
-        "binary": holder.binary,
-        "package": holder.package,
-        **_managed(container, named.service),
-        **({"swarm_service": named.service.name} if named.service else {}),
-    }
+    swarm = named.service.name if named.service else container.swarm if container else ""
+    return HolderEvidence(
+        pid=holder.pid,
+        process=holder.process,
+        user=holder.user,
+        unit=holder.unit,
+        container=container.name if container else holder.container,
+        image=container.image if container else holder.image,
+        address=holder.address,
+        port=holder.port,
+        state=holder.state,
+        command=holder.command,
+        binary=holder.binary,
+        package=holder.package,
+        project=(container.project or None) if container else None,
+        restart=(container.restart or None) if container else None,
+        swarm_service=swarm or None,
+    )
 
 
-def published(container: Container, port: PublishedPort) -> dict[str, Any]:
+def published(container: Container, port: PublishedPort) -> HolderEvidence:
     """Return what a container publishes without a socket of its own, in the shape of a holder."""
-    return {
-        "pid": None, "process": None, "user": None, "unit": None, "container": container.name, "image": container.image,
-        "address": port.address, "port": port.port, "state": "published", "command": [], "binary": None,
-        "package": None, **_managed(container),
-    }  # fmt: skip
-
-
-def _managed(container: Container | None, service: SwarmService | None = None) -> dict[str, Any]:
-    swarm = service.name if service else container.swarm if container else ""
-    return {
-        "project": (container.project or None) if container else None,
-        "restart": (container.restart or None) if container else None,
-        "swarm_service": swarm or None,
-    }
+    return HolderEvidence(
+        pid=None,
+        process=None,
+        user=None,
+        unit=None,
+        container=container.name,
+        image=container.image,
+        address=port.address,
+        port=port.port,
+        state="published",
+        command=(),
+        binary=None,
+        package=None,
+        project=container.project or None,
+        restart=container.restart or None,
+        swarm_service=container.swarm or None,
+    )
 
 
 def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named]) -> Remedy:

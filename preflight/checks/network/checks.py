@@ -6,8 +6,6 @@ import ipaddress
 import shlex
 from collections.abc import Iterator
 
-import msgspec
-
 from preflight.checks import Look, check
 from preflight.checks.findings import skipped, unknown
 from preflight.checks.network import container_mtu, whole_ipv6
@@ -16,6 +14,7 @@ from preflight.checks.network.subnets import Neighbour, neighbours, own, parse
 from preflight.checks.sources import DISABLE_IPV6, PREREQUISITES, issue
 from preflight.facts import NO_ENGINE
 from preflight.packets.routing import rules_of, way_out
+from preflight.report.evidence.network import Ipv6Evidence, MtuEvidence, SubnetEvidence
 from preflight.report.model import Finding, Severity, Status
 from preflight.text import versions
 from preflight.text.sentences import paragraph, phrase, say
@@ -71,7 +70,7 @@ def subnet(look: Look, subject: str) -> Iterator[Finding]:
         message=paragraph(free, none_yet),
         expected=text,
         found=phrase("free"),
-        evidence={"wanted": text, "conflicts": [], "proposal": None},
+        evidence=SubnetEvidence(wanted=text, conflicts=(), proposal=None),
     )
 
 
@@ -121,7 +120,7 @@ def mtu(look: Look) -> Iterator[Finding]:
     if found is None:
         reason = say("Could not read the MTU of {interface}.", interface=way.interface)
         help_ = say("Look at it on the host.")
-        evidence = {"interface": way.interface, "mtu": None}
+        evidence = MtuEvidence(interface=way.interface, mtu=None)
         yield unknown(reason, help_, "ip link", evidence=evidence)
         return
     yield _fits(look, way.interface, found)
@@ -131,7 +130,7 @@ def _fits(look: Look, interface: str, found: int) -> Finding:
     """Hold the MTU that mailcow's network gets against that of the way out."""
     usual = look.requirements.mtu
     wanted = container_mtu.told(look)
-    evidence = {"interface": interface, "mtu": found}
+    evidence = MtuEvidence(interface=interface, mtu=found)
     values = {"interface": interface, "found": found}
     message = say("{interface}, the way to the Internet, has an MTU of {found}.", **values)
     override = look.host.override.value
@@ -182,15 +181,18 @@ def ipv6(look: Look) -> Iterator[Finding]:
     kernel = look.host.ipv6.get()
     global_ = whole_ipv6.global_addresses(look)
     way = way_out(look.host, 6)
-    evidence = {
-        "supported": kernel.supported, "disabled": kernel.disabled, "addresses": global_,
-        "default_route": way is not None, "enabled": look.plan.ipv6,
-    }  # fmt: skip
+    evidence = Ipv6Evidence(
+        supported=kernel.supported,
+        disabled=kernel.disabled,
+        addresses=tuple(global_),
+        default_route=way is not None,
+        enabled=look.plan.ipv6,
+    )
     problem = whole_ipv6.off(look, kernel) or whole_ipv6.half(look, global_, way)
     problem = problem or whole_ipv6.scoped(look)
-    lost = whole_ipv6.lost(look, kernel, global_, way) if problem is None else None
+    lost = whole_ipv6.lost(look, evidence, way) if problem is None else None
     if lost:
-        yield msgspec.structs.replace(lost, evidence={**evidence, **lost.evidence})
+        yield lost
     elif problem:
         message, remedy = problem
         yield Finding(status=Status.WARN, message=message, evidence=evidence, remedy=remedy)

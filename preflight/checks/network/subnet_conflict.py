@@ -16,6 +16,7 @@ from preflight.checks.network.subnets import (
     parse,
     propose,
 )
+from preflight.report.evidence.network import SubnetEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, phrase, say
 
@@ -60,7 +61,7 @@ def conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], ha
         message=paragraph(text, unreachable, private),
         expected=phrase("a private network of its own"),
         found=(hard or met)[0].text if met else str(wanted),
-        evidence={"wanted": str(wanted), "conflicts": [row.evidence for row in met], "proposal": proposal},
+        evidence=SubnetEvidence(wanted=str(wanted), conflicts=tuple(row.evidence for row in met), proposal=proposal),
         remedy=_first_in_main(look, wanted, hard) if hopeless else _elsewhere(look, subject, met, proposal),
     )
 

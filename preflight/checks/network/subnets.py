@@ -5,14 +5,14 @@ from __future__ import annotations
 import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from preflight.checks import Look
 from preflight.facts import NO_ENGINE, EngineNetwork, Route
 from preflight.mailcow.plan import IPV4_NETWORK
 from preflight.packets.routing import MAIN, Packet, lookup, matches
+from preflight.report.evidence.network import ConflictEvidence
 from preflight.text.sentences import noted, phrase
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -60,10 +60,10 @@ class Neighbour(Struct, frozen=True):
         return phrase(_NAMED[what], subnet=self.subnet, name=self.name, table=self.table)
 
     @property
-    def evidence(self) -> dict[str, Any]:
+    def evidence(self) -> ConflictEvidence:
         """Return it as the report's evidence has it."""
-        row = {"what": self.what, "name": self.name, "subnet": self.subnet, "wider": self.wider}
-        return row if self.table == MAIN else {**row, "table": self.table}
+        table = UNSET if self.table == MAIN else self.table
+        return ConflictEvidence(what=self.what, name=self.name, subnet=self.subnet, wider=self.wider, table=table)
 
 
 def parse(text: str) -> Network | None:

@@ -6,11 +6,14 @@ import ipaddress
 import re
 import shlex
 
+from msgspec.structs import replace
+
 from preflight.checks import Look
 from preflight.checks.docker.contact import engine_version
 from preflight.checks.findings import unknown
 from preflight.facts import NO_SETTINGS, Ipv6, Way
 from preflight.net import addresses
+from preflight.report.evidence.network import Ipv6Evidence
 from preflight.report.model import Finding, Remedy, Status, WrittenFile
 from preflight.text import versions
 from preflight.text.sentences import paragraph, say
@@ -106,15 +109,15 @@ def _deaf(look: Look, address: str) -> str | None:
     return None
 
 
-def lost(look: Look, kernel: Ipv6, held: list[str], way: Way | None) -> Finding | None:
+def lost(look: Look, evidence: Ipv6Evidence, way: Way | None) -> Finding | None:
     """Complain of a default route that goes when Docker switches forwarding on for mailcow's network.
 
     The kernel then forgets the default routes that it learned from routers, and learns no more, but for interfaces
     with accept_ra=2 (net/ipv6/addrconf.c, rt6_purge_dflt_routers). Routes of systemd-networkd, NetworkManager or
     dhcpcd, which read advertisements themselves, stay.
     """
-    settings = look.host.daemon_config.value
-    if not held or way is None or not look.plan.ipv6 or kernel.forwarding:
+    kernel, settings = look.host.ipv6.get(), look.host.daemon_config.value
+    if not evidence.addresses or way is None or not look.plan.ipv6 or kernel.forwarding:
         return None
     if settings is not None and settings.settings.get("ip-forward") is False:
         return None
@@ -131,7 +134,7 @@ def lost(look: Look, kernel: Ipv6, held: list[str], way: Way | None) -> Finding 
     if kernel.forwarding is None or way.interface not in kernel.accept_ra:
         reason = say("Could not read net.ipv6.conf.{interface}.accept_ra.", interface=way.interface)
         help_ = say("Run preflight on the host, or in a container with --network=host.")
-        return unknown(reason, help_)
+        return unknown(reason, help_, evidence=evidence)
     message = say(
         "The IPv6 default route over {interface} comes from router advertisements. Docker switches IPv6 forwarding on"
         " for mailcow's network, and the kernel then drops this route.",
@@ -142,7 +145,7 @@ def lost(look: Look, kernel: Ipv6, held: list[str], way: Way | None) -> Finding 
         message=message,
         expected="accept_ra = 2",
         found=f"accept_ra = {kernel.accept_ra[way.interface]}",
-        evidence={"interface": way.interface, "accept_ra": kernel.accept_ra[way.interface]},
+        evidence=replace(evidence, interface=way.interface, accept_ra=kernel.accept_ra[way.interface]),
         remedy=accepting(way.interface),
     )
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -15,6 +14,7 @@ from preflight.checks.ports import diverted, mailcow_conf
 from preflight.checks.sources import IP_BINDINGS, PREREQUISITES, issue
 from preflight.facts import require
 from preflight.mailcow.plan import Binding
+from preflight.report.evidence.ports import HolderEvidence, PortEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, phrase, say, unknown_because
 
@@ -158,16 +158,17 @@ def _unlisted(binding: Binding) -> Finding:
     )
 
 
-def _evidence(binding: Binding, decided_by: str, held: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def _evidence(binding: Binding, decided_by: str, held: Iterable[HolderEvidence] = ()) -> PortEvidence:
     shown = f"[{binding.address}]" if ":" in binding.address else binding.address or "*"
-    return {
-        "service": binding.wanted[0].service,
-        "variables": [published.variable for published in binding.wanted],
-        "bind": f"{shown}:{binding.port}",
-        "holder": held[0] if held else None,
-        "holders": held or [],
-        "decided_by": decided_by,
-    }
+    holders = tuple(held)
+    return PortEvidence(
+        service=binding.wanted[0].service,
+        variables=tuple(published.variable for published in binding.wanted),
+        bind=f"{shown}:{binding.port}",
+        holder=holders[0] if holders else None,
+        holders=holders,
+        decided_by=decided_by,
+    )
 
 
 def _held(look: Look, binding: Binding, case: Case) -> Finding:
@@ -182,7 +183,7 @@ def _held(look: Look, binding: Binding, case: Case) -> Finding:
         message=wording.by_whom(look, binding.subject, named, alone),
         expected=phrase("free"),
         found=", ".join(map(wording.seen, shown)) or phrase("in use"),
-        evidence=_evidence(binding, "bind" if by_bind else "sockets", list(map(wording.evidence, named))),
+        evidence=_evidence(binding, "bind" if by_bind else "sockets", map(wording.evidence, named)),
         remedy=wording.remedy(look, binding, named, alone),
     )
 
@@ -220,7 +221,7 @@ def _diverted(look: Look, binding: Binding, rules: list[diverted.Verdict]) -> Fi
         message=diverted.message(binding, worst),
         expected=phrase("free"),
         found=diverted.to(worst.rule),
-        evidence={**_evidence(binding, "nat"), "rules": diverted.evidence(rules)},
+        evidence=replace(_evidence(binding, "nat"), rules=diverted.evidence(rules)),
         remedy=diverted.remedy(look, binding, rules),
         reason=worst.effect if worst.status is Status.UNKNOWN else None,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from collections.abc import Iterable
-from typing import Any
 
 from msgspec import Struct
 
@@ -18,6 +17,7 @@ from preflight.checks.holders.conflicts import Case, parse
 from preflight.facts import Diversion, Nat
 from preflight.mailcow.plan import Binding
 from preflight.net.addresses import is_inner
+from preflight.report.evidence.ports import DiversionEvidence
 from preflight.report.model import Remedy, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
@@ -197,17 +197,25 @@ def to(rule: Diversion) -> str:
     return rule.to or phrase("an unknown place")
 
 
-def evidence(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
+def evidence(verdicts: Iterable[Verdict]) -> tuple[DiversionEvidence, ...]:
     """Return the rules as the report's evidence has them."""
-    return [
-        {
-            "family": rule.family, "backend": rule.backend, "table": rule.table, "chain": rule.chain,
-            "rule": rule.rule, "to": rule.to or None, "owner": rule.owner or None, "order": rule.order,
-            "destinations": list(rule.destinations), "sources": list(rule.sources),
-            "interfaces": list(rule.interfaces), "conditions": list(rule.conditions),
-        }
+    return tuple(
+        DiversionEvidence(
+            family=rule.family,
+            backend=rule.backend,
+            table=rule.table,
+            chain=rule.chain,
+            rule=rule.rule,
+            to=rule.to or None,
+            owner=rule.owner or None,
+            order=rule.order,
+            destinations=rule.destinations,
+            sources=rule.sources,
+            interfaces=rule.interfaces,
+            conditions=rule.conditions,
+        )
         for rule in (verdict.rule for verdict in verdicts)
-    ]  # fmt: skip
+    )
 
 
 def remedy(look: Look, binding: Binding, verdicts: list[Verdict]) -> Remedy:

@@ -11,6 +11,7 @@ from preflight.checks.findings import skipped
 from preflight.checks.resources.memory import enough, usable
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import CLAMAV, issue
+from preflight.report.evidence.host import AntivirusEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import phrase, say
 
@@ -29,7 +30,7 @@ def antivirus(look: Look) -> Iterator[Finding]:
     and takes other services with it.
     """
     size, most = usable(look.host.memory.get()), look.requirements.memory.antivirus_bytes
-    evidence = {"bytes": size, "skip_clamd": look.plan.skip_clamd}
+    evidence = AntivirusEvidence(bytes=size, skip_clamd=look.plan.skip_clamd)
     measured: dict[str, Any] = {
         "expected": phrase("SKIP_CLAMD=y, or more than {most}", most=gib(most)),
         "found": "SKIP_CLAMD=y" if look.plan.skip_clamd else gib(size),

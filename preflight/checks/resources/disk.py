@@ -13,6 +13,7 @@ from preflight.checks.resources import spaces
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import NO_ENGINE, Space
+from preflight.report.evidence.host import SpaceEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, phrase, say
 
@@ -40,13 +41,14 @@ def disk(look: Look, path: str) -> Iterator[Finding]:
     measured: dict[str, Any] = {
         "expected": phrase("{size} free", size=gib(need)),
         "found": phrase("{size} free", size=gib(space.available_bytes)),
-        "evidence": {
-            "path": space.path,
-            "mount": space.mount,
-            "filesystem": space.filesystem,
-            "available_bytes": space.available_bytes,
-            "total_bytes": space.total_bytes,
-        },
+        "evidence": SpaceEvidence(
+            path=space.path,
+            mount=space.mount,
+            filesystem=space.filesystem,
+            available_bytes=space.available_bytes,
+            total_bytes=space.total_bytes,
+            needed_bytes=need,
+        ),
     }
     if space.read_only:
         yield _read_only(path, space, measured)

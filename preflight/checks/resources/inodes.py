@@ -10,6 +10,7 @@ from preflight.checks.findings import skipped
 from preflight.checks.resources import spaces
 from preflight.checks.sources import issue
 from preflight.facts import Space
+from preflight.report.evidence.host import InodesEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import phrase, say
 
@@ -29,7 +30,7 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
     full although df shows space.
     """
     space, least = spaces.at(look, path), look.requirements.disk.inodes
-    evidence = {"path": path, "available": space.inodes_available, "total": space.inodes_total}
+    evidence = InodesEvidence(path=path, available=space.inodes_available, total=space.inodes_total, needed=least)
     free, needed = f"{space.inodes_available:,}", f"{least:,}"
     measured: dict[str, Any] = {"expected": needed, "found": free, "evidence": evidence}
     if twin := spaces.twin(look, path):

@@ -9,6 +9,7 @@ from preflight.checks import Look, check
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import Memory
+from preflight.report.evidence.host import MemoryEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, say
 
@@ -47,7 +48,12 @@ def memory(look: Look) -> Iterator[Finding]:
         message=paragraph(text, limit),
         expected=gib(numbers.bytes),
         found=gib(size),
-        evidence={"bytes": size, "limit_bytes": found.limit_bytes, "available_bytes": found.available_bytes},
+        evidence=MemoryEvidence(
+            bytes=size,
+            needed_bytes=numbers.bytes,
+            limit_bytes=found.limit_bytes,
+            available_bytes=found.available_bytes,
+        ),
         remedy=remedy,
     )
 

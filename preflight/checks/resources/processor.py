@@ -8,6 +8,7 @@ from typing import Any
 from preflight.checks import Look, check
 from preflight.checks.findings import skipped, unknown
 from preflight.checks.sources import PREREQUISITES, issue
+from preflight.report.evidence.host import ProcessorFeaturesEvidence, ProcessorSpeedEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import phrase, say
 
@@ -29,7 +30,7 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
     measured: dict[str, Any] = {
         "expected": f"{lowest} MHz",
         "found": f"{mhz} MHz" if speed.maximum else phrase("{mhz} MHz or more", mhz=mhz),
-        "evidence": {"mhz": speed.mhz, "source": speed.source},
+        "evidence": ProcessorSpeedEvidence(mhz=speed.mhz, source=speed.source),
     }
     if mhz >= lowest:
         text = say("The processor runs at {mhz} MHz or more.", mhz=mhz)
@@ -62,7 +63,7 @@ def cpu_features(look: Look) -> Iterator[Finding]:
     found, machine = look.host.cpu_features.get(), look.host.machine.get()
     wanted = look.requirements.cpu_features.get(machine, ())
     missing = [flag for flag in wanted if flag not in found.flags]
-    evidence = {"missing": missing, "model": found.model}
+    evidence = ProcessorFeaturesEvidence(missing=tuple(missing), model=found.model)
     if not wanted:
         yield skipped(say("Nothing is asked of {machine} processors.", machine=machine), evidence=evidence)
         return

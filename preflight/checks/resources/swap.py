@@ -8,6 +8,7 @@ from typing import Any
 from preflight.checks import Look, check
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import PREREQUISITES
+from preflight.report.evidence.host import SizeEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import phrase, say
 
@@ -28,10 +29,11 @@ def swap(look: Look) -> Iterator[Finding]:
     without, the kernel kills a service.
     """
     size, numbers = look.host.memory.get().swap_total_bytes, look.requirements.memory
+    exact = numbers.swap_bytes >= _NAMED
     measured: dict[str, Any] = {
-        "expected": gib(numbers.swap_bytes) if numbers.swap_bytes >= _NAMED else phrase("any"),
+        "expected": gib(numbers.swap_bytes) if exact else phrase("any"),
         "found": gib(size) if size else phrase("none"),
-        "evidence": {"bytes": size},
+        "evidence": SizeEvidence(bytes=size, needed_bytes=numbers.swap_bytes if exact else None),
     }
     if size >= max(1, numbers.swap_bytes * (1 - numbers.tolerance)):
         yield Finding(status=Status.PASS, message=say("This host has {size} of swap.", size=gib(size)), **measured)

@@ -1,0 +1,43 @@
+"""What the checks of the engine measured, and what its experiments came to."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType
+
+from preflight.report.model import Evidence
+
+
+class EngineEvidence(Evidence, frozen=True, kw_only=True):
+    """The engine's versions; `state` only where it does not answer: absent, denied, refused, timeout, invalid."""
+
+    version: str | None
+    api_version: str | None
+    state: str | UnsetType = UNSET
+
+
+class ComposeEvidence(Evidence, frozen=True, kw_only=True):
+    """Docker Compose: a plugin, standalone, or None where neither is there."""
+
+    version: str | None
+    kind: str | None
+    path: str | None
+
+
+class DaemonConfigEvidence(Evidence, frozen=True, kw_only=True):
+    """The engine's settings file, and the keys that mailcow's installer will add."""
+
+    path: str
+    missing: tuple[str, ...]
+
+
+class ExperimentEvidence(Evidence, frozen=True, kw_only=True):
+    """A container that was started for trial, and the exit code that it came to."""
+
+    started: bool
+    exit_code: int | None
+
+
+class HealthEvidence(Evidence, frozen=True, kw_only=True):
+    """The states that a container with a health check went through, each with the seconds since its start."""
+
+    states: tuple[tuple[float, str], ...]

@@ -1,0 +1,50 @@
+"""What the checks of the network measured."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType
+
+from preflight.report.model import Evidence
+
+
+class ConflictEvidence(Evidence, frozen=True, kw_only=True):
+    """What meets mailcow's network: a Docker network, route, rule, address or interface, and its own network.
+
+    `wider`: it only contains mailcow's. `table`: a route's that is not in the main one, or the priority of a rule.
+    """
+
+    what: str
+    name: str
+    subnet: str
+    wider: bool
+    table: int | UnsetType = UNSET
+
+
+class SubnetEvidence(Evidence, frozen=True, kw_only=True):
+    """The network that mailcow will use, all that meets it, and a free one in its place (None: none is proposed)."""
+
+    wanted: str
+    conflicts: tuple[ConflictEvidence, ...]
+    proposal: str | None
+
+
+class MtuEvidence(Evidence, frozen=True, kw_only=True):
+    """The interface that leads to the Internet, and the MTU of the way; None: not known."""
+
+    interface: str
+    mtu: int | None
+
+
+class Ipv6Evidence(Evidence, frozen=True, kw_only=True):
+    """IPv6 of the kernel, the host and mailcow (`enabled`).
+
+    `interface` and its `accept_ra` only where the default route will be lost with forwarding.
+    """
+
+    supported: bool
+    disabled: bool
+    addresses: tuple[str, ...]
+    default_route: bool
+    enabled: bool
+    interface: str | UnsetType = UNSET
+    accept_ra: int | UnsetType = UNSET
