@@ -156,7 +156,7 @@ def test_a_manager_of_several_units_has_one_row() -> None:
     ],
 )
 def test_what_its_files_say_is_evidence(found: Service, words: str) -> None:
-    assert one(found).evidence["detail"] == words
+    assert one(found).evidence.detail == words
 
 
 def test_each_manager_has_its_row() -> None:

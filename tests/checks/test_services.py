@@ -118,7 +118,7 @@ def test_evidence() -> None:
     ],
 )  # fmt: skip
 def test_what_else_is_known_of_a_service_is_evidence(changes: dict[str, Any], words: str) -> None:
-    assert one(service(**changes)).evidence["detail"] == words
+    assert one(service(**changes)).evidence.detail == words
 
 
 # --- what cannot be told -------------------------------------------------------------------------------------

@@ -98,12 +98,10 @@ class Case:
         assert self.said is not None
         named = self.said.evidence.holders
         rival = f"{RIVAL}{self.port}" if self.rival is not None else None
-        strangers = [
-            entry for entry in named if entry["pid"] not in (os.getpid(), None) and entry["container"] != rival
-        ]
+        strangers = [entry for entry in named if entry.pid not in (os.getpid(), None) and entry.container != rival]
         if strangers:
             return f"strangers are named: {strangers}"
-        if rival and not self.opened and [entry["container"] for entry in named[:1]] != [rival]:
+        if rival and not self.opened and [entry.container for entry in named[:1]] != [rival]:
             return "the container is not named"
         kept = [spec for spec in self.opened if spec.state in ("listening", "bound")]
         if kept and not named and not any(spec.state not in ("listening", "bound") for spec in self.opened):
