@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from preflight.cli.params import IgnoreType
+from preflight.cli.params import WaiverType
 from preflight.facts import OsRelease, RuleFile, Service, Services, Switch
 from preflight.report.model import Result, Status
 from tests.build import VIEW, host, look, measured, run
@@ -117,7 +117,7 @@ def test_the_warning_can_be_accepted_by_the_option_that_is_named() -> None:
     result = one(manager("ufw"))
     assert result.remedy
     given = re.findall(r"--ignore '([^']+)'", result.remedy.text)
-    (ignore,) = [IgnoreType().convert(word, None, None) for word in given]
+    (ignore,) = [WaiverType().convert(word, None, None) for word in given]
     assert ignore.covers(result)
     assert ignore.reason == "kept"
 
