@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight.checks.docker.directives import has_driver
-from preflight.facts import DaemonConfig, Directive, EngineStart
+from preflight.checks.docker.values import name_of
+from preflight.facts import DaemonConfig, EngineStart
 from preflight.text.sentences import say
 
 _JSON_FILE = ("max-file", "max-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag")
 _ALL_DRIVERS = ("mode", "max-buffer-size")
 
 
-def name_of(directive: Directive) -> str:
-    """Name a value by its keys, without the places in lists."""
-    return " → ".join(step for step in directive.path if not step.isdecimal())
-
-
 def contradictions(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
+    """Say which settings exclude each other, and which need another one that is not there."""
     held = config.settings
     if held.get("bridge") and held.get("bip"):
         yield say("The engine does not start with both bridge and bip: they exclude each other.")

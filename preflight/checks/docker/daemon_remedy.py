@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 
 from preflight.checks import Look
-from preflight.checks.docker.at_odds import name_of
 from preflight.checks.docker.directives import IDLE, KNOWN
-from preflight.checks.docker.next_start import misfits, names, strangers, twice, version
+from preflight.checks.docker.keys import names, strangers, twice
+from preflight.checks.docker.next_start import version
+from preflight.checks.docker.values import misfits, name_of
 from preflight.checks.remedies import distro, install
 from preflight.checks.remedies.daemon_json import edit
 from preflight.facts import DaemonConfig, Directive, EngineStart
