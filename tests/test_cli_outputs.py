@@ -185,7 +185,7 @@ def test_standard_output_by_name_is_not_cut(name: str, tmp_path: Path) -> None:
 
 
 def test_facts_too_are_refused_before_they_are_gathered(preflight: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preflight.cli.commands.Survey", lambda *_: pytest.fail("the run began"))
+    monkeypatch.setattr("preflight.cli.survey.Survey", lambda *_: pytest.fail("the run began"))
     monkeypatch.setattr(sys, "argv", ["preflight", "facts", "--output", "missing/facts.json"])
     from preflight.cli.commands import run
 

@@ -28,7 +28,7 @@ from tests import sentences
 from tests.sentences import Template
 
 PREFLIGHT = Path(__file__).parent.parent / "preflight"
-ROOMS = ("assess", "checks", "gather", "mailcow", "net", "probes", "redact", "render")
+ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", "redact", "render")
 # What rpm.py and sqlite.py say of a damaged database is caught and never shown; words.py has the formats' sentences,
 # kinds.py, masks.py, tokens.py, known_ways.py and layout.py lists of names, distro.py commands. Errors of usage are
 # English (docs/design.md).
@@ -43,7 +43,7 @@ FILES = [
     path
     for path in sorted(PREFLIGHT.rglob("*.py"))
     if (name := path.relative_to(PREFLIGHT).as_posix()) not in SPARED
-    and (name.partition("/")[0] in ROOMS or name in ("gathering.py", "cli/progress.py"))
+    and (name.partition("/")[0] in ROOMS or name == "cli/progress.py")
 ]
 # Text that is no sentence, by what it begins with, and why.
 COMMANDS = (
@@ -89,7 +89,7 @@ NOTED_ELSEWHERE = {
     "name",  # progress.py: of STAGES
     "what", "instead",  # checks/services.py: of KINDS
     "entry.text",  # checks/supervised.py: of SUPERVISORS
-    "title",  # checks/system/kernel_features.py: the titles of NEEDS
+    "title",  # checks/kernel_needs.py: the titles of NEEDS
     "words",  # checks/resources/memory.py: of the rows of its table
     "words.held", "words.lacking", "words.refused", "words.short",  # checks/docker/trials.py: of Words
 }  # fmt: skip

@@ -207,7 +207,7 @@ def test_a_stage_that_waits_for_another_one_is_not_what_holds_the_run_up() -> No
     progress = Progress(None, ("engine", "spaces", "memory", "probes.healthcheck"), 30.0)
     for part in ("engine", "spaces", "probes.healthcheck"):
         progress.tell(part, done=False)
-    progress.tell("_engine", done=False)
+    progress.tell("what nobody asked for", done=False)
     assert [line.partition(" ·")[0] for line in progress.lines()[1:]] == ["Docker engine (engine)"]
     progress.tell("engine", done=True)
     progress.tell("memory", done=False)

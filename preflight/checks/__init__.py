@@ -95,16 +95,7 @@ def check(
 
 # Each section in report order, with the modules that hold its checks.
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "system": (
-        "distribution",
-        "architecture",
-        "virtualization",
-        "kernel",
-        "kernel_features",
-        "programs",
-        "security",
-        "limits",
-    ),
+    "system": ("checks",),
     "resources": ("processor", "memory", "swap", "antivirus", "disk", "inodes"),
     "docker": ("engine", "compose", "packaging", "storage", "settings", "trials", "healthcheck", "leftovers"),
     "ports": ("checks",),

@@ -15,8 +15,9 @@ from preflight.assess import assess
 from preflight.checks import Check, catalogue
 from preflight.cli import options, outputs, request
 from preflight.cli.outputs import Target
+from preflight.cli.stop import Stop
 from preflight.cli.streams import colored, put, say
-from preflight.cli.survey import Stop, Survey
+from preflight.facts.parts import descriptions
 from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
 from preflight.mailcow import plan
@@ -26,6 +27,8 @@ from preflight.report.model import Report, Verdict
 from preflight.text.inputs import InputError, named
 
 if TYPE_CHECKING:
+    from preflight.cli.survey import Survey
+    from preflight.gathering import Wishes
     from preflight.report.compare import Comparison
 
 EXIT = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
@@ -71,7 +74,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
     targets = outputs.targets(given["formats"], given["outputs"])
     stop = Stop()
     everything = given["facts_file"] is None and not given["only"] and not given["skip"]
-    survey = Survey(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
+    survey = _survey(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
     numbers = request.numbers(given["numbers"])
     waivers = request.waivers(given)
     checks = request.selection(given["only"], given["skip"], waivers, numbers)
@@ -80,7 +83,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
         host = request.recorded(ctx, given)
     else:
         wishes = request.wishes(given, numbers, checks)
-        host = (survey or Survey(given, stop, wishes)).gather(wishes)
+        host = (survey or _survey(given, stop, wishes)).gather(wishes)
     host, redaction = request.redaction(host, given, baseline)
     made = plan.make(host.mailcow_conf.value, host.asked)
     report = assess(host, made, numbers, checks, waivers, strict=given["strict"])
@@ -111,7 +114,7 @@ def facts(ctx: click.Context, /, **given: Any) -> None:
     if output is not None:
         outputs.writable(output)
     stop = Stop()
-    survey = Survey(given, stop, request.first(given))
+    survey = _survey(given, stop, request.first(given))
     host = survey.gather(request.wishes(given, request.numbers("current"), None))
     if given["redact"]:
         from preflight.redact import Redaction
@@ -132,7 +135,7 @@ def checks(style: str) -> None:
     """List all checks: id, title, severity, section."""
     from preflight.render.catalogue import catalogue as render_catalogue
 
-    put(render_catalogue(catalogue(), style))
+    put(render_catalogue(catalogue(), style, descriptions()))
 
 
 @cli.command()
@@ -147,7 +150,7 @@ def explain(id: str) -> None:
         from preflight.assess.selection import meant
 
         raise click.UsageError(f"there is no check {id[:80]!r}: {meant(id, catalogue())}")
-    put(render_explain(found))
+    put(render_explain(found, descriptions()))
 
 
 @cli.command("compare")
@@ -183,7 +186,7 @@ def cleanup(ctx: click.Context, /, **given: Any) -> None:
     """Remove the labelled objects that a killed run left on the engine."""
     from preflight.gather.engine.client import EngineError
     from preflight.gather.engine.engine import locate
-    from preflight.probes.box import cleanup as remove
+    from preflight.probes.cleanup import cleanup as remove
 
     url = locate(request.roots(given["root"]), os.environ, given["docker_host"], root_given=given["root"] is not None)
     if not isinstance(url, str):
@@ -202,6 +205,13 @@ def cleanup(ctx: click.Context, /, **given: Any) -> None:
 def schema_command(document: str) -> None:
     """Print the JSON Schema of the report or of the facts."""
     put(msgspec.json.format(msgspec.json.encode(schema(document)), indent=2).decode() + "\n")
+
+
+def _survey(given: dict[str, Any], stop: Stop, wishes: Wishes) -> Survey:
+    """Begin to look at this host. What it takes is loaded only then: facts that were recorded need none of it."""
+    from preflight.cli.survey import Survey
+
+    return Survey(given, stop, wishes)
 
 
 def _report(name: str) -> Report:

@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct, field
 
-from preflight.text.sentences import noted, phrase, say
+from preflight.gathering.parts import PARTS
+from preflight.gathering.stages import FILES, STAGES
+from preflight.text.sentences import phrase, say
 
 Write = Callable[[str], None]
 Draw = Callable[[Callable[[], list[str]], threading.Event], None]
@@ -27,19 +29,10 @@ AGAIN = 10.0  # seconds until the next line tells of it
 TICK = 0.1  # seconds between two looks
 JOIN = 5.0  # seconds for the display to be taken away
 
-# The stages in the order shown, and what of a host belongs to them; all the rest is read from its files.
-FILES = noted("files of the host")
-ENGINE, SPACE, TRIAL = noted("Docker engine"), noted("file systems"), noted("containers for trial")
-STAGES = {
-    ENGINE: ("contact", "engine", "daemon_config", "engine_start"),
-    noted("Docker Compose"): ("compose",),
-    noted("name servers"): ("answers",),
-    SPACE: ("spaces",),
-    TRIAL: ("probes.healthcheck", "probes.privileged", "probes.limits"),
-}
-_BEHIND = {SPACE: ENGINE, TRIAL: ENGINE}  # what waits for another stage is not what holds the run up
-_STAGE = {part: stage for stage, parts in STAGES.items() for part in parts}
-_ORDER = (FILES, *STAGES)
+_STAGE = {part.place: part.stage for part in PARTS}
+# What waits for another stage is not what holds the run up.
+_BEHIND = {part.stage: _STAGE[part.after] for part in PARTS if part.after and part.stage != _STAGE[part.after]}
+_ALONE = frozenset(stage for stage in STAGES if list(_STAGE.values()).count(stage) == 1)
 
 
 class Stage(Struct):
@@ -70,7 +63,7 @@ class Progress:
         self._lock = threading.Lock()
         self._seconds = seconds
         self._count = 0
-        self._stages = {stage: Stage(set()) for stage in _ORDER}
+        self._stages = {stage: Stage(set()) for stage in STAGES}
         for part in parts:
             self._stages[_STAGE.get(part, FILES)].coming.add(part)
             self._count += 1
@@ -161,7 +154,7 @@ class Progress:
     def _holding(self) -> list[tuple[str, Stage]]:
         """Return the stages under way, but for those that only wait for another one."""
         busy = {name for name, stage in self._stages.items() if stage.waiting}
-        return [(name, self._stages[name]) for name in _ORDER if name in busy and _BEHIND.get(name) not in busy]
+        return [(name, self._stages[name]) for name in STAGES if name in busy and _BEHIND.get(name) not in busy]
 
     def _left(self, now: float) -> int:
         return max(0, round(self._began + self._seconds - now))
@@ -173,7 +166,7 @@ class Progress:
     @staticmethod
     def _named(name: str, stage: Stage) -> str:
         """Name a stage, and what of it is under way where there is more than one thing in it."""
-        if len(STAGES.get(name, _ORDER)) == 1:
+        if name in _ALONE:
             return phrase(name)
         parts = [_plain(part) for part in stage.waiting]
         return f"{phrase(name)} ({', '.join(parts[:3])}{', …' if len(parts) > 3 else ''})"

@@ -17,7 +17,6 @@ from preflight.checks import Check, catalogue
 from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
 from preflight.gather.access.roots import Roots, find
-from preflight.gathering import Wishes
 from preflight.mailcow import plan, requirements
 from preflight.report.documents import read_facts
 from preflight.text.inputs import InputError, named
@@ -25,6 +24,7 @@ from preflight.text.sentences import say
 from preflight.text.versions import matching_rule
 
 if TYPE_CHECKING:
+    from preflight.gathering import Wishes
     from preflight.redact import Recorded, Redaction
     from preflight.report.model import Report
 
@@ -143,6 +143,8 @@ def redaction(host: Host, given: dict[str, Any], baseline: Report | None) -> tup
 
 def first(given: dict[str, Any]) -> Wishes:
     """Return what is to be gathered, as far as the options tell alone: every part."""
+    from preflight.gathering import Wishes
+
     return Wishes(
         asked=Asked(
             hostname=given["hostname"],

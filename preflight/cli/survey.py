@@ -1,42 +1,17 @@
-"""One run: the look at this host, what tells of its progress, and what ends it early."""
+"""One run: the look at this host, and what tells of its progress."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from preflight.cli import request
 from preflight.cli.progress import Progress, live
+from preflight.cli.stop import Stop
 from preflight.cli.streams import colors, dumb, say
 from preflight.facts import Host
-from preflight.gather.access import command
 from preflight.gather.conf import mailcow_conf
 from preflight.gathering import Wishes, begin, gather
-
-
-class Stop:
-    """Ctrl-C and `docker stop`: the run is told to end; what is known by then is printed."""
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-        self.exit_code = 0
-        self.leave: Callable[[], None] = lambda: None  # what has to be done before the program ends at once
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last one: the connection was lost
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-                signal.signal(number, self._hear)
-
-    def _hear(self, number: int, _: FrameType | None) -> None:
-        if self.exit_code and number == signal.SIGINT:  # a second Ctrl-C does not wait for the clean-up
-            self.leave()
-            command.end()
-            os._exit(128 + number)
-        self.exit_code = 128 + number
-        self.event.set()
 
 
 class Survey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, Literal, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from preflight.facts.kinds import Text
 
@@ -85,3 +85,8 @@ def require(*facts: Fact[Any]) -> None:
 BEFORE: Fact[Any] = Fact.unknown(
     "", "These facts were recorded before this was looked at.", "Record them again with this version."
 )
+
+
+def about(description: str) -> Meta:
+    """Say beside a part of the host what it is: for people who read what a check reads, and in the JSON Schema."""
+    return Meta(description=description)

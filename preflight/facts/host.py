@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from msgspec import Struct, field
 
-from preflight.facts.base import BEFORE, Fact
+from preflight.facts.base import BEFORE, Fact, about
 from preflight.facts.daemon import DaemonConfig, EngineStart
 from preflight.facts.engine import Compose, Contact, Engine
 from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, ProgramName, Version, Word
@@ -24,7 +26,7 @@ SCHEMA = 1
 class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that is known of a host: saved as facts.json, replayed by --facts. A part not gathered says so.
 
-    Each part has a default, so that facts of older versions stay readable.
+    Each part has a default, so that facts of older versions stay readable, and says what it is about.
 
     `stand_ins`: in redacted facts, values of the same kind that take the placeholders' part when they are judged.
     """
@@ -35,41 +37,41 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float
     view: View
     asked: Asked
-    name: Fact[HostName] = BEFORE
-    os_release: Fact[OsRelease] = BEFORE
-    kernel: Fact[Version] = BEFORE
-    machine: Fact[Word] = BEFORE
-    userland: Fact[Userland] = BEFORE
-    virtualization: Fact[Virtualization] = BEFORE
-    commands: Fact[dict[ProgramName, Command]] = BEFORE
-    kernel_features: Fact[KernelFeatures] = BEFORE
-    security: Fact[SecurityModules] = BEFORE
-    sysctls: Fact[dict[Word, int]] = BEFORE
-    cpu_speed: Fact[CpuSpeed] = BEFORE
-    cpu_features: Fact[CpuFeatures] = BEFORE
-    memory: Fact[Memory] = BEFORE
-    spaces: Fact[dict[FilePath, Fact[Space]]] = BEFORE
-    services: Fact[Services] = BEFORE
-    mail_traces: Fact[tuple[MailTrace, ...]] = BEFORE
-    timezone: Fact[Timezone] = BEFORE
-    clock: Fact[Clock] = BEFORE
-    contact: Fact[Contact] = BEFORE
-    engine: Fact[Engine] = BEFORE
-    daemon_config: Fact[DaemonConfig] = BEFORE
-    engine_start: Fact[EngineStart] = BEFORE
-    compose: Fact[Compose] = BEFORE
-    override: Fact[Override] = BEFORE
+    name: Annotated[Fact[HostName], about("the host's own name")] = BEFORE
+    os_release: Annotated[Fact[OsRelease], about("the distribution and its release")] = BEFORE
+    kernel: Annotated[Fact[Version], about("the release of the running kernel")] = BEFORE
+    machine: Annotated[Fact[Word], about("the machine's architecture")] = BEFORE
+    userland: Annotated[Fact[Userland], about("what the host's programs are made for")] = BEFORE
+    virtualization: Annotated[Fact[Virtualization], about("what kind of machine the host is")] = BEFORE
+    commands: Annotated[Fact[dict[ProgramName, Command]], about("the commands that are installed")] = BEFORE
+    kernel_features: Annotated[Fact[KernelFeatures], about("the features of the running kernel")] = BEFORE
+    security: Annotated[Fact[SecurityModules], about("SELinux and AppArmor")] = BEFORE
+    sysctls: Annotated[Fact[dict[Word, int]], about("settings of the kernel (sysctl)")] = BEFORE
+    cpu_speed: Annotated[Fact[CpuSpeed], about("the processor's speed")] = BEFORE
+    cpu_features: Annotated[Fact[CpuFeatures], about("the processor's features")] = BEFORE
+    memory: Annotated[Fact[Memory], about("memory and swap")] = BEFORE
+    spaces: Annotated[Fact[dict[FilePath, Fact[Space]]], about("free space and inodes of file systems")] = BEFORE
+    services: Annotated[Fact[Services], about("services that run or are enabled")] = BEFORE
+    mail_traces: Annotated[Fact[tuple[MailTrace, ...]], about("mail and hosting panels already installed")] = BEFORE
+    timezone: Annotated[Fact[Timezone], about("the time zone and the hardware clock")] = BEFORE
+    clock: Annotated[Fact[Clock], about("what the kernel says of its clock")] = BEFORE
+    contact: Annotated[Fact[Contact], about("whether the engine answers, and how")] = BEFORE
+    engine: Annotated[Fact[Engine], about("the engine, its containers, networks and volumes")] = BEFORE
+    daemon_config: Annotated[Fact[DaemonConfig], about("the engine's settings")] = BEFORE
+    engine_start: Annotated[Fact[EngineStart], about("what the engine meets when it is started next")] = BEFORE
+    compose: Annotated[Fact[Compose], about("Docker Compose on the host")] = BEFORE
+    override: Annotated[Fact[Override], about("docker-compose.override.yml in mailcow's directory")] = BEFORE
     probes: Probes = Probes()
-    links: Fact[tuple[Link, ...]] = BEFORE
-    routes: Fact[tuple[Route, ...]] = BEFORE
-    rules: Fact[tuple[Rule, ...]] = BEFORE
-    handed: Fact[tuple[Ip, ...]] = BEFORE
-    ways: Fact[tuple[Way, ...]] = BEFORE
-    ipv6: Fact[Ipv6] = BEFORE
-    sockets: Fact[Sockets] = BEFORE
-    binds: Fact[tuple[BindAttempt, ...]] = BEFORE
-    nat: Fact[Nat] = BEFORE
-    mailcow_conf: Fact[ConfFile] = BEFORE
-    hosts_file: Fact[tuple[HostsEntry, ...]] = BEFORE
-    answers: Fact[Answers] = BEFORE
+    links: Annotated[Fact[tuple[Link, ...]], about("network interfaces and their addresses")] = BEFORE
+    routes: Annotated[Fact[tuple[Route, ...]], about("the routes")] = BEFORE
+    rules: Annotated[Fact[tuple[Rule, ...]], about("the rules of the policy routing")] = BEFORE
+    handed: Annotated[Fact[tuple[Ip, ...]], about("the name servers that the engine hands to containers")] = BEFORE
+    ways: Annotated[Fact[tuple[Way, ...]], about("the kernel's answer which way packets to the Internet take")] = BEFORE
+    ipv6: Annotated[Fact[Ipv6], about("the kernel's settings for IPv6")] = BEFORE
+    sockets: Annotated[Fact[Sockets], about("the sockets in use, and who holds them")] = BEFORE
+    binds: Annotated[Fact[tuple[BindAttempt, ...]], about("an attempt to bind each port")] = BEFORE
+    nat: Annotated[Fact[Nat], about("rules of the firewall that send packets elsewhere")] = BEFORE
+    mailcow_conf: Annotated[Fact[ConfFile], about("mailcow.conf")] = BEFORE
+    hosts_file: Annotated[Fact[tuple[HostsEntry, ...]], about("/etc/hosts")] = BEFORE
+    answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE
     stand_ins: Legend = field(default_factory=dict)

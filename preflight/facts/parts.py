@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_type_hints
+
+from msgspec import Meta, Struct
 
 from preflight.facts.base import Fact
 from preflight.facts.host import Host
@@ -25,6 +27,24 @@ def fact(host: Host, place: str) -> Fact[Any]:
     group, _, name = place.rpartition(".")
     found: Fact[Any] = getattr(getattr(host, group) if group else host, name)
     return found
+
+
+def descriptions() -> dict[str, str]:
+    """Return what each part is, by its place."""
+    return {
+        **_described(Host, ""),
+        **{place: text for group, kind in GROUPS.items() for place, text in _described(kind, f"{group}.").items()},
+    }
+
+
+def _described(struct: type[Struct], prefix: str) -> dict[str, str]:
+    hints = get_type_hints(struct, include_extras=True)
+    return {
+        f"{prefix}{name}": about.description
+        for name, hint in hints.items()
+        for about in getattr(hint, "__metadata__", ())
+        if isinstance(about, Meta) and about.description
+    }
 
 
 def fields(facts: Mapping[str, Fact[Any]]) -> dict[str, Any]:

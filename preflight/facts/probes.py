@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from msgspec import Struct
 
-from preflight.facts.base import BEFORE, Fact
+from preflight.facts.base import BEFORE, Fact, about
 from preflight.facts.kinds import ImageName, Text, Word
 
 # Why an engine started no container, as far as that has a name: the control groups are not mounted.
@@ -39,6 +39,6 @@ class TrialRun(Struct, frozen=True):
 class Probes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The experiments of a run, by name. One that was not made says why."""
 
-    healthcheck: Fact[HealthRun] = BEFORE
-    privileged: Fact[TrialRun] = BEFORE
-    limits: Fact[TrialRun] = BEFORE
+    healthcheck: Annotated[Fact[HealthRun], about("a container with a health check, started for this")] = BEFORE
+    privileged: Annotated[Fact[TrialRun], about("a privileged container, started for this")] = BEFORE
+    limits: Annotated[Fact[TrialRun], about("a container with mailcow's limits, started for this")] = BEFORE

@@ -2,56 +2,55 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
+
+from msgspec.structs import replace
 
 from preflight.facts import Fact
-from preflight.probes.box import TIDYING, Box, EngineError, Stopped, own_image
+from preflight.gather.access.errand import Stopped
+from preflight.gather.engine.client import EngineError
+from preflight.probes.bench import Bench
+from preflight.probes.box import Box
+from preflight.probes.image import own_image
+from preflight.probes.registry import Probe
 from preflight.text.sentences import say
 
-SECONDS = 10.0
-T = TypeVar("T")
+TIDYING = 0.3  # seconds before the run's deadline at which a probe gives up, so that it is removing by then
 
 
-def experiment(
-    source: str, url: str, own: str | None, stop: threading.Event, deadline: float, act: Callable[[Box, str], T]
-) -> Fact[T]:
-    """Let `act` work in a box with our image for at most 10 s; never raises what the engine or the clock brings about.
-
-    `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic().
-    """
-    limit = time.monotonic() + SECONDS
-    until = min(deadline - TIDYING, limit)
+def perform(probe: Probe, bench: Bench) -> Fact[Any]:
+    """Make an experiment within its budget; never raises what the engine or the clock brings about."""
+    limit = time.monotonic() + probe.seconds
+    until = min(bench.deadline - TIDYING, limit)
     try:
-        with Box(url, stop, until) as box:
-            image = own_image(box, own)
-            return _no_image(source) if image is None else Fact.of(source, act(box, image))
+        with Box(replace(bench, deadline=until)) as box:
+            image = own_image(box, bench.own)
+            return _no_image(probe) if image is None else Fact.of(probe.source, probe.act(box, image))
     except Stopped:
-        return Fact.unknown(source, say("The run was ended before the experiment was."))
+        return Fact.unknown(probe.source, say("The run was ended before the experiment was."))
     except TimeoutError:
-        return _late(source, own=until == limit)
+        return _late(probe, own=until == limit)
     except EngineError as error:
         return Fact.unknown(
-            source, say("The engine did not let a container be prepared: {error}.", error=str(error).rstrip("."))
+            probe.source, say("The engine did not let a container be prepared: {error}.", error=str(error).rstrip("."))
         )
 
 
-def _late(source: str, *, own: bool) -> Fact[Any]:
+def _late(probe: Probe, *, own: bool) -> Fact[Any]:
     """Say what would help: more time for the run, unless it was the experiment's own that was over."""
     if not own:
         why = say("The run reached its deadline before the experiment ended.")
-        return Fact.unknown(source, why, say("Raise --timeout."))
-    why = say("The experiment did not end within {limit} s.", limit=f"{SECONDS:g}")
+        return Fact.unknown(probe.source, why, say("Raise --timeout."))
+    why = say("The experiment did not end within {limit} s.", limit=f"{probe.seconds:g}")
     return Fact.unknown(
-        source,
+        probe.source,
         why,
         say("Check the load of this host and the engine's log, then run the check again. More time does not help."),
     )
 
 
-def _no_image(source: str) -> Fact[Any]:
+def _no_image(probe: Probe) -> Fact[Any]:
     reason = say("There is no mailcow-preflight image on this engine to start a container from.")
     help = say("Build the image with `make image`, or run preflight as a container.")
-    return Fact.unknown(source, reason, help, "make image")
+    return Fact.unknown(probe.source, reason, help, "make image")

@@ -6,17 +6,16 @@ container holds our own interpreter alone, is in no network, and ends by itself 
 
 from __future__ import annotations
 
-import threading
 import time
 
-from preflight.facts import Fact, HealthRun
+from preflight.facts import HealthRun
 from preflight.facts.refusals import refusal
 from preflight.gather.engine import reply as reply
-from preflight.probes.box import PYTHON, Box, EngineError
-from preflight.probes.experiment import experiment
+from preflight.gather.engine.client import EngineError
+from preflight.probes.box import Box
+from preflight.probes.image import PYTHON
 from preflight.text.sentences import phrase
 
-SOURCE = "a container with a HEALTHCHECK"
 INTERVAL = 0.4
 # Looks in vain (3 s at least) after which the absence of a state says something of the engine. Not seconds: they
 # pass as well while the program is stopped (Ctrl-Z) or the engine is slow.
@@ -29,15 +28,8 @@ PROBE = "__import__('os').stat('/tmp/{}')"
 TOUCH = "open('/tmp/{}', 'w').close()"
 
 
-def healthcheck(url: str, own: str | None, stop: threading.Event, deadline: float) -> Fact[HealthRun]:
-    """Start a container, see it unhealthy, tell it to be healthy, see that; about 2 s, at most 10 s; never raises.
-
-    `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic().
-    """
-    return experiment(SOURCE, url, own, stop, deadline, _experiment)
-
-
-def _experiment(box: Box, image: str) -> HealthRun:
+def healthcheck(box: Box, image: str) -> HealthRun:
+    """Start a container, see it unhealthy, tell it to be healthy, see that; about 2 s."""
     seen, mark = _Seen(box), f"mailcow-preflight-{box.run.run}"
     try:
         key = box.create(
@@ -54,7 +46,7 @@ def _experiment(box: Box, image: str) -> HealthRun:
             host={"network_mode": "none", "tmpfs": {"/tmp": "size=64k"}},
         )
         seen.began = time.monotonic()
-        box.call(lambda: box.client.start(key))
+        box.start(key)
         seen.wait_for(key, "unhealthy")
         done = box.call(lambda: box.client.exec_create(key, [PYTHON, "-I", "-S", "-c", TOUCH.format(mark)]))
         box.call(lambda: box.client.exec_start(done["Id"], detach=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,7 +36,7 @@ class Identity(Struct, frozen=True):
 def own(proc: Path = Path("/proc")) -> Identity:
     """Return the identity of this very process, with a run's id of its own."""
     started = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Identity(uuid.uuid4().hex[:12], started, boot(proc), f"{_namespace(proc)}:{_process(proc, 'self')}")
+    return Identity(os.urandom(6).hex(), started, boot(proc), f"{_namespace(proc)}:{_process(proc, 'self')}")
 
 
 def boot(proc: Path = Path("/proc")) -> str:

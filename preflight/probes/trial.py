@@ -5,16 +5,14 @@ Each container says by its exit code whether it holds what was asked for.
 
 from __future__ import annotations
 
-import threading
-from functools import partial
 from typing import Any
 
-from preflight.facts import Fact, TrialRun
+from preflight.facts import TrialRun
 from preflight.facts.refusals import refusal
 from preflight.gather.engine import reply as reply
+from preflight.gather.engine.client import EngineError
 from preflight.mailcow.layout import CONTAINERS
-from preflight.probes.box import Box, EngineError
-from preflight.probes.experiment import experiment
+from preflight.probes.box import Box
 
 # The exit codes of the programs below: the container holds what it asked for, or was started without.
 HELD, LACKING = 0, 3
@@ -32,21 +30,13 @@ sys.exit({} if all(held) else {})
 """
 
 
-def privileged(url: str, own: str | None, stop: threading.Event, deadline: float) -> Fact[TrialRun]:
-    """Start a privileged container in the host's network, as mailcow's netfilter container is one; about 0.5 s.
-
-    `own` is the container that we run in, whose image is used; `deadline` is of time.monotonic(). Never raises.
-    """
-    host = {"privileged": True, "network_mode": "host"}
-    act = partial(_experiment, "privileged", PRIVILEGES, host)
-    return experiment("a privileged container", url, own, stop, deadline, act)
+def privileged(box: Box, image: str) -> TrialRun:
+    """Start a privileged container in the host's network, as mailcow's netfilter container is one; about 0.5 s."""
+    return _try(box, image, "privileged", PRIVILEGES, {"privileged": True, "network_mode": "host"})
 
 
-def limits(url: str, own: str | None, stop: threading.Event, deadline: float) -> Fact[TrialRun]:
-    """Start a container with the limits, kernel settings and capabilities that mailcow's containers ask for.
-
-    Parameters and errors are those of `privileged`.
-    """
+def limits(box: Box, image: str) -> TrialRun:
+    """Start a container with the limits, kernel settings and capabilities that mailcow's containers ask for."""
     ulimits = [entry for container in CONTAINERS for entry in container.ulimits]
     sysctls = [entry for container in CONTAINERS for entry in container.sysctls]
     host = {
@@ -55,15 +45,14 @@ def limits(url: str, own: str | None, stop: threading.Event, deadline: float) ->
         "sysctls": dict(sysctls),
         "ulimits": [{"Name": name, "Soft": soft, "Hard": hard} for name, soft, hard in ulimits],
     }
-    act = partial(_experiment, "limits", LIMITS.format(ulimits, sysctls, HELD, LACKING), host)
-    return experiment("a container with mailcow's limits", url, own, stop, deadline, act)
+    return _try(box, image, "limits", LIMITS.format(ulimits, sysctls, HELD, LACKING), host)
 
 
-def _experiment(name: str, code: str, host: dict[str, Any], box: Box, image: str) -> TrialRun:
+def _try(box: Box, image: str, name: str, code: str, host: dict[str, Any]) -> TrialRun:
     started = False
     try:
         key = box.create(name, image, code, host=host)
-        box.call(lambda: box.client.start(key))
+        box.start(key)
         started = True
         while True:
             state = box.state(key)

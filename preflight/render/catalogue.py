@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from preflight.render import words
@@ -40,23 +40,28 @@ class Entry(Protocol):
     def subject(self) -> str: ...
 
 
-def catalogue(checks: Sequence[Entry], format: str) -> str:
-    """Return all checks as `text`, `json` or `markdown`; `KeyError` where the format is another."""
-    return {"text": _text, "json": _json, "markdown": _markdown}[format](checks)
+def catalogue(checks: Sequence[Entry], format: str, parts: Mapping[str, str]) -> str:
+    """Return all checks as `text`, `json` or `markdown`; `KeyError` where the format is another.
+
+    `parts`: what each part of the host is that a check may read.
+    """
+    if format == "markdown":
+        return _markdown(checks, parts)
+    return {"text": _text, "json": _json}[format](checks)
 
 
-def explain(check: Entry) -> str:
+def explain(check: Entry, parts: Mapping[str, str]) -> str:
     """Return all that a check says about itself, as text of at most 80 columns (addresses are never broken)."""
     subject = words.ONE_FOR_EACH.format(subject=check.subject) if check.subject else words.ONE_FOR_ALL
-    parts = [
+    said = [
         (words.WHY, check.why),
         (words.REMEDY, check.remedy),
         (words.WEIGHT, words.SEVERITIES[check.severity]),
         (words.SUBJECT, subject),
-        (words.READS, "; ".join(map(words.part, check.reads))),
+        (words.READS, "; ".join(parts.get(part, part) for part in check.reads)),
     ]
     lines = [check.id, *_wrapped(check.title), ""]
-    for label, told in parts:
+    for label, told in said:
         lines += [label, *_wrapped(told, "  ", WHY), ""] if told else []
     for label, links in ((words.READ_MORE, check.docs), (words.EVIDENCE, check.sources)):
         lines += [label, *(f"  {terminal(url, TITLE)}" for url in links), ""] if links else []
@@ -89,11 +94,11 @@ def _json(checks: Iterable[Entry]) -> str:
     )
 
 
-def _markdown(checks: Sequence[Entry]) -> str:
+def _markdown(checks: Sequence[Entry], parts: Mapping[str, str]) -> str:
     from preflight.render.markdown import environment
 
     template = environment().get_template("catalogue.md.j2")
-    return template.render(sections=_sections(checks)).strip() + "\n"
+    return template.render(sections=_sections(checks), parts=parts).strip() + "\n"
 
 
 def _sections(checks: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:

@@ -104,47 +104,6 @@ SEVERITIES = {
     Severity.RECOMMENDED: "recommended – at most a warning.",
     Severity.INFO: "info – never more than a remark.",
 }
-# What a check reads, by the parts of the host that it names.
-PARTS = {
-    "answers": "what name servers answer",
-    "binds": "an attempt to bind each port",
-    "clock": "what the kernel says of its clock",
-    "commands": "the commands that are installed",
-    "compose": "Docker Compose on the host",
-    "contact": "whether the engine answers, and how",
-    "cpu_features": "the processor's features",
-    "cpu_speed": "the processor's speed",
-    "daemon_config": "the engine's settings",
-    "engine_start": "what the engine meets when it is started next",
-    "engine": "what the engine says of itself, its containers, networks and volumes",
-    "probes.healthcheck": "a container with a health check, started for this",
-    "handed": "the name servers that the engine hands to containers",
-    "hosts_file": "/etc/hosts",
-    "ipv6": "the kernel's settings for IPv6",
-    "kernel": "the release of the running kernel",
-    "kernel_features": "the features of the running kernel",
-    "probes.limits": "a container with mailcow's limits, started for this",
-    "links": "network interfaces and their addresses",
-    "machine": "the machine's architecture",
-    "mailcow_conf": "mailcow.conf",
-    "memory": "memory and swap",
-    "nat": "rules of the firewall that send packets elsewhere",
-    "os_release": "the distribution and its release",
-    "override": "docker-compose.override.yml in mailcow's directory",
-    "probes.privileged": "a privileged container, started for this",
-    "routes": "the routes",
-    "rules": "the rules of the policy routing",
-    "security": "SELinux and AppArmor",
-    "services": "services that run or are enabled",
-    "mail_traces": "mail and hosting panels that are there already",
-    "sockets": "the sockets in use, and who holds them",
-    "spaces": "free space and inodes of file systems",
-    "sysctls": "settings of the kernel (sysctl)",
-    "timezone": "the time zone and the hardware clock",
-    "userland": "what the host's programs are made for",
-    "virtualization": "what kind of machine the host is",
-    "ways": "the kernel's answer which way packets to the Internet take",
-}
 CATALOGUE_COLUMNS = ("Check", "Weight", "What it asks")
 PORT_COLUMNS = ("Service", "Protocol", "Port", "Container", "Variable", "State")
 PASSED_COLUMNS = ("Section", "Check", "Result")
@@ -292,11 +251,6 @@ def when(started: str) -> str:
     """Return a time as it stands in a sentence: 2026-11-23 at 01:23 UTC."""
     date, _, time = started.removesuffix("Z").partition("T")
     return f"{date} at {time[:5]} UTC"
-
-
-def part(name: str) -> str:
-    """Return what a part of the host is."""
-    return PARTS.get(name, name)
 
 
 def page(check: str) -> str:

@@ -124,22 +124,29 @@ def test_what_waits_for_others_is_begun_at_once_and_in_a_thread_of_its_own() -> 
 
 def test_what_builds_on_something_shared_that_is_late_says_so_too() -> None:
     release = threading.Event()
+    made: list[str] = []
+
+    def both() -> tuple[int, int]:
+        made.append("both")
+        release.wait(10)
+        return 1, 2
+
     recipes = {
-        "_both": lambda _: (release.wait(10), 1, 2)[1:], "one": lambda crew: crew.get("_both")[0],
-        "other": lambda crew: crew.get("_both")[1],
+        "one": lambda crew: crew.share("both", both)[0], "other": lambda crew: crew.share("both", both)[1],
     }  # fmt: skip
     team = Crew(recipes, 0.2, threading.Event(), lambda part, done: None, waiting=frozenset({"one", "other"}))
     team.start("one", "other")
-    made = [team.collect(name) for name in recipes if not name.startswith("_")]
+    facts = [team.collect(name) for name in recipes]
     release.set()
-    assert [fact.missing.reason for fact in made] == ["It was not known after 0.2 s."] * 2
+    assert [fact.missing.reason for fact in facts] == ["It was not known after 0.2 s."] * 2
+    assert made == ["both"]
 
 
 def test_what_builds_on_something_shared_that_broke_has_its_reason() -> None:
-    def broken(_: Crew) -> object:
+    def broken() -> tuple[int, int]:
         raise OSError("no such thing")
 
-    team = crew(_both=broken, one=lambda crew: crew.get("_both")[0])
+    team = crew(one=lambda crew: crew.share("both", broken)[0])
     team.start("one")
     fact = team.collect("one")
     assert (fact.source, fact.missing.reason) == ("one", "Reading it failed: OSError: no such thing.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -12,11 +13,24 @@ from socketserver import ThreadingUnixStreamServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from msgspec.structs import replace
+
+from preflight.facts import Fact
+from preflight.probes.bench import Bench
+from preflight.probes.experiment import perform
+from preflight.probes.registry import PROBES
+
 IMAGE = "sha256:" + "1" * 64
 
 
+def performed(name: str, bench: Bench, budget: float | None = None) -> Fact[Any]:
+    """Make an experiment of the registry, within another budget of seconds where one is given."""
+    (probe,) = [entry for entry in PROBES if entry.name == name]
+    return perform(probe if budget is None else replace(probe, seconds=budget), bench)
+
+
 class FakeEngine:
-    """Containers, networks and volumes by id, and what was asked, as `METHOD /path`.
+    """Containers, networks and volumes by id, and what was asked, as `METHOD /path`. A network in use stays.
 
     `faults` answer instead of the engine where their pattern is found in a request: a status with the engine's words,
     or "die" (the engine is gone, in the middle of that request), "cut" (the answer never comes, the engine stays),
@@ -32,6 +46,7 @@ class FakeEngine:
         self.volumes: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
         self.created: list[dict[str, Any]] = []
+        self.removed: list[str] = []
         self.before = ["starting", "unhealthy"]  # states of health, look by look, until the container is told
         self.after = ["unhealthy", "healthy"]
         self.state: dict[str, Any] = {"Status": "running", "Running": True}
@@ -42,6 +57,10 @@ class FakeEngine:
         self.dead = False
         self.server = _Server(self.path, _handler(self))
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def bench(self, seconds: float = 10.0, stop: threading.Event | None = None) -> Bench:
+        """Return a bench on this engine that ends after so many seconds."""
+        return Bench(self.url, None, stop or threading.Event(), time.monotonic() + seconds)
 
     def close(self) -> None:
         self.release.set()
@@ -77,6 +96,7 @@ class FakeEngine:
             "GET /(containers)/json": self._list,
             "GET /(networks|volumes)": self._list,
             "POST /containers/create": self._create,
+            "POST /networks/create": self._create_network,
             "GET /containers/([^/]+)/json": self._inspect,
             "POST /containers/([^/]+)/start": lambda key, query, body: (204, None),
             "POST /containers/([^/]+)/exec": lambda key, query, body: (201, {"Id": key}),
@@ -100,7 +120,17 @@ class FakeEngine:
     def _create(self, query: dict[str, str], body: dict[str, Any]) -> tuple[int, object]:
         self.created.append(body)
         self.put("containers", query["name"], body["Labels"])
+        self.containers[f"id-{query['name']}"]["Body"] = body
         return 201, {"Id": f"id-{query['name']}"}
+
+    def _create_network(self, query: object, body: dict[str, Any]) -> tuple[int, object]:
+        self.created.append(body)
+        self.put("networks", body["Name"], body.get("Labels"))
+        return 201, {"Id": f"id-{body['Name']}", "Warning": ""}
+
+    def _uses(self, network: dict[str, Any]) -> bool:
+        modes = [row.get("Body", {}).get("HostConfig", {}).get("NetworkMode") for row in self.containers.values()]
+        return network["Id"] in modes or network["Name"] in modes
 
     def _inspect(self, key: str, query: object, body: object) -> tuple[int, object]:
         if key not in self.containers:
@@ -109,7 +139,12 @@ class FakeEngine:
         status = script.pop(0) if len(script) > 1 else script[0]
         log = [{"ExitCode": 1, "Output": "not yet\n"}] if status == "unhealthy" else []
         state = {**self.state, "Health": {"Status": status, "Log": log}, **self.lies}
-        return 200, {"Id": key, "Image": IMAGE, "State": state}
+        bound = self.containers[key].get("Body", {}).get("HostConfig", {}).get("PortBindings") or {}
+        ports = {
+            port: [{"HostIp": one["HostIp"] or "0.0.0.0", "HostPort": one["HostPort"] or "32768"} for one in places]
+            for port, places in bound.items()
+        }
+        return 200, {"Id": key, "Image": IMAGE, "State": state, "NetworkSettings": {"Ports": ports}}
 
     def _exec(self, key: str, query: object, body: object) -> tuple[int, object]:
         self.containers[key]["told"] = True
@@ -118,6 +153,9 @@ class FakeEngine:
     def _delete(self, kind: str, key: str, query: object, body: object) -> tuple[int, object]:
         rows = getattr(self, kind)
         found = [number for number, row in rows.items() if key in (row["Id"], row["Name"])]
+        if kind == "networks" and any(self._uses(rows[number]) for number in found):
+            return 403, {"message": f"network {key} has active endpoints"}
+        self.removed += [rows[number]["Name"] for number in found]
         there = [rows.pop(number) for number in found]
         return (204, None) if there else (404, {"message": "no such object"})
 

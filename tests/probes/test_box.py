@@ -1,26 +1,24 @@
-"""What a box makes is gone when it is left, whatever happens; what dead runs left is removed, what lives is kept."""
+"""What a box makes is gone when it is left, whatever happens."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
 import threading
 import time
 
 import pytest
 
-from preflight.facts.engine import RUN
-from preflight.gather.access.errand import Gate
+from preflight.gather.access.errand import Gate, Stopped
 from preflight.gather.engine.client import EngineError
 from preflight.probes import box as module
-from preflight.probes import identity
-from preflight.probes.box import TITLE, Box, Stopped, cleanup, own_image, remove_dead
-from preflight.probes.identity import BOOT, PROCESS, STARTED
+from preflight.probes.bench import Bench
+from preflight.probes.box import Box
+from preflight.probes.image import TITLE, own_image
 from tests.probes.engine import IMAGE, FakeEngine
 
 
 def box(engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None) -> Box:
-    return Box(engine.url, stop or threading.Event(), time.monotonic() + seconds)
+    return Box(engine.bench(seconds, stop))
 
 
 def make(inside: Box) -> str:
@@ -195,7 +193,7 @@ def test_an_engine_that_dies_midway_is_an_error_and_leaving_is_quick(engine: Fak
 
 def test_an_engine_that_is_not_there_is_an_error() -> None:
     with pytest.raises(EngineError):
-        Box("unix:///nonexistent/docker.sock", threading.Event(), time.monotonic() + 5)
+        Box(Bench("unix:///nonexistent/docker.sock", None, threading.Event(), time.monotonic() + 5))
 
 
 # --- the image -----------------------------------------------------------------------------------------------
@@ -214,112 +212,3 @@ def test_the_image_is_that_of_our_own_container(engine: FakeEngine) -> None:
         engine.faults["GET /images"] = (500, "broken store")
         with pytest.raises(EngineError, match="broken store"):
             own_image(inside, None)
-
-
-# --- what others left ----------------------------------------------------------------------------------------
-
-
-def stamp(age: float = 0.0) -> str:
-    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
-    return then.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def marked(age: float = 0.0, **changed: str) -> dict[str, str]:
-    """Labels of a run that lives (this process), but for what is changed."""
-    names = {"boot": BOOT, "process": PROCESS, "run": RUN}
-    return {
-        **identity.own().labels(),
-        STARTED: stamp(age),
-        **{names[name]: value for name, value in changed.items()},
-    }
-
-
-NAMESPACE = identity.own().process.split(":")[0]
-NUMBER = identity.own().process.split(":")[1]
-DEAD = {
-    "before-a-restart": marked(boot="11111111-2222-3333-4444-555555555555"),
-    "number-reused": marked(process=f"{NAMESPACE}:{NUMBER}:1"),
-    "no-such-process": marked(process=f"{NAMESPACE}:4194305:77"),
-    "old-and-elsewhere": marked(700, process="4026599999:1:1"),
-    "of-the-future": marked(-900, process="4026599999:1:1"),
-}
-LIVING = {"this-process": marked(100_000), "elsewhere-and-young": marked(60, process="4026599999:1:1")}
-HOSTILE = {"only-the-label": {RUN: "x"}, "odd": {RUN: "\x1b[2J", BOOT: "\x00", PROCESS: "::", STARTED: "-1"}}
-
-
-@pytest.mark.parametrize("kind", ["containers", "networks", "volumes"])
-def test_a_living_runs_objects_are_kept_and_a_dead_ones_removed(engine: FakeEngine, kind: str) -> None:
-    for name, labels in {**DEAD, **LIVING, **HOSTILE, "users-own": {"com.example": "x"}}.items():
-        engine.put(kind, name, labels)
-    removed = cleanup(engine.url, force=False)
-    assert engine.left == {*LIVING, "users-own"}
-    assert set(removed) == {f"{kind.removesuffix('s')} {name}" for name in {**DEAD, **HOSTILE}}
-
-
-def test_on_request_what_cannot_be_asked_goes_too_but_not_what_lives(engine: FakeEngine) -> None:
-    for name, labels in {**DEAD, **LIVING}.items():
-        engine.put("containers", name, labels)
-    cleanup(engine.url)
-    assert engine.left == {"this-process"}
-
-
-def test_an_engine_elsewhere_has_other_boots(engine: FakeEngine) -> None:
-    """There, another boot is another machine: its run cannot be asked, and is given its ten minutes."""
-    engine.put("containers", "young", marked(60, boot="another"))
-    engine.put("containers", "old", marked(700, boot="another"))
-    with box(engine) as inside:
-        remove_dead(inside.client, local=False)
-    assert engine.left == {"young"}
-
-
-def test_a_container_goes_before_the_network_it_uses(engine: FakeEngine) -> None:
-    for kind in ("volumes", "networks", "containers"):
-        engine.put(kind, f"one-of-{kind}", {RUN: "x"})
-    assert cleanup(engine.url) == ["container one-of-containers", "network one-of-networks", "volume one-of-volumes"]
-
-
-def test_what_cannot_be_removed_is_not_said_to_be(engine: FakeEngine) -> None:
-    engine.put("containers", "stuck", {RUN: "x"})
-    engine.put("containers", "loose", {RUN: "x"})
-    engine.faults["DELETE .*stuck"] = (500, "device or resource busy")
-    assert cleanup(engine.url) == ["container loose"]
-
-
-@pytest.mark.parametrize("labels", [None, [], "text", 5, {}, {RUN: 5}, {RUN: None, BOOT: []}, {"com.example": "x"}])
-def test_what_bears_no_label_of_ours_is_not_touched_though_the_engine_lists_it(
-    engine: FakeEngine, labels: object
-) -> None:
-    engine.filters = False
-    for kind in ("containers", "networks", "volumes"):
-        engine.put(kind, f"users-{kind}", labels)
-    engine.put("containers", "dead", {**DEAD["number-reused"], "odd": 5})
-    assert cleanup(engine.url) == ["container dead"]
-    assert engine.left == {"users-containers", "users-networks", "users-volumes"}
-
-
-def test_names_are_fit_for_a_terminal(engine: FakeEngine) -> None:
-    engine.put("networks", "x\x1b]0;title\x07\nremoved container mail", {RUN: "x"})
-    (shown,) = cleanup(engine.url)
-    assert shown.isprintable()
-    assert engine.left == set()
-
-
-@pytest.mark.parametrize("how", ["die", (500, "broken"), (200, "not a list")])
-@pytest.mark.parametrize("moment", ["GET /containers/json", "GET /networks"])
-def test_an_engine_that_fails_at_a_list_is_an_error(
-    engine: FakeEngine, moment: str, how: str | tuple[int, str]
-) -> None:
-    engine.put("containers", "dead", DEAD["number-reused"])
-    engine.faults[moment] = how
-    with pytest.raises(EngineError):
-        cleanup(engine.url)
-    assert engine.left == {"dead"}
-
-
-@pytest.mark.parametrize("how", ["die", (500, "broken")])
-def test_an_engine_that_fails_at_the_removal_has_removed_nothing(
-    engine: FakeEngine, how: str | tuple[int, str]
-) -> None:
-    engine.put("containers", "dead", DEAD["number-reused"])
-    engine.faults["DELETE"] = how
-    assert cleanup(engine.url) == []

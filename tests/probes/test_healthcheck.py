@@ -9,14 +9,15 @@ import time
 import pytest
 
 from preflight.facts import Fact, HealthRun
-from preflight.probes import experiment as frame
 from preflight.probes import healthcheck as module
-from preflight.probes.healthcheck import healthcheck
-from tests.probes.engine import IMAGE, FakeEngine
+from preflight.probes.bench import Bench
+from tests.probes.engine import IMAGE, FakeEngine, performed
 
 
-def probe(engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None) -> Fact[HealthRun]:
-    fact = healthcheck(engine.url, None, stop or threading.Event(), time.monotonic() + seconds)
+def probe(
+    engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None, budget: float | None = None
+) -> Fact[HealthRun]:
+    fact = performed("healthcheck", engine.bench(seconds, stop), budget)
     assert engine.left == set()
     return fact
 
@@ -87,10 +88,9 @@ def test_what_was_not_waited_for_says_nothing_of_the_engine(
 
 def test_it_gives_up_by_itself_after_its_own_time(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.before = ["starting"]
-    monkeypatch.setattr(frame, "SECONDS", 1.5)
     monkeypatch.setattr(module, "PATIENCE", 2)
     began = time.monotonic()
-    assert states(probe(engine, 60)) == ["starting"]
+    assert states(probe(engine, 60, budget=1.5)) == ["starting"]
     assert time.monotonic() - began < 20  # a busy machine is slow; 60 s were allowed
 
 
@@ -131,7 +131,7 @@ def test_a_lying_engine_brings_nothing_down(engine: FakeEngine, state: dict[str,
 def test_an_engine_that_fails_midway(engine: FakeEngine, moment: str, how: str | tuple[int, str]) -> None:
     engine.faults[moment] = how
     began = time.monotonic()
-    fact = healthcheck(engine.url, None, threading.Event(), time.monotonic() + 10)
+    fact = performed("healthcheck", engine.bench())
     assert fact.get().error
     assert "healthy" not in states(fact)
     assert ("exec failed" in fact.get().error) is (how not in ("die", "cut"))
@@ -163,7 +163,8 @@ def test_an_engine_that_cannot_tell_its_images_is_unknown(engine: FakeEngine, ho
 
 
 def test_no_engine_is_unknown() -> None:
-    fact = healthcheck("unix:///nonexistent/docker.sock", None, threading.Event(), time.monotonic() + 5)
+    nowhere = Bench("unix:///nonexistent/docker.sock", None, threading.Event(), time.monotonic() + 5)
+    fact = performed("healthcheck", nowhere)
     assert "did not let a container be prepared" in reason(fact)
 
 

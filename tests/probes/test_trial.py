@@ -11,15 +11,16 @@ import time
 import pytest
 
 from preflight.facts import Fact, TrialRun
-from preflight.probes import experiment as frame
-from preflight.probes.trial import PRIVILEGES, limits, privileged
-from tests.probes.engine import FakeEngine
+from preflight.probes.trial import PRIVILEGES
+from tests.probes.engine import FakeEngine, performed
 
 ENDED = {"Status": "exited", "Running": False, "ExitCode": 0}
 
 
-def probe(engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None) -> Fact[TrialRun]:
-    fact = privileged(engine.url, None, stop or threading.Event(), time.monotonic() + seconds)
+def probe(
+    engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None, budget: float | None = None
+) -> Fact[TrialRun]:
+    fact = performed("privileged", engine.bench(seconds, stop), budget)
     assert engine.dead or engine.left == set()
     return fact
 
@@ -66,10 +67,9 @@ def test_a_container_that_does_not_end_in_time_is_unknown(engine: FakeEngine) ->
     assert (fact.missing.kind, fact.missing.help) == ("unknown", "Raise --timeout.")
 
 
-def test_more_time_is_not_advised_where_it_changes_nothing(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The experiment has a limit of its own, which --timeout does not raise."""
-    monkeypatch.setattr(frame, "SECONDS", 0.3)
-    missing = probe(engine, 60).missing
+def test_more_time_is_not_advised_where_it_changes_nothing(engine: FakeEngine) -> None:
+    """The experiment has a budget of its own, which --timeout does not raise."""
+    missing = probe(engine, 60, budget=0.3).missing
     assert missing is not None
     assert (missing.kind, missing.reason) == ("unknown", "The experiment did not end within 0.3 s.")
     assert "--timeout" not in missing.help
@@ -115,7 +115,7 @@ def test_the_program_inside_knows_privileges(held: str, code: int, monkeypatch: 
 
 def test_the_limits_are_those_that_mailcows_shape_asks_for(engine: FakeEngine) -> None:
     engine.state = ENDED
-    fact = limits(engine.url, None, threading.Event(), time.monotonic() + 10)
+    fact = performed("limits", engine.bench())
     assert fact.get() == TrialRun(True, 0, granted=True)
     (made,) = engine.created
     host = made["HostConfig"]
@@ -134,7 +134,7 @@ def test_what_the_container_says_of_its_limits(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, nofile: tuple[int, int], queue: str, code: int
 ) -> None:
     engine.state = ENDED
-    limits(engine.url, None, threading.Event(), time.monotonic() + 10)
+    performed("limits", engine.bench())
     (made,) = engine.created
     held = {resource.RLIMIT_NOFILE: nofile, resource.RLIMIT_NPROC: (65535, 65535)}
     monkeypatch.setattr(resource, "getrlimit", held.__getitem__)

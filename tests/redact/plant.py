@@ -11,7 +11,7 @@ from msgspec import inspect as types
 from preflight.facts import SCHEMA, Fact, Host
 from tests.build import STARTED
 
-KEPT = ("started", "kind", "state", "runtime", "marks")  # what can be but one of a few values, or a time
+KEPT = ("started", "kind", "state", "runtime")  # what can be but one of a few values, or a time
 Plant = Callable[[str], str]
 
 
@@ -42,6 +42,8 @@ def _value(  # noqa: C901 - a line for each kind of type
     kind: types.Type, plant: Plant, place: str, missing: bool
 ) -> Any:
     match kind:
+        case types.Metadata(type=inner):  # what stands beside it says nothing of its values
+            return _value(inner, plant, place, missing)
         case types.StrType():
             return plant(place)
         case types.LiteralType(values):

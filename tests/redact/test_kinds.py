@@ -28,8 +28,9 @@ def without_kind(declared: Any) -> Iterator[Any]:
     if declared is str:
         yield declared
     if get_origin(declared) is Annotated:
-        if not any(isinstance(one, Kind) for one in get_args(declared)[1:]):
-            yield declared
+        bare, *beside = get_args(declared)
+        if not any(isinstance(one, Kind) for one in beside):
+            yield from without_kind(bare)
     elif get_origin(declared) is not Literal:
         for inner in get_args(declared):
             yield from without_kind(inner)

@@ -7,30 +7,24 @@ import re
 import shlex
 from collections.abc import Iterator
 
-import msgspec
-
 from preflight.checks import Look
+from preflight.checks.holders.conflicts import parse
 from preflight.checks.network import subnets
 from preflight.checks.ports import env_file
-from preflight.facts import ConfFile, Mark, Setting, require
+from preflight.facts import ConfFile, Setting, require
 from preflight.mailcow.conf import SOURCES
 from preflight.mailcow.plan import IPV4_NETWORK, Problem
-from preflight.net.addresses import parse
-from preflight.report.evidence.ports import ConfFileEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text import versions
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 # The marks of another system in the file: what they do, and how each is taken out.
-EFFECTS: dict[Mark, str] = {
+EFFECTS = {
     "bom": noted("The file starts with a byte-order mark, which they take for part of the first variable."),
     "crlf": noted("Lines end with CR LF, and they take the CR for part of the values."),
 }
-CURES: dict[Mark, str] = {
-    "bom": noted("Remove the byte-order mark."),
-    "crlf": noted("Convert the ends of the lines to LF."),
-}
-COMMANDS: dict[Mark, str] = {"bom": r"sed -i '1s/^\xef\xbb\xbf//'", "crlf": r"sed -i 's/\r$//'"}
+CURES = {"bom": noted("Remove the byte-order mark."), "crlf": noted("Convert the ends of the lines to LF.")}
+COMMANDS = {"bom": r"sed -i '1s/^\xef\xbb\xbf//'", "crlf": r"sed -i 's/\r$//'"}
 # Releases of Compose before this one take over every variable, and so refuse one without a name.
 LEAVES_NAMELESS = (2, 27, 2)
 
@@ -55,48 +49,48 @@ def _lines(look: Look, conf: ConfFile) -> dict[str, Finding]:
     if version < LEAVES_NAMELESS:
         for line in conf.nameless:
             found.setdefault(f"line {line}", _nameless(conf, line, known if version else ""))
-    whole = _file(conf)
-    return {**found, conf.path: whole} if whole else found
+    if found_by_shell := _by_shell(conf):
+        found[conf.path] = found_by_shell
+    return found
 
 
-def _file(conf: ConfFile) -> Finding | None:
-    """Complain of the file as a whole: what mailcow's shell scripts choke on, and its length; None: of nothing."""
-    told = [*(say(EFFECTS[mark]) for mark in conf.marks), *_shell(conf)]
-    if told:
-        told.insert(0, say("mailcow's shell scripts read {path} differently from Docker Compose.", path=conf.path))
-    if conf.read_to:
-        told.append(
-            say(
-                "{path} is longer than any mailcow.conf. It was read up to line {line}; what follows was not checked.",
-                path=conf.path, line=conf.read_to,
-            )
-        )  # fmt: skip
-    if not told:
-        return None
+def _by_shell(conf: ConfFile) -> Finding | None:
+    """Complain of what mailcow's shell scripts choke on; None: of nothing."""
+    marks = [mark for mark in conf.marks if mark in EFFECTS]
+    texts = [*conf.remarks, *(say(EFFECTS[mark]) for mark in marks), *_shell(conf)]
+    if not texts:
+        return _too_long(conf) if conf.read_to else None
+    path = shlex.quote(conf.path)
     lines = [*conf.commands, *filter(None, [conf.shell_ends])]
+    advice = [say(CURES[mark]) for mark in marks]
+    if lines or not marks:
+        advice.append(say("Write each line as NAME=value, in single quotes where a value holds spaces."))
     return Finding(
         status=Status.WARN,
         subject=conf.path,
-        message=paragraph(*told),
-        evidence=ConfFileEvidence(
-            path=conf.path, lines=tuple(lines), marks=conf.marks, line=conf.read_to or msgspec.UNSET
+        message=paragraph(
+            say("mailcow's shell scripts read {path} differently from Docker Compose.", path=conf.path), *texts
         ),
-        remedy=_made_whole(conf, lines),
+        evidence={"path": conf.path, "lines": lines, "marks": list(conf.marks)},
+        remedy=Remedy(
+            paragraph(*advice),
+            (*(f"sed -n {line}p {path}" for line in lines), *(f"{COMMANDS[mark]} {path}" for mark in marks)),
+        ),
     )
 
 
-def _made_whole(conf: ConfFile, lines: list[int]) -> Remedy:
-    """Say how each thing that is wrong with the file is put right. `lines`: those that a shell reads differently."""
-    path = shlex.quote(conf.path)
-    advice = [say(CURES[mark]) for mark in conf.marks]
-    commands = [f"{COMMANDS[mark]} {path}" for mark in conf.marks]
-    if lines:
-        advice.append(say("Write each line as NAME=value, in single quotes where a value holds spaces."))
-        commands[:0] = [f"sed -n {line}p {path}" for line in lines]
-    if conf.read_to:
-        advice.append(say("Remove what does not belong in the file."))
-        commands.append(f"wc -l {path}")
-    return Remedy(paragraph(*advice), tuple(commands))
+def _too_long(conf: ConfFile) -> Finding:
+    return Finding(
+        status=Status.WARN,
+        subject=conf.path,
+        message=say(
+            "{path} is longer than any mailcow.conf. It was read up to line {line}; what follows was not checked.",
+            path=conf.path,
+            line=conf.read_to,
+        ),
+        evidence={"path": conf.path, "line": conf.read_to},
+        remedy=Remedy(say("Remove what does not belong into the file."), (f"wc -l {shlex.quote(conf.path)}",)),
+    )
 
 
 def _shell(conf: ConfFile) -> list[str]:
@@ -282,10 +276,11 @@ def _own(look: Look, variable: str, address: str) -> str:
             row for entry in look.plan.bindings for row in entry.wanted if variable in (row.bind, row.variable)
         )
         line = f"{variable}=" if variable == wanted.bind else wanted.default
+    version = ipaddress.ip_address(address).version
     own = [
         entry.address
-        for link in look.host.links.or_(()) for entry in link.addresses
-        if entry.scope == "global" and (":" in entry.address) is (":" in address)
+        for link in look.host.links.value or () for entry in link.addresses
+        if entry.scope == "global" and (":" in entry.address) is (version == 6)
     ]  # fmt: skip
     if len(own) == 1:
         return say(

@@ -14,12 +14,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from preflight.facts import Fact
 from preflight.text.sentences import say
 
 Recipe = Callable[["Crew"], Any]
+T = TypeVar("T")
 Tell = Callable[[str, bool], None]  # name of the part, whether it is done
 
 GRACE = 5.0  # seconds for probes to clean up after they were told to stop
@@ -27,7 +28,7 @@ PATIENCE = 0.05  # seconds without a part done until another thread helps
 
 
 class _Lacking(Exception):
-    """What several parts share (its name begins with an underscore) is not there: neither are they."""
+    """What several parts build on is not there: neither are they."""
 
     def __init__(self, fact: Fact[Any]) -> None:
         super().__init__()
@@ -95,16 +96,17 @@ class Crew:
         with self._lock:
             return self._done.setdefault(name, threading.Event())
 
-    def _make(self, name: str) -> None:
-        """Make a part, unless somebody does already."""
+    def _make(self, name: str, shared: Recipe | None = None) -> None:
+        """Make a part, or what parts share, unless somebody does already."""
         done = self._event(name)
         with self._lock:
             if name in self._begun:
                 return
             self._begun.add(name)
-        self._tell(name, False)
+        if not shared:
+            self._tell(name, False)
         try:
-            self._made[name] = self._recipes[name](self)
+            self._made[name] = (shared or self._recipes[name])(self)
         except _Lacking as lacking:
             self._made[name] = Fact(name, None, lacking.fact.missing)
         except Exception as error:  # noqa: BLE001 - a part that breaks costs itself, never the run
@@ -113,19 +115,32 @@ class Crew:
             )
         finally:
             done.set()
-            self._tell(name, True)
+            if not shared:
+                self._tell(name, True)
 
     def get(self, name: str) -> Any:
         """Return a part, for a recipe that builds on it: make it, or wait until the deadline for whoever makes it."""
         self._make(name)
+        return self._settled(name)
+
+    def share(self, name: str, make: Callable[[], T]) -> T:
+        """Return what several parts build on and is none itself; it is made once, by whoever asks first.
+
+        Where it breaks or is late, the part that asks for it is unknown with that reason.
+        """
+        key = f"/{name}"  # no part is called so
+        self._make(key, lambda _: make())
+        made = self._settled(key)
+        if isinstance(made, Fact):
+            raise _Lacking(made)
+        return cast("T", made)
+
+    def _settled(self, name: str) -> Any:
         done = self._event(name)
         while not done.wait(min(0.2, self.left)):
             if self.stop.is_set() or not self.left:
                 break
-        made = self._made[name] if done.is_set() else self._late(name)
-        if name.startswith("_") and isinstance(made, Fact):
-            raise _Lacking(made)
-        return made
+        return self._made[name] if done.is_set() else self._late(name)
 
     def collect(self, name: str) -> Any:
         """Return a part once it is done or the deadline (after a stop: the time to clean up) has passed."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from preflight.facts import Fact, HostsEntry
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.net.addresses import usual
 from preflight.text.sentences import say
 
 PATH = "/etc/hosts"
@@ -32,10 +33,11 @@ def parse_hosts(text: str, fqdn: str) -> tuple[HostsEntry, ...]:
         address, *names = line.partition("#")[0].split() or [""]
         if not _names(names, fqdn):
             continue
-        parsed = usual(address)
-        if parsed is None:
+        try:
+            parsed = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
             continue
-        found.append(HostsEntry(parsed, tuple(name[:255] for name in names[:NAMES]), number))
+        found.append(HostsEntry(str(parsed), tuple(name[:255] for name in names[:NAMES]), number))
         if len(found) == ENTRIES:
             break
     return tuple(found)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.net.addresses import unbracketed
 
 Streams = tuple[tuple[str, int], ...]
 
@@ -123,7 +122,7 @@ def _interfaces(value: str) -> list[str]:
         if word in ("loopback-only", "localhost"):
             found += ["127.0.0.1", "::1"]
         elif re.fullmatch(r"\[?[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*\]?", word):
-            found.append(unbracketed(word))
+            found.append(word.strip("[]"))
         elif word:
             return [""]
     return found or [""]

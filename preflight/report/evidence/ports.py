@@ -63,15 +63,11 @@ class PortEvidence(Evidence, frozen=True, kw_only=True):
 
 
 class ConfFileEvidence(Evidence, frozen=True, kw_only=True):
-    """What is odd about mailcow.conf as a whole: `lines` that a shell reads otherwise, `marks` bom and crlf.
-
-    `line`: the one after which nothing was read of a file that is too long.
-    """
+    """What is odd about mailcow.conf as a whole: `lines` that a shell reads otherwise, `marks` bom and crlf."""
 
     path: str
     lines: tuple[int, ...]
     marks: tuple[str, ...]
-    line: int | UnsetType = UNSET
 
 
 class ConfLineEvidence(Evidence, frozen=True, kw_only=True):

@@ -1,0 +1,78 @@
+"""Gather a host: its parts side by side, each by its recipe. Judges nothing."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+
+from preflight import __version__
+from preflight.facts import SCHEMA, Asked, Fact, Host
+from preflight.facts.parts import fields
+from preflight.gather.access.crew import Crew, Recipe, Tell
+from preflight.gather.access.roots import Roots
+from preflight.gathering.parts import PARTS, Kind, Part
+from preflight.gathering.run import Run, Wishes
+from preflight.text.sentences import say
+
+
+class Begun(Struct):
+    """A host that is being gathered: what other programs do is under way."""
+
+    crew: Crew
+    started: datetime.datetime
+    clock: float
+
+
+def begin(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> Begun:
+    """Begin with what other programs do, of the parts wished for: it takes longest, so the rest is loaded meanwhile."""
+    experiments = frozenset(part.place for part in PARTS if part.kind is Kind.EXPERIMENT)
+    first = [part for part in PARTS if part.kind is Kind.PROGRAM]
+    crew = Crew(_recipes(first, roots, wishes), wishes.seconds, stop, tell, experiments, _waiting(wishes.asked))
+    crew.start(*(part.place for part in first if part.place in wishes.parts))
+    return Begun(crew, datetime.datetime.now(datetime.UTC), time.monotonic())
+
+
+def gather(roots: Roots, wishes: Wishes, begun: Begun) -> Host:
+    """Gather the parts wished for, side by side; what is late, out of reach or not wished for says so."""
+    crew = begun.crew
+    crew.learn(_recipes(PARTS, roots, wishes))
+    rest = [part for part in PARTS if part.place in wishes.parts and part.kind is not Kind.PROGRAM]
+    # What builds on the engine comes last, when it has answered.
+    crew.start(*(part.place for part in sorted(rest, key=lambda part: bool(part.after))))
+    facts: dict[str, Fact[Any]] = {
+        part.place: crew.collect(part.place)
+        if part.place in wishes.parts
+        else Fact.skipped("", say("No check that was asked for needs it."))
+        for part in PARTS
+    }
+    return Host(
+        schema=SCHEMA,
+        version=__version__,
+        started=begun.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seconds=round(time.monotonic() - begun.clock, 3),
+        view=roots.view,
+        asked=wishes.asked,
+        **fields(facts),
+    )
+
+
+def _recipes(parts: Iterable[Part], roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
+    def made(part: Part, crew: Crew) -> Fact[Any]:
+        return part.recipe(Run(roots, wishes, crew))
+
+    return {part.place: partial(made, part) for part in parts}
+
+
+def _waiting(asked: Asked) -> frozenset[str]:
+    """Name the parts that wait for others; those that were not asked for only say so, and need no thread for it."""
+    kinds = {Kind.PROGRAM, *((Kind.DNS,) * (not asked.offline)), *((Kind.EXPERIMENT,) * asked.probe)}
+    return frozenset(part.place for part in PARTS if part.kind in kinds)
+
+
+__all__ = ["Begun", "Wishes", "begin", "gather"]

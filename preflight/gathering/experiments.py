@@ -1,0 +1,56 @@
+"""The experiments: made where they were asked for, on an engine that answers and a kernel that stands them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from preflight.facts import Fact
+from preflight.gathering.engine import URL
+from preflight.gathering.run import Recipe, Run, Shared
+from preflight.probes.registry import Probe
+from preflight.text.sentences import paragraph, say, told
+
+
+def recipe(probe: Probe) -> Recipe:
+    """Return how the fact of an experiment is made."""
+
+    def made(run: Run) -> Fact[Any]:
+        if (why := _prevented(run)) is not None:
+            return why
+        from preflight.gather.engine.engine import own_container
+        from preflight.probes.bench import Bench
+        from preflight.probes.experiment import perform
+
+        run.share(_TIDIED)
+        url = run.share(URL)
+        assert isinstance(url, str), "an engine that is known has an address"
+        return perform(probe, Bench(url, own_container(run.roots), run.crew.stop, run.crew.deadline))
+
+    return made
+
+
+def _prevented(run: Run) -> Fact[Any] | None:
+    """Return why there is no experiment; None: there may be."""
+    if not run.wishes.asked.probe:
+        return Fact.skipped("probe", say("--no-probe was given."))
+    engine = run.fact("engine")
+    if engine.missing is not None:
+        return Fact(engine.source, None, engine.missing)
+    reason = run.wishes.unsafe(engine.get().kernel, run.value("os_release"))
+    if reason:
+        why = paragraph(say("No container was started, as that could crash this kernel."), told(reason))
+        return Fact.unknown("probe", why, say("See system.kernel: change the kernel first."))
+    return None
+
+
+def _tidy(run: Run) -> None:
+    """Remove what dead runs left, before something new is made."""
+    from preflight.gather.engine.client import EngineError
+    from preflight.probes.cleanup import cleanup
+
+    with suppress(EngineError):
+        cleanup(str(run.share(URL)), force=False)
+
+
+_TIDIED = Shared("tidied", _tidy)

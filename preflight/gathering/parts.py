@@ -1,0 +1,105 @@
+"""All that is known of each part of a host, a line for each: how it is made, what it waits for, how progress tells it.
+
+What it is stands beside its type, in facts/; its order is that of `Host`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from importlib import import_module
+
+from msgspec import Struct
+
+from preflight.facts import Fact
+from preflight.facts.parts import descriptions
+from preflight.gathering import engine, experiments, recipes
+from preflight.gathering.run import Recipe, Run
+from preflight.gathering.stages import COMPOSE, ENGINE, FILES, NAME_SERVERS, SPACES
+from preflight.probes.registry import PROBES
+
+
+class Kind(Enum):
+    """What a part takes to be made."""
+
+    FILES = "files"  # of the host or its kernel's: one thread reads them, one after another
+    PROGRAM = "program"  # another program answers; begun before all others
+    DNS = "DNS"
+    EXPERIMENT = "experiment"  # has something to remove when the run is ended
+
+
+class Part(Struct, frozen=True):
+    """A part of a host. `after`: one that it builds on and that takes long; until then nothing is begun of it."""
+
+    place: str
+    recipe: Recipe
+    kind: Kind = Kind.FILES
+    stage: str = FILES
+    after: str = ""
+
+    @property
+    def description(self) -> str:
+        """Return what it is, in words."""
+        return descriptions()[self.place]
+
+
+class Read(Struct, frozen=True):
+    """The recipe of a part that is read below the root, with nothing else: a function of a module in gather/.
+
+    The module is loaded when the part is made: most of a look at the ports alone is imports.
+    """
+
+    module: str
+    function: str
+
+    def __call__(self, run: Run) -> Fact[object]:
+        """Read it."""
+        made: Fact[object] = getattr(import_module(f"preflight.gather.{self.module}"), self.function)(run.roots)
+        return made
+
+
+def _read(place: str, module: str) -> Part:
+    return Part(place, Read(module, place))
+
+
+PARTS = (
+    _read("name", "machine.system"),
+    _read("os_release", "machine.system"),
+    _read("kernel", "machine.system"),
+    _read("machine", "machine.system"),
+    _read("userland", "machine.userland"),
+    _read("virtualization", "machine.virtualization"),
+    Part("commands", recipes.commands),
+    _read("kernel_features", "machine.kernel_features"),
+    _read("security", "machine.system"),
+    _read("sysctls", "machine.system"),
+    _read("cpu_speed", "machine.resources"),
+    _read("cpu_features", "machine.resources"),
+    _read("memory", "machine.resources"),
+    Part("spaces", recipes.spaces, stage=SPACES, after="engine"),
+    _read("services", "services.services"),
+    _read("mail_traces", "services.mail_traces"),
+    _read("timezone", "machine.clock"),
+    _read("clock", "machine.clock"),
+    Part("contact", engine.contact, Kind.PROGRAM, ENGINE),
+    Part("engine", engine.engine, Kind.PROGRAM, ENGINE),
+    Part("daemon_config", engine.daemon_config, stage=ENGINE, after="engine"),
+    Part("engine_start", engine.engine_start, stage=ENGINE, after="engine"),
+    Part("compose", Read("engine.compose", "compose"), Kind.PROGRAM, COMPOSE),
+    Part("override", recipes.override),
+    *(
+        Part(f"probes.{probe.name}", experiments.recipe(probe), Kind.EXPERIMENT, probe.stage, after="engine")
+        for probe in PROBES
+    ),
+    _read("links", "network.network"),
+    _read("routes", "network.network"),
+    _read("rules", "network.rules"),
+    _read("handed", "names.nameservers"),
+    _read("ways", "network.ways"),
+    _read("ipv6", "network.network"),
+    Part("sockets", recipes.sockets),
+    Part("binds", recipes.binds),
+    Part("nat", recipes.nat),
+    Part("mailcow_conf", recipes.mailcow_conf),
+    Part("hosts_file", recipes.hosts_file),
+    Part("answers", recipes.answers, Kind.DNS, NAME_SERVERS),
+)

@@ -1,0 +1,59 @@
+"""What is to be gathered, and what the recipe of a part is given for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from preflight.facts import Asked, Fact, OsRelease
+from preflight.gather.access.crew import Crew
+from preflight.gather.access.roots import Roots
+
+T = TypeVar("T")
+
+
+class Wishes(Struct, frozen=True):
+    """What to gather: the parts, and what the user and the documents say about them."""
+
+    asked: Asked
+    parts: frozenset[str]
+    environ: Mapping[str, str]
+    seconds: float = 30.0
+    docker_host: str | None = None
+    root_given: bool = False
+    resolvers: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started
+
+
+class Run(Struct, frozen=True):
+    """Where the host is, what is wished for, and the crew that makes other parts."""
+
+    roots: Roots
+    wishes: Wishes
+    crew: Crew
+
+    def fact(self, place: str) -> Fact[Any]:
+        """Return another part, once it is made; late, it says so."""
+        fact: Fact[Any] = self.crew.get(place)
+        return fact
+
+    def value(self, place: str) -> Any:
+        """Return another part's value; None where it has none."""
+        return self.fact(place).value
+
+    def share(self, shared: Shared[T]) -> T:
+        """Return what several parts build on; where it is not there, neither is the part that asks for it."""
+        return self.crew.share(shared.name, lambda: shared.make(self))
+
+
+class Shared(Struct, Generic[T], frozen=True):
+    """What several parts build on and is none itself: made once, when it is first asked for."""
+
+    name: str
+    make: Callable[[Run], T]
+
+
+Recipe = Callable[[Run], Fact[Any]]

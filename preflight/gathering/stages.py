@@ -1,0 +1,13 @@
+"""The stages by which progress tells what is waited for, in the order shown."""
+
+from __future__ import annotations
+
+from preflight.probes.registry import PROBES
+from preflight.text.sentences import noted
+
+FILES = noted("files of the host")
+ENGINE = noted("Docker engine")
+COMPOSE = noted("Docker Compose")
+NAME_SERVERS = noted("name servers")
+SPACES = noted("file systems")
+STAGES = tuple(dict.fromkeys((FILES, ENGINE, COMPOSE, NAME_SERVERS, SPACES, *(probe.stage for probe in PROBES))))
