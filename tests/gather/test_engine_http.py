@@ -14,6 +14,7 @@ from preflight.gather.engine.client import EngineError
 from tests.gather.fakeengine import Script, endless, hangs, http, says, sends, serve, serve_tcp, trickles
 
 PATIENCE = 0.4
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def ask(url: str, path: str = "/info", patience: float = 5.0, **parameters: object) -> object:
@@ -36,7 +37,7 @@ def test_a_document_is_asked_for_and_read(tmp_path: Path) -> None:
     with serve(tmp_path, says({"/containers/json": [{"Id": "ü"}]})) as engine:
         assert ask(engine.url, "/containers/json", all=1, filters="a b&c") == [{"Id": "ü"}]
     assert engine.asked == ["/containers/json?all=1&filters=a+b%26c"]
-    assert engine.heads[0].startswith(b"GET /containers/json?all=1&filters=a+b%26c HTTP/1.0\r\nHost: docker\r\n")
+    assert engine.heads[0].startswith(b"GET /containers/json?all=1&filters=a+b%26c HTTP/1.1\r\nHost: docker\r\n")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,14 @@ def test_replies_that_can_be_read(tmp_path: Path, reply: bytes) -> None:
 def test_a_hostile_path_stays_in_its_line(tmp_path: Path) -> None:
     with serve(tmp_path, sends(http({}))) as engine:
         ask(engine.url, "/containers/x\r\nX: y /json")
-    assert engine.heads[0].startswith(b"GET /containers/x%0D%0AX%3A%20y%20/json HTTP/1.0\r\n")
+    assert engine.heads[0].startswith(b"GET /containers/x%0D%0AX%3A%20y%20/json HTTP/1.1\r\n")
+
+
+def test_a_reply_in_chunks(tmp_path: Path) -> None:
+    """As an engine sends it that is asked by HTTP/1.1, with what the standard allows beside."""
+    reply = CHUNKED + b'4;x=y\r\n{"a"\r\n00004\r\n: 1}\r\n0\r\nX: y\r\n\r\n'
+    with serve(tmp_path, sends(reply)) as engine:
+        assert ask(engine.url) == {"a": 1}
 
 
 _DEEP = "[" * 200_000
@@ -70,7 +78,7 @@ _HTML = "<html><body><h1>It works!</h1></body></html>"
         (trickles(http({"a": 1})), "timeout", "no reply in time"),
         (trickles(b"HTTP/1.0 200 OK\r\nContent-Length: 90\r\n\r\n" + b" " * 90, 0.02), "timeout", "no reply in time"),
         (sends(b""), "invalid", "not HTTP"),
-        (sends(b"HTTP/1.0 200 OK\r\nContent-"), "invalid", "not HTTP"),
+        (sends(b"HTTP/1.0 200 OK\r\nContent-"), "invalid", "not JSON"),
         (sends(b"SSH-2.0-OpenSSH_9.2p1\r\n\r\n"), "invalid", "not HTTP"),
         (sends(b"HTTP/2 200\r\n\r\n{}"), "invalid", "not HTTP"),
         (sends(b"HTTP/1.0 2000 OK\r\n\r\n{}"), "invalid", "not HTTP"),
@@ -80,7 +88,14 @@ _HTML = "<html><body><h1>It works!</h1></body></html>"
         (endless(b"HTTP/1.0 200 OK\r\nX:", b"y" * 4000), "invalid", "not HTTP"),
         (endless(b"HTTP/1.0 200 OK\r\n\r\n[", b"1," * 8000), "invalid", "larger than 1 MiB"),
         (endless(b"HTTP/1.0 200 OK\r\nContent-Length: 99999999\r\n\r\n", b"1," * 8000), "invalid", "larger than"),
-        (sends(http("2\r\n{}\r\n0\r\n\r\n", "200 OK", "Transfer-Encoding: chunked")), "invalid", "chunked"),
+        (sends(CHUNKED + b"2\r\n{}\r\n"), "invalid", "ends too early"),
+        (sends(CHUNKED + b"3\r\n{}\r\n0\r\n\r\n"), "invalid", "ends too early"),
+        (sends(CHUNKED + b"ffffffffffff\r\n{}"), "invalid", "ends too early"),
+        (sends(CHUNKED + b"two\r\n{}\r\n0\r\n\r\n"), "invalid", "ends too early"),
+        (endless(CHUNKED, b"2000\r\n" + b"1," * 4096 + b"\r\n"), "invalid", "larger than 1 MiB"),
+        (endless(CHUNKED, b"1;" + b"x" * 60_000 + b"\r\n1\r\n"), "invalid", "larger than 1 MiB"),
+        (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "invalid", "larger than 1 MiB"),
+        (trickles(CHUNKED + b"2\r\n{}\r\n" * 9), "timeout", "no reply in time"),
         (sends(http(b"\x1f\x8b\x08", "200 OK", "content-encoding: gzip")), "invalid", "packed"),
         (sends(http(_HTML)), "invalid", "not JSON"),
         (sends(http("")), "invalid", "not JSON"),
