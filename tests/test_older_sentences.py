@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from preflight.facts import Host, RuleFile, Service, Services, SocketUnit, Switch
 from preflight.report.documents import read_facts, write_json
 from preflight.text.inputs import InputError
-from tests.build import host
+from tests.build import conf_file, host
 
 
 def recorded(path: Path, service: Service, detail: object) -> Host:
@@ -68,3 +69,25 @@ def test_the_detail_of_a_firewall(tmp_path: Path, name: str, detail: str, fields
 def test_a_detail_that_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="detail"):
         recorded(tmp_path, service(), 7)
+
+
+BOM = "The file starts with a byte-order mark, which mailcow's shell scripts take for part of the first variable."
+CRLF = "lines end with CR LF, and mailcow's shell scripts take the CR for part of the values"
+CUT = "only the first 100000 statements were read, up to line 100017"
+
+
+@pytest.mark.parametrize(
+    ("remarks", "marks", "read_to"),
+    [
+        ([], (), 0), ([BOM], ("bom",), 0), ([CRLF], ("crlf",), 0), ([CUT], (), 100_017),
+        ([BOM, CRLF, CUT], ("bom", "crlf"), 100_017), (["something else"], (), 0),
+    ],
+)  # fmt: skip
+def test_the_remarks_on_mailcow_conf(tmp_path: Path, remarks: list[str], marks: tuple[str, ...], read_to: int) -> None:
+    document = json.loads(write_json(host(conf={"SMTP_PORT": "25"})))
+    for name in ("marks", "read_to"):
+        del document["mailcow_conf"]["value"][name]
+    document["mailcow_conf"]["value"]["remarks"] = remarks
+    (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
+    found = read_facts(tmp_path / "facts.json").mailcow_conf.get()
+    assert found == replace(conf_file({"SMTP_PORT": "25"}), marks=marks, read_to=read_to)

@@ -20,7 +20,7 @@ from preflight.facts.engine import (
     SwarmService,
 )
 from preflight.facts.host import SCHEMA, Host
-from preflight.facts.mailcow import ConfFile, EnvFile, Override, Setting
+from preflight.facts.mailcow import ConfFile, EnvFile, Mark, Override, Setting
 from preflight.facts.names import Answer, Answers, HostsEntry, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, Rule, Way
 from preflight.facts.probes import HealthRun, Probes, Refusal, TrialRun
@@ -78,6 +78,7 @@ __all__ = [
     "KernelFeatures",
     "Link",
     "MailTrace",
+    "Mark",
     "Memory",
     "Missing",
     "MissingFact",

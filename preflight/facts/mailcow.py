@@ -8,6 +8,8 @@ from msgspec import Struct, field
 
 from preflight.facts.kinds import FilePath, Kind, Secret, Text, Word
 
+Mark = Literal["bom", "crlf"]  # of another system: a byte-order mark at the start, lines that end with CR LF
+
 
 class Override(Struct, frozen=True, kw_only=True):
     """What the administrator adds to mailcow's docker-compose.yml: the one file that Compose merges into it.
@@ -45,22 +47,18 @@ class EnvFile(Struct, frozen=True):
 
 
 class ConfFile(Struct, frozen=True):
-    """mailcow.conf, allow-listed variables only. `present` False: there is none, mailcow's defaults hold.
-
-    `marks`: bom (it starts with a byte-order mark), crlf (lines end with CR LF): mailcow's shell scripts choke on them.
-    """
+    """mailcow.conf, allow-listed variables only. `present` False: there is none, mailcow's defaults hold."""
 
     path: FilePath
     present: bool
     settings: Annotated[dict[str, Setting], Kind.SETTINGS]
     duplicates: dict[Word, list[int]] = field(default_factory=dict)  # variable: lines, the last wins
-    remarks: tuple[Text, ...] = ()  # in facts recorded before `marks`: the same in sentences
     bad_lines: tuple[int, ...] = ()  # lines that Compose would refuse
     reasons: tuple[Text, ...] = ()  # why it would, one for each of them
     nameless: tuple[int, ...] = ()  # lines with a value and no name, which only some versions of Compose refuse
     commands: tuple[int, ...] = ()  # lines that a shell would run as commands
     shell_ends: int = 0  # the line at which a shell would give up; 0: none
     zone: bool | None = None  # whether the host's own zones have TZ; None: it has none, or TZ is not set
-    marks: tuple[Word, ...] = ()
+    marks: tuple[Mark, ...] = ()  # which mailcow's shell scripts choke on
     read_to: int = 0  # the line after which nothing was read, as the file is longer than any; 0: all was read
     env: EnvFile | None = None  # None: not looked at

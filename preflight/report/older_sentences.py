@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from preflight.facts import Fact, Host, RuleFile, Service, SocketUnit, Switch
+from preflight.facts import ConfFile, Fact, Host, Mark, RuleFile, Service, SocketUnit, Switch
 
 
 class _Service(Struct):
@@ -24,16 +24,29 @@ class _ServicesFact(Struct):
     value: _Services | None = None
 
 
+class _Conf(Struct):
+    remarks: tuple[str, ...] = ()
+
+
+class _ConfFact(Struct):
+    value: _Conf | None = None
+
+
 class _Host(Struct):
     """The fields of a document that are gone."""
 
     services: _ServicesFact = msgspec.field(default_factory=_ServicesFact)
+    mailcow_conf: _ConfFact = msgspec.field(default_factory=_ConfFact)
 
 
 def from_sentences(host: Host, document: bytes) -> Host:
     """Return a host with what the sentences of its document said; raise `msgspec.DecodeError`."""
     before = msgspec.json.decode(document, type=_Host)
-    return replace(host, services=_services(host.services, before.services.value))
+    return replace(
+        host,
+        services=_services(host.services, before.services.value),
+        mailcow_conf=_conf(host.mailcow_conf, before.mailcow_conf.value),
+    )
 
 
 def _services(fact: Fact[Any], before: _Services | None) -> Fact[Any]:
@@ -67,3 +80,16 @@ def _of_firewall(row: Service, part: str) -> Service:
     if match := re.fullmatch(r"(?P<path>/[^:]+): (?P<why>.+)", part):
         return replace(row, rule_files=(*row.rule_files, RuleFile(match["path"], None, why=match["why"])))
     return row
+
+
+def _conf(fact: Fact[ConfFile], before: _Conf | None) -> Fact[ConfFile]:
+    if fact.value is None or before is None or not before.remarks:
+        return fact
+    remarks = " ".join(before.remarks)
+    marks: tuple[Mark, ...] = tuple(mark for mark, words in _MARKS.items() if words in remarks)
+    end = re.search(r"were read, up to line ([0-9]{1,9})", remarks)
+    value = replace(fact.value, marks=fact.value.marks or marks, read_to=int(end[1]) if end else fact.value.read_to)
+    return replace(fact, value=value)
+
+
+_MARKS: dict[Mark, str] = {"bom": "starts with a byte-order mark", "crlf": "ines end with CR LF"}

@@ -134,17 +134,19 @@ def test_the_remedies_for_marks_do_what_they_say(tmp_path: Path) -> None:
     assert file.read_bytes() == b"TZ=UTC\nSMTP_PORT=25\n"
 
 
-def test_remarks_of_older_facts_are_still_told() -> None:
-    conf = msgspec.structs.replace(conf_file({}), remarks=("Lines end with CR LF.",))
-    row = configuration(conf)[DEFAULT_CONF]
-    assert "Lines end with CR LF." in row.message
-    assert remedy(row).commands == ()
-
-
 def test_a_file_that_was_not_read_to_its_end_is_no_matter_of_marks() -> None:
     row = configuration(msgspec.structs.replace(conf_file({}), read_to=100_001))[DEFAULT_CONF]
     assert (row.status, "up to line 100001" in row.message) == (WARN, True)
+    assert "differently from Docker Compose" not in row.message
+    assert remedy(row).text == "Remove what does not belong in the file."
     assert remedy(row).commands == (f"wc -l {DEFAULT_CONF}",)
+    assert measured(row)["line"] == 100_001
+
+
+def test_a_file_that_was_not_read_to_its_end_may_have_marks_too() -> None:
+    row = configuration(msgspec.structs.replace(conf_file({}), read_to=100_001, marks=("crlf",)))[DEFAULT_CONF]
+    assert all(words in row.message for words in ("CR LF", "up to line 100001"))
+    assert remedy(row).commands == (rf"sed -i 's/\r$//' {DEFAULT_CONF}", f"wc -l {DEFAULT_CONF}")
 
 
 @pytest.mark.parametrize(

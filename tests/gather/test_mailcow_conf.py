@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from preflight.facts import EnvFile, Missing, Setting, View
 from preflight.gather.access.roots import Roots
-from preflight.gather.conf.mailcow_conf import ALLOWED, BOM, CRLF, LONGEST, STATEMENTS, given, mailcow_conf, parse
+from preflight.gather.conf.mailcow_conf import ALLOWED, LONGEST, STATEMENTS, given, mailcow_conf, parse
 from preflight.mailcow.plan import DEFAULT_CONF
 from preflight.text.inputs import InputError
 
@@ -126,7 +126,7 @@ def test_what_windows_leaves_is_taken_with_a_remark() -> None:
     assert {name: setting.value for name, setting in conf.settings.items()} == {
         "SMTP_PORT": "25", "TZ": "UTC", "HTTP_BIND": "",
     }  # fmt: skip
-    assert conf.marks == (BOM, CRLF)
+    assert conf.marks == ("bom", "crlf")
     assert conf.bad_lines == ()
 
 

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from preflight.facts import Asked, ConfFile
-from preflight.gather.conf.mailcow_conf import ALLOWED, BOM, CRLF, kept, parse
+from preflight.gather.conf.mailcow_conf import ALLOWED, kept, parse
 from preflight.gather.conf.sourced import sourced
 from preflight.mailcow import plan
 from preflight.text import versions
@@ -179,7 +179,7 @@ def test_values_and_refusals_are_those_of_compose(compose: Compose) -> None:
     for data in generated():
         agree(compose, data)
         conf = parse(data, "c")
-        outcomes.append((bool(conf.bad_lines), bool(conf.settings), BOM in conf.marks, CRLF in conf.marks))
+        outcomes.append((bool(conf.bad_lines), bool(conf.settings), "bom" in conf.marks, "crlf" in conf.marks))
     for column in zip(*outcomes, strict=True):  # the generator makes enough of each kind
         assert FILES // 40 < sum(column) < FILES
 

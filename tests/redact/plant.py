@@ -11,7 +11,7 @@ from msgspec import inspect as types
 from preflight.facts import SCHEMA, Fact, Host
 from tests.build import STARTED
 
-KEPT = ("started", "kind", "state", "runtime")  # what can be but one of a few values, or a time
+KEPT = ("started", "kind", "state", "runtime", "marks")  # what can be but one of a few values, or a time
 Plant = Callable[[str], str]
 
 

@@ -7,24 +7,30 @@ import re
 import shlex
 from collections.abc import Iterator
 
+import msgspec
+
 from preflight.checks import Look
 from preflight.checks.holders.conflicts import parse
 from preflight.checks.network import subnets
 from preflight.checks.ports import env_file
-from preflight.facts import ConfFile, Setting, require
+from preflight.facts import ConfFile, Mark, Setting, require
 from preflight.mailcow.conf import SOURCES
 from preflight.mailcow.plan import IPV4_NETWORK, Problem
+from preflight.report.evidence.ports import ConfFileEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text import versions
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 # The marks of another system in the file: what they do, and how each is taken out.
-EFFECTS = {
+EFFECTS: dict[Mark, str] = {
     "bom": noted("The file starts with a byte-order mark, which they take for part of the first variable."),
     "crlf": noted("Lines end with CR LF, and they take the CR for part of the values."),
 }
-CURES = {"bom": noted("Remove the byte-order mark."), "crlf": noted("Convert the ends of the lines to LF.")}
-COMMANDS = {"bom": r"sed -i '1s/^\xef\xbb\xbf//'", "crlf": r"sed -i 's/\r$//'"}
+CURES: dict[Mark, str] = {
+    "bom": noted("Remove the byte-order mark."),
+    "crlf": noted("Convert the ends of the lines to LF."),
+}
+COMMANDS: dict[Mark, str] = {"bom": r"sed -i '1s/^\xef\xbb\xbf//'", "crlf": r"sed -i 's/\r$//'"}
 # Releases of Compose before this one take over every variable, and so refuse one without a name.
 LEAVES_NAMELESS = (2, 27, 2)
 
@@ -49,48 +55,48 @@ def _lines(look: Look, conf: ConfFile) -> dict[str, Finding]:
     if version < LEAVES_NAMELESS:
         for line in conf.nameless:
             found.setdefault(f"line {line}", _nameless(conf, line, known if version else ""))
-    if found_by_shell := _by_shell(conf):
-        found[conf.path] = found_by_shell
-    return found
+    whole = _file(conf)
+    return {**found, conf.path: whole} if whole else found
 
 
-def _by_shell(conf: ConfFile) -> Finding | None:
-    """Complain of what mailcow's shell scripts choke on; None: of nothing."""
-    marks = [mark for mark in conf.marks if mark in EFFECTS]
-    texts = [*conf.remarks, *(say(EFFECTS[mark]) for mark in marks), *_shell(conf)]
-    if not texts:
-        return _too_long(conf) if conf.read_to else None
-    path = shlex.quote(conf.path)
+def _file(conf: ConfFile) -> Finding | None:
+    """Complain of the file as a whole: what mailcow's shell scripts choke on, and its length; None: of nothing."""
+    told = [*(say(EFFECTS[mark]) for mark in conf.marks), *_shell(conf)]
+    if told:
+        told.insert(0, say("mailcow's shell scripts read {path} differently from Docker Compose.", path=conf.path))
+    if conf.read_to:
+        told.append(
+            say(
+                "{path} is longer than any mailcow.conf. It was read up to line {line}; what follows was not checked.",
+                path=conf.path, line=conf.read_to,
+            )
+        )  # fmt: skip
+    if not told:
+        return None
     lines = [*conf.commands, *filter(None, [conf.shell_ends])]
-    advice = [say(CURES[mark]) for mark in marks]
-    if lines or not marks:
+    return Finding(
+        status=Status.WARN,
+        subject=conf.path,
+        message=paragraph(*told),
+        evidence=ConfFileEvidence(
+            path=conf.path, lines=tuple(lines), marks=conf.marks, line=conf.read_to or msgspec.UNSET
+        ),
+        remedy=_made_whole(conf, lines),
+    )
+
+
+def _made_whole(conf: ConfFile, lines: list[int]) -> Remedy:
+    """Say how each thing that is wrong with the file is put right. `lines`: those that a shell reads differently."""
+    path = shlex.quote(conf.path)
+    advice = [say(CURES[mark]) for mark in conf.marks]
+    commands = [f"{COMMANDS[mark]} {path}" for mark in conf.marks]
+    if lines:
         advice.append(say("Write each line as NAME=value, in single quotes where a value holds spaces."))
-    return Finding(
-        status=Status.WARN,
-        subject=conf.path,
-        message=paragraph(
-            say("mailcow's shell scripts read {path} differently from Docker Compose.", path=conf.path), *texts
-        ),
-        evidence={"path": conf.path, "lines": lines, "marks": list(conf.marks)},
-        remedy=Remedy(
-            paragraph(*advice),
-            (*(f"sed -n {line}p {path}" for line in lines), *(f"{COMMANDS[mark]} {path}" for mark in marks)),
-        ),
-    )
-
-
-def _too_long(conf: ConfFile) -> Finding:
-    return Finding(
-        status=Status.WARN,
-        subject=conf.path,
-        message=say(
-            "{path} is longer than any mailcow.conf. It was read up to line {line}; what follows was not checked.",
-            path=conf.path,
-            line=conf.read_to,
-        ),
-        evidence={"path": conf.path, "line": conf.read_to},
-        remedy=Remedy(say("Remove what does not belong into the file."), (f"wc -l {shlex.quote(conf.path)}",)),
-    )
+        commands[:0] = [f"sed -n {line}p {path}" for line in lines]
+    if conf.read_to:
+        advice.append(say("Remove what does not belong in the file."))
+        commands.append(f"wc -l {path}")
+    return Remedy(paragraph(*advice), tuple(commands))
 
 
 def _shell(conf: ConfFile) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from preflight.facts import ConfFile, Fact, Setting
+from preflight.facts import ConfFile, Fact, Mark, Setting
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.conf.env_file import env_file
 from preflight.mailcow.plan import DEFAULT_CONF, SHAPE
@@ -35,7 +35,6 @@ LONGEST = 512  # characters of a value
 STATEMENTS = 100_000  # read; mailcow's own file has some 100
 MOST = 20  # bad lines and repetitions told
 ZONES = "/usr/share/zoneinfo"
-BOM, CRLF = "bom", "crlf"  # marks of another system
 
 
 def mailcow_conf(roots: Roots, path: str | None) -> Fact[ConfFile]:
@@ -112,10 +111,10 @@ def parse(text: bytes | str, path: str) -> ConfFile:
 
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    marks = [BOM] if text.startswith("\ufeff") else []
+    marks: list[Mark] = ["bom"] if text.startswith("\ufeff") else []
     text = text.removeprefix("\ufeff")
     if "\r\n" in text:
-        marks.append(CRLF)
+        marks.append("crlf")
     # What the marks of another system do to a shell is said once, not for every variable.
     shell = sourced(text.replace("\r\n", "\n"))
     settings: dict[str, Setting] = {}

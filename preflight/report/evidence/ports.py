@@ -63,11 +63,15 @@ class PortEvidence(Evidence, frozen=True, kw_only=True):
 
 
 class ConfFileEvidence(Evidence, frozen=True, kw_only=True):
-    """What is odd about mailcow.conf as a whole: `lines` that a shell reads otherwise, `marks` bom and crlf."""
+    """What is odd about mailcow.conf as a whole: `lines` that a shell reads otherwise, `marks` bom and crlf.
+
+    `line`: the one after which nothing was read of a file that is too long.
+    """
 
     path: str
     lines: tuple[int, ...]
     marks: tuple[str, ...]
+    line: int | UnsetType = UNSET
 
 
 class ConfLineEvidence(Evidence, frozen=True, kw_only=True):
