@@ -89,7 +89,7 @@ NOTED_ELSEWHERE = {
     "name",  # progress.py: of STAGES
     "what", "instead",  # checks/services.py: of KINDS
     "entry.text",  # checks/supervised.py: of SUPERVISORS
-    "title",  # checks/kernel_needs.py: the titles of NEEDS
+    "title",  # checks/system/kernel_features.py: the titles of NEEDS
     "words",  # checks/resources/memory.py: of the rows of its table
     "words.held", "words.lacking", "words.refused", "words.short",  # checks/docker/trials.py: of Words
 }  # fmt: skip

@@ -95,7 +95,16 @@ def check(
 
 # Each section in report order, with the modules that hold its checks.
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "system": ("checks",),
+    "system": (
+        "distribution",
+        "architecture",
+        "virtualization",
+        "kernel",
+        "kernel_features",
+        "programs",
+        "security",
+        "limits",
+    ),
     "resources": ("processor", "memory", "swap", "antivirus", "disk", "inodes"),
     "docker": ("engine", "compose", "packaging", "storage", "settings", "trials", "healthcheck", "leftovers"),
     "ports": ("checks",),

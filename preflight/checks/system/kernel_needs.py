@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 
 from preflight.facts import KernelFeatures
-from preflight.report.model import Status
-from preflight.text.sentences import noted, paragraph, phrase, say
+from preflight.text.sentences import noted
 
 _IPTABLES_NFT = ("NF_TABLES", "NFT_COMPAT")
 
@@ -94,40 +91,3 @@ def sort(features: KernelFeatures) -> Sorted:
         unknown=tuple(need.title for need, state in states if state is None),
         gone=features.modules_directory is False and modular,
     )
-
-
-def judge(features: KernelFeatures, needs: Sorted, release: str) -> tuple[Status, str, str]:
-    """Return status, message and what to do ('' = nothing)."""
-    if needs.gone:
-        text = say(
-            "The modules of the running kernel {release} are gone: it was upgraded and the host not restarted.",
-            release=release,
-        )
-        if needs.grave:
-            text = paragraph(text, say("Not loaded, and so out of reach: {needs}.", needs=_listed(needs.grave)))
-        worst = Status.FAIL if needs.grave or needs.unknown else Status.WARN
-        return worst, text, say("Restart the host, so that the kernel and its modules fit each other.")
-    if needs.grave or needs.lesser:
-        lacking = _listed(needs.grave or needs.lesser)
-        text = say("The kernel {release} lacks this: {needs}.", release=release, needs=lacking)
-        why = say("It was built without it.")
-        if features.absent:
-            why = say("Its modules are not installed.")
-        advice = say("Install the distribution's complete kernel and all its modules, and restart the host.")
-        return Status.FAIL if needs.grave else Status.WARN, paragraph(text, why), advice
-    if needs.unknown:
-        text = say(
-            "Neither a configuration nor modules tell whether the kernel {release} has this: {needs}.",
-            release=release,
-            needs=_listed(needs.unknown),
-        )
-        advice = say("Look for the kernel's configuration in /boot, or run the moby project's check-config.sh.")
-        return Status.UNKNOWN, text, advice
-    text = say(
-        "The kernel {release} has all that containers, bridges, NAT and mailcow's netfilter need.", release=release
-    )
-    return Status.PASS, text, ""
-
-
-def _listed(titles: Iterable[str]) -> str:
-    return "; ".join(phrase(title) for title in titles)

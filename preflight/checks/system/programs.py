@@ -1,0 +1,94 @@
+"""The programs that mailcow's scripts call: there, and not BusyBox's where that is not enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.checks import Look, check
+from preflight.checks.findings import skipped, unknown
+from preflight.checks.remedies import distro, install
+from preflight.checks.sources import INSTALLATION, PREREQUISITES
+from preflight.facts import Command
+from preflight.report.evidence.host import CommandEvidence
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import phrase, say
+
+_PACKAGES = {"awk": "gawk", "sha1sum": "coreutils", "cut": "coreutils", "cp": "coreutils"}
+_UNSEEN = Command(None)
+
+
+def _names(look: Look) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*look.requirements.commands, *look.requirements.not_busybox)))
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("commands", "contact", "engine", "services", "os_release"),
+    remedy="Install the program with the distribution's package manager.",
+    docs=(PREREQUISITES, INSTALLATION),
+    subject="command",
+    subjects=_names,
+)
+def commands(look: Look, name: str) -> Iterator[Finding]:
+    """Have the commands at hand that mailcow's scripts call.
+
+    generate_config.sh and update.sh stop where one is missing, and where grep, cp or sed are BusyBox's, which lack
+    options that the scripts use.
+    """
+    command, gnu = look.host.commands.get().get(name), name in look.requirements.not_busybox
+    evidence = CommandEvidence(path=(command or _UNSEEN).path, busybox=(command or _UNSEEN).busybox)
+    expected = phrase("installed, not BusyBox's") if gnu else phrase("installed")
+    measured: dict[str, Any] = {"expected": expected, "evidence": evidence}
+    if command is None or (gnu and command.path and command.busybox is None):
+        yield _unread(name, gnu, measured)
+    elif command.path is None and name == "docker" and install.absent(look.host) and look.told_by("docker.engine"):
+        yield skipped(say("The docker command comes with Docker (see docker.engine)."), evidence=evidence)
+    elif command.path is None:
+        text = say("The command {name} is not on this host; mailcow's scripts need it.", name=name)
+        remedy = _docker(look) if name == "docker" else _install(look)
+        yield Finding(status=Status.FAIL, message=text, found=phrase("missing"), remedy=remedy, **measured)
+    elif gnu and command.busybox:
+        text = say("{path} is BusyBox's; mailcow's scripts refuse to run with it.", path=command.path)
+        yield Finding(status=Status.FAIL, message=text, found="BusyBox", remedy=_install(look), **measured)
+    else:
+        yield Finding(status=Status.PASS, message=_there(name, command), found=command.path, **measured)
+
+
+def _unread(name: str, gnu: bool, measured: dict[str, Any]) -> Finding:
+    text = say("Whether {name} is there could not be found out.", name=name)
+    if gnu:
+        text = say("Whether {name} is there and not BusyBox's could not be found out.", name=name)
+    reason = say("{name} was not looked at or cannot be read.", name=name)
+    return unknown(reason, say("Look which version it is."), f"{name} --version", message=text, **measured)
+
+
+def _there(name: str, command: Command) -> str:
+    if command.busybox:
+        return say("{name} is {path} (of BusyBox, which is enough).", name=name, path=command.path)
+    return say("{name} is {path}.", name=name, path=command.path)
+
+
+def _install(look: Look) -> Remedy:
+    """Install all that is missing at once: one command line, whichever of them is asked for. Docker comes by itself."""
+    known, gnu = look.host.commands.get(), look.requirements.not_busybox
+    missing = [
+        name
+        for name in _names(look)
+        if name != "docker"
+        and (found := known.get(name)) is not None
+        and (found.path is None or (name in gnu and found.busybox))
+    ]
+    packages = dict.fromkeys(_PACKAGES.get(name, name) for name in missing)
+    text = say("Install what is missing, not BusyBox's: {names}.", names=", ".join(missing))
+    if not any(known[name].busybox for name in missing):
+        text = say("Install what is missing: {names}.", names=", ".join(missing))
+    return Remedy(text, distro.install(look.host, default=" ".join(packages)))
+
+
+def _docker(look: Look) -> Remedy:
+    """Install the docker command beside the engine that is there, or Docker as a whole."""
+    daemon = look.host.commands.get().get("dockerd")
+    if look.host.engine.known or (daemon is not None and daemon.path is not None):
+        return install.command(look.host)
+    return install.docker(look.host)

@@ -1,0 +1,87 @@
+"""The kernel's security modules, SELinux and AppArmor, and whether Docker works with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.remedies import distro
+from preflight.checks.sources import PREREQUISITES, issue
+from preflight.facts import SecurityModules
+from preflight.report.evidence.host import SecurityModulesEvidence
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import phrase, say
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("security", "engine", "os_release", "services"),
+    remedy="Let Docker know of SELinux, or install AppArmor's parser.",
+    docs=(PREREQUISITES,),
+    sources=(issue(6510), issue(5044)),
+)
+def security_modules(look: Look) -> Iterator[Finding]:
+    """Have Docker and the kernel's security modules know of each other.
+
+    With SELinux enforcing and Docker not told of it, MariaDB's socket is out of reach for the other containers and
+    mailcow waits for SQL for ever. With AppArmor in the kernel and no parser on the host, no container starts.
+    """
+    found = look.host.security.get()
+    text, remedy = _at_odds(look, found) or (_agreed(found), None)
+    yield Finding(
+        status=Status.WARN if remedy else Status.PASS,
+        message=text,
+        found=_on(found),
+        evidence=SecurityModulesEvidence(
+            selinux=found.selinux, apparmor=found.apparmor, apparmor_parser=found.apparmor_parser
+        ),
+        remedy=remedy,
+    )
+
+
+def _on(found: SecurityModules) -> str:
+    if found.apparmor:
+        return "AppArmor"
+    return f"SELinux ({found.selinux})" if found.selinux != "disabled" else phrase("none")
+
+
+def _at_odds(look: Look, found: SecurityModules) -> tuple[str, Remedy] | None:
+    """Say where Docker and a security module do not know of each other, and how they get to; None: they do."""
+    enforcing = found.selinux == "enforcing"
+    unlabelled = enforcing and "name=selinux" not in _security_options(look)
+    if found.apparmor and not found.apparmor_parser:
+        text = say("AppArmor is on in the kernel, but its parser is not installed: Docker cannot load its profile.")
+        return text, _parser(look)
+    if unlabelled:
+        return say("SELinux is enforcing, but Docker does not label its containers for it."), _selinux(look)
+    if enforcing and not found.container_selinux:
+        text = say("SELinux is enforcing, but the policy for containers (container-selinux) is not installed.")
+        return text, _selinux(look)
+    return None
+
+
+def _security_options(look: Look) -> set[str]:
+    """Return what the engine says it supports, without details ("name=seccomp,profile=builtin")."""
+    return {option.partition(",")[0] for option in look.host.engine.get().security_options}
+
+
+def _parser(look: Look) -> Remedy:
+    tools = distro.install(look.host, debian="apparmor", suse="apparmor-parser", alpine="apparmor", arch="apparmor")
+    return Remedy(say("Install AppArmor's tools and restart Docker."), (*tools, *distro.restart(look.host, "docker")))
+
+
+def _selinux(look: Look) -> Remedy:
+    return Remedy(
+        say('Install container-selinux, set "selinux-enabled": true in /etc/docker/daemon.json, and restart Docker.'),
+        (*distro.install(look.host, rhel="container-selinux"), *distro.restart(look.host, "docker")),
+    )
+
+
+def _agreed(found: SecurityModules) -> str:
+    if found.selinux == "permissive":
+        return say("SELinux is permissive: it stops nothing now, but would when it is set to enforcing.")
+    if found.selinux == "enforcing":
+        return say("SELinux is enforcing, and Docker labels its containers for it.")
+    if found.apparmor:
+        return say("AppArmor is on, and its parser is installed.")
+    return say("Neither SELinux nor AppArmor is on.")

@@ -1,0 +1,73 @@
+"""What the host itself runs in: a machine, or something that only looks like one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.sources import PREREQUISITES, issue
+from preflight.facts import Virtualization
+from preflight.report.evidence.host import VirtualizationEvidence
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, phrase, say
+
+_LXC = noted("This host is an LXC container; mailcow does not support that.")
+_UNSUPPORTED = {
+    "lxc": _LXC,
+    "lxc-libvirt": _LXC,
+    "openvz": noted("This host is a container of OpenVZ or Virtuozzo; mailcow does not support that."),
+    "wsl": noted("This host is the Windows Subsystem for Linux; mailcow does not support that."),
+}
+_MACHINES = {
+    "kvm": "KVM", "qemu": "QEMU", "vmware": "VMware", "microsoft": "Hyper-V", "xen": "Xen", "oracle": "VirtualBox",
+    "amazon": "Amazon EC2", "google": "Google Compute Engine",
+}  # fmt: skip
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("virtualization",),
+    remedy="Use a real machine, or a virtual one on KVM, VMware ESX or Hyper-V.",
+    docs=(PREREQUISITES,),
+    sources=(issue(4829), issue(4404)),
+)
+def virtualization(look: Look) -> Iterator[Finding]:
+    """Run on a real or fully virtual machine.
+
+    In OpenVZ, Virtuozzo and LXC containers the kernel is shared: Docker cannot load netfilter modules, set limits or
+    unpack images there, and NAS systems replace parts of Docker. mailcow's developers support neither, nor WSL.
+    """
+    found = look.host.virtualization.get()
+    status, text = _outcome(found)
+    yield Finding(
+        status=status,
+        message=text,
+        expected=phrase("a real machine or KVM, ESX, Hyper-V"),
+        found=found.container or found.nas or found.vm or phrase("none"),
+        evidence=VirtualizationEvidence(container=found.container, vm=found.vm, nas=found.nas, hints=found.hints),
+        remedy=None if status is Status.PASS else Remedy(say("Use a virtual machine (KVM, ESX, Hyper-V) instead.")),
+    )
+
+
+def _outcome(found: Virtualization) -> tuple[Status, str]:
+    if found.container in _UNSUPPORTED:
+        return Status.FAIL, say(_UNSUPPORTED[found.container])
+    if found.nas == "haos":
+        return Status.FAIL, say("This host runs Home Assistant OS. mailcow does not support such appliances.")
+    if found.nas:
+        return Status.FAIL, say("This host is a NAS ({nas}); mailcow does not support such systems.", nas=found.nas)
+    if found.container:
+        text = say(
+            "This host is itself a container ({container}); mailcow is documented for machines only.",
+            container=found.container,
+        )
+        return Status.WARN, text
+    return Status.PASS, _below(found.vm)
+
+
+def _below(machine: str | None) -> str:
+    if machine is None:
+        return say("No virtualization is seen below this host.")
+    if machine == "vm-other":
+        return say("This host runs on a hypervisor that does not name itself.")
+    return say("This host runs on {hypervisor}.", hypervisor=_MACHINES.get(machine, machine))
