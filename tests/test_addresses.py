@@ -9,7 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Address, Asked, Link
-from preflight.net.addresses import is_public, of_version, own, public, usual
+from preflight.net.addresses import (
+    bracketed,
+    is_loopback,
+    is_public,
+    of_version,
+    overlap,
+    own,
+    own_public,
+    parse_mapped,
+    public,
+    split_port,
+    unbracketed,
+    usual,
+    with_port,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +63,7 @@ def test_own_addresses() -> None:
     )
     assert own(links, 4) == ("198.51.100.7",)
     assert own(links, 6) == ("fd00::7",)
+    assert own_public(links, 4) == ("198.51.100.7",)
     assert public(Asked(), links, 4) == ("198.51.100.7",)
     assert public(Asked(), links, 6) == ()
     assert public(Asked(public_ips=("10.0.0.1",)), links, 4) == ("10.0.0.1",)
@@ -57,3 +72,55 @@ def test_own_addresses() -> None:
 
 def test_addresses_are_told_apart_and_kept_once() -> None:
     assert of_version(("2001:DB8::1", "x", "192.0.2.1", "192.0.2.1", "2001:db8::1"), 6) == ("2001:db8::1",)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1"])
+def test_loopback(address: str) -> None:
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["", "x", "0.0.0.0", "::", "198.51.100.7", "::ffff:198.51.100.7", "fe80::1"])
+def test_not_loopback(address: str) -> None:
+    assert not is_loopback(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "read"),
+    [("::ffff:192.0.2.1", "192.0.2.1"), ("2001:DB8::1", "2001:db8::1"), ("192.0.2.1", "192.0.2.1")],
+)
+def test_an_address_that_maps_another_is_that_to_the_engine(address: str, read: str) -> None:
+    assert str(parse_mapped(address)) == read
+
+
+@pytest.mark.parametrize("text", ["", "x", "fe80::1%eth0", " 192.0.2.1", "[::1]", "192.0.2.1/24"])
+def test_what_is_no_address_to_the_engine(text: str) -> None:
+    assert parse_mapped(text) is None
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "::1"])
+def test_an_address_with_a_port_is_written_as_it_is_read(address: str) -> None:
+    found = split_port(with_port(address, 25))
+    assert found is not None
+    assert (str(found[0]), found[1]) == (address, 25)
+    assert unbracketed(bracketed(address)) == address
+
+
+@pytest.mark.parametrize("text", ["", "25", "192.0.2.1", "192.0.2.1:0", "192.0.2.1:99999", "[::1:25", "x:25"])
+def test_what_is_no_address_with_a_port(text: str) -> None:
+    assert split_port(text) is None
+
+
+def test_every_address_has_a_port_as_it_is_called() -> None:
+    assert (with_port("", 25), with_port("", 25, "*")) == (":25", "*:25")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("", "192.0.2.1", True), ("0.0.0.0", "192.0.2.1", True), ("::", "2001:db8::1", True),
+        ("::", "192.0.2.1", False),
+        ("192.0.2.1", "192.0.2.1", True), ("192.0.2.1", "192.0.2.2", False), ("x", "192.0.2.1", False),
+    ],
+)  # fmt: skip
+def test_addresses_that_exclude_each_other(one: str, other: str, meet: bool) -> None:
+    assert overlap(one, other) is overlap(other, one) is meet

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ import click
 
 from preflight.assess.waivers import Waiver
 from preflight.net import hostnames
+from preflight.net.addresses import parse, unbracketed
 
 
 class Name(click.ParamType[str]):
@@ -45,10 +45,10 @@ class Address(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the address in its usual form."""
-        try:
-            return str(ipaddress.ip_address(str(value).strip().strip("[]")))
-        except ValueError:
+        address = parse(unbracketed(str(value).strip()))
+        if address is None:
             self.fail(f"{str(value)[:60]!r} is not an address.", param, ctx)
+        return str(address)
 
 
 class WaiverType(click.ParamType[Waiver]):

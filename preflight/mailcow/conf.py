@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from preflight.facts import Setting
 from preflight.mailcow.layout import IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, Published
 from preflight.net import hostnames
+from preflight.net.addresses import IpAddress, bracketed, parse_mapped, split_port
 from preflight.text.sentences import noted, say
 
 # Where a web server stays in front of mailcow: the ports of mailcow's documentation.
@@ -33,7 +34,6 @@ SOURCES = ("SNAT_TO_SOURCE", "SNAT6_TO_SOURCE")
 NOWHERE = noted(
     "{variable} names {address}, at which no host can be reached by TCP: it is a multicast or broadcast address."
 )
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Problem(Struct, frozen=True):
@@ -102,7 +102,7 @@ class Reader(Struct, frozen=True):
             self.complain(variable, text, published.default)
             return default
         written = match["v4"] or match["v6"]
-        address = read_address(written) if written else None
+        address = parse_mapped(written) if written else None
         if written and (address is None or nowhere(address)):
             text = say("{variable} has an address that does not exist: {written}.", variable=variable, written=written)
             if address is not None:
@@ -174,7 +174,7 @@ class Reader(Struct, frozen=True):
         bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
         if not bare:
             return ""
-        address = read_address(bare)
+        address = parse_mapped(bare)
         if address is None:
             bound = split_port(value)
             better = f"{variable}={bracketed(bound[0])}\n{published.variable}={bound[1]}" if bound else f"{variable}="
@@ -198,7 +198,7 @@ class Reader(Struct, frozen=True):
             return str(ipaddress.IPv4Network(f"{value}.0/24"))
         except ValueError:
             octets = re.match(r"(\d{1,3}\.\d{1,3}\.\d{1,3})(?:\.|/|$)", value, re.ASCII)
-            better = octets[1] if octets and read_address(f"{octets[1]}.0") else IPV4_NETWORK
+            better = octets[1] if octets and parse_mapped(f"{octets[1]}.0") else IPV4_NETWORK
             text = say("IPV4_NETWORK takes three octets, such as 172.22.1: mailcow adds the last octet and /24 itself.")
             self.complain("IPV4_NETWORK", text, f"IPV4_NETWORK={better}")
             return default
@@ -311,7 +311,7 @@ class Reader(Struct, frozen=True):
 
     def sources(self) -> tuple[tuple[str, str], ...]:
         """Return the variables that name an address to send from, with it; what is no address is left out."""
-        named = ((name, read_address(self.settings[name].value)) for name in SOURCES if name in self.settings)
+        named = ((name, parse_mapped(self.settings[name].value)) for name in SOURCES if name in self.settings)
         return tuple((name, str(address)) for name, address in named if address is not None)
 
     def _source(self, variable: str, version: int) -> None:
@@ -340,29 +340,6 @@ def _whole(value: str) -> str:
     return str(network) if network.prefixlen <= 120 else IPV6_NETWORK
 
 
-def read_address(text: str) -> IpAddress | None:
-    """Read an address as the engine would: no zone, and an IPv4-mapped one is IPv4; None: it is none."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        return None if address.scope_id else address.ipv4_mapped or address
-    return address
-
-
 def nowhere(address: IpAddress) -> bool:
     """Say whether the kernel lets a socket have an address at which no connection can ever come."""
     return address.is_multicast or address == ipaddress.IPv4Address("255.255.255.255")
-
-
-def split_port(text: str) -> tuple[IpAddress, int] | None:
-    """Read `ADDRESS:PORT` with or without brackets; None: it is none."""
-    match = re.fullmatch(r"(\[[^\]]*\]|[^\[\]]*):([0-9]{1,5})", text)
-    address = read_address(match[1].strip("[]")) if match else None
-    return (address, int(match[2])) if match and address and 1 <= int(match[2]) <= 65535 else None
-
-
-def bracketed(address: IpAddress) -> str:
-    """Write an address as it stands before a port."""
-    return f"[{address}]" if address.version == 6 else str(address)

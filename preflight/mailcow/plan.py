@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from msgspec import Struct
 
 from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, EngineStart, Setting
 from preflight.mailcow.conf import Problem, Reader
 from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Published
+from preflight.net.addresses import overlap, with_port
 from preflight.net.hostnames import ascii_name, mail_domain
 from preflight.text.sentences import say
 
@@ -33,10 +32,7 @@ class Binding(Struct, frozen=True):
     @property
     def subject(self) -> str:
         """Name the binding as the report does: `25/tcp`, `198.51.100.7:25/tcp`, `[2001:db8::7]:25/tcp`."""
-        if not self.address:
-            return f"{self.port}/tcp"
-        shown = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{shown}:{self.port}/tcp"
+        return f"{with_port(self.address, self.port) if self.address else self.port}/tcp"
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -155,14 +151,6 @@ def space_paths(
 ) -> tuple[str, ...]:
     """Return the paths whose free space matters: the engine's data, then the place of mailcow's clone."""
     return tuple(dict.fromkeys((*data_paths(engine, daemon, start), plan.directory)))
-
-
-def overlap(one: str, other: str) -> bool:
-    """Say whether two bind addresses meet ('' and the unspecified address of a family are everywhere in it)."""
-    if not one or not other or one == other:
-        return True
-    first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)
-    return first.version == second.version and (first.is_unspecified or second.is_unspecified)
 
 
 def _bindings(reader: Reader) -> tuple[Binding, ...]:

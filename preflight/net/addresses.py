@@ -1,4 +1,7 @@
-"""Which addresses the world may know this host by: given by the user, else those of its interfaces. Pure."""
+"""Addresses: how they are read and written, and by which ones the world may know this host. Pure.
+
+The usual form is the one in which `ipaddress` writes them; addresses among the facts have it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import re
 from collections.abc import Iterable
 
 from preflight.facts import Asked, Link
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # `ipaddress.is_global` is not asked: it leaves out the documentation ranges, which stand for public addresses in
 # laboratories, and knows nothing of who routes what. These are the ranges that nobody routes across the Internet.
@@ -27,12 +32,71 @@ _CONTAINERS = re.compile(
 )
 
 
-def usual(text: str) -> str | None:
-    """Return an address in its usual form, without a scope; None where it is none."""
+def parse(text: str) -> IpAddress | None:
+    """Read an address as it stands, a scope included; None where it is none."""
     try:
-        return str(ipaddress.ip_address(text.strip().partition("%")[0]))
+        return ipaddress.ip_address(text)
     except ValueError:
         return None
+
+
+def parse_mapped(text: str) -> IpAddress | None:
+    """Read an address as the engine does: one with a scope is none, and one that maps an IPv4 address is that."""
+    address = parse(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        return None if address.scope_id else unmapped(address)
+    return address
+
+
+def usual(text: str) -> str | None:
+    """Return an address in its usual form, without a scope; None where it is none."""
+    address = parse(text.strip().partition("%")[0])
+    return None if address is None else str(address)
+
+
+def unmapped(address: IpAddress) -> IpAddress:
+    """Return the IPv4 address that an IPv6 one maps, else the address itself."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def is_loopback(text: str) -> bool:
+    """Say whether an address is reached from this host alone."""
+    address = parse(text)
+    return address is not None and unmapped(address).is_loopback
+
+
+def overlap(one: str, other: str) -> bool:
+    """Say whether two addresses to bind a port on exclude each other; '' is every one, '::' every one of IPv6."""
+    if not one or not other:
+        return True
+    first, second = parse(one), parse(other)
+    if first is None or second is None or first.version != second.version:
+        return False
+    return first == second or first.is_unspecified or second.is_unspecified
+
+
+def bracketed(address: str | IpAddress) -> str:
+    """Write an address as it stands before a port: IPv6 in brackets."""
+    text = str(address)
+    return f"[{text}]" if ":" in text else text
+
+
+def unbracketed(text: str) -> str:
+    """Return what stands between an address's brackets, or the text itself where it has none."""
+    return text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text
+
+
+def with_port(address: str, port: int, everywhere: str = "") -> str:
+    """Write `ADDRESS:PORT`; what stands for the address that is none (every one) is `everywhere`."""
+    return f"{bracketed(address) or everywhere}:{port}"
+
+
+def split_port(text: str) -> tuple[IpAddress, int] | None:
+    """Read `ADDRESS:PORT` with or without brackets, the address as the engine does; None: it is none."""
+    match = re.fullmatch(r"(\[[^\]]*\]|[^\[\]]*):([0-9]{1,5})", text)
+    address = parse_mapped(unbracketed(match[1])) if match else None
+    return (address, int(match[2])) if match and address and 1 <= int(match[2]) <= 65535 else None
 
 
 def reverse_name(address: str) -> str:
@@ -71,7 +135,11 @@ def own(links: Iterable[Link], version: int) -> tuple[str, ...]:
     return of_version(found, version)
 
 
+def own_public(links: Iterable[Link], version: int) -> tuple[str, ...]:
+    """Return those of the host's own addresses that the Internet routes: whether it has public IPv6 is asked here."""
+    return tuple(filter(is_public, own(links, version)))
+
+
 def public(asked: Asked, links: Iterable[Link], version: int) -> tuple[str, ...]:
     """Return the public addresses of one IP version: those given (believed as they are), else the host's own."""
-    given = of_version(asked.public_ips, version)
-    return given or tuple(filter(is_public, own(links, version)))
+    return of_version(asked.public_ips, version) or own_public(links, version)

@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from preflight.facts import Host, Link, Route, Rule, Way
 from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK
+from preflight.net.addresses import IpAddress
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 LOCAL, MAIN, DEFAULT = 255, 254, 253
 # The rules that every host has until somebody adds others.
 STANDARD = (

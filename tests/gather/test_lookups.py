@@ -123,6 +123,15 @@ def test_sixteen_domains_are_asked_about_to_the_end() -> None:
     assert Budget().questions >= len(answers.given) + DOMAINS * 60
 
 
+def test_more_domains_than_the_budget_is_made_for_are_asked_about_as_far_as_it_goes() -> None:
+    host = MailHost(NAME, tuple(f"d{n}.example" for n in range(3 * DOMAINS)))
+    with serve(zone()) as state:
+        answers = in_rounds((state.server,), host, Budget(), time.monotonic() + 30)
+        assert answers.get(host.domains[-1], "MX")
+        answers = in_rounds((state.server,), host, Budget(questions=2 + DOMAINS), time.monotonic() + 30)
+    assert answers.unasked[Answers.key(host.domains[-1], "MX")] == "budget"
+
+
 def test_what_the_time_is_too_short_for_says_so() -> None:
     def slow(query: object, transport: str) -> list[bytes]:
         time.sleep(0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from preflight.checks import Look
@@ -11,6 +10,8 @@ from preflight.facts import HostsEntry
 from preflight.net import addresses, hostnames
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
+
+UNSPECIFIED = ("0.0.0.0", "::")
 
 
 def good_name(given: str, name: str) -> Finding:
@@ -33,16 +34,13 @@ def on_loopback(look: Look, name: str) -> tuple[HostsEntry, ...]:
     """Return the lines of /etc/hosts that have the name on loopback; none where the file cannot be read."""
     entries = look.host.hosts_file.or_(())
     named = [entry for entry in entries if any(other.rstrip(".").lower() == name for other in entry.names)]
-    return tuple(entry for entry in named if _is_loopback(entry.address))
+    return tuple(entry for entry in named if _leads_here(entry.address))
 
 
-def _is_loopback(text: str) -> bool:
-    known = addresses.usual(text)
-    if known is None:
-        return False
-    address = ipaddress.ip_address(known)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback or address.is_unspecified
+def _leads_here(text: str) -> bool:
+    """Say whether an address is loopback, or the unspecified one, which programs take for it."""
+    known = addresses.usual(text) or ""
+    return addresses.is_loopback(known) or known in UNSPECIFIED
 
 
 def in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
@@ -57,7 +55,7 @@ def in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
         name=name,
         address=first.address,
     )
-    if first.address in ("0.0.0.0", "::"):
+    if first.address in UNSPECIFIED:
         message = say(
             "Line {line} of /etc/hosts says that {name} is {address}, which is no address of a host.",
             line=first.line,

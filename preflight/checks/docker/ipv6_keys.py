@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from preflight.checks import Look
 from preflight.facts import Host
-from preflight.net.addresses import is_public
+from preflight.net.addresses import own_public
 from preflight.packets.routing import way_out
 from preflight.text.versions import parse
 
@@ -32,9 +32,5 @@ def _has_ipv6(host: Host) -> bool:
     if not ipv6.supported or ipv6.disabled:
         return False
     way = way_out(host, 6)
-    return way is not None and any(
-        ":" in address.address and address.scope == "global" and is_public(address.address)
-        for link in host.links.get()
-        if link.name == way.interface
-        for address in link.addresses
-    )
+    uplinks = [link for link in host.links.get() if way is not None and link.name == way.interface]
+    return bool(own_public(uplinks, 6))

@@ -6,7 +6,6 @@ binding. What the kernel says to a bind attempt decides each; sockets and contai
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -14,6 +13,7 @@ from msgspec import Struct
 from preflight.checks import Look
 from preflight.facts import NO_ENGINE, NO_SETTINGS, Container, Holder, SwarmService
 from preflight.mailcow.plan import Binding
+from preflight.net.addresses import overlap, parse
 
 # Processes that hold a port for a container.
 PROXIES = ("docker-proxy", "dockerd", "rootlessport", "conmon", "podman")
@@ -185,30 +185,12 @@ def _certain(half: str, row: Holder) -> bool:
     return row.state == "listening" and takes and meets(half, row)
 
 
-def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read an address; None: it is none."""
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
 def publishes(container: Container | SwarmService, address: str, port: int) -> bool:
     """Say whether a TCP port is published on an address ('' = every one) or one that overlaps it."""
     return any(
         published.port == port and published.protocol == "tcp" and overlap(published.address, address)
         for published in container.ports
     )
-
-
-def overlap(one: str, other: str) -> bool:
-    """Say whether two addresses to publish a port on exclude each other; '' is every one."""
-    if not one or not other:
-        return True
-    first, second = parse(one), parse(other)
-    if first is None or second is None or first.version != second.version:
-        return False
-    return first == second or first.is_unspecified or second.is_unspecified
 
 
 def _covered(half: str, own: Iterable[Container]) -> bool:

@@ -6,6 +6,7 @@ from preflight.checks import Look
 from preflight.checks.holders.conflicts import Named
 from preflight.facts import Holder
 from preflight.mailcow.plan import Binding
+from preflight.net.addresses import with_port
 from preflight.report.model import Remedy, WrittenFile
 from preflight.text.sentences import paragraph, say
 
@@ -86,10 +87,7 @@ def _reserved(holder: Holder) -> bool:
 
 
 def _peer(holder: Holder) -> str:
-    if not holder.peer:
-        return "?"
-    shown = f"[{holder.peer}]" if ":" in holder.peer else holder.peer
-    return f"{shown}:{holder.peer_port}"
+    return with_port(holder.peer, holder.peer_port) if holder.peer else "?"
 
 
 def _span(look: Look) -> str | None:

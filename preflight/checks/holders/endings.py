@@ -6,11 +6,12 @@ import shlex
 
 from preflight.checks import Look
 from preflight.checks.holders import mailers, supervised, way_in
-from preflight.checks.holders.conflicts import PROXIES, Named, parse
+from preflight.checks.holders.conflicts import PROXIES, Named
 from preflight.checks.remedies import distro
 from preflight.checks.sources import SYNC_JOBS
 from preflight.facts import Container, Holder, Parent, PublishedPort, SwarmService
 from preflight.mailcow.plan import Binding
+from preflight.net.addresses import is_loopback
 from preflight.report.model import Remedy
 from preflight.text.sentences import noted, paragraph, say
 
@@ -96,7 +97,7 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
     found = mailers.signs(look, kind, mailers.reads(look), holder.clients)
     if found.told:
         return mailers.alive(name, found, (holder.port,))
-    public = mailers.public(name) if kind == "mta" and not _loopback(holder.address) else ""
+    public = mailers.public(name) if kind == "mta" and not is_loopback(holder.address) else ""
     if mailers.is_postfix(holder):
         restart = ("systemctl restart postfix",) if unit.endswith(".service") else (f"rc-service {unit} restart",)
         quiet = mailers.silenced(unit, restart)
@@ -109,11 +110,6 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
         mailers.lost(name) if kind == "mta" else mailers.unseen(name),
     )
     return Remedy(text, distro.disable_unit(shlex.quote(unit)))
-
-
-def _loopback(address: str) -> bool:
-    found = parse(address)
-    return found is not None and found.is_loopback
 
 
 def _without_unit(holder: Holder) -> Remedy:

@@ -15,6 +15,7 @@ from preflight.checks.remedies import distro
 from preflight.checks.sources import REVERSE_PROXY
 from preflight.facts import NO_ENGINE, Container, Holder, PublishedPort, SwarmService
 from preflight.mailcow.plan import Binding
+from preflight.net.addresses import with_port
 from preflight.report.evidence.ports import HolderEvidence
 from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
@@ -117,8 +118,7 @@ def service(found: SwarmService) -> str:
 def seen(named: Named) -> str:
     """Write where a socket is, with its state where it does not listen."""
     holder = named.holder
-    address = f"[{holder.address}]" if ":" in holder.address else holder.address
-    return f"{address}:{holder.port}" + ("" if holder.state == "listening" else f" {holder.state}")
+    return with_port(holder.address, holder.port) + ("" if holder.state == "listening" else f" {holder.state}")
 
 
 def evidence(named: Named) -> HolderEvidence:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from preflight.checks.network.subnet_conflict import conflict, outside
 from preflight.checks.network.subnets import Neighbour, neighbours, own, parse
 from preflight.checks.sources import DISABLE_IPV6, PREREQUISITES, issue
 from preflight.facts import NO_ENGINE
+from preflight.net.addresses import own_public
 from preflight.packets.routing import rules_of, way_out
 from preflight.report.evidence.network import Ipv6Evidence, MtuEvidence, SubnetEvidence
 from preflight.report.model import Finding, Severity, Status
@@ -20,7 +20,6 @@ from preflight.text import versions
 from preflight.text.sentences import paragraph, phrase, say
 
 ENGINES = ("dockerd", "docker")
-GLOBAL = ipaddress.IPv6Network("2000::/3")
 
 
 @check(
@@ -179,7 +178,7 @@ def ipv6(look: Look) -> Iterator[Finding]:
     may take strangers for its own. With an address and no route, mail to half the world waits for time-outs.
     """
     kernel = look.host.ipv6.get()
-    global_ = whole_ipv6.global_addresses(look)
+    global_ = own_public(look.host.links.get(), 6)
     way = way_out(look.host, 6)
     evidence = Ipv6Evidence(
         supported=kernel.supported,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shlex
 
@@ -12,19 +11,12 @@ from preflight.checks import Look
 from preflight.checks.docker.contact import engine_version
 from preflight.checks.findings import unknown
 from preflight.facts import NO_SETTINGS, Ipv6, Way
-from preflight.net import addresses
 from preflight.report.evidence.network import Ipv6Evidence
 from preflight.report.model import Finding, Remedy, Status, WrittenFile
 from preflight.text import versions
 from preflight.text.sentences import paragraph, say
 
-GLOBAL = ipaddress.IPv6Network("2000::/3")
 ACCEPT_RA = "/etc/sysctl.d/90-accept-ra.conf"
-
-
-def global_addresses(look: Look) -> list[str]:
-    """Return the host's IPv6 addresses of the Internet; private ones lead nowhere, those of bridges to containers."""
-    return [text for text in addresses.own(look.host.links.get(), 6) if ipaddress.IPv6Address(text) in GLOBAL]
 
 
 def off(look: Look, kernel: Ipv6) -> tuple[str, Remedy] | None:
@@ -42,7 +34,7 @@ def off(look: Look, kernel: Ipv6) -> tuple[str, Remedy] | None:
     return None
 
 
-def half(look: Look, held: list[str], way: Way | None) -> tuple[str, Remedy] | None:
+def half(look: Look, held: tuple[str, ...], way: Way | None) -> tuple[str, Remedy] | None:
     """Complain of IPv6 that works in part."""
     if held and way is None:
         text = say("This host has the IPv6 address {address}, but no default route for IPv6.", address=held[0])

@@ -14,6 +14,7 @@ from preflight.checks.ports import diverted, mailcow_conf
 from preflight.checks.sources import IP_BINDINGS, PREREQUISITES, issue
 from preflight.facts import require
 from preflight.mailcow.plan import Binding
+from preflight.net.addresses import with_port
 from preflight.report.evidence.ports import HolderEvidence, PortEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import paragraph, phrase, say, unknown_because
@@ -159,12 +160,11 @@ def _unlisted(binding: Binding) -> Finding:
 
 
 def _evidence(binding: Binding, decided_by: str, held: Iterable[HolderEvidence] = ()) -> PortEvidence:
-    shown = f"[{binding.address}]" if ":" in binding.address else binding.address or "*"
     holders = tuple(held)
     return PortEvidence(
         service=binding.wanted[0].service,
         variables=tuple(published.variable for published in binding.wanted),
-        bind=f"{shown}:{binding.port}",
+        bind=with_port(binding.address, binding.port, "*"),
         holder=holders[0] if holders else None,
         holders=holders,
         decided_by=decided_by,

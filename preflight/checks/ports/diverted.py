@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from preflight.checks import Look
 from preflight.checks.holders import wording
-from preflight.checks.holders.conflicts import Case, parse
+from preflight.checks.holders.conflicts import Case
 from preflight.facts import Diversion, Nat
 from preflight.mailcow.plan import Binding
-from preflight.net.addresses import is_inner
+from preflight.net.addresses import is_inner, is_loopback, parse
 from preflight.report.evidence.ports import DiversionEvidence
 from preflight.report.model import Remedy, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
@@ -57,7 +57,7 @@ class Verdict(Struct, frozen=True):
 
 def judge(look: Look, binding: Binding, case: Case) -> list[Verdict]:
     """Return what takes a port's packets, the worst first. What the engine itself publishes is told by the engine."""
-    if not look.host.nat.known or _loopback(binding.address):
+    if not look.host.nat.known or is_loopback(binding.address):
         return []
     found = [
         verdict
@@ -71,7 +71,7 @@ def judge(look: Look, binding: Binding, case: Case) -> list[Verdict]:
 
 def unread(look: Look, binding: Binding) -> str:
     """Return why it is not known whether a rule takes the port, a sentence; '' = it is known, or was never asked."""
-    nat = look.host.nat.get() if look.host.nat.known and not _loopback(binding.address) else Nat()
+    nat = look.host.nat.get() if look.host.nat.known and not is_loopback(binding.address) else Nat()
     match nat.unread:
         case "denied":
             return say("Only root may read the rules of the firewall that may take it.")
@@ -89,12 +89,6 @@ def help_for(look: Look) -> Remedy:
     if look.host.view.container:
         return Remedy(say("Add --privileged to docker run."), place="docker-run")
     return Remedy(say("Run the check as root."))
-
-
-def _loopback(address: str) -> bool:
-    """Say whether an address is reached from this host alone: such packets do not pass these rules."""
-    parsed = parse(address) if address else None
-    return parsed is not None and parsed.is_loopback
 
 
 def _meets(look: Look, binding: Binding, case: Case, rule: Diversion) -> bool:

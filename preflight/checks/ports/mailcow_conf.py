@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import msgspec
 
 from preflight.checks import Look
-from preflight.checks.holders.conflicts import parse
 from preflight.checks.network import subnets
 from preflight.checks.ports import env_file
 from preflight.facts import ConfFile, Mark, Setting, require
 from preflight.mailcow.conf import SOURCES
 from preflight.mailcow.plan import IPV4_NETWORK, Problem
+from preflight.net.addresses import parse
 from preflight.report.evidence.ports import ConfFileEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text import versions
@@ -282,11 +282,10 @@ def _own(look: Look, variable: str, address: str) -> str:
             row for entry in look.plan.bindings for row in entry.wanted if variable in (row.bind, row.variable)
         )
         line = f"{variable}=" if variable == wanted.bind else wanted.default
-    version = ipaddress.ip_address(address).version
     own = [
         entry.address
-        for link in look.host.links.value or () for entry in link.addresses
-        if entry.scope == "global" and (":" in entry.address) is (version == 6)
+        for link in look.host.links.or_(()) for entry in link.addresses
+        if entry.scope == "global" and (":" in entry.address) is (":" in address)
     ]  # fmt: skip
     if len(own) == 1:
         return say(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
 from preflight.checks.holders import mailers, way_in
-from preflight.checks.holders.conflicts import examine, overlap
+from preflight.checks.holders.conflicts import examine
 from preflight.checks.remedies import distro
 from preflight.checks.services import rivals, states
 from preflight.checks.sources import PREREQUISITES, REVERSE_PROXY, issue
 from preflight.facts import Holder, Host, Service, Services, SocketUnit
 from preflight.mailcow.plan import Plan
+from preflight.net.addresses import is_loopback, overlap
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say, skipped_because
 
@@ -189,11 +189,7 @@ def _socket_remedy(look: Look, unit: str, port: int) -> Remedy:
 def fronted(plan: Plan) -> bool:
     """Say whether mailcow's web ports leave 80 and 443 to a reverse proxy: moved away, or bound to loopback."""
     web = [binding for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.wanted)]
-    return all(binding.port not in WEB_PORTS or _loopback(binding.address) for binding in web)
-
-
-def _loopback(address: str) -> bool:
-    return bool(address) and ipaddress.ip_address(address).is_loopback
+    return all(binding.port not in WEB_PORTS or is_loopback(binding.address) for binding in web)
 
 
 def _clash(plan: Plan, subject: str, service: Service, wanted: list[int]) -> Finding:

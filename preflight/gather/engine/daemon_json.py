@@ -8,6 +8,7 @@ import json
 import re
 
 from preflight.facts import Directive, Form
+from preflight.net.addresses import parse
 
 MOST = 2000
 _DEEPEST = 8
@@ -106,7 +107,7 @@ def flaw(path: tuple[str, ...], token: str) -> str:
         word = text.lower() if key == "log-level" else text
         return "" if word in _ONE_OF[key] else "word"
     if key in _ADDRESSES:
-        if not _is_address(text.partition("%")[0]):
+        if parse(text.partition("%")[0]) is None:
             return "address"
         return "zone" if "%" in text else ""
     if key in _NETWORKS:
@@ -142,14 +143,6 @@ def _mirror(text: str) -> str:
     if match is None or not match[1] or match[4] or "@" in match[2]:
         return "mirror"
     return "mirror-path" if match[3] not in (None, "/") else ""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_network(text: str, version: int = 0) -> bool:

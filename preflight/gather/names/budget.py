@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from preflight.facts import Answer
 
-DOMAINS = 16  # and as many addresses
+DOMAINS = 16  # that all can be asked about; of more, and of as many addresses, as far as the budget goes
 TARGETS = 8  # names of one answer that are asked for in turn
 
 # What one mail domain may need, names times types.

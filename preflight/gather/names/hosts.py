@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from preflight.facts import Fact, HostsEntry
 from preflight.gather.access.roots import Roots, Unreadable
+from preflight.net.addresses import usual
 from preflight.text.sentences import say
 
 PATH = "/etc/hosts"
@@ -33,11 +32,10 @@ def parse_hosts(text: str, fqdn: str) -> tuple[HostsEntry, ...]:
         address, *names = line.partition("#")[0].split() or [""]
         if not _names(names, fqdn):
             continue
-        try:
-            parsed = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
+        parsed = usual(address)
+        if parsed is None:
             continue
-        found.append(HostsEntry(str(parsed), tuple(name[:255] for name in names[:NAMES]), number))
+        found.append(HostsEntry(parsed, tuple(name[:255] for name in names[:NAMES]), number))
         if len(found) == ENTRIES:
             break
     return tuple(found)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 
 from preflight.facts import Fact
 from preflight.gather.access.roots import Roots, Unreadable
+from preflight.net.addresses import IpAddress, parse, with_port
 from preflight.text.sentences import noted, say
 
 Server = tuple[str, int]  # address (a link-local one with its scope), port
@@ -26,10 +26,7 @@ def server(text: str) -> Server:
     match = re.fullmatch(r"\[(?P<v6>[^\]]+)\](?::(?P<port6>[0-9]{1,5}))?|(?P<v4>[0-9.]+):(?P<port4>[0-9]{1,5})", text)
     address = (match["v6"] or match["v4"]) if match else text
     port = int((match["port6"] or match["port4"] or 53) if match else 53)
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        parsed = None
+    parsed = parse(address)
     if parsed is None or (match and match["v6"] and parsed.version == 4):
         form = "198.51.100.53, 198.51.100.53:5353, [2001:db8::53]:5353"
         raise ValueError(say("{text} is not a name server: write {form}.", text=repr(text[:60]), form=form))
@@ -41,9 +38,7 @@ def server(text: str) -> Server:
 def shown(server: Server) -> str:
     """Write a server as users do: the port where it is not 53."""
     address, port = server
-    if port == 53:
-        return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return address if port == 53 else with_port(address, port)
 
 
 def parse_resolv_conf(text: str) -> tuple[Server, ...]:
@@ -53,10 +48,8 @@ def parse_resolv_conf(text: str) -> tuple[Server, ...]:
         word, *rest = line.split() or [""]
         if word != "nameserver" or not rest:
             continue
-        try:
-            found[str(ipaddress.ip_address(rest[0])), 53] = None
-        except ValueError:
-            continue
+        if (address := parse(rest[0])) is not None:
+            found[str(address), 53] = None
     return tuple(found)[:SERVERS]
 
 
@@ -138,8 +131,8 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
 
 
 def _reachable(servers: tuple[Server, ...]) -> tuple[Server, ...]:
-    return tuple(one for one in servers if not _is_local(ipaddress.ip_address(one[0])))
+    return tuple(one for one in servers if not _is_local(parse(one[0])))
 
 
-def _is_local(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return address.is_loopback or address.is_link_local or address.is_unspecified
+def _is_local(address: IpAddress | None) -> bool:
+    return address is None or address.is_loopback or address.is_link_local or address.is_unspecified

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from preflight.facts import Answers
 from preflight.facts.records import Mx, Ptr
-from preflight.gather.names.budget import DOMAINS, TARGETS
+from preflight.gather.names.budget import TARGETS
 from preflight.net.addresses import reverse_name, usual
 
 Question = tuple[str, str]  # name, type
@@ -31,9 +31,9 @@ def due(host: MailHost, known: Answers) -> list[Question]:
 def first(host: MailHost, _: Answers) -> Iterator[Question]:
     """Yield the questions that depend on no answer."""
     yield from _addresses([host.fqdn])
-    yield from ((reverse_name(one), "PTR") for one in map(usual, host.addresses[:DOMAINS]) if one)
-    yield from ((domain, "MX") for domain in host.domains[:DOMAINS])
-    yield from _addresses(f"{label}.{domain}" for domain in host.domains[:DOMAINS] for label in LABELS)
+    yield from ((reverse_name(one), "PTR") for one in map(usual, host.addresses) if one)
+    yield from ((domain, "MX") for domain in host.domains)
+    yield from _addresses(f"{label}.{domain}" for domain in host.domains for label in LABELS)
 
 
 def targets(_: MailHost, known: Answers) -> Iterator[Question]:

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from preflight.net.addresses import with_port
+
 TCP = 6
 NEW = 8  # of a connection's states, as a bit
 
@@ -179,7 +181,6 @@ def _range(data: bytes, *, old: bool) -> tuple[int, bytes, int]:
 def place(address: bytes, port: int, version: int) -> str:
     """Write where packets are sent: `10.42.0.8:443`, `[fd00::8]:443`, `:8443` on this host; '' where not known."""
     if address:
-        parsed = ipaddress.ip_address(address[:4] if version == 4 else address[:16])
-        shown = f"[{parsed}]" if parsed.version == 6 and port else str(parsed)
-        return f"{shown}:{port}" if port else shown
+        parsed = str(ipaddress.ip_address(address[:4] if version == 4 else address[:16]))
+        return with_port(parsed, port) if port else parsed
     return f":{port}" if port else ""

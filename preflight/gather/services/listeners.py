@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from preflight.gather.access.roots import Roots, Unreadable
+from preflight.net.addresses import unbracketed
 
 Streams = tuple[tuple[str, int], ...]
 
@@ -122,7 +123,7 @@ def _interfaces(value: str) -> list[str]:
         if word in ("loopback-only", "localhost"):
             found += ["127.0.0.1", "::1"]
         elif re.fullmatch(r"\[?[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*\]?", word):
-            found.append(word.strip("[]"))
+            found.append(unbracketed(word))
         elif word:
             return [""]
     return found or [""]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.services.listeners import FILES, SIZE, Streams
+from preflight.net.addresses import unbracketed
 
 DEPTH = 10
 
@@ -114,7 +115,7 @@ def _listen(value: str, default: int) -> tuple[str, int] | None:
         return None
     host = (match["host"] or "") if match else value
     port = int(match["port"]) if match else default
-    host = host.strip("[]")
+    host = unbracketed(host)
     # A name may be any address.
     return (host if re.fullmatch(r"[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*", host) and host != "0.0.0.0" else ""), port
 

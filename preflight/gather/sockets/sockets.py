@@ -21,6 +21,7 @@ from msgspec import Struct
 from preflight.facts import Fact, Holder, Sockets
 from preflight.facts.sockets import HOLDING
 from preflight.gather.access.roots import Roots, Unreadable
+from preflight.net.addresses import is_loopback, unmapped
 from preflight.text.sentences import say
 
 LIMIT = 64 << 20  # bytes of a table; the listeners come first in it
@@ -136,9 +137,7 @@ def address(digits: str, order: str = sys.byteorder) -> str:
 
 
 def _plain(raw: bytes) -> str:
-    found = ipaddress.ip_address(raw)
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return str(mapped or found)
+    return str(unmapped(ipaddress.ip_address(raw)))
 
 
 def ask(ports: tuple[int, ...]) -> tuple[list[Row], bool]:
@@ -216,12 +215,7 @@ def clients(rows: Iterable[Row]) -> dict[int, int]:
     found: dict[int, int] = {}
     for row in rows:
         # From this host itself: from loopback, or from the address that it goes to.
-        if (
-            row.state == "established"
-            and row.client
-            and row.client != row.address
-            and not ipaddress.ip_address(row.client).is_loopback
-        ):
+        if row.state == "established" and row.client and row.client != row.address and not is_loopback(row.client):
             found[row.port] = found.get(row.port, 0) + 1
     return found
 
