@@ -55,6 +55,28 @@ def failing(look: Look) -> Iterator[Finding]:
     yield Finding(status=Status.FAIL, message="Bad.")
 
 
+def test_what_another_program_said_is_bounded_and_nothing_where_it_said_nothing() -> None:
+    def told(detail: str | None) -> str | None:
+        def check(look: Look) -> Iterator[Finding]:
+            yield Finding(status=Status.FAIL, message="Bad.", detail=detail)
+
+        return results(check)[0].detail
+
+    assert [told(None), told(" \n"), told(" oops\n"), told("x" * 2000)] == [None, None, "oops", "x" * 2000]
+    assert told("x" * 2001) == "x" * 2000 + "…"
+
+
+def test_a_missing_fact_tells_what_another_program_said_of_it() -> None:
+    def reads(look: Look) -> Iterator[Finding]:
+        yield Finding(status=Status.PASS, message=str(look.host.memory.get()))
+
+    given = look(memory=Fact.unknown("probe", "It did not work.", detail="runc create failed"))
+    [result] = run(make(reads), given)
+    assert (result.status, result.message.endswith("It did not work."), result.detail) == (
+        Status.UNKNOWN, True, "runc create failed",
+    )  # fmt: skip
+
+
 def test_a_missing_fact_ends_a_check_as_unknown_with_its_reason_and_help() -> None:
     def reads(look: Look) -> Iterator[Finding]:
         yield Finding(status=Status.PASS, message=str(look.host.memory.get().total_bytes))

@@ -12,6 +12,7 @@ from preflight.facts import MissingFact
 from preflight.report.model import Evidence, Finding, Remedy, Result, Severity, SourceEvidence, Status
 from preflight.text.sentences import noted, paragraph, say, skipped_because, told, unknown_because
 
+DETAIL = 2000  # characters of another program's words
 SUBJECTS = 200  # a check that names more subjects than this has been fooled
 
 _BUG = noted("This is a bug in mailcow preflight, not in this host: please report it with the facts (preflight facts).")
@@ -84,6 +85,7 @@ def _missing(missing: MissingFact, subject: str | None) -> Finding:
         message=skipped_because(reason) if skipped else unknown_because(reason),
         remedy=None if skipped else Remedy(why.help or say(_NO_HELP), why.commands),
         reason=reason,
+        detail=why.detail,
         evidence=SourceEvidence(source=missing.source) if missing.source else Evidence(),
     )
 
@@ -117,6 +119,7 @@ def _result(check: Check, severity: Severity, finding: Finding, seconds: float) 
         was=None,
         title=told(check.title),
         message=finding.message,
+        detail=_cut(finding.detail),
         expected=finding.expected,
         found=finding.found,
         evidence=_evidence(check.id, finding),
@@ -125,6 +128,12 @@ def _result(check: Check, severity: Severity, finding: Finding, seconds: float) 
         reason=finding.reason,
         seconds=seconds,
     )
+
+
+def _cut(detail: str | None) -> str | None:
+    """Return another program's words, no more than anybody reads; None: it said nothing."""
+    detail = (detail or "").strip()
+    return f"{detail[:DETAIL]}…" if len(detail) > DETAIL else detail or None
 
 
 def _evidence(check: str, finding: Finding) -> Evidence:

@@ -31,12 +31,14 @@ def unknown(
     message: str | None = None,
     expected: str | None = None,
     found: str | None = None,
+    detail: str | None = None,
     evidence: Evidence | dict[str, Any] = NOTHING,
 ) -> Finding:
     """Make a finding that says why nothing is known, and what would help; `message` where more is to be said."""
     return Finding(
         status=Status.UNKNOWN,
         message=message or unknown_because(reason),
+        detail=detail,
         expected=expected,
         found=found,
         evidence=evidence,

@@ -15,13 +15,15 @@ D = TypeVar("D")
 class Missing(Struct, frozen=True):
     """Why there is no value. `unknown`: could not be found out; `skip`: not asked for, or does not apply.
 
-    `help` is a sentence on what would make it known, `commands` can be pasted for that.
+    `help` is a sentence on what would make it known, `commands` can be pasted for that. `detail`: what another program
+    said of it, in its own words.
     """
 
     kind: Literal["unknown", "skip"]
     reason: Text
     help: Text = ""
     commands: tuple[Text, ...] = ()
+    detail: Text = ""
 
 
 class MissingFact(Exception):
@@ -65,9 +67,9 @@ class Fact(Struct, Generic[T], frozen=True):
         return cls(source, value)
 
     @classmethod
-    def unknown(cls, source: str, reason: str, help: str = "", *commands: str) -> Fact[T]:
-        """Make a fact that could not be found out."""
-        return cls(source, None, Missing("unknown", reason, help, commands))
+    def unknown(cls, source: str, reason: str, help: str = "", *commands: str, detail: str = "") -> Fact[T]:
+        """Make a fact that could not be found out; `detail`: what another program said of it."""
+        return cls(source, None, Missing("unknown", reason, help, commands, detail))
 
     @classmethod
     def skipped(cls, source: str, reason: str, help: str = "") -> Fact[T]:

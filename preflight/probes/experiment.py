@@ -32,9 +32,7 @@ def perform(probe: Probe, bench: Bench) -> Fact[Any]:
     except TimeoutError:
         return _late(probe, own=until == limit)
     except EngineError as error:
-        return Fact.unknown(
-            probe.source, say("The engine did not let a container be prepared: {error}.", error=str(error).rstrip("."))
-        )
+        return Fact.unknown(probe.source, say("The engine did not let a container be prepared."), detail=str(error))
 
 
 def _late(probe: Probe, *, own: bool) -> Fact[Any]:

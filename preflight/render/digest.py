@@ -13,6 +13,7 @@ from preflight.report.model import Remedy, Report, Result, Severity, Status
 T = TypeVar("T")
 K = TypeVar("K")
 
+DETAILS = 5  # of one cause
 _JUDGEMENTS = (Status.PASS, Status.WARN, Status.FAIL)
 
 
@@ -46,6 +47,11 @@ class Entry(Struct, frozen=True):
         return tuple(dict.fromkeys(result.reason for result in self.results if result.reason))
 
     @property
+    def details(self) -> tuple[str, ...]:
+        """Return what other programs said of it in their own words, each once."""
+        return _details(self.results)
+
+    @property
     def docs(self) -> tuple[str, ...]:
         """Return the pages to read, each once."""
         return tuple(dict.fromkeys(url for result in self.results for url in result.docs))
@@ -68,6 +74,7 @@ class Unclear(Struct, frozen=True):
 
     remedy: Remedy | None
     reasons: tuple[Reason, ...]
+    details: tuple[str, ...]  # what other programs said of it
     required: bool  # one of the results decides on the verdict
     count: int
 
@@ -173,6 +180,7 @@ def _unclear(results: list[Result]) -> list[Unclear]:
         Unclear(
             group[0].remedy,
             _reasons(group),
+            _details(group),
             any(result.severity is Severity.REQUIRED for result in group),
             len(group),
         )
@@ -183,6 +191,10 @@ def _unclear(results: list[Result]) -> list[Unclear]:
 def _reasons(results: Iterable[Result]) -> tuple[Reason, ...]:
     groups = _group(results, lambda result: result.reason or result.message)
     return tuple(Reason(text, named(group)) for text, group in groups.items())
+
+
+def _details(results: Iterable[Result]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(result.detail for result in results if result.detail))[:DETAILS]
 
 
 def _passed(results: list[Result]) -> tuple[tuple[str, tuple[Passed, ...]], ...]:

@@ -15,6 +15,7 @@ from preflight.render import words
 
 TEXT = 500  # characters of a sentence
 CELL = 120  # of a table cell or a value inside a sentence
+LINES = 20  # of another program's words
 COMMAND = 4000  # of one command, which is never cut: half a command is a trap
 
 # Unicode calls these printable, and yet nothing is seen: fillers, joiners, the empty Braille cell, variation selectors.
@@ -113,6 +114,13 @@ def fence(commands: Iterable[str], language: str = "sh") -> Ready:
     lines = [command_line(command) for command in commands]
     quote = "`" * max(3, 1 + max((len(run) for line in lines for run in re.findall("`+", line)), default=0))
     return Ready("\n".join([quote + language, *lines, quote]))
+
+
+def quoted(text: str) -> list[str]:
+    """Return another program's words as lines that show all they hold; of very many the first, and their number."""
+    lines = text.splitlines()
+    shown = [terminal(line) for line in lines[:LINES]]
+    return [*shown, words.MORE.format(count=len(lines) - LINES)] if len(lines) > LINES else shown
 
 
 def is_link(url: str) -> bool:

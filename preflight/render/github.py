@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from preflight.render import words
 from preflight.render.digest import Entry, Named, Unclear, digest
-from preflight.render.escape import command_line, terminal
+from preflight.render.escape import command_line, quoted, terminal
 from preflight.render.opening import opening
 from preflight.report.model import Remedy, Report
 
@@ -68,9 +68,16 @@ def _told(entry: Entry) -> Iterable[str]:
         yield from (terminal(words.sentence(result.message)) for result in entry.results[:ROWS])
         if len(entry.results) > ROWS:
             yield words.MORE.format(count=len(entry.results) - ROWS)
+    yield from _said(entry.details)
     yield from (f"{words.REMARK} {terminal(words.sentence(reason))}" for reason in entry.reasons)
     yield from _remedy(entry.remedy)
     yield from (terminal(words.about(check.check)) for check in entry.checks[:SUBJECTS])
+
+
+def _said(details: Iterable[str]) -> Iterable[str]:
+    for detail in details:
+        yield words.DETAIL
+        yield from (f"    {line}" for line in quoted(detail))
 
 
 def _open(entry: Unclear) -> Iterable[str]:
@@ -79,6 +86,7 @@ def _open(entry: Unclear) -> Iterable[str]:
         yield words.BECAUSE_OF.format(checks=names, reason=terminal(words.sentence(reason.text)))
     if len(entry.reasons) > ROWS:
         yield words.MORE.format(count=len(entry.reasons) - ROWS)
+    yield from _said(entry.details)
     yield from _remedy(entry.remedy)
 
 

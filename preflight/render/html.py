@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from preflight.render import pictures, words
 from preflight.render.digest import Entry, Reason, digest, with_reasons
-from preflight.render.escape import CELL, TEXT, command_line, is_link, terminal
+from preflight.render.escape import CELL, TEXT, command_line, is_link, quoted, terminal
 from preflight.render.opening import opening
 from preflight.render.ports import Port
 from preflight.report.model import HostSummary, Report, RequirementsSource, Result, Status
@@ -90,7 +90,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "prose": prose, "sentence": words.sentence, "section": words.section, "code": code, "link": link,
-        "because": _because, "cell": cell, "cause": _cause, "checks": _checks, "commands": _commands,
+        "quoted": _quoted, "because": _because, "cell": cell, "cause": _cause, "checks": _checks, "commands": _commands,
         "evidence": _evidence, "port_state": _port_state, "kernel": _kernel, "read_on": _read_on,
         "asked_for": _asked_for, "state_name": _state_name, "state_after": _state_after,
     }  # fmt: skip
@@ -150,6 +150,10 @@ def link(url: str, label: str = "") -> Markup:
 
 def _commands(commands: Iterable[str]) -> Markup:
     return _markup("\n").join(map(command_line, commands))
+
+
+def _quoted(text: str) -> Markup:
+    return _markup("\n").join(map(shown, quoted(text)))
 
 
 def _checks(entry: Entry) -> Markup:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from preflight.render import words
 from preflight.render.digest import digest
-from preflight.render.escape import command_line, terminal
+from preflight.render.escape import command_line, quoted, terminal
 from preflight.render.opening import opening
 from preflight.report.model import Report, Result, Status
 
@@ -102,6 +102,9 @@ def _lines(result: Result) -> Iterable[str]:
     if result.expected or result.found:
         shown = (terminal(value, 300) if value else "–" for value in (result.expected, result.found))
         yield words.EXPECTED_FOUND.format(**dict(zip(("expected", "found"), shown, strict=True)))
+    if result.detail:
+        yield words.DETAIL
+        yield from (f"    {line}" for line in quoted(result.detail))
     if result.reason and result.status in (Status.FAIL, Status.WARN):
         yield f"{words.REMARK} {terminal(result.reason)}"
     if result.remedy:

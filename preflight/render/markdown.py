@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from preflight.render import changes, words
 from preflight.render.digest import Entry, Named, Reason, Unclear, digest, named, with_reasons
-from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose
+from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
 from preflight.render.opening import opening
 from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
 from preflight.report.model import Report, Result
@@ -73,7 +73,7 @@ def environment() -> Environment:
         "fence": fence, "link": link, "prose": prose, "sentence": _sentence, "heading": _heading, "because": _because,
         "name": lambda result: names(named([result])), "evidence": _evidence, "evidence_table": evidence_table,
         "ports_table": ports_table, "passed_table": passed_table, "section": words.section,
-        "code_span": code_span, "anchor": anchor, "check": _check,
+        "quoted": lambda text: fence(quoted(text), "text"), "code_span": code_span, "anchor": anchor, "check": _check,
         "catalogue_table": catalogue_table,
     }  # fmt: skip
     made.globals |= {"words": words, "ROWS": ROWS}

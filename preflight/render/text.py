@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from preflight.render import changes, words
 from preflight.render.digest import Digest, Entry, Named, Passed, Reason, Unclear, digest, named, with_reasons
-from preflight.render.escape import terminal
+from preflight.render.escape import quoted, terminal
 from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
 from preflight.render.ports import Port
@@ -109,6 +109,7 @@ def _entries(
         page.line("")
         page.line(_cause(entry) + changes.mark(entry, since), mark=mark, mark_style=style, style="bold")
         _evidence(page, entry)
+        _said(page, entry.details)
         for reason in entry.reasons:
             page.line(f"{words.REMARK} {words.sentence(reason)}", indent=2)
         _remedy(page, entry.remedy)
@@ -145,6 +146,13 @@ def _expected_found(result: Result) -> str:
     return words.EXPECTED_FOUND.format(expected=expected, found=found)
 
 
+def _said(page: Page, details: Sequence[str]) -> None:
+    for detail in details:
+        page.line(words.DETAIL, indent=2)
+        for line in quoted(detail):
+            page.line(line, indent=6, style="dim")
+
+
 def _remedy(page: Page, remedy: Remedy | None) -> None:
     if remedy is None:
         return
@@ -163,6 +171,7 @@ def _unclear(page: Page, entries: Sequence[Unclear], since: Comparison | None) -
         page.commands(entry.remedy.commands if entry.remedy else (), 6)
         for reason in entry.reasons:
             page.line(_reason(reason), indent=2, mark="-")
+        _said(page, entry.details)
 
 
 def _waived(page: Page, results: Sequence[Result]) -> None:

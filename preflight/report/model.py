@@ -84,13 +84,15 @@ class SourceEvidence(Evidence, frozen=True, kw_only=True, forbid_unknown_fields=
 class Finding(Struct, frozen=True, kw_only=True):
     """What a check found on one subject (None where the check has one object only).
 
-    `message` is a whole sentence. `expected` and `found` are short values for tables.
+    `message` is a whole sentence. `expected` and `found` are short values for tables. `detail`: what another program
+    said of it in its own words, lines that anybody may have written.
     `evidence` is of the shape that the report has for this check; a mapping is read as that.
     `remedy` is there for everything but `pass` and `skip`; `reason` for `unknown` and `skip`.
     """
 
     status: Status
     message: str
+    detail: str | None = None
     subject: str | None = None
     expected: str | None = None
     found: str | None = None
@@ -100,7 +102,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """One row of the report: a finding with all that its check says about itself."""
+    """One row of the report: a finding with all that its check says about itself.
+
+    `detail`: what another program said of it in its own words, of at most 2000 characters.
+    """
 
     check: str
     subject: str | None
@@ -110,6 +115,7 @@ class Result(Struct, frozen=True, kw_only=True):
     was: Status | None
     title: str
     message: str
+    detail: str | None = None
     expected: str | None
     found: str | None
     evidence: Evidence

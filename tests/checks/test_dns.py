@@ -114,7 +114,7 @@ def test_dead_name_servers_are_one_cause_everywhere(identity: str) -> None:
         ("SERVFAIL", "192.0.2.53 answered SERVFAIL when asked for"),
         ("REFUSED", "192.0.2.53 answered REFUSED when asked for"),
         ("timeout", "192.0.2.53 did not answer when asked for"),
-        ("error", "Asking 192.0.2.53 for"),
+        ("error", "The query to 192.0.2.53 for"),
     ],
 )
 def test_what_is_no_answer_is_unknown_and_says_what_it_was(rcode: str, said: str) -> None:

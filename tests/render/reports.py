@@ -383,6 +383,7 @@ def hostile(value: str) -> Report:
             "expected": value,
             "found": value,
             "reason": value,
+            "detail": value,
             "evidence": HOSTILE.get(check, lambda _: Evidence())(value),
             "remedy": Remedy(f"Stop {value}.", (f"kill {value}", value)),
             "title": value,

@@ -27,8 +27,8 @@ def test_the_shape_is_the_contracts() -> None:
     assert document["counts"] == {"pass": 24, "warn": 4, "fail": 0, "unknown": 0, "skip": 0, "ignored": 1, "error": 0}
     assert document["verdict"] == "ready-with-warnings"
     assert list(document["results"][0]) == [
-        "check", "subject", "section", "severity", "status", "was", "title", "message", "expected", "found", "evidence",
-        "remedy", "docs", "reason", "seconds",
+        "check", "subject", "section", "severity", "status", "was", "title", "message", "detail", "expected", "found",
+        "evidence", "remedy", "docs", "reason", "seconds",
     ]  # fmt: skip
     first, last = document["results"][0], document["results"][-1]
     assert (first["subject"], first["was"], first["remedy"], first["reason"]) == (None, None, None, None)

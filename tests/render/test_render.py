@@ -40,6 +40,31 @@ def test_a_report_of_nothing_is_a_report(format: str) -> None:
 FOR_PEOPLE = ("markdown", "text", "html", "junit", "github")
 
 
+REFUSED = "The engine refuses to start a privileged container."
+RUNC = "runc create failed:\nerror setting rlimit type 7: operation not permitted"
+
+
+@pytest.mark.parametrize("status", ["fail", "warn", "unknown"])
+@pytest.mark.parametrize("format", FOR_PEOPLE)
+def test_what_another_program_said_is_a_block_of_its_own_below_the_headline(format: str, status: str) -> None:
+    result = reports.result("docker.privileged", status, REFUSED, reason=REFUSED, detail=RUNC)
+    told = unescape(render(reports.report(result), format)).replace("%0A", "\n")
+    lines = [re.sub("<[^>]*>", "", line).strip() for line in told.splitlines()]
+    start = lines.index("runc create failed:")
+    assert lines[start + 1] == "error setting rlimit type 7: operation not permitted"
+    assert any(words.DETAIL in line for line in lines[start - 3 : start])
+    assert not any("runc" in line and REFUSED.removesuffix(".") in line for line in lines)
+
+
+@pytest.mark.parametrize("format", FOR_PEOPLE)
+def test_of_very_many_words_the_first_are_shown(format: str) -> None:
+    detail = "\n".join(f"line number {number}" for number in range(1000))
+    told = render(reports.report(reports.result("docker.privileged", "fail", REFUSED, detail=detail)), format)
+    assert "line number 19" in told
+    assert "line number 20" not in told
+    assert "and 980 more" in told
+
+
 @pytest.mark.parametrize("format", FOR_PEOPLE)
 def test_every_report_says_where_its_checks_are_explained(format: str) -> None:
     told = unescape(render(reports.failing(), format).replace("\\", ""))

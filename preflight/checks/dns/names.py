@@ -62,9 +62,9 @@ def domains(look: Look) -> tuple[str, ...]:
     return look.plan.domains
 
 
-def unknown(reason: str, help: str) -> MissingFact:
+def unknown(reason: str, help: str, detail: str = "") -> MissingFact:
     """Make what ends a check as unknown."""
-    return MissingFact(Missing("unknown", reason, help), "DNS")
+    return MissingFact(Missing("unknown", reason, help, detail=detail), "DNS")
 
 
 def settled(look: Look, name: str, kind: str) -> Answer:
@@ -82,14 +82,9 @@ def settled(look: Look, name: str, kind: str) -> Answer:
         )
     if answer.rcode == "error":
         raise unknown(
-            say(
-                "Asking {server} for {name} {kind} failed: {detail}.",
-                server=server,
-                name=name,
-                kind=kind,
-                detail=answer.detail,
-            ),
+            say("The query to {server} for {name} {kind} failed.", server=server, name=name, kind=kind),
             again,
+            answer.detail,
         )
     help = say("Look at the zone's name servers and its DNSSEC signatures, or name another server with --resolver.")
     if answer.rcode == "REFUSED":

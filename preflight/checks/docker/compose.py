@@ -64,16 +64,13 @@ def _absent(look: Look, found: Compose, evidence: ComposeEvidence) -> Finding:
 
 def _mute(look: Look, found: Compose, evidence: ComposeEvidence) -> Finding:
     """Say that Compose is there, but not which version."""
-    reason = say(
-        "{path} did not tell its version: {detail}.",
-        path=found.path,
-        detail=found.detail or found.version or phrase("it printed none"),
-    )
+    reason = say("{path} did not report a version that can be compared.", path=found.path)
     again = install.compose(look.host)
     help = paragraph(say("Ask it on the host, and where it does not work, install it anew."), again.text)
     asked = "docker compose version" if found.kind == "plugin" else "docker-compose version"
     message = paragraph(say("Docker Compose is there, but not its version."), reason)
-    return unknown(reason, help, asked, *again.commands, message=message, evidence=evidence)
+    detail = found.detail or found.version
+    return unknown(reason, help, asked, *again.commands, message=message, detail=detail, evidence=evidence)
 
 
 def _aged(look: Look, found: Compose, enough: bool, evidence: ComposeEvidence) -> Finding:

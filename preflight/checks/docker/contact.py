@@ -31,12 +31,13 @@ def silent(host: Host, contact: Contact) -> Finding:
     if contact.state == "denied" or (contact.state == "invalid" and not contact.url.startswith("unix://")):
         reason, help = _unasked(contact)
         message = paragraph(say("The engine could not be asked."), reason)
-        return unknown(reason, help, message=message, evidence=evidence)
+        return unknown(reason, help, message=message, detail=contact.detail, evidence=evidence)
     tell = {"invalid": _senseless, "timeout": _hanging, "refused": _deserted}.get(contact.state, _absent)
     message, remedy = (_absent if install.absent(host) else tell)(host, contact)
     return Finding(
         status=Status.FAIL,
         message=message,
+        detail=contact.detail if contact.state == "invalid" else None,
         expected=phrase("an engine that answers"),
         found=contact.state,
         evidence=evidence,
@@ -48,15 +49,11 @@ def _unasked(contact: Contact) -> tuple[str, str]:
     """Return why nothing is known, and what would help."""
     if contact.state == "denied":
         return (
-            say("This program may not use {where}: {detail}.", where=contact.url, detail=contact.detail),
+            say("This program may not use {where}.", where=contact.url),
             say("Run preflight as root; in a container, add --privileged."),
         )
     return (
-        say(
-            "What answers at {where} does not speak as a Docker engine does: {detail}.",
-            where=contact.url,
-            detail=contact.detail,
-        ),
+        say("What answers at {where} does not speak as a Docker engine does.", where=contact.url),
         say("Name the engine with --docker-host, or restart it and look at what it logs."),
     )
 
@@ -68,22 +65,14 @@ def _restart(host: Host) -> tuple[str, ...]:
 
 
 def _senseless(host: Host, contact: Contact) -> tuple[str, Remedy]:
-    message = say(
-        "What answers at {where} is no Docker engine that works: {detail}.",
-        where=contact.url,
-        detail=contact.detail or phrase("no sense in its reply"),
-    )
+    message = say("What answers at {where} is no Docker engine that works.", where=contact.url)
     text = say("Restart the engine, and look at what it logs and what else holds its socket.")
     name = contact.url.removeprefix("unix://").rpartition("/")[2]
     return message, Remedy(text, (*_restart(host), f"ss -xlp | grep {shlex.quote(name)}"))
 
 
 def _hanging(host: Host, contact: Contact) -> tuple[str, Remedy]:
-    message = say(
-        "The Docker engine at {where} hangs: {detail}.",
-        where=contact.url,
-        detail=contact.detail or phrase("no reply in time"),
-    )
+    message = say("The Docker engine at {where} hangs: it does not reply in time.", where=contact.url)
     text = say("Restart the engine, and look at what it logged and at the host's disks.")
     return message, Remedy(text, _restart(host))
 

@@ -11,7 +11,7 @@ from preflight.checks.sources import HEALTHCHECK, PREREQUISITES, issue
 from preflight.facts import HealthRun
 from preflight.report.evidence.engine import HealthEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
-from preflight.text.sentences import paragraph, phrase, say
+from preflight.text.sentences import phrase, say
 
 
 @check(
@@ -43,6 +43,7 @@ def _told(run: HealthRun, status: Status, message: str, remedy: Remedy | None = 
     return Finding(
         status=status,
         message=message,
+        detail=None if status is Status.PASS else run.error or run.output,
         expected="starting → unhealthy → healthy",
         found=_way(run),
         evidence=HealthEvidence(states=run.states),
@@ -63,7 +64,7 @@ def _healed(run: HealthRun) -> str:
 def _sick(run: HealthRun, names: list[str]) -> str:
     """Say in a sentence what went wrong with the health check."""
     if run.error:
-        return say("A container with a HEALTHCHECK could not be run: {error}.", error=run.error.rstrip("."))
+        return say("A container with a HEALTHCHECK could not be run.")
     if set(names) <= {"none"}:
         return say("The engine ignores the HEALTHCHECK of a container.")
     if names == ["starting"]:
@@ -71,6 +72,5 @@ def _sick(run: HealthRun, names: list[str]) -> str:
             "A container with a HEALTHCHECK never left the state starting: the engine does not run health checks."
         )
     if "unhealthy" in names:
-        said = say("The last check said: {output}.", output=run.output.rstrip(".")) if run.output else None
-        return paragraph(say("A container stayed unhealthy although its check should have passed."), said)
+        return say("A container stayed unhealthy although its check should have passed.")
     return say("A container was called healthy although its check failed.")

@@ -13,7 +13,7 @@ from preflight.checks.sources import COMPOSE_ULIMITS, PREREQUISITES, issue
 from preflight.facts import NO_SERVICES, Host, TrialRun
 from preflight.report.evidence.engine import ExperimentEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
-from preflight.text.sentences import noted, paragraph, phrase, say
+from preflight.text.sentences import noted, phrase, say
 
 
 class Words(Struct, frozen=True):
@@ -111,17 +111,22 @@ def nothing_starts(host: Host, error: str) -> Finding | None:
 
 def _judged(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
     """Judge one; `remedy` None: the check's own."""
-    said = say("It said: {words}.", words=ran.error.rstrip(".")) if ran.error else None
     evidence = ExperimentEvidence(started=ran.started, exit_code=ran.exit_code)
     if not ran.started:
-        status, message, found = Status.FAIL, paragraph(say(words.refused), said), phrase("refused")
+        status, message, found = Status.FAIL, say(words.refused), phrase("refused")
     elif ran.granted:
         status, message, found, remedy = Status.PASS, say(words.held), phrase("started"), None
     elif ran.granted is False:
         status, message, found = Status.FAIL, say(words.lacking), phrase(words.short)
     else:
-        reason = paragraph(say("The container ended with exit code {code}.", code=ran.exit_code), said)
-        return unknown(reason, say("Look at what the engine logs."), evidence=evidence)
+        reason = say("The container ended with exit code {code}.", code=ran.exit_code)
+        return unknown(reason, say("Look at what the engine logs."), detail=ran.error, evidence=evidence)
     return Finding(
-        status=status, message=message, expected=phrase("starts"), found=found, evidence=evidence, remedy=remedy
+        status=status,
+        message=message,
+        detail=ran.error,
+        expected=phrase("starts"),
+        found=found,
+        evidence=evidence,
+        remedy=remedy,
     )
