@@ -48,18 +48,13 @@ def empty(client: APIClient, run: str, made: Sequence[Made], under_way: Sequence
 
 def _remove(client: APIClient, made: Sequence[Made], end: float) -> None:
     """Remove containers, then networks, each kind in reverse order of making; again where an object asks for it."""
-    left = [one for kind in ("container", "network") for one in reversed(made) if one.kind == kind]
-    patience = time.monotonic() + LATE
-    while left and time.monotonic() < end:
-        rest: list[Made] = []
-        for one in left:
-            if one.kind == "network" and any(other.kind == "container" for other in rest):
-                rest.append(one)  # containers that are not gone yet may be in it
-            elif _is_left(client, one, patience):
-                rest.append(one)
-        left = rest
-        if left and not any(one.kind == "container" for one in left):
-            time.sleep(AGAIN)
+    for kind in ("container", "network"):
+        patience = time.monotonic() + LATE
+        left = [one for one in reversed(made) if one.kind == kind]
+        while left and time.monotonic() < end:
+            left = [one for one in left if _is_left(client, one, patience)]
+            if left:
+                time.sleep(AGAIN)
 
 
 def _is_left(client: APIClient, one: Made, patience: float) -> bool:

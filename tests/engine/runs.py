@@ -16,6 +16,7 @@ import docker
 from tests.documents import held
 
 LABEL = "mailcow-preflight.run"
+URL = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 NATIVE = (str(Path(sys.executable).with_name("preflight")),)
 FLAGS = ("--privileged", "--pid=host", "--network=host")
 VERDICTS = {"ready": 0, "ready-with-warnings": 0, "not-ready": 1, "undetermined": 3}
@@ -76,6 +77,17 @@ def left(engine: docker.DockerClient) -> set[str]:
         *(str(found.name) for found in engine.networks.list(filters=chosen)),
         *(str(found.name) for found in engine.volumes.list(filters=chosen)),
     }
+
+
+def swept(engine: docker.DockerClient) -> set[str]:
+    """Return what is left of all runs, and remove it."""
+    stayed = left(engine)
+    chosen = {"label": LABEL}
+    for container in engine.containers.list(all=True, filters=chosen, ignore_removed=True):
+        container.remove(force=True)
+    for network in engine.networks.list(filters=chosen):
+        network.remove()
+    return stayed
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from tests.engine.runs import (
     FLAGS,
     LABEL,
     NATIVE,
+    URL,
     container,
     end,
     events,
@@ -24,12 +24,13 @@ from tests.engine.runs import (
     settled,
     start,
     statuses,
+    swept,
     wait_for,
 )
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
-SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+SOCKET = URL.removeprefix("unix://")
 HEALTH = ("--only", "docker.healthcheck", "--format", "json", "--quiet")
 
 
@@ -38,10 +39,7 @@ def nothing_stays(engine: docker.DockerClient, image: str) -> Iterator[None]:
     """Hold every test to it; what a failed one leaves must not fail the next."""
     assert left(engine) == set()
     yield
-    stayed = left(engine)
-    for name in stayed:
-        engine.containers.get(name).remove(force=True)
-    assert stayed == set()
+    assert swept(engine) == set()
 
 
 def test_a_sound_engine(engine: docker.DockerClient) -> None:

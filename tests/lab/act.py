@@ -128,9 +128,10 @@ def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
     codes = {"ready": 0, "ready-with-warnings": 0, "not-ready": 1, "undetermined": 3}
     if done.returncode != codes[report["verdict"]]:
         raise LabError(f"exit code {done.returncode} with the verdict {report['verdict']}")
-    left = machine.run(f"{place}docker ps -aq --filter label=mailcow-preflight.run", check=False).stdout.split()
-    if left:
-        raise LabError(f"the check left {len(left)} containers")
+    for objects in ("docker ps -aq", "docker network ls -q"):
+        left = machine.run(f"{place}{objects} --filter label=mailcow-preflight.run", check=False).stdout.split()
+        if left:
+            raise LabError(f"the check left {len(left)} objects that `{objects}` shows")
     return dict(report)
 
 

@@ -34,7 +34,8 @@ class FakeEngine:
 
     `faults` answer instead of the engine where their pattern is found in a request: a status with the engine's words,
     or "die" (the engine is gone, in the middle of that request), "cut" (the answer never comes, the engine stays),
-    "late" (done, but answered only when `release` is set), "lost" (done, but the answer never comes).
+    "late" (done, but answered only when `release` is set), "slow" (done only then), "lost" (done, but the answer never
+    comes).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -76,6 +77,11 @@ class FakeEngine:
     def left(self) -> set[str]:
         """The names of all that is there."""
         return {row["Name"] for kind in (self.containers, self.networks, self.volumes) for row in kind.values()}
+
+    def held(self, hold: bool) -> None:
+        """Wait for the release, where an answer is held back."""
+        if hold:
+            self.release.wait(20)
 
     def fault(self, asked: str) -> tuple[int, str] | str | None:
         return next((what for pattern, what in self.faults.items() if re.search(pattern, asked)), None)
@@ -194,11 +200,11 @@ def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
                 status, said = fault[0], {"message": fault[1]}
             else:
                 try:
+                    engine.held(fault == "slow")
                     status, said = engine.answer(self.command, path, query, body)  # type: ignore[assignment]
                 except Exception as error:  # noqa: BLE001 - a test sees it as the engine's words
                     status, said = 500, {"message": f"the stand-in failed: {error!r}"}
-            if fault == "late":
-                engine.release.wait(20)
+            engine.held(fault == "late")
             if fault == "lost":
                 return
             self.send_response(status)

@@ -257,9 +257,11 @@ def translated() -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - the client lets through what its layers raise, and parses replies
         from docker.errors import APIError
+        from requests.exceptions import Timeout
 
         if not isinstance(error, APIError):
-            raise EngineError(f"{type(error).__name__}: {error}", http.state_of(error)) from None
+            state = "timeout" if isinstance(error, Timeout) else http.state_of(error)
+            raise EngineError(f"{type(error).__name__}: {error}", state) from None
         status = error.response.status_code if error.response is not None else None
         words = error.explanation if isinstance(error.explanation, str) else str(error)
         raise EngineError(words, "denied" if status in (401, 403) else "invalid", status) from None
