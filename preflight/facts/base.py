@@ -6,24 +6,32 @@ from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
-from preflight.facts.kinds import Text
+from preflight.facts.kinds import Argument, Reason, Secret
 
 T = TypeVar("T")
 D = TypeVar("D")
+
+
+# Why there is no value, as far as that has a name: a redacted document tells this in place of the reason.
+Cause = Literal[
+    "", "denied", "absent", "copy", "container", "network", "late", "interrupted", "engine", "name-servers", "kernel",
+    "unasked", "no-hostname", "no-probe", "offline", "older",
+]  # fmt: skip
 
 
 class Missing(Struct, frozen=True):
     """Why there is no value. `unknown`: could not be found out; `skip`: not asked for, or does not apply.
 
     `help` is a sentence on what would make it known, `commands` can be pasted for that. `detail`: what another program
-    said of it, in its own words.
+    said of it, in its own words. `cause` names the reason where it is one of those that many facts have.
     """
 
     kind: Literal["unknown", "skip"]
-    reason: Text
-    help: Text = ""
-    commands: tuple[Text, ...] = ()
-    detail: Text = ""
+    reason: Reason
+    help: Reason = ""
+    commands: tuple[Secret, ...] = ()
+    detail: Secret = ""
+    cause: Cause = ""
 
 
 class MissingFact(Exception):
@@ -38,7 +46,7 @@ class MissingFact(Exception):
 class Fact(Struct, Generic[T], frozen=True):
     """A value and its source, or the reason why there is none (then `value` means nothing)."""
 
-    source: Text
+    source: Argument
     value: T | None = None
     missing: Missing | None = None
 
@@ -67,14 +75,16 @@ class Fact(Struct, Generic[T], frozen=True):
         return cls(source, value)
 
     @classmethod
-    def unknown(cls, source: str, reason: str, help: str = "", *commands: str, detail: str = "") -> Fact[T]:
+    def unknown(
+        cls, source: str, reason: str, help: str = "", *commands: str, detail: str = "", cause: Cause = ""
+    ) -> Fact[T]:
         """Make a fact that could not be found out; `detail`: what another program said of it."""
-        return cls(source, None, Missing("unknown", reason, help, commands, detail))
+        return cls(source, None, Missing("unknown", reason, help, commands, detail, cause))
 
     @classmethod
-    def skipped(cls, source: str, reason: str, help: str = "") -> Fact[T]:
+    def skipped(cls, source: str, reason: str, help: str = "", *, cause: Cause = "") -> Fact[T]:
         """Make a fact that was not asked for or does not apply."""
-        return cls(source, None, Missing("skip", reason, help))
+        return cls(source, None, Missing("skip", reason, help, cause=cause))
 
 
 def require(*facts: Fact[Any]) -> None:
@@ -85,7 +95,7 @@ def require(*facts: Fact[Any]) -> None:
 
 # A part that a version did not know yet which recorded the facts.
 BEFORE: Fact[Any] = Fact.unknown(
-    "", "These facts were recorded before this was looked at.", "Record them again with this version."
+    "", "These facts were recorded before this was looked at.", "Record them again with this version.", cause="older"
 )
 
 

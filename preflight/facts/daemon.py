@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from preflight.facts.kinds import Argument, FilePath, Text, Version, Word
+from preflight.facts.kinds import Argument, FilePath, Secret, Version, Word
 
 
 class DaemonConfig(Struct, frozen=True):
@@ -17,7 +17,7 @@ class DaemonConfig(Struct, frozen=True):
 
     path: FilePath
     present: bool
-    error: Text
+    error: Secret
     settings: dict[Word, bool | int | float | Argument | list[Argument] | None]
     arguments: tuple[Argument, ...] = ()  # --name=value of the running daemon that override the file
     directory: bool = False  # Docker makes one where a container is given a file that is not there

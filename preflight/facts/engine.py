@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from preflight.facts.kinds import (
+    Argument,
     ContainerName,
     FilePath,
     ImageName,
@@ -27,7 +28,7 @@ class Contact(Struct, frozen=True):
 
     url: Url
     state: Literal["ok", "absent", "refused", "timeout", "denied", "invalid"]
-    detail: Text = ""
+    detail: Secret = ""
     seconds: float = 0.0
 
 
@@ -49,7 +50,7 @@ class Container(Struct, frozen=True, kw_only=True):
     state: Word
     restart: Word = ""
     exit_code: int | None = None  # of one that ran and ended
-    error: Text = ""  # what the engine said when it could not start it
+    error: Secret = ""  # what the engine said when it could not start it
     project: ContainerName = ""  # com.docker.compose.project
     service: ContainerName = ""  # com.docker.compose.service
     ports: tuple[PublishedPort, ...] = ()
@@ -100,13 +101,13 @@ class Engine(Struct, frozen=True, kw_only=True):
     root_dir: FilePath = ""
     driver: Word = ""
     driver_status: dict[Word, Text] = field(default_factory=dict)
-    security_options: tuple[Text, ...] = ()
+    security_options: tuple[Argument, ...] = ()
     cgroup_version: Word = ""
     swarm: Word = ""
     services: tuple[SwarmService, ...] = ()  # those that publish ports; only a manager of the swarm knows them
     firewall_backend: Word = ""
     live_restore: bool = False
-    warnings: tuple[Text, ...] = ()
+    warnings: tuple[Secret, ...] = ()
     address_pools: tuple[Ip, ...] = ()
     containers: tuple[Container, ...] = ()
     networks: tuple[EngineNetwork, ...] = ()
@@ -128,6 +129,6 @@ class Compose(Struct, frozen=True):
     kind: Literal["plugin", "standalone"] | None  # None: neither is there
     path: FilePath | None
     version: Version
-    detail: Text = ""
+    detail: Secret = ""
     of_user: FilePath = ""  # where neither is there for root: a plugin in another user's home
     inert: FilePath = ""  # where neither is there: a plugin that may not be executed, so that docker passes it over

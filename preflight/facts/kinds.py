@@ -17,6 +17,7 @@ class Kind(Enum):
     SECRET = "secret"  # nothing of it is shown
     WORD = "word"
     TEXT = "text"
+    REASON = "reason"
     VERSION = "version"
     PATH = "path"
     PROGRAM = "program"
@@ -35,6 +36,7 @@ class Kind(Enum):
     RECORD = "record"
     ZONE = "zone"
     # Of a whole list or table:
+    PARTS = "parts"
     COMMAND = "command"
     FLAGS = "flags"
     SETTINGS = "settings"
@@ -43,9 +45,10 @@ class Kind(Enum):
     LEGEND = "legend"
 
 
-Secret = Annotated[str, Kind.SECRET]
+Secret = Annotated[str, Kind.SECRET]  # so is what other programs say in words of their own
 Word = Annotated[str, Kind.WORD]  # of ours, of the kernel's or of the engine's; only what is known is shown
-Text = Annotated[str, Kind.TEXT]  # words, of which those that are known are shown
+Text = Annotated[str, Kind.TEXT]  # what a product calls itself and the like: shown where each word of it is known
+Reason = Annotated[str, Kind.REASON]  # a sentence of ours, which is left out: it may name anything
 Version = Annotated[str, Kind.VERSION]
 FilePath = Annotated[str, Kind.PATH]
 ProgramName = Annotated[str, Kind.PROGRAM]
@@ -63,6 +66,7 @@ HostName = Annotated[str, Kind.NAME]  # or a domain's
 Question = Annotated[str, Kind.QUESTION]  # a name, a blank, a type of records
 RecordText = Annotated[str, Kind.RECORD]  # a record's data in presentation form
 ZoneName = Annotated[str, Kind.ZONE]  # of a time zone
+Parts = Annotated[tuple[str, ...], Kind.PARTS]  # of a record's text, which may be cut anywhere
 CommandLine = Annotated[tuple[str, ...], Kind.COMMAND]
 Flags = Annotated[tuple[str, ...], Kind.FLAGS]  # of a processor
 Moment = Annotated[str, Kind.MOMENT]  # as this program alone writes it

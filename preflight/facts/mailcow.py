@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
-from preflight.facts.kinds import FilePath, Kind, Secret, Text, Word
+from preflight.facts.kinds import FilePath, Kind, Secret, Word
 
 Mark = Literal["bom", "crlf"]  # of another system: a byte-order mark at the start, lines that end with CR LF
 
@@ -54,7 +54,7 @@ class ConfFile(Struct, frozen=True):
     settings: Annotated[dict[str, Setting], Kind.SETTINGS]
     duplicates: dict[Word, list[int]] = field(default_factory=dict)  # variable: lines, the last wins
     bad_lines: tuple[int, ...] = ()  # lines that Compose would refuse
-    reasons: tuple[Text, ...] = ()  # why it would, one for each of them
+    reasons: tuple[Secret, ...] = ()  # why it would, one for each of them
     nameless: tuple[int, ...] = ()  # lines with a value and no name, which only some versions of Compose refuse
     commands: tuple[int, ...] = ()  # lines that a shell would run as commands
     shell_ends: int = 0  # the line at which a shell would give up; 0: none

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from msgspec import Struct, field
 
 from preflight.facts.base import Missing, MissingFact
-from preflight.facts.kinds import HostName, Ip, Question, Text, Word
+from preflight.facts.kinds import HostName, Ip, Question, Secret, ServerName, Word
 from preflight.facts.records import A, Aaaa, Record
 from preflight.text.sentences import say
 
@@ -40,8 +40,8 @@ class Answer(Struct, frozen=True):
     rcode: Word
     records: tuple[Record, ...] = ()
     alias: HostName | None = None
-    server: Text = ""
-    detail: Text = ""  # of a timeout or an error
+    server: ServerName = ""
+    detail: Secret = ""  # of a timeout or an error
     denied: Literal["", "root", "top", "strange", "domain"] = ""
     above: HostName = ""
     broken: Literal["", "circle", "long"] = ""

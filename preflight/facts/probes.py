@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from preflight.facts.base import BEFORE, Fact, about
-from preflight.facts.kinds import ImageName, Text, Word
+from preflight.facts.kinds import ImageName, Secret, Word
 
 # Why an engine started no container, as far as that has a name: the control groups are not mounted.
 Refusal = Literal["", "cgroups"]
@@ -17,8 +17,8 @@ class HealthRun(Struct, frozen=True):
     """What a container with a HEALTHCHECK did: states with the seconds since its start, in order."""
 
     states: tuple[tuple[float, Word], ...]
-    error: Text = ""  # what the engine said when it would not
-    output: Text = ""  # of the last failed probe
+    error: Secret = ""  # what the engine said when it would not
+    output: Secret = ""  # of the last failed probe
     image: ImageName = ""
     cause: Refusal = ""
 
@@ -31,7 +31,7 @@ class TrialRun(Struct, frozen=True):
 
     started: bool
     exit_code: int | None
-    error: Text = ""
+    error: Secret = ""
     cause: Refusal = ""
     granted: bool | None = None
 

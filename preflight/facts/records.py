@@ -11,7 +11,7 @@ import re
 
 from msgspec import Struct
 
-from preflight.facts.kinds import HostName, Ip, RecordText, Secret, Text, Word
+from preflight.facts.kinds import HostName, Ip, Parts, RecordText, Secret, Word
 
 
 class A(Struct, frozen=True, order=True, tag_field="type", tag="A"):
@@ -45,7 +45,7 @@ class Mx(Struct, frozen=True, order=True, tag_field="type", tag="MX"):
 class Txt(Struct, frozen=True, order=True, tag_field="type", tag="TXT"):
     """Texts of up to 255 bytes each; SPF, DKIM, DMARC and the like read them joined, without a blank between them."""
 
-    strings: tuple[Text, ...]
+    strings: Parts
 
     @property
     def text(self) -> str:
@@ -104,7 +104,7 @@ class Caa(Struct, frozen=True, order=True, tag_field="type", tag="CAA"):
 
     flags: int
     tag: Word
-    value: Text
+    value: RecordText
 
     def __str__(self) -> str:
         return f"{self.flags} {self.tag} {_quoted(self.value)}"

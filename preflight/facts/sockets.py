@@ -15,6 +15,7 @@ from preflight.facts.kinds import (
     Ip,
     PackageName,
     ProgramName,
+    Reason,
     ServerName,
     Text,
     UnitName,
@@ -64,7 +65,7 @@ class Sockets(Struct, frozen=True):
 
     holders: tuple[Holder, ...]
     owners: bool
-    why: Text = ""
+    why: Reason = ""
     bound: bool = False
     fleeting: tuple[int, int] | None = None
     reserved: tuple[tuple[int, int], ...] = ()

@@ -48,7 +48,7 @@ def gather(roots: Roots, wishes: Wishes, begun: Begun) -> Host:
     facts: dict[str, Fact[Any]] = {
         part.place: crew.collect(part.place)
         if part.place in wishes.parts
-        else Fact.skipped("", say("No check that was asked for needs it."))
+        else Fact.skipped("", say("No check that was asked for needs it."), cause="unasked")
         for part in PARTS
     }
     return Host(

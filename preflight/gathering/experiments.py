@@ -33,14 +33,14 @@ def recipe(probe: Probe) -> Recipe:
 def _prevented(run: Run) -> Fact[Any] | None:
     """Return why there is no experiment; None: there may be."""
     if not run.wishes.asked.probe:
-        return Fact.skipped("probe", say("--no-probe was given."))
+        return Fact.skipped("probe", say("--no-probe was given."), cause="no-probe")
     engine = run.fact("engine")
     if engine.missing is not None:
         return Fact(engine.source, None, engine.missing)
     reason = run.wishes.unsafe(engine.get().kernel, run.value("os_release"))
     if reason:
         why = paragraph(say("No container was started, as that could crash this kernel."), told(reason))
-        return Fact.unknown("probe", why, say("See system.kernel: change the kernel first."))
+        return Fact.unknown("probe", why, say("See system.kernel: change the kernel first."), cause="kernel")
     return None
 
 

@@ -86,7 +86,7 @@ def hosts_file(run: Run) -> Fact[tuple[HostsEntry, ...]]:
 def answers(run: Run) -> Fact[Answers]:
     """What name servers answer about the mail host, its domains and its addresses."""
     if run.wishes.asked.offline:
-        return Fact.skipped("DNS", say("--offline was given."))
+        return Fact.skipped("DNS", say("--offline was given."), cause="offline")
     from preflight.gather.names import lookups
 
     wanted, links, asked = run.share(PLAN), run.value("links") or (), run.wishes.asked

@@ -8,23 +8,25 @@ facts can be in no sentence, whatever a check makes of them.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from preflight.assess import assess
 from preflight.assess.waivers import Waiver
-from preflight.checks import Check
+from preflight.checks import Check, catalogue
 from preflight.facts import Host
 from preflight.mailcow import plan
 from preflight.mailcow.requirements import NAMES, Requirements, load
 from preflight.net.hostnames import mail_domain
 from preflight.redact.kinds import masked
 from preflight.redact.masks import Masks
-from preflight.redact.retold import retold
-from preflight.redact.tokens import PLACEHOLDER, Unveiler, everywhere, redacted, veil
+from preflight.redact.retold import WITHHELD, retold
+from preflight.redact.tokens import PLACEHOLDER, Unveiler, everywhere, redacted, texts, veil
 from preflight.report.compare import GROUPS, Change, Comparison, Side, compare
 from preflight.report.model import Report, Result
+from preflight.text.sentences import say, told
 
 
 class Redaction:
@@ -39,8 +41,7 @@ class Redaction:
         # A stand-in has no public suffix, so that the domain cannot be told by the host's name.
         host = msgspec.structs.replace(host, asked=msgspec.structs.replace(host.asked, domains=made.domains))
         names = self._masks.dns.domains()
-        masked(host, self._masks)  # names have to be known before the sentences that may hold them
-        self._masks.forget()
+        masked(host, self._masks)  # domains have to be known before the names below them
         self._host: Host = masked(host, self._masks)
         self._unveil = Unveiler(self._masks.registry.known, names)
 
@@ -57,16 +58,22 @@ class Redaction:
             numbers = self._numbers(numbers)
         made = plan.make(self._host.mailcow_conf.value, self._host.asked)
         other = assess(self._host, made, numbers, checks)
+        waivers = tuple(msgspec.structs.replace(one, reason=self._masks.secret(one.reason)) for one in waivers)
+        today = datetime.date.fromisoformat(self._host.started[:10])
         return msgspec.structs.replace(
             real,
             requirements=everywhere(other.requirements, self._unveil),
             host=everywhere(other.host, self._unveil),
-            results=tuple(self._unique(retold(real.results, other.results, waivers, self._masks.text))),
+            results=tuple(self._unique(retold(real.results, other.results, waivers, today))),
         )
 
     def _numbers(self, numbers: Requirements) -> Requirements:
-        """Return requirements of one's own, which may say anything, with what may be said of them."""
-        changed: Requirements = everywhere(msgspec.structs.replace(numbers, severities={}), self._masks.text)
+        """Return requirements of one's own, which may say anything, with what is said in ours too."""
+        ours = {text for name in NAMES for text in texts(load(name))}
+        changed: Requirements = everywhere(
+            msgspec.structs.replace(numbers, severities={}),
+            lambda text: text if text in ours else self._masks.secret(text),
+        )
         return msgspec.structs.replace(changed, severities=numbers.severities)
 
     def _unique(self, results: Iterable[Result]) -> Iterator[Result]:
@@ -93,20 +100,25 @@ class Redaction:
     def _change(self, change: Change, now: Result | None) -> Change:
         """Tell a change as the newer report does; of what is gone, what may be said."""
         if now is not None:
-            told = {"subject": now.subject, "title": now.title, "message": now.message}
-            return msgspec.structs.replace(change, **told, remedy=now.remedy if change.remedy else None)
-        said = {name: self._said(getattr(change, name)) for name in ("check", "section", "title", "message")}
+            words = {"subject": now.subject, "title": now.title, "message": now.message}
+            return msgspec.structs.replace(change, **words, remedy=now.remedy if change.remedy else None)
+        # Titles of checks are ours; what else stands in an earlier report may be anything.
+        ours = next((check for check in catalogue() if check.id == change.check), None)
+        said = {name: self._said(getattr(change, name)) for name in ("check", "section", "title")}
+        if ours is not None:
+            said = {"check": ours.id, "section": ours.section, "title": told(ours.title)}
         subject = None if change.subject is None else self._said(change.subject)
-        return msgspec.structs.replace(change, **said, subject=subject, remedy=None)
+        return msgspec.structs.replace(change, **said, subject=subject, message=say(WITHHELD), remedy=None)
 
     def _side(self, side: Side) -> Side:
         host = None if side.host is None else self._unveil(self._masks.name(side.host))
         version = self._unveil(self._masks.version(side.version))
+        requirements = side.requirements if side.requirements in NAMES else self._said(side.requirements)
         # `started` was read as a time, and nothing else, by `read_report`.
-        return msgspec.structs.replace(side, host=host, requirements=self._said(side.requirements), version=version)
+        return msgspec.structs.replace(side, host=host, requirements=requirements, version=version)
 
     def _said(self, text: str) -> str:
-        return text if PLACEHOLDER.fullmatch(text) else self._unveil(self._masks.text(text))
+        return text if PLACEHOLDER.fullmatch(text) else self._unveil(self._masks.secret(text))
 
 
 class Recorded:

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from preflight.facts import Fact
+from preflight.facts import Fact, Missing
 from preflight.facts.kinds import Kind
 from preflight.redact.masks import Masks
+from preflight.redact.reasons import LEFT_OUT, reason
+from preflight.text.sentences import say
 
 _UTC = ("", "UTC", "Etc/UTC")
 
@@ -25,6 +27,8 @@ def masked(value: Any, masks: Masks, declared: Any = None) -> Any:
         return WHOLE[kind](value, masks)
     if isinstance(value, str):
         return value if get_origin(bare) is Literal and value in get_args(bare) else TEXTS[kind](masks, value)
+    if isinstance(value, Missing):
+        return reason(value)
     if isinstance(value, msgspec.Struct):
         return _struct(value, masks, bare)
     inner = get_args(bare)
@@ -115,6 +119,7 @@ def _flags(value: Any, masks: Masks) -> Any:
 
 # Kinds of lists and tables that are replaced as a whole.
 WHOLE: dict[Kind, Callable[[Any, Masks], Any]] = {
+    Kind.PARTS: lambda value, masks: (masks.record("".join(value)),),
     Kind.COMMAND: _command,
     Kind.FLAGS: _flags,
     Kind.SETTINGS: _settings,
@@ -124,6 +129,7 @@ TEXTS: dict[Kind, Callable[[Masks, str], str]] = {
     Kind.SECRET: Masks.secret,
     Kind.WORD: Masks.word,
     Kind.TEXT: Masks.text,
+    Kind.REASON: lambda _masks, value: say(LEFT_OUT) if value else "",
     Kind.VERSION: Masks.version,
     Kind.PATH: Masks.path,
     Kind.PROGRAM: Masks.program,

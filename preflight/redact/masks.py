@@ -7,22 +7,23 @@ import re
 
 from preflight.mailcow.layout import CONTAINERS, PROJECT, SHAPE
 from preflight.redact import vocabulary
-from preflight.redact.addresses import shown
 from preflight.redact.names import LABELS, Names
 from preflight.redact.registry import Registry
-from preflight.redact.tokens import ADDRESS, PLACEHOLDER, of_pointer
+from preflight.redact.tokens import of_pointer
 
 LONGEST = 4000  # characters that are looked at of one value
-TEXTS = 5000  # different sentences that are looked at
-_WORD = re.compile(r"[^\s\"'`()\[\]{}<>,;=|&@$!?*#\\]+")
+PARTS = 100  # of a path, a list, a record
+_TOKEN = re.compile(r"[^\W_]+")
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]+\.?")
+_PLACE = re.compile(r"\[?(?P<host>[0-9A-Fa-f.:]+)\]?:[0-9]{1,5}|\[(?P<bare>[0-9A-Fa-f.:]+)\]")
+_TERM = re.compile(r"(?P<name>[+~?-]?[A-Za-z0-9_-]{1,40})(?P<sign>[:=])(?P<value>.+)")
 _VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+~_-]{0,99}")
 _FOUR = re.compile(r"[0-9]{1,3}([._-])[0-9]{1,3}\1[0-9]{1,3}\1[0-9]{1,3}")  # an address, in whatever disguise
 _MARK = re.compile(r"(?:rc|p|r|v|b)[0-9]{1,3}")  # of a version
+_RATE = re.compile(r"[0-9]{1,3}[GM]Hz")
 _COUNT = re.compile(r"[_-][0-9]{1,3}")  # ends a container's name
 _NAME_PART = re.compile(r"[^\W_]+|[^\x00-\x7f]+")
 _TAG = re.compile(r":(?:latest|stable|nightly|alpine|[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:-alpine|-slim)?)")
-_FILES = (".conf", ".json", ".sock", ".service", ".socket", ".log", ".yml", ".yaml", ".py", ".so", ".pid", ".txt")
 _MAILCOW = frozenset(
     part
     for name in (
@@ -41,11 +42,6 @@ class Masks:
     def __init__(self) -> None:
         self.registry = Registry()
         self.dns = Names(self.registry)
-        self._texts: dict[str, str] = {}
-
-    def forget(self) -> None:
-        """Look at sentences anew, as names are known by now."""
-        self._texts.clear()
 
     def secret(self, value: str, kind: str = "text") -> str:
         """Return the stand-in of a value of which nothing may be shown."""
@@ -95,19 +91,27 @@ class Masks:
         return f"{self.name(name)}{blank}{self.word(kind)}"
 
     def record(self, value: str) -> str:
-        """Replace a record of the DNS: an address, a name, or words among which names are."""
+        """Replace a record of the DNS: an address, a name, or terms, some of which hold one."""
         if _is_address(value):
             return self.address(value)
         first, blank, last = value.rpartition(" ")
-        if blank and not first.isdecimal():
+        if (not blank or first.isdecimal()) and "." in last:
+            return f"{first}{blank}{self.name(last)}"
+        terms = value.split(" ")
+        return " ".join(map(self.term, terms)) if len(terms) <= PARTS else self.secret(value)
+
+    def term(self, value: str) -> str:
+        """Replace what a term of a policy names: `ip4:203.0.113.7/32`, `include:example.org`, `p=none`."""
+        match = _TERM.fullmatch(value)
+        if match is None or not self.known(match["name"]):
             return self.text(value)
-        return f"{first}{blank}{self.name(last)}" if "." in last else self.text(value)
+        return f"{match['name']}{match['sign']}{self.value(match['value'])}"
 
     # --- names on the host ---------------------------------------------------------------------------------------
 
     def word(self, value: str) -> str:
         """Keep a word of ours or of the kernel's."""
-        return value if self._said(value) else self.secret(value)
+        return value if self.known(value) else self.secret(value)
 
     def program(self, value: str, kind: str = "process") -> str:
         """Keep the name of a well-known program."""
@@ -159,16 +163,16 @@ class Masks:
         good = known and (name == value or _TAG.fullmatch(value[len(name) :]))
         return value if good else self.secret(value, "image")
 
-    # --- paths, versions, sentences ------------------------------------------------------------------------------
+    # --- paths, versions, texts ------------------------------------------------------------------------------
 
     def path(self, value: str) -> str:
         """Replace the parts of a path that are not every system's; below a home everything is somebody's own."""
-        if len(value) > LONGEST or value.count("/") > 100:
+        if len(value) > LONGEST or value.count("/") > PARTS:
             return self.secret(value, "path")
         made: list[str] = []
         for part in value.split("/"):
             private = made[-1:] == ["home"]
-            known = part in ("", ".", "..") or part in vocabulary.path_parts() or _known(part)
+            known = part in ("", ".", "..") or part in vocabulary.listed("paths") or _known(part)
             known = known or self._version(part.removeprefix("config-"))
             made.append(part if known and not private else self.secret(part, "path"))
         return "/".join(made)
@@ -190,9 +194,7 @@ class Masks:
 
     def _part_of_version(self, part: str) -> bool:
         number = part.isdecimal() and len(part) <= 8
-        return (
-            number or part.lower() in vocabulary.words() or re.fullmatch(r"(?:rc|p|r|v|b)[0-9]{1,3}", part) is not None
-        )
+        return number or part.lower() in vocabulary.words() or _MARK.fullmatch(part) is not None
 
     @staticmethod
     def _plain_number(text: str) -> bool:
@@ -221,84 +223,50 @@ class Masks:
 
     def value(self, value: str) -> str:
         """Replace a setting's value by what it looks like."""
-        if _is_address(value.partition("/")[0]):
-            return self.address(value)
         if "://" in value:
             return self.url(value)
-        return self.path(value) if value.startswith("/") else self.text(value)
+        if _is_address(value.partition("/")[0]):
+            return self.address(value)
+        place = _PLACE.fullmatch(value[:LONGEST])
+        if place is not None and _is_address(place["host"] or place["bare"]):
+            return self.server(value)
+        if value.startswith("/"):
+            return self.path(value)
+        if _DOTTED.fullmatch(value[:LONGEST]) and (self.dns.knows(value) or not self.known(value)):
+            return self.name(value)
+        return self.text(value)
 
     def argument(self, value: str) -> str:
-        """Replace `--name=value` or a value."""
-        name, equals, rest = value.partition("=")
-        return f"{self.text(name)}={self.value(rest)}" if equals and name.startswith("-") else self.value(value)
+        """Replace a value, or the values of a list with names (`--name=value`, `name=value,name=value`)."""
+        parts = value.split(",")
+        return ",".join(map(self._pair, parts)) if len(parts) <= PARTS else self.secret(value)
+
+    def _pair(self, text: str) -> str:
+        name, equals, value = text.partition("=")
+        return f"{name}={self.value(value)}" if equals and self.known(name) else self.value(text)
 
     def text(self, value: str) -> str:
-        """Keep the words of a sentence that are ours, the kernel's or the engine's; replace all others, and names."""
-        if value not in self._texts:
-            # No host has as many: this is somebody's joke, of which nothing needs to be shown.
-            self._texts[value] = self._sentence(value) if len(self._texts) < TEXTS else self.secret(value)
-        return self._texts[value]
+        """Keep a text of which each word is everybody's; of all others nothing is shown."""
+        return value if self.known(value) else self.secret(value)
 
-    def _sentence(self, value: str) -> str:
-        # What looks like a placeholder and comes from the host is no better than any other word.
-        cut = PLACEHOLDER.sub(lambda match: self.secret(match[0]), value[:LONGEST])
-        veiled = ADDRESS.sub(lambda match: self.address(match[0]) if _is_address(match[0]) else match[0], cut)
-        made = _WORD.sub(self._word, veiled)
-        # What stands between words is kept where it is ASCII; of several strange words in a row one is enough.
-        made = re.sub(r"[^\x20-\x7e…“”–—≥≤→]", " ", made)
-        made = re.sub(r"(zqtext[0-9]+qz)(?:[ ,;=]+zqtext[0-9]+qz)+", r"\1", made)
-        return made + ("…" if len(value) > LONGEST else "")
-
-    def _word(self, match: re.Match[str]) -> str:
-        word = match[0]
-        core = word.rstrip(".:…")
-        tail = word[len(core) :]
-        if not core or self._replaced(core):
-            return word
-        if "://" in core:
-            return word if core in vocabulary.links() else self.url(core) + tail
-        before, colon, after = core.partition(":")
-        if colon and after and not self._plain_number(after) and before[:1].isalpha() and self._said(before):
-            return f"{before}:{self._after(after)}{tail}"
-        host, colon, port = core.rpartition(":")
-        host = host if colon and self._plain_number(port) else core
-        named = _DOTTED.fullmatch(host) and not host.endswith(_FILES)
-        if named and (self.dns.knows(host) or not self._said(host)):
-            return self.name(host) + core[len(host) :] + tail
-        if core.startswith(("/", "./", "../")):
-            return self.path(core) + tail
-        if self._said(core):
-            return word
-        return self.secret(core) + tail
-
-    def _after(self, text: str) -> str:
-        """Replace what a colon follows: an address, or a word like any other."""
-        base = text.partition("/")[0]
-        if _is_address(base):
-            return self.address(text)
-        return self.secret(text) if text.count(":") > 1 else _WORD.sub(self._word, text)
-
-    def _replaced(self, core: str) -> bool:
-        """Say whether a word is but an address that was replaced, or is everybody's, with a port or a length."""
-        rest = ADDRESS.sub("", core)
-        found = ADDRESS.findall(core)
-        good = all(
-            text in self.registry.known or (_is_address(text) and shown(ipaddress.ip_address(text))) for text in found
-        )
-        return bool(found) and good and (not rest or self._said(rest.strip(":/")) or not rest.strip(":/"))
-
-    def _said(self, text: str) -> bool:
+    @staticmethod
+    def known(text: str) -> bool:
         """Say whether text is made of words that may be shown; of long numbers nobody knows what they are."""
-        if not text.isascii() or text.count(":") > 2 or _FOUR.search(text):
+        if not text.isascii() or not text.isprintable() or len(text) > LONGEST:
             return False
-        return all(
-            part.lower() in vocabulary.words() or self._plain_number(part) for part in vocabulary.TOKEN.findall(text)
-        )
+        if text.count(":") > 2 or _FOUR.search(text):
+            return False
+        return text.lower() in vocabulary.words() or all(_everybodys(part) for part in _TOKEN.findall(text))
+
+
+def _everybodys(word: str) -> bool:
+    number = word.isdecimal() and len(word) <= 7
+    return len(word) == 1 or number or word.lower() in vocabulary.words() or _RATE.fullmatch(word) is not None
 
 
 def _known(name: str) -> bool:
     """Say whether a name is made of parts that everybody knows, and short numbers."""
-    parts = vocabulary.TOKEN.findall(name)
+    parts = _TOKEN.findall(name)
     known = all(part in vocabulary.listed("programs") or (part.isdecimal() and len(part) < 3) for part in parts)
     return name.isascii() and len(name) <= 80 and known and any(not part.isdecimal() for part in parts)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -131,3 +131,15 @@ def everywhere(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(everywhere(item, change) for item in value)
     return value
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield every text in a document, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, msgspec.Struct):
+        yield from (text for name in value.__struct_fields__ for text in texts(getattr(value, name)))
+    elif isinstance(value, dict):
+        yield from (text for pair in value.items() for item in pair for text in texts(item))
+    elif isinstance(value, list | tuple):
+        yield from (text for item in value for text in texts(item))

@@ -36,7 +36,7 @@ def ask(folder: Path, script: Script, timeout: float = 5.0, own: str | None = No
     with serve(folder, script) as engine:
         contact, said = adapter.engine(engine.url, timeout, own)
         assert contact.source == said.source == contact.get().url == engine.url
-    assert said.missing == (None if said.known else Missing("skip", adapter.NO_ANSWER))
+    assert said.missing == (None if said.known else Missing("skip", adapter.NO_ANSWER, cause="engine"))
     return contact.get(), said.value
 
 

@@ -10,10 +10,13 @@ import pytest
 
 import preflight.facts
 import preflight.facts.records
-from preflight.facts import Fact, Host, Setting
+from preflight.facts import Fact, Host, Missing, Setting
+from preflight.facts.base import Cause
 from preflight.facts.kinds import Kind, ProgramName, Secret, Word
+from preflight.facts.records import Txt
 from preflight.redact.kinds import TEXTS, WHOLE, hints, masked
 from preflight.redact.masks import Masks
+from preflight.redact.reasons import LEFT_OUT
 
 STRUCTS = [
     kind
@@ -132,3 +135,26 @@ def test_a_setting_is_replaced_by_what_its_variable_means() -> None:
     assert shown("TZ", "Etc/UTC", "Europe/Berlin") == Setting("Etc/UTC", 1, shell="zqzone1qz")
     assert shown("MAILCOW_HOSTNAME", "mail.own.example").value == "mail.zqdomain1qz.zqz"
     assert shown("COMPOSE_PROJECT_NAME", "mailcow-own").value == "mailcow-zqcontainer1qz"
+
+
+@pytest.mark.parametrize("cause", [cause for cause in get_args(Cause) if cause])
+def test_a_reason_is_told_by_its_cause(cause: Cause) -> None:
+    made = masked(
+        Missing("unknown", "geheim cannot be read.", "ask geheim", ("ls geheim",), "geheim said", cause), Masks()
+    )
+    assert "geheim" not in repr(made)
+    assert (made.kind, made.cause, made.commands, made.detail) == ("unknown", cause, (), "")
+    assert made.reason not in ("", LEFT_OUT)
+    assert masked(made, Masks()) == made
+
+
+def test_a_reason_without_a_known_cause_is_left_out() -> None:
+    for cause in ("", "geheim"):
+        made = masked(Missing("skip", "geheim", cause=cause), Masks())  # type: ignore[arg-type]  # it may be anything
+        assert (made.kind, made.reason, made.cause) == ("skip", LEFT_OUT, "")
+
+
+def test_the_texts_of_a_record_are_looked_at_together() -> None:
+    """They may be cut anywhere, in the middle of an address too."""
+    made = masked(Txt(("v=spf1 ip4:203.0.", "113.77 include:own.exa", "mple -all")), Masks())
+    assert made == Txt(("v=spf1 ip4:20.200.100.1 include:zqdomain1qz.zqz -all",))

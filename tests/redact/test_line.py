@@ -202,10 +202,13 @@ def test_a_baseline_with_names_is_refused_for_redacted_facts(
 def test_waivers_count_and_their_reasons_are_redacted(facts: str, preflight: Line) -> None:
     run = preflight(
         "--facts", facts, "--redact", "--format", "json", "--ignore", "resources.swap=alice said so@2020-01-01",
-        "--ignore", "ports.free:203.0.113.25:25/tcp=exim4 of geheim",
+        "--ignore", "ports.free:203.0.113.25:25/tcp=exim4 of geheim", "--ignore", "resources.memory=geheim@2099-01-01",
     )  # fmt: skip
     results = {(row["check"], row["subject"]): row for row in json.loads(run.out)["results"]}
     assert results["ports.free", "<ipv4-1>:25/tcp"]["status"] == "ignored"
-    assert "exim4 of <text-" in results["ports.free", "<ipv4-1>:25/tcp"]["reason"]
+    assert re.fullmatch("<text-[0-9]+>", results["ports.free", "<ipv4-1>:25/tcp"]["reason"])
     assert results["resources.swap", None]["status"] == "warn"
+    over = r"The waiver \(<text-[0-9]+>\) ended on 2020-01-01, so that this counts again\."
+    assert re.fullmatch(over, results["resources.swap", None]["reason"])
+    assert re.fullmatch(r"<text-[0-9]+> \(through 2099-01-01\)", results["resources.memory", None]["reason"])
     assert leaks(run.out) == []

@@ -20,7 +20,7 @@ _TTL = 3600
 
 def no_hostname() -> MissingFact:
     """Make what ends a check as skipped where there is no name to ask for."""
-    return MissingFact(Missing("skip", say("No --hostname was given.")), "")
+    return MissingFact(Missing("skip", say("No --hostname was given."), cause="no-hostname"), "")
 
 
 def fqdn(look: Look) -> str:

@@ -162,11 +162,15 @@ class Crew:
     def _late(self, name: str) -> Fact[Any]:
         if self.stop.is_set():
             return Fact.unknown(
-                name, say("The run was interrupted before this was known."), say("Run the check to its end.")
+                name,
+                say("The run was interrupted before this was known."),
+                say("Run the check to its end."),
+                cause="interrupted",
             )
         limit = f"{self._seconds:g}"
         return Fact.unknown(
             name,
             say("It was not known after {limit} s.", limit=limit),
             say("Raise --timeout above {limit}.", limit=limit),
+            cause="late",
         )

@@ -81,7 +81,9 @@ class Roots(Struct, frozen=True, dict=True):
         if self.root is None and self.why is not None:
             return Fact(source, None, self.why)
         advice = say("Run the check as root.") if error.cause == "denied" else ""
-        return Fact.unknown(source, error.sentence, advice)
+        return Fact.unknown(
+            source, error.sentence, advice, cause=error.cause if error.cause in ("denied", "absent") else ""
+        )
 
     def locate(self, path: str) -> str:
         """Resolve a host path to one of this process; raise `Unreadable`. The last part need not exist."""
@@ -287,7 +289,9 @@ def _from_container() -> Roots:
     view = View(
         container=True, root=None, live=True, network=network, privileged=privileged, missing_flags=tuple(missing)
     )
-    return Roots(None, view, why=Missing("unknown", reason, say("Add {flag} to docker run.", flag=flag)))
+    return Roots(
+        None, view, why=Missing("unknown", reason, say("Add {flag} to docker run.", flag=flag), cause="container")
+    )
 
 
 def _own_pid_namespace() -> bool:

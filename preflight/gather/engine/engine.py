@@ -42,7 +42,12 @@ def locate(
         return _named(roots, docker_host)
     if not roots.view.live:
         why = say("The root is a copy of a host's files, and only a running host has an engine.")
-        return Missing("unknown", why, say("Run preflight on the host itself, or name its engine with --docker-host."))
+        return Missing(
+            "unknown",
+            why,
+            say("Run preflight on the host itself, or name its engine with --docker-host."),
+            cause="copy",
+        )
     if root_given:
         why = say("With --root, the engine is asked only where it is named too.")
         return Missing(
@@ -135,7 +140,9 @@ def engine(url: str | Missing, timeout: float = TIMEOUT, own: str | None = None)
         said = _ask(url, began + timeout, own)
     except EngineError as error:
         seconds = round(time.monotonic() - began, 3)
-        return Fact.of(shown, Contact(shown, error.state, str(error), seconds)), Fact.skipped(shown, say(NO_ANSWER))
+        return Fact.of(shown, Contact(shown, error.state, str(error), seconds)), Fact.skipped(
+            shown, say(NO_ANSWER), cause="engine"
+        )
     return Fact.of(shown, Contact(shown, "ok", "", round(time.monotonic() - began, 3))), Fact.of(shown, said)
 
 

@@ -21,14 +21,17 @@ _TIMEX = 208  # bytes of struct timex where long has 64 bits: x86_64, aarch64, r
 def clock(roots: Roots) -> Fact[Clock]:
     """Ask the kernel how far off its clock may be. Reads alone (modes = 0); no capability is needed for that."""
     if not roots.view.live:
-        return Fact.unknown(CLOCK, say("The root is a copy, and the clock is that of a running kernel."))
+        return Fact.unknown(CLOCK, say("The root is a copy, and the clock is that of a running kernel."), cause="copy")
     try:
         return Fact.of(CLOCK, _adjtimex())
     except OSError as error:
         help = say("Add --privileged to docker run.") if roots.view.container else say("Run the check as root.")
         denied = error.errno in (errno.EPERM, errno.EACCES)
         return Fact.unknown(
-            CLOCK, say("The kernel did not say: {error}.", error=os.strerror(error.errno or 0)), help if denied else ""
+            CLOCK,
+            say("The kernel did not say: {error}.", error=os.strerror(error.errno or 0)),
+            help if denied else "",
+            cause="denied" if denied else "",
         )
     except NotImplementedError as error:
         return Fact.unknown(CLOCK, say("The kernel could not be asked for its clock: {error}.", error=error))

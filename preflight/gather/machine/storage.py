@@ -19,7 +19,7 @@ def spaces(roots: Roots, paths: tuple[str, ...], seconds: float = SECONDS) -> Fa
     """Return the space at each path. A path whose file system does not answer is unknown, the others are not."""
     if not roots.view.live:
         reason = say("Sizes of file systems belong to the running host, and this is a copy of its files.")
-        copied: Fact[Space] = Fact.unknown("statvfs", reason, say("Run the check on the host."))
+        copied: Fact[Space] = Fact.unknown("statvfs", reason, say("Run the check on the host."), cause="copy")
         return Fact.of("statvfs", dict.fromkeys(paths, copied))
     found: dict[str, Fact[Space]] = {}
     threads = [
@@ -35,7 +35,9 @@ def spaces(roots: Roots, paths: tuple[str, ...], seconds: float = SECONDS) -> Fa
 
 def _late(path: str, seconds: float) -> Fact[Space]:
     reason = say("The file system at {path} did not answer within {seconds} s.", path=path, seconds=f"{seconds:g}")
-    return Fact.unknown("statvfs", reason, say("Look whether the mount below {path} is alive.", path=path))
+    return Fact.unknown(
+        "statvfs", reason, say("Look whether the mount below {path} is alive.", path=path), cause="late"
+    )
 
 
 def _keep(roots: Roots, path: str, found: dict[str, Fact[Space]]) -> None:

@@ -15,7 +15,7 @@ NAMES = 32
 def hosts_file(roots: Roots, fqdn: str | None) -> Fact[tuple[HostsEntry, ...]]:
     """Return the lines that name `fqdn` (lower case, no trailing dot), in the file's order; none where it is absent."""
     if not fqdn:
-        return Fact.skipped(PATH, say("No --hostname was given."))
+        return Fact.skipped(PATH, say("No --hostname was given."), cause="no-hostname")
     try:
         text = roots.text(PATH)
     except Unreadable as error:

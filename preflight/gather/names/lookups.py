@@ -32,7 +32,7 @@ def look_up(
     Where no server ever answered the fact is unknown.
     """
     if not fqdn:
-        return Fact.skipped("DNS", say("No --hostname was given."))
+        return Fact.skipped("DNS", say("No --hostname was given."), cause="no-hostname")
     if not askable(fqdn):
         reason = say("{fqdn} is not a name that the DNS can be asked for.", fqdn=fqdn[:80])
         return Fact.unknown("DNS", reason, say("Give a correct --hostname."))
@@ -89,4 +89,5 @@ def _fact(servers: tuple[Server, ...], found: Answers) -> Fact[Answers]:
         source,
         paragraph(silence, why),
         say("See that this host may reach {names} over UDP and TCP, or name another with --resolver.", names=names),
+        cause="name-servers",
     )

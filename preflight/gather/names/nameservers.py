@@ -82,7 +82,10 @@ def find(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:
             return Fact.unknown("--resolver", str(error))
     if not roots.view.live:
         return Fact.unknown(
-            PATH, say("The host is a copy, and its name servers are not asked from another machine."), say(_HELP)
+            PATH,
+            say("The host is a copy, and its name servers are not asked from another machine."),
+            say(_HELP),
+            cause="copy",
         )
     if roots.root is None:
         return _containers_own()
@@ -127,7 +130,9 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
         "The host's name servers ({names}) answer in the host's network only, and this is not known to be that.",
         names=names,
     )
-    return Fact.unknown(PATH, reason, say("Add --network=host to docker run, or name a server with --resolver."))
+    return Fact.unknown(
+        PATH, reason, say("Add --network=host to docker run, or name a server with --resolver."), cause="network"
+    )
 
 
 def _reachable(servers: tuple[Server, ...]) -> tuple[Server, ...]:

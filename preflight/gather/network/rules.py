@@ -49,6 +49,7 @@ def rules(roots: Roots) -> Fact[tuple[Rule, ...]]:
         say("The host routes by rules and tables of its own, which are seen in its own network only."),
         say("Run preflight on the host, or in a container with --network=host."),
         "ip rule",
+        cause="network",
     )
 
 

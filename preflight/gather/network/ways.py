@@ -30,6 +30,7 @@ def ways(roots: Roots) -> Fact[tuple[Way, ...]]:
             source,
             say("Only in the host's own network does the kernel say which way it would send a packet."),
             say("In a container, add --network=host."),
+            cause="network",
         )
     try:
         names = netlink.interfaces()

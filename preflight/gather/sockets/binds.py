@@ -20,19 +20,23 @@ EVERYWHERE = ("0.0.0.0", "::")  # what '' stands for
 def binds(roots: Roots, wanted: tuple[tuple[str, int], ...]) -> Fact[tuple[BindAttempt, ...]]:
     """Try each address ('' = all of IPv4, and all of IPv6) and port once, only where our network is the host's."""
     if not roots.view.live:
-        return Fact.unknown(SOURCE, say("The root is a copy: only a running kernel knows whether a port can be bound."))
+        return Fact.unknown(
+            SOURCE, say("The root is a copy: only a running kernel knows whether a port can be bound."), cause="copy"
+        )
     if roots.view.network is None:
         help_ = roots.why.help if roots.why else say("Add --pid=host to docker run.")
         reason = say(
             "The network of this process cannot be told to be the host's, so no port of the host can be tried."
         )
-        return Fact.unknown(SOURCE, reason, paragraph(help_, say("--network=host is needed beside it.")))
+        return Fact.unknown(
+            SOURCE, reason, paragraph(help_, say("--network=host is needed beside it.")), cause="network"
+        )
     if not roots.view.network:
         help_ = say("Run the check on that host itself.")
         if roots.view.container:
             help_ = say("Add --network=host to docker run.")
         reason = say("The network of this process is not the host's, so no port of the host can be tried.")
-        return Fact.unknown(SOURCE, reason, help_)
+        return Fact.unknown(SOURCE, reason, help_, cause="network")
     pairs = dict.fromkeys(
         (place, port) for address, port in wanted for place in ((address,) if address else EVERYWHERE)
     )

@@ -82,7 +82,7 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
     Reads a process's name alone until it is one that is wanted: a busy host has thousands.
     """
     if not roots.view.live:
-        return Fact.unknown(SOURCE, say("The root is a copy, which has no processes."))
+        return Fact.unknown(SOURCE, say("The root is a copy, which has no processes."), cause="copy")
     try:
         proc = roots.locate("/proc")
         pids = [int(entry) for entry in roots.entries("/proc", MOST) if entry.isdecimal()]
@@ -112,7 +112,7 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
 
 def _hidden(why: str) -> Fact[tuple[Running, ...]]:
     return Fact.unknown(
-        SOURCE, say("Other users' processes are hidden: {why}.", why=why), say("Run the check as root.")
+        SOURCE, say("Other users' processes are hidden: {why}.", why=why), say("Run the check as root."), cause="denied"
     )
 
 

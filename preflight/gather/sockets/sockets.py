@@ -52,7 +52,7 @@ class Row(Struct, frozen=True):
 def sockets(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     """Return the sockets whose local port is one of these, with their owners where those can be seen."""
     if not roots.view.live:
-        return Fact.unknown("sockets", say("The root is a copy, which has no sockets."))
+        return Fact.unknown("sockets", say("The root is a copy, which has no sockets."), cause="copy")
     if not roots.view.network:
         return _from_tables(roots, ports)
     try:

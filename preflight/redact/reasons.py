@@ -1,0 +1,49 @@
+"""Why a fact is missing, as far as it can be told of a host whose names and paths are not: by its cause alone."""
+
+from __future__ import annotations
+
+import msgspec
+
+from preflight.facts import Missing
+from preflight.facts.base import Cause
+from preflight.text.sentences import noted, say
+
+LEFT_OUT = noted("The reason is left out here, as it may name files, hosts or addresses.")
+_ASK = noted("Run the check without --redact to see the reason, and what helps.")
+_REASONS: dict[Cause, str] = {
+    "absent": noted("The file that tells it does not exist."),
+    "container": noted("The container may not look into the host's processes and files."),
+    "copy": noted("The root is a copy, in which this is not recorded."),
+    "denied": noted("Reading it was denied."),
+    "engine": noted("The Docker engine does not answer (see docker.engine)."),
+    "interrupted": noted("The run was interrupted before this was known."),
+    "kernel": noted("No container was started, as that could crash this kernel."),
+    "late": noted("It was not known in time."),
+    "name-servers": noted("The name servers did not answer."),
+    "network": noted("Only the host's own network tells it."),
+    "no-hostname": noted("No --hostname was given."),
+    "no-probe": noted("--no-probe was given."),
+    "offline": noted("--offline was given."),
+    "older": noted("These facts were recorded before this was looked at."),
+    "unasked": noted("No check that was asked for needs it."),
+}
+# What would make the fact known, where that can be said of every host.
+_HELP: dict[Cause, str] = {
+    "container": noted("Start the container with the documented options of docker run."),
+    "copy": noted("Run the check on the host."),
+    "denied": noted("Run the check as root; in a container, add --privileged."),
+    "interrupted": noted("Run the check to its end."),
+    "kernel": noted("See system.kernel: change the kernel first."),
+    "late": noted("Raise --timeout."),
+    "name-servers": noted("Name another name server with --resolver."),
+    "network": noted("Run the check on the host; in a container, add --network=host."),
+    "older": noted("Record them again with this version."),
+}
+
+
+def reason(why: Missing) -> Missing:
+    """Return why a fact is missing, in words that name nothing of the host."""
+    if why.cause not in _REASONS:
+        return msgspec.structs.replace(why, reason=say(LEFT_OUT), help=say(_ASK), commands=(), detail="", cause="")
+    help_ = say(_HELP[why.cause]) if why.cause in _HELP else ""
+    return msgspec.structs.replace(why, reason=say(_REASONS[why.cause]), help=help_, commands=(), detail="")
