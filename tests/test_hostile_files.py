@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from preflight.facts import Asked, Memory
+from preflight.facts import Asked, ConfFile, Memory
 from preflight.facts.parts import PARTS
+from preflight.gather.conf import mailcow_conf
 from preflight.report.documents import write_json
 from preflight.text.inputs import LIMIT
 from tests.build import host
@@ -305,3 +306,21 @@ def test_a_mailcow_conf_that_can_be_read_is_judged_whatever_stands_in_it(
     shown = preflight("--mailcow-conf", str(path), "--only", "ports.configuration", "--quiet", "--format", "text")
     assert "\x1b" not in shown.out
     assert len(shown.out) < 100_000
+
+
+def test_a_mailcow_conf_that_is_named_is_read_once(
+    preflight: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was refused or taken before anything was looked at is what the checks judge."""
+    (tmp_path / "mailcow.conf").write_text("SMTP_PORT=smtp\n")
+    read: list[str] = []
+    parse = mailcow_conf.parse
+
+    def counted(text: bytes | str, path: str) -> ConfFile:
+        read.append(path)
+        return parse(text, path)
+
+    monkeypatch.setattr(mailcow_conf, "parse", counted)
+    run = preflight("--only", "ports.configuration", "--mailcow-conf", str(tmp_path / "mailcow.conf"), "--no-probe")
+    assert "SMTP_PORT" in run.out
+    assert read == [str(tmp_path / "mailcow.conf")]

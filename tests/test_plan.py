@@ -7,9 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from preflight.checks.ports.conf_words import words
 from preflight.facts import Asked, ConfFile, Setting
 from preflight.mailcow import plan
-from preflight.mailcow.conf import SWITCHES, Problem
+from preflight.mailcow.conf.problems import Kind, Problem
+from preflight.mailcow.conf.programs import SWITCHES
 from preflight.mailcow.plan import Plan
 from tests.build import conf_file
 
@@ -69,45 +71,39 @@ def test_values_that_mailcow_takes(variable: str, value: str, place: tuple[str, 
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "place", "word", "fix"),
+    ("variable", "value", "place", "kind", "fix"),
     [
-        ("SMTP_PORT", "smtp", ("", 25), "neither a port", "SMTP_PORT=25"),
-        ("SMTP_PORT", "25/tcp", ("", 25), "neither a port", "SMTP_PORT=25"),
-        ("SMTP_PORT", "mail.example.org:25", ("", 25), "neither a port", "SMTP_PORT=25"),
-        ("SMTP_PORT", "2001:db8::1:25", ("", 25), "neither a port", "SMTP_PORT=25"),
-        ("SMTP_PORT", "٢٥", ("", 25), "neither a port", "SMTP_PORT=25"),
-        ("SMTP_PORT", "1.2.3.400:25", ("", 25), "does not exist: 1.2.3.400", "SMTP_PORT=25"),
-        ("SMTP_PORT", "25 ", ("", 25), "neither a port", "SMTP_PORT=25"),  # from quotes, and Compose refuses it
-        ("SMTP_PORT", "26-25", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
-        ("SMTP_PORT", "-26", ("", 25), "neither a port", "SMTP_PORT=25"),
-        ("POP_PORT", "127.0.0.1:", ("127.0.0.1", 110), "names no port", "POP_PORT=127.0.0.1:110"),
-        ("POP_PORT", "[::1]:", ("::1", 110), "names no port", "POP_PORT=[::1]:110"),
-        ("POP_PORT", ":", ("", 110), "names no port", "POP_PORT=:110"),
-        ("SMTP_PORT", "224.0.0.1:25", ("", 25), "no host can be reached", "SMTP_PORT=25"),
-        ("SMTP_PORT", "0", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
-        ("SMTP_PORT", "65536", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
-        ("SMTP_PORT", "999999999", ("", 25), "outside 1 to 65535", "SMTP_PORT=25"),
-        ("SQL_PORT", "x", ("127.0.0.1", 13306), "neither a port", "SQL_PORT=127.0.0.1:13306"),
-        ("HTTP_PORT", "1.2.3.4:8080", ("", 80), "HTTP_BIND", "HTTP_BIND=1.2.3.4\nHTTP_PORT=8080"),
-        ("HTTPS_PORT", "[::1]:8443", ("", 443), "HTTPS_BIND", "HTTPS_BIND=[::1]\nHTTPS_PORT=8443"),
-        ("HTTP_PORT", "abc:80", ("", 80), "not a port", "HTTP_PORT=80"),
-        ("HTTP_PORT", "70000", ("", 80), "outside 1 to 65535", "HTTP_PORT=80"),
-        ("HTTP_PORT", "8081", ("", 8081), "may not be 8081", "HTTP_PORT=8080"),
-        ("HTTPS_PORT", "65510", ("", 65510), "may not be 65510", "HTTPS_PORT=8443"),
+        ("SMTP_PORT", "smtp", ("", 25), "not-a-place", "SMTP_PORT=25"),
+        ("SMTP_PORT", "25/tcp", ("", 25), "not-a-place", "SMTP_PORT=25"),
+        ("SMTP_PORT", "mail.example.org:25", ("", 25), "not-a-place", "SMTP_PORT=25"),
+        ("SMTP_PORT", "2001:db8::1:25", ("", 25), "not-a-place", "SMTP_PORT=25"),
+        ("SMTP_PORT", "٢٥", ("", 25), "not-a-place", "SMTP_PORT=25"),
+        ("SMTP_PORT", "1.2.3.400:25", ("", 25), "no-such-address", "SMTP_PORT=25"),
+        ("SMTP_PORT", "25 ", ("", 25), "not-a-place", "SMTP_PORT=25"),  # from quotes, and Compose refuses it
+        ("SMTP_PORT", "26-25", ("", 25), "port-out-of-range", "SMTP_PORT=25"),
+        ("SMTP_PORT", "-26", ("", 25), "not-a-place", "SMTP_PORT=25"),
+        ("POP_PORT", "127.0.0.1:", ("127.0.0.1", 110), "no-port", "POP_PORT=127.0.0.1:110"),
+        ("POP_PORT", "[::1]:", ("::1", 110), "no-port", "POP_PORT=[::1]:110"),
+        ("POP_PORT", ":", ("", 110), "no-port", "POP_PORT=:110"),
+        ("SMTP_PORT", "224.0.0.1:25", ("", 25), "unreachable-address", "SMTP_PORT=25"),
+        ("SMTP_PORT", "0", ("", 25), "port-out-of-range", "SMTP_PORT=25"),
+        ("SMTP_PORT", "65536", ("", 25), "port-out-of-range", "SMTP_PORT=25"),
+        ("SMTP_PORT", "999999999", ("", 25), "port-out-of-range", "SMTP_PORT=25"),
+        ("SQL_PORT", "x", ("127.0.0.1", 13306), "not-a-place", "SQL_PORT=127.0.0.1:13306"),
+        ("HTTP_PORT", "1.2.3.4:8080", ("", 80), "port-with-address", "HTTP_BIND=1.2.3.4\nHTTP_PORT=8080"),
+        ("HTTPS_PORT", "[::1]:8443", ("", 443), "port-with-address", "HTTPS_BIND=[::1]\nHTTPS_PORT=8443"),
+        ("HTTP_PORT", "abc:80", ("", 80), "not-a-port", "HTTP_PORT=80"),
+        ("HTTP_PORT", "70000", ("", 80), "port-out-of-range", "HTTP_PORT=80"),
+        ("HTTP_PORT", "8081", ("", 8081), "reserved-port", "HTTP_PORT=8080"),
+        ("HTTPS_PORT", "65510", ("", 65510), "reserved-port", "HTTPS_PORT=8443"),
     ],
 )
-def test_values_that_mailcow_cannot_use(variable: str, value: str, place: tuple[str, int], word: str, fix: str) -> None:
+def test_values_that_mailcow_cannot_use(
+    variable: str, value: str, place: tuple[str, int], kind: Kind, fix: str
+) -> None:
     result = made(TZ="UTC", **{variable: value})
     problem = only(result)
-    assert (problem.variable, problem.line, problem.value, problem.fix, problem.fatal) == (
-        variable,
-        2,
-        value,
-        fix,
-        True,
-    )
-    assert word in problem.text
-    assert problem.text.endswith(".")
+    assert problem == Problem(variable, kind, 2, value, fix, fatal=True, details=problem.details)
     assert places(result)[variable] == place
 
 
@@ -288,26 +284,27 @@ def test_a_zone_must_be_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "word"),
+    ("name", "kind"),
     [
         ("mail.example.org", None),
-        ("mail", "one label"),
-        ("mail.example.org.", "ends with a dot"),
-        ("192.0.2.1", "is an address"),
-        ("ma_il.example.org", "underscore"),
-        ("mail example.org", "none of a host name"),
-        ("", "is empty"),
+        ("mail", "hostname"),
+        ("mail.example.org.", "hostname"),
+        ("192.0.2.1", "hostname"),
+        ("ma_il.example.org", "hostname"),
+        ("mail example.org", "hostname"),
+        ("", "hostname-empty"),
     ],
 )
-def test_the_host_name_is_a_full_one(name: str, word: str | None) -> None:
+def test_the_host_name_is_a_full_one(name: str, kind: Kind | None) -> None:
     problems = made(MAILCOW_HOSTNAME=name).problems
-    assert [word in problem.text and problem.fatal for problem in problems if word] == ([True] if word else [])
-    assert len(problems) == bool(word)
+    assert [(problem.kind, problem.fatal) for problem in problems] == ([(kind, True)] if kind else [])
 
 
 def test_a_dns_challenge_needs_a_provider() -> None:
     assert only(made(ACME_DNS_CHALLENGE="y", ACME_DNS_PROVIDER="dns_xxx")).variable == "ACME_DNS_PROVIDER"
     assert made(ACME_DNS_CHALLENGE="y", ACME_DNS_PROVIDER="dns_cf").problems == ()
+    said = {"ACME_DNS_CHALLENGE": Setting("y", 1), "ACME_DNS_PROVIDER": Setting("$MINE", 2, refers=True)}
+    assert only(plan.make(ConfFile(plan.DEFAULT_CONF, True, said), ASKED)).kind == "refers"
 
 
 def test_project_names_are_lower_case() -> None:
@@ -324,6 +321,8 @@ def test_a_reference_is_not_followed_and_said_once() -> None:
         ("SMTP_PORT", False),
         ("HTTP_BIND", False),
     ]
+    assert all(problem.kind == "refers" for problem in result.problems)
+    assert [problem.fix for problem in result.problems] == ["SMTP_PORT=25", "HTTP_BIND="]
     assert only(made(SMTP_PORT="$OTHER")).fatal  # from single quotes: no reference
 
 
@@ -351,4 +350,37 @@ def test_any_values_make_a_plan(values: dict[str, str]) -> None:
     subjects = [row.subject for row in result.bindings]
     assert len(set(subjects)) == len(subjects)
     assert sorted(places(result)) == sorted(wanted.variable for wanted in plan.SHAPE)
-    assert all(problem.text.endswith(".") for problem in result.problems)
+    assert all(words(problem).endswith(".") for problem in result.problems)
+
+
+def test_every_variable_that_refers_to_another_is_told_once() -> None:
+    """Those that decide nothing by themselves too."""
+    said = {name: Setting("$X", line, refers=True) for line, name in enumerate(VARIABLES, 1)}
+    problems = plan.make(ConfFile(plan.DEFAULT_CONF, True, said), ASKED).problems
+    assert sorted(problem.variable for problem in problems) == sorted(VARIABLES)
+    assert {problem.kind for problem in problems} == {"refers"}
+
+
+def test_how_the_lines_are_written_is_told_last() -> None:
+    settings = {
+        "SMTP_PORT": Setting("x", 7, shell="y"),
+        "TZ": Setting("it's", 8, shell=""),
+        "POP_PORT": Setting("1", 9),
+    }
+    conf = ConfFile(plan.DEFAULT_CONF, True, settings, {"SMTP_PORT": [1, 7], "IMAP_PORT": [2, 3]})
+    found = [(one.variable, one.kind, one.line, one.fix) for one in plan.make(conf, ASKED).problems]
+    assert found == [
+        ("SMTP_PORT", "not-a-place", 7, "SMTP_PORT=25"),
+        ("TZ", "not-a-zone", 8, "TZ=Etc/UTC"),
+        ("SMTP_PORT", "set-twice", 7, ""),
+        ("IMAP_PORT", "set-twice", 3, ""),
+        ("SMTP_PORT", "shell-differs", 7, "SMTP_PORT=x"),
+        ("TZ", "shell-reads-nothing", 8, ""),
+    ]
+
+
+def test_the_names_are_those_of_the_plan() -> None:
+    for conf in (None, conf_file({}), conf_file({"MAILCOW_HOSTNAME": "Mail.example.org"})):
+        for asked in (ASKED, Asked(hostname="mx.b\u00fccher.example", domains=("a.example",))):
+            names, whole = plan.names(conf, asked), plan.make(conf, asked)
+            assert (names.hostname, names.fqdn, names.domains) == (whole.hostname, whole.fqdn, whole.domains)

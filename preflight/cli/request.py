@@ -103,8 +103,8 @@ def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
 
 def _renamed(host: Host, asked: Asked) -> Host:
     """Return recorded facts for another host name, of which neither /etc/hosts nor the DNS was asked."""
-    fqdn = plan.make(host.mailcow_conf.value, asked).fqdn
-    before = plan.make(host.mailcow_conf.value, host.asked).fqdn
+    fqdn = plan.names(host.mailcow_conf.value, asked).fqdn
+    before = plan.names(host.mailcow_conf.value, host.asked).fqdn
     if not fqdn or fqdn == before:
         return host
     reason = say("The facts were recorded without a host name.")

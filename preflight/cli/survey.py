@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from msgspec.structs import replace
+
 from preflight.cli import request
 from preflight.cli.progress import Progress, live
 from preflight.cli.stop import Stop
@@ -19,8 +21,9 @@ class Survey:
 
     def __init__(self, given: dict[str, Any], stop: Stop, wishes: Wishes) -> None:
         self._roots = request.roots(given["root"])
-        if given["mailcow_conf"] is not None:
-            mailcow_conf.given(self._roots, given["mailcow_conf"])
+        # One that is none is refused before anything is looked at.
+        named = given["mailcow_conf"]
+        self._conf = None if named is None else mailcow_conf.given(self._roots, named)
         self._progress = _progress(given, wishes, stop)
         stop.leave = self._progress.leave
         self._begun = begin(self._roots, wishes, stop.event, self._progress.tell)
@@ -28,7 +31,7 @@ class Survey:
     def gather(self, wishes: Wishes) -> Host:
         """Look to the end."""
         with self._progress.shown():
-            return gather(self._roots, wishes, self._begun)
+            return gather(self._roots, replace(wishes, conf=self._conf), self._begun)
 
 
 def _progress(given: dict[str, Any], wishes: Wishes, stop: Stop) -> Progress:

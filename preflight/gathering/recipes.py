@@ -42,7 +42,7 @@ def mailcow_conf(run: Run) -> Fact[ConfFile]:
     """mailcow.conf, where the user says or where mailcow has it."""
     from preflight.gather.conf import mailcow_conf
 
-    return mailcow_conf.mailcow_conf(run.roots, run.wishes.asked.mailcow_conf)
+    return mailcow_conf.mailcow_conf(run.roots, run.wishes.asked.mailcow_conf, run.wishes.conf)
 
 
 def override(run: Run) -> Fact[Override]:

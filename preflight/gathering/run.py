@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from preflight.facts import Asked, Fact, OsRelease
+from preflight.facts import Asked, ConfFile, Fact, OsRelease
 from preflight.gather.access.crew import Crew
 from preflight.gather.access.roots import Roots
 
@@ -21,6 +21,7 @@ class Wishes(Struct, frozen=True):
     parts: frozenset[str]
     environ: Mapping[str, str]
     seconds: float = 30.0
+    conf: ConfFile | None = None  # the mailcow.conf that was named, where it is read already
     docker_host: str | None = None
     root_given: bool = False
     resolvers: tuple[str, ...] = ()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Iterator
+from typing import Any
 
-from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, EngineStart, Setting
-from preflight.mailcow.conf import Problem, Reader
+from msgspec import Struct
+from msgspec.structs import replace
+
+from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, EngineStart
+from preflight.mailcow.conf import lines, networks, places, programs
+from preflight.mailcow.conf.problems import Problem, Read, Values
 from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Published
 from preflight.net.addresses import overlap, with_port
 from preflight.net.hostnames import ascii_name, mail_domain
-from preflight.text.sentences import say
 
 __all__ = [
     "BRIDGE", "DEFAULT_CONF", "IPV4_NETWORK", "IPV6_NETWORK", "PROJECT", "RESERVED", "SHAPE",
-    "Binding", "Kind", "Plan", "Problem", "Published", "data_paths", "make", "space_paths",
+    "Binding", "Kind", "Names", "Plan", "Problem", "Published", "data_paths", "make", "names", "space_paths",
 ]  # fmt: skip
 
 DEFAULT_CONF = "/opt/mailcow-dockerized/mailcow.conf"
@@ -35,16 +39,26 @@ class Binding(Struct, frozen=True):
         return f"{with_port(self.address, self.port) if self.address else self.port}/tcp"
 
 
-class Plan(Struct, frozen=True, kw_only=True):
-    """All that mailcow will want. `hostname` as given; `fqdn` lower case, as A-labels, without a trailing dot."""
+class Names(Struct, frozen=True, kw_only=True):
+    """The names of a mail host. `hostname` as given; `fqdn` lower case, as A-labels, without a trailing dot."""
+
+    hostname: str | None
+    fqdn: str | None
+    named: tuple[str, ...]  # the mail domains that were given, as A-labels
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Return the mail domains: those given, else the one that the host is for by its name."""
+        return self.named or ((mail_domain(self.fqdn),) if self.fqdn else ())
+
+
+class Plan(Names, frozen=True, kw_only=True):
+    """All that mailcow will want."""
 
     conf_path: str
     conf_present: bool
     bindings: tuple[Binding, ...]
     problems: tuple[Problem, ...]
-    hostname: str | None
-    fqdn: str | None
-    named: tuple[str, ...]  # the mail domains that were given, as A-labels
     ipv4_network: str  # 172.22.1.0/24
     ipv6_network: str
     ipv6: bool  # ENABLE_IPV6
@@ -53,14 +67,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     skip_clamd: bool
     skip_fts: bool
     skip_lets_encrypt: bool
-    sources: tuple[
-        tuple[str, str], ...
-    ] = ()  # SNAT_TO_SOURCE and its kin: variable, the address that mail is sent from
-
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """Return the mail domains: those given, else the one that the host is for by its name."""
-        return self.named or ((mail_domain(self.fqdn),) if self.fqdn else ())
+    sources: tuple[tuple[str, str], ...]  # SNAT_TO_SOURCE and its kin: variable, the address that mail is sent from
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -79,31 +86,48 @@ class Plan(Struct, frozen=True, kw_only=True):
         return self.conf_path.rpartition("/")[0] or "/"
 
 
+def names(conf: ConfFile | None, asked: Asked) -> Names:
+    """Return the names that mailcow will have: those that were asked about, else those of mailcow.conf."""
+    hostname = asked.hostname or Values(conf.settings if conf else {}).text("MAILCOW_HOSTNAME") or None
+    return Names(
+        hostname=hostname,
+        fqdn=ascii_name(hostname) if hostname else None,
+        named=tuple(dict.fromkeys(filter(None, map(ascii_name, asked.domains)))),
+    )
+
+
 def make(conf: ConfFile | None, asked: Asked) -> Plan:
     """Work out what mailcow wants; `conf` None: mailcow.conf could not be read, its defaults are taken."""
-    reader = Reader(conf.settings if conf else {})
-    hostname = asked.hostname or reader.text("MAILCOW_HOSTNAME") or None
-    fqdn = ascii_name(hostname) if hostname else None
-    bindings = _bindings(reader)
-    reader.rest(conf.zone if conf else None)
+    values, called = Values(conf.settings if conf else {}), names(conf, asked)
+    published = [(one, places.place(values, one)) for one in SHAPE]
+    bindings = _bindings([(one, read.value) for one, read in published])
+    ipv4_network, ipv6_network = networks.ipv4_network(values), networks.ipv6_network(values)
+    ipv6, project = networks.ipv6(values), programs.project(values)
+    read: tuple[Read[Any], ...] = (ipv4_network, ipv6_network, ipv6, project)
     return Plan(
         conf_path=conf.path if conf else asked.mailcow_conf or DEFAULT_CONF,
         conf_present=bool(conf and conf.present),
         bindings=bindings,
-        hostname=hostname,
-        fqdn=fqdn,
-        named=tuple(dict.fromkeys(filter(None, map(ascii_name, asked.domains)))),
-        ipv4_network=reader.ipv4_network(),
-        ipv6_network=reader.ipv6_network(),
-        ipv6=reader.ipv6(),
+        problems=(
+            *(problem for _, place in published for problem in place.problems),
+            *_duplicates(bindings, values),
+            *programs.problems(values, conf.zone if conf else None),
+            *(problem for one in read for problem in one.problems),
+            *(lines.problems(conf) if conf else ()),
+        ),
+        hostname=called.hostname,
+        fqdn=called.fqdn,
+        named=called.named,
+        ipv4_network=ipv4_network.value,
+        ipv6_network=ipv6_network.value,
+        ipv6=ipv6.value,
         bridge=BRIDGE,
-        project=reader.project(),
-        skip_clamd=reader.yes("SKIP_CLAMD"),
+        project=project.value,
+        skip_clamd=values.yes("SKIP_CLAMD"),
         # Where mailcow.conf lacks it, docker-compose.yml switches full-text search off.
-        skip_fts=reader.yes("SKIP_FTS") or bool(conf and conf.present and not reader.text("SKIP_FTS")),
-        skip_lets_encrypt=reader.yes("SKIP_LETS_ENCRYPT"),
-        problems=tuple(reader.problems),
-        sources=reader.sources(),
+        skip_fts=values.yes("SKIP_FTS") or bool(conf and conf.present and not values.text("SKIP_FTS")),
+        skip_lets_encrypt=values.yes("SKIP_LETS_ENCRYPT"),
+        sources=programs.sources(values),
     )
 
 
@@ -153,34 +177,30 @@ def space_paths(
     return tuple(dict.fromkeys((*data_paths(engine, daemon, start), plan.directory)))
 
 
-def _bindings(reader: Reader) -> tuple[Binding, ...]:
-    found: dict[tuple[str, int], list[Published]] = {}
-    for published in SHAPE:
-        found.setdefault(reader.place(published), []).append(published)
-    bindings = tuple(Binding(address, port, tuple(wanted)) for (address, port), wanted in found.items())
-    reader.problems.extend(_duplicates(bindings, reader))
-    return bindings
+def _bindings(published: list[tuple[Published, places.Place]]) -> tuple[Binding, ...]:
+    found: dict[places.Place, list[Published]] = {}
+    for one, place in published:
+        found.setdefault(place, []).append(one)
+    return tuple(Binding(address, port, tuple(wanted)) for (address, port), wanted in found.items())
 
 
-def _duplicates(bindings: tuple[Binding, ...], reader: Reader) -> list[Problem]:
+def _duplicates(bindings: tuple[Binding, ...], values: Values) -> Iterator[Problem]:
     """Complain of each later variable that wants a port which an earlier one has, on an address they share."""
     rows = [(binding, published) for binding in bindings for published in binding.wanted]
     rows.sort(key=lambda row: SHAPE.index(row[1]))
-    problems = []
     for number, (binding, published) in enumerate(rows):
-        for other, earlier in rows[:number]:
-            # The web server listens on both of its ports inside its container as well, whatever the addresses.
-            both_web = published.kind == earlier.kind == "web"
-            if other.port == binding.port and (both_web or overlap(other.address, binding.address)):
-                # The one that was moved is to blame, be it the earlier one.
-                moved = published if binding.port != published.port else earlier
-                setting = reader.settings.get(moved.variable, Setting("", 0))
-                text = say(
-                    "{variable} and {other} both publish port {port}.",
-                    variable=published.variable,
-                    other=earlier.variable,
-                    port=binding.port,
-                )
-                problems.append(Problem(published.variable, setting.line, setting.value, text, moved.default))
-                break
-    return problems
+        earlier = next((one for other, one in rows[:number] if _meet(binding, published, other, one)), None)
+        if earlier is not None:
+            # The one that was moved is to blame, be it the earlier one.
+            moved = published if binding.port != published.port else earlier
+            problem = values.problem(
+                moved.variable, "port-twice", moved.default, other=earlier.variable, port=binding.port
+            )
+            yield replace(problem, variable=published.variable)
+
+
+def _meet(binding: Binding, published: Published, other: Binding, earlier: Published) -> bool:
+    """Say whether two variables want the same port of the same address."""
+    # The web server listens on both of its ports inside its container as well, whatever the addresses.
+    both_web = published.kind == earlier.kind == "web"
+    return other.port == binding.port and (both_web or overlap(other.address, binding.address))

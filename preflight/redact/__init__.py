@@ -35,7 +35,7 @@ class Redaction:
     def __init__(self, host: Host) -> None:
         self._masks = Masks()
         # The mail domains come first, as names below them are shown as such.
-        made = plan.make(host.mailcow_conf.value, host.asked)
+        made = plan.names(host.mailcow_conf.value, host.asked)
         for domain in (*made.domains, *([mail_domain(made.fqdn)] if made.fqdn else [])):
             self._masks.dns.enter(domain)
         # A stand-in has no public suffix, so that the domain cannot be told by the host's name.

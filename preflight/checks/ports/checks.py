@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from preflight.checks import Look, check
 from preflight.checks.holders import endings, wording
 from preflight.checks.holders.conflicts import REFUSED, Case, examine
-from preflight.checks.ports import diverted, mailcow_conf
+from preflight.checks.ports import conf_addresses, diverted, mailcow_conf
 from preflight.checks.sources import IP_BINDINGS, PREREQUISITES, issue
 from preflight.facts import require
 from preflight.mailcow.plan import Binding
@@ -38,11 +38,11 @@ def configuration(look: Look) -> Iterator[Finding]:
     conf = look.host.mailcow_conf.get()
     findings = mailcow_conf.judge(look, conf)
     # Where the host's addresses are not known, what else was found comes first.
-    foreign = mailcow_conf.foreign(look, findings)
+    foreign = conf_addresses.foreign(look, findings)
     yield from (finding for subject, finding in findings.items() if subject not in foreign)
     complete = not findings
     for variable, address in foreign.items():
-        finding = mailcow_conf.stranger(look, conf, variable, address)
+        finding = conf_addresses.stranger(look, conf, variable, address)
         if variable in findings and (finding is None or finding.status is Status.PASS):
             finding = findings[variable]
         if finding:

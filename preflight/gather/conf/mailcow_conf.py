@@ -37,11 +37,14 @@ MOST = 20  # bad lines and repetitions told
 ZONES = "/usr/share/zoneinfo"
 
 
-def mailcow_conf(roots: Roots, path: str | None) -> Fact[ConfFile]:
-    """Read mailcow.conf: the one named, else the default one where it exists. Unknown where it cannot be read."""
+def mailcow_conf(roots: Roots, path: str | None, read: ConfFile | None = None) -> Fact[ConfFile]:
+    """Read mailcow.conf: the one named, else the default one where it exists. Unknown where it cannot be read.
+
+    `read`: the one named, as `given` returned it.
+    """
     try:
         if path is not None:
-            return Fact.of(path, _completed(roots, given(roots, path)))
+            return Fact.of(path, _completed(roots, read or given(roots, path)))
         if roots.root is None:
             help_ = roots.why.help if roots.why else ""
             return Fact.unknown(DEFAULT_CONF, say("The host's files are out of reach."), help_)

@@ -1,0 +1,42 @@
+"""The words for what is wrong with a value of mailcow.conf: each kind of problem has them."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from preflight.checks.ports.conf_words import WORDS, words
+from preflight.facts import Asked
+from preflight.mailcow import plan
+from preflight.mailcow.conf.problems import Kind
+from tests.build import conf_file
+
+
+def test_every_kind_has_words() -> None:
+    assert WORDS.keys() | {"hostname"} == set(get_args(Kind))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"SMTP_PORT": "smtp"}, "SMTP_PORT is neither a port nor an address and a port (such as 192.0.2.1:25)."),
+        ({"SMTP_PORT": "1.2.3.400:25"}, "SMTP_PORT has an address that does not exist: 1.2.3.400."),
+        ({"SMTP_PORT": "224.0.0.1:25"}, "names 224.0.0.1, at which no host can be reached"),
+        ({"HTTP_BIND": "[ff02::1]"}, "names ff02::1, at which no host can be reached"),
+        ({"SQL_PORT": "13306"}, "SQL_PORT opens a port on * that is meant for the host alone: MariaDB."),
+        ({"HTTP_PORT": "[::1]:80"}, "HTTP_PORT takes a port alone; the address belongs in HTTP_BIND."),
+        ({"HTTP_PORT": "8081"}, "HTTP_PORT may not be 8081: inside the web server"),
+        ({"SMTPS_PORT": "25"}, "SMTPS_PORT and SMTP_PORT both publish port 25."),
+        ({"ENABLE_IPV6": "No"}, "ENABLE_IPV6=no is no to Docker Compose"),
+        ({"SKIP_SOGO": "Y"}, "SKIP_SOGO=Y leaves SOGo in the web interface"),
+        ({"SNAT_TO_SOURCE": "x"}, "SNAT_TO_SOURCE is no IPv4 address"),
+        ({"MAILCOW_HOSTNAME": ""}, "MAILCOW_HOSTNAME is empty."),
+        ({"MAILCOW_HOSTNAME": "mail"}, "mail is one label"),
+        ({"MAILCOW_HOSTNAME": "mail.example.org."}, "ends with a dot"),
+        ({"MAILCOW_HOSTNAME": "ma_il.example.org"}, "underscore"),
+    ],
+)
+def test_words(values: dict[str, str], told: str) -> None:
+    (problem,) = plan.make(conf_file(values), Asked()).problems
+    assert told in words(problem)
