@@ -38,6 +38,11 @@ def damaged(**changes: object) -> bytes:
     return json.dumps(document).encode()
 
 
+def deep(levels: int) -> bytes:
+    """Return facts that nest so deep within the document itself, below a name that nobody reads."""
+    return write_json(host()).encode().replace(b"{", b'{"more": ' + b'{"a": ' * levels + b"1" + b"}" * levels + b",", 1)
+
+
 @pytest.mark.parametrize(
     ("data", "word"),
     [
@@ -51,8 +56,10 @@ def damaged(**changes: object) -> bytes:
         (damaged(memory=7), "$.memory"),
         (damaged(memory={"source": "x"}), "$.memory"),
         (damaged(started="yesterday"), "yesterday"),
-        (b"[" * 100_000, "nested deeper than 64"),
-        (b'{"schema": 1, "a": ' + b'{"b": ' * 65 + b"1" + b"}" * 66, "nested deeper than 64"),
+        (b"[" * 100_000, "nested deeper than 64 at byte 64"),
+        (deep(64), "nested deeper than 64"),
+        (deep(100_000), "nested deeper than 64"),
+        (deep(63)[:-3], "truncated"),
     ],
 )
 def test_a_broken_facts_file_is_refused_with_its_name_and_the_place(tmp_path: Path, data: bytes, word: str) -> None:
@@ -79,8 +86,15 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
             read_file(path, limit=1000)
 
 
-def test_brackets_in_strings_do_not_nest() -> None:
-    check_depth(b'{"a": "' + b"[" * 100 + b'\\"' + b"[" * 100 + b'"}', Path("x"))
+def test_as_deep_as_is_allowed_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    path.write_bytes(deep(63))
+    assert read_facts(path) == host()
+
+
+@pytest.mark.parametrize("end", [b'\\"', b'\\\\\\"', b"\\\\", b""])
+def test_brackets_in_strings_do_not_nest(end: bytes) -> None:
+    check_depth(b'{"a": "' + b"[" * 100 + end + b'", "b": ["' + b"{" * 100 + b'"]}', Path("x"))
 
 
 @pytest.mark.parametrize("name", ["report", "facts"])

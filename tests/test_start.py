@@ -57,7 +57,7 @@ def test_a_check_loads_no_room_that_it_does_not_enter(tree: Path, tmp_path: Path
     argv = ["preflight", *map(str, words)]
     strangers = (
         "preflight.redact", "preflight.report.compare", "preflight.assess.waiver_file", "preflight.probes", "jinja2",
-        "rich", "docker", "requests", "dns", "psutil", "tomllib", "dataclasses", "asyncio", "json",
+        "rich", "docker", "requests", "dns", "psutil", "dataclasses", "asyncio", "json",
         "logging", "subprocess",
     )  # fmt: skip
     shown = f"print(*set({strangers}) & set(sys.modules))"

@@ -27,20 +27,23 @@ NOT_COPIED = ("__pycache__", "*/__pycache__", "test", "tests", "*/test", "*/test
 UNUSED_STANDARD = (
     *NOT_COPIED, "EXTERNALLY-MANAGED", "LICENSE.txt", "config-*", "dist-packages", "site-packages", "ensurepip", "venv",
     "_pydatetime.py", "_pydecimal.py", "_pyio.py", "_pyrepl", "antigravity.py", "cProfile.py", "ctypes/macholib",
-    "curses", "dbm", "doctest.py", "idlelib", "imaplib.py", "lib2to3", "mailbox.py", "modulefinder.py", "nntplib.py",
-    "pdb.py", "pickletools.py", "poplib.py", "profile.py", "pstats.py", "pyclbr.py", "pydoc.py", "pydoc_data",
-    "sqlite3", "tkinter", "trace.py", "turtle.py", "turtledemo", "unittest", "wave.py", "webbrowser.py",
+    "curses", "dbm", "doctest.py", "idlelib", "imaplib.py", "lib2to3", "mailbox.py", "modulefinder.py",
+    "multiprocessing", "nntplib.py", "pdb.py", "pickletools.py", "poplib.py", "profile.py", "pstats.py", "pyclbr.py",
+    "pydoc.py", "pydoc_data", "tkinter", "trace.py", "turtle.py", "turtledemo", "unittest", "wave.py", "webbrowser.py",
     "wsgiref", "xmlrpc", "zipapp.py", "encodings/big5*", "encodings/cp[!4]*", "encodings/euc_*", "encodings/gb*",
     "encodings/hp_*", "encodings/iso2022*", "encodings/iso8859_[!1]*", "encodings/johab*", "encodings/k*",
     "encodings/mac_*", "encodings/ptcp*", "encodings/shift*", "encodings/tis*",
     *(f"lib-dynload/{name}*" for name in (
-        "_codecs_", "_ctypes_test", "_curses", "_dbm", "_gdbm", "_multibytecodec", "_sqlite3", "_test", "_tkinter",
-        "_xxtestfuzz", "readline", "xxlimited", "xxsubtype")),
+        "_codecs_", "_ctypes_test", "_curses", "_dbm", "_gdbm", "_multibytecodec", "_multiprocessing", "_posixshmem",
+        "_test", "_tkinter", "_xxtestfuzz", "readline", "xxlimited", "xxsubtype")),
 )  # fmt: skip
-# Of the packages: their console scripts name the builder's interpreter; rich highlights no language but Python for us.
+# Of the packages: their console scripts name the builder's interpreter; rich highlights no language but Python for us;
+# psutil's modules for other systems.
 UNUSED_PACKAGES = (
     *NOT_COPIED,
     "bin",
+    "*.c",
+    "psutil/_ps[!lpu]*",
     "pygments/lexers/_*_builtins.py",
     "pygments/lexers/[!_p]*",
     "pygments/lexers/p[!y]*",

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Option(click.Option):
     """An option with one line of help, which is shown as it stands.
 
-    click would tidy it up with `inspect`, and to load that takes a twelfth of a whole run.
+    click would tidy it up with `inspect`, which is not loaded for that (`preflight.__main__.Later`).
     """
 
     def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:

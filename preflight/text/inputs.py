@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 LIMIT = 16 << 20
 DEPTH = 64
+_NESTING = rb'"(?:[^"\\]++|\\.)*+"|([\[{])|([\]}])'  # a string, or where something begins or ends
 
 
 class InputError(Exception):
@@ -47,21 +49,15 @@ def read_file(path: Path, limit: int = LIMIT) -> bytes:
 
 
 def check_depth(data: bytes, path: Path) -> None:
-    """Raise `InputError` where a JSON document is nested deeper than is allowed, without parsing it."""
-    depth, inside, escaped = 0, False, False
-    for offset, byte in enumerate(data):
-        if inside:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                inside = False
-        elif byte == 0x22:
-            inside = True
-        elif byte in b"[{":
+    """Raise `InputError` where a JSON document is nested deeper than is allowed, without parsing it.
+
+    msgspec's own limit would not do: it is the interpreter's stack, another one in each version and far above ours.
+    """
+    depth = 0
+    for found in re.finditer(_NESTING, data, re.DOTALL):
+        if found[1]:
             depth += 1
             if depth > DEPTH:
-                raise InputError(f"{path}: nested deeper than {DEPTH} at byte {offset}")
-        elif byte in b"]}":
+                raise InputError(f"{path}: nested deeper than {DEPTH} at byte {found.start()}")
+        elif found[2]:
             depth -= 1

@@ -109,11 +109,12 @@ def test_probes_find_the_interpreter(engine: docker.DockerClient, image: str) ->
 
 
 def test_interpreter_is_complete(engine: docker.DockerClient, image: str) -> None:
-    """Names resolve, threads end, TLS finds authorities and text is UTF-8, in an image without a distribution."""
+    """Names resolve, threads end, libraries load and text is UTF-8, in an image without a distribution."""
     program = (
-        "import ctypes, socket, ssl, sys, threading\n"
+        "import ctypes, socket, sqlite3, ssl, sys, threading\n"
         "thread = threading.Thread(target=print, args=('thread',)); thread.start(); thread.join()\n"
         "ctypes.CDLL(None).pthread_exit\n"
+        "assert sqlite3.connect(':memory:').serialize() is not None\n"
         "assert socket.getaddrinfo('localhost', 80)\n"
         "assert ssl.create_default_context().get_ca_certs()\n"
         "print('Grüße', sys.getfilesystemencoding())\n"

@@ -10,23 +10,29 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.gather.packages.sqlite import Damaged, Database
+from preflight.gather.packages.sqlite import SIZE, Damaged, opened
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
 
 PLACES = ("/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite")
+_TABLES = frozenset({"Name", "Basenames", "Packages"})
 _NAME, _DIRECTORY_OF, _FILES, _DIRECTORIES = 1000, 1116, 1117, 1118  # tags of a package's header
+ROWS = 200  # files of one name
 ENTRIES = 10_000  # of a header
 ITEMS = 500_000  # of an entry
 
 
 def installed(roots: Roots, wanted: frozenset[str]) -> dict[str, bool] | None:
     """Return those of the wanted packages that are installed; None: there is no database that could be read."""
+    named = "SELECT 1 FROM Name WHERE key = CAST(? AS TEXT)"
     try:
         with _database(roots) as held:
-            index = held.roots["Name_key_idx"]
-            return {name: True for name in sorted(wanted) if held.find(index, name.encode())}
-    except (Unreadable, Damaged, KeyError, OSError):
+            return {name: True for name in sorted(wanted) if held.execute(named, (name.encode(),)).fetchone()}
+    except (Unreadable, Damaged, OSError):
         return None
 
 
@@ -39,32 +45,31 @@ def owners(roots: Roots, paths: set[str]) -> dict[str, str]:
                 package = next((name for file, name in _named(held, path) if _same(roots, file, path)), None)
                 if package:
                     found[path] = package
-    except (Unreadable, Damaged, KeyError, OSError):
+    except (Unreadable, Damaged, OSError):
         pass
     return found
 
 
 @contextmanager
-def _database(roots: Roots) -> Iterator[Database]:
+def _database(roots: Roots) -> Iterator[Connection]:
     place = next((place for place in PLACES if roots.exists(place)), PLACES[0])
     waiting = roots.lstat(f"{place}-wal")
     if waiting is not None and waiting.st_size:
         raise Damaged("changes wait beside the database")
-    handle = roots.open(place)
-    try:
-        yield Database(handle)
-    finally:
-        os.close(handle)
+    with os.fdopen(roots.open(place), "rb") as file:
+        data = bytearray(file.read(SIZE + 1))
+    with opened(data, _TABLES) as held:
+        yield held
 
 
-def _named(held: Database, path: str) -> Iterator[tuple[str, str]]:
+def _named(held: Connection, path: str) -> Iterator[tuple[str, str]]:
     """Yield the files of packages that are named like the last part of a path: each with its package."""
-    for number in held.find(held.roots["Basenames_key_idx"], os.fsencode(path.rpartition("/")[2])):
-        row = held.row(held.roots["Basenames"], number)
-        package, at = row[1:3] if row and len(row) > 2 else (None, None)
-        header = held.row(held.roots["Packages"], package) if isinstance(package, int) else None
-        if header and len(header) > 1 and isinstance(header[1], bytes) and isinstance(at, int):
-            yield file_of(header[1], at)
+    name = os.fsencode(path.rpartition("/")[2])
+    files = f"SELECT hnum, idx FROM Basenames WHERE key = CAST(? AS TEXT) LIMIT {ROWS}"
+    for package, at in held.execute(files, (name,)):
+        row = held.execute("SELECT blob FROM Packages WHERE hnum = ?", (package,)).fetchone()
+        if row and isinstance(row[0], bytes) and isinstance(at, int):
+            yield file_of(row[0], at)
 
 
 def _same(roots: Roots, one: str, other: str) -> bool:

@@ -1,12 +1,10 @@
-"""The documented numbers, as data beside their source and date: `current`, `2017-07`, or a file of one's own.
-
-They are written by hand as TOML; `make docs` writes our own ones as JSON too, which is read in a tenth of the time.
-"""
+"""The documented numbers, as data beside their source and date: `current`, `2017-07`, or a TOML file of one's own."""
 
 from __future__ import annotations
 
 import datetime
 import os
+import tomllib
 from typing import Literal
 
 import msgspec
@@ -109,8 +107,8 @@ class RequirementsError(Exception):
 def load(name: str) -> Requirements:
     """Return the requirements of that name, or read the TOML file there; raise `RequirementsError`."""
     if name in NAMES:
-        with open(os.path.join(FOLDER, f"{name}.json"), "rb") as file:
-            return msgspec.json.decode(file.read(), type=Requirements)
+        with open(os.path.join(FOLDER, f"{name}.toml"), encoding="utf-8") as file:
+            return parse(file.read(), name)
     from pathlib import Path
 
     from preflight.text.inputs import InputError, read_file
@@ -126,8 +124,6 @@ def load(name: str) -> Requirements:
 
 def parse(text: str, name: str) -> Requirements:
     """Parse a requirements document in TOML; raise `RequirementsError`."""
-    import tomllib
-
     try:
         return msgspec.convert(tomllib.loads(text), Requirements)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
