@@ -10,6 +10,7 @@ from preflight.checks.firewall.settings import phrases, sentences, switched_off,
 from preflight.checks.services import states
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
 from preflight.facts import Service
+from preflight.report.evidence.services import ManagerEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
@@ -90,10 +91,10 @@ def _state(services: list[Service]) -> str:
     return phrase("active") if active else phrase("enabled at boot")
 
 
-def _evidence(services: list[Service]) -> dict[str, object]:
-    return {
-        "units": [service.unit for service in services],
-        "enabled": any(service.enabled for service in services),
-        "active": any(service.active for service in services),
-        "detail": "; ".join((*phrases(services[0]), *states.details(services[0]))),
-    }
+def _evidence(services: list[Service]) -> ManagerEvidence:
+    return ManagerEvidence(
+        units=tuple(service.unit for service in services),
+        enabled=any(service.enabled for service in services),
+        active=any(service.active for service in services),
+        detail="; ".join((*phrases(services[0]), *states.details(services[0]))),
+    )

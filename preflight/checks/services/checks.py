@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
-from preflight.checks.holders import mailers, way_in
-from preflight.checks.holders.conflicts import examine
-from preflight.checks.remedies import distro
-from preflight.checks.services import rivals, states
+from preflight.checks.services import claims, fronts, rivals, socket_units, states, staying
 from preflight.checks.sources import PREREQUISITES, REVERSE_PROXY, issue
-from preflight.facts import Holder, Host, Service, Services, SocketUnit
-from preflight.mailcow.plan import Plan
-from preflight.net.addresses import is_loopback, overlap
+from preflight.facts import Host, Service, Services
 from preflight.report.model import Finding, Remedy, Severity, Status
-from preflight.text.sentences import noted, paragraph, phrase, say, skipped_because
+from preflight.text.sentences import noted, paragraph, phrase, say
 
 # What a service is.
 KINDS = {
@@ -31,7 +25,6 @@ WHEN = {
     (False, True): noted("It runs now, though it is not set to start at boot."),
     (None, True): noted("It runs now, though it is not known to start at boot."),
 }
-WEB_PORTS = (80, 443)
 HOLDERS = ("sockets", "binds", "engine", "daemon_config", "ipv6", "links")  # what tells who holds a port
 
 
@@ -56,14 +49,14 @@ def mail(look: Look) -> Iterator[Finding]:
             subject = service.unit or service.name
             if subject not in found or found[subject].kind == "web":  # of two in one unit the one that must go
                 found[subject] = service
-    held = in_the_way(look)
+    held = claims.in_the_way(look)
     for subject, service in found.items():
-        ports = dict.fromkeys(port for holder, port in held if _of_service(service, holder))
+        ports = dict.fromkeys(port for holder, port in held if claims.holds(service, holder))
         yield _judged(look, subject, service, list(ports))
-    units = {unit: wanted for unit in services.sockets if (wanted := _wanted(look.plan, unit.streams))}
+    units = {unit: wanted for unit in services.sockets if (wanted := claims.wanted(look.plan, unit.streams))}
     for unit, wanted in units.items():
         taken = list(dict.fromkeys(port for holder, port in held if holder.unit == unit.unit))
-        yield _socket_told(unit, taken) if taken else _socket(look, unit, wanted)
+        yield socket_units.told_already(unit, taken) if taken else socket_units.opened(look, unit, wanted)
     if not found and not units:
         yield _none(look.host, services)
 
@@ -71,160 +64,18 @@ def mail(look: Look) -> Iterator[Finding]:
 def _judged(look: Look, subject: str, service: Service, ports: list[str]) -> Finding:
     """Judge one service; `ports`: what it holds of mailcow's now."""
     if ports:
-        return _told_already(subject, service, ports)
-    if service.kind == "web" and fronted(look.plan):
+        return staying.told_already(subject, service, ports)
+    if service.kind == "web" and fronts.fronted(look.plan):
         # Leaving 80 and 443 to it is no help where it opens the ports that mailcow was given instead.
-        wanted = _wanted(look.plan, service.streams or ())
-        return _clash(look.plan, subject, service, wanted) if wanted else _proxy(look.plan, subject, service)
+        wanted = claims.wanted(look.plan, service.streams or ())
+        if wanted:
+            return fronts.clash(look.plan, subject, service, wanted)
+        return fronts.proxy(look.plan, subject, service)
     if service.unmet and not service.active:
-        return _unable(subject, service)
-    return _harmless(subject, service) if _opens_nothing(look, service) else _rival(look, subject, service)
-
-
-def in_the_way(look: Look) -> list[tuple[Holder, str]]:
-    """Return who holds a port that `ports.free` fails for, with the port."""
-    cases = ((binding, examine(look, binding)) for binding in look.plan.bindings)
-    return [
-        (entry.holder, binding.subject)
-        for binding, case in cases
-        if case.taken
-        for entry in case.named
-        if entry.container is None and entry.service is None
-    ]
-
-
-def _of_service(service: Service, holder: Holder) -> bool:
-    """Say whether a holder of a port is a service's: its unit, an instance of it, its socket or its process."""
-    if service.unit and holder.unit:
-        instance = f"{service.unit.removesuffix('.service')}@"
-        return holder.unit in (service.unit, *service.sockets) or holder.unit.startswith(instance)
-    return service.pid is not None and holder.pid == service.pid
-
-
-def _told_already(subject: str, service: Service, ports: list[str]) -> Finding:
-    """Leave a service to the check of the ports that it holds: one cause is one finding."""
-    reason = say(
-        "{subject} holds ports that mailcow publishes, so `ports.free` names it: {ports}.",
-        subject=subject, ports=", ".join(ports),
-    )  # fmt: skip
-    return Finding(
-        status=Status.SKIP, subject=subject, message=skipped_because(reason), found=_state(service),
-        evidence=_evidence(service), reason=reason,
-    )  # fmt: skip
-
-
-def _socket_told(unit: SocketUnit, ports: list[str]) -> Finding:
-    reason = say(
-        "{subject} holds ports that mailcow publishes, so `ports.free` names it: {ports}.",
-        subject=unit.unit, ports=", ".join(ports),
-    )  # fmt: skip
-    return Finding(status=Status.SKIP, subject=unit.unit, message=skipped_because(reason), reason=reason)
-
-
-def _opens_nothing(look: Look, service: Service) -> bool:
-    """Say whether a service opens none of mailcow's ports: by its own settings, else by what it does as it runs."""
-    if service.sockets or service.name in mailers.PANELS:
-        return False
-    if service.streams is not None:
-        return not _wanted(look.plan, service.streams)
-    sockets = look.host.sockets.value
-    # Where mailcow has the ports itself, nobody else could open them.
-    own = any(examine(look, binding).own for binding in look.plan.bindings)
-    return bool(service.active and service.seen and service.unit and sockets and sockets.owners and not own)
-
-
-def _unable(subject: str, service: Service) -> Finding:
-    message = say(
-        "{subject} does not start as things are: its unit asks for {condition}.",
-        subject=subject, condition=service.unmet,
-    )  # fmt: skip
-    return Finding(
-        status=Status.PASS, subject=subject, message=message, found=_state(service), evidence=_evidence(service)
-    )
-
-
-def _harmless(subject: str, service: Service) -> Finding:
-    message = say("{subject} can stay: it opens none of the ports that mailcow publishes.", subject=subject)
-    return Finding(
-        status=Status.PASS, subject=subject, message=message, found=_state(service), evidence=_evidence(service)
-    )
-
-
-def _wanted(plan: Plan, streams: tuple[tuple[str, int], ...]) -> list[int]:
-    """Return the ports of mailcow's that a unit or server opens; one on [::] takes IPv4 too, as a rule."""
-    return sorted({
-        port for address, port in streams for binding in plan.bindings
-        if port == binding.port and overlap("" if address == "::" else address, binding.address)
-    })  # fmt: skip
-
-
-def _socket(look: Look, unit: SocketUnit, ports: list[int]) -> Finding:
-    listed = ", ".join(map(str, ports))
-    message = say(
-        "{unit} is set to listen at boot on what mailcow publishes: port {ports}.", unit=unit.unit, ports=listed
-    )
-    now = say("It listens there now.") if unit.active else None
-    if unit.active is False:
-        now = say("It does not listen now.")
-    return Finding(
-        status=Status.WARN,
-        subject=unit.unit,
-        message=paragraph(message, now),
-        expected=phrase("none"),
-        found=phrase("port {ports}", ports=listed),
-        evidence={"unit": unit.unit, "ports": ports, "enabled": True, "active": unit.active},
-        remedy=_socket_remedy(look, unit.unit, ports[0]),
-    )
-
-
-def _socket_remedy(look: Look, unit: str, port: int) -> Remedy:
-    kind = way_in.of_unit(unit)
-    if kind is not None:
-        binding = next(entry for entry in look.plan.bindings if entry.port == port)
-        return way_in.remedy(binding, "systemd", unit, kind)
-    text = say("systemd itself holds the ports of a .socket unit, and mailcow's containers then do not start.")
-    return Remedy(text, distro.disable(look.host, shlex.quote(unit)))
-
-
-def fronted(plan: Plan) -> bool:
-    """Say whether mailcow's web ports leave 80 and 443 to a reverse proxy: moved away, or bound to loopback."""
-    web = [binding for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.wanted)]
-    return all(binding.port not in WEB_PORTS or is_loopback(binding.address) for binding in web)
-
-
-def _clash(plan: Plan, subject: str, service: Service, wanted: list[int]) -> Finding:
-    """Complain of a web server in front of mailcow that opens mailcow's own ports."""
-    ports = ", ".join(map(str, wanted))
-    message = say(
-        "{subject} opens ports that {path} gives to mailcow: {ports}.",
-        subject=subject,
-        path=plan.conf_path,
-        ports=ports,
-    )
-    text = say(
-        "Set other ports for mailcow in {path}, or remove these listeners from the settings of {subject}.",
-        path=plan.conf_path, subject=subject,
-    )  # fmt: skip
-    return Finding(
-        status=Status.WARN, subject=subject, message=message, expected=phrase("none"),
-        found=phrase("port {ports}", ports=ports), evidence=_evidence(service),
-        remedy=Remedy(text, place="mailcow.conf"),
-    )  # fmt: skip
-
-
-def _proxy(plan: Plan, subject: str, service: Service) -> Finding:
-    ports = ", ".join(
-        str(binding.port) for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.wanted)
-    )
-    message = say(
-        "{subject} can stay as a reverse proxy: {path} leaves 80 and 443 to it; mailcow has {ports}.",
-        subject=subject,
-        path=plan.conf_path,
-        ports=ports,
-    )
-    return Finding(
-        status=Status.PASS, subject=subject, message=message, found=_state(service), evidence=_evidence(service)
-    )
+        return staying.unable(subject, service)
+    if staying.opens_nothing(look, service):
+        return staying.harmless(subject, service)
+    return _rival(look, subject, service)
 
 
 def _rival(look: Look, subject: str, service: Service) -> Finding:
@@ -236,26 +87,10 @@ def _rival(look: Look, subject: str, service: Service) -> Finding:
             say(KINDS[service.kind], name=subject), say(WHEN[True if boot else service.enabled, service.active])
         ),
         expected=phrase("none"),
-        found=_state(service),
-        evidence=_evidence(service),
+        found=states.state(service),
+        evidence=states.evidence(service),
         remedy=rivals.remedy(look, service),
     )
-
-
-def _state(service: Service) -> str:
-    boot = {True: phrase("enabled"), False: phrase("disabled"), None: ""}[service.enabled]
-    if service.masked:
-        boot = phrase("masked")
-    now = {True: phrase("running"), False: phrase("not running"), None: ""}[service.active]
-    return ", ".join(filter(None, (boot, *service.sockets, now)))
-
-
-def _evidence(service: Service) -> dict[str, object]:
-    return {
-        "service": service.name, "unit": service.unit, "kind": service.kind, "enabled": service.enabled,
-        "active": service.active, "sockets": list(service.sockets), "package": service.package,
-        "detail": "; ".join(states.details(service)),
-    }  # fmt: skip
 
 
 def _none(host: Host, services: Services) -> Finding:

@@ -1,0 +1,51 @@
+"""Units of systemd that open ports of mailcow's themselves."""
+
+from __future__ import annotations
+
+import shlex
+
+from preflight.checks import Look
+from preflight.checks.holders import way_in
+from preflight.checks.remedies import distro
+from preflight.facts import SocketUnit
+from preflight.report.evidence.services import SocketUnitEvidence
+from preflight.report.model import Finding, Remedy, Status
+from preflight.text.sentences import paragraph, phrase, say, skipped_because
+
+
+def told_already(unit: SocketUnit, ports: list[str]) -> Finding:
+    """Leave a unit to the check of the ports that it holds: one cause is one finding."""
+    reason = say(
+        "{subject} holds ports that mailcow publishes, so `ports.free` names it: {ports}.",
+        subject=unit.unit, ports=", ".join(ports),
+    )  # fmt: skip
+    return Finding(status=Status.SKIP, subject=unit.unit, message=skipped_because(reason), reason=reason)
+
+
+def opened(look: Look, unit: SocketUnit, ports: list[int]) -> Finding:
+    """Complain of a unit that opens ports of mailcow's at boot."""
+    listed = ", ".join(map(str, ports))
+    message = say(
+        "{unit} is set to listen at boot on what mailcow publishes: port {ports}.", unit=unit.unit, ports=listed
+    )
+    now = say("It listens there now.") if unit.active else None
+    if unit.active is False:
+        now = say("It does not listen now.")
+    return Finding(
+        status=Status.WARN,
+        subject=unit.unit,
+        message=paragraph(message, now),
+        expected=phrase("none"),
+        found=phrase("port {ports}", ports=listed),
+        evidence=SocketUnitEvidence(unit=unit.unit, ports=tuple(ports), enabled=True, active=unit.active),
+        remedy=_remedy(look, unit.unit, ports[0]),
+    )
+
+
+def _remedy(look: Look, unit: str, port: int) -> Remedy:
+    kind = way_in.of_unit(unit)
+    if kind is not None:
+        binding = next(entry for entry in look.plan.bindings if entry.port == port)
+        return way_in.remedy(binding, "systemd", unit, kind)
+    text = say("systemd itself holds the ports of a .socket unit, and mailcow's containers then do not start.")
+    return Remedy(text, distro.disable(look.host, shlex.quote(unit)))
