@@ -107,7 +107,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "resources": ("processor", "memory", "swap", "antivirus", "disk", "inodes"),
     "docker": ("engine", "compose", "packaging", "storage", "settings", "trials", "healthcheck", "leftovers"),
-    "ports": ("checks",),
+    "ports": ("configuration", "free"),
     "services": ("checks",),
     "firewall": ("checks",),
     "clock": ("checks",),

@@ -1,0 +1,46 @@
+"""A port of which it is not known whether it is free."""
+
+from __future__ import annotations
+
+from preflight.checks import Look
+from preflight.checks.holders.conflicts import REFUSED, Case
+from preflight.checks.ports import diverted
+from preflight.checks.ports.rows import evidence, row
+from preflight.facts import NO_ENGINE, require
+from preflight.mailcow.plan import Binding
+from preflight.report.model import Finding, Remedy, Status
+from preflight.text.sentences import paragraph, say, unknown_because
+
+
+def untried(look: Look, binding: Binding, case: Case) -> Finding:
+    """Say why a bind attempt told nothing; ends the check where no attempt was made at all."""
+    require(look.host.binds)
+    said = [case.outcomes[half] for half in case.undecided]
+    reason, help = say("No bind attempt was recorded for it."), say("Gather the facts again with this mailcow.conf.")
+    if any(outcome in REFUSED for outcome in said):
+        reason, help = say("Only root may bind {port} here.", port=binding.subject), say("Run the check as root.")
+    elif all(said):
+        reason = say("The kernel answered {error} to a bind attempt.", error=said[0])
+        help = say("Try it as root on the host itself.")
+    message = paragraph(say("Whether {port} is free could not be found out.", port=binding.subject), reason)
+    return row(Status.UNKNOWN, message, evidence(binding, "bind"), remedy=Remedy(help), reason=reason)
+
+
+def unlisted(look: Look) -> bool:
+    """Say whether the engine keeps something to itself that may publish ports, without a socket or later."""
+    return not look.host.engine.or_(NO_ENGINE).whole("containers", "stopped", "services")
+
+
+def by_engine(binding: Binding) -> Finding:
+    """Say that something on the engine may publish a port that can be bound."""
+    reason = say("The engine did not list everything on it that may publish ports.")
+    message = paragraph(say("{subject} can be bound.", subject=binding.subject), unknown_because(reason))
+    remedy = Remedy(say("Look yourself what publishes this port."), ("docker ps -a",))
+    return row(Status.UNKNOWN, message, evidence(binding, "engine"), remedy=remedy, reason=reason)
+
+
+def by_rules(look: Look, binding: Binding, reason: str) -> Finding:
+    """Say that a rule of the firewall may take a port that can be bound."""
+    message = paragraph(say("{subject} can be bound.", subject=binding.subject), reason)
+    help = diverted.help_for(look)
+    return row(Status.UNKNOWN, message, evidence(binding, "nat"), remedy=help, reason=reason)
