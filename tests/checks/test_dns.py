@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from preflight.checks import Look
 from preflight.facts import Address, Answer, Answers, Asked, Fact, HostsEntry, Link, Route
@@ -139,6 +140,14 @@ def test_what_was_not_asked_any_more_says_why(why: Literal["budget", "deadline"]
     assert said in (result.reason or "")
     assert result.remedy
     assert advised in result.remedy.text
+
+
+def test_records_of_which_some_were_left_out_prove_nothing() -> None:
+    part = {key: replace(one, truncated=True) for key, one in zone().items()}
+    for identity in CHECKS:
+        for result in build.run(identity, look(part)):
+            assert result.status is Status.UNKNOWN, result
+            assert "left out records" in (result.reason or "")
 
 
 def test_a_record_of_another_type_than_asked_for_is_no_target() -> None:

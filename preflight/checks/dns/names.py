@@ -70,12 +70,14 @@ def unknown(reason: str, help: str, detail: str = "") -> MissingFact:
 def settled(look: Look, name: str, kind: str) -> Answer:
     """Return an answer that settles the question: there is such a record, or there is none. Else raise."""
     answer = look.host.answers.get().of(name, kind)
+    server = answer.server or "DNS"
+    again = say("Run the check again, or name another server with --resolver.")
+    if answer.rcode in SETTLED and answer.truncated:
+        raise unknown(say("{server} left out records of {name} {kind}.", server=server, name=name, kind=kind), again)
     if answer.rcode in SETTLED:
         if answer.denied:
             raise denied(answer)
         return answer
-    server = answer.server or "DNS"
-    again = say("Run the check again, or name another server with --resolver.")
     if answer.rcode == "timeout":
         raise unknown(
             say("{server} did not answer when asked for {name} {kind}.", server=server, name=name, kind=kind), again
@@ -142,7 +144,7 @@ def _no_top(ending: str) -> str:
 def known(look: Look, name: str, kind: str) -> Answer | None:
     """Return an answer that settles the question, None where there is no such answer."""
     answer = given(look, name, kind)
-    return answer if answer and answer.rcode in SETTLED and not answer.denied else None
+    return answer if answer and answer.rcode in SETTLED and not (answer.denied or answer.truncated) else None
 
 
 def given(look: Look, name: str, kind: str) -> Answer | None:
