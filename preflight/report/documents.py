@@ -54,7 +54,7 @@ def read_facts(path: Path) -> Host:
         header = msgspec.json.decode(data, type=_Header)
         if header.schema != SCHEMA:
             raise InputError(f"{path}: facts of schema {header.schema}; this program reads schema {SCHEMA}")
-        host = older.of_today(msgspec.convert(older_answers.typed(msgspec.json.decode(data)), Host), data)
+        host = older.of_today(older_answers.decoded(data), data)
         _check_time(host.started)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no facts document: {str(error) or 'nested too deep'}") from None

@@ -9,21 +9,40 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from msgspec import to_builtins
+import msgspec
+from msgspec import Struct, to_builtins
 
-from preflight.facts.names import Answers
+from preflight.facts import Answers, Fact, Host
+from preflight.facts.base import BEFORE
 from preflight.facts.records import A, Aaaa, Mx, Other, Ptr, Record
 
 _NAMED: dict[str, type[A] | type[Aaaa] | type[Ptr]] = {"A": A, "AAAA": Aaaa, "PTR": Ptr}
 
 
-def typed(document: Any) -> Any:
-    """Return a facts document (as JSON's own types) with its answers in today's shape."""
-    match document:
-        case {"answers": {"value": dict(rows)} as fact} if rows.keys() - set(Answers.__struct_fields__):
-            given = {_key(question): _answer(row) for question, row in rows.items()}
-            return document | {"answers": fact | {"value": {"given": given}}}
-    return document
+class _Open(Host, frozen=True, kw_only=True):
+    """A host whose answers may have the shape of any version."""
+
+    answers: Any = BEFORE
+
+
+class _Part(Struct):
+    answers: Fact[Answers] = BEFORE
+
+
+def decoded(document: bytes) -> Host:
+    """Return the host that a facts document holds, its answers in today's shape; raise msgspec's errors."""
+    host = msgspec.json.decode(document, type=_Open)
+    part = {} if host.answers is BEFORE else {"answers": _typed(host.answers)}
+    others = {name: getattr(host, name) for name in Host.__struct_fields__ if name != "answers"}
+    return Host(**others, answers=msgspec.convert(part, _Part).answers)
+
+
+def _typed(fact: Any) -> Any:
+    """Return the fact (as JSON's own types) as it would be written today."""
+    match fact:
+        case {"value": dict(rows)} if rows.keys() - set(Answers.__struct_fields__):
+            return fact | {"value": {"given": {_key(question): _answer(row) for question, row in rows.items()}}}
+    return fact
 
 
 def record(kind: str, line: str) -> Record:
