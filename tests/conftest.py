@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from preflight.facts import Host
+from preflight.render import Context
 from preflight.render import json as rendering
 from preflight.report import documents
 from preflight.report.model import Report
@@ -36,8 +37,8 @@ def _held_write_json(document: Host | Report) -> str:
     return text
 
 
-def _held_json(report: Report) -> str:
-    text = _json(report)
+def _held_json(report: Report, context: Context) -> str:
+    text = _json(report, context)
     held("report", text)
     return text
 

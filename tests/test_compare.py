@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from preflight.render import render
+from preflight.render import Context, render
 from preflight.render.changes import changes
 from preflight.report.compare import GROUPS, Comparison, compare
 from preflight.report.documents import read_report, write_json
@@ -221,9 +221,9 @@ def test_what_keeps_two_reports_from_being_compared_is_said(said: str, form: str
 @pytest.mark.parametrize("said", REMARKS)
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
 def test_a_report_with_a_baseline_says_it_too(said: str, form: str) -> None:
-    told = flat(render(NEW, form, since=compare(REMARKS[said], NEW)))
+    told = flat(render(NEW, form, Context(since=compare(REMARKS[said], NEW))))
     assert [remark for remark in REMARKS if remark in told] == [said]
-    assert not [remark for remark in REMARKS if remark in flat(render(NEW, form, since=compare(OLD, NEW)))]
+    assert not [remark for remark in REMARKS if remark in flat(render(NEW, form, Context(since=compare(OLD, NEW))))]
 
 
 def test_a_partial_report_is_compared_as_far_as_it_goes(tmp_path: Path, preflight: Line) -> None:
@@ -345,7 +345,7 @@ def hostile(value: str) -> None:
 @pytest.mark.parametrize("form", ["markdown", "text"])
 def test_a_report_marks_what_is_new_known_and_fixed(form: str) -> None:
     since = compare(OLD, NEW)
-    told = " ".join(render(NEW, form, since=since).replace("\\", "").split())
+    told = " ".join(render(NEW, form, Context(since=since)).replace("\\", "").split())
     assert "Since the report of 2026-11-23 at 01:23 UTC: 1 new, 1 known, 1 fixed." in told
     assert "25/tcp is held by exim4 (pid 812, exim4.service)" in told
     assert " (new)" in told
@@ -365,7 +365,7 @@ def test_of_several_findings_with_one_remedy_the_new_ones_are_named(form: str) -
         for name in ("exim4.service", "nginx.service")
     ]
     since = compare(reports.report(rows[0]), reports.report(*rows))
-    assert "(new: nginx.service)" in render(reports.report(*rows), form, since=since)
+    assert "(new: nginx.service)" in render(reports.report(*rows), form, Context(since=since))
 
 
 @pytest.mark.parametrize("form", ["markdown", "text"])
@@ -378,7 +378,7 @@ def test_what_the_baseline_did_not_ask_is_neither_new_nor_known(form: str) -> No
     lone = reports.result("resources.memory", "fail", "There is too little.", remedy=Remedy("Add some."))
     dark = reports.result("clock.offset", "unknown", remedy=Remedy("Ask again."))
     now = reports.report(lone, once, again, firewall, dark)
-    told = flat(render(now, form, since=compare(reports.report(once), now)))
+    told = flat(render(now, form, Context(since=compare(reports.report(once), now))))
     assert "1 new, 1 known, 0 fixed" in told
     assert "There is too little" in told
     assert re.search(r"There is too little\.? \(not asked before\)", told)
@@ -389,7 +389,7 @@ def test_what_the_baseline_did_not_ask_is_neither_new_nor_known(form: str) -> No
 
 @pytest.mark.parametrize("form", ["json", "junit", "github", "zone"])
 def test_documents_for_machines_stay_as_they_are(form: str) -> None:
-    assert render(NEW, form, since=compare(OLD, NEW)) == render(NEW, form)
+    assert render(NEW, form, Context(since=compare(OLD, NEW))) == render(NEW, form)
 
 
 def test_a_run_with_a_baseline(tmp_path: Path, preflight: Line) -> None:

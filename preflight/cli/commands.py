@@ -21,7 +21,7 @@ from preflight.facts.parts import descriptions
 from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
 from preflight.mailcow import plan
-from preflight.render import render
+from preflight.render import Context, render
 from preflight.report.documents import read_report, schema, write_json
 from preflight.report.model import Report, Verdict
 from preflight.text.inputs import InputError, named
@@ -241,7 +241,7 @@ def _write(
 
     def rendered(target: Target) -> str:
         shown = colored(color, target.path)
-        return render(report, target.format, why=why, color=shown, since=since, redacted=redacted, asked=asked)
+        return render(report, target.format, Context(why=why, color=shown, since=since, redacted=redacted, asked=asked))
 
     outputs.write({target: rendered(target) for target in targets}, put)
     if all(target.path is not None for target in targets):  # nothing on standard output says how it went

@@ -68,7 +68,7 @@ def _place(target: Target) -> str | None:
 def by_suffix(path: str) -> str | None:
     """Return the format whose files end like this one."""
     suffix = os.path.splitext(path)[1].lower()
-    return next((name for name, entry in FORMATS.items() if suffix and entry.suffix == suffix), None)
+    return next((name for name, own in FORMATS.items() if suffix and own == suffix), None)
 
 
 def writable(path: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from preflight.render import words
+from preflight.render.context import Context
 from preflight.render.digest import Entry, Named, Unclear, digest
 from preflight.render.escape import command_line, quoted, terminal
 from preflight.render.opening import opening
@@ -19,16 +20,13 @@ SUBJECTS = 8
 ROWS = 20
 
 
-def github(report: Report, *, redacted: bool = False, asked: tuple[int, int] | None = None) -> str:
-    """Return the report as lines for a step's output: the verdict, errors, warnings, and notices of what is unknown.
-
-    `redacted`: names were replaced by placeholders; `asked`: how many checks were asked for, of how many (None: all).
-    """
+def github(report: Report, context: Context) -> str:
+    """Return the report as lines for a step's output: the verdict, errors, warnings, and notices of what is unknown."""
     found = digest(report)
-    headline = opening(report, found, asked).headline
+    headline = opening(report, found, context.asked).headline
     # Text of our own only: a line that begins with `::`, or holds `##[`, is a command to the runner.
     lines = [f"{headline}: {' · '.join(text for _, text in words.counts(report.counts))}".removesuffix(": ")]
-    lines += [words.REDACTED] if redacted else []
+    lines += [words.REDACTED] if context.redacted else []
     lines += _annotations("error", [(entry.checks, _told(entry)) for entry in found.blocks])
     lines += _annotations("warning", [(entry.checks, _told(entry)) for entry in found.warnings])
     lines += _annotations("notice", [(_checks(entry), _open(entry)) for entry in found.unclear])
@@ -60,12 +58,12 @@ def _property(text: str) -> str:
 
 def _told(entry: Entry) -> Iterable[str]:
     if entry.alike:
-        yield terminal(words.sentence(entry.first.message))
+        yield terminal(entry.first.message)
         if len(entry.results) == 1 and (entry.first.expected or entry.first.found):
             shown = [terminal(value, 300) if value else "–" for value in (entry.first.expected, entry.first.found)]
             yield words.EXPECTED_FOUND.format(expected=shown[0], found=shown[1])
     else:
-        yield from (terminal(words.sentence(result.message)) for result in entry.results[:ROWS])
+        yield from (terminal(result.message) for result in entry.results[:ROWS])
         if len(entry.results) > ROWS:
             yield words.MORE.format(count=len(entry.results) - ROWS)
     yield from _said(entry.details)

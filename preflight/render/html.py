@@ -10,12 +10,13 @@ import base64
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from preflight.render import pictures, words
+from preflight.render.context import Context
 from preflight.render.digest import Entry, Reason, digest, with_reasons
 from preflight.render.escape import CELL, TEXT, command_line, is_link, quoted, terminal
 from preflight.render.opening import opening
@@ -36,21 +37,10 @@ ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR, Status.IGNORED,
 POLICY = "default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
 
 
-def html(
-    report: Report,
-    *,
-    why: Mapping[str, str] | None = None,
-    since: Comparison | None = None,
-    redacted: bool = False,
-    asked: tuple[int, int] | None = None,
-) -> str:
-    """Return the report as a page.
-
-    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report, `redacted`
-    whether names were replaced by placeholders, `asked` how many checks were asked for, of how many (None: all).
-    """
+def html(report: Report, context: Context) -> str:
+    """Return the report as a page."""
     found = digest(report)
-    entries = with_reasons([*found.blocks, *found.warnings], why or {})
+    entries = with_reasons([*found.blocks, *found.warnings], context.why)
     groups = _groups(report.results)
     style, script = _source("report.css") + _filters(groups), _source("report.js")
     page = environment().get_template("report.html.j2").render(
@@ -60,16 +50,16 @@ def html(
         report=report,
         found=found,
         question=_markup(words.QUESTION).format(name=cell(report.host.name or words.UNKNOWN_HOST, 60)),
-        opening=opening(report, found, asked),
+        opening=opening(report, found, context.asked),
         counts=sorted(words.counts(report.counts), key=lambda count: ORDER.index(count[0])),
         blocks=entries[: len(found.blocks)],
         warnings=entries[len(found.blocks) :],
         groups=groups,
         bars=pictures.bars(report.results),
         timeline=pictures.timeline(report.results),
-        note=words.REDACTED if redacted else "",
+        note=words.REDACTED if context.redacted else "",
         footer=words.footer(report),
-        **_changes(since),
+        **_changes(context.since),
     )  # fmt: skip
     return page.strip() + "\n"
 
@@ -175,12 +165,12 @@ def _cause(entry: Entry) -> str | Markup:
     """Return the cause as a heading: the message, or where results differ the check's title."""
     if not entry.alike:
         return words.SEVERAL.format(title=shown(entry.first.title, 200), count=len(entry.results))
-    message = shown(entry.first.message)
+    message = entry.first.message
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     if not others:
-        return message.removesuffix(".")
+        return shown(words.heading(message))
     also = _markup(words.ALSO).format(subjects=_subjects(others))
-    return _markup("{message} {also}").format(message=words.sentence(message), also=also)
+    return _markup("{message} {also}").format(message=shown(message), also=also)
 
 
 def _subjects(subjects: Sequence[str]) -> Markup:
@@ -218,7 +208,7 @@ def _state_after(stretch: pictures.Stretch) -> Markup:
 
 
 def _port_state(port: Port) -> str:
-    return words.port_state(port).partition(" ")[2]  # the page has signs of its own
+    return words.port_state(port)[1]  # the page has signs of its own
 
 
 # --- the page ----------------------------------------------------------------------------------------------------

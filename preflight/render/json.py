@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from preflight.render.context import Context
 from preflight.report.model import Report
 
 # JSON escapes only the control characters below 0x20 and may stand on a terminal: so what a terminal or an editor
@@ -14,7 +15,7 @@ from preflight.report.model import Report
 _UNSEEN = "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 
 
-def json(report: Report) -> str:
+def json(report: Report, _context: Context) -> str:
     """Return the report as indented JSON, valid UTF-8 whatever names the host has."""
     return encode(report)
 

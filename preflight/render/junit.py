@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree
 
 from preflight.render import words
+from preflight.render.context import Context
 from preflight.render.digest import digest
 from preflight.render.escape import command_line, quoted, terminal
 from preflight.render.opening import opening
@@ -25,16 +26,13 @@ _OUTCOMES = {
 }
 
 
-def junit(report: Report, *, redacted: bool = False, asked: tuple[int, int] | None = None) -> str:
-    """Return the report as an XML document.
-
-    `redacted`: names were replaced by placeholders; `asked`: how many checks were asked for, of how many (None: all).
-    """
-    headline = opening(report, digest(report), asked).headline
+def junit(report: Report, context: Context) -> str:
+    """Return the report as an XML document."""
+    headline = opening(report, digest(report), context.asked).headline
     root = ElementTree.Element("testsuites", {"name": f"{report.tool.name}: {headline}", **_counts(report.results)})
     root.set("time", f"{report.seconds:.3f}")
     for section in dict.fromkeys(result.section for result in report.results):
-        root.append(_suite(report, section, redacted))
+        root.append(_suite(report, section, context.redacted))
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
@@ -98,7 +96,7 @@ def _kind(result: Result) -> str:
 
 def _lines(result: Result) -> Iterable[str]:
     """Tell all of a result in lines."""
-    yield terminal(words.sentence(result.message))
+    yield terminal(result.message)
     if result.expected or result.found:
         shown = (terminal(value, 300) if value else "–" for value in (result.expected, result.found))
         yield words.EXPECTED_FOUND.format(**dict(zip(("expected", "found"), shown, strict=True)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 from preflight.render import changes, words
+from preflight.render.context import Context
 from preflight.render.digest import Entry, Named, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
 from preflight.render.opening import opening
@@ -22,26 +23,15 @@ if TYPE_CHECKING:
 SUBJECTS = 8  # named in one sentence
 
 
-def markdown(
-    report: Report,
-    *,
-    why: Mapping[str, str] | None = None,
-    since: Comparison | None = None,
-    redacted: bool = False,
-    asked: tuple[int, int] | None = None,
-) -> str:
-    """Return the report as Markdown.
-
-    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report, `redacted`
-    whether names were replaced by placeholders, `asked` how many checks were asked for, of how many (None: all).
-    """
-    found = digest(report)
-    entries = with_reasons([*found.blocks, *found.warnings], why or {})
+def markdown(report: Report, context: Context) -> str:
+    """Return the report as Markdown."""
+    found, since = digest(report), context.since
+    entries = with_reasons([*found.blocks, *found.warnings], context.why)
     text = environment().get_template("report.md.j2").render(
-        opening=opening(report, found, asked),
+        opening=opening(report, found, context.asked),
         summary=_summary(report),
         counts=_counts(report),
-        note=words.REDACTED if redacted else "",
+        note=words.REDACTED if context.redacted else "",
         sorted=found,
         blocks=entries[: len(found.blocks)],
         warnings=entries[len(found.blocks) :],
@@ -118,11 +108,10 @@ def _heading(entry: Entry) -> Ready:
     if not entry.alike:
         title = markdown_text(entry.first.title, 200)
         return Ready(words.SEVERAL.format(title=title, count=len(entry.results)))
-    message = markdown_text(entry.first.message, 300)
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     if not others:
-        return Ready(message.removesuffix("."))
-    return Ready(f"{_sentence(entry.first.message)} {words.ALSO.format(subjects=_subjects(others))}")
+        return markdown_text(words.heading(entry.first.message), 300)
+    return Ready(f"{markdown_text(entry.first.message)} {words.ALSO.format(subjects=_subjects(others))}")
 
 
 def _because(reason: Reason) -> Ready:

@@ -48,7 +48,7 @@ def ports_table(ports: Sequence[Port]) -> Ready:
             [
                 markdown_cell(port.service), markdown_cell(port.protocol), markdown_cell(port.port),
                 markdown_cell(port.container), code_span(port.variable, cell=True),
-                markdown_cell(words.port_state(port)),
+                markdown_cell(" ".join(words.port_state(port))),
             ]
             for port in ports
         ],

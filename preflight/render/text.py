@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from preflight.render import changes, words
+from preflight.render.context import Context
 from preflight.render.digest import Digest, Entry, Named, Passed, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import quoted, terminal
 from preflight.render.opening import Opening, opening
@@ -35,30 +36,18 @@ _MARKS = {
 }
 
 
-def text(
-    report: Report,
-    color: bool = False,
-    *,
-    why: Mapping[str, str] | None = None,
-    since: Comparison | None = None,
-    redacted: bool = False,
-    asked: tuple[int, int] | None = None,
-) -> str:
-    """Return the report as lines of at most 80 columns (a long word of a command may stand out).
-
-    `why` tells by check id why that check matters to mailcow, `since` what changed since an earlier report, `redacted`
-    whether names were replaced by placeholders, `asked` how many checks were asked for, of how many (None: all).
-    """
-    page = Page(color)
-    found = digest(report)
-    _head(page, report, opening(report, found, asked))
-    if redacted:
+def text(report: Report, context: Context) -> str:
+    """Return the report as lines of at most 80 columns (a long word of a command may stand out)."""
+    page = Page(context.color)
+    found, since = digest(report), context.since
+    _head(page, report, opening(report, found, context.asked))
+    if context.redacted:
         page.line(words.REDACTED)
     if since:
         page.line(changes.since(since))
         for remark in changes.remarks(since):
             page.line(remark, style="bold")
-    entries = with_reasons([*found.blocks, *found.warnings], why or {})
+    entries = with_reasons([*found.blocks, *found.warnings], context.why)
     _entries(page, words.BLOCKS, entries[: len(found.blocks)], Status.FAIL, since)
     _entries(page, words.WARNINGS, entries[len(found.blocks) :], Status.WARN, since)
     _unclear(page, found.unclear, since)
@@ -124,14 +113,14 @@ def _cause(entry: Entry) -> str:
     if not entry.alike:
         return words.SEVERAL.format(title=entry.first.title, count=len(entry.results))
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
-    message = words.sentence(entry.first.message)
+    message = entry.first.message
     return f"{message} {words.ALSO.format(subjects=_subjects(others))}" if others else message
 
 
 def _evidence(page: Page, entry: Entry) -> None:
     if not entry.alike:
         for result in entry.results[:ROWS]:
-            page.line(words.sentence(result.message), indent=2, mark="-")
+            page.line(result.message, indent=2, mark="-")
     elif len(entry.results) == 1 and (entry.first.expected or entry.first.found):
         page.line(_expected_found(entry.first), indent=2)
     elif len(entry.results) > 1:
@@ -179,7 +168,7 @@ def _waived(page: Page, results: Sequence[Result]) -> None:
         return
     page.heading(words.WAIVED)
     for result in results:
-        told = f"{words.sentence(result.message)} {words.BECAUSE} {words.sentence(result.reason or words.UNKNOWN)}"
+        told = f"{result.message} {words.BECAUSE} {words.sentence(result.reason or words.UNKNOWN)}"
         page.line(f"{told} {_names(named([result]))}", indent=2, mark="–")
 
 
@@ -195,7 +184,7 @@ def _ports(page: Page, ports: Sequence[Port]) -> None:
     if not ports:
         return
     page.heading(words.PORTS)
-    rows = [(port.port, port.service, port.container, words.port_state(port).partition(" ")[2]) for port in ports]
+    rows = [(port.port, port.service, port.container, words.port_state(port)[1]) for port in ports]
     widths = [min(20, max(len(row[number]) for row in rows)) for number in range(3)]
     for port, row in zip(ports, rows, strict=True):
         mark, style = _MARKS.get(port.status, _MARKS[Status.UNKNOWN])

@@ -158,14 +158,14 @@ ZONE_STRANGE = "Not a record, so left out: {line}"
 ZONE_NOTHING = "No missing record is known of."
 ZONE_UNKNOWN = "Nothing was judged: whether a record is missing is not known."
 
-PORT_STATES = {
-    Status.PASS: "✅ free",
-    Status.FAIL: "❌ {detail}",
-    Status.WARN: "⚠ {detail}",
-    Status.UNKNOWN: "❓ unknown",
-    Status.SKIP: "– not checked",
-    Status.IGNORED: "– ignored: {detail}",
-    Status.ERROR: "❓ the check is broken",
+PORT_STATES = {  # a sign, and words
+    Status.PASS: ("✅", "free"),
+    Status.FAIL: ("❌", "{detail}"),
+    Status.WARN: ("⚠", "{detail}"),
+    Status.UNKNOWN: ("❓", "unknown"),
+    Status.SKIP: ("–", "not checked"),
+    Status.IGNORED: ("–", "ignored: {detail}"),
+    Status.ERROR: ("❓", "the check is broken"),
 }
 HELD = "held by {holder}"
 NOT_SAID = "not free"
@@ -237,9 +237,14 @@ def section(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a sentence with its full stop."""
+    """Return what a user or an earlier version wrote as a sentence with its full stop; messages have theirs."""
     text = text.rstrip()
     return text if text.endswith((".", "!", "?", ":", "…")) else f"{text}."
+
+
+def heading(message: str) -> str:
+    """Return a message as a heading, which has no full stop."""
+    return message.removesuffix(".")
 
 
 def counts(counted: Counts) -> list[tuple[Status, str]]:
@@ -276,7 +281,8 @@ def footer(report: Report) -> str:
     return FOOTER.format(tool=report.tool.name, version=report.tool.version, date=date, time=time[:5], seconds=seconds)
 
 
-def port_state(port: Port) -> str:
-    """Return a port's state in a few words: who holds it, else what was found."""
+def port_state(port: Port) -> tuple[str, str]:
+    """Return a port's state as a sign and in a few words: who holds it, else what was found."""
     detail = HELD.format(holder=port.holder) if port.holder else port.found or NOT_SAID
-    return PORT_STATES[port.status].format(detail=detail)
+    sign, text = PORT_STATES[port.status]
+    return sign, text.format(detail=detail)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from preflight.render import words
+from preflight.render.context import Context
 from preflight.render.escape import terminal
 from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.model import Report, Result, Status
@@ -17,21 +18,21 @@ _REVERSE = (".in-addr.arpa.", ".ip6.arpa.")
 _OPEN = (Status.UNKNOWN, Status.ERROR)
 
 
-def zone(report: Report, *, redacted: bool = False) -> str:
+def zone(report: Report, context: Context) -> str:
     """Return the missing lines under a comment for each zone; what could not be found out is a comment too.
 
-    `redacted`: names were replaced by placeholders, so that no line is a record.
+    Where names were replaced by placeholders, no line is a record: all are comments.
     """
     results = [result for result in report.results if result.check.startswith("dns.")]
     lines = dict.fromkeys(line for result in results for line in _lines(result) if not _is_last(result))
     last = dict.fromkeys(line for result in results for line in _lines(result) if _is_last(result))
     own = _domains(results)
-    made = [f"; {words.REDACTED}"] if redacted else []
+    made = [f"; {words.REDACTED}"] if context.redacted else []
     groups: dict[str, list[str]] = {}
     strange = []
     for line in lines:
         match = _RECORD.fullmatch(line)
-        if redacted:
+        if context.redacted:
             made.append(f"; {terminal(line)}")
         elif match is None or not _balanced(match["data"]):
             strange.append(line)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from preflight.render import render
+from preflight.render import Context, render
 from preflight.report.compare import compare
 from preflight.report.documents import decode_report
 from preflight.report.model import Report
@@ -33,10 +33,10 @@ REPORTS: dict[str, Callable[[], Report]] = {
 @cache
 def page(name: str) -> str:
     """Return the page of one of the reports."""
-    return render(REPORTS[name](), "html", why=reports.WHY)
+    return render(REPORTS[name](), "html", Context(why=reports.WHY))
 
 
 def marked() -> str:
     """Return the page of a report with a baseline."""
     new = reports.failing()
-    return render(new, "html", since=compare(reports.warned(), new))
+    return render(new, "html", Context(since=compare(reports.warned(), new)))

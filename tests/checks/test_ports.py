@@ -358,7 +358,7 @@ def test_a_held_port_as_the_contract_has_it() -> None:
     came = {"command": ("/usr/sbin/exim4", "-bd"), "binary": "/usr/sbin/exim4", "package": "exim4-daemon-light"}
     row = free(("EADDRINUSE", "free"), listener("127.0.0.1", **came))
     assert (row.status, row.expected, row.found) == (FAIL, "free", "127.0.0.1:25")
-    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service)"
+    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service)."
     holder = {
         "pid": 812, "process": "exim4", "user": "Debian-exim", "unit": "exim4.service", "container": None,
         "image": None, "address": "127.0.0.1", "port": 25, "state": "listening",
@@ -395,7 +395,7 @@ def test_the_package_of_a_holder_is_named_where_that_helps(family: str, more: di
 
 def test_all_holders_are_named() -> None:
     row = free(("EADDRINUSE", "EADDRINUSE"), listener("127.0.0.1"), listener("::1", pid=9, process="x", unit=None))
-    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service), x (pid 9)"
+    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service), x (pid 9)."
     assert [holder["pid"] for holder in measured(row)["holders"]] == [812, 9]
     assert row.remedy is not None
     assert row.remedy.commands == (
@@ -629,7 +629,7 @@ def test_where_only_root_may_bind_a_listener_still_proves_it() -> None:
 def test_a_proxy_is_named_as_its_container() -> None:
     web = container("web", ("", 25))
     row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), proxy("::"), engine=engine(web))
-    assert row.message == "25/tcp is held by the container web (web:1)"
+    assert row.message == "25/tcp is held by the container web (web:1)."
     assert (row.evidence.holder.container, row.evidence.holder.image) == ("web", "web:1")
     assert row.remedy is not None
     assert row.remedy.commands == ("docker update --restart=no web", "docker stop web")
@@ -646,7 +646,7 @@ def test_a_process_inside_a_container_on_the_hosts_network() -> None:
     inside = container("mail", host_network=True)
     holder = listener("0.0.0.0", process="master", unit=None, container="a" * 64)
     row = free(("EADDRINUSE", "free"), holder, engine=engine(inside))
-    assert row.message == "25/tcp is held by master (pid 812) in the container mail"
+    assert row.message == "25/tcp is held by master (pid 812) in the container mail."
     assert row.evidence.holder.container == "mail"
     lxc = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit=None, container="guest"))
     assert lxc.evidence.holder.container == "guest"
@@ -666,7 +666,7 @@ def test_a_container_of_a_compose_project_is_stopped_and_kept() -> None:
     row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"), engine=engine(blog[0]))
     assert (
         row.message
-        == "25/tcp is held by the container blog-web-1 (web:1). blog-web-1 belongs to the Compose project blog"
+        == "25/tcp is held by the container blog-web-1 (web:1). blog-web-1 belongs to the Compose project blog."
     )
     assert (row.evidence.holder.project, row.evidence.holder.restart) == ("blog", "always")
     silent = free(("free", "free"), engine=engine(*blog))  # no userland proxy
@@ -715,7 +715,7 @@ def test_only_this_mailcow_on_its_own_port_is_no_conflict(own: Container) -> Non
 def test_somebody_else_beside_mailcow_is_a_conflict() -> None:
     own = postfix(("0.0.0.0", 25))
     row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), listener("::1"), engine=engine(own))
-    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service)"
+    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service)."
 
 
 def test_a_foreign_ipv6_listener_does_not_take_what_mailcow_publishes_on_ipv4() -> None:
@@ -794,14 +794,14 @@ def swarm(*containers: Container, mesh: bool = True, ports: tuple[tuple[int, int
 def test_a_port_of_the_routing_mesh_is_held_for_a_service() -> None:
     holder = listener("::", process="dockerd", user="root", unit="docker.service")
     row = free(("EADDRINUSE", "EADDRINUSE"), holder, engine=swarm())
-    assert row.message == "25/tcp is held by the engine for the swarm's service mx (mx:1)"
+    assert row.message == "25/tcp is held by the engine for the swarm's service mx (mx:1)."
     assert row.evidence.holder.swarm_service == "mx"
     assert remedy(row).commands == ("docker service update --publish-rm published=25,target=2525 mx",)
     hidden = free(("EADDRINUSE", "EADDRINUSE"), listener("::", pid=None), owners=False, engine=swarm())
     assert hidden.message.startswith(row.message)
     # What is no socket of the engine's is none of the service's.
     other = free(("EADDRINUSE", "EADDRINUSE"), listener("::"), engine=swarm())
-    assert other.message == "25/tcp is held by exim4 (pid 812, exim4.service)"
+    assert other.message == "25/tcp is held by exim4 (pid 812, exim4.service)."
 
 
 def test_a_task_that_publishes_a_port_itself_gives_it_up_by_its_service() -> None:

@@ -16,7 +16,7 @@ from preflight.report.documents import write_json
 from tests.line import Line
 from tests.redact.hosts import SECRETS, rich
 
-ENDINGS = {name: entry.suffix or ".github" for name, entry in FORMATS.items()}
+ENDINGS = {name: suffix or ".github" for name, suffix in FORMATS.items()}
 
 
 @pytest.fixture

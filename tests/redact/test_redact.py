@@ -16,7 +16,7 @@ from preflight.facts import Host
 from preflight.mailcow import plan, requirements
 from preflight.redact import Recorded, Redaction, redacted
 from preflight.redact.retold import WITHHELD
-from preflight.render import FORMATS, render
+from preflight.render import FORMATS, Context, render
 from preflight.render.words import REDACTED
 from preflight.report.documents import decode_report, read_facts, schema, write_json
 from preflight.report.model import Evidence, Report, Status
@@ -44,7 +44,7 @@ def documents(host: Host) -> dict[str, str]:
     """Return every document that can be made of a host when it is redacted, by its format."""
     redaction = Redaction(host)
     report = redaction.report(judge(host), NUMBERS, CHECKS)
-    made = {name: render(report, name, why=WHY, redacted=True) for name in FORMATS}
+    made = {name: render(report, name, Context(why=WHY, redacted=True)) for name in FORMATS}
     return made | {"facts": write_json(redaction.facts())}
 
 
@@ -173,8 +173,8 @@ def test_verdict_and_statuses_are_the_real_ones_and_nothing_is_withheld(host: Ho
 def test_a_redacted_report_says_what_is_the_matter() -> None:
     _, shown = told(rich())
     messages = {(r.check, r.subject): r.message for r in shown.results}
-    assert messages["ports.free", "<ipv4-1>:25/tcp"] == "<ipv4-1>:25/tcp is held by exim4 (pid 825, exim4.service)"
-    assert messages["ports.free", "993/tcp"] == "993/tcp is held by <process-1> (pid 1793, <unit-1>.service)"
+    assert messages["ports.free", "<ipv4-1>:25/tcp"] == "<ipv4-1>:25/tcp is held by exim4 (pid 825, exim4.service)."
+    assert messages["ports.free", "993/tcp"] == "993/tcp is held by <process-1> (pid 1793, <unit-1>.service)."
     assert messages["dns.mx", "<domain-1>"] == (
         "Mail for <domain-1> goes to mx.<domain-3> first, not to <host-1>.<domain-1> alone."
     )
@@ -200,7 +200,7 @@ def test_a_free_network_is_proposed_that_is_free_on_the_real_host() -> None:
 
 
 def test_zone_lines_lead_back_to_placeholders() -> None:
-    text = render(told(rich())[1], "zone", redacted=True)
+    text = render(told(rich())[1], "zone", Context(redacted=True))
     assert "; autodiscover.<domain-1>. 3600 IN CNAME <host-1>.<domain-1>.\n" in text
     assert "; <ipv4-1-reversed>.in-addr.arpa. 3600 IN PTR <host-1>.<domain-1>.\n" in text
     assert all(line.startswith(";") for line in text.splitlines())
@@ -234,14 +234,14 @@ def test_two_runs_give_the_same_placeholders() -> None:
 def test_every_format_but_json_says_that_it_was_redacted(name: str) -> None:
     report = told(rich())[1]
     said = REDACTED.partition(":")[0]
-    flat = " ".join(render(report, name, redacted=True).split())
+    flat = " ".join(render(report, name, Context(redacted=True)).split())
     assert said in flat
     assert said not in " ".join(render(report, name).split())
 
 
 def test_a_redacted_json_report_has_the_shape_of_the_contract() -> None:
     real, shown = told(rich())
-    text = render(shown, "json", redacted=True)
+    text = render(shown, "json", Context(redacted=True))
     assert json.loads(text).keys() == json.loads(render(real, "json")).keys()
     assert decode_report(text) == shown
     assert redacted(shown)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 
-from preflight.render import render, words
+from preflight.render import Context, render, words
 from preflight.report.compare import compare
 from preflight.report.model import Report, Severity, Status, Verdict
 from tests.render import reports
@@ -32,7 +32,7 @@ def parsed(text: str) -> Element:
 
 
 def page(report: Report, **more: object) -> Element:
-    return parsed(render(report, "html", **more))  # type: ignore[arg-type]
+    return parsed(render(report, "html", Context(**more)))  # type: ignore[arg-type]
 
 
 def text_of(element: Element) -> str:
@@ -316,7 +316,7 @@ def test_no_value_at_all_is_more_than_text(value: str) -> None:
 
 
 def check_hostile(value: str) -> None:
-    text = render(reports.hostile(value), "html", why={"clock.service": value})
+    text = render(reports.hostile(value), "html", Context(why={"clock.service": value}))
     tree = parsed(text)
     # A pair of backticks is code in our own sentences, and a port is split at its last slash: no other difference.
     plain = [entry for entry in shape(tree) if entry != ("code", ("dir",))]

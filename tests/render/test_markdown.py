@@ -12,7 +12,7 @@ from hypothesis import settings as limits
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from preflight.render import render
+from preflight.render import Context, render
 from preflight.render.words import INSTALL
 from preflight.report.model import Remedy, Status, Verdict
 from tests.render import reports
@@ -41,7 +41,7 @@ def text_of(found: Verdict, **changes: object) -> str:
 
 @pytest.mark.parametrize("name", reports.SAMPLES)
 def test_the_report_is_as_it_was(name: str, golden: Callable[[str, str], None]) -> None:
-    golden(f"{name}.md", render(reports.SAMPLES[name](), "markdown", why=reports.WHY))
+    golden(f"{name}.md", render(reports.SAMPLES[name](), "markdown", Context(why=reports.WHY)))
 
 
 @pytest.mark.parametrize("name", reports.SAMPLES)
@@ -55,7 +55,7 @@ def test_the_verdict_comes_first_and_then_what_to_do(name: str) -> None:
 
 
 def test_what_blocks_is_told_with_evidence_remedy_commands_reason_and_link() -> None:
-    text = render(reports.failing(), "markdown", why=reports.WHY)
+    text = render(reports.failing(), "markdown", Context(why=reports.WHY))
     entry = text[text.index("### 3.") : text.index("### 4.")]
     parts = [
         "25/tcp is held by exim4 (pid 812, exim4.service)",
@@ -139,7 +139,7 @@ def test_a_port_without_evidence_is_named_by_its_number() -> None:
 
 
 def test_why_is_told_once_for_a_check() -> None:
-    assert render(reports.failing(), "markdown", why=reports.WHY).count("Docker refuses to start") == 1
+    assert render(reports.failing(), "markdown", Context(why=reports.WHY)).count("Docker refuses to start") == 1
 
 
 def test_a_remark_keeps_its_own_row_among_what_passed() -> None:
@@ -183,8 +183,8 @@ def test_no_value_at_all_changes_anything_in_the_document(value: str) -> None:
 
 
 def check_hostile(value: str) -> None:
-    tame = render(reports.hostile("exim"), "markdown", why={"clock.service": "exim"})
-    text = render(reports.hostile(value), "markdown", why={"clock.service": value})
+    tame = render(reports.hostile("exim"), "markdown", Context(why={"clock.service": "exim"}))
+    text = render(reports.hostile(value), "markdown", Context(why={"clock.service": value}))
     assert blocks(text) == blocks(tame)
     assert [h.split()[0] for h in headings(text)] == [h.split()[0] for h in headings(tame)]
     found, wanted = inlines(text), inlines(tame)

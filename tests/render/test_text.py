@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from rich.cells import cell_len
 
-from preflight.render import render
+from preflight.render import Context, render
 from preflight.render.text import text
 from preflight.report.model import Remedy
 from tests.render import reports
@@ -21,12 +21,12 @@ COMMAND = "      "
 
 @pytest.mark.parametrize("name", reports.SAMPLES)
 def test_the_report_is_as_it_was(name: str, golden: Callable[[str, str], None]) -> None:
-    golden(f"{name}.txt", render(reports.SAMPLES[name](), "text", why=reports.WHY))
+    golden(f"{name}.txt", render(reports.SAMPLES[name](), "text", Context(why=reports.WHY)))
 
 
 @pytest.mark.parametrize("name", reports.SAMPLES)
 def test_every_line_fits(name: str) -> None:
-    for line in render(reports.SAMPLES[name](), "text", why=reports.WHY).splitlines():
+    for line in render(reports.SAMPLES[name](), "text", Context(why=reports.WHY)).splitlines():
         assert cell_len(line) <= 80
         assert line == line.rstrip()
 
@@ -34,19 +34,19 @@ def test_every_line_fits(name: str) -> None:
 @pytest.mark.parametrize("name", reports.SAMPLES)
 def test_colour_is_there_only_where_it_was_asked_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    plain = text(reports.SAMPLES[name]())
+    plain = text(reports.SAMPLES[name](), Context())
     assert "\x1b" not in plain
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
-    colored = text(reports.SAMPLES[name](), color=True)
+    colored = text(reports.SAMPLES[name](), Context(color=True))
     assert "\x1b[" in colored
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
 
 
 def test_the_width_of_the_terminal_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = text(reports.failing())
+    before = text(reports.failing(), Context())
     monkeypatch.setenv("COLUMNS", "40")
-    assert text(reports.failing()) == before
+    assert text(reports.failing(), Context()) == before
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -61,7 +61,7 @@ def test_no_value_at_all_is_obeyed(value: str) -> None:
 
 
 def check(value: str) -> None:
-    made = text(reports.hostile(value), why={"clock.service": value})
+    made = text(reports.hostile(value), Context(why={"clock.service": value}))
     for line in made.split("\n"):
         assert line.isprintable()
         assert cell_len(line) <= 80 or line.startswith(COMMAND)
@@ -69,13 +69,13 @@ def check(value: str) -> None:
 
 
 def test_markup_is_not_read_from_values() -> None:
-    assert "[bold red]x[/]" in text(reports.hostile("[bold red]x[/]"), color=True)
+    assert "[bold red]x[/]" in text(reports.hostile("[bold red]x[/]"), Context(color=True))
 
 
 def test_every_status_has_its_place() -> None:
     made = text(reports.report(*[reports.result("a.b", s, f"It is {s}.", subject=s, reason=f"for {s}") for s in (
         "pass", "warn", "fail", "unknown", "skip", "ignored", "error",
-    )]))  # fmt: skip
+    )]), Context())  # fmt: skip
     for told in (
         "✓ It is pass.",
         "! It is warn.",
@@ -95,11 +95,11 @@ def test_long_lists_are_cut_and_say_so() -> None:
         )
         for n in range(300, 500)
     ]
-    assert "and 150 more" in text(reports.report(*many))
+    assert "and 150 more" in text(reports.report(*many), Context())
 
 
 def test_no_line_begins_as_an_order_to_a_ci_runner() -> None:
     row = reports.result("a.b", "fail", f"It said: {'x' * 70} ::error::planted ::warning::too.")
-    lines = [line.strip() for line in text(reports.report(row)).splitlines()]
+    lines = [line.strip() for line in text(reports.report(row), Context()).splitlines()]
     assert any("\\::error::planted" in line for line in lines)
     assert not [line for line in lines if line.startswith("::")]

@@ -32,8 +32,7 @@ def kernel(named: Named, owners: bool) -> bool:
 def by_whom(look: Look, port: str, named: list[Named], alone: list[Named]) -> str:
     """Say by whom a port is held, as its administrator knows them."""
     if named:
-        said = list(_holding(look, port, named))
-        return said[0].removesuffix(".") if len(said) == 1 else paragraph(*said)  # as the contract's example has it
+        return paragraph(*_holding(look, port, named))
     if alone:
         holder = connections.lasting(alone).holder
         if holder.holds:
