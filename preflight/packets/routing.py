@@ -52,7 +52,7 @@ def rules_of(host: Host, version: int) -> tuple[Rule, ...]:
 
     Who recorded only the main table's routes knew nothing of rules; it is judged as a host without them.
     """
-    if not host.rules.known and all(route.table in (MAIN, DEFAULT, LOCAL) for route in host.routes.value or ()):
+    if not host.rules.known and all(route.table in (MAIN, DEFAULT, LOCAL) for route in host.routes.or_(())):
         return tuple(rule for rule in STANDARD if rule.version == version)
     return tuple(rule for rule in host.rules.get() if rule.version == version)
 
@@ -133,8 +133,7 @@ def way_out(host: Host, version: int, network: str = "") -> Way | None:
 def _singled_out(host: Host, version: int) -> bool:
     """Say whether a rule may hold for packets of some source or interface alone."""
     return any(
-        (rule.source or rule.incoming) and rule.version == version and host.routes.known
-        for rule in host.rules.value or ()
+        (rule.source or rule.incoming) and rule.version == version and host.routes.known for rule in host.rules.or_(())
     )
 
 

@@ -23,7 +23,7 @@ def public(look: Look, version: int) -> tuple[str, ...]:
 
 def without_ipv6(look: Look, name: str) -> str:
     """Say that the name has no IPv6 address, which is no fault."""
-    own = addresses.public(look.host.asked, look.host.links.value or (), 6)
+    own = addresses.public(look.host.asked, look.host.links.or_(()), 6)
     if own:
         return say("{name} has no AAAA record, which is allowed; {own} could be one.", name=name, own=some(own))
     return say("{name} has no AAAA record, which is right for a host without public IPv6.", name=name)
@@ -32,7 +32,7 @@ def without_ipv6(look: Look, name: str) -> str:
 def no_address(look: Look, name: str) -> Finding:
     """Fail: the name has no address, or does not exist."""
     answer = settled(look, name, "A")
-    expected = addresses.public(look.host.asked, look.host.links.value or (), 4)
+    expected = addresses.public(look.host.asked, look.host.links.or_(()), 4)
     message = say("{name} has no A record in the DNS.", name=name)
     if answer.rcode == "NXDOMAIN":
         message = say("{name} does not exist in the DNS.", name=name)

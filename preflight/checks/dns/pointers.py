@@ -34,12 +34,12 @@ def sending(look: Look) -> tuple[str, ...]:
 
 
 def _of_version(look: Look, kind: str, version: int) -> list[str]:
-    public = list(addresses.public(look.host.asked, look.host.links.value or (), version))
+    public = list(addresses.public(look.host.asked, look.host.links.or_(()), version))
     given = addresses.of_version(look.host.asked.public_ips, version)
     if not given and version == 6 and not look.plan.ipv6:
         return []
     sender = _sender(look, version)
-    if given and not set(given) & set(addresses.own(look.host.links.value or (), version)):
+    if given and not set(given) & set(addresses.own(look.host.links.or_(()), version)):
         sender = None  # NAT beyond this host gives mail the address that the user named
     named = public if given else [one for one in public if one in addresses_of(known(look, fqdn(look), kind))]
     return [*named, sender] if sender else named or public
@@ -106,7 +106,7 @@ def _better(look: Look, address: str) -> str | None:
     named = addresses_of(known(look, fqdn(look), kind))
     if address in named or address != _sender(look, version):
         return None
-    links = look.host.links.value or ()
+    links = look.host.links.or_(())
     uplinks = {link.name for link in links if address in addresses.own((link,), version)}
     near = [link for link in links if link.name in uplinks or link.name.startswith(("lo", "dummy"))]
     return next((one for one in addresses.own(near, version) if one in named and addresses.is_public(one)), None)

@@ -58,7 +58,7 @@ def reads(look: Look) -> bool:
 
 def signs(look: Look, kind: str, reader: bool, clients: int = 0) -> Signs:
     """Say what shows that mail lives on the host. `reader`: people read mail on it, so mailboxes are in use."""
-    traces = look.host.mail_traces.value or ()
+    traces = look.host.mail_traces.or_(())
     panel = next((trace.name for trace in traces if trace.kind == "panel"), "")
     boxes = [
         trace

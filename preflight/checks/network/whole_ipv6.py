@@ -115,7 +115,7 @@ def lost(look: Look, evidence: Ipv6Evidence, way: Way | None) -> Finding | None:
         return None
     routes = [
         route
-        for route in look.host.routes.value or ()
+        for route in look.host.routes.or_(())
         if route.destination == "::/0" and route.kind == "unicast" and route.interface not in ("", "*")
     ]
     if not routes or not all(route.learned for route in routes):

@@ -6,53 +6,18 @@ Docker publishes a port with such a rule of its own, so what counts is which of 
 from __future__ import annotations
 
 import ipaddress
-import shlex
 from collections.abc import Iterable
 
-from msgspec import Struct
-
 from preflight.checks import Look
-from preflight.checks.holders import wording
 from preflight.checks.holders.conflicts import Case
+from preflight.checks.ports.rules import Verdict
 from preflight.facts import Diversion, Nat
 from preflight.mailcow.plan import Binding
 from preflight.net.addresses import is_inner, is_loopback, parse
-from preflight.report.evidence.ports import DiversionEvidence
 from preflight.report.model import Remedy, Status
-from preflight.text.sentences import noted, paragraph, phrase, say
+from preflight.text.sentences import say
 
-NAMES = {
-    "podman": "Podman", "kubernetes": "Kubernetes (CNI)", "firewalld": "firewalld", "libvirt": "libvirt", "lxd": "LXD",
-    "incus": "Incus", "cilium": "Cilium",
-}  # fmt: skip
-ADVICE = {
-    "": noted(
-        "Remove the rule where it is loaded from, such as /etc/ufw/before.rules, /etc/iptables/rules.v4,"
-        " /etc/nftables.conf or a script, and load the rules again."
-    ),
-    "podman": noted("Publish the port of the Podman container on another one, or stop the container."),
-    "kubernetes": noted(
-        "Give the pod (hostPort) or the service (LoadBalancer, NodePort) another port in Kubernetes; with k3s it is"
-        " usually Traefik and its load balancer."
-    ),
-    "firewalld": noted(
-        "Remove the forwarding from firewalld's zone or policy, with --permanent too:"
-        " firewall-cmd --remove-forward-port, --remove-rich-rule."
-    ),
-    "libvirt": noted("Remove the forwarding from the network or from the hook in /etc/libvirt/hooks."),
-    "lxd": noted("Remove the proxy device or the network forward from LXD, or give it another port."),
-    "incus": noted("Remove the proxy device or the network forward from Incus, or give it another port."),
-    "cilium": noted("Give the pod (hostPort) or the service another port in Kubernetes."),
-}
 _WORST = (Status.FAIL, Status.UNKNOWN, Status.WARN)
-
-
-class Verdict(Struct, frozen=True):
-    """What a rule means for a port."""
-
-    status: Status
-    rule: Diversion
-    effect: str  # a sentence
 
 
 def judge(look: Look, binding: Binding, case: Case) -> list[Verdict]:
@@ -144,7 +109,7 @@ def _verdict(look: Look, rule: Diversion) -> Verdict | None:
 
 def _from_inside(look: Look, rule: Diversion) -> bool:
     """Say whether a rule is only for what this host's own containers and virtual machines send."""
-    links = [link for link in look.host.links.value or () if _named(link.name, rule.interfaces)]
+    links = [link for link in look.host.links.or_(()) if _named(link.name, rule.interfaces)]
     return bool(links) and all(map(is_inner, links))
 
 
@@ -152,7 +117,7 @@ def _partial(look: Look, rule: Diversion) -> str:
     """Say for whom alone a rule holds, in a sentence; '' = for everybody who comes in from the world."""
     if rule.sources:
         return say("It holds for connections from these networks alone: {networks}.", networks=", ".join(rule.sources))
-    uplinks = {route.interface for route in look.host.routes.value or () if route.destination in ("0.0.0.0/0", "::/0")}
+    uplinks = {route.interface for route in look.host.routes.or_(()) if route.destination in ("0.0.0.0/0", "::/0")}
     if rule.interfaces and not any(_named(name, rule.interfaces) for name in uplinks):
         listed = ", ".join(rule.interfaces)
         return say("It holds for connections that come in by these interfaces alone: {listed}.", listed=listed)
@@ -164,70 +129,3 @@ def _partial(look: Look, rule: Diversion) -> str:
 
 def _named(name: str, patterns: Iterable[str]) -> bool:
     return any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in patterns)
-
-
-def message(binding: Binding, verdict: Verdict) -> str:
-    """Say which rule takes a port's packets, where they go, and what comes of it."""
-    rule = verdict.rule
-    values = {"port": binding.subject, "to": to(rule)}
-    said = say("A rule of the firewall sends IPv4 packets for {port} elsewhere: {to}.", **values)
-    if rule.family == "ipv6":
-        said = say("A rule of the firewall sends IPv6 packets for {port} elsewhere: {to}.", **values)
-    where = {"chain": rule.chain, "table": rule.table}
-    place = say("The rule is in the chain {chain} of the table {table}.", **where)
-    if rule.owner:
-        place = say(
-            "The rule is in the chain {chain} of the table {table}, and belongs to {owner}.",
-            owner=NAMES.get(rule.owner, rule.owner),
-            **where,
-        )
-    return paragraph(said, place, verdict.effect)
-
-
-def to(rule: Diversion) -> str:
-    """Write where a rule sends packets."""
-    if rule.to.startswith(":"):
-        return phrase("port {number} of this host", number=rule.to[1:])
-    return rule.to or phrase("an unknown place")
-
-
-def evidence(verdicts: Iterable[Verdict]) -> tuple[DiversionEvidence, ...]:
-    """Return the rules as the report's evidence has them."""
-    return tuple(
-        DiversionEvidence(
-            family=rule.family,
-            backend=rule.backend,
-            table=rule.table,
-            chain=rule.chain,
-            rule=rule.rule,
-            to=rule.to or None,
-            owner=rule.owner or None,
-            order=rule.order,
-            destinations=rule.destinations,
-            sources=rule.sources,
-            interfaces=rule.interfaces,
-            conditions=rule.conditions,
-        )
-        for rule in (verdict.rule for verdict in verdicts)
-    )
-
-
-def remedy(look: Look, binding: Binding, verdicts: list[Verdict]) -> Remedy:
-    """Say how to get the port back from whoever owns the first rule; the commands show each rule."""
-    owner = verdicts[0].rule.owner
-    text = say(ADVICE[owner if owner in ADVICE else ""])
-    commands = dict.fromkeys(_show(look, verdict.rule) for verdict in verdicts)
-    return Remedy(paragraph(text, wording.alternative(look, binding, [])), tuple(commands))
-
-
-def _show(look: Look, rule: Diversion) -> str:
-    """Return the command that shows a rule and its neighbours."""
-    if rule.native:
-        table = " ".join(map(shlex.quote, rule.table.split(" ", 1)))
-        return f"nft -a list chain {table} {shlex.quote(rule.chain)}"
-    program = "iptables" if rule.family == "ipv4" else "ip6tables"
-    release = look.host.os_release.value
-    # Where both are installed, the plain name is usually the newer one's.
-    if rule.backend == "ip_tables" and release and {"debian", "ubuntu"} & {release.id, *release.id_like}:
-        program += "-legacy"
-    return f"{program} -t nat -S {shlex.quote(rule.chain)}"

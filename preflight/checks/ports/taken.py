@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from preflight.checks import Look
 from preflight.checks.holders import endings, wording
 from preflight.checks.holders.conflicts import Case
-from preflight.checks.ports import diverted
+from preflight.checks.ports import rules
 from preflight.checks.ports.rows import evidence, row
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Finding, Status
@@ -49,14 +49,14 @@ def published(look: Look, binding: Binding, case: Case) -> Finding:
     )
 
 
-def diverted_by(look: Look, binding: Binding, rules: list[diverted.Verdict]) -> Finding:
-    """Say which rule of the firewall takes a port that nobody listens on; `rules`: the worst first."""
-    worst = rules[0]
+def diverted_by(look: Look, binding: Binding, verdicts: list[rules.Verdict]) -> Finding:
+    """Say which rule of the firewall takes a port that nobody listens on; `verdicts`: the worst first."""
+    worst = verdicts[0]
     return row(
         worst.status,
-        diverted.message(binding, worst),
-        replace(evidence(binding, "nat"), rules=diverted.evidence(rules)),
-        found=diverted.to(worst.rule),
-        remedy=diverted.remedy(look, binding, rules),
+        rules.message(binding, worst),
+        replace(evidence(binding, "nat"), rules=rules.evidence(verdicts)),
+        found=rules.to(worst.rule),
+        remedy=rules.remedy(look, binding, verdicts),
         reason=worst.effect if worst.status is Status.UNKNOWN else None,
     )

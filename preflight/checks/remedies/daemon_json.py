@@ -49,7 +49,7 @@ def elsewhere(look: Look, space: Space, data_root: str, free: str) -> Remedy:
 
 def edit(host: Host, path: str, change: str) -> tuple[str, ...]:
     """Return the commands that change a JSON file by a filter of jq's; () where the host has no jq."""
-    tools = host.commands.value or {}
+    tools = host.commands.or_({})
     if "jq" not in tools or tools["jq"].path is None:
         return ()
     file, kept, new = (shlex.quote(f"{path}{ending}") for ending in ("", ".before", ".new"))

@@ -50,7 +50,7 @@ def origin(host: Host) -> Origin | None:
         return "hand"
     if engine is not None and engine.platform:
         return "docker" if engine.platform.startswith("Docker Engine") else "distribution"
-    known = host.commands.value or {}
+    known = host.commands.or_({})
     for name in ("dockerd", "docker"):
         package = known[name].package if name in known else None
         if package and package != _PODMAN:
@@ -60,7 +60,7 @@ def origin(host: Host) -> Origin | None:
 
 def _path(host: Host, name: str) -> str | None:
     """Return where a program is; None: nowhere, or it is not known."""
-    found = (host.commands.value or {}).get(name)
+    found = host.commands.or_({}).get(name)
     return found.path if found else None
 
 
@@ -69,7 +69,7 @@ def absent(host: Host) -> bool:
 
     A socket on which nobody listens is what a removed engine leaves, where it is known that there is no daemon.
     """
-    contact, known = host.contact.value, host.commands.value or {}
+    contact, known = host.contact.value, host.commands.or_({})
     if contact is None or _path(host, "dockerd"):
         return False
     left = contact.state == "refused" and contact.url.startswith("unix:") and "dockerd" in known
@@ -112,8 +112,8 @@ def engine(host: Host) -> tuple[str, ...]:
     if not first:
         return ()
     found = distro.manager(host)
-    before = distro.remove(host, _PODMAN) if (host.commands.value or {}).get("docker", _NONE).package == _PODMAN else ()
-    if any(line.startswith("curl ") for line in first) and (host.commands.value or {}).get("curl") == _NONE:
+    before = distro.remove(host, _PODMAN) if host.commands.or_({}).get("docker", _NONE).package == _PODMAN else ()
+    if any(line.startswith("curl ") for line in first) and host.commands.or_({}).get("curl") == _NONE:
         before += distro.install(host, default="ca-certificates curl")
     return (*before, *first, *(() if found and found.restarts else distro.enable(host, "docker")))
 
