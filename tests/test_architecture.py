@@ -41,7 +41,7 @@ TYPES = {("checks", "mailcow.requirements"), ("text", "facts"), ("text", "mailco
 # The package: the only place that may import it.
 ONE_DOOR = {
     "docker": "gather/engine/engine.py",
-    "psutil": "gather/sockets/processes.py",
+    "psutil": "gather/machine/live.py",
     "dns": "gather/names/resolver.py",
     "subprocess": "gather/access/command.py",
     "jinja2": "render/",

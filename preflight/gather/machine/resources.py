@@ -6,6 +6,7 @@ import re
 
 from preflight.facts import CpuFeatures, CpuSpeed, Fact, Memory
 from preflight.gather.access.roots import Roots, Unreadable
+from preflight.gather.machine import live
 from preflight.text.sentences import say
 
 _CPUINFO = "/proc/cpuinfo"
@@ -100,7 +101,7 @@ def parse_features(text: str) -> CpuFeatures | None:
 def memory(roots: Roots) -> Fact[Memory]:
     """Return RAM and swap of the machine, and the limit that a container around the host sets."""
     try:
-        found = parse_meminfo(roots.text(_MEMINFO, 1 << 16), _limit(roots))
+        found = _live_memory(roots) if roots.view.live else parse_meminfo(roots.text(_MEMINFO, 1 << 16), _limit(roots))
     except Unreadable as error:
         return roots.unknown(_MEMINFO, error)
     if found is None:
@@ -108,6 +109,13 @@ def memory(roots: Roots) -> Fact[Memory]:
             _MEMINFO, say("{path} is damaged: it does not tell how much memory and swap there is.", path=_MEMINFO)
         )
     return Fact.of(_MEMINFO, found)
+
+
+def _live_memory(roots: Roots) -> Memory | None:
+    told = live.memory(roots)
+    if told is None:
+        return None
+    return Memory(told.total, told.available, told.swap_total, told.swap_free, _limit(roots))
 
 
 def parse_meminfo(text: str, limit: int | None = None) -> Memory | None:
