@@ -23,7 +23,7 @@ from preflight.gather.access import roots
 from preflight.gathering import Wishes, begin, gather
 from preflight.mailcow import plan, requirements
 from preflight.report.documents import read_facts
-from preflight.text.sentences import say
+from preflight.text.sentences import phrase, say, writing
 from tests import sentences
 from tests.sentences import Template
 
@@ -244,3 +244,16 @@ def test_reasons_among_facts_are_whole(view: dict[str, Any], tmp_path: Path) -> 
     assert not [
         f"{name}: {fault}" for name, why in missing.items() for fault in sentences.faults(f"{why.reason} {why.help}")
     ]
+
+
+def test_what_stands_in_a_place_can_be_written_in_a_way_of_its_own() -> None:
+    """The words of a sentence are never changed, whatever they are."""
+    with writing(lambda text: text.replace("a", "<1>")):
+        assert say("A name {name} and {count:.1f} of {whole}.", name="anna", count=2.0, whole=True) == (
+            "A name <1>nn<1> and 2.0 of True."
+        )
+        assert phrase("a {name}", name="a") == "a <1>"
+    assert say("a {name}", name="a") == "a a"
+    with pytest.raises(ZeroDivisionError), writing(lambda _: ""):
+        raise ZeroDivisionError
+    assert say("a {name}", name="a") == "a a"

@@ -36,10 +36,14 @@ def assess(
     waivers: tuple[Waiver, ...] = (),
     *,
     strict: bool = False,
+    proposals: dict[str, str] | None = None,
     timer: Callable[[], float] = time.perf_counter,
 ) -> Report:
-    """Run the checks and make the report. A check's own failure is a result, and the other checks go on."""
-    look = Look(host, plan, requirements, frozenset(check.id for check in checks))
+    """Run the checks and make the report. A check's own failure is a result, and the other checks go on.
+
+    `proposals`: free networks that were found before, for checks that see stand-ins in place of the host's own.
+    """
+    look = Look(host, plan, requirements, frozenset(check.id for check in checks), proposals or {})
     today = datetime.date.fromisoformat(host.started[:10])
     began = timer()
     results = tuple(waived(result, waivers, today) for check in checks for result in run(check, look, timer))

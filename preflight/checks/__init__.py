@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from preflight.report.model import Finding, Remedy, Severity
 
@@ -26,6 +26,7 @@ class Look(Struct, frozen=True):
     plan: Plan
     requirements: Requirements
     judged: frozenset[str] | None = None  # ids of all checks of this report; None: every one
+    proposals: dict[str, str] = field(default_factory=dict)  # by subject: networks known to be free, of those not seen
 
     def told_by(self, check: str) -> bool:
         """Say whether another check of this report tells a cause, so that it need not be told again."""

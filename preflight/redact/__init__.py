@@ -1,15 +1,15 @@
 """Documents that can be posted: what is not known to be everybody's is replaced by placeholders (`<host-1>`).
 
 Nothing is searched for in finished sentences. The facts are replaced first, each text by a stand-in of the kind that is
-written beside its field (`facts.kinds`), and the checks speak of those. The verdicts are the real host's: where a check
-comes to another result on the stand-ins, its status is told, and no word more. A secret that is in none of the replaced
+written beside its field (`facts.kinds`), and the checks speak of those; a sentence is said with placeholders in its
+places, and what it says by itself is ours. The verdicts are the real host's: where a check comes to another result on
+the stand-ins, its status is told, and no word more. A secret that is in none of the replaced
 facts can be in no sentence, whatever a check makes of them.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -22,11 +22,29 @@ from preflight.mailcow.requirements import NAMES, Requirements, load
 from preflight.net.hostnames import mail_domain
 from preflight.redact.kinds import masked
 from preflight.redact.masks import Masks
-from preflight.redact.retold import WITHHELD, retold
+from preflight.redact.retold import WITHHELD, proposals, retold, unique
 from preflight.redact.tokens import PLACEHOLDER, Unveiler, everywhere, redacted, texts, veil
 from preflight.report.compare import GROUPS, Change, Comparison, Side, compare
 from preflight.report.model import Report, Result
-from preflight.text.sentences import say, told
+from preflight.text.sentences import say, told, writing
+
+Asked = tuple[Requirements, tuple[Check, ...], tuple[Waiver, ...]]
+
+
+def _told(real: Report, host: Host, unveil: Unveiler, asked: Asked) -> Report:
+    """Tell a report of a host's stand-ins: the checks run on those, and each sentence is said with placeholders."""
+    numbers, checks, waivers = asked
+    today = datetime.date.fromisoformat(host.started[:10])
+    made = plan.make(host.mailcow_conf.value, host.asked)
+    with writing(unveil):
+        other = assess(host, made, numbers, checks, proposals=proposals(real.results))
+        results = tuple(unique(retold(real.results, other.results, waivers, today), unveil))
+    return msgspec.structs.replace(
+        real,
+        requirements=everywhere(other.requirements, unveil),
+        host=everywhere(other.host, unveil),
+        results=results,
+    )
 
 
 class Redaction:
@@ -40,10 +58,9 @@ class Redaction:
             self._masks.dns.enter(domain)
         # A stand-in has no public suffix, so that the domain cannot be told by the host's name.
         host = msgspec.structs.replace(host, asked=msgspec.structs.replace(host.asked, domains=made.domains))
-        names = self._masks.dns.domains()
         masked(host, self._masks)  # domains have to be known before the names below them
         self._host: Host = masked(host, self._masks)
-        self._unveil = Unveiler(self._masks.registry.known, names)
+        self._unveil = Unveiler(self._masks.registry.known)
 
     def facts(self) -> Host:
         """Return the facts with placeholders, and beside them what takes their part when they are judged."""
@@ -56,16 +73,8 @@ class Redaction:
         """Return a report on the real host as it can be posted: its statuses, told of the stand-ins."""
         if numbers.name not in NAMES or numbers != load(numbers.name):
             numbers = self._numbers(numbers)
-        made = plan.make(self._host.mailcow_conf.value, self._host.asked)
-        other = assess(self._host, made, numbers, checks)
-        waivers = tuple(msgspec.structs.replace(one, reason=self._masks.secret(one.reason)) for one in waivers)
-        today = datetime.date.fromisoformat(self._host.started[:10])
-        return msgspec.structs.replace(
-            real,
-            requirements=everywhere(other.requirements, self._unveil),
-            host=everywhere(other.host, self._unveil),
-            results=tuple(self._unique(retold(real.results, other.results, waivers, today))),
-        )
+        hidden = tuple(msgspec.structs.replace(one, reason=self._said(one.reason)) for one in waivers)
+        return _told(real, self._host, self._unveil, (numbers, checks, hidden))
 
     def _numbers(self, numbers: Requirements) -> Requirements:
         """Return requirements of one's own, which may say anything, with what is said in ours too."""
@@ -75,16 +84,6 @@ class Redaction:
             lambda text: text if text in ours else self._masks.secret(text),
         )
         return msgspec.structs.replace(changed, severities=numbers.severities)
-
-    def _unique(self, results: Iterable[Result]) -> Iterator[Result]:
-        """Yield results with placeholders; (check, subject) stays unique in the report."""
-        seen: set[tuple[str, str | None]] = set()
-        for number, result in enumerate(results, 1):
-            shown: Result = everywhere(result, self._unveil)
-            if (shown.check, shown.subject) in seen:
-                shown = msgspec.structs.replace(shown, subject=f"{shown.subject or ''} ({number})".strip())
-            seen.add((shown.check, shown.subject))
-            yield shown
 
     def since(self, baseline: Report, real: Report, shown: Report) -> Comparison:
         """Return what changed since an earlier report as it can be posted; one that is redacted meets its like."""
@@ -131,11 +130,10 @@ class Recorded:
         self._unveil = Unveiler({value: key for key, value in legend.items()})
 
     def report(
-        self, real: Report, _numbers: Requirements, _checks: tuple[Check, ...], _waivers: tuple[Waiver, ...] = ()
+        self, real: Report, numbers: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
     ) -> Report:
         """Return a report on these facts with their placeholders."""
-        told = {name: everywhere(getattr(real, name), self._unveil) for name in ("requirements", "host", "results")}
-        return msgspec.structs.replace(real, **told)
+        return _told(real, self.host, self._unveil, (numbers, checks, waivers))
 
     def since(self, baseline: Report, _real: Report, shown: Report) -> Comparison:
         """Return what changed since an earlier report, which is redacted too."""

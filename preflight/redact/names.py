@@ -37,14 +37,6 @@ class Names:
         self._domains[labels] = ".".join(filled[: len(labels)])
         self._registry.legend[f"<domain-{number}>"] = ".".join(filled[: len(labels) - len(kept)])
 
-    def domains(self) -> dict[str, str]:
-        """Return the domains known by now, each with its placeholder."""
-        return {
-            ".".join(labels): f"<domain-{self._registry.numbers['domain', '.'.join(labels)]}>"
-            for labels in self._domains
-            if len(labels) > 1 and ("domain", ".".join(labels)) in self._registry.numbers
-        }
-
     def _below(self, labels: tuple[str, ...]) -> int | None:
         """Return where the longest known domain begins among labels."""
         return next((start for start in range(len(labels)) if labels[start:] in self._domains), None)

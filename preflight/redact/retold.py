@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
 
@@ -40,7 +40,7 @@ def retold(
 def _joined(real: Result, told: Result, waivers: tuple[Waiver, ...], today: datetime.date) -> Result:
     """Give a real result other words; what waives it is said anew."""
     before = msgspec.structs.replace(real, status=real.was or real.status, was=None, reason=told.reason)
-    made = msgspec.structs.replace(
+    return msgspec.structs.replace(
         told,
         severity=real.severity,
         status=real.status,
@@ -48,19 +48,6 @@ def _joined(real: Result, told: Result, waivers: tuple[Waiver, ...], today: date
         reason=waived(before, waivers, today).reason,
         seconds=real.seconds,
     )
-    if isinstance(real.evidence, SubnetEvidence) and isinstance(told.evidence, SubnetEvidence):
-        return _with_proposal(made, real.evidence, told.evidence)
-    return made
-
-
-def _with_proposal(result: Result, real: SubnetEvidence, twin: SubnetEvidence) -> Result:
-    """Propose what is free on the real host: it is none of its own. What is free beside stand-ins may be taken."""
-    if real.proposal is None or twin.proposal is None:
-        return result
-    old, new = twin.proposal.removesuffix(".0/24"), real.proposal.removesuffix(".0/24")
-    evidence = msgspec.structs.replace(twin, proposal=real.proposal)
-    remedy = everywhere(result.remedy, lambda said: said.replace(f"_NETWORK={old}", f"_NETWORK={new}"))
-    return msgspec.structs.replace(result, remedy=remedy, evidence=evidence)
 
 
 def _withheld(real: Result, number: int) -> Result:
@@ -70,9 +57,39 @@ def _withheld(real: Result, number: int) -> Result:
         real,
         subject=None if real.subject is None else f"({number})",
         message=say(WITHHELD),
+        detail=None,
         expected=None,
         found=None,
         evidence=Evidence(),
         remedy=Remedy(say(_ASK)) if real.remedy else None,
         reason=say(WITHHELD) if silent else None,
     )
+
+
+def proposals(results: Iterable[Result]) -> dict[str, str]:
+    """Return the networks that were proposed, by subject: they are free on the real host, and none of its own."""
+    return {
+        result.subject or "": result.evidence.proposal
+        for result in results
+        if isinstance(result.evidence, SubnetEvidence) and result.evidence.proposal
+    }
+
+
+def unique(results: Iterable[Result], unveil: Callable[[str], str]) -> Iterator[Result]:
+    """Yield results whose values are placeholders, as those in their sentences are; (check, subject) stays unique."""
+    seen: set[tuple[str, str | None]] = set()
+    for number, result in enumerate(results, 1):
+        values = ("subject", "detail", "expected", "found", "evidence")
+        changed = {name: everywhere(getattr(result, name), unveil) for name in values}
+        subject = changed["subject"]
+        if (result.check, subject) in seen:
+            changed["subject"] = f"{subject or ''} ({number})".strip()
+        seen.add((result.check, changed["subject"]))
+        yield msgspec.structs.replace(result, **changed, remedy=_remedy(result.remedy, unveil))
+
+
+def _remedy(remedy: Remedy | None, unveil: Callable[[str], str]) -> Remedy | None:
+    if remedy is None:
+        return None
+    values = {name: everywhere(getattr(remedy, name), unveil) for name in ("commands", "files", "records")}
+    return msgspec.structs.replace(remedy, **values)

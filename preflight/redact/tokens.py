@@ -33,10 +33,9 @@ _INSIDE = re.compile(
 _CUT = re.compile(r"zq[a-z]{0,9}[0-9]{0,9}q?(?=…|$)", re.IGNORECASE)  # one that a check has cut short
 _IPV4 = r"(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])"
 _IPV6 = r"(?:(?<![\w:.])|(?<=\bip6:))[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:(?:\.[0-9]{1,3}){3})?(?![\w:])"
-ADDRESS = re.compile(f"{_IPV4}|{_IPV6}")
-_NETWORK = re.compile(f"(?:{_IPV4}|{_IPV6})/[0-9]{{1,3}}(?![0-9])")
+_OCTETS = r"(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){2}(?!\w|\.[0-9])"
+_ADDRESS = re.compile(rf"(?P<base>{_IPV4}|{_IPV6})(?P<length>/[0-9]{{1,3}}(?![0-9]))?|{_OCTETS}")
 POINTER = re.compile(r"(?:[0-9]{1,3}\.){4}in-addr\.arpa|(?:[0-9a-f]\.){32}ip6\.arpa", re.IGNORECASE)
-_OCTETS = re.compile(r"(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){2}(?!\w|\.[0-9])")
 
 
 def inside(kind: str, number: int) -> str:
@@ -70,26 +69,23 @@ def redacted(report: Report) -> bool:
 
 
 class Unveiler:
-    """Turns what stands for secrets inside into placeholders; `known` has those of addresses and of three octets."""
+    """Turns stand-ins in a value into placeholders; `known` has those of addresses and of three octets."""
 
-    def __init__(self, known: Mapping[str, str], names: Mapping[str, str] | None = None) -> None:
-        """`names`: real domains, which may be the very ones that our own sentences take for an example."""
+    def __init__(self, known: Mapping[str, str]) -> None:
         self._known = known
-        self._names = names or {}
-        ends = "|".join(re.escape(name) for name in sorted(self._names, key=len, reverse=True))
-        self._named = re.compile(rf"(?<![\w-])(?:{ends})(?![\w-])", re.IGNORECASE) if ends else None
 
     def __call__(self, text: str) -> str:
-        """Return a text with placeholders."""
+        """Return a value with placeholders."""
         text = _CUT.sub("", _INSIDE.sub(_placeholder, text))
         if self._known:
             text = POINTER.sub(self._reversed, text)
-            text = _NETWORK.sub(lambda match: self._known.get(match[0], match[0]), text)
-            text = ADDRESS.sub(lambda match: self._known.get(match[0], match[0]), text)
-            text = _OCTETS.sub(lambda match: self._known.get(match[0], match[0]), text)
-        if self._named:
-            text = self._named.sub(lambda match: self._names[match[0].lower()], text)
+            text = _ADDRESS.sub(self._addressed, text)
         return text
+
+    def _addressed(self, match: re.Match[str]) -> str:
+        """Name a network as such, else the address in it, else the three octets."""
+        base, length = match["base"] or match[0], match["length"] or ""
+        return self._known.get(match[0]) or self._known.get(base, base) + length
 
     def _reversed(self, match: re.Match[str]) -> str:
         placeholder = self._known.get(str(of_pointer(match[0])))

@@ -11,7 +11,8 @@ what stands in a table, or behind a colon, where no grammar reaches it. A test h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 def _english(template: str) -> str:
@@ -21,16 +22,34 @@ def _english(template: str) -> str:
 # Where another language will come in; a test puts brackets there.
 translated: Callable[[str], str] = _english
 translated_phrase: Callable[[str], str] = _english
+_written: Callable[[str], str] | None = None  # how texts are written that stand in a place; None: as they are
+
+
+@contextmanager
+def writing(how: Callable[[str], str]) -> Iterator[None]:
+    """Have all that is said meanwhile write the texts in its places in a way of their own (redaction: placeholders)."""
+    global _written
+    before, _written = _written, how
+    try:
+        yield
+    finally:
+        _written = before
+
+
+def _values(values: dict[str, object]) -> dict[str, object]:
+    if _written is None:
+        return values
+    return {name: value if isinstance(value, int | float) else _written(str(value)) for name, value in values.items()}
 
 
 def say(sentence: str, /, **values: object) -> str:
     """Return a whole sentence in the reader's language, with its values."""
-    return translated(sentence).format(**values)
+    return translated(sentence).format(**_values(values))
 
 
 def phrase(words: str, /, **values: object) -> str:
     """Return a short phrase in the reader's language, for a table or for a list behind a colon."""
-    return translated_phrase(words).format(**values)
+    return translated_phrase(words).format(**_values(values))
 
 
 def noted(template: str) -> str:

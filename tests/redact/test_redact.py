@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +122,14 @@ def test_an_address_in_any_place_of_the_facts_shows_in_no_document(shape: str) -
         for secret in ("203.0.113", "203.0.114", "113.0.203", "203-0-113", "beef", "02:be:ef"):
             # One of the sentences of our own proposes this network.
             assert secret not in text.lower().replace("fd00:dead:beef:c0::/80", ""), name
+
+
+@pytest.mark.parametrize("shape", ["word", "name", "capitals", "path", "record", "other script", "long"])
+def test_what_takes_a_secret_s_part_inside_shows_in_no_document(shape: str) -> None:
+    for host in (rich(), read_facts(RECORDED), planted(numbered(SHAPES[shape]))):
+        for name, text in documents(host).items():
+            shown = text.partition('"stand_ins"')[0] if name == "facts" else text
+            assert re.search(r"zq[a-z]+[0-9]*|qz\b", shown, re.IGNORECASE) is None, name
 
 
 GROWTHS: dict[str, Plant] = {
@@ -295,9 +304,13 @@ def test_where_the_stand_ins_come_to_another_result_the_status_is_told_and_no_wo
     turned = msgspec.structs.replace(
         real,
         results=tuple(
-            msgspec.structs.replace(r, status=Status.FAIL) if r.check == "dns.mx" else r for r in real.results
+            msgspec.structs.replace(r, status=Status.FAIL, detail="geheim said", reason="of geheim")
+            if r.check == "dns.mx"
+            else r
+            for r in real.results
         ),
     )
+    assert "geheim" not in render(Redaction(rich()).report(turned, NUMBERS, CHECKS), "json")
     shown = [r for r in Redaction(rich()).report(turned, NUMBERS, CHECKS).results if r.check == "dns.mx"]
     assert [(r.status, r.message, r.evidence, r.subject) for r in shown] == [(Status.FAIL, WITHHELD, Evidence(), "(1)")]
 

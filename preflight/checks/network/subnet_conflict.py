@@ -34,7 +34,7 @@ def conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], ha
     # What takes every packet, or is asked before all tables, takes those of any other network as well.
     hopeless = any(row.what == "rule" or _of_everything(row, wanted) for row in hard)
     another = elsewhere or any(row.what != "interface" for row in met)
-    proposal = propose(look, wanted) if another and not hopeless else None
+    proposal = (look.proposals.get(subject) or propose(look, wanted)) if another and not hopeless else None
     rows = ", ".join(row.text for row in (hard or met)[:5])
     text = unreachable = private = None
     if hard:
