@@ -13,6 +13,7 @@ from preflight.facts import SCHEMA, Asked, ConfFile, Fact, Host, Setting, View
 from preflight.facts.parts import PARTS, fields
 from preflight.mailcow import plan as plan_module
 from preflight.mailcow import requirements as requirements_module
+from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.evidence.shapes import SHAPES
 from preflight.report.model import Evidence, Result, SourceEvidence
 from tests import advice, sentences
@@ -83,6 +84,10 @@ def run(identity: str, given: Look) -> list[Result]:
     results = list(run_check(entry, given))
     shapes = {*SHAPES.get(identity, ()), SourceEvidence, Evidence}
     assert {type(result.evidence) for result in results} <= shapes
+    for result in results:
+        if isinstance(result.evidence, RecordsEvidence):
+            records = result.remedy.records if result.remedy else ()
+            assert result.evidence.zone == tuple(f"{r.name}. {r.ttl} IN {r.type} {r.value}" for r in records)
     harm = [fault for result in results for fault in advice.faults_of(result.remedy, given.host)]
     assert not harm, harm
     return results

@@ -131,6 +131,14 @@ def test_a_result_that_the_contract_does_not_know_is_none_of_the_schema(change: 
     assert not validator("report").is_valid(document)
 
 
+@pytest.mark.parametrize("key", ["text", "commands", "place", "when", "files", "records"])
+def test_every_remedy_says_all_of_the_contract(key: str) -> None:
+    document = json.loads(write_json(reports.report(FAILING)))
+    assert key in document["results"][0]["remedy"]
+    del document["results"][0]["remedy"][key]
+    assert not validator("report").is_valid(document)
+
+
 HOLDER = reports.holder("exim4", "exim4.service", "127.0.0.1", 25)
 PORT = json.loads(msgspec.json.encode(reports.port("SMTP_PORT", holders=(HOLDER,)).evidence))
 

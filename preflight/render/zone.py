@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from preflight.render import words
 from preflight.render.context import Context
 from preflight.render.escape import terminal
-from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.model import Report, Result, Status
 
 _NAME = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)+"
 # A record as the checks write it, and nothing that a name server would take for an order ($INCLUDE) or a second line.
-_RECORD = re.compile(rf"(?P<name>{_NAME}) +(?:[0-9]{{1,10}} +)?IN +(?P<type>[A-Z][A-Z0-9]{{0,9}}) +(?P<data>[ -~]+)")
+_RECORD = re.compile(rf"(?P<name>{_NAME}) [0-9]{{1,10}} IN (?P<type>[A-Z][A-Z0-9]{{0,9}}) (?P<data>[ -~]+)")
 _REVERSE = (".in-addr.arpa.", ".ip6.arpa.")
 _OPEN = (Status.UNKNOWN, Status.ERROR)
 
@@ -48,8 +47,9 @@ def zone(report: Report, context: Context) -> str:
     return "\n".join(made).strip("\n") + "\n"
 
 
-def _lines(result: Result) -> tuple[str, ...]:
-    return result.evidence.zone if isinstance(result.evidence, RecordsEvidence) else ()
+def _lines(result: Result) -> list[str]:
+    """Return the records that are still missing, a line each."""
+    return [entry.line for entry in result.remedy.records] if result.remedy else []
 
 
 def _is_last(result: Result) -> bool:

@@ -138,6 +138,8 @@ def schema(name: str) -> dict[str, Any]:
             *parts["Counts"]["properties"].values(),
         ):
             number["minimum"] = 0
+        for part in (parts["Result"], parts["Remedy"]):  # what has a default is written all the same
+            part["required"] = list(part["properties"])
         rules = [_where("status", statuses, **others) for statuses, others in _RULES]
         rules += [_where("check", (check,), evidence=_any_of(several)) for check, several in shapes.SHAPES.items()]
         parts["Result"]["allOf"] = rules

@@ -52,6 +52,11 @@ class DnsRecord(Struct, frozen=True):
     value: str
     ttl: int
 
+    @property
+    def line(self) -> str:
+        """Write it as a line of a zone file, with absolute names."""
+        return f"{self.name}. {self.ttl} IN {self.type} {self.value}"
+
 
 Place = Literal["host", "docker-run", "mailcow.conf", "dns", "provider"]
 When = Literal["now", "cloned", "last"]
@@ -61,6 +66,7 @@ class Remedy(Struct, frozen=True):
     """What to do: a sentence, and commands that can be pasted on this very host (may be none).
 
     `place`: where it is done. `when`: before mailcow is cloned, once it is, or last, when mailcow runs and was tested.
+    `files`: what the commands write, whole. `records`: what is to be entered in the DNS.
     """
 
     text: str

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 from dns.zone import from_text
 from hypothesis import given
 
 from preflight.render import render
-from preflight.report.evidence.names import RecordsEvidence
-from preflight.report.model import Remedy, Result, Severity
+from preflight.report.model import DnsRecord, Remedy, Result, Severity, When
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 
@@ -17,12 +15,18 @@ UNJUDGED = "; Nothing was judged: whether a record is missing is not known.\n"
 PASSED = reports.result("dns.mx", subject="example.org")
 
 
-def lacking(*lines: str) -> RecordsEvidence:
-    return RecordsEvidence(name="n", type="T", expected=(), found=(), zone=lines)
+def record(line: str) -> DnsRecord:
+    """Read a record as the checks make them."""
+    name, ttl, _, kind, value = line.split(" ", 4)
+    return DnsRecord(name.removesuffix("."), kind, value, int(ttl))
 
 
-def missing(check: str, subject: str | None, *lines: str, status: str = "fail") -> Result:
-    return reports.result(check, status, subject=subject, evidence=lacking(*lines), reason="it is so")
+def missing(
+    check: str, subject: str | None, *lines: str | DnsRecord, status: str = "fail", when: When = "now"
+) -> Result:
+    records = tuple(record(line) if isinstance(line, str) else line for line in lines)
+    remedy = Remedy("Enter it.", place="dns", when=when, records=records)
+    return reports.result(check, status, subject=subject, remedy=remedy, reason="it is so")
 
 
 def zone(*results: Result) -> str:
@@ -36,7 +40,7 @@ def test_lines_stand_under_the_zone_they_belong_into() -> None:
         missing("dns.mx", "example.org", "example.org. 3600 IN MX 10 mail.example.org."),
         missing("dns.mx", "lists.example.org", "lists.example.org. 3600 IN MX 10 mail.example.org."),
         missing("dns.spf", "example.org", 'example.org. 3600 IN TXT "v=spf1 mx -all; x"', status="warn"),
-        missing("dns.srv", "_imaps._tcp", "_imaps._tcp.lists.example.org. IN SRV 0 1 993 mail.example.org."),
+        missing("dns.srv", "_imaps._tcp", "_imaps._tcp.lists.example.org. 3600 IN SRV 0 1 993 mail.example.org."),
         missing("ports.free", "25/tcp", "example.net. 3600 IN A 192.0.2.9"),
     )  # fmt: skip
     assert text == (
@@ -50,13 +54,13 @@ def test_lines_stand_under_the_zone_they_belong_into() -> None:
         "\n"
         "; lists.example.org.\n"
         "lists.example.org. 3600 IN MX 10 mail.example.org.\n"
-        "_imaps._tcp.lists.example.org. IN SRV 0 1 993 mail.example.org.\n"
+        "_imaps._tcp.lists.example.org. 3600 IN SRV 0 1 993 mail.example.org.\n"
     )
 
 
 def test_records_that_serve_somebody_today_are_not_pasted() -> None:
     line = "example.org. 3600 IN MX 10 mail.example.org."
-    last = msgspec.structs.replace(missing("dns.mx", "example.org", line), remedy=Remedy("Later.", when="last"))
+    last = missing("dns.mx", "example.org", line, when="last")
     assert zone(last) == f"; Last, when mailcow runs and was tested, as these records serve somebody today\n; {line}\n"
 
 
@@ -103,22 +107,24 @@ def test_nothing_missing_is_said_only_of_what_was_looked_at(results: tuple[Resul
 
 
 @pytest.mark.parametrize(
-    "line",
+    "entry",
     [
-        "$INCLUDE /etc/passwd",
-        "$ORIGIN evil.example.",
-        "mail.example.org. 3600 IN TXT (",
-        'mail.example.org. 3600 IN TXT "open',
-        "mail.example.org. 3600 IN A 192.0.2.1 ; x",
-        "mail.example.org. 3600 IN A 192.0.2.1\nevil.example. IN A 192.0.2.2",
-        "mail.example.org 3600 IN A 192.0.2.1",
-        " 3600 IN A 192.0.2.1",
-        "\u202email.example.org. 3600 IN A 192.0.2.1",
-        "",
+        DnsRecord("$INCLUDE /etc/passwd", "A", "192.0.2.1", 3600),
+        DnsRecord("$ORIGIN", "A", "192.0.2.1", 3600),
+        DnsRecord("mail.example.org", "TXT", "(", 3600),
+        DnsRecord("mail.example.org", "TXT", '"open', 3600),
+        DnsRecord("mail.example.org", "A", "192.0.2.1 ; x", 3600),
+        DnsRecord("mail.example.org", "A", "192.0.2.1\nevil.example. 3600 IN A 192.0.2.2", 3600),
+        DnsRecord("evil.example. 3600 IN A 192.0.2.2\nmail.example.org", "A", "192.0.2.1", 3600),
+        DnsRecord("mail.example.org", "A\n", "192.0.2.1", 3600),
+        DnsRecord("mail.example.org", "A", "192.0.2.1", -1),
+        DnsRecord("\u202email.example.org", "A", "192.0.2.1", 3600),
+        DnsRecord("mail.example.org", "A", "", 3600),
+        DnsRecord("", "", "", 0),
     ],
 )
-def test_what_is_no_record_is_a_comment(line: str) -> None:
-    text = zone(missing("dns.mx", "example.org", line))
+def test_what_is_no_record_is_a_comment(entry: DnsRecord) -> None:
+    text = zone(missing("dns.mx", "example.org", entry))
     assert text.startswith("; Not a record, so left out: ")
     assert text.count("\n") == 1
 
@@ -140,12 +146,18 @@ def test_any_value_stays_a_comment(value: str) -> None:
 def hostile(value: str) -> None:
     """A name server's own parser finds the one record, and nothing else."""
     rows = [
-        missing("dns.mx", value, value, f'{value}. 3600 IN TXT "{value}"', "mail.example.org. 3600 IN A 192.0.2.7"),
+        missing(
+            "dns.mx",
+            value,
+            DnsRecord(value, "TXT", value, 3600),
+            DnsRecord(value, "TXT", f'"{value}"', 3600),
+            "mail.example.org. 3600 IN A 192.0.2.7",
+        ),
         reports.result("dns.spf", "unknown", subject=value, reason=value, severity=Severity.RECOMMENDED),
     ]
     text = zone(*rows)
     assert all(character.isprintable() or character == "\n" for character in text)
     records = [line for line in text.splitlines() if line and not line.startswith(";")]
     assert "mail.example.org. 3600 IN A 192.0.2.7" in records
-    assert len(records) <= 2
+    assert len(records) <= 3
     from_text(text, origin=".", relativize=False, check_origin=False, allow_include=False)

@@ -38,19 +38,19 @@ def delivery(look: Look, domain: str) -> Finding:
     targets = _targets(found)
     expected = (f"10 {name}.",)
     entry = record(domain, "MX", expected[0])
-    zone = () if name in targets else (entry,)
     remedy: Remedy | None = None
     if not found:
         status, message = Status.FAIL, say("{domain} has no MX record.", domain=domain)
+        remedy = enter((entry,))
     elif "" in targets:
         status = Status.FAIL
         message = say("{domain} has a null MX record, which says that it takes no mail at all.", domain=domain)
-        remedy = enter(zone, say("Remove the null MX record."))
+        remedy = enter(() if name in targets else (entry,), say("Remove the null MX record."))
     elif name in targets:
         status, message, remedy = _here(look, domain, targets)
     else:
         status, message, remedy = _elsewhere(look, domain, list(targets), entry)
-    return finding(status, message, domain, "MX", expected=expected, found=map(str, found), zone=zone, remedy=remedy)
+    return finding(status, message, domain, "MX", expected=expected, found=map(str, found), remedy=remedy)
 
 
 def _own_typo(look: Look, domain: str) -> str | None:
@@ -138,7 +138,7 @@ def for_programs(look: Look, domain: str, label: str) -> Iterator[Finding]:
         text = say("Mail for {domain} goes elsewhere today, and mail programs would look for its settings on this "
                    "host. Do this when mailcow runs and you have tested it.", domain=domain)  # fmt: skip
         remedy = enter((entry,), text, when="last")
-    yield finding(Status.WARN, message, name, "CNAME", expected=expected, found=found, zone=(entry,), remedy=remedy)
+    yield finding(Status.WARN, message, name, "CNAME", expected=expected, found=found, remedy=remedy)
 
 
 def _both(look: Look, name: str) -> tuple[str, ...]:

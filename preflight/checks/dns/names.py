@@ -167,15 +167,10 @@ def record(name: str, kind: str, value: str) -> DnsRecord:
     return DnsRecord(name, kind, value, _TTL)
 
 
-def line(entry: DnsRecord) -> str:
-    """Write a record as a line of a zone file, with absolute names."""
-    return f"{entry.name}. {entry.ttl} IN {entry.type} {entry.value}"
-
-
 def enter(entries: Iterable[DnsRecord], before: str = "", when: When = "now") -> Remedy:
     """Say which records belong into the zone."""
     made = tuple(entries)
-    lines = " · ".join(map(line, made))
+    lines = " · ".join(entry.line for entry in made)
     text = say("Enter these records at your DNS provider: {lines}", lines=lines)
     if len(made) == 1:
         text = say("Enter this record at your DNS provider: {line}", line=lines)
@@ -187,7 +182,7 @@ def switch(name: str, kind: str, entry: DnsRecord) -> Remedy:
     text = paragraph(
         say("Leave the {kind} record of {name} as it is for now, and lower its TTL to 300 seconds.",
             kind=kind, name=name),
-        say("When mailcow runs and you have tested it, replace the record by this one: {line}", line=line(entry)),
+        say("When mailcow runs and you have tested it, replace the record by this one: {line}", line=entry.line),
     )  # fmt: skip
     return Remedy(text, place="dns", when="last", records=(entry,))
 
@@ -207,16 +202,16 @@ def finding(
     *,
     expected: Iterable[str] = (),
     found: Iterable[str] = (),
-    zone: Iterable[DnsRecord] = (),
     remedy: Remedy | None = None,
 ) -> Finding:
-    """Make a finding about the records of a name; missing zone lines are its remedy where no other is given."""
-    wanted, there, missing = tuple(expected), tuple(found), tuple(zone)
+    """Make a finding about the records of a name; those still missing are the records of its remedy."""
+    wanted, there = tuple(expected), tuple(found)
+    missing = tuple(entry.line for entry in remedy.records) if remedy else ()
     return Finding(
         status=status,
         message=message,
         expected=some(wanted) or None,
         found=some(there) or phrase("no data"),
-        evidence=RecordsEvidence(name=name, type=kind, expected=wanted, found=there, zone=tuple(map(line, missing))),
-        remedy=remedy or (enter(missing) if missing and status is not Status.PASS else None),
+        evidence=RecordsEvidence(name=name, type=kind, expected=wanted, found=there, zone=missing),
+        remedy=remedy,
     )

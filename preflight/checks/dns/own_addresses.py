@@ -36,10 +36,10 @@ def no_address(look: Look, name: str) -> Finding:
     message = say("{name} has no A record in the DNS.", name=name)
     if answer.rcode == "NXDOMAIN":
         message = say("{name} does not exist in the DNS.", name=name)
-    zone = [record(name, "A", one) for one in expected]
+    entries = [record(name, "A", one) for one in expected]
     enter_one = paragraph(say("Enter an A record for {name}.", name=name), say(BEHIND_NAT))
-    remedy = None if zone else Remedy(enter_one, place="dns")
-    return finding(Status.FAIL, message, name, "A", expected=expected, zone=zone, remedy=remedy)
+    remedy = enter(entries) if entries else Remedy(enter_one, place="dns")
+    return finding(Status.FAIL, message, name, "A", expected=expected, remedy=remedy)
 
 
 def circle(look: Look, name: str, kind: str) -> MissingFact | None:
@@ -82,7 +82,7 @@ def compare(look: Look, name: str, kind: str, expected: tuple[str, ...], found: 
         expected=some(expected),
     )
     remedy = _lead_here(look, name, kind, strange, zone)
-    return finding(Status.FAIL, message, name, kind, expected=expected, found=found, zone=zone, remedy=remedy)
+    return finding(Status.FAIL, message, name, kind, expected=expected, found=found, remedy=remedy)
 
 
 def _lead_here(look: Look, name: str, kind: str, strange: list[str], zone: list[DnsRecord]) -> Remedy:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 
 from preflight.checks import Look
-from preflight.checks.dns.names import BEHIND_NAT, addresses_of, finding, fqdn, known, line, record, some, unknown
+from preflight.checks.dns.names import BEHIND_NAT, addresses_of, enter, finding, fqdn, known, record, some, unknown
 from preflight.checks.dns.own_addresses import VERSIONS
 from preflight.facts import MissingFact, require
 from preflight.net import addresses
 from preflight.packets import routing
-from preflight.report.model import DnsRecord, Finding, Remedy, Status
+from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
 
 SOURCES = {4: "SNAT_TO_SOURCE", 6: "SNAT6_TO_SOURCE"}
@@ -70,17 +70,16 @@ def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
         "Set the reverse DNS (PTR) record of {address} to {name} at your hosting provider. As a zone line: {entry}",
         address=address,
         name=name,
-        entry=line(entry),
+        entry=entry.line,
     )
-    zone: tuple[DnsRecord, ...] = (entry,)
-    remedy = Remedy(text, place="provider", records=zone)
+    remedy = Remedy(text, place="provider", records=(entry,))
     if other := _better(look, address):
         message = paragraph(message, say("Mail is sent from this address, but {name} leads to {other}.",
                                          name=name, other=other))  # fmt: skip
-        remedy, zone = _send_from(look, other), ()
+        remedy = _send_from(look, other)
     found = [f"{other}." for other in names]
     expected = (f"{name}.",)
-    return finding(Status.FAIL, message, pointer, "PTR", expected=expected, found=found, zone=zone, remedy=remedy)
+    return finding(Status.FAIL, message, pointer, "PTR", expected=expected, found=found, remedy=remedy)
 
 
 def loose(look: Look, address: str, kind: str, forward: tuple[str, ...]) -> Finding:
@@ -92,9 +91,8 @@ def loose(look: Look, address: str, kind: str, forward: tuple[str, ...]) -> Find
         name=name,
     )
     other = _better(look, address)
-    zone = () if other else (record(name, kind, address),)
-    remedy = _send_from(look, other) if other else None
-    return finding(Status.FAIL, message, name, kind, expected=(address,), found=forward, zone=zone, remedy=remedy)
+    remedy = _send_from(look, other) if other else enter((record(name, kind, address),))
+    return finding(Status.FAIL, message, name, kind, expected=(address,), found=forward, remedy=remedy)
 
 
 def _better(look: Look, address: str) -> str | None:
