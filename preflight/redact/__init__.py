@@ -58,7 +58,8 @@ class Redaction:
             self._masks.dns.enter(domain)
         # A stand-in has no public suffix, so that the domain cannot be told by the host's name.
         host = msgspec.structs.replace(host, asked=msgspec.structs.replace(host.asked, domains=made.domains))
-        masked(host, self._masks)  # domains have to be known before the names below them
+        masked(host, self._masks)  # domains have to be known before the names below them, addresses before their order
+        self._masks.registry.settle()
         self._host: Host = masked(host, self._masks)
         self._unveil = Unveiler(self._masks.registry.known)
 

@@ -1,8 +1,9 @@
 """Addresses that stand in for others: of the same kind, and in one network where the real ones are.
 
 A stand-in shares with another exactly as many leading bits as the real addresses share, so that every question about
-networks has the same answer, and tells as good as nothing else. What is everybody's (loopback, mailcow's own networks,
-public name servers) stands for itself.
+networks has the same answer. Once all addresses have been seen (`settle`), stand-ins of one kind and beginning have the
+order of the real ones too, and with it every question about ranges. They tell as good as nothing else. What is
+everybody's (loopback, mailcow's own networks, public name servers) stands for itself.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ class Twins:
     def __init__(self) -> None:
         # By version: a one and the leading bits behind it, and whether the next bit is changed.
         self._flips: dict[int, dict[int, int]] = {4: {}, 6: {}}
+        self._pinned: dict[int, dict[int, int]] = {4: {}, 6: {}}
+        # By version and fork: which ways addresses go there.
+        self._ways: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}
         self._made: dict[IpAddress, IpAddress] = {}
         self._heads: dict[str, dict[int, int]] = {name: {} for name in _POOLS}  # leading bits: number
         for kind, _ in _KINDS:
@@ -58,6 +62,15 @@ class Twins:
         for own in _OWN[1:]:
             found = _kind(own.network_address)
             self._walk(own.network_address, found[0].prefixlen if found else 0, int(own.network_address), own.prefixlen)
+        self._pinned = {version: dict(flips) for version, flips in self._flips.items()}
+
+    def settle(self) -> None:
+        """Begin anew, in the order of all addresses that were asked for until now."""
+        self._made.clear()
+        self._heads = {name: {bits: n for n, bits in enumerate(sorted(given))} for name, given in self._heads.items()}
+        for version, pinned in self._pinned.items():
+            both = {fork: 0 for fork, ways in self._ways[version].items() if len(ways) > 1}
+            self._flips[version] = both | pinned
 
     def address(self, real: IpAddress) -> IpAddress:
         """Return the stand-in of an address."""
@@ -94,11 +107,14 @@ class Twins:
     def _walk(self, real: IpAddress, kept: int, pattern: int, length: int) -> IpAddress:
         """Map bit by bit below the leading ones: the first address to come by a fork takes the pattern's way."""
         width, bits, flips = real.max_prefixlen, int(real), self._flips[real.version]
+        ways = self._ways[real.version]
         made = pattern >> (width - kept) << (width - kept) if kept else 0
         for depth in range(kept, length):
             rest = width - depth - 1
             bit = (bits >> rest) & 1
-            flip = flips.setdefault((1 << depth) | (bits >> (rest + 1)), bit ^ ((pattern >> rest) & 1))
+            fork = (1 << depth) | (bits >> (rest + 1))
+            ways.setdefault(fork, set()).add(bit)
+            flip = flips.setdefault(fork, bit ^ ((pattern >> rest) & 1))
             made |= (bit ^ flip) << rest
         return type(real)(made)
 

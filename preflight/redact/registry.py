@@ -50,6 +50,12 @@ class Registry:
             return value
         return self._register(4, value, str(self._twins.network(real)).removesuffix(".0/24"))
 
+    def settle(self) -> None:
+        """Forget stand-ins of addresses: by now all are known, and new ones can have their order."""
+        self._twins.settle()
+        self.known.clear()
+        self.legend = {key: made for key, made in self.legend.items() if not key.startswith("<ipv")}
+
     def _register(self, version: int, real: str, made: str) -> str:
         """Give a stand-in its placeholder."""
         if made not in self.known:

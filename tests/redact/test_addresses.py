@@ -125,3 +125,33 @@ def test_anybodys_own_do_not(text: str) -> None:
 
 def test_what_stands_for_an_address_depends_on_no_bit_of_it() -> None:
     assert Twins().address(ipaddress.ip_address("203.0.113.7")) == Twins().address(ipaddress.ip_address("8.1.2.250"))
+
+
+SAME_START = st.ip_addresses(network="203.0.0.0/8") | st.ip_addresses(network="2a01::/16") | PRIVATE | NEAR
+
+
+@given(st.lists(SAME_START, min_size=2, max_size=8, unique=True), st.integers(9, 32))
+def test_stand_ins_that_have_settled_have_the_order_of_the_real_ones(addresses: list[IpAddress], length: int) -> None:
+    twins = Twins()
+    for address in addresses:
+        twins.address(address)
+        twins.network(ipaddress.ip_network(f"{address}/{length}", strict=False))
+    twins.settle()
+    for one, other in itertools.combinations(addresses, 2):
+        first, second = twins.address(one), twins.address(other)
+        bits = 8 if one.version == 4 else 16
+        if one.version == other.version and int(one) >> (one.max_prefixlen - bits) == int(other) >> (
+            one.max_prefixlen - bits
+        ):
+            assert (int(first) < int(second)) == (int(one) < int(other))
+            network = ipaddress.ip_network(f"{one}/{length}", strict=False)
+            assert (second in twins.network(network)) == (other in network)
+
+
+def test_public_addresses_that_have_settled_have_the_order_of_their_first_numbers() -> None:
+    twins = Twins()
+    real = [ipaddress.ip_address(f"{octet}.7.7.7") for octet in (203, 5, 80, 9, 151)]
+    for address in real:
+        twins.address(address)
+    twins.settle()
+    assert sorted(real, key=int) == sorted(real, key=lambda address: int(twins.address(address)))
