@@ -45,6 +45,7 @@ def test_the_detail_of_a_mail_server(tmp_path: Path, detail: str, fields: dict[s
 
 
 CONF = "/etc/nftables.conf"
+HOSTS = Path(__file__).parent / "hosts"
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,8 @@ def test_the_remarks_on_mailcow_conf(tmp_path: Path, remarks: list[str], marks: 
     (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
     found = read_facts(tmp_path / "facts.json").mailcow_conf.get()
     assert found == replace(conf_file({"SMTP_PORT": "25"}), marks=marks, read_to=read_to)
+
+
+def test_the_oldest_document_has_its_rules_in_fields() -> None:
+    rows = {row.name: row for row in read_facts(HOSTS / "older" / "first.json").services.get().services}
+    assert rows["nftables"].rule_files == (RuleFile("/etc/nftables.conf", 0, flushes=True),)

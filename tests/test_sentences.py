@@ -87,7 +87,6 @@ NO_SENTENCE["render"] = FORMATS
 # Templates that are not written where they are said, but were `noted` elsewhere. Never text from outside.
 NOTED_ELSEWHERE = {
     "name",  # progress.py: of STAGES
-    "what", "instead",  # checks/services.py: of KINDS
     "entry.text",  # checks/supervised.py: of SUPERVISORS
     "title",  # checks/system/kernel_features.py: the titles of NEEDS
     "words",  # checks/resources/memory.py: of the rows of its table
