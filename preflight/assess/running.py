@@ -122,7 +122,7 @@ def _result(check: Check, severity: Severity, finding: Finding, seconds: float) 
         detail=_cut(finding.detail),
         expected=finding.expected,
         found=finding.found,
-        evidence=_evidence(check.id, finding),
+        evidence=finding.evidence,
         remedy=remedy,
         docs=check.links,
         reason=finding.reason,
@@ -134,11 +134,3 @@ def _cut(detail: str | None) -> str | None:
     """Return another program's words, no more than anybody reads; None: it said nothing."""
     detail = (detail or "").strip()
     return f"{detail[:DETAIL]}…" if len(detail) > DETAIL else detail or None
-
-
-def _evidence(check: str, finding: Finding) -> Evidence:
-    if isinstance(finding.evidence, Evidence):
-        return finding.evidence
-    from preflight.report.evidence import shapes
-
-    return shapes.read(check, finding.evidence)

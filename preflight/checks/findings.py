@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from preflight.report.model import Evidence, Finding, Remedy, Status
 from preflight.text.sentences import skipped_because, unknown_because
 
@@ -11,7 +9,7 @@ NOTHING = Evidence()
 
 
 def skipped(
-    reason: str, *, expected: str | None = None, found: str | None = None, evidence: Evidence | dict[str, Any] = NOTHING
+    reason: str, *, expected: str | None = None, found: str | None = None, evidence: Evidence = NOTHING
 ) -> Finding:
     """Make a finding that says why nothing was checked."""
     return Finding(
@@ -32,7 +30,7 @@ def unknown(
     expected: str | None = None,
     found: str | None = None,
     detail: str | None = None,
-    evidence: Evidence | dict[str, Any] = NOTHING,
+    evidence: Evidence = NOTHING,
 ) -> Finding:
     """Make a finding that says why nothing is known, and what would help; `message` where more is to be said."""
     return Finding(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -92,7 +92,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     `message` is a whole sentence. `expected` and `found` are short values for tables. `detail`: what another program
     said of it in its own words, lines that anybody may have written.
-    `evidence` is of the shape that the report has for this check; a mapping is read as that.
+    `evidence` is of a shape that `report/evidence/shapes.py` has for this check: its fields are the report's keys.
     `remedy` is there for everything but `pass` and `skip`; `reason` for `unknown` and `skip`.
     """
 
@@ -102,7 +102,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     subject: str | None = None
     expected: str | None = None
     found: str | None = None
-    evidence: Evidence | dict[str, Any] = Evidence()
+    evidence: Evidence = Evidence()
     remedy: Remedy | None = None
     reason: str | None = None
 

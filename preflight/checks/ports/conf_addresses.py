@@ -8,6 +8,7 @@ from preflight.checks import Look
 from preflight.facts import ConfFile, Setting, require
 from preflight.mailcow.conf.programs import SOURCES
 from preflight.net.addresses import parse
+from preflight.report.evidence.ports import AddressEvidence, ConfLineEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import phrase, say
 
@@ -56,7 +57,7 @@ def stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding
         message=message,
         expected=phrase("an address of this host"),
         found=address,
-        evidence={"path": conf.path, "line": setting.line, "value": setting.value},
+        evidence=ConfLineEvidence(path=conf.path, line=setting.line, value=setting.value),
         remedy=Remedy(_own(look, variable, address), ("ip -brief address",)),
     )
 
@@ -73,7 +74,7 @@ def _elsewhere(variable: str, address: str) -> Finding:
         ),
         expected=phrase("an address of this host"),
         found=address,
-        evidence={"address": address},
+        evidence=AddressEvidence(address=address),
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from preflight.checks import Look
 from preflight.facts import ConfFile, Mark
-from preflight.report.evidence.ports import ConfFileEvidence
+from preflight.report.evidence.ports import ConfFileEvidence, ConfLineEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text import versions
 from preflight.text.sentences import noted, paragraph, phrase, say
@@ -106,7 +106,7 @@ def _refused(conf: ConfFile, line: int, why: str) -> Finding:
         subject=f"line {line}",
         message=message,
         expected="NAME=value",
-        evidence={"path": conf.path, "line": line},
+        evidence=ConfLineEvidence(path=conf.path, line=line),
         remedy=Remedy(say("Correct the line, or put a # before it."), (f"sed -n {line}p {shlex.quote(conf.path)}",)),
     )
 
@@ -124,6 +124,6 @@ def _nameless(conf: ConfFile, line: int, version: str) -> Finding:
             path=conf.path,
         ),
         expected="NAME=value",
-        evidence={"path": conf.path, "line": line},
+        evidence=ConfLineEvidence(path=conf.path, line=line),
         remedy=Remedy(say("Correct the line, or put a # before it."), (f"sed -n {line}p {shlex.quote(conf.path)}",)),
     )

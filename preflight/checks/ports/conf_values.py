@@ -10,6 +10,7 @@ from preflight.checks.ports.conf_words import words
 from preflight.facts import ConfFile
 from preflight.mailcow.conf.problems import Problem
 from preflight.mailcow.layout import IPV4_NETWORK
+from preflight.report.evidence.ports import ConfLineEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
 
@@ -42,7 +43,7 @@ def _value(look: Look, variable: str, problems: list[Problem], conf: ConfFile) -
         message=paragraph(*map(words, problems), where),
         expected=fixes.replace("\n", ", ") or None,
         found=problems[0].value or None,
-        evidence={"path": conf.path, "line": line or None, "value": problems[0].value, "lines": list(lines)},
+        evidence=ConfLineEvidence(path=conf.path, line=line or None, value=problems[0].value, lines=tuple(lines)),
         remedy=Remedy(advice),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from preflight.facts import ConfFile, EnvFile
+from preflight.report.evidence.ports import EnvFileEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, phrase, say
 
@@ -28,7 +29,7 @@ def judge(conf: ConfFile) -> dict[str, Finding]:
             message=paragraph(_what(env), _effect(conf, env)),
             expected=phrase("a link to {target}", target="mailcow.conf"),
             found=found,
-            evidence={"path": env.path, "kind": env.kind, "target": env.target or None, "same": env.same},
+            evidence=EnvFileEvidence(path=env.path, kind=env.kind, target=env.target or None, same=env.same),
             remedy=_remedy(conf, env),
         )
     }
