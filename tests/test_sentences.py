@@ -19,7 +19,7 @@ from preflight.assess import assess
 from preflight.checks import catalogue
 from preflight.facts import Asked, Missing
 from preflight.facts.parts import PARTS, fact
-from preflight.gather.access import roots
+from preflight.gather.access import view as access
 from preflight.gathering import Wishes, begin, gather
 from preflight.mailcow import plan, requirements
 from preflight.report.documents import read_facts
@@ -231,7 +231,7 @@ def test_reasons_among_facts_are_whole(view: dict[str, Any], tmp_path: Path) -> 
         unsafe=every_kernel_is_unsafe,
     )
     with sentences.marked():
-        place = roots.find({}, str(tmp_path / view["root"]) if view.get("root") else None)
+        place = access.find({}, str(tmp_path / view["root"]) if view.get("root") else None)
         if view.get("root", "") is None:
             why = Missing("unknown", say("It is out of reach."), say("Add --pid=host to docker run."))
             place = msgspec.structs.replace(place, root=None, why=why)

@@ -16,7 +16,8 @@ from preflight.assess.waivers import Waiver
 from preflight.checks import Check, catalogue
 from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
-from preflight.gather.access.roots import Roots, find
+from preflight.gather.access.roots import Roots
+from preflight.gather.access.view import find
 from preflight.mailcow import plan, requirements
 from preflight.report.documents import read_facts
 from preflight.text.inputs import InputError, named

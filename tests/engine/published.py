@@ -29,7 +29,7 @@ from docker.errors import APIError
 
 from preflight.checks import Look
 from preflight.facts import DaemonConfig
-from preflight.gather.access.roots import find
+from preflight.gather.access.view import find
 from preflight.gather.engine import engine
 from preflight.gather.network import network
 from preflight.gather.sockets import binds, sockets

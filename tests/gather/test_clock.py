@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Clock, Fact, Timezone, View
-from preflight.gather.access.roots import Roots, find
+from preflight.gather.access.roots import Roots
+from preflight.gather.access.view import find
 from preflight.gather.machine import clock
 from tests.gather.trees import copy, out_of_reach, write
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import Command
-from preflight.gather.access.roots import find
+from preflight.gather.access.view import find
 from preflight.gather.machine.commands import commands
 from tests.gather.trees import out_of_reach, write
 

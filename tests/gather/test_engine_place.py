@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import Missing, View
-from preflight.gather.access.roots import Roots, find
+from preflight.gather.access.roots import Roots
+from preflight.gather.access.view import find
 from preflight.gather.engine import engine as adapter
 from preflight.gather.engine.address import address
 from tests.gather.fakeengine import hangs, serve

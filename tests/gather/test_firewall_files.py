@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import RuleFile, Switch
-from preflight.gather.access.roots import find
+from preflight.gather.access.view import find
 from preflight.gather.services.firewall_files import Rules, iptables_rules, nft_rules, rules, setting, switch
 from tests.gather.trees import copy
 

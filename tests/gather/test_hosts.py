@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import HostsEntry
-from preflight.gather.access.roots import find
+from preflight.gather.access.view import find
 from preflight.gather.names.hosts import ENTRIES, hosts_file, parse_hosts
 
 NAME = "mail.example.org"

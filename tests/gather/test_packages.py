@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.access.roots import find
+from preflight.gather.access.view import find
 from preflight.gather.packages import packages
 from preflight.gather.packages.packages import DPKG, apk, dpkg, installed
 from tests.gather.trees import copy, out_of_reach

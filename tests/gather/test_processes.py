@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Parent
-from preflight.gather.access.roots import Roots, find
+from preflight.gather.access.roots import Roots
+from preflight.gather.access.view import find
 from preflight.gather.sockets import processes
 from preflight.gather.sockets.processes import Running, describe, names, parent_of, place, program, runtime, user
 from tests.gather.procs import ID, live, start

@@ -9,7 +9,8 @@ import msgspec
 import psutil
 import pytest
 
-from preflight.gather.access.roots import Roots, find
+from preflight.gather.access.roots import Roots
+from preflight.gather.access.view import find
 from preflight.gather.machine import live, resources
 from preflight.gather.machine.mounts import parse_mountinfo
 from preflight.gather.sockets import processes

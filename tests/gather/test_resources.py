@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.access.roots import find
+from preflight.gather.access.view import find
 from preflight.gather.machine import resources
 from tests.gather.processors import ARM64, ARMV7, PPC64, RISCV, S390X, X86
 from tests.gather.trees import copy

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from preflight.gather.access import roots as module
-from preflight.gather.access.roots import Roots, Unreadable, find, is_procfs, shares_network
+from preflight.gather.access import view as module
+from preflight.gather.access.roots import Roots, Unreadable
+from preflight.gather.access.view import find, is_procfs, shares_network
 
 
 @pytest.fixture

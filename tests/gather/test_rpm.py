@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.access.roots import find
+from preflight.gather.access.view import find
 from preflight.gather.packages import packages, rpm
 from preflight.gather.packages.rpm import PLACES, file_of, installed, owners
 from preflight.gather.packages.sqlite import Damaged

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.access.roots import Roots, Unreadable, find
+from preflight.gather.access.roots import Roots, Unreadable
+from preflight.gather.access.view import find
 from preflight.gather.services.scripts import Scripts, default_level, openrc, started_at_boot, sysv
 from tests.build import VIEW
 from tests.gather.trees import copy, out_of_reach, write

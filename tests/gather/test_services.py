@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import RuleFile, Service, Services, SocketUnit, Switch
-from preflight.gather.access.roots import Roots, Unreadable, find
+from preflight.gather.access.roots import Roots, Unreadable
+from preflight.gather.access.view import find
 from preflight.gather.packages.packages import DPKG
 from preflight.gather.services.known import KNOWN, PACKAGES, PROCESSES, of_process
 from preflight.gather.services.scripts import Scripts

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import View
-from preflight.gather.access.roots import Roots, find
+from preflight.gather.access.roots import Roots
+from preflight.gather.access.view import find
 from preflight.gather.machine import storage
 from tests.gather.trees import out_of_reach, write
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import View
-from preflight.gather.access.roots import Roots, find
+from preflight.gather.access.roots import Roots
+from preflight.gather.access.view import find
 from preflight.gather.machine import kernel_config, kernel_features, system
 from tests.gather.processors import ARM64, X86, elf
 from tests.gather.trees import copy, out_of_reach, write
@@ -128,9 +129,9 @@ def test_the_running_kernel_and_machine_are_unames() -> None:
 
 def test_a_32_bit_personality_does_not_change_the_machine() -> None:
     code = (
-        "import ctypes, os\nfrom preflight.gather.access import roots\nfrom preflight.gather.machine import system\n"
+        "import ctypes, os\nfrom preflight.gather.access import view\nfrom preflight.gather.machine import system\n"
         "machine = os.uname().machine\nctypes.CDLL(None).personality(8)\nnarrow = os.uname().machine\n"
-        "assert system.machine(roots.find({})).get() == machine\nassert os.uname().machine == narrow"
+        "assert system.machine(view.find({})).get() == machine\nassert os.uname().machine == narrow"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import SocketUnit
-from preflight.gather.access.roots import Roots, Unreadable, find
+from preflight.gather.access.roots import Roots, Unreadable
+from preflight.gather.access.view import find
 from preflight.gather.services.systemd import Systemd
 from tests.build import VIEW
 from tests.gather.trees import copy, out_of_reach, write

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import Userland
-from preflight.gather.access.roots import find
+from preflight.gather.access.view import find
 from preflight.gather.machine.userland import userland
 from tests.gather.processors import elf
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.access.roots import find
+from preflight.gather.access.view import find
 from preflight.gather.machine.virtualization import Signs, virtualization, weigh
 from tests.gather.processors import ARM64, X86
 from tests.gather.trees import copy, out_of_reach

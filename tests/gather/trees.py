@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from preflight.facts import Missing, View
-from preflight.gather.access.roots import Roots, find
+from preflight.gather.access.roots import Roots
+from preflight.gather.access.view import find
 
 
 def write(root: Path, path: str, content: str | bytes) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from preflight.gather.access.roots import Roots, find
+from preflight.gather.access.roots import Roots
+from preflight.gather.access.view import find
 from preflight.gather.services.scripts import Unit
 from preflight.gather.services.systemd import Systemd
 from tests.gather.trees import write
