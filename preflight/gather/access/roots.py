@@ -73,11 +73,15 @@ class Roots(Struct, frozen=True, dict=True):
         """Folders that are resolved already: a run asks for thousands of paths in a hundred folders."""
         return {}
 
-    def unknown(self, source: str, error: Unreadable) -> Fact[Any]:
-        """Make the fact that could not be read, with what would make it known."""
+    def unknown(self, source: str, error: Unreadable | None = None, advice: str = "") -> Fact[Any]:
+        """Make the fact that could not be read, with what would make it known: by default to be root.
+
+        `error` None: nothing was tried, as the root is out of reach.
+        """
         if self.root is None and self.why is not None:
             return Fact(source, None, self.why)
-        advice = say("Run the check as root.") if error.cause == "denied" else ""
+        error = error or Unreadable(source, phrase("the host's root is out of reach"))
+        advice = advice or (say("Run the check as root.") if error.cause == "denied" else "")
         return Fact.unknown(
             source, error.sentence, advice, cause=error.cause if error.cause in ("denied", "absent") else ""
         )

@@ -40,7 +40,7 @@ def override(roots: Roots, directory: str) -> Fact[Override]:
             return Fact.of(path, Override(path=path, present=True, clear=False))
         return Fact.of(path, parse(data.decode("utf-8-sig", "replace"), path))
     if roots.root is None:
-        return Fact(usual, None, roots.why)
+        return roots.unknown(usual)
     return Fact.of(usual, Override(path=usual, present=False))
 
 

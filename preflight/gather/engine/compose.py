@@ -29,7 +29,7 @@ def compose(roots: Roots) -> Fact[Compose]:
     One that is there but cannot be run from here, or does not work, has the version '' and says why in `detail`.
     """
     if roots.root is None:
-        return Fact("docker compose", None, roots.why)
+        return roots.unknown("docker compose")
     try:
         plugin = _first(roots, tuple(f"{folder}/docker-compose" for folder in PLUGINS))
         found = _ask(roots, Compose("plugin", plugin, "")) if plugin else None

@@ -51,7 +51,7 @@ def daemon_config(
     `listening` False: nobody listens at `url`, so that there is no daemon to be searched for among all processes.
     """
     if roots.root is None:
-        return Fact(PATH, None, roots.why)
+        return roots.unknown(PATH)
     if engine and any("rootless" in option for option in engine.security_options):
         return Fact.unknown(
             PATH, say("The settings of a rootless engine lie in its user's home."), say("See docker.packaging.")

@@ -17,7 +17,7 @@ _PACKAGES = ("docker-ce", "docker.io", "moby-engine", "docker")
 def engine_start(roots: Roots, engine: Engine | None, config: DaemonConfig | None) -> Fact[EngineStart]:
     """Read what counts at the engine's next start. `config`: the settings of the daemon that runs, if any."""
     if roots.root is None:
-        return Fact(PATH, None, roots.why)
+        return roots.unknown(PATH)
     if config is None:
         reason = say("The engine's settings are not known, so its next start cannot be judged.")
         return Fact.unknown(PATH, reason, say("Run preflight on the engine's own host."))

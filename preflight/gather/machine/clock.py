@@ -63,9 +63,7 @@ def timezone(roots: Roots) -> Fact[Timezone]:
     try:
         return Fact.of(TIMEZONE, Timezone(_zone(roots), _rtc_local(roots), _written(roots)))
     except Unreadable as error:
-        if roots.why:
-            return Fact.unknown(TIMEZONE, roots.why.reason, roots.why.help, *roots.why.commands)
-        return Fact.unknown(TIMEZONE, error.sentence)
+        return roots.unknown(TIMEZONE, error)
 
 
 def _written(roots: Roots) -> str | None:

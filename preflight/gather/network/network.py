@@ -152,13 +152,11 @@ def _optional(roots: Roots, name: str) -> str:
 
 
 def _unknown(roots: Roots, source: str, error: Unreadable) -> Fact[Any]:
-    if roots.why is not None:
-        return Fact.unknown(source, roots.why.reason, roots.why.help, *roots.why.commands)
     if not roots.view.live:
         return Fact.unknown(
             source, say("The root is a copy, in which the kernel's network tables are not recorded."), cause="copy"
         )
-    return Fact.unknown(source, error.sentence, say("Run the check as root."))
+    return roots.unknown(source, error, say("Run the check as root."))
 
 
 def _device(roots: Roots, name: str) -> tuple[int | None, bool | None]:

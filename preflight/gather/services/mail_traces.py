@@ -40,8 +40,8 @@ MOST = 1000  # names looked at in one place
 
 def mail_traces(roots: Roots) -> Fact[tuple[MailTrace, ...]]:
     """Look for messages, mailboxes and panels; what cannot be read is left out."""
-    if roots.root is None and roots.why is not None:
-        return Fact.unknown(SOURCE, roots.why.reason, roots.why.help, *roots.why.commands)
+    if roots.root is None:
+        return roots.unknown(SOURCE)
     found = [MailTrace("panel", path, name=name) for name, path in _PANELS if _there(roots, path)]
     for path, begin, end in _QUEUES:
         if count := _messages(roots, path, begin, end):

@@ -33,11 +33,7 @@ def services(roots: Roots) -> Fact[Services]:
         own = {socket for row in found for socket in row.sockets}
         others = tuple(row for row in _sockets(units) if row.unit not in own)
     except Unreadable as error:
-        if roots.why:
-            return Fact.unknown(SOURCE, roots.why.reason, roots.why.help, *roots.why.commands)
-        return Fact.unknown(
-            SOURCE, error.sentence, say("Copy it too.") if error.absent else say("Run the check as root.")
-        )
+        return roots.unknown(SOURCE, error, say("Copy it too.") if error.absent else say("Run the check as root."))
     return Fact.of(SOURCE, Services(name, found, running.known, others))
 
 

@@ -88,9 +88,7 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
         pids = [int(entry) for entry in roots.entries("/proc", MOST) if entry.isdecimal()]
         roots.text("/proc/1/comm", 100)
     except Unreadable as error:
-        if roots.why:
-            return Fact.unknown(SOURCE, roots.why.reason, roots.why.help, *roots.why.commands)
-        return _hidden(error.reason)
+        return roots.unknown(SOURCE, error) if roots.why else _hidden(error.reason)
     found = []
     for pid in sorted(pids):
         try:

@@ -82,14 +82,12 @@ def _from_tables(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     try:
         rows = parse(roots.read(source, LIMIT), ports)
     except Unreadable as error:
-        if roots.why is not None:
-            return Fact.unknown(source, roots.why.reason, roots.why.help, *roots.why.commands)
-        return Fact.unknown(source, error.sentence, say("Run the check as root."))
+        return roots.unknown(source, error, say("Run the check as root."))
     try:
         rows += parse(roots.read(f"{source}6", LIMIT), ports)
     except Unreadable as error:
         if not error.absent:  # a kernel without IPv6 has no such table
-            return Fact.unknown(source, error.sentence, say("Run the check as root."))
+            return roots.unknown(source, error, say("Run the check as root."))
     return Fact.of(source, _seen(roots, rows, ports, bound=False))
 
 
