@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 
 from preflight.facts import View
 from preflight.gather.access.roots import Roots
-from preflight.gather.services.socket_units import listen_streams, streams, unit_of
+from preflight.gather.services.socket_units import Streams, listen_streams, unit_of
+from preflight.gather.services.systemd import Systemd
 
 
 def roots(path: Path) -> Roots:
     return Roots(str(path), View(container=False, root=str(path), live=False, network=False, privileged=None))
+
+
+def streams(path: Path) -> Streams:
+    return Systemd(roots(path)).streams()
 
 
 def write(root: Path, files: dict[str, str]) -> None:
@@ -52,12 +57,15 @@ def test_stronger_directories_hide_weaker_ones_and_drop_ins_add(tmp_path: Path) 
         "etc/systemd/system/b.socket.d/10.conf": "[Socket]\nListenStream=\nListenStream=127.0.0.1:4\n",
         "etc/systemd/system/b.socket.d/note.txt": "[Socket]\nListenStream=9\n",
         "run/systemd/system/c.socket": "[Socket]\nListenStream=5\n",
+        "run/systemd/transient/f.socket": "[Socket]\nListenStream=8\n",
         "usr/lib/systemd/system/d.socket": "[Socket]\nListenStream=6\n",
         "usr/lib/systemd/system/e.service": "[Socket]\nListenStream=7\n",
     })  # fmt: skip
     (tmp_path / "etc/systemd/system/d.socket").symlink_to("/dev/null")  # masked
-    found = streams(roots(tmp_path))
-    assert found == {"a.socket": (("", 2),), "b.socket": (("127.0.0.1", 4),), "c.socket": (("", 5),)}
+    (tmp_path / "etc/systemd/system/alias.socket").symlink_to("/usr/lib/systemd/system/b.socket")
+    found = streams(tmp_path)
+    plain = {"a.socket": (("", 2),), "c.socket": (("", 5),), "f.socket": (("", 8),)}
+    assert found == {"b.socket": (("127.0.0.1", 4),), **plain}
     assert unit_of(found, "127.0.0.1", 4) == "b.socket"
     assert unit_of(found, "::", 2) == "a.socket"
     assert unit_of(found, "::", 1) is None
@@ -69,4 +77,4 @@ def test_the_unit_that_names_the_address_is_preferred() -> None:
 
 
 def test_a_host_without_systemd(tmp_path: Path) -> None:
-    assert streams(roots(tmp_path)) == {}
+    assert streams(tmp_path) == {}

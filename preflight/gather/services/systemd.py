@@ -10,7 +10,7 @@ from preflight.facts import SocketUnit
 from preflight.gather.access.roots import CGROUPS, Roots, Unreadable
 from preflight.gather.services.conditions import unmet
 from preflight.gather.services.scripts import Unit, started_at_boot
-from preflight.gather.services.socket_units import MOST, SIZE, listen_streams
+from preflight.gather.services.socket_units import MOST, SIZE, Streams, listen_streams
 
 # In the order of precedence, systemd.unit(5): the first directory that has a file of the name counts.
 PATH = (
@@ -76,10 +76,17 @@ class Systemd:
         default = (f"{stem}.service", f"{stem}-.service")
         return tuple(sorted(name for name in self._templated if name.startswith(stem) and name not in default))
 
-    def sockets(self) -> dict[str, tuple[tuple[str, int], ...]]:
+    def sockets(self) -> Streams:
         """Return the .socket units that start at boot, with the address ('' = every one) and port of each stream."""
         names = sorted(name for name in self._starts if name and name.endswith(".socket") and self._enabled(name))
         found = {name: self._streams(name) for name in names[:MOST]}
+        return {name: streams for name, streams in found.items() if streams}
+
+    def streams(self) -> Streams:
+        """Return what every .socket unit listens on, whether it starts at boot or not, but for masked ones."""
+        names = {self._resolve(name) for name in self._files if name.endswith(".socket")}
+        units = [name for name in sorted(filter(None, names)) if not self._masked(name)]
+        found = {name: self._streams(name) for name in units[:MOST]}
         return {name: streams for name, streams in found.items() if streams}
 
     def active(self, name: str) -> bool | None:

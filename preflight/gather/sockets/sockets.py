@@ -14,7 +14,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -23,6 +23,9 @@ from preflight.facts.sockets import HOLDING
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.net.addresses import is_loopback, unmapped
 from preflight.text.sentences import say
+
+if TYPE_CHECKING:
+    from preflight.gather.services.socket_units import Streams
 
 LIMIT = 64 << 20  # bytes of a table; the listeners come first in it
 OTHERS = 16  # sockets of a port that do not listen
@@ -239,14 +242,24 @@ def _order(row: Row) -> tuple[int, int, str, int]:
     return HOLDING.index(row.state) if row.state in HOLDING else 2, row.version, row.address, row.inode
 
 
+def _opened_by_systemd(roots: Roots) -> Streams:
+    """Return the ports of the .socket units; {} where none can be read."""
+    from preflight.gather.services.systemd import Systemd
+
+    try:
+        return Systemd(roots).streams()
+    except Unreadable:
+        return {}
+
+
 def _holders(roots: Roots, rows: list[Row], owners: dict[int, int], served: dict[int, int]) -> tuple[Holder, ...]:
     from preflight.gather.packages import packages
-    from preflight.gather.services import socket_units
+    from preflight.gather.services.socket_units import unit_of
     from preflight.gather.sockets.processes import describe, parent_of
 
     processes = {pid: describe(roots, pid) for pid in dict.fromkeys(owners.values())}
     by_systemd = any(process and process.name == "systemd" for process in processes.values())
-    streams = socket_units.streams(roots) if by_systemd else {}
+    streams = _opened_by_systemd(roots) if by_systemd else {}
     # What runs in a container came with its image, whatever the host has under that name.
     binaries = {process.binary for process in processes.values() if process and not process.container}
     brought = packages.owners(roots, {binary for binary in binaries if binary})
@@ -256,7 +269,7 @@ def _holders(roots: Roots, rows: list[Row], owners: dict[int, int], served: dict
         process = processes.get(pid) if pid is not None else None
         unit = process.unit if process else None
         if process and process.name == "systemd":
-            unit = socket_units.unit_of(streams, row.address, row.port) or unit
+            unit = unit_of(streams, row.address, row.port) or unit
         holders.append(
             Holder(
                 pid=pid,
