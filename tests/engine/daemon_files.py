@@ -15,8 +15,8 @@ from preflight.checks.docker.directives import IDLE, KNOWN
 from preflight.checks.docker.next_start import refused
 from preflight.facts import DaemonConfig, EngineStart
 from preflight.gather.engine import daemon_json
-from preflight.gather.engine.daemon import parse
 from preflight.gather.engine.daemon_flags import flags
+from preflight.gather.engine.settings import parse
 from tests.build import look
 from tests.lab import kinds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from preflight.gather.engine import daemon
+from preflight.gather.engine import settings
 
 UNIT = "/usr/lib/systemd/system/docker.service"
 
@@ -15,6 +15,6 @@ USUAL = "[Unit]\nAfter=x\n[Service]\nType=notify\nExecStart=/usr/bin/dockerd -H 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(daemon.KEYS)) | st.text(), inner)
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(settings.KEYS)) | st.text(), inner)
     ),
 )

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from preflight.facts import DaemonConfig, Engine, View
 from preflight.gather.access.roots import LIMIT, Roots
-from preflight.gather.engine import daemon
-from preflight.gather.engine.daemon import PATH, SNAP, daemon_config, fits, parse, parse_arguments
+from preflight.gather.engine.daemon import PATH, SNAP, daemon_config
+from preflight.gather.engine.dockerd import fits
+from preflight.gather.engine.settings import KEYS, parse, parse_arguments, shown
 from tests.gather.dockerd import JSON
 from tests.gather.trees import copy, out_of_reach, write
 
@@ -101,10 +102,10 @@ def test_files_that_the_engine_or_the_installer_stops_at(data: bytes, words: str
     assert (settings, words in error) == ({}, True), error
 
 
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys(daemon.KEYS, JSON)) | JSON)
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)) | JSON)
 def test_whatever_the_file_holds_becomes_a_fact_that_can_be_written_and_read(document: Any) -> None:
     settings, error = parse(json.dumps(document).encode())
-    fact = DaemonConfig(PATH, True, error, settings, daemon.shown(settings))
+    fact = DaemonConfig(PATH, True, error, settings, shown(settings))
     assert msgspec.json.decode(msgspec.json.encode(fact), type=DaemonConfig) == fact
 
 
@@ -145,12 +146,12 @@ def test_arguments(words: tuple[str, ...], settings: dict[str, Any], config: str
 )
 def test_any_arguments_can_be_read_and_shown(words: list[str]) -> None:
     settings, _ = parse_arguments(tuple(words))
-    assert all(word.startswith("--") for word in daemon.shown(settings))
+    assert all(word.startswith("--") for word in shown(settings))
 
 
 def test_settings_are_shown_as_arguments() -> None:
     settings, _ = parse_arguments(("-H", "fd://", "-H", "tcp://x y", "--iptables=0", "--mtu=1400"))
-    assert daemon.shown(settings) == ("--hosts=fd://", "--hosts=tcp://x y", "--iptables=false", "--mtu=1400")
+    assert shown(settings) == ("--hosts=fd://", "--hosts=tcp://x y", "--iptables=false", "--mtu=1400")
 
 
 @pytest.mark.parametrize(

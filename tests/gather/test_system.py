@@ -284,13 +284,19 @@ Max open files            1024                 524288               files
 """
 
 
-def test_sysctls_and_the_engines_open_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "named", ["/run/docker.pid", "/sys/fs/cgroup/system.slice/docker.service/cgroup.procs"], ids=["pid file", "unit"]
+)
+def test_sysctls_and_the_engines_open_files(tmp_path: Path, named: str) -> None:
     files = {
-        "/proc/sys/fs/inotify/max_user_instances": "128\n", "/run/docker.pid": "812",
-        "/proc/812/comm": "dockerd\n", "/proc/812/limits": LIMITS,
+        "/proc/sys/fs/inotify/max_user_instances": "128\n", named: "812\n", "/proc/812/comm": "dockerd\n",
+        "/proc/812/status": "Name:\tdockerd\nUid:\t0\t0\t0\t0\n", "/proc/812/limits": LIMITS,
     }  # fmt: skip
-    found = system.sysctls(copy(tmp_path, **files)).get()
-    assert found == {"fs.inotify.max_user_instances": 128, "engine.nofile": 524288}
+    roots = copy(tmp_path, **files)
+    sysctls = {"fs.inotify.max_user_instances": 128}
+    assert system.sysctls(roots).get() == sysctls  # a container's, or another host's
+    (tmp_path / "proc/812/root").symlink_to(tmp_path)
+    assert system.sysctls(roots).get() == {**sysctls, "engine.nofile": 524288}
 
 
 def test_a_stale_pid_file_names_no_engine(tmp_path: Path) -> None:

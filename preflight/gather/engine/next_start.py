@@ -7,7 +7,8 @@ import re
 from preflight.facts import DaemonConfig, Engine, EngineStart, Fact, GivenFlag
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.engine import containerd, daemon_flags, daemon_json
-from preflight.gather.engine.daemon import PATH, parse, parse_arguments
+from preflight.gather.engine.daemon import PATH
+from preflight.gather.engine.settings import parse, parse_arguments
 from preflight.gather.packages import packages
 from preflight.text.sentences import say
 

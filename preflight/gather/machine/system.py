@@ -228,12 +228,14 @@ def sysctls(roots: Roots) -> Fact[dict[str, int]]:
 
 
 def _engine_files(roots: Roots) -> int | None:
-    """Return the hard limit of open files of the engine whose pid file there is; None: there is none."""
-    for path in ("/run/docker.pid", "/var/run/docker.pid"):
-        pid = roots.try_text(path, 32).strip()
-        if re.fullmatch(r"[1-9][0-9]{0,9}", pid) and roots.try_text(f"/proc/{pid}/comm", 64).strip() == "dockerd":
-            return parse_open_files(roots.try_text(f"/proc/{pid}/limits", 1 << 14))
-    return None
+    """Return the hard limit of open files of the engine that runs; None: none is found."""
+    from preflight.gather.engine import dockerd
+
+    try:
+        pid = dockerd.process(roots)
+    except Unreadable:
+        return None
+    return parse_open_files(roots.try_text(f"/proc/{pid}/limits", 1 << 14)) if pid else None
 
 
 def parse_open_files(text: str) -> int | None:
