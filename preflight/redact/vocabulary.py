@@ -8,6 +8,10 @@ import re
 import tomllib
 from functools import cache
 
+LONGEST = 4000  # characters that are looked at of one value
+_TOKEN = re.compile(r"[^\W_]+")
+FOUR = re.compile(r"[0-9]{1,3}([._-])[0-9]{1,3}\1[0-9]{1,3}\1[0-9]{1,3}")  # an address, in whatever disguise
+_RATE = re.compile(r"[0-9]{1,3}[GM]Hz")
 INTERFACES = re.compile(
     r"\*|lo|dummy[0-9]{1,2}|ifb[0-9]{1,2}|docker0|docker_gwbridge|br-mailcow|br[0-9]{1,3}|virbr[0-9]{1,2}|sit[0-9]{1,2}"
     r"|(?:eth|wlan|bond|team|tun|tap|wg|ppp|venet|vmbr|lxcbr|lxdbr|ib)[0-9]{1,3}(?:\.[0-9]{1,4})?"
@@ -25,6 +29,27 @@ def listed(name: str) -> frozenset[str]:
 def words() -> frozenset[str]:
     """Return the words, in lower case, that say nothing of whose host it is."""
     return listed("words") | listed("terms") | {name.lower() for name in errno.errorcode.values()}
+
+
+def known(text: str) -> bool:
+    """Say whether text is made of words that may be shown; of long numbers nobody knows what they are."""
+    if not text.isascii() or not text.isprintable() or len(text) > LONGEST:
+        return False
+    if text.count(":") > 2 or FOUR.search(text):
+        return False
+    return text.lower() in words() or all(_everybodys(part) for part in _TOKEN.findall(text))
+
+
+def _everybodys(word: str) -> bool:
+    number = word.isdecimal() and len(word) <= 7
+    return len(word) == 1 or number or word.lower() in words() or _RATE.fullmatch(word) is not None
+
+
+def known_name(name: str) -> bool:
+    """Say whether a name is made of parts that everybody knows, and short numbers."""
+    parts = _TOKEN.findall(name)
+    usual = all(part in listed("programs") or (part.isdecimal() and len(part) < 3) for part in parts)
+    return name.isascii() and len(name) <= 80 and usual and any(not part.isdecimal() for part in parts)
 
 
 @cache
