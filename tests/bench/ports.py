@@ -21,7 +21,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from pathlib import Path
@@ -38,8 +37,10 @@ for found in psutil.net_connections("inet"):
     if found.status == "LISTEN":
         print(found.laddr, found.pid, psutil.Process(found.pid).name() if found.pid else None)
 """
+# An installation has no typing_extensions, which msgspec loads where it is, and that loads inspect.
+START = "import sys; sys.modules['typing_extensions'] = None; from preflight.__main__ import main; main()"
 PREFLIGHT = (
-    str(Path(sysconfig.get_path("scripts")) / "preflight"),
+    *(sys.executable, "-c", START),
     *("check", "--only", "ports.*", "--no-probe", "--offline", "--format", "json", "--quiet"),
 )
 

@@ -12,6 +12,8 @@ from tests.gather.trees import write
 
 ID = "0123456789abcdef" * 4
 
+# A name, a parent and a start (field 22).
+STAT = " S 1" + " 0" * 17 + " 12345" + " 0" * 30 + "\n"
 STATUS = "Name:\t{name}\nState:\tS (sleeping)\nPPid:\t1\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nNSpid:\t{ns}\n"
 
 
@@ -30,4 +32,5 @@ def start(
     write(root, f"/proc/{pid}/comm", raw + b"\n")
     write(root, f"/proc/{pid}/cmdline", "".join(f"{word}\0" for word in command))
     write(root, f"/proc/{pid}/cgroup", cgroup + "\n")
+    write(root, f"/proc/{pid}/stat", b"%d (%s)" % (pid, raw) + STAT.encode())
     write(root, f"/proc/{pid}/status", STATUS.format(name=text, uid=uid, ns=ns or pid))

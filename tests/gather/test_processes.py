@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -249,6 +250,13 @@ def test_a_described_process(host: Roots, tmp_path: Path) -> None:
     assert again.binary == "/usr/sbin/exim4"
 
 
+def test_a_described_process_whose_name_is_no_text(host: Roots, tmp_path: Path) -> None:
+    start(tmp_path, 812, b"\xff\xfe) S 9", "x")
+    found = describe(host, 812)
+    assert found is not None
+    assert (found.name, found.parent) == ("\ufffd\ufffd) S 9", 1)
+
+
 def test_a_long_command_line_is_cut(host: Roots, tmp_path: Path) -> None:
     start(tmp_path, 812, "java", "java", "-cp", "x" * 5000, "Main")
     found = describe(host, 812)
@@ -321,12 +329,19 @@ def test_a_described_process_keeps_a_hostile_name(host: Roots, tmp_path: Path, n
     assert (found.name, found.parent) == (name, 1)
 
 
-@pytest.mark.parametrize("damage", ["gone", "comm", "status", "cgroup", "garbage"])
-def test_what_cannot_be_described_is_nothing(host: Roots, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["gone", "stat", "status", "cgroup", "garbage", "denied"])
+def test_what_cannot_be_described_is_nothing(
+    host: Roots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    def refused(_: object) -> str:
+        raise psutil.AccessDenied(812)
+
     if damage != "gone":
         start(tmp_path, 812, "exim4", "/usr/sbin/exim4")
     if damage == "garbage":
         write(tmp_path, "/proc/812/status", "\x00\x00")
+    elif damage == "denied":
+        monkeypatch.setattr("psutil.Process.name", refused)
     elif damage != "gone":
         (tmp_path / "proc/812" / damage).unlink()
     assert describe(host, 812) is None

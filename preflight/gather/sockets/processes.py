@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from preflight.facts import Fact, Parent
 from preflight.gather.access.roots import Roots, Unreadable
+from preflight.gather.machine import live
 from preflight.text.sentences import phrase, say
 
 SOURCE = "/proc/PID"
@@ -52,17 +53,14 @@ class Running(Struct, frozen=True):
 def describe(roots: Roots, pid: int) -> Process | None:
     """Say whose a process is; None: it has gone, or cannot be read."""
     try:
-        name = roots.text(f"/proc/{pid}/comm", 100).removesuffix("\n")
-        status = roots.text(f"/proc/{pid}/status", 1 << 14)
-        uid, parent = int(_field(status, "Uid")[1]), int(_field(status, "PPid")[0])  # the effective one of four
-        command = _command(roots, pid)
-        unit, container, _ = _place(roots, pid, name)
-    except (Unreadable, ValueError, IndexError):
+        told = live.process(roots, pid)
+        unit, container, _ = _place(roots, pid, told.name)
+    except Unreadable:
         return None
-    if len(name) == 15 and command and (whole := command[0].rpartition("/")[2]).startswith(name):
-        name = whole  # the kernel keeps no more
+    command = _command(roots, pid)
     return Process(
-        pid, name, _user(roots, uid), unit, container, command, parent or None, _binary(roots, pid, command),
+        pid, told.name, _user(roots, told.uid), unit, container, command, told.parent or None,
+        _binary(roots, pid, command),
         runtime(roots.try_text(f"/proc/{pid}/cgroup", 1 << 16)) if container else None,
     )  # fmt: skip
 
@@ -70,9 +68,9 @@ def describe(roots: Roots, pid: int) -> Process | None:
 def parent_of(roots: Roots, pid: int) -> Parent | None:
     """Return the process that started another one; None: none, or it has gone."""
     try:
-        parent = int(_field(roots.text(f"/proc/{pid}/status", 1 << 14), "PPid")[0])
+        parent = live.process(roots, pid).parent
         return Parent(parent, roots.text(f"/proc/{parent}/comm", 100).removesuffix("\n")) if parent else None
-    except (Unreadable, ValueError, IndexError):
+    except Unreadable:
         return None
 
 
