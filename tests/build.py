@@ -85,6 +85,7 @@ def run(identity: str, given: Look) -> list[Result]:
     shapes = {*SHAPES.get(identity, ()), SourceEvidence, Evidence}
     assert {type(result.evidence) for result in results} <= shapes
     for result in results:
+        assert result.message.endswith((".", "?")), result.message
         if isinstance(result.evidence, RecordsEvidence):
             records = result.remedy.records if result.remedy else ()
             assert result.evidence.zone == tuple(f"{r.name}. {r.ttl} IN {r.type} {r.value}" for r in records)
