@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from preflight.facts import Missing, View
 from preflight.gather.access.roots import Roots
-from preflight.gather.sockets import processes, sockets
+from preflight.gather.sockets import sockets
 from preflight.gather.sockets.sockets import Row, address, clients, few, parse, read
 from tests.gather.ends import NATIVE, VIEW, connected, needs_ipv6, opened, port_of
 from tests.gather.holders import tree
@@ -160,7 +160,7 @@ def test_the_host_as_its_anchor_sees_it(tmp_path: Path, monkeypatch: pytest.Monk
     people[50] = dataclasses.replace(people[50], binary="/usr/sbin/nginx")
     (tmp_path / "var/lib/dpkg/info").mkdir(parents=True)
     (tmp_path / "var/lib/dpkg/info/nginx.list").write_text("/.\n/usr/sbin/nginx\n")
-    monkeypatch.setattr(processes, "describe", lambda _, pid: people[pid])
+    monkeypatch.setattr(sockets, "describe", lambda _, pid: people[pid])
     unit = tmp_path / "etc/systemd/system/exim4.socket"
     unit.parent.mkdir(parents=True)
     unit.write_text("[Socket]\nListenStream=127.0.0.1:25\n")
@@ -176,7 +176,7 @@ def test_the_host_as_its_anchor_sees_it(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "proc/1/net/tcp6").unlink()  # a kernel without IPv6
     assert len(sockets.sockets(roots, (25, 443)).get().holders) == 1
     people.clear()
-    monkeypatch.setattr(processes, "describe", lambda *_: None)  # it has gone meanwhile
+    monkeypatch.setattr(sockets, "describe", lambda *_: None)  # it has gone meanwhile
     (row,) = sockets.sockets(roots, (25,)).get().holders
     assert (row.pid, row.process) == (1, None)
 

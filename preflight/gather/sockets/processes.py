@@ -136,7 +136,6 @@ def _command(roots: Roots, pid: int) -> tuple[str, ...]:
     return tuple(words)
 
 
-# Patterns stand as text: most runs see no holder of a port, and compiling them takes longer than all that is read.
 _INTERPRETERS = r"(python|perl|ruby|node|php|bash|dash|sh|java|mono|lua|tclsh|busybox)[0-9.]*(-\w+)?"
 
 
