@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from preflight.facts import Fact, Host, Probes
+from preflight.facts import Fact, HealthRun, Host, Probes, TrialRun
 from preflight.facts import parts as facts
 from preflight.gathering.parts import PARTS, Kind, Part, Read
 from preflight.gathering.stages import FILES, STAGES
@@ -49,9 +49,12 @@ def test_a_recipe_makes_the_fact_of_its_place(part: Part) -> None:
     assert made(part) == declared(part.place)
 
 
+RESULTS = {"Box": object, "HealthRun": HealthRun, "TrialRun": TrialRun}  # named for type checking alone
+
+
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
 def test_an_experiment_makes_the_fact_of_its_name(probe: Any) -> None:
-    assert Fact[get_type_hints(probe.act, localns={"Box": object})["return"]] == declared(f"probes.{probe.name}")  # type: ignore[misc]
+    assert Fact[get_type_hints(probe.act, localns=RESULTS)["return"]] == declared(f"probes.{probe.name}")  # type: ignore[misc]
     assert probe.seconds > 0
 
 

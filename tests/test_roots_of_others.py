@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from preflight import gathering as gathering
+from preflight import gathering
 from tests.line import Run, line
 from tests.machines import MACHINES, Tree, plant
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from preflight.gather.access.errand import Errand, Stopped, boxes
-from preflight.gather.engine import reply as reply
+from preflight.gather.engine import reply
 from preflight.gather.engine.engine import connect, translated
 from preflight.probes import identity
 from preflight.probes.bench import Bench

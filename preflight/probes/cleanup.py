@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from preflight.facts.engine import RUN
-from preflight.gather.engine import reply as reply
+from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.gather.engine.engine import connect, translated
 from preflight.probes import identity

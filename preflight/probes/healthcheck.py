@@ -10,7 +10,7 @@ import time
 
 from preflight.facts import HealthRun
 from preflight.facts.refusals import refusal
-from preflight.gather.engine import reply as reply
+from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.probes.box import Box
 from preflight.probes.image import PYTHON

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from preflight.gather.engine import reply as reply
+from preflight.gather.engine import reply
 
 
 class Publication(Struct, frozen=True):

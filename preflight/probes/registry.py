@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from preflight.probes import healthcheck, trial
 from preflight.text.sentences import noted
 
 if TYPE_CHECKING:
+    from preflight.facts import HealthRun, TrialRun
     from preflight.probes.box import Box
 
 TRIALS = noted("containers for trial")
@@ -30,8 +30,27 @@ class Probe(Struct, frozen=True):
     act: Callable[[Box, str], Any]
 
 
+def _healthcheck(box: Box, image: str) -> HealthRun:
+    from preflight.probes.healthcheck import healthcheck
+
+    return healthcheck(box, image)
+
+
+def _privileged(box: Box, image: str) -> TrialRun:
+    from preflight.probes.trial import privileged
+
+    return privileged(box, image)
+
+
+def _limits(box: Box, image: str) -> TrialRun:
+    from preflight.probes.trial import limits
+
+    return limits(box, image)
+
+
+# What an experiment does is loaded with it: a run without experiments needs none of it.
 PROBES = (
-    Probe("healthcheck", 10.0, TRIALS, "a container with a HEALTHCHECK", healthcheck.healthcheck),
-    Probe("privileged", 10.0, TRIALS, "a privileged container", trial.privileged),
-    Probe("limits", 10.0, TRIALS, "a container with mailcow's limits", trial.limits),
+    Probe("healthcheck", 10.0, TRIALS, "a container with a HEALTHCHECK", _healthcheck),
+    Probe("privileged", 10.0, TRIALS, "a privileged container", _privileged),
+    Probe("limits", 10.0, TRIALS, "a container with mailcow's limits", _limits),
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from preflight.facts import TrialRun
 from preflight.facts.refusals import refusal
-from preflight.gather.engine import reply as reply
+from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.mailcow.layout import CONTAINERS
 from preflight.probes.box import Box

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from preflight.gather.engine import reply as reply
-
 ID = "0123456789abcdef" * 4
 
 ROW = {

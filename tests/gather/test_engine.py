@@ -11,7 +11,7 @@ import pytest
 
 from preflight.facts import Contact, Engine, Missing
 from preflight.gather.engine import engine as adapter
-from preflight.gather.engine import reply as reply
+from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from tests.gather.fakeengine import (
     DOCKER,

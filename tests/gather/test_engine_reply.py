@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
-from preflight.gather.engine import reply as reply
+from preflight.gather.engine import reply
 from tests.gather.fakeengine import DOCKER, PODMAN
 from tests.gather.replies import BINDINGS, ID, ROW
 

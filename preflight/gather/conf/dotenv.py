@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from preflight.text.sentences import phrase
 
@@ -136,8 +137,7 @@ class _Refused(ValueError):
     """Compose refuses a value, and with it the file."""
 
 
-@dataclass
-class _Known:
+class _Known(Struct):
     """The variables so far and whether they hold anything; how much more of references is looked at."""
 
     filled: dict[str, bool]

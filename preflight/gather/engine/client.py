@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from preflight.gather.engine import reply as reply
+from preflight.gather.engine import reply
 from preflight.text.sentences import phrase
 
 if TYPE_CHECKING:

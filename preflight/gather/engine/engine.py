@@ -14,7 +14,7 @@ from preflight.facts import Contact, Engine, Fact, Missing
 from preflight.gather.access.errand import Errand
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.engine import client as http
-from preflight.gather.engine import reply as reply
+from preflight.gather.engine import reply
 from preflight.gather.engine.address import address
 from preflight.gather.engine.client import EngineError
 from preflight.text.sentences import noted, phrase, say

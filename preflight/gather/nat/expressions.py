@@ -6,8 +6,10 @@ A rule that looks up a map says several things at once, one for each element: it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from preflight.gather.nat.fields import LOADERS, NOTHING, Field, asked, compared, number, text, value
 from preflight.gather.nat.matching import NEVER, Condition, Rule, match, other, place, target
@@ -22,8 +24,7 @@ _VERDICTS = {-5: "return", -4: "goto", -3: "jump", 1: "accept", 0: "drop"}
 _SILENT = ("counter", "log", "notrack", "objref", "flow_offload", "dup", "last")
 
 
-@dataclass
-class _State:
+class _State(Struct):
     """One reading of a rule so far."""
 
     version: int  # 4, 6, or 0 where both may be meant

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from preflight.gather.nat.matching import Base, Condition, Rule
@@ -40,14 +39,13 @@ class TooMany(Exception):
     """There are more rules than are looked at."""
 
 
-@dataclass
-class Walker:
+class Walker(Struct):
     """Follows packets for the addresses that are given (None: any); `left`: how many rules it may still look at."""
 
     addresses: tuple[str, ...] | None = None
     left: int = PATIENCE
-    known: dict[str, bool] = field(default_factory=dict, init=False)
-    docker: bool = field(default=False, init=False)
+    known: dict[str, bool] = field(default_factory=dict)
+    docker: bool = False
 
     def follow(self, base: Base, port: int, version: int) -> Iterator[Taken]:
         """Yield the rules that take a packet for the port; raise `TooMany`."""
