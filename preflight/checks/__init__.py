@@ -109,11 +109,11 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "resources": ("processor", "memory", "swap", "antivirus", "disk", "inodes"),
     "docker": ("engine", "compose", "packaging", "storage", "settings", "trials", "healthcheck", "leftovers"),
     "ports": ("configuration", "free"),
-    "services": ("checks",),
-    "firewall": ("checks",),
-    "clock": ("checks",),
-    "dns": ("checks",),
-    "network": ("checks",),
+    "services": ("mail",),
+    "firewall": ("managers",),
+    "clock": ("synchronization", "service", "timezone"),
+    "dns": ("host", "domains"),
+    "network": ("subnet", "mtu", "ipv6"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Does the world know the mail host by its name, forwards and backwards, and do its domains lead to it."""
+"""The names and addresses of the mail host itself."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from preflight.checks import Look, check
 from preflight.checks.dns import own_addresses, own_name, pointers
-from preflight.checks.dns.deliveries import delivery, for_programs
 from preflight.checks.dns.names import (
     BEHIND_NAT,
     addresses_of,
     alias,
     denied,
-    domains,
     finding,
     fqdn,
     given,
@@ -134,55 +132,3 @@ def reverse(look: Look, address: str) -> Iterator[Finding]:
         yield pointers.loose(look, address, kind, forward)
     else:
         yield pointers.good_reverse(look, address, pointer, names)
-
-
-@check(
-    severity=Severity.REQUIRED,
-    reads=("answers",),
-    remedy="Enter an MX record for the domain with mailcow's host name as its target.",
-    docs=(DNS,),
-    sources=(issue(3703),),
-    subject="domain",
-    subjects=domains,
-)
-def mx(look: Look, domain: str) -> Iterator[Finding]:
-    """The domain's mail is delivered to this host.
-
-    Other servers ask for the domain's MX records and deliver to the target with the lowest preference. The target has
-    to be mailcow's host name, as the certificate bears that name, and must not be an alias (RFC 2181).
-    """
-    yield delivery(look, domain)
-
-
-@check(
-    severity=Severity.RECOMMENDED,
-    reads=("answers",),
-    remedy="Enter a CNAME record for autodiscover below the domain with mailcow's host name as its target.",
-    docs=(DNS,),
-    subject="domain",
-    subjects=domains,
-)
-def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
-    """Outlook and phones find their settings at autodiscover.
-
-    Outlook and ActiveSync look for https://autodiscover.DOMAIN. mailcow answers there, and has the name in its
-    certificate when the record leads to it.
-    """
-    yield from for_programs(look, domain, "autodiscover")
-
-
-@check(
-    severity=Severity.RECOMMENDED,
-    reads=("answers",),
-    remedy="Enter a CNAME record for autoconfig below the domain with mailcow's host name as its target.",
-    docs=(DNS,),
-    subject="domain",
-    subjects=domains,
-)
-def autoconfig(look: Look, domain: str) -> Iterator[Finding]:
-    """Thunderbird finds its settings at autoconfig.
-
-    Thunderbird and others look for autoconfig.DOMAIN. mailcow answers there, and has the name in its certificate
-    when the record leads to it.
-    """
-    yield from for_programs(look, domain, "autoconfig")

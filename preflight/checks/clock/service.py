@@ -1,0 +1,102 @@
+"""Which service keeps the clock right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.clock import timekeepers
+from preflight.checks.remedies import distro
+from preflight.checks.sources import PREREQUISITES
+from preflight.facts import Host, Service
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import say
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("services", "clock", "os_release", "virtualization"),
+    remedy="Enable one time service: timedatectl set-ntp true, or install chrony.",
+    docs=(PREREQUISITES,),
+)
+def service(look: Look) -> Iterator[Finding]:
+    """One time service is enabled
+
+    A clock that nobody keeps in step drifts by seconds a week. This is what timedatectl of 2017 showed as
+    NTP enabled; systemd-timesyncd, chrony, ntpsec, ntp and openntpd all do, but not two of them at once.
+    """
+    host = look.host
+    host.services.get()
+    found = timekeepers.every(host)
+    active = [service for service in found if service.active]
+    enabled = [service for service in found if service.enabled]
+    ready, idle = enabled, list[Service]()
+    if not timekeepers.container(host):
+        ready = [service for service in enabled if not timekeepers.stands_back(host, service)]
+        idle = [service for service in enabled if service not in ready]
+    works = active or ready
+    if len(active) > 1 or (len(ready) > 1 and not active):
+        yield timekeepers.rivals(host, works)
+    elif idle and (not works or works[0].name == timekeepers.VIRTUALBOX):
+        yield timekeepers.idle(host, idle[0], works[0] if works else None)
+    elif works:
+        yield _one(host, works[0])
+    else:
+        yield _nobody(host)
+
+
+def _one(host: Host, service: Service) -> Finding:
+    name = service.name
+    if name == timekeepers.VIRTUALBOX and service.enabled and service.active is not False:
+        message = say("NTP enabled: no; {name} sets the clock from the VirtualBox host's.", name=name)
+        return timekeepers.finding(Status.PASS, service, message)
+    if service.enabled and service.active is not False:
+        message = say("NTP enabled: yes; {name} is enabled.", name=name)
+        if service.active:
+            message = say("NTP enabled: yes; {name} is enabled and running.", name=name)
+        return timekeepers.finding(Status.PASS, service, message)
+    if service.enabled and (container := timekeepers.container(host)):
+        message = say(
+            "NTP enabled: yes; {name} is enabled; it does not run, as the clock of this {container} container is that"
+            " of the machine below.",
+            name=name,
+            container=container,
+        )
+        return timekeepers.finding(Status.PASS, service, message)
+    if service.enabled:
+        commands = distro.restart(host, service.unit) if service.unit else ()
+        remedy = Remedy(say("Start {name}, and see why it stopped.", name=name), commands)
+        return timekeepers.finding(
+            Status.WARN, service, say("NTP enabled: yes; but {name} does not run.", name=name), remedy
+        )
+    if service.enabled is None:
+        remedy = Remedy(say("See what starts {name}, and let the init system do it.", name=name))
+        message = say("{name} runs without a unit, so whether it starts at boot is not known.", name=name)
+        return timekeepers.finding(Status.UNKNOWN, service, message, remedy)
+    remedy = Remedy(say("Enable {name}.", name=name), distro.enable(host, service.unit) if service.unit else ())
+    return timekeepers.finding(
+        Status.WARN, service, say("NTP enabled: no; {name} runs now, but does not start at boot.", name=name), remedy
+    )
+
+
+def _nobody(host: Host) -> Finding:
+    if container := timekeepers.container(host):
+        return timekeepers.finding(
+            Status.SKIP,
+            None,
+            say("The clock is that of the machine below this {container} container.", container=container),
+        )
+    if timekeepers.in_step(host):
+        message = say(
+            "NTP enabled: no; the clock is synchronised now by no service known here (a hypervisor may do it)."
+        )
+        machine = host.virtualization.value
+        if machine and machine.vm == "microsoft":
+            message = say("NTP enabled: no; the clock is synchronised now, perhaps by Hyper-V's own service.")
+        elif machine and machine.vm == "vmware":
+            message = say("NTP enabled: no; the clock is synchronised now, perhaps by VMware's tools (vmtoolsd).")
+        return timekeepers.finding(Status.WARN, None, message, timekeepers.get_one(host))
+    message = say("NTP enabled: no; no time service is enabled or running.")
+    if names := ", ".join(service.name for service in timekeepers.every(host)):
+        message = say("NTP enabled: no; no time service is enabled or running. Installed: {names}.", names=names)
+    return timekeepers.finding(Status.WARN, None, message, timekeepers.get_one(host))

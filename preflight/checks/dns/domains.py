@@ -1,0 +1,65 @@
+"""The records of the domains that mail is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.dns.deliveries import delivery, for_programs
+from preflight.checks.dns.names import (
+    domains,
+)
+from preflight.checks.sources import DNS, issue
+from preflight.report.model import Finding, Severity
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("answers",),
+    remedy="Enter an MX record for the domain with mailcow's host name as its target.",
+    docs=(DNS,),
+    sources=(issue(3703),),
+    subject="domain",
+    subjects=domains,
+)
+def mx(look: Look, domain: str) -> Iterator[Finding]:
+    """The domain's mail is delivered to this host.
+
+    Other servers ask for the domain's MX records and deliver to the target with the lowest preference. The target has
+    to be mailcow's host name, as the certificate bears that name, and must not be an alias (RFC 2181).
+    """
+    yield delivery(look, domain)
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("answers",),
+    remedy="Enter a CNAME record for autodiscover below the domain with mailcow's host name as its target.",
+    docs=(DNS,),
+    subject="domain",
+    subjects=domains,
+)
+def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
+    """Outlook and phones find their settings at autodiscover.
+
+    Outlook and ActiveSync look for https://autodiscover.DOMAIN. mailcow answers there, and has the name in its
+    certificate when the record leads to it.
+    """
+    yield from for_programs(look, domain, "autodiscover")
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("answers",),
+    remedy="Enter a CNAME record for autoconfig below the domain with mailcow's host name as its target.",
+    docs=(DNS,),
+    subject="domain",
+    subjects=domains,
+)
+def autoconfig(look: Look, domain: str) -> Iterator[Finding]:
+    """Thunderbird finds its settings at autoconfig.
+
+    Thunderbird and others look for autoconfig.DOMAIN. mailcow answers there, and has the name in its certificate
+    when the record leads to it.
+    """
+    yield from for_programs(look, domain, "autoconfig")

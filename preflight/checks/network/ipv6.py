@@ -1,0 +1,57 @@
+"""Whether this host has IPv6 as mailcow will expect it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.network import whole_ipv6
+from preflight.checks.sources import DISABLE_IPV6, issue
+from preflight.net.addresses import own_public
+from preflight.packets.routing import way_out
+from preflight.report.evidence.network import Ipv6Evidence
+from preflight.report.model import Finding, Severity, Status
+from preflight.text.sentences import phrase, say
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("ipv6", "links", "ways", "routes", "rules", "daemon_config", "engine", "engine_start", "handed"),
+    remedy="Make IPv6 work as a whole, or switch it off with ENABLE_IPV6=false in mailcow.conf.",
+    docs=(DISABLE_IPV6,),
+    sources=(issue(4388), issue(5659)),
+)
+def ipv6(look: Look) -> Iterator[Finding]:
+    """IPv6 works as a whole or not at all
+
+    With IPv6 on the host and none in mailcow's network, Docker's proxy hides the senders' addresses, and mailcow
+    may take strangers for its own. With an address and no route, mail to half the world waits for time-outs.
+    """
+    kernel = look.host.ipv6.get()
+    global_ = own_public(look.host.links.get(), 6)
+    way = way_out(look.host, 6)
+    evidence = Ipv6Evidence(
+        supported=kernel.supported,
+        disabled=kernel.disabled,
+        addresses=tuple(global_),
+        default_route=way is not None,
+        enabled=look.plan.ipv6,
+    )
+    problem = whole_ipv6.off(look, kernel) or whole_ipv6.half(look, global_, way)
+    problem = problem or whole_ipv6.scoped(look)
+    lost = whole_ipv6.lost(look, evidence, way) if problem is None else None
+    if lost:
+        yield lost
+    elif problem:
+        message, remedy = problem
+        yield Finding(status=Status.WARN, message=message, evidence=evidence, remedy=remedy)
+    elif global_ and way and look.plan.ipv6:
+        message = say(
+            "IPv6 works here: {address} with a default route over {interface}.",
+            address=global_[0],
+            interface=way.interface,
+        )
+        yield Finding(status=Status.PASS, message=message, found=global_[0], evidence=evidence)
+    else:
+        message = say("This host has no IPv6 to the Internet. mailcow works without it.")
+        yield Finding(status=Status.PASS, message=message, found=phrase("none"), evidence=evidence)

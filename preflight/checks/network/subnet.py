@@ -1,0 +1,93 @@
+"""Whether mailcow's networks are free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.findings import skipped, unknown
+from preflight.checks.network.subnet_conflict import conflict, outside
+from preflight.checks.network.subnets import Neighbour, neighbours, own, parse
+from preflight.checks.sources import PREREQUISITES, issue
+from preflight.facts import NO_ENGINE
+from preflight.packets.routing import rules_of
+from preflight.report.evidence.network import SubnetEvidence
+from preflight.report.model import Finding, Severity, Status
+from preflight.text import versions
+from preflight.text.sentences import paragraph, phrase, say
+
+ENGINES = ("dockerd", "docker")
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("links", "routes", "rules", "engine", "contact", "commands"),
+    remedy="Give mailcow a network of its own with IPV4_NETWORK or IPV6_NETWORK in mailcow.conf.",
+    docs=(PREREQUISITES,),
+    sources=(issue(3373),),
+    subject="family",
+    subjects=lambda _: ("IPv4", "IPv6"),
+)
+def subnet(look: Look, subject: str) -> Iterator[Finding]:
+    """mailcow's networks overlap with no other network of this host
+
+    mailcow's containers have fixed addresses in a network of their own. If another network of the engine has
+    it, Docker refuses ("Pool overlaps with other one"). If a route has it, one of the two is unreachable.
+    """
+    text = look.plan.ipv4_network if subject == "IPv4" else look.plan.ipv6_network
+    wanted = parse(text)
+    if subject == "IPv6" and _without_ipv6(look):
+        reason = say("mailcow's network has no IPv6 (ENABLE_IPV6=false).")
+        yield skipped(reason)
+        return
+    assert wanted is not None  # the plan holds only networks
+    met = neighbours(look, wanted)
+    if subject == "IPv4":
+        met += _bridge(look)
+    hard = [neighbour for neighbour in met if not neighbour.wider]
+    if hard or outside(wanted):
+        yield conflict(look, subject, wanted, met, hard)
+        return
+    for fact in (look.host.routes, look.host.links):
+        fact.get()  # without them there is no saying that nothing else meets it
+    rules_of(look.host, wanted.version)
+    if met:
+        yield conflict(look, subject, wanted, met, hard)
+        return
+    alone = _no_engine(look)
+    if not alone and not look.host.engine.get().whole("networks"):
+        reason = say("The engine did not list all of its networks.")
+        yield unknown(reason, say("Look at them yourself."), "docker network ls")
+        return
+    free = say("{wanted} is free for mailcow's network.", wanted=text)
+    none_yet = say("Docker is not installed yet, so no other Docker network exists.") if alone else None
+    yield Finding(
+        status=Status.PASS,
+        message=paragraph(free, none_yet),
+        expected=text,
+        found=phrase("free"),
+        evidence=SubnetEvidence(wanted=text, conflicts=(), proposal=None),
+    )
+
+
+def _no_engine(look: Look) -> bool:
+    """Say whether there is no engine on this host, and so no network of one. One that only stands still has some."""
+    contact, commands = look.host.contact.value, look.host.commands.value
+    if look.host.engine.known or contact is None or contact.state != "absent" or commands is None:
+        return False
+    installed = [name for name in ENGINES if (found := commands.get(name)) is not None and found.path]
+    asked = all(name in commands for name in ENGINES)
+    return asked and not installed
+
+
+def _without_ipv6(look: Look) -> bool:
+    """Say whether the engine leaves IPV6_NETWORK alone. Docker 25.0.0 to 25.0.2 ignore that IPv6 is off."""
+    version = versions.parse(look.host.engine.or_(NO_ENGINE).version)
+    return not look.plan.ipv6 and not (version is not None and (25, 0, 0) <= version[:3] <= (25, 0, 2))
+
+
+def _bridge(look: Look) -> list[Neighbour]:
+    """Return mailcow's bridge where another network of the engine has it. One of nobody's, the engine takes over."""
+    known = look.host.engine.or_(NO_ENGINE).networks
+    others = [entry.name for entry in known if entry.interface == look.plan.bridge and entry not in own(look)]
+    return [Neighbour("interface", look.plan.bridge, name) for name in others[:1]]
