@@ -79,13 +79,14 @@ def unique(results: Iterable[Result], unveil: Callable[[str], str]) -> Iterator[
     """Yield results whose values are placeholders, as those in their sentences are; (check, subject) stays unique."""
     seen: set[tuple[str, str | None]] = set()
     for number, result in enumerate(results, 1):
-        values = ("subject", "detail", "expected", "found", "evidence")
+        values = ("subject", "expected", "found", "evidence")
         changed = {name: everywhere(getattr(result, name), unveil) for name in values}
         subject = changed["subject"]
         if (result.check, subject) in seen:
             changed["subject"] = f"{subject or ''} ({number})".strip()
         seen.add((result.check, changed["subject"]))
-        yield msgspec.structs.replace(result, **changed, remedy=_remedy(result.remedy, unveil))
+        # What another program said is left out: a placeholder of it would tell nobody anything.
+        yield msgspec.structs.replace(result, **changed, detail=None, remedy=_remedy(result.remedy, unveil))
 
 
 def _remedy(remedy: Remedy | None, unveil: Callable[[str], str]) -> Remedy | None:

@@ -179,6 +179,12 @@ def test_verdict_and_statuses_are_the_real_ones_and_nothing_is_withheld(host: Ho
     assert not [result.check for result in shown.results if WITHHELD in result.message]
 
 
+def test_what_another_program_said_is_left_out() -> None:
+    real, shown = told(read_facts(RECORDED.read_bytes()))
+    assert any(result.detail for result in real.results)
+    assert not any(result.detail for result in shown.results)
+
+
 def test_a_redacted_report_says_what_is_the_matter() -> None:
     _, shown = told(rich())
     messages = {(r.check, r.subject): r.message for r in shown.results}
