@@ -180,7 +180,7 @@ def test_verdict_and_statuses_are_the_real_ones_and_nothing_is_withheld(host: Ho
 
 
 def test_what_another_program_said_is_left_out() -> None:
-    real, shown = told(read_facts(str(RECORDED)))
+    real, shown = told(read_facts(RECORDED))
     assert any(result.detail for result in real.results)
     assert not any(result.detail for result in shown.results)
 
