@@ -100,6 +100,8 @@ DEBIAN = "!include_try /usr/share/dovecot/protocols.d/*.protocol\n!include conf.
         ({DOVECOT: "protocols = imap\nprotocols = lmtp\n"}, ()),
         ({DOVECOT: "protocols = $protocols lmtp\n"}, None),
         ({DOVECOT: "protocols {\n  lmtp = yes\n}\n"}, None),
+        ({DOVECOT: "protocols = lmtp\nlogin_greeting = {\nprotocols = imap\n"}, None),
+        ({DOVECOT: "protocols = lmtp\nservice lmtp { inet_listener lmtp {\n"}, None),
         ({DOVECOT: "protocols = lmtp\nservice lmtp {\n  inet_listener lmtp {\n    port = 24\n  }\n}\n"}, None),
         (
             {

@@ -43,7 +43,7 @@ def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
     """Outlook and phones find their settings at autodiscover.
 
     Outlook and ActiveSync look for https://autodiscover.DOMAIN. mailcow answers there, and has the name in its
-    certificate when the record leads to it.
+    certificate if the record points to it.
     """
     yield from for_programs(look, domain, "autodiscover")
 
@@ -60,6 +60,6 @@ def autoconfig(look: Look, domain: str) -> Iterator[Finding]:
     """Thunderbird finds its settings at autoconfig.
 
     Thunderbird and others look for autoconfig.DOMAIN. mailcow answers there, and has the name in its certificate
-    when the record leads to it.
+    if the record points to it.
     """
     yield from for_programs(look, domain, "autoconfig")

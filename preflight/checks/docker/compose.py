@@ -66,7 +66,7 @@ def _mute(look: Look, found: Compose, evidence: ComposeEvidence) -> Finding:
     """Say that Compose is there, but not which version."""
     reason = say("{path} did not report a version that can be compared.", path=found.path)
     again = install.compose(look.host)
-    help = paragraph(say("Ask it on the host, and where it does not work, install it anew."), again.text)
+    help = paragraph(say("Run it on the host. If it does not work, reinstall it."), again.text)
     asked = "docker compose version" if found.kind == "plugin" else "docker-compose version"
     message = paragraph(say("Docker Compose is there, but not its version."), reason)
     detail = found.detail or found.version

@@ -55,11 +55,12 @@ def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
 
 
 def restarted(look: Look) -> tuple[str, ...]:
-    """Return the commands that restart the engine: only once it has accepted the file, where it can be asked."""
+    """Return the commands that restart the engine: only once it has accepted the file, if there is one to validate."""
     if install.absent(look.host):
         return ()
     restart, config = distro.restart(look.host, "docker"), look.host.daemon_config.value
-    if (version(look) or 0) < 23 or config is None or not config.present or not restart:
+    file = config is not None and config.present and not config.directory
+    if (version(look) or 0) < 23 or config is None or not file or not restart:
         return restart
     first, *rest = restart
     return (f"dockerd --validate --config-file {shlex.quote(config.path)} && {first}", *rest)

@@ -31,7 +31,7 @@ def leftovers(look: Look) -> Iterator[Finding]:
     """Nothing is left of an earlier mailcow
 
     A new mailcow takes over volumes of the old one's names, but has other passwords: it then waits for its database
-    for ever. Old containers and the bridge br-mailcow keep the new ones from starting.
+    endlessly. Old containers and the bridge br-mailcow keep the new ones from starting.
     """
     said = look.host.engine.get()
     projects = tuple(dict.fromkeys((look.plan.project, *PROJECTS)))

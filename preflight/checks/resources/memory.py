@@ -34,7 +34,7 @@ _MORE = noted("Give the machine {size} of memory or more.")
 def memory(look: Look) -> Iterator[Finding]:
     """Have enough memory for mailcow's services.
 
-    Where memory runs out the kernel kills ClamAV, MariaDB or Dovecot, and containers restart for ever. The kernel
+    Where memory runs out the kernel kills ClamAV, MariaDB or Dovecot, and containers restart endlessly. The kernel
     shows less than the nominal size, as firmware and the kernel itself keep a part; that is allowed for.
     """
     found, numbers = look.host.memory.get(), look.requirements.memory

@@ -24,7 +24,7 @@ def security_modules(look: Look) -> Iterator[Finding]:
     """Have Docker and the kernel's security modules know of each other.
 
     With SELinux enforcing and Docker not told of it, MariaDB's socket is out of reach for the other containers and
-    mailcow waits for SQL for ever. With AppArmor in the kernel and no parser on the host, no container starts.
+    mailcow waits for SQL endlessly. With AppArmor in the kernel and no parser on the host, no container starts.
     """
     found = look.host.security.get()
     text, remedy = _at_odds(look, found) or (_agreed(found), None)

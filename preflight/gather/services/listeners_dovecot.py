@@ -18,7 +18,7 @@ def dovecot(roots: Roots) -> Streams | None:
     protocols: list[str] | None = None
     depth = 0
     for line in _lines(roots, PLACE, Budget(), DEPTH):
-        if re.match(r"inet_listener\b", line):
+        if re.search(r"\binet_listener\b", line):
             return None  # any service may have one, whatever the protocols
         match = re.match(r"protocols\s*(=|\{)\s*(.*)", line)
         if match and not depth:
@@ -30,6 +30,8 @@ def dovecot(roots: Roots) -> Streams | None:
                 return None  # more than the default
             protocols = [*before, *(word for word in words if word != "$protocols")]
         depth += line.count("{") - line.count("}")
+    if depth:
+        return None  # a brace of something else: what stood inside of what is not known
     return () if protocols is not None and _QUIET.issuperset(protocols) else None
 
 
