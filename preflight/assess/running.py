@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import msgspec
 
-from preflight.checks import Check, Look
+from preflight.checks import Check, Look, Named, findings
 from preflight.facts import MissingFact
-from preflight.report.model import Evidence, Finding, Remedy, Result, Severity, SourceEvidence, Status
-from preflight.text.sentences import noted, paragraph, say, skipped_because, told, unknown_because
+from preflight.report.model import Finding, Remedy, Result, Severity, Status
+from preflight.text.sentences import noted, paragraph, say, told
 
 DETAIL = 2000  # characters of another program's words
 SUBJECTS = 200  # a check that names more subjects than this has been fooled
 
 _BUG = noted("This is a bug in mailcow preflight, not in this host: please report it with the facts (preflight facts).")
-_NO_HELP = noted("Run the check again where this can be read; the reason says what was in the way.")
 
 
 def run(check: Check, look: Look, timer: Callable[[], float] = time.perf_counter) -> Iterator[Result]:
@@ -42,57 +42,42 @@ def _findings(check: Check, look: Look) -> Iterator[Finding]:
         yield from _guarded(check, look, None)
         return
     try:
-        subjects = check.subjects(look)[:SUBJECTS]
+        subjects = {_name(subject): subject for subject in islice(check.subjects(look), SUBJECTS)}
     except MissingFact as missing:
-        yield _missing(missing, None)
+        yield findings.missing(missing)
     except Exception as error:  # noqa: BLE001 - the one place that catches a check's failure
         yield _error(None, _describe(error))
     else:
         if not subjects:
             yield _error(None, say("The check had nothing to look at."))
-        for subject in dict.fromkeys(subjects):
+        for subject in subjects.values():
             yield from _guarded(check, look, subject)
 
 
-def _guarded(check: Check, look: Look, subject: str | None) -> Iterator[Finding]:
+def _guarded(check: Check, look: Look, subject: str | Named | None) -> Iterator[Finding]:
     """Run a check on one subject (None: it names its own); what stops it is a finding too."""
-    count = 0
+    count, name = 0, None if subject is None else _name(subject)
     try:
         for finding in check.run(look) if subject is None else check.run(look, subject):
             count += 1
             if count > SUBJECTS:
                 return
-            yield finding if subject is None else msgspec.structs.replace(finding, subject=subject)
+            yield finding if name is None else msgspec.structs.replace(finding, subject=name)
     except MissingFact as missing:
-        yield _missing(missing, subject)
+        yield msgspec.structs.replace(findings.missing(missing), subject=name)
     except Exception as error:  # noqa: BLE001 - the one place that catches a check's failure
-        yield _error(subject, _describe(error))
+        yield _error(name, _describe(error))
     else:
         if not count:
-            yield _error(subject, say("The check came to no result."))
+            yield _error(name, say("The check came to no result."))
 
 
 def _describe(error: Exception) -> str:
     return say("It ended with {error}.", error=f"{type(error).__name__}: {error}"[:300].rstrip("."))
 
 
-def _missing(missing: MissingFact, subject: str | None) -> Finding:
-    why = missing.missing
-    skipped, reason = why.kind == "skip", _sentence(why.reason)
-    return Finding(
-        status=Status(why.kind),
-        subject=subject,
-        message=skipped_because(reason) if skipped else unknown_because(reason),
-        remedy=None if skipped else Remedy(why.help or say(_NO_HELP), why.commands),
-        reason=reason,
-        detail=why.detail,
-        evidence=SourceEvidence(source=missing.source) if missing.source else Evidence(),
-    )
-
-
-def _sentence(reason: str) -> str:
-    """Return a reason as a sentence; facts that were recorded early have clauses without a full stop."""
-    return reason if reason.endswith(".") else f"{reason[:1].upper()}{reason[1:]}."
+def _name(subject: str | Named) -> str:
+    return subject if isinstance(subject, str) else subject.subject
 
 
 def _error(subject: str | None, what: str) -> Finding:

@@ -6,8 +6,8 @@ function name, its title the docstring's first line, why it matters to mailcow t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct, field
 
@@ -33,7 +33,15 @@ class Look(Struct, frozen=True):
         return self.judged is None or check in self.judged
 
 
-Subjects = Callable[[Look], "tuple[str, ...]"]
+class Named(Protocol):
+    """What a check is run for, where that is more than a name."""
+
+    @property
+    def subject(self) -> str:
+        """Name it as the report does."""
+
+
+Subjects = Callable[[Look], "Iterable[str | Named]"]
 
 
 class Check(Struct, frozen=True):
@@ -75,8 +83,9 @@ def check(
 
     `reads` names the parts of `Host` that the function (and `subjects`) reads: nothing else is gathered for it.
     `docs` are pages of documentation, `sources` the evidence: issues in which the problem was reported (`sources`).
-    With `subjects` the function takes `(look, subject)` and is run once for each, so that each has a result even
-    when a fact is missing; without, it takes `(look)` and may name subjects in its findings.
+    With `subjects` the function takes `(look, subject)`, a name or an object that has one, and is run once for each,
+    so that each has a result even when a fact is missing; without, it takes `(look)` and may name subjects in its
+    findings.
     """
 
     def enter(function: Callable[..., Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from preflight.report.model import Evidence, Finding, Remedy, Status
-from preflight.text.sentences import skipped_because, unknown_because
+from preflight.facts import MissingFact
+from preflight.report.model import Evidence, Finding, Remedy, SourceEvidence, Status
+from preflight.text.sentences import noted, say, skipped_because, unknown_because
 
 NOTHING = Evidence()
+_NO_HELP = noted("Run the check again where this can be read; the reason says what was in the way.")
 
 
 def skipped(
@@ -43,3 +45,22 @@ def unknown(
         remedy=Remedy(help, commands),
         reason=reason,
     )
+
+
+def missing(fact: MissingFact, evidence: Evidence = NOTHING) -> Finding:
+    """Make what a check comes to whose fact is missing; where nothing was measured, its evidence is the source."""
+    why = fact.missing
+    skips, reason = why.kind == "skip", _sentence(why.reason)
+    return Finding(
+        status=Status(why.kind),
+        message=skipped_because(reason) if skips else unknown_because(reason),
+        remedy=None if skips else Remedy(why.help or say(_NO_HELP), why.commands),
+        reason=reason,
+        detail=why.detail,
+        evidence=SourceEvidence(source=fact.source) if fact.source and evidence == NOTHING else evidence,
+    )
+
+
+def _sentence(reason: str) -> str:
+    """Return a reason as a sentence; facts that were recorded early have clauses without a full stop."""
+    return reason if reason.endswith(".") else f"{reason[:1].upper()}{reason[1:]}."

@@ -32,36 +32,20 @@ def ports(results: Iterable[Result]) -> tuple[Port, ...]:
 
 
 def _port(result: Result) -> Port:
+    """Return a port's row; of one that was withheld, or whose check failed itself, no more is known than its name."""
     from preflight.mailcow.plan import SHAPE
 
     port, _, protocol = (result.subject or "").rpartition("/")
-    variables, container, holder = _measured(result, port)
+    known = result.evidence if isinstance(result.evidence, PortEvidence) else None
+    variables, holder = known.variables if known else (), known.holder if known else None
     titles = {entry.variable: entry.title for entry in SHAPE}
     return Port(
         service=", ".join(dict.fromkeys(titles.get(variable, variable) for variable in variables)) or NONE,
         protocol=protocol.upper(),
         port=port,
-        container=container or NONE,
+        container=known.service if known else NONE,
         variable=", ".join(f"${{{variable}}}" for variable in variables) or NONE,
         status=result.status,
-        holder=holder,
+        holder=(holder.container or holder.process) if holder else None,
         found=result.found,
     )
-
-
-def _measured(result: Result, port: str) -> tuple[tuple[str, ...], str, str | None]:
-    """Return a port's variables, mailcow's container and the holder's name.
-
-    A result that could not be found out has no evidence: then the port is taken for mailcow's default of that number.
-    """
-    from preflight.mailcow.plan import SHAPE
-
-    if isinstance(result.evidence, PortEvidence):
-        holder = result.evidence.holder
-        return (
-            result.evidence.variables,
-            result.evidence.service,
-            (holder.container or holder.process) if holder else None,
-        )
-    usual = next((entry for entry in SHAPE if port.rpartition(":")[2] == str(entry.port)), None)
-    return ((usual.variable,), usual.service, None) if usual else ((), "", None)

@@ -613,6 +613,13 @@ def test_the_reason_is_that_of_the_attempts() -> None:
     )  # fmt: skip
 
 
+def test_where_no_attempt_was_made_the_port_is_still_described() -> None:
+    result = run("ports.free", look(conf={"SMTP_PORT": "2525"}))[0]
+    told = measured(result)
+    assert (told["bind"], told["variables"], told["service"]) == ("*:2525", ["SMTP_PORT"], "postfix-mailcow")
+    assert (result.status, told["source"], told["holder"]) == (Status.UNKNOWN, "test", None)
+
+
 def test_a_listener_on_every_ipv6_address_does_not_prove_an_ipv4_conflict() -> None:
     assert free(None, listener("::"), conf={"SMTP_PORT": "0.0.0.0:25"}).status is UNKNOWN
     assert free(None, listener("::"), conf={"ENABLE_IPV6": "false"}, daemon_config=NO_PROXY).status is UNKNOWN

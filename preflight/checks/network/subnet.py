@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from preflight.checks import Look, check
 from preflight.checks.findings import skipped, unknown
 from preflight.checks.network.subnet_conflict import conflict, outside
-from preflight.checks.network.subnets import Neighbour, neighbours, own, parse
+from preflight.checks.network.subnets import Family, Neighbour, families, neighbours, own
 from preflight.checks.sources import PREREQUISITES, issue
-from preflight.facts import NO_ENGINE
+from preflight.facts import NO_ENGINE, require
 from preflight.packets.routing import rules_of
 from preflight.report.evidence.network import SubnetEvidence
 from preflight.report.model import Finding, Severity, Status
@@ -26,47 +26,44 @@ ENGINES = ("dockerd", "docker")
     docs=(PREREQUISITES,),
     sources=(issue(3373),),
     subject="family",
-    subjects=lambda _: ("IPv4", "IPv6"),
+    subjects=families,
 )
-def subnet(look: Look, subject: str) -> Iterator[Finding]:
+def subnet(look: Look, family: Family) -> Iterator[Finding]:
     """mailcow's networks overlap with no other network of this host
 
     mailcow's containers have fixed addresses in a network of their own. If another network of the engine has
     it, Docker refuses ("Pool overlaps with other one"). If a route has it, one of the two is unreachable.
     """
-    text = look.plan.ipv4_network if subject == "IPv4" else look.plan.ipv6_network
-    wanted = parse(text)
-    if subject == "IPv6" and _without_ipv6(look):
+    wanted = family.wanted
+    if family.version == 6 and _without_ipv6(look):
         reason = say("mailcow's network has no IPv6 (ENABLE_IPV6=false).")
         yield skipped(reason)
         return
-    assert wanted is not None  # the plan holds only networks
     met = neighbours(look, wanted)
-    if subject == "IPv4":
+    if family.version == 4:
         met += _bridge(look)
     hard = [neighbour for neighbour in met if not neighbour.wider]
     if hard or outside(wanted):
-        yield conflict(look, subject, wanted, met, hard)
+        yield conflict(look, family, met, hard)
         return
-    for fact in (look.host.routes, look.host.links):
-        fact.get()  # without them there is no saying that nothing else meets it
-    rules_of(look.host, wanted.version)
+    require(look.host.routes, look.host.links)  # without them there is no saying that nothing else meets it
+    rules_of(look.host, family.version)
     if met:
-        yield conflict(look, subject, wanted, met, hard)
+        yield conflict(look, family, met, hard)
         return
     alone = _no_engine(look)
     if not alone and not look.host.engine.get().whole("networks"):
         reason = say("The engine did not list all of its networks.")
         yield unknown(reason, say("Look at them yourself."), "docker network ls")
         return
-    free = say("{wanted} is free for mailcow's network.", wanted=text)
+    free = say("{wanted} is free for mailcow's network.", wanted=wanted)
     none_yet = say("Docker is not installed yet, so no other Docker network exists.") if alone else None
     yield Finding(
         status=Status.PASS,
         message=paragraph(free, none_yet),
-        expected=text,
+        expected=str(wanted),
         found=phrase("free"),
-        evidence=SubnetEvidence(wanted=text, conflicts=(), proposal=None),
+        evidence=SubnetEvidence(wanted=str(wanted), conflicts=(), proposal=None),
     )
 
 

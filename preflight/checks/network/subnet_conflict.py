@@ -9,6 +9,7 @@ from preflight.checks import Look
 from preflight.checks.network.subnets import (
     PRIVATE,
     UNIQUE_LOCAL,
+    Family,
     Neighbour,
     Network,
     capturing,
@@ -28,13 +29,13 @@ def outside(wanted: Network) -> bool:
     return not wanted.subnet_of(UNIQUE_LOCAL)
 
 
-def conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], hard: list[Neighbour]) -> Finding:
+def conflict(look: Look, family: Family, met: list[Neighbour], hard: list[Neighbour]) -> Finding:
     """Make the finding on what meets a network; `hard`: what of it does not leave mailcow's network as it is."""
-    elsewhere = outside(wanted)
+    wanted, elsewhere = family.wanted, outside(family.wanted)
     # What takes every packet, or is asked before all tables, takes those of any other network as well.
     hopeless = any(row.what == "rule" or _of_everything(row, wanted) for row in hard)
     another = elsewhere or any(row.what != "interface" for row in met)
-    proposal = (look.proposals.get(subject) or propose(look, wanted)) if another and not hopeless else None
+    proposal = (look.proposals.get(family.subject) or propose(look, wanted)) if another and not hopeless else None
     rows = ", ".join(row.text for row in (hard or met)[:5])
     text = unreachable = private = None
     if hard:
@@ -57,12 +58,12 @@ def conflict(look: Look, subject: str, wanted: Network, met: list[Neighbour], ha
             "mailcow's name server answers private networks only, and {wanted} is not private.", wanted=wanted
         )
     return Finding(
-        status=Status.FAIL if hard or (elsewhere and subject == "IPv4") else Status.WARN,
+        status=Status.FAIL if hard or (elsewhere and family.version == 4) else Status.WARN,
         message=paragraph(text, unreachable, private),
         expected=phrase("a private network of its own"),
         found=(hard or met)[0].text if met else str(wanted),
         evidence=SubnetEvidence(wanted=str(wanted), conflicts=tuple(row.evidence for row in met), proposal=proposal),
-        remedy=_first_in_main(look, wanted, hard) if hopeless else _elsewhere(look, subject, met, proposal),
+        remedy=_first_in_main(look, wanted, hard) if hopeless else _elsewhere(look, family, met, proposal),
     )
 
 
@@ -84,12 +85,12 @@ def _first_in_main(look: Look, wanted: Network, hard: list[Neighbour]) -> Remedy
     return Remedy(paragraph(text, lasting), (rule,))
 
 
-def _elsewhere(look: Look, subject: str, met: list[Neighbour], proposal: str | None) -> Remedy:
+def _elsewhere(look: Look, family: Family, met: list[Neighbour], proposal: str | None) -> Remedy:
     """Propose another network, or to remove the bridge that is in the way."""
     commands: tuple[str, ...] = ()
     if proposal:
-        value = proposal.removesuffix(".0/24") if subject == "IPv4" else proposal
-        name, path = f"{subject.upper()}_NETWORK", look.plan.conf_path
+        value = proposal.removesuffix(".0/24") if family.version == 4 else proposal
+        name, path = family.variable, look.plan.conf_path
         text = say(
             "Set {setting} in {path} before the first start. generate_config.sh creates this file.",
             setting=f"{name}={value}",

@@ -44,6 +44,23 @@ _NAMED = {
 }
 
 
+class Family(Struct, frozen=True):
+    """One of the two networks that mailcow asks for: `subject` is the version's name, `variable` sets it."""
+
+    subject: str
+    version: int
+    variable: str
+    wanted: Network
+
+
+def families(look: Look) -> tuple[Family, Family]:
+    """Return both networks, as mailcow.conf or mailcow's defaults have them."""
+    return (
+        Family("IPv4", 4, "IPV4_NETWORK", ipaddress.IPv4Network(look.plan.ipv4_network)),
+        Family("IPv6", 6, "IPV6_NETWORK", ipaddress.IPv6Network(look.plan.ipv6_network)),
+    )
+
+
 class Neighbour(Struct, frozen=True):
     """A network that meets mailcow's. `wider`: it only contains it, so that mailcow's is the more specific one."""
 

@@ -32,15 +32,14 @@ from preflight.text.sentences import phrase, say
     docs=(PREREQUISITES, IP_BINDINGS),
     sources=(issue(63),),
     subject="port",
-    subjects=lambda look: tuple(binding.subject for binding in look.plan.bindings),
+    subjects=lambda look: look.plan.bindings,
 )
-def free(look: Look, subject: str) -> Iterator[Finding]:
+def free(look: Look, binding: Binding) -> Iterator[Finding]:
     """Every port that mailcow publishes is free
 
     Docker publishes mailcow's ports on the host. Where one of them is taken, even on a loopback address alone, the
     container does not start: `bind: address already in use` is the most frequent end of an installation.
     """
-    binding = next(entry for entry in look.plan.bindings if entry.subject == subject)
     yield _judged(look, binding, examine(look, binding))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from msgspec import UNSET
+
 from preflight.mailcow.plan import Binding
 from preflight.net.addresses import with_port
 from preflight.report.evidence.ports import HolderEvidence, PortEvidence
@@ -36,8 +38,13 @@ def row(
     )
 
 
-def evidence(binding: Binding, decided_by: Judge, held: Iterable[HolderEvidence] = ()) -> PortEvidence:
-    """Return what is told of a port whatever becomes of it, who decided, and who holds it."""
+def evidence(
+    binding: Binding, decided_by: Judge, held: Iterable[HolderEvidence] = (), *, source: str = ""
+) -> PortEvidence:
+    """Return what is told of a port whatever becomes of it, who decided, and who holds it.
+
+    `source`: where the fact would have come from that is missing.
+    """
     holders = tuple(held)
     return PortEvidence(
         service=binding.wanted[0].service,
@@ -46,6 +53,7 @@ def evidence(binding: Binding, decided_by: Judge, held: Iterable[HolderEvidence]
         holder=holders[0] if holders else None,
         holders=holders,
         decided_by=decided_by,
+        source=source or UNSET,
     )
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from preflight.checks import Look
+from preflight.checks.findings import missing
 from preflight.checks.holders.conflicts import REFUSED, Case
 from preflight.checks.ports import diverted
 from preflight.checks.ports.rows import evidence, row
-from preflight.facts import NO_ENGINE, require
+from preflight.facts import NO_ENGINE, MissingFact
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say, unknown_because
 
 
 def untried(look: Look, binding: Binding, case: Case) -> Finding:
-    """Say why a bind attempt told nothing; ends the check where no attempt was made at all."""
-    require(look.host.binds)
+    """Say why a bind attempt told nothing, or why none was made at all."""
+    if look.host.binds.missing is not None:
+        asked = evidence(binding, "bind", source=look.host.binds.source)
+        return missing(MissingFact(look.host.binds.missing, look.host.binds.source), asked)
     said = [case.outcomes[half] for half in case.undecided]
     reason, help = say("No bind attempt was recorded for it."), say("Gather the facts again with this mailcow.conf.")
     if any(outcome in REFUSED for outcome in said):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from preflight.checks import Look
 from preflight.checks.holders.conflicts import examine
 from preflight.facts import Holder, Service
-from preflight.mailcow.plan import Plan
+from preflight.mailcow.plan import Binding, Plan
 from preflight.net.addresses import overlap
 
 
-def wanted(plan: Plan, streams: tuple[tuple[str, int], ...]) -> list[int]:
-    """Return the ports of mailcow's that a unit or server opens; one on [::] takes IPv4 too, as a rule."""
-    return sorted({
-        port for address, port in streams for binding in plan.bindings
-        if port == binding.port and overlap("" if address == "::" else address, binding.address)
-    })  # fmt: skip
+def wanted(plan: Plan, streams: tuple[tuple[str, int], ...]) -> dict[int, Binding]:
+    """Return the ports of mailcow's that a unit or server opens, in order; one on [::] takes IPv4 too, as a rule."""
+    found: dict[int, Binding] = {}
+    for binding in plan.bindings:
+        opened = (address for address, port in streams if port == binding.port)
+        if any(overlap("" if address == "::" else address, binding.address) for address in opened):
+            found.setdefault(binding.port, binding)
+    return dict(sorted(found.items()))
 
 
 def in_the_way(look: Look) -> list[tuple[Holder, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from preflight.checks.services import states
 from preflight.facts import Service
 from preflight.mailcow.plan import Plan
@@ -18,7 +20,7 @@ def fronted(plan: Plan) -> bool:
     return all(binding.port not in WEB_PORTS or is_loopback(binding.address) for binding in web)
 
 
-def clash(plan: Plan, subject: str, service: Service, wanted: list[int]) -> Finding:
+def clash(plan: Plan, subject: str, service: Service, wanted: Iterable[int]) -> Finding:
     """Complain of a web server in front of mailcow that opens mailcow's own ports."""
     ports = ", ".join(map(str, wanted))
     message = say(

@@ -8,6 +8,7 @@ from preflight.checks import Look
 from preflight.checks.holders import way_in
 from preflight.checks.remedies import distro
 from preflight.facts import SocketUnit
+from preflight.mailcow.plan import Binding
 from preflight.report.evidence.services import SocketUnitEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, phrase, say, skipped_because
@@ -22,7 +23,7 @@ def told_already(unit: SocketUnit, ports: list[str]) -> Finding:
     return Finding(status=Status.SKIP, subject=unit.unit, message=skipped_because(reason), reason=reason)
 
 
-def opened(look: Look, unit: SocketUnit, ports: list[int]) -> Finding:
+def opened(look: Look, unit: SocketUnit, ports: dict[int, Binding]) -> Finding:
     """Complain of a unit that opens ports of mailcow's at boot."""
     listed = ", ".join(map(str, ports))
     message = say(
@@ -38,14 +39,13 @@ def opened(look: Look, unit: SocketUnit, ports: list[int]) -> Finding:
         expected=phrase("none"),
         found=phrase("port {ports}", ports=listed),
         evidence=SocketUnitEvidence(unit=unit.unit, ports=tuple(ports), enabled=True, active=unit.active),
-        remedy=_remedy(look, unit.unit, ports[0]),
+        remedy=_remedy(look, unit.unit, next(iter(ports.values()))),
     )
 
 
-def _remedy(look: Look, unit: str, port: int) -> Remedy:
+def _remedy(look: Look, unit: str, binding: Binding) -> Remedy:
     kind = way_in.of_unit(unit)
     if kind is not None:
-        binding = next(entry for entry in look.plan.bindings if entry.port == port)
         return way_in.remedy(binding, "systemd", unit, kind)
     text = say("systemd itself holds the ports of a .socket unit, and mailcow's containers then do not start.")
     return Remedy(text, distro.disable(look.host, shlex.quote(unit)))

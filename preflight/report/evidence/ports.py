@@ -51,6 +51,7 @@ class PortEvidence(Evidence, frozen=True, kw_only=True):
     """A port that mailcow publishes, `holder` the first of `holders`; `bind` as in mailcow.conf, `*` for everywhere.
 
     `decided_by`: bind, sockets, engine or nat. `rules` only where rules of the firewall take the port's packets.
+    `source` only where nothing decided: where the fact would have come from that is missing.
     """
 
     service: str
@@ -60,6 +61,7 @@ class PortEvidence(Evidence, frozen=True, kw_only=True):
     holders: tuple[HolderEvidence, ...]
     decided_by: str
     rules: tuple[DiversionEvidence, ...] | UnsetType = UNSET
+    source: str | UnsetType = UNSET
 
 
 class ConfFileEvidence(Evidence, frozen=True, kw_only=True):
