@@ -8,12 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from preflight.facts import Host
-from preflight.render import Context
-from preflight.render import json as rendering
 from preflight.report import documents
-from preflight.report.model import Report
-from tests.documents import held
+from tests.documents import holding
 from tests.line import Line, line
 
 # A busy machine is slow now and then, which says nothing about an example.
@@ -27,23 +23,8 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Before anything imports them by name: whatever document a test has made here is held against its schema.
-_write_json, _json = documents.write_json, rendering.json
-
-
-def _held_write_json(document: Host | Report) -> str:
-    text = _write_json(document)
-    held("facts" if isinstance(document, Host) else "report", text)
-    return text
-
-
-def _held_json(report: Report, context: Context) -> str:
-    text = _json(report, context)
-    held("report", text)
-    return text
-
-
-documents.write_json, rendering.json = _held_write_json, _held_json
+# Before anything imports it by name.
+documents.encode = holding(documents.encode)
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, meta
 
+from preflight.facts import Host
 from preflight.report.documents import schema
+from preflight.report.model import Report
 
 
 @cache
@@ -24,3 +27,15 @@ def held(name: str, text: str | bytes) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(text)
     validator(name).validate(document)
     return document
+
+
+def holding(encode: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return what writes a document as `encode` does, and holds facts and reports against their schema."""
+
+    def written(document: Any) -> str:
+        text = encode(document)
+        if isinstance(document, Host | Report):
+            held("facts" if isinstance(document, Host) else "report", text)
+        return text
+
+    return written

@@ -14,7 +14,7 @@ import pytest
 
 from preflight.facts import Asked, Memory
 from preflight.mailcow import plan
-from preflight.report.documents import decode_report, write_json
+from preflight.report.documents import decode_report, encode
 from tests.build import host
 from tests.documents import held
 
@@ -25,7 +25,7 @@ FACTS = host(memory=Memory(8 * GIB, 6 * GIB, 2 * GIB, 2 * GIB), asked=Asked(offl
 @pytest.fixture
 def facts(tmp_path: Path) -> str:
     path = tmp_path / "facts.json"
-    path.write_text(write_json(FACTS))
+    path.write_text(encode(FACTS))
     return str(path)
 
 
@@ -67,7 +67,7 @@ def test_check_is_the_default_command_and_markdown_the_default_format(facts: str
 
 def test_a_failure_is_exit_1(facts: str, tmp_path: Path) -> None:
     small = tmp_path / "small.json"
-    small.write_text(write_json(host(memory=Memory(GIB, GIB, 0, 0), asked=Asked(offline=True, probe=False))))
+    small.write_text(encode(host(memory=Memory(GIB, GIB, 0, 0), asked=Asked(offline=True, probe=False))))
     assert preflight("--facts", str(small), "--only", "resources.memory").returncode == 1
     assert preflight("--facts", str(small), "--only", "resources.swap").returncode == 0
     assert preflight("--facts", str(small), "--only", "resources.swap", "--strict").returncode == 1

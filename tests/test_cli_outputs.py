@@ -15,7 +15,7 @@ import pytest
 from preflight.cli import outputs
 from preflight.cli.outputs import Target, append_summary, replace, targets
 from preflight.facts import Asked, Memory
-from preflight.report.documents import write_json
+from preflight.report.documents import encode
 from preflight.text.inputs import InputError
 from tests.build import host
 from tests.line import Line, line
@@ -29,7 +29,7 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     """Return a function that checks a host without swap; files named without a directory lie in `tmp_path`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    (tmp_path / "facts.json").write_text(write_json(NO_SWAP))
+    (tmp_path / "facts.json").write_text(encode(NO_SWAP))
     run = line(monkeypatch, capsys)
     return lambda *arguments: run("--facts", "facts.json", "--only", "resources.swap", *arguments)
 
@@ -169,7 +169,7 @@ def test_one_goes_to_standard_output_beside_the_files(tmp_path: Path, preflight:
 @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1"])
 def test_standard_output_by_name_is_not_cut(name: str, tmp_path: Path) -> None:
     """What was written to the same file before stays, as it would with a pipe."""
-    (tmp_path / "facts.json").write_text(write_json(NO_SWAP))
+    (tmp_path / "facts.json").write_text(encode(NO_SWAP))
     with (tmp_path / "log").open("wb") as log:
         log.write(b"before\n")
         log.flush()

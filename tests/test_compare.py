@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from preflight.render import Context, render
 from preflight.render.changes import changes
 from preflight.report.compare import GROUPS, Comparison, compare
-from preflight.report.documents import read_report, write_json
+from preflight.report.documents import encode, read_report
 from preflight.report.model import Remedy, Report, Result, Severity, Status
 from tests.build import host
 from tests.line import Line, Run
@@ -144,7 +144,7 @@ NEW = reports.report(reports.result("dns.mx", subject="example.org"), SWAP, *rep
 
 
 def saved(folder: Path, name: str, report: Report) -> str:
-    (folder / name).write_text(write_json(report))
+    (folder / name).write_text(encode(report))
     return str(folder / name)
 
 
@@ -270,16 +270,16 @@ def test_a_long_list_says_how_much_of_it_is_left_out(form: str) -> None:
         (b'{"schema": 2}', "schema 2"),
         (b'{"schema": 1}', "tool"),
         (b"[" * 100_000, "nested deeper"),
-        (write_json(reports.report(SWAP, SWAP)).encode(), "$.results[1]"),
-        (write_json(NEW).replace('"fail"', '"failed"').encode(), "$.results"),
-        (write_json(NEW).replace("2026-11-23T01:23:45Z", "\\u001b[2Jsoon").encode(), "time data"),
-        (write_json(NEW).replace('"seconds": 1.234', '"seconds": 1e999').encode(), "out of range"),
-        (write_json(NEW).replace("1.234", "NaN").encode(), "malformed"),
-        (write_json(NEW).encode("utf-16"), "malformed"),
-        (b"\xef\xbb\xbf" + write_json(NEW).encode(), "malformed"),
-        (write_json(host()).encode(), "tool"),
+        (encode(reports.report(SWAP, SWAP)).encode(), "$.results[1]"),
+        (encode(NEW).replace('"fail"', '"failed"').encode(), "$.results"),
+        (encode(NEW).replace("2026-11-23T01:23:45Z", "\\u001b[2Jsoon").encode(), "time data"),
+        (encode(NEW).replace('"seconds": 1.234', '"seconds": 1e999').encode(), "out of range"),
+        (encode(NEW).replace("1.234", "NaN").encode(), "malformed"),
+        (encode(NEW).encode("utf-16"), "malformed"),
+        (b"\xef\xbb\xbf" + encode(NEW).encode(), "malformed"),
+        (encode(host()).encode(), "tool"),
         (b'{"version": "2.1.0", "runs": []}', "schema"),
-        (json.dumps(json.loads(write_json(NEW)) | {"results": {}}).encode(), "$.results"),
+        (json.dumps(json.loads(encode(NEW)) | {"results": {}}).encode(), "$.results"),
     ],
 )
 def test_a_broken_report_is_refused_with_its_name_and_the_place(
@@ -401,7 +401,7 @@ def test_a_run_with_a_baseline(tmp_path: Path, preflight: Line) -> None:
     words = ("--facts", str(facts), "--only", "resources.*", "--output", str(last))
     for swap, said in ((2 << 30, None), (0, "1 new"), (0, "0 new, 1 known"), (2 << 30, "1 fixed")):
         facts.write_text(
-            write_json(host(memory=Memory(8 << 30, 6 << 30, swap, swap), asked=Asked(offline=True, probe=False)))
+            encode(host(memory=Memory(8 << 30, 6 << 30, swap, swap), asked=Asked(offline=True, probe=False)))
         )
         baseline = ("--baseline", str(last)) if said else ()
         run = preflight(*words, *baseline, "--format", "json", "--format", "text")

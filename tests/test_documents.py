@@ -11,7 +11,7 @@ import pytest
 
 from preflight.checks import catalogue
 from preflight.mailcow import requirements
-from preflight.report.documents import decode_report, read_facts, read_report, schema, write_json
+from preflight.report.documents import decode_report, encode, read_facts, read_report, schema
 from preflight.report.evidence.host import SizeEvidence
 from preflight.report.evidence.shapes import SHAPES
 from preflight.report.model import Evidence, Remedy
@@ -24,12 +24,12 @@ from tests.render import reports
 def test_facts_come_back_as_they_were(tmp_path: Path) -> None:
     made = host(name="mx", started="2026-01-02T03:04:05Z")
     path = tmp_path / "facts.json"
-    path.write_text(write_json(made))
+    path.write_text(encode(made))
     assert read_facts(path) == made
 
 
 def damaged(**changes: object) -> bytes:
-    document = json.loads(write_json(host()))
+    document = json.loads(encode(host()))
     for key, value in changes.items():
         if value is None:
             del document[key]
@@ -40,7 +40,7 @@ def damaged(**changes: object) -> bytes:
 
 def deep(levels: int) -> bytes:
     """Return facts that nest so deep within the document itself, below a name that nobody reads."""
-    return write_json(host()).encode().replace(b"{", b'{"more": ' + b'{"a": ' * levels + b"1" + b"}" * levels + b",", 1)
+    return encode(host()).encode().replace(b"{", b'{"more": ' + b'{"a": ' * levels + b"1" + b"}" * levels + b",", 1)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ FAILING = reports.result("dns.mx", "fail", remedy=Remedy("Mend it."))
     ids=str,
 )  # fmt: skip
 def test_a_result_that_the_contract_does_not_know_is_none_of_the_schema(change: dict[str, object]) -> None:
-    document = json.loads(write_json(reports.report(FAILING)))
+    document = json.loads(encode(reports.report(FAILING)))
     assert held("report", json.dumps(document))
     document["results"][0] |= change
     assert not validator("report").is_valid(document)
@@ -133,7 +133,7 @@ def test_a_result_that_the_contract_does_not_know_is_none_of_the_schema(change: 
 
 @pytest.mark.parametrize("key", ["text", "commands", "place", "when", "files", "records"])
 def test_every_remedy_says_all_of_the_contract(key: str) -> None:
-    document = json.loads(write_json(reports.report(FAILING)))
+    document = json.loads(encode(reports.report(FAILING)))
     assert key in document["results"][0]["remedy"]
     del document["results"][0]["remedy"][key]
     assert not validator("report").is_valid(document)
@@ -152,7 +152,7 @@ PORT = json.loads(msgspec.json.encode(reports.port("SMTP_PORT", holders=(HOLDER,
     ],
 )  # fmt: skip
 def test_evidence_of_a_check_has_its_shape(evidence: dict[str, object], sound: bool) -> None:
-    document = json.loads(write_json(reports.report(reports.port("SMTP_PORT"))))
+    document = json.loads(encode(reports.report(reports.port("SMTP_PORT"))))
     document["results"][0]["evidence"] = evidence
     assert validator("report").is_valid(document) is sound
     read = decode_report(json.dumps(document)).results[0].evidence
@@ -161,7 +161,7 @@ def test_evidence_of_a_check_has_its_shape(evidence: dict[str, object], sound: b
 
 @pytest.mark.parametrize("check", ["ports.free", "resources.swap", "future.check"])
 def test_a_report_with_evidence_of_an_unknown_shape_is_read_all_the_same(tmp_path: Path, check: str) -> None:
-    document = json.loads(write_json(reports.report(FAILING)))
+    document = json.loads(encode(reports.report(FAILING)))
     document["results"][0] |= {"check": check, "evidence": {"bytes": "6 GiB", "service": ["a"], "holder": 7}}
     path = tmp_path / "old.json"
     path.write_text(json.dumps(document))
@@ -170,7 +170,7 @@ def test_a_report_with_evidence_of_an_unknown_shape_is_read_all_the_same(tmp_pat
 
 
 def test_evidence_that_a_report_had_before_it_said_what_is_needed_is_read(tmp_path: Path) -> None:
-    document = json.loads(write_json(reports.report(reports.result("resources.swap"))))
+    document = json.loads(encode(reports.report(reports.result("resources.swap"))))
     document["results"][0]["evidence"] = {"bytes": 7}
     path = tmp_path / "old.json"
     path.write_text(json.dumps(document))
@@ -183,7 +183,7 @@ def test_the_checks_with_a_shape_are_those_of_the_catalogue() -> None:
 
 @pytest.mark.parametrize("name", ["report", "facts"])
 def test_a_document_that_is_not_whole_is_none_of_the_schema(name: str) -> None:
-    document = json.loads(write_json(reports.report(FAILING) if name == "report" else host()))
+    document = json.loads(encode(reports.report(FAILING) if name == "report" else host()))
     for key in document if name == "report" else HEAD:  # the parts of facts have come one by one
         assert not validator(name).is_valid({other: value for other, value in document.items() if other != key})
     for key, value in (("schema", 2), ("started", "yesterday"), ("seconds", "1")):

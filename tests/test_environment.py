@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from preflight.cli import commands
 from preflight.facts import Asked, Memory
-from preflight.report.documents import write_json
+from preflight.report.documents import encode
 from tests.build import host
 from tests.line import Line, line
 
@@ -26,7 +26,7 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     """Return a function that judges a host without swap."""
     run = line(monkeypatch, capsys)
     (tmp_path / "facts.json").write_text(
-        write_json(host(memory=Memory(8 * GIB, 6 * GIB, 0, 0), asked=Asked(offline=True, probe=False)))
+        encode(host(memory=Memory(8 * GIB, 6 * GIB, 0, 0), asked=Asked(offline=True, probe=False)))
     )
     monkeypatch.setenv("PREFLIGHT_FACTS", str(tmp_path / "facts.json"))
     return run

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from preflight.facts import Asked, ConfFile, Memory
 from preflight.facts.parts import PARTS
 from preflight.gather.conf import mailcow_conf
-from preflight.report.documents import write_json
+from preflight.report.documents import encode
 from preflight.text.inputs import LIMIT
 from tests.build import host
 from tests.line import Line, Run
 
 RECORDED = Path(__file__).parent / "hosts" / "debian12-nested.json"
-GOOD = write_json(host(memory=Memory(1 << 33, 1 << 32, 1 << 31, 0), asked=Asked(offline=True, probe=False)))
+GOOD = encode(host(memory=Memory(1 << 33, 1 << 32, 1 << 31, 0), asked=Asked(offline=True, probe=False)))
 DOCUMENT: dict[str, Any] = json.loads(GOOD)
 
 

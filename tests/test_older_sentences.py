@@ -10,14 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from preflight.facts import Host, RuleFile, Service, Services, SocketUnit, Switch
-from preflight.report.documents import read_facts, write_json
+from preflight.report.documents import encode, read_facts
 from preflight.text.inputs import InputError
 from tests.build import conf_file, host
 
 
 def recorded(path: Path, service: Service, detail: object) -> Host:
     """Read facts with one service, in which this stands as its `detail`."""
-    document = json.loads(write_json(host(services=Services("systemd", (service,)))))
+    document = json.loads(encode(host(services=Services("systemd", (service,)))))
     document["services"]["value"]["services"][0]["detail"] = detail
     (path / "facts.json").write_text(json.dumps(document), "utf-8")
     return read_facts(path / "facts.json")
@@ -85,7 +85,7 @@ CUT = "only the first 100000 statements were read, up to line 100017"
     ],
 )  # fmt: skip
 def test_the_remarks_on_mailcow_conf(tmp_path: Path, remarks: list[str], marks: tuple[str, ...], read_to: int) -> None:
-    document = json.loads(write_json(host(conf={"SMTP_PORT": "25"})))
+    document = json.loads(encode(host(conf={"SMTP_PORT": "25"})))
     for name in ("marks", "read_to"):
         del document["mailcow_conf"]["value"][name]
     document["mailcow_conf"]["value"]["remarks"] = remarks

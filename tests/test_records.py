@@ -16,7 +16,7 @@ from preflight.facts import Answer, Answers, MissingFact
 from preflight.facts.records import A, Aaaa, Caa, Cname, Ds, Mx, Ns, Other, Ptr, Record, Soa, Srv, Tlsa, Txt
 from preflight.gather.names.rdata import record
 from preflight.report import older_answers
-from preflight.report.documents import read_facts, write_json
+from preflight.report.documents import encode, read_facts
 from preflight.text.inputs import InputError
 from tests.build import host
 
@@ -77,7 +77,7 @@ def test_an_answer_is_found_whatever_the_names_form(name: str) -> None:
 
 def older(path: Path, answers: Any) -> Path:
     """Write facts as version 0 had them, whose records were lines."""
-    document = json.loads(write_json(host())) | {"answers": {"source": "DNS", "value": answers, "missing": None}}
+    document = json.loads(encode(host())) | {"answers": {"source": "DNS", "value": answers, "missing": None}}
     path.write_text(json.dumps(document))
     return path
 

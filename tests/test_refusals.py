@@ -9,7 +9,7 @@ import pytest
 
 from preflight.facts import HealthRun, TrialRun
 from preflight.facts.refusals import named, refusal
-from preflight.report.documents import read_facts, write_json
+from preflight.report.documents import encode, read_facts
 from tests.build import host
 
 
@@ -37,7 +37,7 @@ def test_facts_of_before_get_the_cause_when_they_are_read(tmp_path: Path) -> Non
     words = "cgroups: cannot find cgroup mount destination: unknown"
     held = TrialRun(True, 0, granted=True)
     made = host(privileged=TrialRun(False, None, words), limits=held, healthcheck=HealthRun((), words))
-    document = json.loads(write_json(made))
+    document = json.loads(encode(made))
     for experiment in document["probes"].values():
         del experiment["value"]["cause"]
     path = tmp_path / "facts.json"

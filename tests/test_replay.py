@@ -17,7 +17,7 @@ import pytest
 from preflight.checks import catalogue
 from preflight.facts import Host
 from preflight.facts.parts import PARTS, fact
-from preflight.report.documents import decode_report, read_facts, write_json
+from preflight.report.documents import decode_report, encode, read_facts
 from preflight.report.model import Status, Verdict
 from tests.line import Line, Run
 
@@ -38,7 +38,7 @@ def names(path: Path) -> str:
 def facts(request: pytest.FixtureRequest) -> Path:
     path: Path = request.param
     if UPDATE:
-        path.write_text(write_json(read_facts(path)), "utf-8")
+        path.write_text(encode(read_facts(path)), "utf-8")
     return path
 
 
@@ -84,8 +84,8 @@ def test_facts_of_older_versions_are_judged(facts: Path, redact: tuple[str, ...]
 
 def test_recorded_facts_come_back_as_they_were(facts: Path) -> None:
     host = read_facts(facts)
-    assert write_json(host) == facts.read_text("utf-8")
-    assert msgspec.json.decode(write_json(host), type=Host) == host
+    assert encode(host) == facts.read_text("utf-8")
+    assert msgspec.json.decode(encode(host), type=Host) == host
 
 
 def judged(facts: Path) -> list[str]:
@@ -113,7 +113,7 @@ def test_a_replayed_report_is_whole_and_ends_with_its_verdict(facts: Path, prefl
     assert run.code == codes[report.verdict]
     assert Status.ERROR not in {result.status for result in report.results}
     assert report.started == read_facts(facts).started
-    assert write_json(report) == run.out
+    assert encode(report) == run.out
 
 
 def test_another_time_of_day_is_no_difference_and_another_fact_is_one(

@@ -24,7 +24,7 @@ import pytest
 
 from preflight.cli.progress import Progress
 from preflight.facts import Asked, Memory
-from preflight.report.documents import write_json
+from preflight.report.documents import encode
 from tests.build import host
 
 GIB = 1 << 30
@@ -225,7 +225,7 @@ def test_a_stage_that_waits_for_another_one_is_not_what_holds_the_run_up() -> No
 def facts(tmp_path: Path) -> str:
     path = tmp_path / "facts.json"
     known = host(memory=Memory(8 * GIB, 6 * GIB, 2 * GIB, 2 * GIB), asked=Asked(offline=True, probe=False))
-    path.write_text(write_json(known))
+    path.write_text(encode(known))
     return str(path)
 
 

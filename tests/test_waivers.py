@@ -10,7 +10,7 @@ import pytest
 from preflight.assess.waiver_file import read
 from preflight.facts import Asked, Memory
 from preflight.render import FORMATS
-from preflight.report.documents import write_json
+from preflight.report.documents import encode
 from preflight.text.inputs import InputError
 from tests.build import STARTED, host
 from tests.line import Line
@@ -24,7 +24,7 @@ NO_SWAP = host(memory=Memory(8 * GIB, 6 * GIB, 0, 0), asked=ASKED, conf={"HTTP_P
 @pytest.fixture
 def facts(tmp_path: Path) -> str:
     path = tmp_path / "facts.json"
-    path.write_text(write_json(NO_SWAP))
+    path.write_text(encode(NO_SWAP))
     return str(path)
 
 
@@ -87,7 +87,7 @@ def test_the_file_and_the_command_line_hold_together(facts: str, tmp_path: Path,
 def test_a_subject_is_exact_or_a_pattern(entry: str, ignored: set[str], tmp_path: Path, preflight: Line) -> None:
     path = tmp_path / "other.json"
     conf = {"HTTP_PORT": "8080", "SIEVE_PORT": "[::1]:4190"}
-    path.write_text(write_json(host(asked=ASKED, conf=conf)))
+    path.write_text(encode(host(asked=ASKED, conf=conf)))
     check, _, subject = entry.partition(":")
     name = waivers(tmp_path, f'id = "{check}"\nsubject = "{subject}"\nreason = "known"')
     for given in (("--waivers", name), ("--ignore", f"{entry}=known")):
@@ -146,7 +146,7 @@ def test_what_is_mended_or_skipped_is_no_mistake(entry: str, noted: bool, facts:
 
 def test_where_mailcows_wishes_are_not_known_a_subject_is_no_mistake(tmp_path: Path, preflight: Line) -> None:
     path = tmp_path / "facts.json"
-    path.write_text(write_json(host(asked=ASKED)))
+    path.write_text(encode(host(asked=ASKED)))
     run = preflight("--facts", str(path), "--only", "ports.free", "--ignore", "ports.free:2525/tcp")
     assert run.code == 3
     assert "2525/tcp" in run.err

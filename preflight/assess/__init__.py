@@ -14,6 +14,7 @@ from preflight.facts import Host
 from preflight.mailcow.plan import Plan
 from preflight.mailcow.requirements import Requirements
 from preflight.report.model import (
+    SCHEMA,
     Counts,
     HostSummary,
     Report,
@@ -24,8 +25,6 @@ from preflight.report.model import (
     Tool,
     Verdict,
 )
-
-SCHEMA = 1
 
 
 def assess(
@@ -78,10 +77,10 @@ def summary(host: Host) -> HostSummary:
 
 def verdict(results: Iterable[Result], *, strict: bool = False) -> Verdict:
     """Say in one word what the results mean; only required ones can make it undetermined."""
-    found = {(result.status, result.severity is Severity.REQUIRED) for result in results}
+    found = {(result.status, result.severity) for result in results}
     statuses = {status for status, _ in found}
     if Status.FAIL in statuses or (strict and Status.WARN in statuses):
         return Verdict.NOT_READY
-    if (Status.UNKNOWN, True) in found or (Status.ERROR, True) in found:
+    if any(status.open and severity is Severity.REQUIRED for status, severity in found):
         return Verdict.UNDETERMINED
     return Verdict.READY_WITH_WARNINGS if Status.WARN in statuses else Verdict.READY

@@ -19,12 +19,11 @@ import msgspec
 from preflight.assess.selection import matching, meant
 from preflight.assess.waivers import Waiver
 from preflight.checks import Check
-from preflight.report.model import Report, Status
+from preflight.report.model import Report
 from preflight.text.inputs import InputError, named, read_file
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
 _FOUND = ("path", "address")  # subjects that a check knows beforehand, but from the host
-_OPEN = (Status.UNKNOWN, Status.ERROR, Status.SKIP)
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -75,7 +74,7 @@ def idle(waivers: Iterable[Waiver], report: Report, checks: Sequence[Check], *, 
         results = [result for result in report.results if waiver.means_check(result)]
         if waiver.subject is None or any(waiver.means(result) for result in results):
             continue
-        if any(result.subject is None and (result.was or result.status) in _OPEN for result in results):
+        if any(result.subject is None and (result.was or result.status).undecided for result in results):
             continue  # what its subjects are could not be seen
         what = f"{waiver.source} {waiver.check[:80]!r}: {waiver.subject[:80]!r}"
         if certain and all(_closed(check) for check in matching(waiver.check, checks)):

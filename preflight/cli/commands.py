@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from preflight import __version__
 from preflight.assess import assess
@@ -22,7 +21,7 @@ from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
 from preflight.mailcow import plan
 from preflight.render import Context, render
-from preflight.report.documents import read_report, schema, write_json
+from preflight.report import documents
 from preflight.report.model import Report, Verdict
 from preflight.text.inputs import InputError, named
 
@@ -120,7 +119,7 @@ def facts(ctx: click.Context, /, **given: Any) -> None:
         from preflight.redact import Redaction
 
         host = Redaction(host).facts()
-    document = write_json(host)
+    document = documents.encode(host)
     if output is None:
         put(document)
     else:
@@ -204,7 +203,7 @@ def cleanup(ctx: click.Context, /, **given: Any) -> None:
 @click.argument("document", type=click.Choice(["report", "facts"]), default="report")
 def schema_command(document: str) -> None:
     """Print the JSON Schema of the report or of the facts."""
-    put(msgspec.json.format(msgspec.json.encode(schema(document)), indent=2).decode() + "\n")
+    put(documents.encode(documents.schema(document)))
 
 
 def _survey(given: dict[str, Any], stop: Stop, wishes: Wishes) -> Survey:
@@ -215,7 +214,7 @@ def _survey(given: dict[str, Any], stop: Stop, wishes: Wishes) -> Survey:
 
 
 def _report(name: str) -> Report:
-    return read_report(named(name))
+    return documents.read_report(named(name))
 
 
 def _since(baseline: Report | None, report: Report) -> Comparison | None:

@@ -12,7 +12,7 @@ import msgspec
 from preflight.assess.waivers import Waiver, waived
 from preflight.redact.tokens import everywhere
 from preflight.report.evidence.network import SubnetEvidence
-from preflight.report.model import Evidence, Remedy, Result, Status
+from preflight.report.model import Evidence, Remedy, Result
 from preflight.text.sentences import noted, say
 
 WITHHELD = noted("What was found is left out, as it cannot be told without names or addresses.")
@@ -52,7 +52,7 @@ def _joined(real: Result, told: Result, waivers: tuple[Waiver, ...], today: date
 
 def _withheld(real: Result, number: int) -> Result:
     """Tell a status and nothing else."""
-    silent = (real.was or real.status) in (Status.UNKNOWN, Status.ERROR, Status.SKIP)
+    silent = (real.was or real.status).undecided
     return msgspec.structs.replace(
         real,
         subject=None if real.subject is None else f"({number})",

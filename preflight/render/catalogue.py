@@ -82,7 +82,7 @@ def _text(checks: Sequence[Entry]) -> str:
 
 
 def _json(checks: Iterable[Entry]) -> str:
-    from preflight.render.json import encode
+    from preflight.report.documents import encode
 
     fields = ("id", "title", "severity", "section", "subject", "why", "reads", "remedy", "docs", "sources")
     return encode(

@@ -27,7 +27,7 @@ _SHORT = ("other", "not_in_both")  # what nobody has to act on: a line for each 
 def changes(found: Comparison, style: str, *, color: bool = False) -> str:
     """Return what changed in one of the formats `text`, `markdown` and `json`."""
     if style == "json":
-        from preflight.render.json import encode
+        from preflight.report.documents import encode
 
         return encode(found)
     return _markdown(found) if style == "markdown" else _text(found, color)

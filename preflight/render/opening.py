@@ -8,8 +8,6 @@ from preflight.render import words
 from preflight.render.digest import Digest, digest
 from preflight.report.model import Report, Result, Severity, Status, Verdict
 
-_OPEN = (Status.UNKNOWN, Status.ERROR)
-
 
 class Opening(Struct, frozen=True):
     """The first lines. `install` is '' where the host is not known to be ready; `state` names the verdict's colour."""
@@ -57,4 +55,5 @@ def _ready(report: Report, found: Digest, asked: tuple[int, int] | None) -> Open
 
 
 def _stood_in_the_way(result: Result) -> bool:
-    return result.was is Status.FAIL or (result.was in _OPEN and result.severity is Severity.REQUIRED)
+    was = result.was
+    return was is Status.FAIL or (was is not None and was.open and result.severity is Severity.REQUIRED)

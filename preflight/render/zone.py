@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from preflight.render import words
 from preflight.render.context import Context
 from preflight.render.escape import terminal
-from preflight.report.model import Report, Result, Status
+from preflight.report.model import Report, Result
 
 _NAME = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)+"
 # A record as the checks write it, and nothing that a name server would take for an order ($INCLUDE) or a second line.
 _RECORD = re.compile(rf"(?P<name>{_NAME}) [0-9]{{1,10}} IN (?P<type>[A-Z][A-Z0-9]{{0,9}}) (?P<data>[ -~]+)")
 _REVERSE = (".in-addr.arpa.", ".ip6.arpa.")
-_OPEN = (Status.UNKNOWN, Status.ERROR)
 
 
 def zone(report: Report, context: Context) -> str:
@@ -43,7 +42,7 @@ def zone(report: Report, context: Context) -> str:
         made += [f"; {words.ZONE_LATER}", *(f"; {terminal(line)}" for line in last)]
     if not lines and not last:
         made.append(f"; {words.ZONE_NOTHING if _looked(results) else words.ZONE_UNKNOWN}")
-    made += [f"; {_open(result)}" for result in results if result.status in _OPEN]
+    made += [f"; {_open(result)}" for result in results if result.status.open]
     return "\n".join(made).strip("\n") + "\n"
 
 
@@ -58,7 +57,7 @@ def _is_last(result: Result) -> bool:
 
 
 def _looked(results: Iterable[Result]) -> bool:
-    return any((result.was or result.status) not in (*_OPEN, Status.SKIP) for result in results)
+    return any(not (result.was or result.status).undecided for result in results)
 
 
 def _open(result: Result) -> str:

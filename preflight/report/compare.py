@@ -13,8 +13,6 @@ GROUPS = ("broken", "fixed", "still_failing", "other", "not_in_both")
 Key = tuple[str, str | None]
 
 _FINDINGS = (Status.FAIL, Status.WARN)
-_OPEN = (Status.UNKNOWN, Status.ERROR)
-_UNSETTLED = (*_OPEN, Status.SKIP)
 
 
 class Side(Struct, frozen=True):
@@ -92,7 +90,7 @@ def weight(status: Status | None, severity: Severity) -> int:
     """Return how much a result weighs on the verdict: a failure most, then a required one that nobody knows."""
     if status is Status.FAIL:
         return 3
-    if status in _OPEN and severity is Severity.REQUIRED:
+    if status is not None and status.open and severity is Severity.REQUIRED:
         return 2
     return 1 if status is Status.WARN else 0
 
@@ -130,7 +128,7 @@ def _settled(results: Iterable[Result]) -> frozenset[str]:
     """Return the checks that came to know all that they look at: a subject that is not among theirs is gone."""
     results = tuple(results)
     return frozenset(result.check for result in results) - {
-        result.check for result in results if (result.was or result.status) in _UNSETTLED
+        result.check for result in results if (result.was or result.status).undecided
     }
 
 
@@ -141,7 +139,7 @@ def _kind(then: Result | None, now: Result | None, *, gone: bool) -> str:
         return "broken"
     if before is after:
         return "still_failing" if after in _FINDINGS else ""
-    wrong = before in (*_FINDINGS, *_OPEN, Status.IGNORED)
+    wrong = before is not None and (before.open or before in (*_FINDINGS, Status.IGNORED))
     if wrong and (after is Status.PASS or (after is None and gone)):
         return "fixed"
     return "other"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from preflight.facts import SCHEMA, Host
-from preflight.report import older, older_answers
+from preflight.report import model, older, older_answers
 from preflight.report.evidence import shapes
 from preflight.report.model import Report, SourceEvidence
 from preflight.text.inputs import InputError, check_depth, read_file
@@ -18,9 +18,8 @@ from preflight.text.inputs import InputError, check_depth, read_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-_IDS = {"report": "urn:mailcow-preflight:report:1", "facts": f"urn:mailcow-preflight:facts:{SCHEMA}"}
+_IDS = {"report": f"urn:mailcow-preflight:report:{model.SCHEMA}", "facts": f"urn:mailcow-preflight:facts:{SCHEMA}"}
 
-REPORT_SCHEMA = 1
 _STARTED = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 # What holds of a result beyond the types of its parts, by its status.
 _RULES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
@@ -29,6 +28,9 @@ _RULES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("unknown", "skip", "ignored", "error"), {"reason": {"type": "string", "minLength": 1}}),
     (("warn", "fail", "unknown", "ignored", "error"), {"remedy": {"$ref": "#/$defs/Remedy"}}),
 )
+# JSON escapes only the control characters below 0x20 and may stand on a terminal: so what a terminal or an editor
+# obeys without showing it is escaped too. The document means the same.
+_UNSEEN = "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 _PART = "#/$defs/{name}"
 _LARGEST = (1 << 64) - 1
 
@@ -69,8 +71,8 @@ def read_report(path: Path) -> Report:
     check_depth(data, path)
     try:
         header = msgspec.json.decode(data, type=_Header)
-        if header.schema != REPORT_SCHEMA:
-            raise InputError(f"{path}: a report of schema {header.schema}; this program reads schema {REPORT_SCHEMA}")
+        if header.schema != model.SCHEMA:
+            raise InputError(f"{path}: a report of schema {header.schema}; this program reads schema {model.SCHEMA}")
         report = decode_report(data)
         _check_time(report.started)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -112,9 +114,26 @@ def _beyond(value: Any, place: str) -> Iterator[str]:
         yield from (found for number, item in enumerate(value) for found in _beyond(item, f"{place}[{number}]"))
 
 
-def write_json(document: Host | Report) -> str:
-    """Return a document as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+def encode(document: Any) -> str:
+    """Return a document as indented JSON with a line end; half characters in it (lone surrogates) are written out."""
+    try:
+        data = msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        data = msgspec.json.encode(_whole(msgspec.to_builtins(document)))
+    text = msgspec.json.format(data, indent=2).decode()
+    if not text.isascii() or "\x7f" in text:
+        text = re.sub(_UNSEEN, lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text + "\n"
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", value)
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(item) for item in value]
+    return value
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -129,7 +148,7 @@ def schema(name: str) -> dict[str, Any]:
         if "description" in part:  # a docstring, whose indentation Python 3.13 takes away and 3.11 does not
             part["description"] = re.sub(r"\n +", "\n", part["description"])
     whole = parts[kind.__name__]["properties"]
-    whole["schema"]["const"] = REPORT_SCHEMA if name == "report" else SCHEMA
+    whole["schema"]["const"] = model.SCHEMA if name == "report" else SCHEMA
     whole["started"]["pattern"] = _STARTED
     if name == "report":
         for number in (

@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+SCHEMA = 1  # of the report
+
 
 class Status(Enum):
     """What became of one check on one subject."""
@@ -18,6 +20,16 @@ class Status(Enum):
     SKIP = "skip"
     IGNORED = "ignored"
     ERROR = "error"
+
+    @property
+    def open(self) -> bool:
+        """Say whether it was asked and nothing was found out."""
+        return self in (Status.UNKNOWN, Status.ERROR)
+
+    @property
+    def undecided(self) -> bool:
+        """Say whether nothing was found out, asked or not."""
+        return self.open or self is Status.SKIP
 
 
 class Severity(Enum):

@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 
 from preflight.assess.waiver_file import read as read_waivers
 from preflight.facts import Asked, Memory
-from preflight.report.documents import write_json
+from preflight.report.documents import encode
 from tests.build import host
 from tests.tools import program
 
@@ -33,7 +33,7 @@ Job = Callable[..., subprocess.CompletedProcess[str]]
 
 def facts(folder: Path, *, memory: int = 8 * GIB, swap: int = 0) -> None:
     made = host(memory=Memory(memory, memory, swap, swap), asked=Asked(offline=True, probe=False))
-    (folder / "facts.json").write_text(write_json(made))
+    (folder / "facts.json").write_text(encode(made))
 
 
 @pytest.fixture

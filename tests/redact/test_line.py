@@ -12,7 +12,7 @@ import pytest
 
 from preflight.facts import Memory
 from preflight.render import FORMATS
-from preflight.report.documents import write_json
+from preflight.report.documents import encode
 from tests.line import Line
 from tests.redact.hosts import SECRETS, rich
 
@@ -22,7 +22,7 @@ ENDINGS = {name: suffix or ".github" for name, suffix in FORMATS.items()}
 @pytest.fixture
 def facts(tmp_path: Path) -> str:
     path = tmp_path / "facts.json"
-    path.write_text(write_json(rich()))
+    path.write_text(encode(rich()))
     return str(path)
 
 
@@ -75,7 +75,7 @@ def test_redacted_facts_give_the_report_that_the_real_ones_give(facts: str, pref
     from preflight.redact import Redaction
 
     path = tmp_path / "redacted.json"
-    path.write_text(write_json(Redaction(rich()).facts()))
+    path.write_text(encode(Redaction(rich()).facts()))
     first = json.loads(preflight("--facts", facts, "--redact", "--format", "json").out)
     second = json.loads(preflight("--facts", str(path), "--format", "json").out)
     for report in (first, second):
@@ -93,7 +93,7 @@ def reports(facts: str, preflight: Line, tmp_path: Path) -> dict[str, str]:
     """Return a report of the host when it had more memory, and one of now, both as they are and redacted."""
     before = tmp_path / "before.json"
     richer = msgspec.structs.replace(rich().memory, value=Memory(16 << 30, 8 << 30, 0, 0))
-    before.write_text(write_json(msgspec.structs.replace(rich(), memory=richer)))
+    before.write_text(encode(msgspec.structs.replace(rich(), memory=richer)))
     made = {}
     for name, source in (("old", str(before)), ("new", facts)):
         for kind in ("real", "redacted"):
@@ -193,7 +193,7 @@ def test_a_baseline_with_names_is_refused_for_redacted_facts(
     from preflight.redact import Redaction
 
     path = tmp_path / "redacted.json"
-    path.write_text(write_json(Redaction(rich()).facts()))
+    path.write_text(encode(Redaction(rich()).facts()))
     run = preflight("--facts", str(path), "--baseline", reports["old real"])
     assert (run.code, run.out) == (2, "")
     assert "not redacted" in run.err

@@ -19,7 +19,7 @@ from preflight.redact import Recorded, Redaction, redacted
 from preflight.redact.retold import WITHHELD
 from preflight.render import FORMATS, Context, render
 from preflight.render.words import REDACTED
-from preflight.report.documents import decode_report, read_facts, schema, write_json
+from preflight.report.documents import decode_report, encode, read_facts, schema
 from preflight.report.model import Evidence, Report, Status
 from tests.build import measured
 from tests.redact.hosts import DOMAIN, NAME, SECRETS, rich
@@ -46,7 +46,7 @@ def documents(host: Host) -> dict[str, str]:
     redaction = Redaction(host)
     report = redaction.report(judge(host), NUMBERS, CHECKS)
     made = {name: render(report, name, Context(why=WHY, redacted=True)) for name in FORMATS}
-    return made | {"facts": write_json(redaction.facts())}
+    return made | {"facts": encode(redaction.facts())}
 
 
 # --- nothing shows -----------------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ def test_no_document_shows_anything_of_a_host() -> None:
 
 def test_without_redaction_all_of_it_shows() -> None:
     """The secrets above are ones that really stand in the report or the facts."""
-    text = render(judge(rich()), "json") + write_json(rich())
+    text = render(judge(rich()), "json") + encode(rich())
     assert [secret for secret in SECRETS if secret not in text] == []
 
 
@@ -223,7 +223,7 @@ def test_zone_lines_lead_back_to_placeholders() -> None:
 
 def test_another_host_that_differs_in_names_and_addresses_gives_the_same_documents() -> None:
     """What is told depends on nothing but the shape of the facts."""
-    text = write_json(rich())
+    text = encode(rich())
     for old, new in (
         ("kundenname.example", "tiny.test"), ("kundenname", "tiny"), ("geheim-hosting.example", "isp.test"),
         ("geheim", "andere"), ("tannhaeuser", "x1"), ("alice", "bob"), ("s3cr3t", "hunter2"), ("post.", "relais."),
@@ -272,7 +272,7 @@ def test_check_and_subject_stay_unique() -> None:
 def test_facts_whose_records_are_lines_are_judged_as_those_of_today(tmp_path: Path) -> None:
     """An older version wrote its redacted answers so."""
     facts = Redaction(rich()).facts()
-    document = json.loads(write_json(facts))
+    document = json.loads(encode(facts))
     document["answers"]["value"] = {
         key: json.loads(msgspec.json.encode(answer)) | {"records": [str(record) for record in answer.records]}
         for key, answer in facts.answers.get().given.items()
@@ -285,7 +285,7 @@ def test_facts_whose_records_are_lines_are_judged_as_those_of_today(tmp_path: Pa
 
 def test_redacted_facts_are_a_facts_document_and_give_the_same_report() -> None:
     redaction = Redaction(rich())
-    document = write_json(redaction.facts())
+    document = encode(redaction.facts())
     again = Recorded(msgspec.json.decode(document, type=Host))
     real = judge(again.host)
     assert again.report(real, NUMBERS, CHECKS).results == redaction.report(judge(rich()), NUMBERS, CHECKS).results
@@ -294,7 +294,7 @@ def test_redacted_facts_are_a_facts_document_and_give_the_same_report() -> None:
         "offline": False, "probe": True,
     }  # fmt: skip
     assert "stand_ins" in schema("facts")["$defs"]["Host"]["properties"]
-    assert "stand_ins" not in json.loads(write_json(rich()))
+    assert "stand_ins" not in json.loads(encode(rich()))
 
 
 def test_redacted_facts_that_are_redacted_again_say_the_same() -> None:
@@ -302,7 +302,7 @@ def test_redacted_facts_that_are_redacted_again_say_the_same() -> None:
     second = Redaction(Recorded(first).host)
     results = second.report(judge(Recorded(first).host), NUMBERS, CHECKS).results
     assert [(r.check, r.status) for r in results] == [(r.check, r.status) for r in judge(rich()).results]
-    assert not [secret for secret in SECRETS if secret in write_json(second.facts())]
+    assert not [secret for secret in SECRETS if secret in encode(second.facts())]
 
 
 def test_where_the_stand_ins_come_to_another_result_the_status_is_told_and_no_word_more() -> None:
