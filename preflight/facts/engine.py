@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct, field
@@ -86,6 +87,11 @@ class EngineNetwork(Struct, frozen=True):
     mtu: int | None = None  # that it was made with; None: the driver's own
 
 
+def is_podman(components: Iterable[str]) -> bool:
+    """Say whether an engine is Podman, by the names of its components."""
+    return any("podman" in name.lower() for name in components)
+
+
 class Engine(Struct, frozen=True, kw_only=True):
     """What the engine says of itself and what lives on it."""
 
@@ -114,6 +120,16 @@ class Engine(Struct, frozen=True, kw_only=True):
     volumes: tuple[ContainerName, ...] = ()
     truncated: bool = False  # more objects than are kept, or a list that was refused
     cut: tuple[Word, ...] = ()  # which: containers, stopped (what those publish), networks, volumes, services
+
+    @property
+    def podman(self) -> bool:
+        """Say whether it is Podman, which speaks as Docker does."""
+        return is_podman(self.components)
+
+    @property
+    def options(self) -> frozenset[str]:
+        """Return the names of its security options: seccomp, selinux, rootless, userns …"""
+        return frozenset(option.partition(",")[0].removeprefix("name=") for option in self.security_options)
 
     def whole(self, *lists: str) -> bool:
         """Say whether these lists hold all that lives on the engine; older facts do not tell one from another."""

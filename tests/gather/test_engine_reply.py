@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
+from preflight.facts.engine import is_podman
 from preflight.gather.engine import reply
 from tests.gather.fakeengine import DOCKER, PODMAN
 from tests.gather.replies import BINDINGS, ID, ROW
@@ -36,17 +37,17 @@ def test_a_docker_engine() -> None:
     assert said.security_options == ("name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns")
     assert (said.swarm, said.firewall_backend, said.cgroup_version) == ("inactive", "iptables", "2")
     assert (said.live_restore, said.warnings, said.address_pools) == (False, (), ("172.30.0.0/16",))
-    assert not reply.is_podman(DOCKER["/version"])
+    assert not is_podman(reply.components(DOCKER["/version"]))
 
 
 def test_podman_and_an_engine_of_2017() -> None:
-    assert reply.is_podman(PODMAN["/version"])
+    assert is_podman(reply.components(PODMAN["/version"]))
     assert parsed(PODMAN).components[0] == "Podman Engine"
     old = {"Version": "1.13.1", "ApiVersion": "1.26", "MinAPIVersion": "1.12", "GitCommit": "092cba3"}
     said = reply.parse_engine(old, {"Driver": "aufs", "DriverStatus": [["Root Dir", "/var/lib/docker/aufs"]]})
     assert (said.version, said.components, said.driver, said.firewall_backend) == ("1.13.1", (), "aufs", "")
     assert reply.is_version(old)
-    assert not reply.is_podman(old)
+    assert not is_podman(reply.components(old))
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_whatever_is_said_becomes_a_fact_that_can_be_written_and_read(
         version,
         info,
         containers=reply.parse_containers(listed, {ID: detail}, ID),
-        networks=reply.parse_networks(listed, podman=reply.is_podman(version)),
+        networks=reply.parse_networks(listed, podman=is_podman(reply.components(version))),
         volumes=reply.parse_volumes({"Volumes": listed}),
     )
     assert msgspec.json.decode(msgspec.json.encode(said), type=Engine) == said

@@ -19,13 +19,9 @@ _REMAPPED = noted("an engine with userns-remap")
 
 def podman(said: Engine | None, evidence: Evidence = NOTHING) -> Finding | None:
     """Say that Podman answers, of which only its kind is judged; None: it is another engine."""
-    if said is None or not _is_podman(said):
+    if said is None or not said.podman:
         return None
     return skipped(say("Podman, not the Docker Engine, answers (see docker.packaging)."), evidence=evidence)
-
-
-def _is_podman(said: Engine) -> bool:
-    return any("podman" in name.lower() for name in said.components)
 
 
 @check(
@@ -57,12 +53,11 @@ def packaging(look: Look) -> Iterator[Finding]:
 
 def _kinds(said: Engine) -> list[str]:
     """Name what mailcow does not work with, in all that the engine is."""
-    options = {option.partition(",")[0].removeprefix("name=") for option in said.security_options}
     kinds = {
-        _PODMAN: _is_podman(said),
+        _PODMAN: said.podman,
         _SNAP: said.root_dir.startswith("/var/snap/"),
-        noted("a rootless engine"): "rootless" in options,
-        _REMAPPED: "userns" in options,
+        noted("a rootless engine"): "rootless" in said.options,
+        _REMAPPED: "userns" in said.options,
         "Docker Desktop": said.operating_system.startswith("Docker Desktop"),
     }
     return [name for name, here in kinds.items() if here]

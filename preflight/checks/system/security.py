@@ -48,7 +48,7 @@ def _on(found: SecurityModules) -> str:
 def _at_odds(look: Look, found: SecurityModules) -> tuple[str, Remedy] | None:
     """Say where Docker and a security module do not know of each other, and how they get to; None: they do."""
     enforcing = found.selinux == "enforcing"
-    unlabelled = enforcing and "name=selinux" not in _security_options(look)
+    unlabelled = enforcing and "selinux" not in look.host.engine.get().options
     if found.apparmor and not found.apparmor_parser:
         text = say("AppArmor is on in the kernel, but its parser is not installed: Docker cannot load its profile.")
         return text, _parser(look)
@@ -58,11 +58,6 @@ def _at_odds(look: Look, found: SecurityModules) -> tuple[str, Remedy] | None:
         text = say("SELinux is enforcing, but the policy for containers (container-selinux) is not installed.")
         return text, _selinux(look)
     return None
-
-
-def _security_options(look: Look) -> set[str]:
-    """Return what the engine says it supports, without details ("name=seccomp,profile=builtin")."""
-    return {option.partition(",")[0] for option in look.host.engine.get().security_options}
 
 
 def _parser(look: Look) -> Remedy:

@@ -23,7 +23,7 @@ def daemon_config(
     """
     if roots.root is None:
         return roots.unknown(PATH)
-    if engine and any("rootless" in option for option in engine.security_options):
+    if engine and "rootless" in engine.options:
         return Fact.unknown(
             PATH, say("The settings of a rootless engine lie in its user's home."), say("See docker.packaging.")
         )

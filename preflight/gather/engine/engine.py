@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from preflight.facts import Contact, Engine, Fact, Missing
+from preflight.facts.engine import is_podman
 from preflight.gather.access.errand import Errand
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.engine import client as http
@@ -175,7 +176,7 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
         version,
         info,
         containers=reply.parse_containers(lists.get("/containers/json"), inspected, own),
-        networks=reply.parse_networks(lists.get("/networks"), podman=reply.is_podman(version)),
+        networks=reply.parse_networks(lists.get("/networks"), podman=is_podman(reply.components(version))),
         volumes=reply.parse_volumes(lists.get("/volumes")),
         services=reply.parse_services(lists.get(SERVICES)),
         truncated=bool(cut),

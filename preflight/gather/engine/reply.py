@@ -63,11 +63,6 @@ def components(version: object) -> tuple[str, ...]:
     return tuple(filter(None, found))[:20]
 
 
-def is_podman(version: object) -> bool:
-    """Say whether a reply to /version is Podman's."""
-    return any("podman" in name.lower() for name in components(version))
-
-
 def is_whole(listed: object) -> bool:
     """Say whether a list (of volumes: the object that holds it) is one of objects, short enough to be kept whole."""
     inner = listed
