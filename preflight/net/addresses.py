@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from preflight.facts import Asked, Link
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # `ipaddress.is_global` is not asked: it leaves out the documentation ranges, which stand for public addresses in
 # laboratories, and knows nothing of who routes what. These are the ranges that nobody routes across the Internet.
@@ -38,6 +39,25 @@ def parse(text: str) -> IpAddress | None:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
+
+
+def version(text: str) -> int:
+    """Return the IP version of an address or a network in its usual form."""
+    return 6 if ":" in text else 4
+
+
+def network(text: str) -> IpNetwork | None:
+    """Read a network, or an address with a length; None: it is none."""
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def within(address: str, networks: Iterable[str]) -> bool:
+    """Say whether an address is in one of these networks; what cannot be read is in none, and holds none."""
+    parsed = parse(address)
+    return parsed is not None and any(parsed in found for text in networks if (found := network(text)) is not None)
 
 
 def parse_mapped(text: str) -> IpAddress | None:

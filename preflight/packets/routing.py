@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from preflight.facts import Host, Link, Route, Rule, Way
 from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK
+from preflight.net import addresses
 from preflight.net.addresses import IpAddress
 
 LOCAL, MAIN, DEFAULT = 255, 254, 253
@@ -107,11 +108,8 @@ def _length(network: str, address: IpAddress) -> int | None:
 @lru_cache(1 << 16)
 def _network(text: str) -> tuple[int, int, int]:
     """Return version (0 where it is none), first address and prefix length of a network."""
-    try:
-        parsed = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return 0, 0, 0
-    return parsed.version, int(parsed.network_address), parsed.prefixlen
+    parsed = addresses.network(text)
+    return (parsed.version, int(parsed.network_address), parsed.prefixlen) if parsed else (0, 0, 0)
 
 
 def way_out(host: Host, version: int, network: str = "") -> Way | None:
@@ -138,7 +136,7 @@ def _singled_out(host: Host, version: int) -> bool:
 
 
 def _asked(host: Host, version: int) -> Way | None:
-    return _usual(way for way in host.ways.get() if _version(way.destination) == version)
+    return _usual(way for way in host.ways.get() if addresses.version(way.destination) == version)
 
 
 def _looked_up(host: Host, version: int, packet: Callable[[IpAddress], Packet]) -> Way | None:
@@ -182,20 +180,9 @@ def _masqueraded(link: Link | None, gateway: str) -> str | None:
     rows = [
         address
         for address in (link.addresses if link else ())
-        if ":" not in address.address and address.scope == "global" and not address.secondary
+        if addresses.version(address.address) == 4 and address.scope == "global" and not address.secondary
     ]
     for address in rows:
-        if gateway and _within(gateway, address.address, address.prefix):
+        if addresses.within(gateway, (f"{address.address}/{address.prefix}",)):
             return address.address
     return rows[0].address if rows else None
-
-
-def _within(address: str, network: str, prefix: int) -> bool:
-    try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network((network, prefix), strict=False)
-    except ValueError:
-        return False
-
-
-def _version(address: str) -> int:
-    return 6 if ":" in address else 4

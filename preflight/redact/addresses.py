@@ -11,11 +11,8 @@ from __future__ import annotations
 import ipaddress
 
 from preflight.mailcow.layout import IPV4_NETWORK, IPV6_NETWORK
-from preflight.net.addresses import is_public
+from preflight.net.addresses import IpAddress, IpNetwork, is_public
 from preflight.redact.vocabulary import listed
-
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _OWN: tuple[IpNetwork, ...] = (
     ipaddress.IPv4Network("127.0.0.0/8"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from preflight.net.addresses import bracketed
 from preflight.redact.plain import PARTS, Plain, is_address
 from preflight.redact.vocabulary import LONGEST, known
 
@@ -56,7 +57,7 @@ class Masks(Plain):
         if is_address(value):
             return self.address(value)
         made = self.address(host) if is_address(host) else self.name(host)
-        return f"[{made}]{port}" if ":" in made else f"{made}{port}"
+        return f"{bracketed(made)}{port}"
 
     def value(self, value: str) -> str:
         """Replace a setting's value by what it looks like."""

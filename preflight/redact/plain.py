@@ -6,6 +6,7 @@ import ipaddress
 import re
 
 from preflight.mailcow.layout import CONTAINERS, PROJECT, SHAPE
+from preflight.net.addresses import parse
 from preflight.redact import vocabulary
 from preflight.redact.names import LABELS, Names
 from preflight.redact.registry import Registry
@@ -169,8 +170,4 @@ class Plain:
 
 def is_address(text: str) -> bool:
     """Say whether a text is an address, with a scope or without."""
-    try:
-        ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    return True
+    return parse(text.partition("%")[0]) is not None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 
 from preflight.mailcow.layout import IPV4_NETWORK
-from preflight.redact.addresses import IpAddress, IpNetwork, Twins, everybodys, shown
+from preflight.net.addresses import IpAddress, IpNetwork
+from preflight.redact.addresses import Twins, everybodys, shown
 from preflight.redact.tokens import inside
 
 

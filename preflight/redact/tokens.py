@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from preflight.net.addresses import IpAddress
 from preflight.report.model import Report
 
 MIXED = "names in the one stand for placeholders in the other, so the two cannot be compared."
@@ -48,7 +49,7 @@ def wide(label: str) -> str:
     return _WIDE + label
 
 
-def of_pointer(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def of_pointer(name: str) -> IpAddress | None:
     """Return the address whose reverse name this is."""
     name = name.lower().rstrip(".")
     try:

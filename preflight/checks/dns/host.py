@@ -125,7 +125,7 @@ def reverse(look: Look, address: str) -> Iterator[Finding]:
         raise denied(own)
     pointer = reverse_name(address)
     names = tuple(dict.fromkeys(bare(record.target) for record in settled(look, pointer, "PTR").of(Ptr)))
-    kind = "AAAA" if ":" in address else "A"
+    kind = own_addresses.kind_of(address)
     if name not in names:
         yield pointers.wrong_reverse(look, address, pointer, names)
     elif address not in (forward := addresses_of(settled(look, name, kind))):

@@ -15,6 +15,11 @@ from preflight.text.sentences import paragraph, say
 VERSIONS = {"A": 4, "AAAA": 6}
 
 
+def kind_of(address: str) -> str:
+    """Return the type of the records that lead to an address."""
+    return "A" if addresses.version(address) == 4 else "AAAA"
+
+
 def public(look: Look, version: int) -> tuple[str, ...]:
     """Return the public addresses of one IP version; what was given needs no look at the host."""
     asked = look.host.asked

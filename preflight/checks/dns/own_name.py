@@ -33,7 +33,7 @@ def without_dot(given: str, name: str) -> Remedy | None:
 def on_loopback(look: Look, name: str) -> tuple[HostsEntry, ...]:
     """Return the lines of /etc/hosts that have the name on loopback; none where the file cannot be read."""
     entries = look.host.hosts_file.or_(())
-    named = [entry for entry in entries if any(other.rstrip(".").lower() == name for other in entry.names)]
+    named = [entry for entry in entries if any(hostnames.bare(other) == name for other in entry.names)]
     return tuple(entry for entry in named if _leads_here(entry.address))
 
 

@@ -6,14 +6,13 @@ import shlex
 
 from preflight.checks import Look
 from preflight.checks.dns.names import BEHIND_NAT, addresses_of, enter, finding, fqdn, known, record, some, unknown
-from preflight.checks.dns.own_addresses import VERSIONS
+from preflight.checks.dns.own_addresses import VERSIONS, kind_of
 from preflight.facts import MissingFact, require
+from preflight.mailcow.conf.programs import source_variable
 from preflight.net import addresses
 from preflight.packets import routing
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
-
-SOURCES = {4: "SNAT_TO_SOURCE", 6: "SNAT6_TO_SOURCE"}
 
 
 def sending(look: Look) -> tuple[str, ...]:
@@ -47,7 +46,7 @@ def _of_version(look: Look, kind: str, version: int) -> list[str]:
 
 def _sender(look: Look, version: int) -> str | None:
     """Return the public address that mail leaves with; None: it is not known, or somebody else's NAT decides."""
-    told = dict(look.plan.sources).get(SOURCES[version])
+    told = dict(look.plan.sources).get(source_variable(version))
     try:
         network = look.plan.ipv4_network if version == 4 else look.plan.ipv6_network
         found = told or routing.sent_from(look.host, version, network)
@@ -100,7 +99,7 @@ def _better(look: Look, address: str) -> str | None:
 
     It has to be one of the same uplink, or of none: another provider's would be dropped on this way.
     """
-    kind, version = ("AAAA", 6) if ":" in address else ("A", 4)
+    kind, version = kind_of(address), addresses.version(address)
     named = addresses_of(known(look, fqdn(look), kind))
     if address in named or address != _sender(look, version):
         return None
@@ -112,7 +111,7 @@ def _better(look: Look, address: str) -> str | None:
 
 def _send_from(look: Look, address: str) -> Remedy:
     """Let mailcow's mail leave with an address of the host that has the right names."""
-    variable = SOURCES[6 if ":" in address else 4]
+    variable = source_variable(addresses.version(address))
     path = look.plan.conf_path
     text = say(
         "Set {variable}={address} in {path}, so that mail is sent from the address of the mail host's name.",
@@ -130,7 +129,7 @@ def _send_from(look: Look, address: str) -> Remedy:
 
 def good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]) -> Finding:
     """Pass; warn where the address has further reverse names that do not lead back: a receiver may look at any."""
-    name, kind = fqdn(look), "AAAA" if ":" in address else "A"
+    name, kind = fqdn(look), kind_of(address)
     others = [other for other in names if other != name]
     answers = {other: known(look, other, kind) for other in others}
     loose = [other for other, answer in answers.items() if answer and address not in addresses_of(answer)]

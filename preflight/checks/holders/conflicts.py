@@ -13,7 +13,7 @@ from msgspec import Struct
 from preflight.checks import Look
 from preflight.facts import NO_ENGINE, NO_SETTINGS, Container, Holder, SwarmService
 from preflight.mailcow.plan import Binding
-from preflight.net.addresses import overlap, parse
+from preflight.net.addresses import overlap, parse, version
 
 # Processes that hold a port for a container.
 PROXIES = ("docker-proxy", "dockerd", "rootlessport", "conmon", "podman")
@@ -130,7 +130,7 @@ def halves(look: Look, binding: Binding) -> tuple[str, ...]:
     settings = look.host.daemon_config.or_(NO_SETTINGS).settings
     without = not look.plan.ipv6 and settings.get("userland-proxy") is False
     if binding.address:
-        return () if without and ":" in binding.address else (binding.address,)
+        return () if without and version(binding.address) == 6 else (binding.address,)
     ipv6 = look.host.ipv6.value
     if without or (ipv6 and (not ipv6.supported or ipv6.listenable is False)):
         return ("0.0.0.0",)

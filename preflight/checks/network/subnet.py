@@ -8,6 +8,7 @@ from preflight.checks import Look, check
 from preflight.checks.findings import skipped, unknown
 from preflight.checks.network.subnet_conflict import conflict, outside
 from preflight.checks.network.subnets import Family, Neighbour, families, neighbours, own
+from preflight.checks.remedies import install
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import NO_ENGINE, require
 from preflight.packets.routing import rules_of
@@ -15,8 +16,6 @@ from preflight.report.evidence.network import SubnetEvidence
 from preflight.report.model import Finding, Severity, Status
 from preflight.text import versions
 from preflight.text.sentences import paragraph, phrase, say
-
-ENGINES = ("dockerd", "docker")
 
 
 @check(
@@ -69,12 +68,9 @@ def subnet(look: Look, family: Family) -> Iterator[Finding]:
 
 def _no_engine(look: Look) -> bool:
     """Say whether there is no engine on this host, and so no network of one. One that only stands still has some."""
-    contact, commands = look.host.contact.value, look.host.commands.value
-    if look.host.engine.known or contact is None or contact.state != "absent" or commands is None:
-        return False
-    installed = [name for name in ENGINES if (found := commands.get(name)) is not None and found.path]
-    asked = all(name in commands for name in ENGINES)
-    return asked and not installed
+    contact = look.host.contact.value
+    silent = not look.host.engine.known and contact is not None and contact.state == "absent"
+    return silent and install.nothing(look.host)
 
 
 def _without_ipv6(look: Look) -> bool:

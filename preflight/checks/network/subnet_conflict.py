@@ -11,18 +11,18 @@ from preflight.checks.network.subnets import (
     UNIQUE_LOCAL,
     Family,
     Neighbour,
-    Network,
     capturing,
     everywhere,
-    parse,
     propose,
 )
+from preflight.net import addresses
+from preflight.net.addresses import IpNetwork
 from preflight.report.evidence.network import SubnetEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, phrase, say
 
 
-def outside(wanted: Network) -> bool:
+def outside(wanted: IpNetwork) -> bool:
     """Say whether mailcow's own name server would refuse to answer this network: it serves private ones alone."""
     if isinstance(wanted, ipaddress.IPv4Network):
         return not any(wanted.subnet_of(private) for private in PRIVATE)
@@ -67,12 +67,12 @@ def conflict(look: Look, family: Family, met: list[Neighbour], hard: list[Neighb
     )
 
 
-def _of_everything(row: Neighbour, wanted: Network) -> bool:
-    network = parse(row.subnet)
+def _of_everything(row: Neighbour, wanted: IpNetwork) -> bool:
+    network = addresses.network(row.subnet)
     return row.what == "route" and network is not None and network.prefixlen <= everywhere(wanted)
 
 
-def _first_in_main(look: Look, wanted: Network, hard: list[Neighbour]) -> Remedy:
+def _first_in_main(look: Look, wanted: IpNetwork, hard: list[Neighbour]) -> Remedy:
     """Have packets to mailcow's network routed by the main table, where Docker enters its route."""
     before = capturing(look, wanted, hard)
     family = "-6 " if wanted.version == 6 else ""

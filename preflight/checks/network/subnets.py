@@ -11,11 +11,12 @@ from msgspec import UNSET, Struct
 from preflight.checks import Look
 from preflight.facts import NO_ENGINE, EngineNetwork, Route
 from preflight.mailcow.plan import IPV4_NETWORK
+from preflight.net import addresses
+from preflight.net.addresses import IpNetwork
 from preflight.packets.routing import MAIN, Packet, lookup, matches
 from preflight.report.evidence.network import ConflictEvidence
 from preflight.text.sentences import noted, phrase
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 EDGES = 512  # addresses of a network that are looked up
 
 PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
@@ -50,7 +51,7 @@ class Family(Struct, frozen=True):
     subject: str
     version: int
     variable: str
-    wanted: Network
+    wanted: IpNetwork
 
 
 def families(look: Look) -> tuple[Family, Family]:
@@ -83,21 +84,13 @@ class Neighbour(Struct, frozen=True):
         return ConflictEvidence(what=self.what, name=self.name, subnet=self.subnet, wider=self.wider, table=table)
 
 
-def parse(text: str) -> Network | None:
-    """Read a network, or an address with a length; None: it is none."""
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return None
-
-
 def own(look: Look) -> tuple[EngineNetwork, ...]:
     """Return the networks of the mailcow that runs here already; none where the engine cannot be asked."""
     known = look.host.engine.or_(NO_ENGINE).networks
     return tuple(network for network in known if network.project == look.plan.project)
 
 
-def neighbours(look: Look, wanted: Network) -> list[Neighbour]:
+def neighbours(look: Look, wanted: IpNetwork) -> list[Neighbour]:
     """Return everything on the host that meets a network: one row for each thing, its most exact name first.
 
     An engine's network, the route to it and the address of its bridge are one thing.
@@ -111,19 +104,19 @@ def neighbours(look: Look, wanted: Network) -> list[Neighbour]:
             covered.add(network.interface)  # mailcow's, or a probe's, which is gone in a moment
             continue
         for subnet in network.subnets:
-            if meet(wanted, parse(subnet)):
+            if meet(wanted, addresses.network(subnet)):
                 found.append(Neighbour("docker network", network.name, subnet))
                 covered.add(network.interface)
     covered.discard("")
     found += [row for row in _routed(look, wanted) if row.name not in covered]
     covered |= {row.name for row in found if row.what == "route" and not row.wider}
     for interface, address in _addresses(look):
-        if interface not in covered and meet(wanted, parse(address)):
+        if interface not in covered and meet(wanted, addresses.network(address)):
             found.append(Neighbour("address", interface or "?", address))
     return list(dict.fromkeys(found))
 
 
-def _routed(look: Look, wanted: Network) -> Iterator[Neighbour]:
+def _routed(look: Look, wanted: IpNetwork) -> Iterator[Neighbour]:
     """Yield the routes that meet a network, but for those to everywhere; a refusal matters only where it wins.
 
     Of the main table they are told from mailcow's own by their length; what is asked before it wins at any length.
@@ -132,7 +125,7 @@ def _routed(look: Look, wanted: Network) -> Iterator[Neighbour]:
     yield from taken
     asked = _asked_tables(look, wanted) if any(route.table != MAIN for route in _routes(look)) else {MAIN}
     for route in _routes(look):
-        network = parse(route.destination)
+        network = addresses.network(route.destination)
         if network is None or network.prefixlen <= everywhere(wanted) or not meet(wanted, network):
             continue
         wider = network.prefixlen < wanted.prefixlen
@@ -143,25 +136,25 @@ def _routed(look: Look, wanted: Network) -> Iterator[Neighbour]:
             yield row
 
 
-def everywhere(wanted: Network) -> int:
+def everywhere(wanted: IpNetwork) -> int:
     """Return the length of the halves of a default route: what is as short or shorter is everywhere."""
     return 1 if wanted.version == 4 else 3
 
 
-def _captured(look: Look, wanted: Network) -> Iterator[Neighbour]:
+def _captured(look: Look, wanted: IpNetwork) -> Iterator[Neighbour]:
     """Yield the routes of other tables that take packets away from mailcow's network, once its own route is there."""
     routes, rules = _routes(look), look.host.rules.or_(())
     if all(route.table == MAIN for route in routes) and all(rule.action in ("table", "nop") for rule in rules):
         return
     if not look.host.rules.known:
         return  # and then nothing passes
-    met = [route for route in routes if (net := parse(route.destination)) is not None and meet(wanted, net)]
+    met = [route for route in routes if (net := addresses.network(route.destination)) is not None and meet(wanted, net)]
     ours = Route(str(wanted), look.plan.bridge, "", 0)
     held = [rule for rule in rules if rule.version == wanted.version]
     # In between these nothing changes.
     edges = {wanted[0]}
     for text in (*(route.destination for route in met), *(rule.destination for rule in held)):
-        network = parse(text) if text else None
+        network = addresses.network(text) if text else None
         if network is not None and meet(wanted, network):
             edges.add(max(network[0], wanted[0]))
             if network[-1] < wanted[-1]:  # type: ignore[operator]  # they are of one version
@@ -177,7 +170,7 @@ def _captured(look: Look, wanted: Network) -> Iterator[Neighbour]:
             yield Neighbour("rule", found.kind, found.destination, table=refusing)
 
 
-def _asked_tables(look: Look, wanted: Network) -> set[int]:
+def _asked_tables(look: Look, wanted: IpNetwork) -> set[int]:
     """Return the tables that packets may be led to which nothing singles out."""
     if not look.host.rules.known:
         return {MAIN}
@@ -186,7 +179,7 @@ def _asked_tables(look: Look, wanted: Network) -> set[int]:
     return {rule.table for rule in rules if matches(rule, packet)}
 
 
-def capturing(look: Look, wanted: Network, neighbours: Iterable[Neighbour]) -> int | None:
+def capturing(look: Look, wanted: IpNetwork, neighbours: Iterable[Neighbour]) -> int | None:
     """Return the priority of the first rule that leads to one of these routes; None: there is none."""
     tables = {row.table for row in neighbours if row.what == "route" and row.table != MAIN}
     found = [
@@ -207,26 +200,26 @@ def _addresses(look: Look) -> Iterator[tuple[str, str]]:
             yield link.name, address.address
 
 
-def meet(one: Network, other: Network | None) -> bool:
+def meet(one: IpNetwork, other: IpNetwork | None) -> bool:
     """Say whether two networks have addresses in common."""
     if isinstance(one, ipaddress.IPv4Network):
         return isinstance(other, ipaddress.IPv4Network) and one.overlaps(other)
     return isinstance(other, ipaddress.IPv6Network) and one.overlaps(other)
 
 
-def taken(look: Look) -> list[Network]:
+def taken(look: Look) -> list[IpNetwork]:
     """Return every network that the host knows of, but for its default routes and mailcow's own."""
     ours = own(look)
     mine = {network.interface for network in ours}
     texts = [route.destination for route in _routes(look) if route.interface not in mine]
     texts += [address for interface, address in _addresses(look) if interface not in mine]
-    if look.host.engine.known:
-        texts += [subnet for entry in look.host.engine.get().networks if entry not in ours for subnet in entry.subnets]
+    networks = look.host.engine.or_(NO_ENGINE).networks
+    texts += [subnet for entry in networks if entry not in ours for subnet in entry.subnets]
     # Default routes (and halves of one) are everywhere.
-    return [network for text in texts if (network := parse(text)) is not None and network.prefixlen > 3]
+    return [network for text in texts if (network := addresses.network(text)) is not None and network.prefixlen > 3]
 
 
-def propose(look: Look, wanted: Network) -> str | None:
+def propose(look: Look, wanted: IpNetwork) -> str | None:
     """Return a free network of the same kind: the same for the same host. None: there is none."""
     held = taken(look)
     if wanted.version == 6:
@@ -235,14 +228,14 @@ def propose(look: Look, wanted: Network) -> str | None:
     if not any(meet(default, network) for network in held):
         return str(default)
     told = look.host.engine.or_(NO_ENGINE).address_pools
-    pools = [network for text in told or POOLS if (network := parse(text)) is not None]
+    pools = [network for text in told or POOLS if (network := addresses.network(text)) is not None]
     for avoided in ([*held, *pools], held):
         if free := _first_free(avoided):
             return free
     return None
 
 
-def _first_free(avoided: Iterable[Network]) -> str | None:
+def _first_free(avoided: Iterable[IpNetwork]) -> str | None:
     spans = sorted(
         (int(network.network_address), int(network.broadcast_address)) for network in avoided if network.version == 4
     )
@@ -263,7 +256,7 @@ def _first_free(avoided: Iterable[Network]) -> str | None:
     return None
 
 
-def _propose_ipv6(held: Iterable[Network]) -> str | None:
+def _propose_ipv6(held: Iterable[IpNetwork]) -> str | None:
     others = [network for network in held if isinstance(network, ipaddress.IPv6Network)]
     first = int(ipaddress.IPv6Address("fd4d:6169:6c63:6f77::"))
     for number in range(256):

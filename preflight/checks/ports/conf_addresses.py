@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from preflight.checks import Look
 from preflight.facts import ConfFile, Setting, require
 from preflight.mailcow.conf.programs import SOURCES
-from preflight.net.addresses import parse
+from preflight.net.addresses import parse, version
 from preflight.report.evidence.ports import AddressEvidence, ConfLineEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import phrase, say
@@ -90,7 +90,7 @@ def _own(look: Look, variable: str, address: str) -> str:
     own = [
         entry.address
         for link in look.host.links.or_(()) for entry in link.addresses
-        if entry.scope == "global" and (":" in entry.address) is (":" in address)
+        if entry.scope == "global" and version(entry.address) == version(address)
     ]  # fmt: skip
     if len(own) == 1:
         return say(

@@ -5,7 +5,6 @@ Docker publishes a port with such a rule of its own, so what counts is which of 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 
 from preflight.checks import Look
@@ -13,7 +12,7 @@ from preflight.checks.holders.conflicts import Case
 from preflight.checks.ports.rules import Verdict
 from preflight.facts import Diversion, Nat
 from preflight.mailcow.plan import Binding
-from preflight.net.addresses import is_inner, is_loopback, parse
+from preflight.net.addresses import is_inner, is_loopback, parse, version, within
 from preflight.report.model import Remedy, Status
 from preflight.text.sentences import say
 
@@ -22,11 +21,11 @@ _WORST = (Status.FAIL, Status.UNKNOWN, Status.WARN)
 
 def judge(look: Look, binding: Binding, case: Case) -> list[Verdict]:
     """Return what takes a port's packets, the worst first. What the engine itself publishes is told by the engine."""
-    if not look.host.nat.known or is_loopback(binding.address):
+    if is_loopback(binding.address):
         return []
     found = [
         verdict
-        for rule in look.host.nat.get().diversions
+        for rule in look.host.nat.or_(Nat()).diversions
         if rule.port == binding.port and rule.owner != "docker" and not (rule.owner == "podman" and case.own)
         if _meets(look, binding, case, rule)
         if (verdict := _verdict(look, rule)) is not None
@@ -36,7 +35,7 @@ def judge(look: Look, binding: Binding, case: Case) -> list[Verdict]:
 
 def unread(look: Look, binding: Binding) -> str:
     """Return why it is not known whether a rule takes the port, a sentence; '' = it is known, or was never asked."""
-    nat = look.host.nat.get() if look.host.nat.known and not is_loopback(binding.address) else Nat()
+    nat = Nat() if is_loopback(binding.address) else look.host.nat.or_(Nat())
     match nat.unread:
         case "denied":
             return say("Only root may read the rules of the firewall that may take it.")
@@ -58,8 +57,8 @@ def help_for(look: Look) -> Remedy:
 
 def _meets(look: Look, binding: Binding, case: Case, rule: Diversion) -> bool:
     """Say whether a rule can take packets for an address that mailcow's port is published on."""
-    version = 4 if rule.family == "ipv4" else 6
-    if not any(parsed.version == version for half in case.outcomes if (parsed := parse(half)) is not None):
+    wanted = 4 if rule.family == "ipv4" else 6
+    if not any(version(half) == wanted for half in case.outcomes):
         return False
     bound = parse(binding.address) if binding.address else None
     if bound is not None and not bound.is_unspecified:
@@ -69,20 +68,8 @@ def _meets(look: Look, binding: Binding, case: Case, rule: Diversion) -> bool:
         addresses = {entry.address for link in links for entry in link.addresses if entry.scope == "global"}
     else:
         return True
-    addresses = {text for text in addresses if (parsed := parse(text)) is not None and parsed.version == version}
-    left = {text for text in addresses if not _within(text, rule.not_destinations)}
-    return any(_within(text, rule.destinations) for text in left) if rule.destinations else bool(left)
-
-
-def _within(address: str, networks: Iterable[str]) -> bool:
-    parsed = ipaddress.ip_address(address)
-    for text in networks:
-        try:
-            if parsed in ipaddress.ip_network(text, strict=False):
-                return True
-        except ValueError:
-            continue
-    return False
+    left = {text for text in addresses if version(text) == wanted and not within(text, rule.not_destinations)}
+    return any(within(text, rule.destinations) for text in left) if rule.destinations else bool(left)
 
 
 def _verdict(look: Look, rule: Diversion) -> Verdict | None:

@@ -12,7 +12,7 @@ import msgspec
 
 from preflight.facts import Answer, Answers
 from preflight.gather.names.questions import Question
-from preflight.net.hostnames import is_top, registrable
+from preflight.net.hostnames import bare, is_top, registrable
 
 ROOT: Question = (".", "NS")
 DOMAINS = 20  # that are asked for
@@ -64,12 +64,12 @@ def _above(domain: str) -> list[Question]:
 
 def _domain(name: str) -> str:
     """Return what can be registered of a name, the tree of a reverse name, or the name itself."""
-    bare = name.rstrip(".").lower()
+    written = bare(name)
     for tree in _REVERSE:
-        if bare.endswith(tree):
+        if written.endswith(tree):
             return tree[1:]
-    return registrable(bare) or bare
+    return registrable(written) or written
 
 
 def _is_reverse(name: str) -> bool:
-    return name.rstrip(".").lower().endswith(_REVERSE)
+    return bare(name).endswith(_REVERSE)

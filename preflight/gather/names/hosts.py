@@ -5,6 +5,7 @@ from __future__ import annotations
 from preflight.facts import Fact, HostsEntry
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.net.addresses import usual
+from preflight.net.hostnames import bare
 from preflight.text.sentences import say
 
 PATH = "/etc/hosts"
@@ -42,4 +43,4 @@ def parse_hosts(text: str, fqdn: str) -> tuple[HostsEntry, ...]:
 
 
 def _names(names: list[str], fqdn: str) -> bool:
-    return any(name.rstrip(".").lower() == fqdn for name in names)
+    return any(bare(name) == fqdn for name in names)

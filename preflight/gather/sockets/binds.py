@@ -11,6 +11,7 @@ import socket
 
 from preflight.facts import BindAttempt, Fact
 from preflight.gather.access.roots import Roots
+from preflight.net.addresses import version
 from preflight.text.sentences import paragraph, say
 
 SOURCE = "bind(2)"
@@ -45,7 +46,7 @@ def binds(roots: Roots, wanted: tuple[tuple[str, int], ...]) -> Fact[tuple[BindA
 
 def attempt(address: str, port: int) -> str:
     """Bind once and close at once; return `free` or the error's name. IPv6 is tried without IPv4."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    family = socket.AF_INET if version(address) == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

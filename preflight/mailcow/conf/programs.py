@@ -21,6 +21,11 @@ _EXACT: dict[str, Kind] = {"SKIP_UNBOUND_HEALTHCHECK": "y-ignored", "SKIP_SOGO":
 SOURCES = {"SNAT_TO_SOURCE": 4, "SNAT6_TO_SOURCE": 6}
 
 
+def source_variable(version: int) -> str:
+    """Return the variable that names the address to send from, of IP version 4 or 6."""
+    return next(variable for variable, its in SOURCES.items() if its == version)
+
+
 def sources(values: Values) -> tuple[tuple[str, str], ...]:
     """Return the variables that name an address to send from, with it; what is no address is left out."""
     named = ((name, parse_mapped(values.text(name))) for name in SOURCES)
