@@ -23,6 +23,9 @@ RESERVED = {
     65510: "SOGo's authentication",
 }
 
+# Ports for HTTP_PORT and HTTPS_PORT where a web server stays in front of mailcow: the documentation's first.
+BEHIND = {"HTTP_PORT": (8080, 8088, 8880), "HTTPS_PORT": (8443, 8448, 9443)}
+
 Kind = Literal["mail", "web", "local"]
 
 

@@ -8,7 +8,7 @@ from preflight.checks import Look, check
 from preflight.checks.clock import timekeepers
 from preflight.checks.remedies import distro
 from preflight.checks.sources import PREREQUISITES
-from preflight.facts import Host, Service
+from preflight.facts import Host, Service, require
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import say
 
@@ -26,7 +26,7 @@ def service(look: Look) -> Iterator[Finding]:
     NTP enabled; systemd-timesyncd, chrony, ntpsec, ntp and openntpd all do, but not two of them at once.
     """
     host = look.host
-    host.services.get()
+    require(host.services)
     found = timekeepers.every(host)
     active = [service for service in found if service.active]
     enabled = [service for service in found if service.enabled]

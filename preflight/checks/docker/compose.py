@@ -102,9 +102,9 @@ def _expected(look: Look) -> str:
 def _install(look: Look) -> Remedy:
     """Say how Compose is installed: with the engine where that has to be installed or replaced, else beside it."""
     host, wanted = look.host, look.requirements.docker
-    said, known = host.engine.value, host.commands.value
+    said = host.engine.value
     if said is not None and wanted and at_least(said.version, wanted) is False:
         return install.newer(host)
-    if said is None and known is not None and not any(known[n].path for n in ("docker", "dockerd") if n in known):
+    if said is None and install.nothing(host):
         return install.docker(host)
     return install.compose(host)

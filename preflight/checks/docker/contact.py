@@ -18,12 +18,6 @@ def engine_version(host: Host) -> str:
     return engine.version if engine else start.version if start else ""
 
 
-def _installed(host: Host, name: str) -> str | None:
-    """Return where a program of the host lies; None: nowhere, or it is not known."""
-    found = host.commands.or_({}).get(name)
-    return found.path if found else None
-
-
 def silent(host: Host, contact: Contact) -> Finding:
     """Say why there is no engine to talk to; only what is certain fails."""
     evidence = EngineEvidence(version=None, api_version=None, state=contact.state)
@@ -89,7 +83,7 @@ def _deserted(host: Host, contact: Contact) -> tuple[str, Remedy]:
 
 
 def _absent(host: Host, contact: Contact) -> tuple[str, Remedy]:
-    if engine := _installed(host, "dockerd"):
+    if engine := install.path(host, "dockerd"):
         message = say(
             "No Docker engine runs: there is nothing at {where}, though {path} is installed.",
             where=contact.url,
@@ -99,7 +93,7 @@ def _absent(host: Host, contact: Contact) -> tuple[str, Remedy]:
     message = say("No Docker engine was found: there is nothing at {where}.", where=contact.url)
     if contact.state == "refused":
         message = say("No Docker engine is installed: nobody listens at {where}.", where=contact.url)
-    elif client := _installed(host, "docker"):
+    elif client := install.path(host, "docker"):
         message = say(
             "No Docker engine was found: there is nothing at {where}, and {path} is its client alone.",
             where=contact.url,

@@ -93,7 +93,7 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
         return Remedy(text, (f"ss -tnp state established 'sport = :{holder.port}'",), when="last")
     if kind is None:
         text = say("Stop {unit}, and keep it from starting at boot.", unit=unit)
-        return Remedy(text, distro.disable_unit(shlex.quote(unit)))
+        return Remedy(text, distro.disable_unit(unit))
     found = mailers.signs(look, kind, mailers.reads(look), holder.clients)
     if found.told:
         return mailers.alive(name, found, (holder.port,))
@@ -109,7 +109,7 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
         *mailers.queued(found),
         mailers.lost(name) if kind == "mta" else mailers.unseen(name),
     )
-    return Remedy(text, distro.disable_unit(shlex.quote(unit)))
+    return Remedy(text, distro.disable_unit(unit))
 
 
 def _without_unit(holder: Holder) -> Remedy:

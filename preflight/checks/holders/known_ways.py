@@ -1,7 +1,8 @@
-"""Programs by which an administrator reaches the host, or that run it for others, and mail servers. Data alone."""
+"""Programs by which an administrator reaches the host, or that run it for others, and mail servers."""
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 Kind = Literal["ssh", "sharer", "tunnel", "desktop", "panel", "cluster"]
@@ -55,3 +56,8 @@ READERS = frozenset((
     "dovecot", "cyrus", "cyrus-imapd", "cyrus-imap", "cyrmaster", "cyrus-master", "courier-imap", "courier-imap-ssl",
     "courier-pop", "courier-pop-ssl", "imapd", "popa3d", "pop3d", "solid-pop3d", "perdition",
 ))  # fmt: skip
+
+
+def stem(unit: str) -> str:
+    """Return a unit's name without its suffix and instance: postfix@-.service is postfix."""
+    return re.sub(r"\.(service|socket|scope)$", "", unit).partition("@")[0]

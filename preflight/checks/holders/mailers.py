@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from preflight.checks import Look
 from preflight.checks.holders.conflicts import PROXIES
-from preflight.checks.holders.known_ways import READERS, SENDERS
+from preflight.checks.holders.known_ways import READERS, SENDERS, stem
 from preflight.checks.sources import LOCAL_MTA, SYNC_JOBS
 from preflight.facts import Holder, MailTrace
 from preflight.report.model import Remedy
@@ -27,11 +27,6 @@ class Signs(Struct, frozen=True):
     panel: str
     told: tuple[str, ...]  # sentences
     queued: tuple[MailTrace, ...]
-
-
-def stem(unit: str) -> str:
-    """Return a unit's name without its suffix and instance: postfix@-.service is postfix."""
-    return unit.removesuffix(".service").removesuffix(".socket").partition("@")[0]
 
 
 def kind_of(holder: Holder) -> str | None:

@@ -6,11 +6,11 @@ gets another port first; nothing is taken away before the new way was tried.
 
 from __future__ import annotations
 
-import re
 from shlex import quote
 
-from preflight.checks.holders.known_ways import IMAGES, NAMES, Kind
+from preflight.checks.holders.known_ways import IMAGES, NAMES, Kind, stem
 from preflight.facts import Container, Holder
+from preflight.mailcow.layout import BEHIND
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Remedy
 from preflight.text.sentences import noted, paragraph, say
@@ -31,13 +31,13 @@ _DROP_IN = "/etc/ssh/sshd_config.d/50-second-port.conf"
 
 def kind_of(holder: Holder) -> Kind | None:
     """Say which kind of a way in a holder is; None: none that is known."""
-    names = [holder.process or "", _stem(holder.unit or ""), holder.package or ""]
+    names = [holder.process or "", stem(holder.unit or ""), holder.package or ""]
     return next((_KINDS[name] for name in names if name in _KINDS), None)
 
 
 def of_unit(unit: str) -> Kind | None:
     """Say which kind of a way in a unit is; None: none that is known."""
-    return _KINDS.get(_stem(unit))
+    return _KINDS.get(stem(unit))
 
 
 def of_container(container: Container) -> Kind | None:
@@ -48,11 +48,6 @@ def of_container(container: Container) -> Kind | None:
 def of_image(image: str) -> Kind | None:
     """Say which kind of a way in an image is for; None: none that is known."""
     return _IMAGES.get(image.partition("@")[0].rpartition("/")[2].partition(":")[0])
-
-
-def _stem(unit: str) -> str:
-    """Return a unit's name without its suffix and instance."""
-    return re.sub(r"\.(service|socket|scope)$", "", unit).partition("@")[0]
 
 
 def remedy(binding: Binding, process: str, unit: str, kind: Kind) -> Remedy:
@@ -86,7 +81,7 @@ def leave(binding: Binding, name: str) -> str:
     """Say how mailcow goes without the port; '' where it cannot."""
     published = binding.wanted[0]
     if published.kind == "web":
-        other = next(port for port in _OTHER[published.variable] if port != binding.port)
+        other = next(port for port in BEHIND[published.variable] if port != binding.port)
         values = {"port": binding.port, "name": name, "setting": f"{published.variable}={other}"}
         if published.variable == "HTTP_PORT":
             return say(
@@ -105,9 +100,6 @@ def leave(binding: Binding, name: str) -> str:
         "Or leave {port} to {name} and give mailcow another port with {variable} in mailcow.conf.",
         port=binding.port, name=name, variable=published.variable,
     )  # fmt: skip
-
-
-_OTHER = {"HTTP_PORT": (8080, 8088), "HTTPS_PORT": (8443, 8448)}
 
 
 def _ssh(binding: Binding, name: str, unit: str) -> Remedy:

@@ -14,14 +14,12 @@ from preflight.checks.holders.endings import WEB
 from preflight.checks.remedies import distro
 from preflight.checks.sources import REVERSE_PROXY
 from preflight.facts import NO_ENGINE, Container, Holder, PublishedPort, SwarmService
+from preflight.mailcow.layout import BEHIND
 from preflight.mailcow.plan import Binding
 from preflight.net.addresses import with_port
 from preflight.report.evidence.ports import HolderEvidence
 from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
-
-# Ports for mailcow behind a web server: the documentation's first.
-BEHIND = {"HTTP_PORT": (8080, 8088, 8880), "HTTPS_PORT": (8443, 8448, 9443)}
 
 
 def kernel(named: Named, owners: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -65,9 +66,9 @@ _MANAGERS: dict[Family, Manager] = {
 
 def family(host: Host) -> Family | None:
     """Return the family by whose names the host's packages go; None: unknown."""
-    if not host.os_release.known:
+    release = host.os_release.value
+    if release is None:
         return None
-    release = host.os_release.get()
     for name in (release.id, *release.id_like):
         if name in _FAMILIES:
             return _FAMILIES[name]
@@ -153,9 +154,9 @@ def disable(host: Host, unit: str, *sockets: str) -> tuple[str, ...]:
 
 def disable_unit(unit: str) -> tuple[str, ...]:
     """Return the commands that stop what a process belongs to; only systemd's units have an ending in their names."""
-    if unit.strip("'").endswith((".service", ".socket")):
-        return (f"systemctl disable --now {unit}",)
-    return f"rc-service {unit} stop", f"rc-update del {unit}"
+    if unit.endswith((".service", ".socket")):
+        return (f"systemctl disable --now {quote(unit)}",)
+    return f"rc-service {quote(unit)} stop", f"rc-update del {quote(unit)}"
 
 
 def owner(host: Host, path: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from msgspec import Struct
+
 from preflight.checks.remedies import distro
 from preflight.checks.sources import COMPOSE_INSTALLATION, ENGINE_INSTALLATION
 from preflight.facts import Command, Host, OsRelease
@@ -45,8 +47,7 @@ def origin(host: Host) -> Origin | None:
     The engine's own word counts most, but its static binaries say the same as Docker's packages.
     """
     engine = host.engine.value
-    path = _path(host, "dockerd")
-    if path and path.startswith(_BY_HAND):
+    if (path(host, "dockerd") or "").startswith(_BY_HAND):
         return "hand"
     if engine is not None and engine.platform:
         return "docker" if engine.platform.startswith("Docker Engine") else "distribution"
@@ -58,10 +59,16 @@ def origin(host: Host) -> Origin | None:
     return None
 
 
-def _path(host: Host, name: str) -> str | None:
+def path(host: Host, name: str) -> str | None:
     """Return where a program is; None: nowhere, or it is not known."""
     found = host.commands.or_({}).get(name)
     return found.path if found else None
+
+
+def nothing(host: Host) -> bool:
+    """Say whether it is certain that the host has no program of Docker's: neither the engine nor its command."""
+    known = host.commands.or_({})
+    return all(name in known and not known[name].path for name in ("dockerd", "docker"))
 
 
 def absent(host: Host) -> bool:
@@ -70,7 +77,7 @@ def absent(host: Host) -> bool:
     A socket on which nobody listens is what a removed engine leaves, where it is known that there is no daemon.
     """
     contact, known = host.contact.value, host.commands.or_({})
-    if contact is None or _path(host, "dockerd"):
+    if contact is None or path(host, "dockerd"):
         return False
     left = contact.state == "refused" and contact.url.startswith("unix:") and "dockerd" in known
     return contact.state == "absent" or left
@@ -94,7 +101,7 @@ def newer(host: Host) -> Remedy:
     if not commands:
         return Remedy(say("Replace it with a newer release as {page} describes.", page=ENGINE_INSTALLATION))
     came, release = origin(host), host.os_release.value
-    own = came == "distribution" and release is not None and bool(_own_engine(release))
+    own = came == "distribution" and release is not None and _own(release) is not None
     if came == "docker" or own or distro.family(host) not in ("debian", "rhel"):
         return Remedy(say("Upgrade Docker's packages. Containers stop meanwhile; their data stays."), commands)
     text = say("Replace it with Docker's own packages. Containers stop meanwhile; their data stays.")
@@ -113,7 +120,7 @@ def engine(host: Host) -> tuple[str, ...]:
         return ()
     found = distro.manager(host)
     before = distro.remove(host, _PODMAN) if host.commands.or_({}).get("docker", _NONE).package == _PODMAN else ()
-    if any(line.startswith("curl ") for line in first) and host.commands.or_({}).get("curl") == _NONE:
+    if {_SCRIPT, *_DOWNLOAD} & {*first} and host.commands.or_({}).get("curl") == _NONE:
         before += distro.install(host, default="ca-certificates curl")
     return (*before, *first, *(() if found and found.restarts else distro.enable(host, "docker")))
 
@@ -127,9 +134,9 @@ def _debian(host: Host, release: OsRelease) -> tuple[str, ...]:
 
     Rolling releases have an engine that is new enough, and no packages of Docker's own.
     """
-    own = _own_engine(release)
+    own = _own(release)
     if own and (origin(host) == "distribution" or release.id == "kali" or not release.version_id):
-        return distro.install(host, default=own)
+        return distro.install(host, default=f"{own.engine} {own.compose}")
     if release.id in ("debian", "ubuntu", "raspbian"):
         return (_SCRIPT,)
     below = _DEVUAN.get(release.codename, "") if release.id == "devuan" else release.base
@@ -149,14 +156,24 @@ def _debian(host: Host, release: OsRelease) -> tuple[str, ...]:
     )
 
 
-def _own_engine(release: OsRelease) -> str:
-    """Return the packages of Debian, Kali and Ubuntu with an engine that is new enough, command and Compose; '': none.
+class _Own(Struct, frozen=True):
+    """Packages of Debian, Kali or Ubuntu: an engine that is new enough with its command, and Compose 2."""
+
+    engine: str
+    compose: str
+
+
+def _own(release: OsRelease) -> _Own | None:
+    """Return what a release has of Docker itself; None: too old, or not known.
 
     Docker's own do not go with them: docker-cli and docker-ce-cli both have /usr/bin/docker, and neither gives way.
+    Debian without a number is testing or newer.
     """
     if release.id == "kali" or (release.id == "debian" and at_least(release.version_id or "99", "13")):
-        return "docker.io docker-cli docker-compose"
-    return "docker.io docker-compose-v2" if release.id == "ubuntu" and at_least(release.version_id, "22.04") else ""
+        return _Own("docker.io docker-cli", "docker-compose")
+    if release.id == "ubuntu" and at_least(release.version_id, "22.04"):
+        return _Own("docker.io", "docker-compose-v2")
+    return None
 
 
 def _rhel(host: Host, release: OsRelease) -> tuple[str, ...]:
@@ -266,9 +283,5 @@ def own_compose(host: Host) -> str | None:
         return None if release.id.startswith(("sl", "opensuse-leap-micro")) else "docker-compose"
     if kind == "rhel":
         return "docker-compose" if release.id == "fedora" else None
-    # Debian without a number is testing or newer.
-    if release.id == "kali" or (release.id == "debian" and at_least(release.version_id or "99", "13")):
-        return "docker-compose"
-    if release.id == "ubuntu" and at_least(release.version_id, "22.04"):
-        return "docker-compose-v2"
-    return None
+    own = _own(release)
+    return own.compose if own else None

@@ -88,7 +88,6 @@ def _install(look: Look) -> Remedy:
 
 def _docker(look: Look) -> Remedy:
     """Install the docker command beside the engine that is there, or Docker as a whole."""
-    daemon = look.host.commands.get().get("dockerd")
-    if look.host.engine.known or (daemon is not None and daemon.path is not None):
+    if look.host.engine.known or install.path(look.host, "dockerd"):
         return install.command(look.host)
     return install.docker(look.host)

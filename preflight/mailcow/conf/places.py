@@ -7,11 +7,9 @@ import re
 from collections.abc import Iterator
 
 from preflight.mailcow.conf.problems import Problem, Read, Values
-from preflight.mailcow.layout import RESERVED, Published
+from preflight.mailcow.layout import BEHIND, RESERVED, Published
 from preflight.net.addresses import IpAddress, bracketed, parse_mapped, split_port, unbracketed
 
-# Where a web server stays in front of mailcow: the ports of mailcow's documentation.
-_BEHIND = {"HTTP_PORT": 8080, "HTTPS_PORT": 8443}
 # PORT, :PORT, IPv4:PORT or [IPv6]:PORT; two ports with a dash between them are a range.
 _WRITTEN = re.compile(
     r"(?:(?P<v4>[0-9.]*):|\[(?P<v6>[0-9a-fA-F:.]*)\]:)?(?P<port>[0-9]{0,9})(?:-(?P<last>[0-9]{1,9}))?"
@@ -93,7 +91,7 @@ def _web_port(values: Values, published: Published) -> Read[int]:
     if not 1 <= port <= _LAST_PORT:
         return Read(published.port, (values.problem(variable, "port-out-of-range", default),))
     if port in RESERVED:
-        better = f"{variable}={_BEHIND[variable]}"
+        better = f"{variable}={BEHIND[variable][0]}"
         return Read(port, (values.problem(variable, "reserved-port", better, port=port, service=RESERVED[port]),))
     return Read(port)
 
