@@ -116,13 +116,15 @@ class Wire:
 
     def heard(self) -> list[Message]:
         """Return what was told meanwhile, without waiting."""
-        found = []
+        return [message for _, message in self._arrived()]
+
+    def _arrived(self) -> Iterator[tuple[int, Message]]:
         while True:
             try:
                 data = self._socket.recv(1 << 20, socket.MSG_DONTWAIT)
             except BlockingIOError:
-                return found
-            found += [message for _, message in messages(data)]
+                return
+            yield from messages(data)
 
     def batch(self, changes: Sequence[Message]) -> dict[int, int]:
         """Change nf_tables in one transaction: all or nothing. Return the error numbers by the index of a change.
@@ -148,23 +150,18 @@ class Wire:
         return self._errors(first, last)
 
     def _errors(self, first: int, last: int) -> dict[int, int]:
-        """Read the errors of a batch: the kernel answers at once, so what has not come is not to come."""
+        """Read the errors of a batch. The kernel works while it is sent: all its answers are there already."""
         found: dict[int, int] = {}
-        self._socket.settimeout(0.2)
-        try:
-            for number, message in self._receive():
-                if message.kind != ERROR or not first <= number <= last:
-                    continue
-                code = -struct.unpack_from("=i", message.body)[0]
-                if code:
-                    found[number - first - 1] = code
-                if number == last:
-                    break
-        except TimeoutError:
-            if not found:
-                raise
-        finally:
-            self._socket.settimeout(SECONDS)
+        told = False
+        for number, message in self._arrived():
+            if message.kind != ERROR or not first <= number <= last:
+                continue
+            told = True
+            code = -struct.unpack_from("=i", message.body)[0]
+            if code:
+                found[number - first - 1] = code
+        if not told:
+            raise TimeoutError("the batch has no answer")
         return found
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
