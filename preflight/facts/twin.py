@@ -28,8 +28,8 @@ class Step(Struct, frozen=True, omit_defaults=True):
 class Culprit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What ended a packet.
 
-    kind: rule; policy (of a base chain); forwarding (switched off); route (none, or one to nowhere); filter (rp_filter);
-    nat (sent to somewhere else); socket (nobody listens there).
+    kind: rule; policy (of a base chain); forwarding (switched off); route (none, or one to nowhere); filter
+    (rp_filter); nat (sent to somewhere else); socket (nobody listens there).
     """
 
     kind: Literal["rule", "policy", "forwarding", "route", "filter", "nat", "socket"]

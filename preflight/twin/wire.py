@@ -119,12 +119,14 @@ class Wire:
         return [message for _, message in self._arrived()]
 
     def _arrived(self) -> Iterator[tuple[int, Message]]:
-        while True:
-            try:
-                data = self._socket.recv(1 << 20, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            yield from messages(data)
+        self._socket.setblocking(False)
+        try:
+            while True:
+                yield from messages(self._socket.recv(1 << 20))
+        except BlockingIOError:
+            return
+        finally:
+            self._socket.settimeout(SECONDS)
 
     def batch(self, changes: Sequence[Message]) -> dict[int, int]:
         """Change nf_tables in one transaction: all or nothing. Return the error numbers by the index of a change.
