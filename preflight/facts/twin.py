@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from preflight.facts.kinds import ContainerName, InterfaceName, Ip, Secret, Word
+from preflight.facts.kinds import ChainName, InterfaceName, Ip, Secret, Word
 
 # delivered: to the container, and the answer came back. proxy: docker-proxy alone answered, so that the container sees
 # the host's own address for everybody's. oneway: it arrived, its answer was lost. elsewhere: something else answered.
@@ -20,8 +20,8 @@ class Step(Struct, frozen=True, omit_defaults=True):
     """A chain of the kernel that the packet passed, in order: where it hangs, and what it decided there."""
 
     hook: Word  # ingress, prerouting, input, forward, output, postrouting
-    table: Word  # 'inet firewalld', 'ip filter'; of ip_tables: filter, nat …
-    chain: Word
+    table: ChainName  # 'inet firewalld', 'ip filter'; of ip_tables: filter, nat …
+    chain: ChainName
     verdict: Word  # accept, drop, continue
 
 
@@ -35,8 +35,8 @@ class Culprit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Literal["rule", "policy", "forwarding", "route", "filter", "nat", "socket"]
     backend: Literal["nf_tables", "ip_tables", ""] = ""
     family: Word = ""  # of the table: ip, ip6, inet, bridge, netdev
-    table: Word = ""
-    chain: Word = ""
+    table: ChainName = ""
+    chain: ChainName = ""
     handle: int | None = None  # of a rule in nf_tables
     number: int | None = None  # of a rule in ip_tables: its line, from 1
     rule: Secret = ""  # its text, as nft or iptables-save prints it
@@ -77,8 +77,8 @@ class Uncopied(Struct, frozen=True, omit_defaults=True):
     """A rule or set of the host that the kernel did not take in the twin."""
 
     backend: Literal["nf_tables", "ip_tables", "ip_set"]
-    table: Word
-    chain: Word = ""
+    table: ChainName
+    chain: ChainName = ""
     handle: int | None = None
     what: Word = ""  # the expression, match or type that is the reason, where that is known
     error: Word = ""  # the name of the kernel's error
@@ -94,7 +94,7 @@ class Unseen(Struct, frozen=True):
 class Chain(Struct, frozen=True, omit_defaults=True):
     """A chain in outline. A base chain has a hook."""
 
-    name: Word
+    name: ChainName
     rules: int
     hook: Word = ""
     priority: int = 0
@@ -106,7 +106,7 @@ class Table(Struct, frozen=True):
 
     backend: Literal["nf_tables", "ip_tables"]
     family: Word
-    name: Word
+    name: ChainName
     chains: tuple[Chain, ...]
 
 
@@ -140,5 +140,5 @@ class Twin(Struct, frozen=True, kw_only=True, omit_defaults=True):
     uncopied: tuple[Uncopied, ...] = ()
     unseen: tuple[Unseen, ...] = ()
     tables: tuple[Table, ...] = ()
-    sets: tuple[ContainerName, ...] = ()
+    sets: tuple[ChainName, ...] = ()
     seconds: float = 0.0
