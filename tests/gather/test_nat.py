@@ -42,12 +42,12 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
         def dump(_protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
             return iter([bytes.fromhex(row) for row in dumps[kind, request.hex()]])
 
-        def fetch(version: int) -> tuple[bytes, bytes]:
+        def fetch(version: int, _table: str) -> tuple[bytes, bytes]:
             info, entries = said["legacy"][str(version)]
             return bytes.fromhex(info), bytes.fromhex(entries)
 
         monkeypatch.setattr(netlink, "dump", dump)
-        monkeypatch.setattr(legacy, "_fetch", fetch)
+        monkeypatch.setattr(legacy, "fetch", fetch)
         monkeypatch.setattr(nat, "_loaded", lambda _roots, _module: True)
         monkeypatch.setattr(Roots, "text", lambda _self, _path, _limit: "nat\n" if said["legacy"] else "")
         return nat.nat(NATIVE, PORTS).get()
