@@ -1,0 +1,85 @@
+"""What to do about a setting, a route or a translation that ends mailcow's packets, where no rule of a filter does."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from preflight.checks import Look
+from preflight.checks.firewall.culprits import FORWARDING, Case
+from preflight.checks.firewall.owned import Maker, Way
+from preflight.checks.network.whole_ipv6 import accept_ra
+from preflight.checks.remedies import distro
+from preflight.facts import NO_SETTINGS
+from preflight.report.model import WrittenFile
+from preflight.text.sentences import say
+
+SYSCTLS = "/etc/sysctl.d/90-mailcow-firewall.conf"
+
+
+def _forwarding(look: Look, cases: list[Case]) -> Way:
+    settings, texts = [], [say("Switch forwarding on, and remove the line that switches it off at boot.")]
+    for case in cases:
+        setting = FORWARDING[case.version]
+        settings.append(f"{setting} = 1")
+        if case.interface and case.version == 4:
+            settings.append(_of_device("ipv4", case.interface, "forwarding", 1))
+        if case.version == 6 and look.host.ipv6.known and look.host.ipv6.get().accept_ra.get(case.interface) == 1:
+            settings.insert(0, accept_ra(case.interface))  # the kernel forgets its default route otherwise
+    text = say("Docker then closes the chain FORWARD to all but its own networks when it is restarted.")
+    return _set(look, [*texts, text], list(dict.fromkeys(settings)), restarted=True)
+
+
+def _filter(look: Look, cases: list[Case]) -> Way:
+    settings = [
+        _of_device("ipv4", case.interface if case.way == "in" and case.interface else "all", "rp_filter", 2)
+        for case in cases
+    ]
+    text = say("Have the kernel check source addresses loosely (rp_filter = 2): packets may come in by another way.")
+    return _set(look, [text], list(dict.fromkeys(settings)), restarted=False)
+
+
+def _set(look: Look, texts: list[str], settings: list[str], *, restarted: bool) -> Way:
+    quoted = " ".join(map(shlex.quote, settings))
+    commands = [f"printf '%s\\n' {quoted} > {SYSCTLS}", f"sysctl -p {SYSCTLS}"]
+    if restarted:
+        commands += distro.restart(look.host, "docker")
+    written = WrittenFile(SYSCTLS, "".join(f"{setting}\n" for setting in settings))
+    return Way(tuple(texts), tuple(commands), (written,))
+
+
+def _of_device(family: str, name: str, setting: str, value: int) -> str:
+    """Return the line of an interface's setting; a name with a dot in it, of a VLAN, is written with slashes."""
+    dot = "/" if "." in name else "."
+    return f"{dot.join(('net', family, 'conf', name, setting))} = {value}"
+
+
+def _route(_look: Look, cases: list[Case]) -> Way:
+    text = say("Look for a route or rule that leads these packets to nowhere, and take it out where it is set up.")
+    option = {4: "", 6: " -6"}
+    looks = [
+        f"ip{option[v]} {what}"
+        for v in dict.fromkeys(c.version for c in cases)
+        for what in ("rule", "route show table all")
+    ]
+    return Way((text,), tuple(looks))
+
+
+def _nat(_look: Look, _cases: list[Case]) -> Way:
+    text = say("Find out who set this rule up, and have it leave out mailcow's ports and its bridge.")
+    return Way((text,), ("nft list ruleset", "iptables-save -t nat"))
+
+
+def proxied(look: Look, _cases: Sequence[Case]) -> Way:
+    """Say what to do where Docker does not forward a port, so that only its proxy can answer."""
+    settings = look.host.daemon_config.or_(NO_SETTINGS).settings
+    keys = [key for key in ("iptables", "ip6tables") if settings.get(key) is False]
+    if keys:
+        text = say("Have Docker manage the firewall: see docker.daemon-config.")
+        return Way((text,))
+    return Way((say("Restart Docker: it then writes its rules again."),), distro.restart(look.host, "docker"))
+
+
+BY_KIND: dict[str, Maker] = {
+    "forwarding": _forwarding, "filter": _filter, "route": _route, "nat": _nat, "socket": proxied,
+}  # fmt: skip
