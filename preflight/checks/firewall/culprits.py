@@ -95,7 +95,8 @@ def sentences(case: Case) -> Iterator[str]:
         case "rule":
             yield _rule(case)
         case "policy":
-            yield say(_POLICIES[culprit.backend or "nf_tables"], chain=culprit.chain, table=case.table)
+            backend = culprit.backend or "nf_tables"
+            yield say(_POLICIES[backend], chain=culprit.chain, table=case.table)
         case "forwarding":
             setting = FORWARDING[case.version]
             yield say("The kernel does not forward packets: {setting} is 0, here or for an interface.", setting=setting)

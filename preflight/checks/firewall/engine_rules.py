@@ -21,7 +21,7 @@ def missing(look: Look) -> tuple[str, ...]:
     if native(look):
         return () if any(table.name == NATIVE for table in tables) else (NATIVE,)
     networks = any(network.driver == "bridge" for network in look.host.engine.or_(NO_ENGINE).networks)
-    return tuple(name for name, there in _wanted(tables, networks=networks) if not there)
+    return tuple(f"{table} {chain}" for chain, table, there in _wanted(tables, networks=networks) if not there)
 
 
 def writes(look: Look) -> bool:
@@ -51,16 +51,16 @@ def _has(table: Table) -> bool:
     return any(chain.name == "DOCKER" for chain in table.chains)
 
 
-def _wanted(tables: tuple[Table, ...], *, networks: bool) -> list[tuple[str, bool]]:
+def _wanted(tables: tuple[Table, ...], *, networks: bool) -> list[tuple[str, str, bool]]:
     """Return the engine's chains for IPv4, and whether each is there and led to."""
     nat = [chain for table in tables if (table.family, table.name) in _IPV4 for chain in _of(table, "nat")]
     kept = [chain for table in tables if (table.family, table.name) in _IPV4 for chain in _of(table, "filter")]
     return [
         # What leads there is written with the first network alone.
-        ("nat PREROUTING", not networks or any(chain.name == "PREROUTING" and chain.rules for chain in nat)),
-        ("nat DOCKER", any(chain.name == "DOCKER" for chain in nat)),
-        ("filter FORWARD", any(chain.name == "FORWARD" and chain.rules for chain in kept)),
-        ("filter DOCKER", any(chain.name == "DOCKER" for chain in kept)),
+        ("PREROUTING", "nat", not networks or any(chain.name == "PREROUTING" and chain.rules for chain in nat)),
+        ("DOCKER", "nat", any(chain.name == "DOCKER" for chain in nat)),
+        ("FORWARD", "filter", any(chain.name == "FORWARD" and chain.rules for chain in kept)),
+        ("DOCKER", "filter", any(chain.name == "DOCKER" for chain in kept)),
     ]
 
 

@@ -14,6 +14,10 @@ from preflight.facts import NO_SETTINGS
 from preflight.report.model import WrittenFile
 from preflight.text.sentences import say
 
+_ROUTES = {
+    4: ("ip rule", "ip route show table all"),
+    6: ("ip -6 rule", "ip -6 route show table all"),
+}
 SYSCTLS = "/etc/sysctl.d/90-mailcow-firewall.conf"
 
 
@@ -56,13 +60,8 @@ def _of_device(family: str, name: str, setting: str, value: int) -> str:
 
 def _route(_look: Look, cases: list[Case]) -> Way:
     text = say("Look for a route or rule that leads these packets to nowhere, and take it out where it is set up.")
-    option = {4: "", 6: " -6"}
-    looks = [
-        f"ip{option[v]} {what}"
-        for v in dict.fromkeys(c.version for c in cases)
-        for what in ("rule", "route show table all")
-    ]
-    return Way((text,), tuple(looks))
+    versions = dict.fromkeys(case.version for case in cases)
+    return Way((text,), tuple(command for version in versions for command in _ROUTES[version]))
 
 
 def _nat(_look: Look, _cases: list[Case]) -> Way:

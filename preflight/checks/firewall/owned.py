@@ -38,11 +38,11 @@ def _ufw(_look: Look, cases: list[Case]) -> Way:
         text = say("Change the rule in {path} so that it leaves out mailcow's bridge, then load the rules.", path=path)
         return Way((text,), (f"grep -n forward {path}",))
     bridge, first = cases[0].bridge, any(case.culprit.chain.endswith("user-forward") for case in cases)
-    add = f"ufw route {'prepend ' if first else ''}allow"
+    place = "prepend " if first else ""
     ports = ",".join(map(str, dict.fromkeys(port for case in cases if case.way == "in" for port in case.inner)))
-    commands = [f"{add} out on {bridge} proto tcp from any to any port {ports}"] if ports else []
+    commands = [f"ufw route {place}allow out on {bridge} proto tcp from any to any port {ports}"] if ports else []
     if any(case.way == "out" or case.answers for case in cases):
-        commands.append(f"{add} in on {bridge}")
+        commands.append(f"ufw route {place}allow in on {bridge}")
     text = say("Let ufw forward mailcow's connections. Ports are those in the container.")
     return Way((text, say(_MERGE)), tuple(commands))
 

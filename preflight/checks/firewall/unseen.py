@@ -17,9 +17,9 @@ _IPVS = noted("IPVS is in use on this host, and was not tried.")
 
 def sentences(twin: Twin) -> Iterator[str]:
     """Yield what was not tried, in a sentence each."""
-    for kind, template in _SAID.items():
+    for kind in _SAID:
         names = dict.fromkeys(one.interface for one in twin.unseen if one.kind == kind)
         if names:
-            yield say(template, interfaces=", ".join(filter(None, names)))
+            yield say(_SAID[kind], interfaces=", ".join(filter(None, names)))
     if any(one.kind == "ipvs" for one in twin.unseen):
         yield say(_IPVS)

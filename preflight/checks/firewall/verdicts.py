@@ -20,8 +20,8 @@ _BLIND = {
     "derivation": noted("Could not determine the rules that Docker would add for mailcow."),
     "memory": noted("The rules of the firewall are too many to be tried with the memory there is."),
     "late": noted("The rules of the firewall are too many to be tried in time."),
+    "": noted("The rules of the firewall could not be tried."),
 }
-_NO_BLIND = noted("The rules of the firewall could not be tried.")
 _UNKNOWN = {
     "uncopied": noted("A rule is on the way that could not be tried."),
     "sources": noted("Addresses on the Internet are not all treated alike, though no rule names them."),
@@ -80,7 +80,7 @@ def blind(look: Look, family: Family) -> str:
         require(look.host.engine)  # without one nothing can be derived, and that is told as its absence
         if engine_rules.told(look):
             return say("Docker's own rules are missing on this host (see firewall.backend).")
-    return say(_BLIND.get(family.doubt, _NO_BLIND))
+    return say(_BLIND[family.doubt])
 
 
 def help_for(look: Look, doubt: str) -> Remedy:
