@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -48,15 +49,20 @@ def counters(version: int, loaded: Iterable[Loaded], before: Counts | None = Non
     return Counts(tuple(found))
 
 
-def grown(before: Counts, after: Counts) -> list[Grown]:
-    """Return the entries whose counters grew; those of a table that was changed meanwhile are left out."""
-    old = {blob.table: blob for blob, _ in before.tables}
+def grown(before: Counts | None, after: Counts) -> list[Grown]:
+    """Return the entries whose counters grew (None: since they were loaded).
+
+    Raise `OSError` (EAGAIN) where a table was changed between the two reads.
+    """
+    old = {blob.table: blob for blob, _ in before.tables} if before else {}
     found = []
     for blob, loaded in after.tables:
         was = old.get(blob.table)
-        if was is None or was.rows != blob.rows:
-            continue
-        rows = [(row, more) for row in blob.rows if (more := _packets(blob, row) - _packets(was, row)) > 0]
+        if was and was.rows != blob.rows:
+            raise OSError(errno.EAGAIN, f"{blob.table}: changed between two reads")
+        rows = [
+            (row, more) for row in blob.rows if (more := _packets(blob, row) - (_packets(was, row) if was else 0)) > 0
+        ]
         places = _Places(loaded, blob) if rows and loaded else None
         found += [Grown(blob, row, more, loaded, places.of(row) if places else None) for row, more in rows]
     return found
@@ -109,8 +115,8 @@ def depends(before: Counts, after: Counts) -> frozenset[str]:
     return frozenset(word for found in words if found for word in found)
 
 
-def met(before: Counts, after: Counts) -> list[Refusal]:
-    """Return the rules that could not be copied and lay on a packet's way between two reads."""
+def met(before: Counts | None, after: Counts) -> list[Refusal]:
+    """Return the rules that could not be copied and lay on a packet's way, between two reads or (None) so far."""
     found = [one.loaded.refused.get(one.index) for one in grown(before, after) if one.loaded and one.index is not None]
     return [refusal for refusal in found if refusal]
 

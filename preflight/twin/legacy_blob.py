@@ -164,15 +164,25 @@ def _rows(version: int, hooks: int, starts: tuple[int, ...], policies: tuple[int
 
 
 def parts(blob: Blob, row: Row) -> tuple[list[Part], Part]:
+    """Return the matches and the target of a row; raise `OSError` (EBADMSG)."""
+    return apart(blob.version, blob.data[row.at : row.end])
+
+
+def apart(version: int, entry: bytes) -> tuple[list[Part], Part]:
     """Return the matches and the target of an entry; raise `OSError` (EBADMSG)."""
-    at, matches = row.at + layout(blob.version).matches, []
-    while at < row.data:
-        size = struct.unpack_from("=H", blob.data, at)[0]
-        if size < 32 or at + size > row.data:
+    where, found = layout(version), []
+    at, target = where.matches, struct.unpack_from("=H", entry, where.offsets)[0]
+    while at < target:
+        size = struct.unpack_from("=H", entry, at)[0]
+        if size < 32 or at + size > target:
             raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
-        matches.append(Part(_name(blob.data[at + 2 : at + 31]), blob.data[at + 31], blob.data[at : at + size]))
+        found.append(_part(entry[at : at + size]))
         at += size
-    return matches, Part(row.target, blob.data[row.data + 31], blob.data[row.data : row.end])
+    return found, _part(entry[target:])
+
+
+def _part(raw: bytes) -> Part:
+    return Part(_name(raw[2:31]), raw[31], raw)
 
 
 @cache
@@ -202,22 +212,24 @@ def entry(blob: Blob, row: Row, matches: list[Part], target: bytes) -> bytes:
 
 
 def rebuilt(blob: Blob, changed: Mapping[int, bytes]) -> Blob:
-    """Return a table with other entries in the place of some rows. Where they jump to is as in the old table."""
+    """Return a table with other entries in the place of some rows, or none. They jump by places of the old table."""
     if not changed:
         return blob
-    places, at = {}, 0
+    places, at, entries = {}, 0, []
     for index, row in enumerate(blob.rows):
         places[row.at] = at
-        at += len(changed[index]) if index in changed else row.end - row.at
-    data = bytearray(b"".join(changed.get(index) or blob.data[row.at : row.end] for index, row in enumerate(blob.rows)))
+        entries.append(changed[index] if index in changed else blob.data[row.at : row.end])
+        at += len(entries[-1])
+    data = bytearray(b"".join(entries))
     where = layout(blob.version)
-    for row in blob.rows:
-        start = places[row.at]
-        target = start + struct.unpack_from("=H", data, start + where.offsets)[0]
-        if data[target + 2] == 0:
-            verdict = struct.unpack_from("=i", data, target + 32)[0]
-            if verdict >= 0:
-                struct.pack_into("=i", data, target + 32, places[verdict])
+    at = 0
+    for one in entries:
+        target = at + struct.unpack_from("=H", one, where.offsets)[0] if one else 0
+        if one and not data[target + 2] and (verdict := struct.unpack_from("=i", data, target + 32)[0]) >= 0:
+            if verdict not in places:
+                raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
+            struct.pack_into("=i", data, target + 32, places[verdict])
+        at += len(one)
     starts = tuple(places.get(start, start) for start in blob.starts)
     policies = tuple(places.get(policy, policy) for policy in blob.policies)
     result = bytes(data)

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from preflight.facts.twin import Uncopied
 from preflight.twin import legacy_blob as tables
-from preflight.twin.legacy_blob import Blob, Row, parts
+from preflight.twin.legacy_blob import Blob, Part, Row, apart, parts
 from preflight.twin.legacy_worlds import World, change, conditions, counting
 
 TRIES, SECONDS = 300, 1.0  # of a search for what is refused
@@ -105,29 +105,32 @@ class _Search:
         self._loaded, self._changed = loaded, changed
         self._tries, self._until = TRIES, time.monotonic() + SECONDS
         self._reasons: dict[tuple[object, ...], tuple[str, frozenset[int]]] = {}
+        blob = loaded.blob
+        rules = [(index, row) for index, row in enumerate(blob.rows) if row.number]
         self._kinds = {
-            index: self._kind(index) for index, row in enumerate(loaded.blob.rows)
-            if row.number and index not in loaded.refused and not _plain(loaded.blob, row)
-        }  # fmt: skip
+            index: self._kind(index) for index, row in rules if index not in loaded.refused and not _plain(blob, row)
+        }
+        # A table for trials is as small as can be, but its chains are reached from where they were.
+        self._bare = {index: b"" if row.target or row.verdict < 0 else _jump(blob, row) for index, row in rules}
 
     def _kind(self, index: int) -> tuple[object, ...]:
-        matches, target = parts(self._loaded.blob, self._loaded.blob.rows[index])
+        matches, target = self._parts(index)
         return (*((match.name, match.revision) for match in matches), target.name, target.revision)
 
     def placed(self) -> Blob:
         """Put the table in place without the rules that are refused, and note these; raise `OSError`."""
-        self._try([])  # if even that is refused, no rule is the reason
+        self._try({})  # if even that is refused, no rule is the reason
         bad: dict[int, str] = {}
         for group in self._groups():
             bad |= self._bad(group)
         for index, why in bad.items():
             self._replace(index, why)
         try:
-            return self._try(self._kinds)
+            return self._whole()
         except OSError:
             blob = self._loaded.blob
             self._changed |= {index: counting(blob, blob.rows[index]) for index in bad}
-            return self._try(self._kinds)
+            return self._whole()
 
     def _groups(self) -> Iterable[list[int]]:
         groups: dict[tuple[object, ...], list[int]] = {}
@@ -135,17 +138,22 @@ class _Search:
             groups.setdefault(kind, []).append(index)
         return groups.values()
 
-    def _try(self, rows: Iterable[int], other: Mapping[int, bytes] | None = None) -> Blob:
-        """Put the table in place with these of the rules that the kernel may refuse; raise `OSError`."""
-        blob, live = self._loaded.blob, set(rows)
-        changed = {
-            **self._changed,
-            **{index: counting(blob, blob.rows[index]) for index in self._kinds if index not in live},
-            **(other or {}),
-        }
-        placed = tables.rebuilt(blob, changed)
+    def _try(self, entries: Mapping[int, bytes]) -> None:
+        """Put a bare table in place with these entries; raise `OSError`."""
+        tables.replace(tables.rebuilt(self._loaded.blob, {**self._bare, **entries}))
+
+    def _whole(self) -> Blob:
+        placed = tables.rebuilt(self._loaded.blob, self._changed)
         tables.replace(placed)
         return placed
+
+    def _entry(self, index: int) -> bytes:
+        blob = self._loaded.blob
+        return self._changed.get(index) or blob.data[blob.rows[index].at : blob.rows[index].end]
+
+    def _parts(self, index: int) -> tuple[list[Part], Part]:
+        """Return a rule's parts as they are in this world: its sets are those of the twin."""
+        return apart(self._loaded.blob.version, self._entry(index))
 
     def _bad(self, rows: list[int]) -> dict[int, str]:
         """Return which of some rules of one kind are refused, and the names of the errors."""
@@ -153,7 +161,7 @@ class _Search:
         if self._tries < 0 or time.monotonic() > self._until:
             return dict.fromkeys(rows, "ETIME")
         try:
-            self._try(rows)
+            self._try({index: self._entry(index) for index in rows})
         except OSError as failure:
             if failure.errno in _WHOLE:
                 raise
@@ -175,30 +183,34 @@ class _Search:
         if kind not in self._reasons:
             self._reasons[kind] = self._reason(index)
         what, dropped = self._reasons[kind]
-        kept = [match for place, match in enumerate(parts(blob, row)[0]) if place not in dropped]
+        kept = [match for place, match in enumerate(self._parts(index)[0]) if place not in dropped]
         self._changed[index] = counting(blob, row, kept)
         self._loaded.refused[index] = _refusal(blob, row, what, why)
 
     def _reason(self, index: int) -> tuple[str, frozenset[int]]:
         """Return for which of its parts a rule is refused, and which of its matches must go with it."""
         blob, row = self._loaded.blob, self._loaded.blob.rows[index]
-        matches, target = parts(blob, row)
+        matches, target = self._parts(index)
         if self._takes(index, counting(blob, row, matches)):
             return target.name, frozenset()
         for place, match in enumerate(matches):
             if self._takes(index, counting(blob, row, matches[:place] + matches[place + 1 :])):
                 return match.name, frozenset({place})
-        return target.name or matches[0].name, frozenset(range(len(matches)))
+        return target.name or ", ".join(match.name for match in matches), frozenset(range(len(matches)))
 
     def _takes(self, index: int, entry: bytes) -> bool:
         self._tries -= 1
         if self._tries < 0 or time.monotonic() > self._until:
             return False
         try:
-            self._try([], {index: entry})
+            self._try({index: entry})
         except OSError:
             return False
         return True
+
+
+def _jump(blob: Blob, row: Row) -> bytes:
+    return tables.entry(blob, row, [], tables.standard(row.verdict))
 
 
 def _refusal(blob: Blob, row: Row, what: str, why: str) -> Refusal:

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from preflight.twin import ipsets
-from preflight.twin.legacy_blob import ACCEPT, Blob, Part, Row, entry, layout, parts, standard
+from preflight.twin.legacy_blob import ACCEPT, DROP, Blob, Part, Row, entry, layout, parts, standard
 
 World = Literal["as-is", "met", "without"]
 # Targets after which the next rule is gone on to, whatever happened. Some act outside of the network namespace (LED,
@@ -96,7 +96,7 @@ def _queues(target: Part) -> range:
 
 def bypasses(target: Part) -> bool:
     """Say whether packets pass a target NFQUEUE where no program reads its queue."""
-    return target.revision >= 2 and bool(struct.unpack_from("=H", target.data, 4)[0] & _BYPASS)
+    return target.revision >= 2 and len(target.data) >= 6 and bool(struct.unpack_from("=H", target.data, 4)[0] & _BYPASS)
 
 
 def counting(blob: Blob, row: Row, matches: list[Part] | None = None) -> bytes:
@@ -115,7 +115,7 @@ def change(
     if world == "without" and hanging:
         return Change(counting(blob, row))
     kept, missing = _kept(matches, sets, met=world == "met" and bool(hanging))
-    raw, unknown = _target(row, target, sets, accepted=world == "met" and "queue" in hanging)
+    raw, unknown = _target(row, target, sets, judged=world == "met" and "queue" in hanging)
     if missing or unknown:
         return Change(counting(blob, row, kept), missing or unknown, "ENOENT")
     if raw == target.raw and kept == matches:
@@ -143,12 +143,12 @@ def _kept(matches: list[Part], sets: Mapping[int, int], *, met: bool) -> tuple[l
     return kept, missing
 
 
-def _target(row: Row, target: Part, sets: Mapping[int, int], *, accepted: bool) -> tuple[bytes, str]:
+def _target(row: Row, target: Part, sets: Mapping[int, int], *, judged: bool) -> tuple[bytes, str]:
     """Return the target that a rule gets, and its name where it cannot be copied."""
     if target.name in HARMLESS:
         return standard(row.end), ""
-    if accepted:
-        return standard(ACCEPT), ""
+    if judged:  # by a program, otherwise than the kernel alone does
+        return standard(DROP if bypasses(target) else ACCEPT), ""
     if target.name == "SET":
         try:
             return target.having(ipsets.translate_xt(target.data, target.revision, sets, target=True)).raw, ""
