@@ -20,7 +20,8 @@ from preflight.twin.wire import EXCL, MASK, NESTED, Refused, Wire, attribute, at
 PROTOCOL = 7  # since Linux 4.20: dumps tell the indices of sets
 _CREATE, _LIST, _ADD = (6 << 8 | command for command in (2, 7, 9))  # NFNL_SUBSYS_IPSET
 _PROTOCOL, _NAME, _TYPE, _REVISION, _FAMILY, _FLAGS, _DATA, _ADT, _LINE, _INDEX = 1, 2, 3, 4, 5, 6, 7, 8, 9, 11
-_ELEMENTS, _REFERENCES, _MEMORY = 24, 25, 26  # of a set's data: for dumps only
+_TIMEOUT, _NETMASK = 6, 20  # of a set's data
+_ELEMENTS, _REFERENCES, _MEMORY = 24, 25, 26  # of it, for dumps only
 _ONLY_HEADERS = 4  # IPSET_FLAG_LIST_HEADER
 NONE = 0xFFFF  # IPSET_INVALID_ID, where a rule refers to no set
 # Of its own error numbers: those that a copy can meet.
@@ -41,6 +42,7 @@ class Header(Struct, frozen=True):
     data: bytes
     size: int  # elements, as the kernel counts them
     netmask: int | None = None  # that all addresses are cut by
+    timed: bool = False  # elements have a timeout
 
 
 class Set(Struct, frozen=True):
@@ -108,7 +110,8 @@ def _header(found: dict[int, bytes]) -> Header | None:
     return Header(
         int.from_bytes(found[_INDEX][:2], "big"), text(found[_NAME]), text(found[_TYPE]), found[_FAMILY][0],
         found[_REVISION][0], elements.ordered(b"".join(attribute(kind, value) for kind, value in kept)),
-        int.from_bytes(data.get(_ELEMENTS, b"\xff" * 4), "big"), data[20][0] if 20 in data else None,
+        int.from_bytes(data.get(_ELEMENTS, b"\xff" * 4), "big"), data[_NETMASK][0] if _NETMASK in data else None,
+        _TIMEOUT in data,
     )  # fmt: skip
 
 
@@ -157,7 +160,7 @@ def load(sets: Sets, wire: Wire) -> Copied:
     placed = {header.name: header for header in _headers(wire)}
     for one in ordered:
         twin = placed.get(one.header.name)
-        if one.header.name not in refused and (twin is None or twin.size != one.size):
+        if one.header.name not in refused and (twin is None or not _whole(one, twin.size)):
             refused[one.header.name] = _uncopied(one, "incomplete")
     spoilt = _holding(ordered, refused)
     indices = {
@@ -165,6 +168,13 @@ def load(sets: Sets, wire: Wire) -> Copied:
         if one.header.name not in refused and one.header.name not in spoilt
     }  # fmt: skip
     return Copied(indices, (*refused.values(), *spoilt.values()))
+
+
+def _whole(one: Set, size: int) -> bool:
+    """Say whether a copy has all elements; where they have their time, some may be over meanwhile."""
+    if one.header.timed:
+        return size <= one.size and 10 * size >= 9 * one.size
+    return size == one.size
 
 
 def _holding(ordered: Iterable[Set], refused: Mapping[str, Uncopied]) -> dict[str, Uncopied]:

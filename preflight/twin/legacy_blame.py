@@ -63,7 +63,7 @@ def grown(before: Counts | None, after: Counts) -> list[Grown]:
         rows = [
             (row, more) for row in blob.rows if (more := _packets(blob, row) - (_packets(was, row) if was else 0)) > 0
         ]
-        places = _Places(loaded, blob) if rows and loaded else None
+        places = Places(loaded, blob) if rows and loaded else None
         found += [Grown(blob, row, more, loaded, places.of(row) if places else None) for row, more in rows]
     return found
 
@@ -146,7 +146,7 @@ def _to(one: Grown) -> str:
     return place.partition(":")[0] if one.blob.version == 4 else place if not place.startswith(":") else ""
 
 
-class _Places:
+class Places:
     """Which of the loaded rows the rows of a table are, to which the engine's program added some."""
 
     def __init__(self, loaded: Loaded, blob: Blob) -> None:

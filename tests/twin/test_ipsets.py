@@ -165,6 +165,17 @@ def test_a_set_that_is_not_whole_has_no_index() -> None:
     }  # fmt: skip
 
 
+def test_elements_may_end_while_they_are_copied() -> None:
+    sets = recorded()
+    headers = Recorded().dump(RECORDED[0][0], bytes.fromhex(RECORDED[0][1]))
+    for size, whole in ((20, False), (2, True), (1, False)):
+        # The copy has two.
+        short = tuple(msgspec.structs.replace(one, size=size) for one in sets.found if one.header.name == "a")
+        copied = ipsets.load(Sets(sets.names, short), cast("Wire", Refusing(headers, b"none")))
+        assert bool(copied.indices) is whole
+    assert {one.header.name for one in sets.found if one.header.timed} == {"a", "m", "n"}
+
+
 def test_old_kernels_do_not_tell_indices() -> None:
     class Old(Recorded):
         def dump(self, kind: int, body: bytes) -> list[Message]:
