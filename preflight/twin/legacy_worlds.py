@@ -90,13 +90,17 @@ def conditions(row: Row, matches: list[Part], target: Part, programs: frozenset[
 
 def _queues(target: Part) -> range:
     """Return the numbers of the queues that a target NFQUEUE gives packets to."""
+    if len(target.data) < 4:
+        return range(0)
     first, count = struct.unpack_from("=HH", target.data)
     return range(first, first + max(count, 1) if target.revision else first + 1)
 
 
 def bypasses(target: Part) -> bool:
     """Say whether packets pass a target NFQUEUE where no program reads its queue."""
-    return target.revision >= 2 and len(target.data) >= 6 and bool(struct.unpack_from("=H", target.data, 4)[0] & _BYPASS)
+    return (
+        target.revision >= 2 and len(target.data) >= 6 and bool(struct.unpack_from("=H", target.data, 4)[0] & _BYPASS)
+    )
 
 
 def counting(blob: Blob, row: Row, matches: list[Part] | None = None) -> bytes:

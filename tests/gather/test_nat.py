@@ -443,6 +443,13 @@ def test_a_damaged_table_is_read(data: st.DataObject) -> None:
     assert all(isinstance(rule, Rule) for rules in chains.values() for rule in rules)
 
 
+def test_a_target_may_have_no_data() -> None:
+    trace = bytes(88) + struct.pack("=HH20x", 112, 144) + struct.pack("=H29sB", 32, b"TRACE", 0)
+    assert legacy.read(trace, 0, 4) == {"PREROUTING": [Rule((), "next", handle=1)]}
+    with pytest.raises(OSError, match="Bad message"):
+        legacy.read(bytes(88) + struct.pack("=HH20x", 112, 144) + struct.pack("=H29sB", 32, b"", 0), 0, 4)
+
+
 # --- this kernel ------------------------------------------------------------------------------------------------------
 
 LIVE = """

@@ -360,6 +360,21 @@ def test_copies_say_what_the_host_says(namespaces: Callable[[], Space], version:
 
 @live
 @pytest.mark.parametrize("version", [4, 6])
+def test_what_acts_outside_of_the_namespace_is_left_out(namespaces: Callable[[], Space], version: int) -> None:
+    host, twin = namespaces(), namespaces()
+    rules = "*raw\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\n" + "".join(
+        f"-A PREROUTING -p tcp {words}\n"
+        for words in ("-j TRACE", "-m limit --limit 1/s -j LOG", "-j NFLOG --nflog-group 3", "-j CT --notrack")
+    )
+    restore(host, version, rules + "COMMIT\n")
+    (loaded,) = copied(host, twin, version)
+    assert (loaded.blind, loaded.refused, loaded.conditions) == ("", {}, {})
+    with twin.entered():
+        assert said(legacy.read(version, "raw"), "PREROUTING") == [("next",), ("limit", "next"), ("next",), ("CT",)]
+
+
+@live
+@pytest.mark.parametrize("version", [4, 6])
 def test_the_rule_that_stopped_a_packet(namespaces: Callable[[], Space], version: int) -> None:
     rules = (
         "-A INPUT -p tcp -m tcp --dport 1 -j DROP\n-A INPUT -p tcp -m tcp --dport 2 -j REJECT\n"

@@ -104,9 +104,11 @@ def entries(table: bytes, layout: Layout) -> Iterator[tuple[int, int, str, bytes
     at = 0
     while at + layout.matches <= len(table):
         to_target, to_next = struct.unpack_from("=HH", table, at + layout.offsets)
-        if to_next < to_target + 36 or to_target < layout.matches or at + to_next > len(table):
+        if to_next < to_target + 32 or to_target < layout.matches or at + to_next > len(table):
             raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
         name = _name(table[at + to_target + 2 : at + to_target + 31])
+        if not name and to_next < to_target + 36:  # the standard one has a verdict; others, as TRACE, may have nothing
+            raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
         yield at, at + to_next, name, table[at + to_target + 32 : at + to_next]
         at += to_next
 
