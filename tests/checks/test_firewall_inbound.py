@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from preflight.facts import Culprit, DaemonConfig, Fact, Ipv6, RuleFile, Step, Twin, Uncopied, Unseen
+from preflight.facts import Culprit, DaemonConfig, Diversion, Fact, Ipv6, Nat, RuleFile, Step, Twin, Uncopied, Unseen
 from preflight.report.model import Result, Status
 from tests.build import VIEW, conf_file, host, look, measured, run
 from tests.checks.hosts import release
@@ -291,6 +291,16 @@ def test_advice_fits_the_owner(culprit: Culprit, names: tuple[str, ...], wanted:
     results = rows(twin(journey("dropped", culprit)), services=managers(*names))
     assert {commands(result) for result in results} == {wanted}  # one cause has one remedy
     assert len({result.remedy.text for result in results if result.remedy}) == 1
+
+
+def test_a_port_that_is_taken_is_told_by_its_own_check() -> None:
+    taken = Diversion(
+        family="ipv4", backend="nf_tables", table="nat", chain="PREROUTING", rule=1, port=25, to="192.0.2.9",
+        native=True, owner="", order="before",
+    )  # fmt: skip
+    result = one(twin(journey("elsewhere", NAT)), nat=Nat((taken,)))
+    assert result.remedy
+    assert result.remedy.text == "Take the port back first: see ports.free."
 
 
 def test_a_policy_of_firewalld() -> None:

@@ -35,7 +35,8 @@ STAY = [
 GO = [
     ("word", "geheim"), ("program", "geheimd"), ("program", "acme"), ("unit", "geheim.service"), ("user", "alice"),
     ("unit", "user@1000.service"), ("package", "geheim-agent"), ("interface", "enx0242ac110002"),
-    ("chain", "geheim"), ("chain", "f2b-geheim"), ("chain", "f2b-203.0.113.7"), ("chain", "203-0-113-7"), ("chain", "Ω"),
+    ("chain", "geheim"), ("chain", "f2b-geheim"), ("chain", "f2b-203.0.113.7"), ("chain", "203-0-113-7"),
+    ("chain", "Ω"),
     ("image", "geheim/nginx"), ("interface", "wg-geheim"), ("container", "geheim"), ("image", "nginx:geheim"),
     ("image", "x.geheim.net/nginx:1.27"),
     ("image", "nginx@sha256:00ff"), ("path", "/home/mail/x"), ("path", "/srv/geheim"), ("version", "6.1.0-geheim"),

@@ -54,7 +54,7 @@ _ORDER = (Status.FAIL, Status.UNKNOWN, Status.PASS)
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("twin", "services", "engine", "daemon_config", "ipv6", "os_release"),
+    reads=("twin", "services", "engine", "daemon_config", "ipv6", "nat", "os_release"),
     remedy="Let what comes from mailcow's network out in the firewall that stops it, and keep all its other rules.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(49528, "moby/moby"),),

@@ -65,7 +65,7 @@ def _subjects(look: Look) -> tuple[str, ...]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("twin", "services", "engine", "daemon_config", "ipv6", "os_release"),
+    reads=("twin", "services", "engine", "daemon_config", "ipv6", "nat", "os_release"),
     remedy="Let mailcow's connections through in the firewall that stops them, and keep all its other rules.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(2792), issue(2104)),

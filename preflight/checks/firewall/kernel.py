@@ -10,7 +10,7 @@ from preflight.checks.firewall.culprits import FORWARDING, Case
 from preflight.checks.firewall.owned import Maker, Way
 from preflight.checks.network.whole_ipv6 import accept_ra
 from preflight.checks.remedies import distro
-from preflight.facts import NO_SETTINGS
+from preflight.facts import NO_SETTINGS, Nat
 from preflight.report.model import WrittenFile
 from preflight.text.sentences import say
 
@@ -64,7 +64,11 @@ def _route(_look: Look, cases: list[Case]) -> Way:
     return Way((text,), tuple(command for version in versions for command in _ROUTES[version]))
 
 
-def _nat(_look: Look, _cases: list[Case]) -> Way:
+def _nat(look: Look, cases: list[Case]) -> Way:
+    ports = {port for case in cases for port in case.outer}
+    taken = look.host.nat.or_(Nat()).diversions
+    if look.told_by("ports.free") and any(one.port in ports and one.owner != "docker" for one in taken):
+        return Way((say("Take the port back first: see ports.free."),))
     text = say("Find out who set this rule up, and have it leave out mailcow's ports and its bridge.")
     return Way((text,), ("nft list ruleset", "iptables-save -t nat"))
 

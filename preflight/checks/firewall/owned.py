@@ -53,11 +53,10 @@ def _firewalld(look: Look, cases: list[Case]) -> Way:
         forward = say("Add a forward port for each of mailcow's ports to the zone of {name}.", name=cases[0].interface)
         return Way((strict, forward), ("firewall-cmd --list-all-zones",))
     commands: list[str] = []
-    ports = list(dict.fromkeys(port for case in cases if case.way == "in" for port in case.outer))
-    inner = list(dict.fromkeys(port for case in cases if case.way == "in" for port in case.inner))
+    ports = list(dict.fromkeys(port for case in cases if case.way == "in" for port in case.inner))
     if ports:
         commands += _policy("mailcow-in", "ANY", "docker")
-        commands += [f"firewall-cmd --permanent --policy=mailcow-in --add-port={port}/tcp" for port in inner]
+        commands += [f"firewall-cmd --permanent --policy=mailcow-in --add-port={port}/tcp" for port in ports]
     if any(case.way == "out" or case.answers for case in cases):
         commands += _policy("mailcow-out", "docker", "ANY")
         commands.append("firewall-cmd --permanent --policy=mailcow-out --set-target=ACCEPT")
@@ -146,8 +145,8 @@ def _oracle(look: Look, cases: list[Case]) -> Way:
 def by_hand(look: Look, cases: list[Case]) -> Way:
     """Put lines before a rule that somebody wrote, in whichever backend it is."""
     twin = look.host.twin.get()
-    native = [case for case in cases if not _compatible(case)]
-    compatible = [case for case in cases if _compatible(case)]
+    native = [case for case in cases if not owners.compatible(case.culprit, twin.tables)]
+    compatible = [case for case in cases if case not in native]
     commands = (*lines.iptables(compatible, twin.tables, derived=twin.derived), *lines.nft(native))
     text = say("Add lines before the rule that stops them, for mailcow's connections alone.")
     texts = [text, say(_MERGE), *_kept(look, cases)]
@@ -167,17 +166,6 @@ def _kept(look: Look, cases: list[Case]) -> Iterable[str]:
         yield say("Do not save the running rules: Docker's own would be saved with them.")
     else:
         yield say(_BOOT)
-
-
-def _compatible(case: Case) -> bool:
-    """Say whether a rule is in a table of iptables', which native rules would make unreadable to it."""
-    culprit = case.culprit
-    named = culprit.family in ("ip", "ip6") and culprit.table in ("filter", "nat", "mangle", "raw", "security")
-    return culprit.backend == "ip_tables" or (named and (culprit.chain.isupper() or _by_iptables(culprit.chain)))
-
-
-def _by_iptables(chain: str) -> bool:
-    return chain.startswith(("ufw", "f2b-", "DOCKER", "LIBVIRT", "KUBE", "CNI", "NETAVARK"))
 
 
 BY_OWNER: dict[str, Maker] = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from preflight.checks.firewall.settings import switched_off
-from preflight.facts import NO_SERVICES, Culprit, Host, Service
+from preflight.facts import NO_SERVICES, Culprit, Host, Service, Table
 
 UFW, FIREWALLD, CSF, SHOREWALL, FERM, FIREHOL = "ufw", "firewalld", "csf", "shorewall", "ferm", "firehol"
 FAIL2BAN, CROWDSEC, DOCKER, NETFILTER = "fail2ban", "crowdsec", "docker", "netfilter-mailcow"
@@ -40,6 +41,8 @@ _SHARED = (
     (r"[a-z0-9]+[-2][a-z0-9]+", SHOREWALL), (r"(in|out)_.+", FIREHOL),
 )  # fmt: skip
 # Who writes into the built-in chains themselves, the likeliest first.
+_BUILT_IN = ("INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING")
+_COMPATIBLE = ("filter", "nat", "mangle", "raw", "security")
 _INTO_BASES = (CSF, SHOREWALL, FERM, FIREHOL)
 
 
@@ -53,7 +56,7 @@ def owner(host: Host, culprit: Culprit) -> str:
         for pattern, whose in patterns:
             if re.fullmatch(pattern, name):
                 return whose
-    return _of_base(culprit, on)
+    return _of_base(culprit, on, host.twin.get().tables)
 
 
 def managers(host: Host) -> dict[str, Service]:
@@ -66,12 +69,21 @@ def managers(host: Host) -> dict[str, Service]:
     }
 
 
-def _of_base(culprit: Culprit, on: dict[str, Service]) -> str:
+def compatible(culprit: Culprit, tables: Iterable[Table]) -> bool:
+    """Say whether a rule is in a table of iptables': native rules there would make it unreadable to iptables."""
+    if culprit.backend == "ip_tables":
+        return True
+    if culprit.family not in ("ip", "ip6") or culprit.table not in _COMPATIBLE:
+        return False
+    there = (table for table in tables if (table.family, table.name) == (culprit.family, culprit.table))
+    return any(chain.name in _BUILT_IN for table in there for chain in table.chains) or culprit.chain in _BUILT_IN
+
+
+def _of_base(culprit: Culprit, on: dict[str, Service], tables: Iterable[Table]) -> str:
     """Return whose a rule in a built-in chain, or the chain's policy, may be: who closes it here."""
     if culprit.predicted:
         return DOCKER
-    compatible = culprit.backend == "ip_tables" or (culprit.family in ("ip", "ip6") and culprit.chain.isupper())
-    if not compatible:
+    if not compatible(culprit, tables):
         return NFTABLES if NFTABLES in on else FERM if FERM in on else ""
     saved = on.get(IPTABLES)
     if saved is not None and saved.chains and "InstanceServices" in saved.chains:
