@@ -214,7 +214,7 @@ WAY = "Way:"
 WAY_OF = "{family}, {what}"
 OUTGOING = "connections from mailcow's network"
 WAY_VERDICTS = {
-    "delivered": "arrives", "dropped": "dropped here", "refused": "refused here", "oneway": "answer lost here",
+    "delivered": "arrives", "dropped": "dropped here", "refused": "refused here", "oneway": "its answer is lost",
     "elsewhere": "sent elsewhere", "proxy": "docker-proxy answers",
 }  # fmt: skip
 BY_RULE = "{ends} by rule {number}"

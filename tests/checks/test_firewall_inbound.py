@@ -58,7 +58,7 @@ def test_what_passes_says_what_was_tried_and_what_cannot_be_seen() -> None:
     assert measured(result) == {
         "families": {
             "ipv4": {
-                "verdict": "delivered", "way": ["eth0"], "table": None, "chain": None, "handle": None, "rule": None,
+                "verdict": "delivered", "way": ["eth0", "br-mailcow"], "table": None, "chain": None, "handle": None, "rule": None,
                 "counter": None, "owner": None, "depends": [], "lan": None,
             },
             "ipv6": {

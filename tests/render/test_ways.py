@@ -62,7 +62,7 @@ def test_the_page_shows_the_way_as_a_list() -> None:
         ["br-mailcow", "eth0"],
     ]
     [ends] = [item for one in lists for item in one if item.get("class") == "ends"]
-    assert ends.find("strong") is not None
+    assert ends.find(".//strong") is not None
 
 
 @pytest.mark.parametrize("format", ["markdown", "text"])

@@ -171,14 +171,14 @@ def _named(one: Exit) -> str:
 
 
 def _evidence(look: Look, sides: list[Side]) -> FirewallEvidence:
-    found = {side.family.version: _of(side) for side in sides}
+    found = {side.family.version: _of(side, look.plan.bridge) for side in sides}
     families = FamiliesEvidence(ipv4=found.get(4), ipv6=found.get(6))
     return FirewallEvidence(families=families, derived=look.host.twin.get().derived)
 
 
-def _of(side: Side) -> FamilyEvidence:
+def _of(side: Side, bridge: str) -> FamilyEvidence:
     if not side.exits:
         return FamilyEvidence(verdict=side.family.state if side.family.state in ("none", "off") else "unknown")
     case = next((case for case in side.cases if case.culprit == side.first.journey.culprit), None)
-    made = verdicts.evidence(side.first.journey, None, case, side.family)
+    made = verdicts.evidence(side.first.journey, None, case, (bridge, side.family.interface))
     return replace(made, ports=tuple(map(_named, side.lost)))

@@ -240,12 +240,12 @@ def _neighbours(legs: list[Leg]) -> Iterator[str]:
 
 
 def _evidence(look: Look, legs: list[Leg]) -> FirewallEvidence:
-    found = {leg.family.version: _of(leg) for leg in legs}
+    found = {leg.family.version: _of(leg, look.plan.bridge) for leg in legs}
     families = FamiliesEvidence(ipv4=found.get(4), ipv6=found.get(6))
     return FirewallEvidence(families=families, derived=look.host.twin.get().derived)
 
 
-def _of(leg: Leg) -> FamilyEvidence:
+def _of(leg: Leg, bridge: str) -> FamilyEvidence:
     if leg.journey is None:
         return FamilyEvidence(verdict=leg.family.state if leg.family.state in ("none", "off") else "unknown")
-    return verdicts.evidence(leg.journey, leg.neighbour, leg.case, leg.family)
+    return verdicts.evidence(leg.journey, leg.neighbour, leg.case, (leg.family.interface, bridge))

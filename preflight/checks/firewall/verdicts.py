@@ -56,7 +56,7 @@ def _uncopied(twin: Twin, journey: Journey) -> Iterable[str]:
         return
     where = journey.culprit
     for one in twin.uncopied:
-        if where is None or (one.table, one.chain) == (where.table, where.chain):
+        if where is None or (one.table.rpartition(" ")[2], one.chain) == (where.table, where.chain):
             yield _of(one)
             return
 
@@ -99,12 +99,12 @@ def help_for(look: Look, doubt: str) -> Remedy:
     return Remedy(say("Try a connection from another machine once mailcow runs."))
 
 
-def evidence(journey: Journey, neighbour: Journey | None, case: Case | None, family: Family) -> FamilyEvidence:
-    """Return what became of a packet, for the report."""
+def evidence(journey: Journey, neighbour: Journey | None, case: Case | None, ends: tuple[str, str]) -> FamilyEvidence:
+    """Return what became of a packet, for the report; `ends`: the interfaces that it comes in and should leave by."""
     culprit = journey.culprit
     return FamilyEvidence(
         verdict=journey.verdict,
-        way=way(journey, family),
+        way=way(journey, ends),
         table=_table(culprit),
         chain=_chain(culprit),
         handle=_number(culprit),
@@ -127,10 +127,11 @@ def _lan(journey: Journey) -> LanEvidence:
     )
 
 
-def way(journey: Journey, family: Family) -> tuple[str, ...]:
-    """Return where a packet came in and which chains it passed."""
+def way(journey: Journey, ends: tuple[str, str]) -> tuple[str, ...]:
+    """Return where a packet came in, which chains it passed, and where it left, if it did."""
     steps = [" ".join((step.hook, step.table, step.chain, step.verdict)) for step in journey.steps]
-    return tuple(filter(None, (family.interface, *steps)))
+    start, end = ends
+    return tuple(filter(None, (start, *steps, end if journey.verdict in ("delivered", "oneway") else "")))
 
 
 def _table(culprit: Culprit | None) -> str | None:
