@@ -58,8 +58,8 @@ def test_what_passes_says_what_was_tried_and_what_cannot_be_seen() -> None:
     assert measured(result) == {
         "families": {
             "ipv4": {
-                "verdict": "delivered", "way": ["eth0", "br-mailcow"], "table": None, "chain": None, "handle": None, "rule": None,
-                "counter": None, "owner": None, "depends": [], "lan": None,
+                "verdict": "delivered", "way": ["eth0", "br-mailcow"], "table": None, "chain": None, "handle": None,
+                "rule": None, "counter": None, "owner": None, "depends": [], "lan": None,
             },
             "ipv6": {
                 "verdict": "off", "way": [], "table": None, "chain": None, "handle": None, "rule": None,
@@ -374,6 +374,7 @@ def test_a_port_of_the_host_is_not_opened_where_docker_does_not_forward() -> Non
     six = journey("dropped", closed, version=6, steps=steps)
     result = one(twin(journey(), six, families=families(six="judged")), services=managers("ufw"))
     assert commands(result) == ("systemctl restart docker",)
+    assert "Docker does not forward them, so they come to the rules for the host's own ports." in result.message
 
 
 def test_missing_rules_of_docker_are_one_cause() -> None:

@@ -90,6 +90,14 @@ _BASES = {"INPUT": "input", "FORWARD": "forward", "PREROUTING": "prerouting", "P
 
 def sentences(case: Case) -> Iterator[str]:
     """Yield what stops connections, in a sentence each."""
+    if case.way == "in" and case.hook == "input":
+        yield say("Docker does not forward them, so they come to the rules for the host's own ports.")
+    yield from _ended(case)
+    if case.culprit.kind in ("rule", "policy", "nat"):
+        yield from _whose(case)
+
+
+def _ended(case: Case) -> Iterator[str]:
     culprit = case.culprit
     match culprit.kind:
         case "rule":
@@ -110,8 +118,6 @@ def sentences(case: Case) -> Iterator[str]:
             yield from _elsewhere(case)
         case "socket":
             yield say("No rule of Docker's forwards them to mailcow, and no program listens there.")
-    if culprit.kind in ("rule", "policy", "nat"):
-        yield from _whose(case)
 
 
 def _rule(case: Case) -> str:

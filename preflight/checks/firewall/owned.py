@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from preflight.checks import Look
 from preflight.checks.firewall import lines, owners
@@ -144,7 +145,7 @@ def _oracle(look: Look, cases: list[Case]) -> Way:
 
 def by_hand(look: Look, cases: list[Case]) -> Way:
     """Put lines before a rule that somebody wrote, in whichever backend it is."""
-    twin = look.host.twin.get()
+    twin, cases = look.host.twin.get(), [_ahead(case) for case in cases]
     native = [case for case in cases if not owners.compatible(case.culprit, twin.tables)]
     compatible = [case for case in cases if case not in native]
     commands = (*lines.iptables(compatible, twin.tables, derived=twin.derived), *lines.nft(native))
@@ -155,12 +156,20 @@ def by_hand(look: Look, cases: list[Case]) -> Way:
     return Way(tuple(texts), commands)
 
 
+def _ahead(case: Case) -> Case:
+    """Have lines stand in the built-in chain where a program keeps one of its own, which it empties now and then."""
+    of_program = case.owner in (owners.LIBVIRT, owners.PODMAN, owners.KUBERNETES)
+    if not of_program or case.hook != "forward" or case.culprit.table != "filter":
+        return case
+    return replace(case, culprit=replace(case.culprit, chain="FORWARD", number=None))
+
+
 def _kept(look: Look, cases: list[Case]) -> Iterable[str]:
     """Yield how lines outlast a reboot: in the file that the rules are loaded from."""
     service: Service | None = owners.managers(look.host).get(cases[0].owner)
-    version = {4: "4", 6: "6"}[cases[0].version]
     paths = [file.path for file in service.rule_files] if service else []
-    path = next((path for path in paths if version in path or cases[0].owner == owners.NFTABLES), "")
+    both, six = cases[0].owner == owners.NFTABLES, cases[0].version == 6
+    path = next((path for path in paths if both or ("6" in path.rpartition("/")[2]) is six), "")
     if path:
         yield say("Add the same rules to {path}, so that they are there after a reboot.", path=path)
         yield say("Do not save the running rules: Docker's own would be saved with them.")

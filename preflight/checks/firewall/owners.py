@@ -83,6 +83,8 @@ def _of_base(culprit: Culprit, on: dict[str, Service], tables: Iterable[Table]) 
     """Return whose a rule in a built-in chain, or the chain's policy, may be: who closes it here."""
     if culprit.predicted:
         return DOCKER
+    if FIREWALLD in on and _of_firewalld(culprit, tables):
+        return FIREWALLD
     if not compatible(culprit, tables):
         return NFTABLES if NFTABLES in on else FERM if FERM in on else ""
     saved = on.get(IPTABLES)
@@ -98,3 +100,9 @@ def _of_base(culprit: Culprit, on: dict[str, Service], tables: Iterable[Table]) 
     if culprit.kind == "policy" and culprit.chain == "FORWARD":
         return DOCKER  # which closes it where it switches forwarding on
     return ""
+
+
+def _of_firewalld(culprit: Culprit, tables: Iterable[Table]) -> bool:
+    """Say whether a table of iptables' is one that firewalld fills: where it has iptables for its backend."""
+    there = (table for table in tables if (table.family, table.name) == (culprit.family, culprit.table))
+    return any(chain.name in ("FORWARD_direct", "FORWARD_ZONES") for table in there for chain in table.chains)
