@@ -15,7 +15,7 @@ from preflight.twin.derive_state import Change, State, Underivable, parse, text
 from preflight.twin.derive_wanted import concerned, engine_of
 from preflight.twin.request import Request
 from preflight.twin.spaces import Space
-from preflight.twin.wire import Wire
+from preflight.twin.wire import NETFILTER, Wire
 
 __all__ = ["Underivable", "apply", "needs", "rules"]
 
@@ -45,23 +45,27 @@ def native(request: Request) -> bool:
 def needs(request: Request) -> tuple[tuple[str, ...], ...]:
     """Return the kernel's modules that the rules use, under all of their names, any of which will do.
 
-    Where one is not loaded, adding the rules would load it: start a container with a published port first.
+    Where one is not loaded, adding the rules would load it: start a container with a published port first. iptables
+    asks for xt_tcpudp even where it then writes the rule without.
     """
     if native(request):
-        return ("nf_tables",), ("nft_ct",), ("nft_nat",), ("nft_masq",), ("nft_fib",)
+        return ("nf_tables",), ("nft_ct",), ("nft_nat",), ("nft_masq",)
     if not any(concerned(request, version) for version in VERSIONS):
         return ()
     masquerade = ("xt_MASQUERADE", "ipt_MASQUERADE")
     return ("xt_tcpudp",), ("xt_nat",), ("xt_conntrack",), ("xt_addrtype",), masquerade
 
 
-def apply(request: Request, stage: _Stage, netlink: Wire | None = None) -> str:
+def apply(request: Request, stage: _Stage) -> str:
     """Add in the twin what the engine would add; return the words of its program that fails, '' = none.
 
-    `netlink`: nf_tables in the twin, None where the kernel has not got it loaded. Raises `Underivable` where it is not
-    known what the engine would add, and `OSError`.
+    Raises `Underivable` where it is not known what the engine would add, or where adding it would leave a trace, and
+    `OSError`.
     """
     engine = engine_of(request.engine)
+    for modules in needs(request):
+        if not request.there(*modules):
+            raise Underivable(f"module {modules[0]}")
     programs = Programs(request.root, request.seconds)
     with stage.twin.entered():
         for version in VERSIONS if request.subnet6 else VERSIONS[:1]:
@@ -69,7 +73,7 @@ def apply(request: Request, stage: _Stage, netlink: Wire | None = None) -> str:
             if failed:
                 return failed
         if any(concerned(request, version) for version in VERSIONS):
-            _zone(request, netlink, programs)
+            _zone(request, programs)
         if not request.userland_proxy:
             _switch_on(f"ipv4/conf/{request.bridge}/route_localnet")
     return ""
@@ -98,7 +102,7 @@ def _by_nft(request: Request, version: Literal[4, 6], _: bool, programs: Program
 
 
 def _by_iptables(request: Request, version: Literal[4, 6], forwarding: bool, programs: Programs) -> str:
-    state = _state(version, forwarding, programs)
+    state = _state(request, version, forwarding, programs)
     changes = derive_iptables.changes(request, version, state).made
     changes += derive_zones.in_ip_tables(state, request.bridge)
     failed = _alone(version, changes, state, programs)
@@ -108,11 +112,15 @@ def _by_iptables(request: Request, version: Literal[4, 6], forwarding: bool, pro
     return "" if ran.code == 0 else words(ran)
 
 
-def _state(version: Literal[4, 6], forwarding: bool, programs: Programs) -> State:
-    saved = programs.run(f"{_PROGRAM[version]}-save")
+def _state(request: Request, version: Literal[4, 6], forwarding: bool, programs: Programs) -> State:
+    program = _PROGRAM[version]
+    native = programs.native(program)
+    if native and not request.there("nf_tables"):
+        return State(chains=frozenset(), forwarding=forwarding, native=False)
+    saved = programs.run(f"{program}-save")
     if saved.code:
         raise Underivable(words(saved))
-    return parse(saved.out, forwarding)
+    return parse(saved.out, forwarding, native)
 
 
 def _alone(version: Literal[4, 6], changes: list[Change], state: State, programs: Programs) -> str:
@@ -120,20 +128,23 @@ def _alone(version: Literal[4, 6], changes: list[Change], state: State, programs
     chains = {(change.table, change.chain) for change in changes if change.action == "-N"} | state.chains
     for change in changes:
         if not state.usable(change.table):
-            return f"{_PROGRAM[version]}: No chain/target/match by that name."  # what it says of a table without
+            # What it would say of a new table; to have it say so would load the table's module.
+            return f"{_PROGRAM[version]}: No chain/target/match by that name."
         if change.chain.startswith("DOCKER") and (change.table, change.chain) not in chains:
             ran = programs.run(_PROGRAM[version], "--wait", *change.words())
             return words(ran) if ran.code else ""
     return ""
 
 
-def _zone(request: Request, netlink: Wire | None, programs: Programs) -> None:
-    if netlink is not None and derive_zones.in_nf_tables(netlink, request.bridge):
-        return
+def _zone(request: Request, programs: Programs) -> None:
+    if request.there("nf_tables"):
+        with Wire(NETFILTER) as netlink:
+            if derive_zones.in_nf_tables(netlink, request.bridge):
+                return
     # An engine with nf_tables beside a firewalld with iptables: else its rules were found above.
     if native(request) and "firewalld" in request.backend:
         for version in VERSIONS if request.subnet6 else VERSIONS[:1]:
-            brothers = derive_zones.in_ip_tables(_state(version, True, programs), request.bridge)
+            brothers = derive_zones.in_ip_tables(_state(request, version, True, programs), request.bridge)
             ran = programs.run(f"{_PROGRAM[version]}-restore", "--noflush", "--wait", stdin=text(brothers).encode())
             if ran.code:
                 raise Underivable(words(ran))

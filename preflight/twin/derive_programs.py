@@ -13,6 +13,7 @@ from preflight.twin.derive_state import Underivable
 
 LONGEST = 500  # characters of what a program says
 SAVED = 16 << 20  # bytes of what iptables-save prints
+_MULTI = {"xtables-nft-multi": True, "xtables-legacy-multi": False, "xtables-multi": False}
 
 
 class Programs:
@@ -27,20 +28,30 @@ class Programs:
 
     def run(self, name: str, *arguments: str, stdin: bytes = b"") -> command.Ran:
         """Run a program; raise `Underivable` where there is none, or it does not end."""
-        argv = (self._find(name), *arguments)
+        path, _ = self._find(name)
+        argv = (path, *arguments)
         ran = command.run(argv, self._seconds, self._root, limit=SAVED, stdin=stdin)
         if ran.code is None or ran.code == 126:
             raise Underivable(f"{name}: {ran.error or words(ran)}")
         return ran
 
-    def _find(self, name: str) -> str:
+    def native(self, name: str) -> bool:
+        """Say whether an iptables is that of nf_tables, without asking the kernel; raise `Underivable`."""
+        _, file = self._find(name)
+        known = _MULTI.get(file.rpartition("/")[2])
+        # "iptables v1.8.4 (nf_tables)"
+        return "nf_tables" in self.run(name, "--version").out if known is None else known
+
+    def _find(self, name: str) -> tuple[str, str]:
+        """Return a program's path as the engine finds it, and the file that it leads to."""
         for folder in self._path:
+            path = f"{folder}/{name}"
             try:
-                found = self._roots.lstat(f"{folder}/{name}")
+                found = self._roots.lstat(path)
+                if found is not None and stat.S_ISREG(found.st_mode) and found.st_mode & 0o111:
+                    return path, self._roots.locate(path)
             except Unreadable:
                 continue
-            if found is not None and stat.S_ISREG(found.st_mode) and found.st_mode & 0o111:
-                return f"{folder}/{name}"
         raise Underivable(f"{name}: not found")
 
 

@@ -103,17 +103,25 @@ def _rules(netlink: Wire) -> Iterator[_Rule]:
 
 
 def _names(netlink: Wire, rule: _Rule, expression: bytes, sets: dict[tuple[int, str, bytes], bool]) -> bool:
-    """Say whether an expression compares with the model's name, or looks for it in a set where it is."""
+    """Say whether an expression compares with the model's name, or looks for it in a set where it is.
+
+    Raise `Underivable` where it does something else with the name: firewalld writes no such rules.
+    """
     found = wire.table(expression)
     kind, data = wire.text(found.get(1, b"")), wire.table(found.get(2, b""))
+    plain = named = False
     if kind == "cmp":  # NFTA_CMP_OP: NFT_CMP_EQ; NFTA_CMP_DATA
-        return data.get(2) == wire.be32(0) and wire.table(data.get(3, b"")).get(1) == _name(MODEL)
-    if kind == "lookup" and 3 not in data and data.get(5, bytes(4)) == bytes(4):  # no map, not inverted
+        named = wire.table(data.get(3, b"")).get(1) == _name(MODEL)
+        plain = data.get(2) == wire.be32(0)
+    elif kind == "lookup":
         place = rule.family, rule.table, data.get(1, b"")
         if place not in sets:
             sets[place] = _holds(netlink, *place)
-        return sets[place]
-    return False
+        named = sets[place]
+        plain = 3 not in data and data.get(5, bytes(4)) == bytes(4)  # no map, not inverted
+    if named and not plain:
+        raise Underivable(f"firewalld: {wire.text(rule.chain)}")
+    return named
 
 
 def _holds(netlink: Wire, family: int, table: str, name: bytes) -> bool:
