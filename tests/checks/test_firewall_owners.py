@@ -111,3 +111,29 @@ def test_what_a_program_keeps_for_itself_is_passed_by() -> None:
 def test_early_chains_of_netdev_see_the_hosts_own_port() -> None:
     early = case(native("filter", "ingress", "netdev"), hook="ingress", early=True, outer=(2525,))
     assert list(lines.nft([early])) == ["nft 'insert rule netdev filter ingress position 12 tcp dport 2525 accept'"]
+
+
+@pytest.mark.parametrize(
+    ("way", "table", "hook", "wanted"),
+    [
+        ("out", "raw", "prerouting", ("-i br-mailcow", "-p tcp ! --syn", "-p udp --sport 53")),
+        ("out", "mangle", "prerouting", ("-i br-mailcow", "-m conntrack --ctstate RELATED,ESTABLISHED")),
+        ("in", "raw", "prerouting", ("-p tcp -m multiport --dports 25", "-i br-mailcow")),
+        ("in", "mangle", "postrouting", (
+            "-o br-mailcow -p tcp -m multiport --dports 25", "-m conntrack --ctstate RELATED,ESTABLISHED",
+        )),
+        ("out", "mangle", "postrouting", ()),
+    ],
+)  # fmt: skip
+def test_a_chain_is_asked_what_it_can_answer(way: str, table: str, hook: str, wanted: tuple[str, ...]) -> None:
+    chain = hook.upper()
+    given = case(rule(chain, table=table), way=way, hook=hook, early=hook == "prerouting")
+    made = tuple(lines.iptables([given], (), derived=True))
+    assert made == tuple(f"iptables -t {table} -I {chain} {matches} -j ACCEPT" for matches in wanted)
+
+
+def test_an_early_chain_of_nft_lets_answers_in() -> None:
+    given = case(native("filter", "prerouting"), way="out", hook="prerouting", early=True)
+    assert [line.partition("position 12 ")[2] for line in lines.nft([given])] == [
+        'iifname "br-mailcow" accept\'', "tcp flags & (syn | ack) != syn accept'", "udp sport 53 accept'",
+    ]  # fmt: skip

@@ -11,6 +11,8 @@ from preflight.facts import Table
 
 _NAME = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)  # what nft takes without quotes
 _MOST = 15  # ports of one match of iptables' multiport
+_KNOWN = "-m conntrack --ctstate RELATED,ESTABLISHED"
+_UNTRACKED = ("-p tcp ! --syn", "-p udp --sport 53")  # answers, where connections are not known yet
 _RETURN, _ACCEPT = "RETURN", "ACCEPT"
 
 
@@ -56,19 +58,21 @@ def nft(cases: Iterable[Case]) -> Iterator[str]:
 
 def statements(case: Case) -> Iterator[str]:
     """Yield what a chain of nft has to hold for mailcow's packets to pass."""
-    family = case.culprit.family in ("netdev", "bridge")
     if case.way == "out":
         yield f'iifname "{case.bridge}" accept'
     elif case.early or case.hook == "input":
         yield f"tcp dport {_set(case.outer)} accept"
     else:
         yield f'oifname "{case.bridge}" tcp dport {_set(case.inner)} accept'
-    if family or case.hook == "input":
+    if case.culprit.family in ("netdev", "bridge") or case.hook == "input":
         return
-    if case.early and case.way == "in":
+    if not case.early:
+        side = "oifname" if case.way == "out" else "iifname"
+        yield f'{side} "{case.bridge}" ct state established,related accept'
+    elif case.way == "in":
         yield f'iifname "{case.bridge}" accept'
-    else:
-        yield f'{"oifname" if case.way == "out" else "iifname"} "{case.bridge}" ct state established,related accept'
+    else:  # connections may not be known yet in this chain
+        yield from ("tcp flags & (syn | ack) != syn accept", "udp sport 53 accept")
 
 
 def _program(case: Case, tables: tuple[Table, ...]) -> str:
@@ -89,13 +93,21 @@ def _place(case: Case, derived: bool) -> str:
 
 
 def _matches(case: Case) -> Iterator[str]:
-    if case.way == "in" and (case.early or case.hook == "input"):
+    """Yield what packets have to be, there and back, as far as the chain can ask."""
+    bridge = shlex.quote(case.bridge)
+    if case.hook == "postrouting":
+        if case.way == "in":  # such chains do not know where a packet came in
+            yield from _forwarded(case)
+            yield _KNOWN
+    elif case.way == "in" and (case.early or case.hook == "input"):
         yield from (f"-p tcp -m multiport --dports {ports}" for ports in _ports(case.outer))
         if case.early:
-            yield f"-i {shlex.quote(case.bridge)}"
-        return
-    yield from _forwarded(case)
-    if not case.early:
+            yield f"-i {bridge}"
+    elif case.early:
+        yield f"-i {bridge}"
+        yield from (_UNTRACKED if case.culprit.table == "raw" else (_KNOWN,))
+    else:
+        yield from _forwarded(case)
         yield _answers(case)
 
 
@@ -109,7 +121,7 @@ def _forwarded(case: Case) -> Iterator[str]:
 
 def _answers(case: Case) -> str:
     side = "-o" if case.way == "out" else "-i"
-    return f"{side} {shlex.quote(case.bridge)} -m conntrack --ctstate RELATED,ESTABLISHED"
+    return f"{side} {shlex.quote(case.bridge)} {_KNOWN}"
 
 
 def _ports(ports: tuple[int, ...]) -> Iterator[str]:
