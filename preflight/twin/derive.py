@@ -62,7 +62,7 @@ def apply(request: Request, stage: _Stage) -> str:
     Raises `Underivable` where it is not known what the engine would add, or where adding it would leave a trace, and
     `OSError`.
     """
-    engine = engine_of(request.engine)
+    engine = engine_of(request)
     for modules in needs(request):
         if not request.there(*modules):
             raise Underivable(f"module {modules[0]}")
@@ -87,8 +87,10 @@ def _add(request: Request, version: Literal[4, 6], engine: tuple[int, ...], prog
         # daemon/libnetwork/drivers/bridge/setup_ip_forwarding.go: checkIPv4Forwarding).
         return f"IPv{version} forwarding is disabled"
     if concerned(request, version):
-        add = _by_nft if native(request) else _by_iptables
-        failed = add(request, version, forwarding, programs)
+        if native(request):
+            failed = _by_nft(request, version, programs)
+        else:
+            failed = _by_iptables(request, version, forwarding, programs)
     # Before 28, the engine switched forwarding of IPv4 on when it started, and not here.
     if not failed and request.ip_forward and (version == 6 or engine >= (28,)):
         for name in _FORWARDING[version]:
@@ -96,7 +98,7 @@ def _add(request: Request, version: Literal[4, 6], engine: tuple[int, ...], prog
     return failed
 
 
-def _by_nft(request: Request, version: Literal[4, 6], _: bool, programs: Programs) -> str:
+def _by_nft(request: Request, version: Literal[4, 6], programs: Programs) -> str:
     ran = programs.run("nft", "-f", "-", stdin=derive_nft.text(request, version).encode())
     return "" if ran.code == 0 else words(ran)
 

@@ -41,7 +41,7 @@ CHAINS = frozenset({"DOCKER", "DOCKER-FORWARD", "DOCKER-CT", "DOCKER-BRIDGE", "D
 
 def changes(request: Request, version: Literal[4, 6], state: State) -> Changes:
     """Return what the engine does for mailcow's network and its ports; raise `Underivable`."""
-    engine = engine_of(request.engine)
+    engine = engine_of(request)
     found = Changes(state)
     if not concerned(request, version):
         return found

@@ -38,7 +38,7 @@ def text(request: Request, version: Literal[4, 6]) -> str:
     Where the table was flushed, they make its maps and what they change of it, as the engine does, and nothing leads
     there.
     """
-    engine_of(request.engine)
+    engine_of(request)
     if not concerned(request, version):
         return ""
     table = f"{'ip' if version == 4 else 'ip6'} {TABLE}"

@@ -13,18 +13,36 @@ def port(address: str = "", container6: str = "fd4d::5") -> Port:
     return Port(address, 25, "postfix-mailcow", 25, "172.22.1.253", container6)
 
 
+def request(engine: str) -> Request:
+    return Request(ports=(), bridge="br-mailcow", subnet4="172.22.1.0/24", engine=engine)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("20.10.24+dfsg1", (20, 10, 24)), ("v29.7.2", (29, 7, 2)), ("28.0.1", (28, 0, 1)), ("18.03.1-ce", (18, 3, 1))],
 )
 def test_the_engines_version(text: str, expected: tuple[int, ...]) -> None:
-    assert derive_wanted.engine_of(text) == expected
+    assert derive_wanted.engine_of(request(text)) == expected
 
 
 @pytest.mark.parametrize("text", ["", "dev", "17.12.1-ce", "28.0.0", "5.4.0"])
 def test_an_engine_that_is_not_known(text: str) -> None:
     with pytest.raises(Underivable):
-        derive_wanted.engine_of(text)
+        derive_wanted.engine_of(request(text))
+
+
+@pytest.mark.parametrize("bridge", ["", "br mailcow", "br-mailcow\nCOMMIT", 'br"', "longer-than-a-name"])
+def test_a_bridge_that_no_kernel_has(bridge: str) -> None:
+    with pytest.raises(Underivable):
+        derive_wanted.engine_of(Request(ports=(), bridge=bridge, subnet4="172.22.1.0/24", engine="26.1.5"))
+
+
+def test_addresses_that_are_none() -> None:
+    odd = Request(ports=(port("any"),), bridge="br-mailcow", subnet4="172.22.1")
+    with pytest.raises(Underivable, match="any"):
+        derive_wanted.ports_of(odd, 4)
+    with pytest.raises(Underivable, match=r"172\.22\.1"):
+        derive_wanted.subnet_of(odd, 4)
 
 
 @pytest.mark.parametrize(
@@ -39,8 +57,8 @@ def test_an_engine_that_is_not_known(text: str) -> None:
     ],
 )
 def test_which_ports_have_rules(address: str, container6: str, expected: list[int]) -> None:
-    request = Request(ports=(port(address, container6),), bridge="br-mailcow", subnet4="172.22.1.0/24")
-    assert [version for version in (4, 6) if derive_wanted.ports_of(request, version)] == expected  # type: ignore[arg-type]
+    asked = Request(ports=(port(address, container6),), bridge="br-mailcow", subnet4="172.22.1.0/24")
+    assert [version for version in (4, 6) if derive_wanted.ports_of(asked, version)] == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -53,8 +71,8 @@ def test_which_ports_have_rules(address: str, container6: str, expected: list[in
     ],
 )
 def test_for_which_versions_the_engine_has_rules(changed: dict[str, str | bool], expected: list[int]) -> None:
-    request = Request(ports=(), bridge="br-mailcow", subnet4="172.22.1.0/24", **changed)  # type: ignore[arg-type]
-    assert [version for version in (4, 6) if derive_wanted.concerned(request, version)] == expected  # type: ignore[arg-type]
+    asked = Request(ports=(), bridge="br-mailcow", subnet4="172.22.1.0/24", **changed)  # type: ignore[arg-type]
+    assert [version for version in (4, 6) if derive_wanted.concerned(asked, version)] == expected  # type: ignore[arg-type]
 
 
 def test_addresses_are_written_as_the_kernel_does() -> None:
@@ -62,8 +80,8 @@ def test_addresses_are_written_as_the_kernel_does() -> None:
     assert derive_wanted.container_of(spelled, 6) == "fd4d::5"
     assert derive_wanted.address_of(spelled) == ""
     assert derive_wanted.address_of(port("203.0.113.5")) == "203.0.113.5"
-    request = Request(ports=(), bridge="br-mailcow", subnet4="172.22.1.1/24", subnet6="FD4D:0::/64")
-    assert [derive_wanted.subnet_of(request, 4), derive_wanted.subnet_of(request, 6)] == ["172.22.1.0/24", "fd4d::/64"]
+    asked = Request(ports=(), bridge="br-mailcow", subnet4="172.22.1.1/24", subnet6="FD4D:0::/64")
+    assert [derive_wanted.subnet_of(asked, 4), derive_wanted.subnet_of(asked, 6)] == ["172.22.1.0/24", "fd4d::/64"]
     assert [derive_wanted.host_of("172.22.1.2"), derive_wanted.host_of("fd4d::2")] == ["172.22.1.2/32", "fd4d::2/128"]
     assert [derive_wanted.target("172.22.1.2", 25), derive_wanted.target("fd4d::2", 25)] == [
         "172.22.1.2:25",
