@@ -71,8 +71,8 @@ def test_one_port_that_is_closed_is_named() -> None:
             f"nft 'insert rule inet filter forward position 12 {ESTABLISHED}'",
         )),
         (Culprit(kind="filter"), (), (
-            "printf '%s\\n' 'net.ipv4.conf.all.rp_filter = 2' > /etc/sysctl.d/90-mailcow-firewall.conf",
-            "sysctl -p /etc/sysctl.d/90-mailcow-firewall.conf",
+            "printf '%s\\n' 'net.ipv4.conf.all.rp_filter = 2' > /etc/sysctl.d/90-mailcow-rp-filter.conf",
+            "sysctl -p /etc/sysctl.d/90-mailcow-rp-filter.conf",
         )),
         (Culprit(kind="route"), (), ("ip rule", "ip route show table all")),
     ],

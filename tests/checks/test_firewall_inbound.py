@@ -274,13 +274,13 @@ ANSWERS = "-i br-mailcow -m conntrack --ctstate RELATED,ESTABLISHED"
         )),
         (rule(), ("ferm",), ("iptables-save",)),
         (Culprit(kind="filter"), (), (
-            "printf '%s\\n' 'net.ipv4.conf.eth0.rp_filter = 2' > /etc/sysctl.d/90-mailcow-firewall.conf",
-            "sysctl -p /etc/sysctl.d/90-mailcow-firewall.conf",
+            "printf '%s\\n' 'net.ipv4.conf.eth0.rp_filter = 2' > /etc/sysctl.d/90-mailcow-rp-filter.conf",
+            "sysctl -p /etc/sysctl.d/90-mailcow-rp-filter.conf",
         )),
         (Culprit(kind="forwarding"), (), (
             "printf '%s\\n' 'net.ipv4.ip_forward = 1' 'net.ipv4.conf.eth0.forwarding = 1' > "
-            "/etc/sysctl.d/90-mailcow-firewall.conf",
-            "sysctl -p /etc/sysctl.d/90-mailcow-firewall.conf", "systemctl restart docker",
+            "/etc/sysctl.d/90-mailcow-forwarding.conf",
+            "sysctl -p /etc/sysctl.d/90-mailcow-forwarding.conf", "systemctl restart docker",
         )),
         (Culprit(kind="route"), (), ("ip rule", "ip route show table all")),
         (NAT, (), ("nft list ruleset", "iptables-save -t nat")),

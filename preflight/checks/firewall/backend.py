@@ -103,8 +103,7 @@ def _mixed(tables: Iterable[Table]) -> tuple[str, ...]:
 def _gone(look: Look, gone: tuple[str, ...]) -> Finding:
     message = say("Rules of Docker's own are missing on this host: {chains}.", chains=", ".join(gone))
     why = say("Something has removed them since Docker was started, such as a firewall that loaded its rules anew.")
-    text = say("Containers stop for a moment, unless live-restore is set.")
-    return _warning(look, paragraph(message, why), phrase("missing"), ways.restart(look, text))
+    return _warning(look, paragraph(message, why), phrase("missing"), ways.restart(look))
 
 
 def _apart(look: Look, engine: str, picked: str) -> Finding:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from preflight.checks import Look
 from preflight.checks.firewall.culprits import FORWARDING, Case
 from preflight.checks.firewall.owned import Maker, Way
@@ -18,7 +20,8 @@ _ROUTES = {
     4: ("ip rule", "ip route show table all"),
     6: ("ip -6 rule", "ip -6 route show table all"),
 }
-SYSCTLS = "/etc/sysctl.d/90-mailcow-firewall.conf"
+FORWARDING_CONF = "/etc/sysctl.d/90-mailcow-forwarding.conf"
+RP_FILTER_CONF = "/etc/sysctl.d/90-mailcow-rp-filter.conf"
 
 
 def _forwarding(look: Look, cases: list[Case]) -> Way:
@@ -31,25 +34,23 @@ def _forwarding(look: Look, cases: list[Case]) -> Way:
         if case.version == 6 and look.host.ipv6.known and look.host.ipv6.get().accept_ra.get(case.interface) == 1:
             settings.insert(0, accept_ra(case.interface))  # the kernel forgets its default route otherwise
     text = say("Docker then closes the chain FORWARD to all but its own networks when it is restarted.")
-    return _set(look, [*texts, text], list(dict.fromkeys(settings)), restarted=True)
+    way = _set(FORWARDING_CONF, [*texts, text], list(dict.fromkeys(settings)))
+    return replace(way, commands=(*way.commands, *distro.restart(look.host, "docker")))
 
 
-def _filter(look: Look, cases: list[Case]) -> Way:
+def _filter(_look: Look, cases: list[Case]) -> Way:
     settings = [
         _of_device("ipv4", case.interface if case.way == "in" and case.interface else "all", "rp_filter", 2)
         for case in cases
     ]
     text = say("Have the kernel check source addresses loosely (rp_filter = 2): packets may come in by another way.")
-    return _set(look, [text], list(dict.fromkeys(settings)), restarted=False)
+    return _set(RP_FILTER_CONF, [text], list(dict.fromkeys(settings)))
 
 
-def _set(look: Look, texts: list[str], settings: list[str], *, restarted: bool) -> Way:
+def _set(path: str, texts: list[str], settings: list[str]) -> Way:
     quoted = " ".join(map(shlex.quote, settings))
-    commands = [f"printf '%s\\n' {quoted} > {SYSCTLS}", f"sysctl -p {SYSCTLS}"]
-    if restarted:
-        commands += distro.restart(look.host, "docker")
-    written = WrittenFile(SYSCTLS, "".join(f"{setting}\n" for setting in settings))
-    return Way(tuple(texts), tuple(commands), (written,))
+    written = WrittenFile(path, "".join(f"{setting}\n" for setting in settings))
+    return Way(tuple(texts), (f"printf '%s\\n' {quoted} > {path}", f"sysctl -p {path}"), (written,))
 
 
 def _of_device(family: str, name: str, setting: str, value: int) -> str:

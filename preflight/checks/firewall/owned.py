@@ -44,8 +44,10 @@ def _ufw(_look: Look, cases: list[Case]) -> Way:
     commands = [f"ufw route {place}allow out on {bridge} proto tcp from any to any port {ports}"] if ports else []
     if any(case.way == "out" or case.answers for case in cases):
         commands.append(f"ufw route {place}allow in on {bridge}")
-    text = say("Let ufw forward mailcow's connections. Ports are those in the container.")
-    return Way((text, say(_MERGE)), tuple(commands))
+    texts = [say("Let ufw forward mailcow's connections.")]
+    if ports:
+        texts.append(say("Ports are those in the container."))
+    return Way((*texts, say(_MERGE)), tuple(commands))
 
 
 def _firewalld(look: Look, cases: list[Case]) -> Way:
@@ -149,7 +151,7 @@ def by_hand(look: Look, cases: list[Case]) -> Way:
     native = [case for case in cases if not owners.compatible(case.culprit, twin.tables)]
     compatible = [case for case in cases if case not in native]
     commands = (*lines.iptables(compatible, twin.tables, derived=twin.derived), *lines.nft(native))
-    text = say("Add lines before the rule that stops them, for mailcow's connections alone.")
+    text = say("Let mailcow's connections through with lines for them alone.")
     texts = [text, say(_MERGE), *_kept(look, cases)]
     if not commands:
         return Way(tuple(texts), ("nft -a list ruleset",))

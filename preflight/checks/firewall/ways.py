@@ -49,7 +49,8 @@ def merged(cases: Iterable[Case]) -> list[Case]:
 def restart(look: Look, *texts: str) -> Remedy:
     """Have Docker write its rules again."""
     again = say("Restart Docker: it then writes its rules again.")
-    return Remedy(paragraph(*texts, again), distro.restart(look.host, "docker"))
+    stop = say("Containers stop for a moment, unless live-restore is set.")
+    return Remedy(paragraph(*texts, again, stop), distro.restart(look.host, "docker"))
 
 
 def _key(case: Case) -> tuple[str, str]:
