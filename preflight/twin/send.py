@@ -6,8 +6,9 @@ nothing is known. What is said of a single packet is in `Outcome`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ from msgspec import Struct
 from preflight.twin.request import Port
 from preflight.twin.send_round import Round, Shot
 from preflight.twin.send_settled import pinned
-from preflight.twin.send_verdicts import Observed, Outcome, Spot, behind, best, joined, judge
+from preflight.twin.send_verdicts import Observed, Outcome, Spot, behind, best, joined, judge, local
 from preflight.twin.servers import ANY, Place
 from preflight.twin.spaces import Space
 
@@ -34,7 +35,9 @@ EXITS: dict[tuple[Transport, int], str] = {
 # Seconds without news: after all at once; after each port of the second time; before what is missing counts as lost.
 FIRST, PAUSE, SILENCE = 0.010, 0.004, 0.045
 # The twin tells every sender of every refusal, as a host does whose senders come one by one.
-_UNLIMITED = (("/proc/sys/net/ipv4/icmp_ratemask", "0"), ("/proc/sys/net/ipv6/icmp/ratelimit", "0"))
+_UNLIMITED = (("ipv4/icmp_ratemask", "0"), ("ipv6/icmp/ratelimit", "0"))
+# The others take in whatever arrives, be it from themselves, so that it is seen.
+_OPEN = (("ipv4/conf/all/rp_filter", "0"), ("ipv4/conf/all/accept_local", "1"))
 _COUNTS = {4: ("/proc/self/net/snmp",), 6: ("/proc/self/net/snmp", "/proc/self/net/snmp6")}
 K = TypeVar("K")
 
@@ -86,7 +89,7 @@ def arrivals(
     docker-proxy for each; where one answers, it must also reach the container from the twin itself.
     """
     reached = [port for port in ports if _address(side, port)]
-    with _round(stage, "world") as going:
+    with _round(stage, "world", side.version) as going:
         _serve(going, stage, side, reached, proxies=proxies)
         found = _played(going, [{(port, source): _in(side, port, source) for source in sources} for port in reached])
     taken = {port for (port, _), outcome in found.items() if outcome.verdict == "proxy"}
@@ -103,7 +106,7 @@ def exits(stage: Stage, side: Side) -> dict[tuple[Transport, int], Outcome]:
     """Say what becomes of what mailcow's containers send to each of the side's targets; empty without a container."""
     if not side.containers or not side.targets:
         return {}
-    with _round(stage, "inner") as going:
+    with _round(stage, "inner", side.version) as going:
         _serve_world(going, stage, side)
         groups = [{(what, target): _out(side, *what, target) for target in side.targets} for what in EXITS]
         found = _played(going, groups)
@@ -114,7 +117,7 @@ def knock(stage: Stage, side: Side, port: Port, source: str, proxies: bool = Fal
     """Send one packet to a port, and return when it has been dealt with; None for one that `arrivals` leaves out."""
     if not _address(side, port):
         return None
-    with _round(stage, "world") as going:
+    with _round(stage, "world", side.version) as going:
         _serve(going, stage, side, [port], proxies=proxies)
         return _single(going, stage, side, _in(side, port, source))
 
@@ -122,30 +125,37 @@ def knock(stage: Stage, side: Side, port: Port, source: str, proxies: bool = Fal
 def onward(stage: Stage, side: Side, port: Port) -> Outcome:
     """Send one packet as docker-proxy would, from the twin to the container, and return when it has been dealt with."""
     aim = _through(side, port)
-    with _round(stage, "twin") as going:
+    with _round(stage, "twin", _version(aim.target)) as going:
         going.servers.tcp(stage.inner, "inner", [(ANY[_version(aim.target)], port.inside)])
-        return _single(going, stage, side, aim)
+        return local(_single(going, stage, side, aim))
 
 
 def call(stage: Stage, side: Side, protocol: Transport, port: int) -> Outcome | None:
     """Send one packet out of a container, and return when it has been dealt with; None without a container."""
     if not side.containers or not side.targets:
         return None
-    with _round(stage, "inner") as going:
+    with _round(stage, "inner", side.version) as going:
         _serve_world(going, stage, side)
         return _single(going, stage, side, _out(side, protocol, port, side.targets[0]))
 
 
 @contextmanager
-def _round(stage: Stage, sender: Place) -> Iterator[Round]:
+def _round(stage: Stage, sender: Place, version: int) -> Iterator[Round]:
+    spaces: dict[Place, Space] = {"world": stage.world, "twin": stage.twin, "inner": stage.inner}
     with stage.twin.entered():
-        for path, value in _UNLIMITED:
-            try:
-                Path(path).write_text(value, "ascii")
-            except OSError:  # read-only, or no such family: some refusals then look like silence, which is no better
-                continue
-    with pinned(), Round({"world": stage.world, "twin": stage.twin, "inner": stage.inner}, sender) as going:
+        _write(_UNLIMITED)
+    for place in (stage.world, stage.inner) if version == 4 else ():
+        with place.entered():
+            _write(_OPEN + tuple((f"ipv4/conf/{name}/rp_filter", "0") for _, name in socket.if_nameindex()))
+    with pinned(), Round(spaces, sender, version) as going:
         yield going
+
+
+def _write(settings: Iterable[tuple[str, str]]) -> None:
+    """Set what there is of the network's settings; where they are read-only, some losses tell less of themselves."""
+    for name, value in settings:
+        with suppress(OSError):
+            Path("/proc/sys/net", name).write_text(value, "ascii")
 
 
 def _serve(going: Round, stage: Stage, side: Side, ports: Sequence[Port], *, proxies: bool) -> None:
@@ -173,11 +183,14 @@ def _serve_world(going: Round, stage: Stage, side: Side) -> None:
 
 def _onward(stage: Stage, side: Side, ports: Sequence[Port]) -> dict[Port, Outcome]:
     """Say what becomes of docker-proxy's own connections, from the twin to the containers."""
-    with _round(stage, "twin") as going:
-        aims = {port: _through(side, port) for port in ports}
-        where = {(ANY[_version(aim.target)], aim.port): None for aim in aims.values()}
-        going.servers.tcp(stage.inner, "inner", where)
-        return _played(going, [{port: aim} for port, aim in aims.items()])
+    aims = {port: _through(side, port) for port in ports}
+    found: dict[Port, Outcome] = {}
+    for version in sorted({_version(aim.target) for aim in aims.values()}):
+        these = {port: aim for port, aim in aims.items() if _version(aim.target) == version}
+        with _round(stage, "twin", version) as going:
+            going.servers.tcp(stage.inner, "inner", {(ANY[version], aim.port): None for aim in these.values()})
+            found |= _played(going, [{port: aim} for port, aim in these.items()])
+    return {port: local(outcome) for port, outcome in found.items()}
 
 
 def _played(going: Round, groups: Sequence[Mapping[K, Aim]]) -> dict[K, Outcome]:
@@ -197,7 +210,7 @@ def _played(going: Round, groups: Sequence[Mapping[K, Aim]]) -> dict[K, Outcome]
     if lost:
         going.wait(SILENCE)
     going.settle()
-    return {key: best([judge(shot.observed, aims[key].wanted) for shot in shots]) for key, shots in tries.items()}
+    return {key: best([_judged(shot, aims[key]) for shot in shots]) for key, shots in tries.items()}
 
 
 def _single(going: Round, stage: Stage, side: Side, aim: Aim) -> Outcome:
@@ -207,7 +220,7 @@ def _single(going: Round, stage: Stage, side: Side, aim: Aim) -> Outcome:
     going.send([shot])
     going.wait(FIRST)
     going.settle()
-    outcome = judge(shot.observed, aim.wanted)
+    outcome = _judged(shot, aim)
     closed = outcome.verdict == "refused" and _refusals(stage, side.version) > before
     going.end()
     going.settle()
@@ -229,6 +242,10 @@ def _refusals(stage: Stage, version: int) -> int:
         if names[0] == values[0] and len(names) == len(values):
             found |= {names[0] + name: value for name, value in zip(names[1:], values[1:], strict=True)}
     return sum(int(found.get(name, 0)) for name in ("Tcp:OutRsts", "Udp:NoPorts", "Udp6NoPorts"))
+
+
+def _judged(shot: Shot, aim: Aim) -> Outcome:
+    return judge(shot.observed, aim.wanted, aim.port)
 
 
 def _shot(aim: Aim) -> Shot:

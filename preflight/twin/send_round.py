@@ -6,25 +6,29 @@ import errno
 import os
 import selectors
 import socket
+import struct
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from preflight.twin.send_settled import Rounds
-from preflight.twin.send_sights import Sight, Sights
+from preflight.twin.send_sights import ICMP, TCP, UDP, Sight, Sights
 from preflight.twin.send_verdicts import Observed, Spot
 from preflight.twin.servers import ANY, Place, Servers, bound, read
 from preflight.twin.spaces import Space
+from preflight.twin.wire import ROUTE, Wire
 
 SYN_COUNT = 7  # TCP_SYNCNT
 LONGEST = 2.0  # seconds of one wait, however much news there is
 TRIES = 20  # for a port that no other packet of the round has
 # A question for the name servers of the root, without its identifier.
 QUESTION = b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
-PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+PROTOCOLS = {"tcp": TCP, "udp": UDP}
+REPAIR, REPAIR_QUEUE, QUEUE_SEQ, SENT = 19, 20, 21, 2  # TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_SEND_QUEUE
+GET_NEIGHBOURS = 30  # RTM_GETNEIGH
+UNANSWERED = 0x21  # NUD_INCOMPLETE, NUD_FAILED
 
 
 class Shot(Struct, eq=False):
@@ -38,6 +42,7 @@ class Shot(Struct, eq=False):
     own: int = 0  # its port
     mark: int = -1  # what it is known again by
     data: bytes = b""
+    watched: bool = False
 
     @property
     def done(self) -> bool:
@@ -46,29 +51,31 @@ class Shot(Struct, eq=False):
 
 
 class Round:
-    """Packets of one namespace, servers that answer them, and looks at what leaves and arrives.
+    """Packets of one namespace and family, servers that answer them, and looks at what arrives where.
 
     A context: all is closed at its end. Opening raises `OSError`.
     """
 
-    def __init__(self, spaces: dict[Place, Space], sender: Place) -> None:
+    def __init__(self, spaces: dict[Place, Space], sender: Place, version: int) -> None:
         self._sender = sender
         self._space = spaces[sender]
+        self._version = version
         self._selector = selectors.DefaultSelector()
         self._closing: list[Callable[[], None]] = [self._selector.close]
         self._shots: dict[int, Shot] = {}  # by their own port
-        self._marks: dict[tuple[int, int], Shot] = {}  # by protocol and what they are known again by
+        self._arrived: list[tuple[Place, Sight]] = []
         self._numbers = 0
         try:
             self.servers = Servers(self._selector)
             self._closing.insert(0, self.servers.close)
             self._rounds = Rounds(spaces["world"])
             self._closing.insert(0, self._rounds.close)
-            self._sights: list[tuple[Place, Sights]] = []
-            # what leaves is looked at before what arrives, so that it is known by then
-            for place in sorted({"world", "inner"}, key=lambda place: place != sender):
-                self._sights.append((place, Sights(spaces[place])))
-                self._closing.insert(0, self._sights[-1][1].close)
+            self._errors = Sights(self._space, version, (ICMP[version],))
+            self._closing.insert(0, self._errors.close)
+            self._sights: dict[Place, Sights] = {}
+            for place in ("world", "inner"):
+                self._sights[place] = Sights(spaces[place], version, (TCP, UDP))
+                self._closing.insert(0, self._sights[place].close)
         except BaseException:
             self.__exit__()
             raise
@@ -102,18 +109,21 @@ class Round:
                 break
 
     def settle(self) -> None:
-        """Let all that is on its way arrive, and note it."""
+        """Let all that is on its way arrive, and note where."""
         ends = time.monotonic() + LONGEST
         self._rounds.settle()
         while self._look(0.0) and time.monotonic() < ends:
             self._rounds.settle()
+        lost = [one for one in self._shots.values() if one.observed.answer is None and not one.observed.failed]
+        if lost:
+            self._trace(lost)
 
     def end(self) -> None:
         """End all connections and forget their packets."""
         for one in self._shots.values():
             self._drop(one)
         self._shots.clear()
-        self._marks.clear()
+        self._arrived.clear()
 
     def _start(self, one: Shot) -> None:
         one.socket = self._opened(one)
@@ -126,9 +136,10 @@ class Round:
             raise OSError(code, os.strerror(code))
         if one.protocol == "udp":
             self._numbers += 1
-            self._know(one, self._numbers & 0xFFFF)
+            one.mark = self._numbers & 0xFFFF
             one.socket.send(one.mark.to_bytes(2, "big") + QUESTION)
         self._selector.register(one.socket, selectors.EVENT_READ, lambda: self._read(one))
+        one.watched = True
 
     def _opened(self, one: Shot) -> socket.socket:
         """Open a socket at a packet's source, at a port that no other has: NAT mostly leaves it alone."""
@@ -141,23 +152,27 @@ class Round:
             made.close()
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
-    def _know(self, one: Shot, mark: int) -> None:
-        one.mark = mark
-        self._marks[PROTOCOLS[one.protocol], mark] = one
-
     def _drop(self, one: Shot) -> None:
         if one.socket is not None:
-            with suppress(KeyError):
-                self._selector.unregister(one.socket)
+            self._ignore(one)
             one.socket.close()
             one.socket = None
+
+    def _ignore(self, one: Shot) -> None:
+        if one.watched and one.socket is not None:
+            self._selector.unregister(one.socket)
+            one.watched = False
 
     def _look(self, seconds: float) -> bool:
         """Deal with what has come, waiting so long for it. Return whether there was anything."""
         events = self._selector.select(seconds)
         for key, _ in events:
             key.data()
-        news = [self._noted(place, sight) for place, sights in self._sights for sight in sights.fresh()]
+        news = [self._told(sight) for sight in self._errors.fresh()]
+        for place, sights in self._sights.items():
+            seen = sights.fresh()
+            self._arrived += [(place, sight) for sight in seen]
+            news.append(bool(seen))
         return bool(events) or any(news)
 
     def _read(self, one: Shot) -> None:
@@ -176,29 +191,52 @@ class Round:
         told = one.data[2 + len(QUESTION) :] if one.protocol == "udp" else one.data
         if (answer := read(told)) is not None:
             one.observed.answer = answer
-            self._selector.unregister(one.socket)
+            self._ignore(one)
         elif not got or len(told) > 256:  # it was ended, or answered, by something that is no server of ours
             one.observed.error = one.observed.error or "EPROTO"
             self._drop(one)
 
-    def _noted(self, place: Place, sight: Sight) -> bool:
-        """Note what was seen of a packet in a namespace. Return whether it is one of ours."""
-        if sight.outgoing or sight.error:
-            if place != self._sender or (one := self._shots.get(sight.source_port)) is None:
-                return False
-            if (sight.target, sight.target_port) != (one.target, one.port):
-                return False
-            if sight.error and not sight.outgoing:
-                one.observed.error = one.observed.error or f"ICMP {sight.error}"
-            elif not sight.error:
-                one.observed.left = True
-                self._know(one, sight.mark)
-            return True
-        found = self._marks.get((sight.protocol, sight.mark)) or self._shots.get(sight.source_port)
-        if found is None:
+    def _told(self, sight: Sight) -> bool:
+        """Note an error about one of the packets. TCP itself overlooks one that comes while it is still sending."""
+        one = self._shots.get(sight.source_port)
+        if one is None or (sight.target, sight.target_port) != (one.target, one.port):
             return False
-        found.observed.spots += (Spot(place, sight.target, sight.target_port),)
+        one.observed.error = one.observed.error or f"ICMP {sight.error}"
         return True
+
+    def _trace(self, lost: Sequence[Shot]) -> None:
+        """Note where packets were seen that nobody answered, and whether the way out of their namespace is known."""
+        marks = {(PROTOCOLS[one.protocol], one.mark if one.protocol == "udp" else _mark(one)): one for one in lost}
+        ports = {(PROTOCOLS[one.protocol], one.own): one for one in lost}
+        for one in lost:
+            one.observed.spots = ()
+        for place, sight in self._arrived:
+            kind = sight.protocol
+            if one := marks.get((kind, sight.mark)) or ports.get((kind, sight.source_port)):
+                one.observed.spots += (Spot(place, sight.target, sight.target_port),)
+        resolved = not unresolved(self._space, self._version)
+        for one in lost:
+            one.observed.left = resolved or bool(one.observed.spots)
+
+
+def unresolved(space: Space, version: int) -> bool:
+    """Tell whether a neighbour of a namespace does not answer to ARP or neighbour discovery; raise `OSError`."""
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    with space.entered(), Wire(ROUTE) as wire:
+        found = wire.dump(GET_NEIGHBOURS, struct.pack("=BxxxiHBB", family, 0, 0, 0, 0))
+    return any(len(one.body) >= 10 and struct.unpack_from("=H", one.body, 8)[0] & UNANSWERED for one in found)
+
+
+def _mark(one: Shot) -> int:
+    """Return the first sequence number of a TCP connection that is not closed; -1 where the kernel does not tell."""
+    if one.socket is None:
+        return -1
+    try:
+        one.socket.setsockopt(TCP, REPAIR, 1)  # it stays so: closed, it then sends nothing more
+        one.socket.setsockopt(TCP, REPAIR_QUEUE, SENT)
+        return one.socket.getsockopt(TCP, QUEUE_SEQ) - 1 & 0xFFFFFFFF
+    except OSError:
+        return -1
 
 
 def _name(error: OSError) -> str:

@@ -11,6 +11,11 @@ _FAR: dict[Verdict, int] = {
     "delivered": 6, "proxy": 5, "elsewhere": 4, "oneway": 3, "refused": 2, "dropped": 1, "unknown": 0, "depends": 0,
 }  # fmt: skip
 
+# What a route or a rule of policy routing says to a sender of its own namespace. EINVAL: a blackhole.
+ROUTES: dict[str, Verdict] = {
+    "EACCES": "refused", "EHOSTUNREACH": "refused", "ENETUNREACH": "refused", "EINVAL": "dropped",
+}  # fmt: skip
+
 
 class Spot(Struct, frozen=True):
     """Where a server stands: namespace, address, port."""
@@ -52,16 +57,16 @@ class Observed(Struct):
     spots: tuple[Spot, ...] = ()  # where it was seen to arrive, in order
 
 
-def judge(observed: Observed, wanted: Spot) -> Outcome:
-    """Say what became of a packet that should reach a server.
+def judge(observed: Observed, wanted: Spot, port: int) -> Outcome:
+    """Say what became of a packet to a port that should reach a server.
 
-    proxy: the same port of the twin itself answered. An answer counts more than an error, and that it arrived more than
+    proxy: that port of the twin itself answered. An answer counts more than an error, and that it arrived more than
     how its answer was lost.
     """
     if observed.failed:
         return Outcome(verdict="unknown", left=False, error=observed.failed)
     if observed.answer:
-        return _answered(observed.answer, observed.source, wanted)
+        return _answered(observed.answer, observed.source, wanted, port)
     if wanted in observed.spots:
         return Outcome(verdict="oneway", seen=True, error=observed.error)
     if observed.spots:
@@ -70,12 +75,12 @@ def judge(observed: Observed, wanted: Spot) -> Outcome:
     return Outcome(verdict=verdict, left=observed.left or bool(observed.error), error=observed.error)
 
 
-def _answered(answer: Answer, source: str, wanted: Spot) -> Outcome:
+def _answered(answer: Answer, source: str, wanted: Spot, port: int) -> Outcome:
     spot = Spot(answer.place, answer.address, answer.port)
     masked = answer.peer != source
     if spot == wanted:
         return Outcome(verdict="delivered", seen=True, masked=masked)
-    if answer.place == "twin":
+    if answer.place == "twin" and answer.port == port:
         return Outcome(verdict="proxy", masked=True, to=answer.address, to_port=answer.port)
     return Outcome(verdict="elsewhere", masked=masked, to=answer.address, to_port=answer.port)
 
@@ -101,6 +106,13 @@ def joined(outcomes: list[Outcome]) -> Outcome:
     if len({one.verdict for one in outcomes}) == 1:
         return outcomes[0]
     return Outcome(verdict="depends", error=next((one.error for one in outcomes if one.error), ""))
+
+
+def local(outcome: Outcome) -> Outcome:
+    """Say what became of a packet of the twin itself: where it cannot be sent, that is its routes' verdict."""
+    if outcome.verdict != "unknown" or outcome.error not in ROUTES:
+        return outcome
+    return Outcome(verdict=ROUTES[outcome.error], left=False, error=outcome.error)
 
 
 def behind(proxy: Outcome, onward: Outcome) -> Outcome:

@@ -9,7 +9,6 @@ import selectors
 import socket
 import struct
 from collections.abc import Iterable
-from ipaddress import ip_address
 from typing import Literal, cast, get_args
 
 from msgspec import Struct
@@ -17,6 +16,7 @@ from msgspec import Struct
 from preflight.twin.spaces import Space
 
 Place = Literal["world", "twin", "inner"]
+_PLACES = get_args(Place)
 WAITING = 1024  # connections that a listener may have open
 FREEBIND, V6ONLY = 15, 26  # IP_FREEBIND, IPV6_V6ONLY
 ABORT = struct.pack("ii", 1, 0)  # linger: a closed connection ends with one packet, and leaves nothing that waits
@@ -39,14 +39,15 @@ class Servers:
     def __init__(self, selector: selectors.BaseSelector) -> None:
         self._selector = selector
         self._open: list[socket.socket] = []
+        self._taken: list[socket.socket] = []
 
     def tcp(self, space: Space, place: Place, where: Iterable[tuple[str, int]]) -> None:
         """Listen at addresses and ports of a namespace; raise `OSError`."""
         with space.entered():
             for address, port in where:
                 listener = bound(address, port, socket.SOCK_STREAM)
-                self._open.append(listener)
                 listener.listen(WAITING)
+                self._open.append(listener)
                 self._selector.register(listener, selectors.EVENT_READ, lambda made=listener: self._accept(place, made))
 
     def udp(self, space: Space, place: Place, where: Iterable[tuple[str, int]]) -> None:
@@ -60,10 +61,11 @@ class Servers:
     def close(self) -> None:
         """Close all that was opened and accepted."""
         for one in self._open:
-            if one in self._selector.get_map():
-                self._selector.unregister(one)
+            self._selector.unregister(one)
+        for one in (*self._open, *self._taken):
             one.close()
         self._open.clear()
+        self._taken.clear()
 
     def _accept(self, place: Place, listener: socket.socket) -> None:
         while True:
@@ -71,7 +73,7 @@ class Servers:
                 taken, peer = listener.accept()
             except OSError:  # none is left, or one has gone before it was taken
                 return
-            self._open.append(taken)
+            self._taken.append(taken)
             taken.setblocking(False)
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
             try:
@@ -123,10 +125,9 @@ def line(place: Place, own: tuple[object, ...], peer: tuple[object, ...]) -> byt
 def read(data: bytes) -> Answer | None:
     """Read an answer; None where it is none, or not yet whole."""
     words = data.decode("ascii", "replace").split(" ")
-    if len(words) != 5 or not words[4].endswith("\n") or words[0] not in get_args(Place):
+    if len(words) != 5 or not words[4].endswith("\n") or words[0] not in _PLACES:
         return None
     try:
-        own, peer = str(ip_address(words[1])), str(ip_address(words[3]))
-        return Answer(cast("Place", words[0]), own, int(words[2]), peer, int(words[4]))
+        return Answer(cast("Place", words[0]), words[1], int(words[2]), words[3], int(words[4]))
     except ValueError:
         return None

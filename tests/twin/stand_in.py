@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import subprocess
+import time
+from collections.abc import Callable
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from preflight.twin import spaces
 from preflight.twin.request import Port
@@ -63,9 +67,9 @@ def side(version: int) -> Side:
 class Stage(Struct):
     """Three namespaces, joined by links, with both families and no rules."""
 
-    twin: spaces.Space = field(default_factory=spaces.make)
-    world: spaces.Space = field(default_factory=spaces.make)
-    inner: spaces.Space = field(default_factory=spaces.make)
+    twin: spaces.Space
+    world: spaces.Space
+    inner: spaces.Space
 
 
 def run(space: spaces.Space, program: str, *lines: str) -> None:
@@ -74,9 +78,9 @@ def run(space: spaces.Space, program: str, *lines: str) -> None:
         subprocess.run(program.split(), input="\n".join(lines) + "\n", text=True, check=True)
 
 
-def built() -> Stage:
+def built(make: Callable[[], spaces.Space] = spaces.make) -> Stage:
     """Build the stage."""
-    stage = Stage()
+    stage = Stage(make(), make(), make())
     quiet = ("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0",)
     for space in (stage.twin, stage.world, stage.inner):
         run(space, "sh", *quiet)
@@ -118,11 +122,28 @@ def built() -> Stage:
             *(f"address add {one}/{long} dev in0 {nodad}" for one in CONTAINERS[version].values()),
             f"route add {widest} via {BRIDGE[version]} dev in0",
         )
+    for version in (4, 6):
+        for one in (GATE[version], NEIGHBOUR[version], *SOURCES[version], *TARGETS[version]):
+            reached(stage.twin, one)
+        for one in CONTAINERS[version].values():
+            reached(stage.twin, one)
     return stage
 
 
+def reached(space: spaces.Space, address: str) -> None:
+    """Wait until an address refuses a connection, as one does where nobody listens: carriers come up in their time."""
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends:
+        with space.entered(), socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as asked:
+            asked.settimeout(0.3)
+            if asked.connect_ex((address, 9)) == errno.ECONNREFUSED:
+                return
+        time.sleep(0.01)
+    raise TimeoutError(address)
+
+
 def published(version: int, *, masquerade: bool = True, accept: bool = True) -> str:
-    """Return what an engine adds for the ports, as nft reads it: DNAT, masquerade, a FORWARD chain that accepts them."""
+    """Return what an engine adds for the ports, as nft reads it: DNAT, masquerade, a chain FORWARD."""
     name = NAME[version]
     nat = "\n".join(
         f"iifname != br-mailcow {name} daddr {HOST[version]} tcp dport {one.port} dnat to "
