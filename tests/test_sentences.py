@@ -70,7 +70,7 @@ READ = (
 SOURCES = (
     "/proc/", "/run/", "DNS, asked of ", "docker compose", "hypervisor: ", "the host's programs", "uname (of ",
     "\0 of the container", "a container with a HEALTHCHECK", "a container with mailcow's limits",
-    "a privileged container", "the host's units", "a twin of the host's network",
+    "a privileged container", "the host's units",
 )  # fmt: skip
 # A subject of mailcow.conf, and a holder of a port: names, as they stand in other columns; who says a line.
 SUBJECTS = ("line \0", "\0 (pid \0", "MAILCOW_HOSTNAME=", "preflight: \0")
@@ -82,6 +82,7 @@ PROGRAMS = ("\nimport ", "import time", "GET ", "space ", "container \0", "netwo
 CAUGHT = ("refused by netlink", "more than \0 answers", "netlink takes too long")
 NO_SENTENCE = {"gather": (*COMMANDS, *NAMES, *READ, *SOURCES, *PROGRAMS, *CAUGHT, *SUBJECTS, *ERRORS)}
 NO_SENTENCE["probes"] = NO_SENTENCE["gather"]
+NO_SENTENCE["gathering"] = (*COMMANDS, *NAMES, *READ, *SUBJECTS, "a twin of the host's network")
 NO_SENTENCE["render"] = FORMATS
 
 # Templates that are not written where they are said, but were `noted` elsewhere. Never text from outside.

@@ -164,7 +164,7 @@ def test_a_rule_that_could_not_be_copied_is_named() -> None:
     assert "It is in the chain custom of the table filter and uses tproxy." in (one(given).reason or "")
 
 
-@pytest.mark.parametrize("doubt", ["", "control", "rules", "sysctls", "derivation", "memory", "late"])
+@pytest.mark.parametrize("doubt", ["", "control", "rules", "sysctls", "modules", "derivation", "memory", "late"])
 @pytest.mark.parametrize("container", [True, False])
 def test_a_family_that_is_blind_is_unknown(doubt: str, container: bool) -> None:
     view = msgspec.structs.replace(VIEW, container=container)

@@ -17,6 +17,9 @@ _BLIND = {
     "control": noted("A copy of this host's network did not carry packets, so its rules could not be tried."),
     "rules": noted("The rules of the firewall could not be copied as a whole, so they could not be tried."),
     "sysctls": noted("Settings of the kernel's network could not be copied, so the rules could not be tried."),
+    "modules": noted(
+        "Docker has not loaded the kernel's modules for published ports yet, so the rules were not tried."
+    ),
     "derivation": noted("Could not determine the rules that Docker would add for mailcow."),
     "memory": noted("The rules of the firewall are too many to be tried with the memory there is."),
     "late": noted("The rules of the firewall are too many to be tried in time."),
@@ -88,6 +91,8 @@ def help_for(look: Look, doubt: str) -> Remedy:
     match doubt:
         case "derivation" if engine_rules.told(look):
             return ways.restart(look)
+        case "modules":
+            return Remedy(say("Start a container with a published port once, then run this check again."))
         case "derivation":
             return Remedy(say("Start mailcow, then run this check again: Docker's own rules are then tried."))
         case "control" | "sysctls" if look.host.view.container:
