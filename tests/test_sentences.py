@@ -30,11 +30,12 @@ from tests.sentences import Template
 PREFLIGHT = Path(__file__).parent.parent / "preflight"
 ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", "redact", "render")
 # What rpm.py and sqlite.py say of a damaged database is caught and never shown; words.py has the formats' sentences,
-# kinds.py, plain.py, tokens.py, known_ways.py and layout.py lists of names, distro.py and lines.py commands. Errors of usage are
-# English (docs/design.md).
+# kinds.py, plain.py, tokens.py, known_ways.py and layout.py lists of names, distro.py and lines.py commands. Errors of
+# usage are English (docs/design.md).
 SPARED = {
     "gather/packages/rpm.py", "gather/packages/sqlite.py", "render/words.py", "redact/kinds.py", "redact/plain.py",
-    "redact/tokens.py", "checks/holders/known_ways.py", "checks/firewall/lines.py", "checks/remedies/distro.py", "mailcow/layout.py",
+    "redact/tokens.py", "checks/holders/known_ways.py", "checks/firewall/lines.py",
+    "checks/remedies/distro.py", "mailcow/layout.py",
     "assess/selection.py", "assess/waiver_file.py", "mailcow/requirements/__init__.py",
 }  # fmt: skip
 # What a format is made of, beside what it says, which stands in render/words.py.
@@ -58,7 +59,8 @@ COMMANDS = (
 )  # fmt: skip
 NAMES = (
     "ca-certificates curl", "docker-ce docker-ce-cli ", "docker.io docker-", "moby-engine docker-",  # packages
-    "Amazon EC2", "Oracle Cloud", "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",
+    "Amazon EC2", "Oracle Cloud",
+    "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",
     "HVM domU", "Kubernetes (CNI)", "Standard PC", "User Mode Linux", "Virtual Machine", "innotek GmbH",
 )  # fmt: skip
 # What the host, the engine or the kernel writes, and is compared with.
