@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from msgspec import Struct
@@ -53,10 +54,12 @@ class Shot(Struct, eq=False):
 class Round:
     """Packets of one namespace and family, servers that answer them, and looks at what arrives where.
 
-    A context: all is closed at its end. Opening raises `OSError`.
+    A context: all is closed at its end. Opening raises `OSError`. `sure`: each wait ended when the kernel had dealt
+    with all packets, so that what had not come by then does not come.
     """
 
-    def __init__(self, spaces: dict[Place, Space], sender: Place, version: int) -> None:
+    def __init__(self, spaces: dict[Place, Space], sender: Place, version: int, *, sure: bool) -> None:
+        self.sure = sure
         self._sender = sender
         self._space = spaces[sender]
         self._version = version
@@ -104,19 +107,22 @@ class Round:
         while any(not one.done for one in self._shots.values()) and time.monotonic() < ends:
             if self._look(0.0):
                 continue
-            self._rounds.settle()
+            self._settled()
             if not self._look(0.0) and not self._look(quiet):
                 break
 
     def settle(self) -> None:
         """Let all that is on its way arrive, and note where."""
         ends = time.monotonic() + LONGEST
-        self._rounds.settle()
+        self._settled()
         while self._look(0.0) and time.monotonic() < ends:
-            self._rounds.settle()
+            self._settled()
         lost = [one for one in self._shots.values() if one.observed.answer is None and not one.observed.failed]
         if lost:
             self._trace(lost)
+
+    def _settled(self) -> None:
+        self.sure &= self._rounds.settle()
 
     def end(self) -> None:
         """End all connections and forget their packets."""
@@ -181,7 +187,9 @@ class Round:
             return
         try:
             got = one.socket.recv(512)
-        except BlockingIOError:
+        except BlockingIOError:  # an error that TCP overlooked, as it was still sending: it is seen elsewhere
+            with suppress(OSError):
+                one.socket.recvmsg(512, 512, socket.MSG_ERRQUEUE)
             return
         except OSError as error:
             one.observed.error = one.observed.error or _name(error)
@@ -202,18 +210,21 @@ class Round:
         if one is None or (sight.target, sight.target_port) != (one.target, one.port):
             return False
         one.observed.error = one.observed.error or f"ICMP {sight.error}"
+        self._ignore(one)
         return True
 
     def _trace(self, lost: Sequence[Shot]) -> None:
         """Note where packets were seen that nobody answered, and whether the way out of their namespace is known."""
-        marks = {(PROTOCOLS[one.protocol], one.mark if one.protocol == "udp" else _mark(one)): one for one in lost}
-        ports = {(PROTOCOLS[one.protocol], one.own): one for one in lost}
+        known: dict[tuple[int, int, bool], Shot] = {}
         for one in lost:
             one.observed.spots = ()
+            mark = one.mark if one.protocol == "udp" else _mark(one)
+            known[PROTOCOLS[one.protocol], mark if mark >= 0 else one.own, mark >= 0] = one
         for place, sight in self._arrived:
             kind = sight.protocol
-            if one := marks.get((kind, sight.mark)) or ports.get((kind, sight.source_port)):
-                one.observed.spots += (Spot(place, sight.target, sight.target_port),)
+            found = known.get((kind, sight.mark, True)) or known.get((kind, sight.source_port, False))
+            if found is not None:
+                found.observed.spots += (Spot(place, sight.target, sight.target_port),)
         resolved = not unresolved(self._space, self._version)
         for one in lost:
             one.observed.left = resolved or bool(one.observed.spots)

@@ -52,16 +52,16 @@ class Rounds:
 
 
 @contextmanager
-def pinned() -> Iterator[None]:
-    """Stay on the processor where one is."""
+def pinned() -> Iterator[bool]:
+    """Stay on the processor where one is. Gives False where that is not allowed."""
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {_libc.sched_getcpu()})
-    except OSError:  # not allowed: what is lost is sent a second time anyhow, and waited for
-        yield
+    except OSError:  # what is lost is sent a second time anyhow, and waited for
+        yield False
         return
     try:
-        yield
+        yield True
     finally:
         os.sched_setaffinity(0, before)
 
