@@ -119,8 +119,9 @@ class Family(Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: Literal[4, 6]
     state: Literal["judged", "none", "off", "blind"]
     # control: the copy did not carry packets before any rule was in it. rules: something could not be copied that all
-    # verdicts hang on. derivation: what the engine would add is not known, or its program fails (`detail`).
-    doubt: Literal["", "control", "rules", "sysctls", "derivation", "memory", "late"] = ""
+    # verdicts hang on. modules: publishing takes some that the kernel has not loaded. derivation: what the engine would
+    # add is not known, or its program fails (`detail`).
+    doubt: Literal["", "control", "rules", "sysctls", "modules", "derivation", "memory", "late"] = ""
     detail: Secret = ""
     interface: InterfaceName = ""  # of the default route
     address: Ip = ""  # of the host, to which packets were sent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 
 class Port(Struct, frozen=True):
@@ -40,5 +40,9 @@ class Request(Struct, frozen=True, kw_only=True):
     ip_forward: bool = True
     ip_masq: bool = True
     root: str = "/"
+    modules: tuple[str, ...] | None = None  # of the kernel, that are there; None: it has none, all it can is built in
     seconds: float = 5.0  # what the whole of it may take
-    containers: dict[str, str] = field(default_factory=dict)  # of the engine, by address: to name what else is there
+
+    def there(self, *modules: str) -> bool:
+        """Say whether one of these modules is there: a question to one that is not would load it."""
+        return self.modules is None or not set(self.modules).isdisjoint(modules)

@@ -60,12 +60,12 @@ class Base(Struct, frozen=True):
 class Trace:
     """Marks all packets of the namespace that is entered when it is made, and hears what becomes of them."""
 
-    def __init__(self, wire: Wire, families: Iterable[int] = (IPV4, IPV6)) -> None:
-        self._changes = wire
+    def __init__(self, wire: Wire, families: Iterable[str] = ("ip", "ip6")) -> None:
         self._events = Wire(w.NETFILTER)
         self._events.listen(GROUP)
-        for family in families:
-            mark(wire, family)
+        numbers = {name: number for number, name in FAMILIES.items()}
+        for family in sorted(families):
+            mark(wire, numbers[family])
 
     def close(self) -> None:
         """Hear no more."""

@@ -1,0 +1,239 @@
+"""Read all rules of nf_tables of a network namespace, as the kernel's own messages."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections import Counter
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from preflight.facts.twin import Chain as Outline
+from preflight.facts.twin import Table
+from preflight.twin.nft import kernel
+from preflight.twin.nft.kernel import ACCEPT, FAMILIES, head, hook
+from preflight.twin.wire import MASK, Message, Wire, attribute, attributes, name, table, text
+
+TRIES = 4  # of rules that change while they are read
+MOST = 200_000  # rules
+
+
+class Expression(Struct, frozen=True):
+    """A step of a rule: its kind, and its data as attributes."""
+
+    kind: str
+    data: bytes
+    raw: bytes  # the whole of it, as an item of the list
+
+
+class Rule(Struct, frozen=True):
+    """A rule: where it is, and its steps as the kernel writes them. `note`: its user data (comments)."""
+
+    family: int
+    table: str
+    chain: str
+    handle: int
+    raw: bytes
+    note: bytes = b""
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Return its steps."""
+        return tuple(expressions(self.raw))
+
+
+class Chain(Struct, frozen=True):
+    """A chain. A base chain has a hook; `policy` is a verdict."""
+
+    family: int
+    table: str
+    name: str
+    body: bytes  # its attributes, as they are sent to make it again
+    hook: str = ""
+    priority: int = 0
+    policy: int = ACCEPT
+
+
+class Set(Struct, frozen=True):
+    """A set or map with its elements, in chunks as the kernel told them."""
+
+    family: int
+    table: str
+    name: str
+    flags: int
+    key_type: int
+    key_length: int
+    body: bytes
+    elements: tuple[bytes, ...] = ()
+
+
+class Thing(Struct, frozen=True):
+    """A table, an object or a flowtable, as it is sent to make it again. `kind`: of an object."""
+
+    family: int
+    table: str
+    body: bytes
+    name: str = ""
+    kind: int = 0
+
+
+class Ruleset(Struct, frozen=True):
+    """All that a namespace's nf_tables hold, in the order in which it was made."""
+
+    tables: tuple[Thing, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    sets: tuple[Set, ...] = ()
+    objects: tuple[Thing, ...] = ()
+    flowtables: tuple[Thing, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    def outline(self) -> tuple[Table, ...]:
+        """Return the tables in outline."""
+        counts = Counter((rule.family, rule.table, rule.chain) for rule in self.rules)
+        return tuple(
+            Table("nf_tables", FAMILIES[one.family], one.table, tuple(
+                _outline(chain, counts[chain.family, chain.table, chain.name])
+                for chain in self.chains if (chain.family, chain.table) == (one.family, one.table)
+            ))
+            for one in self.tables
+        )  # fmt: skip
+
+
+def _outline(chain: Chain, rules: int) -> Outline:
+    policy = ("accept" if chain.policy == ACCEPT else "drop") if chain.hook else ""
+    return Outline(chain.name, rules, chain.hook, chain.priority, policy)
+
+
+def read(wire: Wire) -> Ruleset:
+    """Read the rules of the wire's namespace; raise `OSError`. Rules that change meanwhile are read again."""
+    for _ in range(TRIES):
+        before = _generation(wire)
+        found = Ruleset(
+            tuple(_things(wire, kernel.GET_TABLE, (1, 2, 6))),
+            tuple(_chains(wire)),
+            tuple(_sets(wire)),
+            tuple(_things(wire, kernel.GET_OBJECT, (1, 2, 3, 4, 8))),
+            tuple(_flowtables(wire)),
+            rules(wire),
+        )
+        if _generation(wire) == before:
+            return found
+    raise OSError(errno.EINTR, "the rules changed each time that they were read")
+
+
+def _generation(wire: Wire) -> bytes:
+    return table(wire.ask(kernel.GET_GENERATION, head(0)).body[4:]).get(1, b"")
+
+
+def _dump(wire: Wire, kind: int, body: bytes = b"", family: int = 0) -> list[Message]:
+    """Return what is there of a kind; nothing where this kernel does not know the kind."""
+    try:
+        return [one for one in wire.dump(kind, head(family) + body) if one.body[:1] and one.body[0] in FAMILIES]
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EINVAL) and kind == kernel.GET_FLOWTABLE:
+            return []
+        raise
+
+
+def kept(data: bytes, kinds: tuple[int, ...]) -> bytes:
+    """Return some of the attributes as they are; the others are for dumps alone."""
+    return b"".join(attribute(kind, value) for kind, value in attributes(data) if kind & MASK in kinds)
+
+
+def _things(wire: Wire, kind: int, kinds: tuple[int, ...]) -> Iterator[Thing]:
+    for message in _dump(wire, kind):
+        found, body = table(message.body[4:]), kept(message.body[4:], kinds)
+        if kind == kernel.GET_TABLE:
+            # Dormant stays; a table that a program owns would end with it.
+            flags = struct.unpack(">I", found.get(2, bytes(4)))[0] & 1
+            body = kept(message.body[4:], (1, 6)) + attribute(2, struct.pack(">I", flags))
+            yield Thing(message.body[0], text(found.get(1, b"")), body)
+        else:
+            number = struct.unpack(">I", found.get(3, bytes(4)))[0]
+            yield Thing(message.body[0], text(found.get(1, b"")), body, text(found.get(2, b"")), number)
+
+
+def _chains(wire: Wire) -> Iterator[Chain]:
+    for message in _dump(wire, kernel.GET_CHAIN):
+        family, found = message.body[0], table(message.body[4:])
+        place = table(found.get(4, b""))
+        yield Chain(
+            family,
+            text(found.get(1, b"")),
+            text(found.get(3, b"")),
+            kept(
+                message.body[4:], (1, 3, 4, 5, 7, 12)
+            ),  # neither its flags (offload, bound to a rule) nor its counters
+            hook(FAMILIES[family], struct.unpack(">I", place.get(1, bytes(4)))[0]) if 4 in found else "",
+            struct.unpack(">i", place.get(2, bytes(4)))[0],
+            struct.unpack(">I", found[5])[0] if len(found.get(5, b"")) == 4 else ACCEPT,
+        )
+
+
+def _flowtables(wire: Wire) -> Iterator[Thing]:
+    for message in _dump(wire, kernel.GET_FLOWTABLE):
+        found = table(message.body[4:])
+        flags = struct.unpack(">I", found.get(7, bytes(4)))[0] & ~1  # no offload to hardware
+        body = kept(message.body[4:], (1, 2, 3)) + attribute(7, struct.pack(">I", flags))
+        yield Thing(message.body[0], text(found.get(1, b"")), body, text(found.get(2, b"")))
+
+
+def _sets(wire: Wire) -> Iterator[Set]:
+    for message in _dump(wire, kernel.GET_SET):
+        family, found = message.body[0], table(message.body[4:])
+        whose, called = text(found.get(1, b"")), text(found.get(2, b""))
+        flags, key_type, key_length = (struct.unpack(">I", found.get(kind, bytes(4)))[0] for kind in (3, 4, 5))
+        asked = attribute(1, name(whose)) + attribute(2, name(called))
+        yield Set(
+            family, whose, called, flags, key_type, key_length, _description(message.body[4:], flags),
+            tuple(
+                value
+                for part in _dump(wire, kernel.GET_ELEMENTS, asked, family)
+                for kind, value in attributes(part.body[4:]) if kind & MASK == 3
+            ),
+        )  # fmt: skip
+
+
+def _description(data: bytes, flags: int) -> bytes:
+    """Write what makes a set again: under its own name, also where that was made for one rule."""
+    parts = [attribute(3, struct.pack(">I", flags & ~kernel.ANONYMOUS))]
+    for kind, value in attributes(data):
+        match kind & MASK:
+            case 1 | 2 | 4 | 5 | 6 | 7 | 8 | 11 | 12 | 13 | 15 | 17 | 18:
+                parts.append(attribute(kind, value))
+            case 9:
+                # How many elements there may be counts where packets add some; elsewhere it was counted another way.
+                rest = [pair for pair in attributes(value) if pair[0] & MASK == 2 or flags & kernel.EVAL]
+                if rest:
+                    parts.append(attribute(kind, b"".join(attribute(*pair) for pair in rest)))
+    return b"".join(parts)
+
+
+def rules(wire: Wire) -> tuple[Rule, ...]:
+    """Read the rules of the wire's namespace, chain by chain in their order; raise `OSError`."""
+    told = _dump(wire, kernel.GET_RULE)
+    if len(told) > MOST:
+        raise OSError(errno.EFBIG, "too many rules")
+    found = []
+    for message in told:
+        data = table(message.body[4:])
+        found.append(
+            Rule(
+                message.body[0],
+                text(data.get(1, b"")),
+                text(data.get(2, b"")),
+                struct.unpack(">Q", data.get(3, bytes(8)))[0],
+                data.get(4, b""),
+                data.get(7, b""),
+            )
+        )
+    return tuple(found)
+
+
+def expressions(raw: bytes) -> Iterator[Expression]:
+    """Yield the steps of a rule."""
+    for kind, value in attributes(raw):
+        if kind & MASK == kernel.ITEM:
+            found = table(value)
+            yield Expression(text(found.get(1, b"")), found.get(2, b""), attribute(kind, value))
