@@ -116,12 +116,16 @@ def exits(stage: Stage, side: Side) -> dict[tuple[Transport, int], Outcome]:
 
 
 def knock(stage: Stage, side: Side, port: Port, source: str, proxies: bool = False) -> Outcome | None:
-    """Send one packet to a port, and return when it has been dealt with; None for one that `arrivals` leaves out."""
+    """Send one packet to a port, and return when it has been dealt with; None for one that `arrivals` leaves out.
+
+    Where docker-proxy takes it, one more is sent from there to the container.
+    """
     if not _address(side, port):
         return None
     with _round(stage, "world", side.version) as going:
         _serve(going, stage, side, [port], proxies=proxies)
-        return _single(going, stage, side, _in(side, port, source))
+        found = _single(going, stage, side, _in(side, port, source))
+    return behind(found, onward(stage, side, port)) if found.verdict == "proxy" else found
 
 
 def onward(stage: Stage, side: Side, port: Port) -> Outcome:

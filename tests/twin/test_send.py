@@ -9,6 +9,7 @@ import pytest
 
 from preflight.twin import send
 from preflight.twin.request import Port
+from preflight.twin.send_neighbours import Discovery, discovery
 from preflight.twin.send_verdicts import Outcome
 from preflight.twin.spaces import Space
 from tests.twin import stand_in
@@ -37,8 +38,7 @@ def smtp(stage: Stage, version: int, *, proxies: bool = False) -> Outcome:
     (outcome,) = set(found.values())
     knocked = send.knock(stage, side(version), SMTP, sources[0], proxies)
     assert knocked is not None
-    if not proxies:
-        assert (knocked.verdict, knocked.seen, knocked.to) == (outcome.verdict, outcome.seen, outcome.to)
+    assert (knocked.verdict, knocked.seen, knocked.to) == (outcome.verdict, outcome.seen, outcome.to)
     return outcome
 
 
@@ -430,3 +430,26 @@ def test_nothing_stays_open(stage: Stage, version: int) -> None:
     send.exits(stage, side(version))
     assert len(os.listdir("/proc/self/fd")) == before
     assert os.sched_getaffinity(0) == affinity
+
+
+@pytest.mark.parametrize(
+    ("hook", "line", "found"),
+    [
+        ("input", "counter", Discovery(True, True)),
+        ("input", "icmpv6 type nd-neighbor-solicit drop", Discovery(False, True)),
+        ("output", "icmpv6 type nd-neighbor-advert drop", Discovery(False, True)),
+        ("input", "icmpv6 type nd-neighbor-advert drop", Discovery(True, False)),
+        ("output", "icmpv6 type nd-neighbor-solicit drop", Discovery(True, False)),
+        ("input", "ip6 hoplimit 255 counter accept\nmeta l4proto icmpv6 drop", Discovery(True, True)),
+        ("input", "ip6 saddr fe80::/10 counter accept\nmeta l4proto icmpv6 drop", Discovery(True, True)),
+    ],
+)
+def test_neighbour_discovery(stage: Stage, hook: str, line: str, found: Discovery) -> None:
+    """What the host's rules do to it, though all neighbours know each other already."""
+    rules(stage, hooked(6, hook, line))
+    assert discovery(stage.twin, stage.world, "eth0", HOST[6]) == found
+
+
+def test_no_ipv6_no_neighbours(stage: Stage) -> None:
+    run(stage.world, "sh", "sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
+    assert discovery(stage.twin, stage.world, "eth0", HOST[6]) is None
