@@ -453,3 +453,18 @@ def test_neighbour_discovery(stage: Stage, hook: str, line: str, found: Discover
 def test_no_ipv6_no_neighbours(stage: Stage) -> None:
     run(stage.world, "sh", "sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
     assert discovery(stage.twin, stage.world, "eth0", HOST[6]) is None
+
+
+@FAMILIES
+def test_a_processor_that_cannot_be_kept_costs_time_and_nothing_else(
+    stage: Stage, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    rules(stage, published(version), hooked(version, "forward", "tcp dport 25 drop"))
+    found = send.arrivals(stage, side(version), PORTS, SOURCES[version], False)
+    assert {one.port for (one, _), outcome in found.items() if outcome.verdict != "delivered"} == {25}
+    knocked = send.knock(stage, side(version), SMTP, SOURCES[version][0])
+    assert knocked == Outcome(verdict="dropped")
