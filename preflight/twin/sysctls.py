@@ -1,7 +1,7 @@
 """The host's sysctls that decide about packets, and those of a namespace made the same.
 
-Those of single interfaces are read and, of IPv4, written by rtnetlink: thousands of files take long, and where /proc/sys
-cannot be written, this can. A new namespace inherits from the machine's first, not from the host's: each is compared.
+Those of single interfaces are read and, of IPv4, written by rtnetlink: thousands of files take long, and where
+/proc/sys is read-only, this works. A new namespace inherits from the machine's first, not from the host's: each is compared.
 """
 
 from __future__ import annotations

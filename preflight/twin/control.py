@@ -1,0 +1,110 @@
+"""Whether the stage carries packets at all: before any rule is in it, the twin is reached, and reaches containers."""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
+
+from msgspec import Struct
+
+from preflight.twin import routes
+from preflight.twin import wire as w
+from preflight.twin.links import FAMILIES
+from preflight.twin.routes import Way
+from preflight.twin.spaces import Space
+from preflight.twin.stage_plan import Side
+from preflight.twin.wire import Refused, Wire
+
+SECONDS = 0.4
+_TABLE = 0x7E57_0001  # of a route of our own
+_ACTION, _PRIORITY = 1, 6  # FR_ACT_TO_TBL, FRA_PRIORITY
+_FRA_TABLE = 15
+
+
+class Call(Struct, frozen=True):
+    """A connection that must succeed: where it comes from, and where somebody listens."""
+
+    space: Space
+    source: str
+    listener: Space
+    target: str
+
+
+def failing(calls: list[Call]) -> list[Call]:
+    """Open all connections at once; return those that fail."""
+    with ExitStack() as opened:
+        waiting: dict[socket.socket, Call] = {}
+        failed = []
+        for call in calls:
+            try:
+                waiting[opened.enter_context(_opened(call, opened))] = call
+            except OSError:
+                failed.append(call)
+        return failed + list(_unanswered(waiting))
+
+
+def _opened(call: Call, opened: ExitStack) -> socket.socket:
+    """Start a connection to a listener of its own; raise `OSError`."""
+    family = socket.AF_INET6 if ":" in call.target else socket.AF_INET
+    with call.listener.entered():
+        listening = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        listening.bind((call.target, 0))
+        listening.listen(1)
+    with call.space.entered():
+        calling = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        calling.setblocking(False)
+        if call.source:
+            calling.bind((call.source, 0))
+        code = calling.connect_ex((call.target, listening.getsockname()[1]))
+    if code not in (0, errno.EINPROGRESS):
+        raise OSError(code, "connect")
+    return calling
+
+
+def _unanswered(waiting: dict[socket.socket, Call]) -> Iterator[Call]:
+    until = time.monotonic() + SECONDS
+    while waiting and time.monotonic() < until:
+        _, ready, _ = select.select([], list(waiting), [], max(0.0, until - time.monotonic()))
+        for one in ready:
+            call = waiting.pop(one)
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                yield call
+    yield from waiting.values()
+
+
+@contextmanager
+def led(wire: Wire, side: Side, host: Way) -> Iterator[None]:
+    """Lead the twin's packets of a family by the way to the Internet, whatever its routes say."""
+    family = FAMILIES[side.version]
+    size = 4 if side.version == 4 else 16
+    rule = bytes([family, 0, 0, 0, 0, 0, 0, _ACTION]) + bytes(4)
+    rule += w.attribute(_PRIORITY, w.u32(1)) + w.attribute(_FRA_TABLE, w.u32(_TABLE))
+    wire.do(routes.NEWRULE, rule, w.CREATE | w.EXCL)
+    try:
+        routes.add(wire, bytes(size), 0, host.index, table=_TABLE, gateway=host.gateway, other=host.family)
+        yield
+    finally:
+        wire.do(routes.DELRULE, rule)
+        _forget(wire, family, host)
+
+
+def _forget(wire: Wire, family: int, host: Way) -> None:
+    body = bytes([family, 0, 0, 0, 0, 0, 255, 0]) + bytes(4)  # RT_SCOPE_NOWHERE: of any scope
+    body += w.attribute(15, w.u32(_TABLE)) + w.attribute(4, w.u32(host.index))
+    try:
+        wire.do(25, body)  # RTM_DELROUTE
+    except Refused:
+        return
+
+
+def way(wire: Wire, target: str) -> Way | None:
+    """Ask for the way to an address; None: there is none."""
+    try:
+        return routes.way(wire, ip_address(target).packed)
+    except Refused:
+        return None
