@@ -149,11 +149,11 @@ def _frame(ruleset: Ruleset) -> Iterator[Message]:
         yield Message(kernel.NEW_SET, head(made.family) + made.body + identity, w.CREATE)
     for made in ruleset.sets:
         whose = head(made.family) + attribute(1, name(made.table)) + attribute(2, name(made.name))
-        for chunk in _chunks(made):
+        for chunk in chunks(made):
             yield Message(kernel.NEW_ELEMENTS, whose + attribute(3 | w.NESTED, chunk), w.CREATE)
 
 
-def _chunks(one: Set) -> Iterator[bytes]:
+def chunks(one: Set) -> Iterator[bytes]:
     """Yield a set's elements in the order that the kernel takes: each interval's start, and then its end."""
     elements = [(kind, value) for chunk in one.elements for kind, value in attributes(chunk)]
     if one.flags & kernel.INTERVAL and not one.flags & kernel.CONCATENATION:

@@ -14,6 +14,7 @@ from preflight.twin.wire import attributes, table
 # The types of nft's own that a set's key is made of (6 bits each), and how many bytes each has, where it is an address.
 _ADDRESSES = {7: 4, 8: 16}
 _NETWORK_HEADER = 1
+_EQUAL, _UNEQUAL, _UP_TO, _FROM = 0, 1, 3, 5  # NFT_CMP_…
 _PLACES = {(12, 4), (16, 4), (8, 16), (24, 16)}  # of the addresses in IPv4's and IPv6's headers: offset, length
 
 
@@ -58,26 +59,33 @@ def of(ruleset: Ruleset) -> Callable[[str], bool]:
 
 def _rule(steps: Iterable[Expression], found: Mentioned) -> None:
     """Add the addresses that a rule compares with those of a packet."""
-    length, mask = 0, b""
+    length, mask, first = 0, b"", b""
     for step in steps:
         data = table(step.data)
         match step.kind:
             case "payload" if 1 in data:
-                length, mask = _loaded(data), b""
+                length, mask, first = _loaded(data), b"", b""
             case "bitwise" if length:
                 mask = table(data.get(4, b"")).get(1, b"")
             case "cmp" if length:
                 value = table(data.get(3, b"")).get(1, b"")
-                # nft loads but the first bytes of an address where its network ends with one of them.
-                prefix = _prefix(mask) if len(mask) == len(value) else 8 * len(value)
-                if value:
-                    found.network(value.ljust(length, b"\0"), prefix)
-                length = 0
+                operation = int.from_bytes(data.get(2, b""), "big")
+                if operation == _FROM:
+                    first = value
+                elif operation == _UP_TO and len(first) == len(value) == length:
+                    found.span(first, value, whole=True)
+                elif operation in (_EQUAL, _UNEQUAL):
+                    found.network(value.ljust(length, b"\0"), _length(value, mask))
             case "range" if length:
                 first, last = (table(data.get(kind, b"")).get(1, b"") for kind in (3, 4))
                 if len(first) == len(last) == length:
                     found.span(first, last, whole=True)
                 length = 0
+
+
+def _length(value: bytes, mask: bytes) -> int:
+    """Return how long the network is: nft loads but the first bytes of an address where it ends with one of them."""
+    return _prefix(mask) if len(mask) == len(value) else 8 * len(value)
 
 
 def _loaded(data: dict[int, bytes]) -> int:

@@ -65,7 +65,8 @@ def change(rule: Rule, given: Given) -> Change:
         return Change(b"".join(kept), words)
     if given.world == "without":
         return Change(None, words)
-    return Change(b"".join(_met(steps, {id(step) for step, _ in hanging}, given)), words)
+    dropped = {id(step) for step, _ in hanging if not _chooses(steps, step)}
+    return Change(b"".join(_met(steps, dropped, given)), words)
 
 
 def objects(ruleset: Ruleset) -> dict[tuple[int, str, str], int]:
@@ -150,6 +151,12 @@ def _decides(steps: Iterable[Expression]) -> bool:
         return xt(last[-1]).name not in HARMLESS
     # Without a step at its end that decides, matching alone changes nothing.
     return last[-1].kind not in ("cmp", "match", "range", "bitwise", "lookup") or _is_map(last[-1])
+
+
+def _chooses(steps: tuple[Expression, ...], step: Expression) -> bool:
+    """Say whether a step's answer is looked up in a map: a choice that never holds nor fails."""
+    later = steps[steps.index(step) + 1 :]
+    return any(_is_map(other) and _read(other) & _written(step) for other in later)
 
 
 def _is_map(step: Expression) -> bool:
