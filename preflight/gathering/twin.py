@@ -31,7 +31,7 @@ FREE = range(100, 200)
 
 
 def twin(run: Run) -> Fact[Twin]:
-    """Return what became of packets in a twin of the host's network, once the engine and its experiments are through."""
+    """Return what became of packets in a twin of the host's network, once the engine's experiments are through."""
     if (why := _prevented(run.roots)) is not None:
         return why
     engine = run.fact("engine")

@@ -13,7 +13,7 @@ from preflight.twin import legacy
 from preflight.twin import wire as w
 from preflight.twin.copies import Loaded
 from preflight.twin.nft.trace import Base, End, Trace, bases, end, steps
-from preflight.twin.send import Outcome
+from preflight.twin.send_verdicts import Outcome
 from preflight.twin.spaces import Space
 from preflight.twin.wire import Wire
 
@@ -64,13 +64,14 @@ class Court:
             after = legacy.counters(version, self._loaded.legacy, before)
             filtered = _filtered() - filtered
         stopped = end(events)
-        uncopied = bool(legacy.met(before, after)) or bool(self._loaded.nft and self._loaded.nft.met(self._wire))
+        uncopied = bool(legacy.met(before, after)) or bool(
+            self._loaded.nft and self._wire and self._loaded.nft.met(self._wire)
+        )
         passed = steps(events, self._bases)
         if outcome is None or outcome.verdict == "delivered":
             return Case(outcome, None, passed, uncopied)
-        culprit = (
-            self._named(stopped) if stopped else legacy.culprit(before, after, protocol) or self._other(version, outcome, filtered)
-        )  # fmt: skip
+        culprit = self._named(stopped) if stopped else legacy.culprit(before, after, protocol)
+        culprit = culprit or self._other(version, outcome, filtered)
         return Case(outcome, culprit, passed, uncopied, bool(stopped and stopped.queue))
 
     def _named(self, stopped: End) -> Culprit:

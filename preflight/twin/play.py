@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,11 +13,12 @@ from preflight.twin import copies, send, surroundings
 from preflight.twin import wire as w
 from preflight.twin.blame import Case, Court
 from preflight.twin.request import Port, Request
-from preflight.twin.send import Outcome, Transport
+from preflight.twin.send import Transport
+from preflight.twin.send_verdicts import Outcome
 from preflight.twin.stage import Side
 from preflight.twin.texts import Text, rule
 from preflight.twin.wire import Wire
-from preflight.twin.worlds import Host, Played, Source, play, published
+from preflight.twin.worlds import SOURCES, Host, Played, Source, play, published
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
 SPARE = 0.25  # of the time: without that much left no further packet is followed
@@ -87,7 +88,7 @@ class Table:
             told = tuple(
                 self._arrival(side, port, source)
                 for side in self._first.sides
-                for source in ("internet", "neighbour")
+                for source in SOURCES
                 if (side.version, port, source) in self._first.arrivals
             )
             if told:
@@ -161,7 +162,7 @@ class Table:
         return self._texts[culprit]
 
 
-def fate(worlds: list[tuple[Outcome, ...]], conditions: frozenset[str]) -> Fate:
+def fate(worlds: Sequence[tuple[Outcome, ...]], conditions: frozenset[str]) -> Fate:
     """Say what became of packets that should fare alike: from several sources, in several worlds."""
     verdicts = [outcome.verdict for world in worlds for outcome in world]
     own = {outcome.verdict for outcome in worlds[0]}

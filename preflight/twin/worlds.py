@@ -8,15 +8,16 @@ from msgspec import Struct, field
 
 from preflight.facts.twin import Family
 from preflight.twin import copies, derive, send
-from preflight.twin import wire as w
 from preflight.twin.legacy_worlds import World
 from preflight.twin.request import Port, Request
-from preflight.twin.send import Outcome, Transport
+from preflight.twin.send import Transport
+from preflight.twin.send_verdicts import Outcome
 from preflight.twin.stage import Side, Stage, build
 from preflight.twin.surroundings import Surroundings
-from preflight.twin.wire import Wire
 
 Source = Literal["internet", "neighbour"]
+SOURCES: tuple[Source, ...] = ("internet", "neighbour")
+Doubt = Literal["control", "rules", "sysctls", "modules", "derivation"]
 
 
 class Host(Struct, frozen=True):
@@ -66,36 +67,32 @@ def play(host: Host, world: World) -> Played:
 def _derive(host: Host, played: Played) -> None:
     """Add what the engine would; where it is not known, or fails, no family is judged."""
     request = host.request
-    try:
-        if not all(request.there(*names) for names in derive.needs(request)):
-            failed = " ".join("|".join(names) for names in derive.needs(request) if not request.there(*names))
-            doubt: Literal["modules", "derivation"] = "modules"
-        else:
-            doubt = "derivation"
-            with played.stage.twin.entered():
-                netlink = Wire(w.NETFILTER) if request.there("nf_tables") else None
-            failed = derive.apply(request, played.stage, netlink)
-            if netlink:
-                netlink.close()
-    except derive.Underivable as error:
-        failed, doubt = str(error) or "?", "derivation"
+    doubt: Doubt = "derivation"
+    lacking = [names[0] for names in derive.needs(request) if not request.there(*names)]
+    if lacking:
+        failed, doubt = " ".join(lacking), "modules"
+    else:
+        try:
+            failed = derive.apply(request, played.stage)
+        except derive.Underivable as error:
+            failed = str(error) or "unknown"
     if failed:
         played.doubts |= {side.version: _blind(side, doubt, failed[-500:]) for side in played.sides}
 
 
 def _send(request: Request, played: Played, side: Side) -> None:
     stage, ports = played.stage, [port for port in request.ports if published(request, port, side.version)]
-    places: dict[str, Source] = dict.fromkeys(side.sources, "internet")
+    places = dict[str, Source].fromkeys(side.sources, "internet")
     if side.neighbour:
         places[side.neighbour] = "neighbour"
     found = send.arrivals(stage, side, ports, tuple(places), request.userland_proxy)
     for port in ports:
-        for source in ("internet", "neighbour"):
+        for source in SOURCES:
             outcomes = tuple(
                 outcome for (one, address), outcome in found.items() if one == port and places[address] == source
             )
             if outcomes:
-                played.arrivals[side.version, port, source] = outcomes  # type: ignore[index]  # one of two words
+                played.arrivals[side.version, port, source] = outcomes
     for (protocol, number), outcome in send.exits(stage, side).items():
         played.exits[side.version, protocol, number] = outcome
 
@@ -107,9 +104,7 @@ def published(request: Request, port: Port, version: int) -> bool:
     return version == 4 or bool(request.subnet6) or request.userland_proxy
 
 
-def _blind(
-    side: Side, doubt: Literal["control", "rules", "sysctls", "modules", "derivation"], detail: str = ""
-) -> Family:
+def _blind(side: Side, doubt: Doubt, detail: str = "") -> Family:
     return Family(
         version=side.version,  # type: ignore[arg-type]  # 4 or 6
         state="blind",
