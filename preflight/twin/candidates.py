@@ -37,21 +37,18 @@ def public(version: int) -> Iterator[str]:
                 yield str(ip_address(f"{block}:{second:x}:{third:x}::{place + 0x25:x}"))
 
 
-def neighbour(own: IPv4Interface | IPv6Interface, taken: set[str], ordinary: Callable[[str], bool]) -> str:
+def neighbour(own: IPv4Interface | IPv6Interface, taken: set[bytes], ordinary: Callable[[str], bool]) -> str:
     """Return an address of a host's own network that nobody is known to have; '' where there is no room for one.
 
     One that rules do not single out, if there is one among the first: a rule about the whole network is meant, though.
     """
     network = own.network
-    size = network.num_addresses
-    if size < 4:
-        return ""
+    room = network.num_addresses - 2  # neither the network's address nor its last
     first = ""
-    for turn in range(min(NEIGHBOURS, size - 2)):
-        number = (size // 2 + turn) % (size - 2) + 1  # neither the network's address nor its last
-        address = str(network.network_address + number)
-        if address not in taken and address != str(own.ip):
-            if ordinary(address):
-                return address
-            first = first or address
+    for turn in range(min(NEIGHBOURS, max(0, room))):
+        address = network.network_address + (network.num_addresses // 2 + turn - 1) % room + 1
+        if address != own.ip and address.packed not in taken:
+            if ordinary(str(address)):
+                return str(address)
+            first = first or str(address)
     return first

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from ipaddress import ip_address
 
 from msgspec import Struct
 
@@ -78,7 +77,7 @@ def _unanswered(waiting: dict[socket.socket, Call]) -> Iterator[Call]:
 
 
 @contextmanager
-def led(wire: Wire, side: Side, host: Way) -> Iterator[None]:
+def led(wire: Wire, host: Way, side: Side) -> Iterator[None]:
     """Lead the twin's packets of a family by the way to the Internet, whatever its routes say."""
     family = FAMILIES[side.version]
     size = 4 if side.version == 4 else 16
@@ -100,11 +99,3 @@ def _forget(wire: Wire, family: int, host: Way) -> None:
         wire.do(25, body)  # RTM_DELROUTE
     except Refused:
         return
-
-
-def way(wire: Wire, target: str) -> Way | None:
-    """Ask for the way to an address; None: there is none."""
-    try:
-        return routes.way(wire, ip_address(target).packed)
-    except Refused:
-        return None

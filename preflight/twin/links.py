@@ -18,9 +18,10 @@ LOOPBACK = 1  # the index of lo in every namespace
 FAMILIES = {4: int(socket.AF_INET), 6: int(socket.AF_INET6)}
 BYTES = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
 NODAD, NOPREFIXROUTE, TEMPORARY, DEPRECATED, TENTATIVE = 0x02, 0x200, 0x01, 0x20, 0x40  # IFA_F_…
-_ADDRESS, _NAME, _MTU, _MASTER, _TXQLEN, _LINKINFO, _AF_SPEC, _GROUP, _NS_FD, _EXT_MASK, _XDP = (
-    1, 3, 4, 10, 13, 18, 26, 27, 28, 29, 43,
+_ADDRESS, _NAME, _MTU, _MASTER, _OPERSTATE, _LINKINFO, _AF_SPEC, _GROUP, _NS_FD, _EXT_MASK, _XDP = (
+    1, 3, 4, 10, 16, 18, 26, 27, 28, 29, 43,
 )  # fmt: skip
+_OPERATES = b"\6"  # IF_OPER_UP
 _SKIP_STATS = 8  # RTEXT_FILTER_SKIP_STATS
 _PERMANENT = 0x80  # NUD_PERMANENT
 _KNOWN = 0x80 | 0x02 | 0x04 | 0x08 | 0x10  # NUD_PERMANENT, REACHABLE, STALE, DELAY, PROBE: somebody answered
@@ -151,22 +152,18 @@ def bridge(wire: Wire, link: Link) -> None:
     It gets its hardware address and its state at once, so that it tells the kernel's log nothing.
     """
     info = w.nested(_LINKINFO, w.attribute(1, w.name("bridge")))
-    flags = UP if link.up else 0
-    wire.do(NEWLINK, struct.pack("=BxHiII", 0, 0, link.index, flags, flags) + _shape(link) + info, w.CREATE | w.EXCL)
+    wire.do(NEWLINK, _head(link.index, UP if link.up else 0) + _shape(link) + info, w.CREATE | w.EXCL)
 
 
-def cable(wire: Wire, link: Link, space: int, name: str, hardware: bytes, flags: int = 0) -> None:
+def cable(wire: Wire, near: Link, far: Link, space: int, flags: int = 0) -> None:
     """Make an interface with its other end in the namespace that a descriptor holds; raise `Refused`.
 
-    It is up, its other end, with this name and hardware address, is down. `link.index` 0: one that is free. `flags`:
-    of the interface, IFF_….
+    It is up, its other end is down. `flags`: of the interface, IFF_….
     """
-    far = w.attribute(_NAME, w.name(name)) + w.attribute(_MTU, w.u32(link.mtu)) + w.attribute(_NS_FD, w.u32(space))
-    far += w.attribute(_ADDRESS, hardware)
-    data = w.nested(2, w.nested(1, bytes(16) + far))  # IFLA_INFO_DATA, VETH_INFO_PEER
+    end = _head(far.index) + _shape(far) + w.attribute(_NS_FD, w.u32(space))
+    data = w.nested(2, w.nested(1, end))  # IFLA_INFO_DATA, VETH_INFO_PEER
     info = w.nested(_LINKINFO, w.attribute(1, w.name("veth")), data)
-    flags |= UP
-    wire.do(NEWLINK, struct.pack("=BxHiII", 0, 0, link.index, flags, flags) + _shape(link) + info, w.CREATE | w.EXCL)
+    wire.do(NEWLINK, _head(near.index, flags | UP) + _shape(near) + info, w.CREATE | w.EXCL)
 
 
 def _shape(link: Link) -> bytes:
@@ -176,31 +173,33 @@ def _shape(link: Link) -> bytes:
     return found + (w.attribute(_GROUP, w.u32(link.group)) if link.group else b"")
 
 
+def _head(index: int, flags: int = 0) -> bytes:
+    return struct.pack("=BxHiII", 0, 0, index, flags, flags)
+
+
 def up(wire: Wire, index: int, flags: int = 0) -> None:
     """Set an interface up; raise `Refused`."""
-    flags |= UP
-    wire.do(NEWLINK, struct.pack("=BxHiII", 0, 0, index, flags, flags))
+    wire.do(NEWLINK, _head(index, flags | UP))
 
 
-def wake(wire: Wire, index: int) -> None:
-    """Have an interface whose other end has come up send at once, not when the kernel's worker comes round to it.
+def ready(wire: Wire, index: int) -> bool:
+    """Say whether an interface sends: its other end is up, and the kernel's worker has come round to that.
 
-    Whoever changes the length of a queue has it set up again; a veth has none.
+    From Linux 6.8 on, who asks has it done.
     """
-    wire.do(NEWLINK, struct.pack("=BxHiII", 0, 0, index, 0, 0) + w.attribute(_TXQLEN, w.u32(999)))
+    return w.table(wire.ask(GETLINK, _head(index)).body[16:]).get(_OPERSTATE) == _OPERATES
 
 
-def index(wire: Wire, name: str) -> int:
-    """Return the index of an interface; raise `Refused`."""
-    answer = wire.ask(GETLINK, bytes(16) + w.attribute(_NAME, w.name(name)))
-    return int(struct.unpack_from("=i", answer.body, 4)[0])
+def hardware(wire: Wire, index: int) -> bytes:
+    """Return the hardware address of an interface; raise `Refused`."""
+    found = parse(wire.ask(GETLINK, _head(index)).body)
+    return found.address if found else b""
 
 
 def configure(wire: Wire, index: int, values: dict[int, int]) -> None:
     """Set sysctls of IPv4 of an interface, by IPV4_DEVCONF_…; raise `Refused`."""
     conf = w.nested(1, *(w.attribute(key, struct.pack("=i", value)) for key, value in values.items()))
-    body = struct.pack("=BxHiII", 0, 0, index, 0, 0) + w.nested(_AF_SPEC, w.nested(socket.AF_INET, conf))
-    wire.do(NEWLINK, body)
+    wire.do(NEWLINK, _head(index) + w.nested(_AF_SPEC, w.nested(socket.AF_INET, conf)))
 
 
 def give(wire: Wire, address: Address) -> None:

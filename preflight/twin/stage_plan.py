@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
+from itertools import islice
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from preflight.twin import candidates, links
-from preflight.twin.links import FAMILIES, TEMPORARY, Address, Link
+from preflight.twin import candidates, links, uplinks
+from preflight.twin.links import DEPRECATED, FAMILIES, TEMPORARY, TENTATIVE, Address, Link
 from preflight.twin.request import Request
-from preflight.twin.routes import UNICAST, Route, Way
+from preflight.twin.routes import Way
 from preflight.twin.surroundings import Surroundings
+from preflight.twin.uplinks import HALF, Uplink, interface
 
 SOURCES, TARGETS = 3, 2
-HALF = 1  # bits: VPNs replace the default route by two halves of it
-UPLINKS = 8  # that are joined with the world
 LINKS = 2000  # interfaces: more are not copied
 PORTS = 256  # interfaces from which on containers' ends are left out
-FAR = bytes.fromhex("0200005e0001")  # hardware address of a gateway that has none, or none that is known
-NEAR = bytes.fromhex("0200005e0002")
-# Whoever sends to the Internet: mailcow's containers without a port of their own.
+NEAR = bytes.fromhex("0200005e0002")  # hardware address of mailcow's bridge, where it is not there yet
+# Whoever sends to the Internet without a port of its own: postfix has one. The second has any address that is free.
 OTHERS = {"unbound-mailcow": 254, "acme-mailcow": 99}
 
 
@@ -41,51 +40,42 @@ class Side(Struct, frozen=True, kw_only=True):
     ordinary: bool = True  # rules single out none of the public ones
 
 
-class Uplink(Struct):
-    """An interface whose other end is in the world: with its gateways there, and the host's addresses on this side."""
-
-    link: Link
-    far: bytes = FAR  # hardware address of the other end
-    gateways: set[bytes] = field(default_factory=set)
-    hosts: set[bytes] = field(default_factory=set)  # to which the world sends over it
-    networks: set[tuple[bytes, int]] = field(default_factory=set)
-
-
 class Plan(Struct, kw_only=True):
-    """All of the stage. `others`: interfaces that are nothing but there."""
+    """All of the stage.
+
+    bridge: mailcow's, index 0 where it is not there yet; others: interfaces that are nothing but there; inner: the
+    bridge's addresses on mailcow's networks, gateways of the containers, by version.
+    """
 
     sides: dict[int, Side]
     absent: dict[int, str]
     uplinks: list[Uplink]
     bridge: Link
     others: list[Link]
-    inner: dict[int, tuple[IPv4Interface | IPv6Interface, ...]]  # the bridge's addresses, gateways of the containers
+    inner: dict[int, tuple[IPv4Interface | IPv6Interface, ...]]
 
 
 def plan(request: Request, around: Surroundings, ordinary: Callable[[str], bool]) -> Plan:
     """Work out the stage; raise `OSError` where the host has more interfaces than can be copied."""
     if len(around.links) > LINKS:
         raise OSError(f"more than {LINKS} interfaces")
-    absent = {version: "route" for version in FAMILIES if version not in around.ways}
-    sides = {}
-    inner = _inner(request, around)
-    for version, way in around.ways.items():
-        own = _own(around, version, way)
-        if own is None or around.link(way.index) is None:
-            absent[version] = "address"
-        else:
-            sides[version] = _side(request, around, version, way, own, ordinary)
-    named = around.named(request.bridge)
-    uplinks = _uplinks(request, around, sides)
-    index = named.index if named else 0
-    used = {uplink.link.index for uplink in uplinks} | {index, links.LOOPBACK}
+    owns = {version: own for version, way in around.ways.items() if (own := _own(around, version, way))}
+    found = uplinks.find(request, around, {version: own.local for version, own in owns.items()})
+    joined = {uplink.link.index for uplink in found}
+    sides = {
+        version: _side(request, around, version, own, ordinary)
+        for version, own in owns.items() if around.ways[version].index in joined
+    }  # fmt: skip
+    absent = {version: "address" if version in around.ways else "route" for version in FAMILIES if version not in sides}
+    bridge = around.named(request.bridge) or Link(index=0, name=request.bridge)
+    used = joined | {bridge.index, links.LOOPBACK}
     return Plan(
         sides=sides,
         absent=absent,
-        uplinks=[uplink for uplink in uplinks if uplink.link.index != index],
-        bridge=named or Link(index=0, name=request.bridge),
+        uplinks=found,
+        bridge=bridge,
         others=[link for link in around.links if link.index not in used and _wanted(link, around)],
-        inner=inner,
+        inner=dict(_inner(request, around, bridge)),
     )
 
 
@@ -97,60 +87,54 @@ def _own(around: Surroundings, version: int, way: Way) -> Address | None:
     """Return the host's address that the world sends to: that of its way, or its lasting one beside it."""
     own = [one for one in around.addresses if one.family == FAMILIES[version] and one.scope == 0]
     found = next((one for one in own if one.local == way.source), None)
-    if found is None or not found.flags & TEMPORARY or version == 4:
+    if found is None or version == 4 or not found.flags & TEMPORARY:
         return found
+    private = ip_address(found.local).is_private
     lasting = (
         one for one in own
-        if one.index == way.index and not one.flags & (TEMPORARY | links.DEPRECATED | links.TENTATIVE)
-        and ip_address(one.local).is_private == ip_address(found.local).is_private
+        if one.index == found.index and not one.flags & (TEMPORARY | DEPRECATED | TENTATIVE)
+        and ip_address(one.local).is_private == private
     )  # fmt: skip
     return next(lasting, found)
 
 
-def _side(
-    request: Request, around: Surroundings, version: int, way: Way, own: Address, ordinary: Callable[[str], bool]
-) -> Side:
-    link = around.link(way.index)
-    own_ip = interface(own)
-    hosts = {str(ip_address(one.local)) for one in around.addresses}
-    narrow = [one for one in around.routing.routes if one.family == FAMILIES[version] and one.prefix > HALF]
-    public = [one for one in candidates.public(version) if one not in hosts]
-    found = _first(
-        (one for one in public if ordinary(one) and not _elsewhere(narrow, ip_address(one).packed)), SOURCES + TARGETS
-    )
-    chosen = found or public[: SOURCES + TARGETS]
-    gateways = {str(ip_address(hop[2])) for one in around.routing.routes for hop in one.hops if len(hop[2]) in (4, 16)}
-    known = {str(ip_address(one.address)) for one in around.neighbours if one.index == own.index}
-    near = candidates.neighbour(own_ip, hosts | gateways | known, ordinary) if own.index == way.index else ""
+def _side(request: Request, around: Surroundings, version: int, own: Address, ordinary: Callable[[str], bool]) -> Side:
+    link = around.link(around.ways[version].index)
+    found = tuple(islice(filter(ordinary, _public(around, version)), SOURCES + TARGETS))
+    chosen = found or tuple(islice(_public(around, version), SOURCES + TARGETS))
     return Side(
         version=version,
-        host=str(own_ip.ip),
+        host=str(ip_address(own.local)),
         interface=link.title if link else "",
-        sources=tuple(chosen[:SOURCES]),
-        neighbour="" if own.peer else near,
-        targets=tuple(chosen[SOURCES:] or chosen[-1:]),
+        sources=chosen[:SOURCES],
+        neighbour=_neighbour(around, version, own, ordinary),
+        targets=chosen[SOURCES:] or chosen[-1:],
         containers=_containers(request, version),
         ordinary=bool(found),
     )
 
 
-def interface(address: Address) -> IPv4Interface | IPv6Interface:
-    """Return an address with its network."""
-    return ip_interface(f"{ip_address(address.local)}/{address.prefix}")
+def _public(around: Surroundings, version: int) -> Iterator[str]:
+    """Yield addresses of the Internet to which no other route leads than a default one, if there are such."""
+    hosts = {address.local for address in around.addresses}
+    narrow = [one for one in around.routing.routes if one.family == FAMILIES[version] and one.prefix > HALF]
+    there = [(one, ip_address(one).packed) for one in candidates.public(version)]
+    free = (one for one, raw in there if raw not in hosts and not any(route.covers(raw) for route in narrow))
+    first = next(free, None)
+    if first is None:  # a router that knows all networks
+        yield from (one for one, raw in there if raw not in hosts)
+    else:
+        yield first
+        yield from free
 
 
-def _first(found: Iterable[str], most: int) -> list[str]:
-    taken: list[str] = []
-    for one in found:
-        if len(taken) == most:
-            break
-        taken.append(one)
-    return taken
-
-
-def _elsewhere(narrow: Iterable[Route], address: bytes) -> bool:
-    """Say whether a route of any table other than a default one is an address's."""
-    return any(one.covers(address) for one in narrow)
+def _neighbour(around: Surroundings, version: int, own: Address, ordinary: Callable[[str], bool]) -> str:
+    if own.index != around.ways[version].index or own.peer:
+        return ""
+    taken = {address.local for address in around.addresses}
+    taken |= {hop[2] for route in around.routing.routes for hop in route.hops}
+    taken |= {one.address for one in around.neighbours}
+    return candidates.neighbour(interface(own), taken, ordinary)
 
 
 def _containers(request: Request, version: int) -> dict[str, str]:
@@ -162,80 +146,23 @@ def _containers(request: Request, version: int) -> dict[str, str]:
         port.service: address
         for port in request.ports if (address := port.container4 if version == 4 else port.container6)
     }  # fmt: skip
-    first = ip_network(subnet, strict=False).network_address
+    network = ip_network(subnet, strict=False)
     for service, number in OTHERS.items():
-        address = str(first + number)
-        if service not in found and address not in found.values() and ip_address(address) in ip_network(subnet, False):
-            found[service] = address
+        other = network.network_address + number
+        if service not in found and other in network and str(other) not in found.values():
+            found[service] = str(other)
     return found
 
 
-def _inner(request: Request, around: Surroundings) -> dict[int, tuple[IPv4Interface | IPv6Interface, ...]]:
-    """Return the bridge's addresses on mailcow's networks: its own, or the first ones, as the engine will give it."""
-    named = around.named(request.bridge)
-    found: dict[int, tuple[IPv4Interface | IPv6Interface, ...]] = {}
+def _inner(
+    request: Request, around: Surroundings, bridge: Link
+) -> Iterator[tuple[int, tuple[IPv4Interface | IPv6Interface, ...]]]:
+    """Yield the bridge's addresses on mailcow's networks: its own, or the first ones, as the engine will give it."""
     for version, subnet in ((4, request.subnet4), (6, request.subnet6)):
-        if not subnet:
-            continue
-        network = ip_network(subnet, strict=False)
-        own = tuple(
-            interface(one) for one in around.addresses
-            if named and one.index == named.index and ip_address(one.local) in network
-        )  # fmt: skip
-        found[version] = own or (ip_interface(f"{network.network_address + 1}/{network.prefixlen}"),)
-    return found
-
-
-def _uplinks(request: Request, around: Surroundings, sides: dict[int, Side]) -> list[Uplink]:
-    """Return the interfaces that lead to the Internet: those of the ways, and all others with a default route."""
-    ways = [around.ways[version].index for version in sides]
-    wide = [
-        hop[0] for one in around.routing.routes
-        if one.kind == UNICAST and one.prefix <= HALF for hop in one.hops if hop[0] != links.LOOPBACK
-    ]  # fmt: skip
-    found: dict[int, Uplink] = {}
-    for index in dict.fromkeys((*ways, *wide)):
-        link = around.link(index)
-        if link is not None and link.name != request.bridge and len(found) < UPLINKS:
-            found[index] = Uplink(link)
-    for version, side in sides.items():
-        way = around.ways[version]
-        found[way.index].gateways |= {way.gateway} if way.gateway else set()
-        found[way.index].hosts.add(ip_address(side.host).packed)
-    for one in around.routing.routes:
-        for index, _, gateway in one.hops:
-            if gateway and index in found:
-                found[index].gateways.add(gateway)
-    for address in around.addresses:
-        if address.index in found and address.scope == 0:
-            uplink = found[address.index]
-            if not any(address.local in other.hosts for other in found.values()):
-                uplink.hosts.add(address.local)
-            uplink.networks.add((interface(address).network.network_address.packed, address.prefix))
-    _asked(request, around, sides, found)
-    own = {address.local for address in around.addresses}
-    for index, uplink in found.items():
-        uplink.gateways -= own
-        uplink.far = _hardware(around, index, uplink)
-    return list(found.values())
-
-
-def _asked(request: Request, around: Surroundings, sides: dict[int, Side], found: dict[int, Uplink]) -> None:
-    """Have the world know the addresses that ports are bound to, on whatever interface they are."""
-    own = {address.local for address in around.addresses if address.scope == 0}
-    for port in request.ports:
-        address = ip_address(port.address) if port.address else None
-        if address is None or address.packed not in own or address.version not in sides:
-            continue
-        if not any(address.packed in uplink.hosts for uplink in found.values()):
-            found[around.ways[address.version].index].hosts.add(address.packed)
-
-
-def _hardware(around: Surroundings, index: int, uplink: Uplink) -> bytes:
-    """Return the gateway's hardware address, that of the way first."""
-    ways = [way.gateway for way in around.ways.values() if way.index == index]
-    for gateway in (*ways, *sorted(uplink.gateways)):
-        for one in around.neighbours:
-            if one.index == index and one.address == gateway and links.usable(one.hardware):
-                return one.hardware
-    return FAR
+        if subnet:
+            network = ip_network(subnet, strict=False)
+            own = tuple(
+                interface(one) for one in around.addresses
+                if one.index == bridge.index and ip_address(one.local) in network
+            )  # fmt: skip
+            yield version, own or (ip_interface(f"{network.network_address + 1}/{network.prefixlen}"),)

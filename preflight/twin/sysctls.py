@@ -1,7 +1,8 @@
 """The host's sysctls that decide about packets, and those of a namespace made the same.
 
 Those of single interfaces are read and, of IPv4, written by rtnetlink: thousands of files take long, and where
-/proc/sys is read-only, this works. A new namespace inherits from the machine's first, not from the host's: each is compared.
+/proc/sys is read-only, this works. A new namespace inherits from the machine's first, not from the host's: each is
+compared.
 """
 
 from __future__ import annotations
@@ -161,6 +162,19 @@ def _differing(names: Mapping[str, int], wanted: tuple[int, ...], there: tuple[i
         for name, number in names.items()
         if number - first < most and wanted[number - first] != there[number - first]
     }
+
+
+def fresh(wanted: Sysctls, lo: Link | None) -> dict[int, tuple[int, ...]]:
+    """Return what an interface has that is new on the host, by version: of `lo` how many the kernel counts."""
+    found = {}
+    for version, names, first in ((4, DEVICE4, 1), (6, DEVICE6, 0)):
+        values = list((lo.conf4 if version == 4 else lo.conf6) if lo else ())
+        for name, number in names.items():
+            value = wanted.default(version, name)
+            if value is not None and number - first < len(values):
+                values[number - first] = value
+        found[version] = tuple(values)
+    return found
 
 
 def unwritten(wire: Wire, wanted: Sysctls, devices: Mapping[int, Link]) -> dict[int, list[str]]:
