@@ -203,6 +203,18 @@ def way(wire: Wire, target: bytes) -> Way | None:
     return Way(_number(found[_OIF]), *_gateway(found), found.get(_PREFSRC, b""))
 
 
+def local(wire: Wire, address: bytes, index: int) -> bool:
+    """Say whether what comes by an interface for an address is the namespace's own."""
+    family = {4: socket.AF_INET, 16: socket.AF_INET6}[len(address)]
+    body = struct.pack("=BBBBBBBBI", family, 8 * len(address), 0, 0, 0, 0, 0, 0, 0) + w.attribute(_DST, address)
+    if address[:2] == b"\xfe\x80":
+        body += w.attribute(_OIF, w.u32(index))
+    try:
+        return wire.ask(GETROUTE, body).body[7] == LOCAL
+    except Refused:
+        return False
+
+
 def make(wire: Wire, routing: Routing) -> list[Route]:
     """Make all routes; return those that the kernel refuses.
 

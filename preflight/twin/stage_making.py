@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from ipaddress import ip_address, ip_network
 
 from msgspec.structs import replace
@@ -25,7 +26,7 @@ from preflight.twin.wire import Refused, Wire
 # The index of the first end of a cable in the world, and with the containers. Where both ends of one have the same, the
 # kernel takes up to a second to notice that it is up.
 _FAR = 1_000_000
-_SECONDS = 1.5  # until a cable's ends are ready
+_SECONDS = 1.5  # until the kernel's workers are through
 
 
 class Made:
@@ -51,6 +52,23 @@ class Made:
             self._furnish(twin)
             self._furnish_world(twin, world)
             self._furnish_inner(inner)
+            _await(partial(routes.local, *own) for own in self._own(twin, world, inner))
+
+    def _own(self, twin: Wire, world: Wire, inner: Wire) -> Iterator[tuple[Wire, bytes, int]]:
+        """Yield the IPv6 addresses that packets go to: a worker of the kernel's makes them the namespace's own."""
+        uplinks = self.plan.uplinks
+        if side := self.plan.sides.get(6):
+            yield twin, ip_address(side.host).packed, self.around.ways[6].index
+            for address in (*side.sources, *side.targets, side.neighbour):
+                if address:
+                    yield world, ip_address(address).packed, LOOPBACK
+            for address in side.containers.values():
+                yield inner, ip_address(address).packed, LOOPBACK
+            for one in self.plan.inner.get(6, ()):
+                yield twin, one.packed, self.plan.bridge.index
+            for place, uplink in enumerate(uplinks):
+                yield from ((world, gateway, _FAR + place) for gateway in uplink.gateways if len(gateway) == 16)
+                yield from ((twin, host, uplink.link.index) for host in uplink.hosts if len(host) == 16)
 
     def _prepare(self) -> None:
         """Set what new interfaces get, before there are any."""
@@ -80,7 +98,8 @@ class Made:
         links.cable(twin, plan.bridge, far, self.inner.descriptor, links.NOARP)
         links.up(inner, far.index, links.NOARP)
         ends = [(twin, index), (inner, _FAR), *((twin, uplink.link.index) for uplink in plan.uplinks)]
-        _await([*ends, *((world, _FAR + place) for place in range(len(plan.uplinks)))])
+        ends += [(world, _FAR + place) for place in range(len(plan.uplinks))]
+        _await(partial(links.ready, *end) for end in ends)
 
     def _wake(self, twin: Wire) -> None:
         for one in (self.world, self.inner):
@@ -155,13 +174,12 @@ class Made:
             routes.add(inner, bytes(len(own[0].packed)), 0, _FAR, gateway=own[0].packed)
 
 
-def _await(ends: list[tuple[Wire, int]]) -> None:
-    """Wait until all interfaces send."""
+def _await(conditions: Iterable[Callable[[], bool]]) -> None:
+    """Wait until all is so; where that takes too long, the control tells."""
     until = time.monotonic() + _SECONDS
-    while not all(links.ready(wire, index) for wire, index in ends):
-        if time.monotonic() > until:
-            return  # the control tells
-        time.sleep(0.0005)
+    for condition in conditions:
+        while not condition() and time.monotonic() < until:
+            time.sleep(0.0005)
 
 
 def _join(twin: Wire, world: Wire, uplink: Uplink, far: int) -> None:
