@@ -100,8 +100,8 @@ PARTS = (
     Part("sockets", recipes.sockets),
     Part("binds", recipes.binds),
     Part("nat", recipes.nat),
-    Part("mailcow_conf", recipes.mailcow_conf),
     Part("twin", twin.twin, Kind.PROCESS, PACKETS, after="engine"),
+    Part("mailcow_conf", recipes.mailcow_conf),
     Part("hosts_file", recipes.hosts_file),
     Part("answers", recipes.answers, Kind.DNS, NAME_SERVERS),
 )
