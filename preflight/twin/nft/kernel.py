@@ -28,6 +28,8 @@ FIRST = -(1 << 31)  # the priority before all others
 
 # Of a set's flags.
 ANONYMOUS, INTERVAL, MAP, TIMEOUT, EVAL, OBJECT, CONCATENATION = 0x1, 0x4, 0x8, 0x10, 0x20, 0x40, 0x80
+BOUND = 0x4  # of a chain's flags: it is a block of a rule
+QUOTA, LIMIT, CONNECTIONS = 2, 4, 5  # kinds of objects
 # Of an element's flags.
 END, CATCH_ALL = 0x1, 0x2
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import errno
-import struct
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct, field
 
 from preflight.facts.twin import Uncopied
 from preflight.twin import wire as w
 from preflight.twin.legacy_worlds import World
-from preflight.twin.nft import kernel
-from preflight.twin.nft.kernel import FAMILIES, counter, head
-from preflight.twin.nft.read import Rule, Ruleset, Set, rules
-from preflight.twin.nft.worlds import Change, Given, change, objects, protocol
-from preflight.twin.wire import Message, Wire, attribute, attributes, name, table
+from preflight.twin.nft import frame, kernel
+from preflight.twin.nft.conditions import known
+from preflight.twin.nft.kernel import FAMILIES, head
+from preflight.twin.nft.placed import Copies, copies, counts
+from preflight.twin.nft.read import Rule, Ruleset
+from preflight.twin.nft.worlds import Change, Given, change, counting, protocol, suspect
+from preflight.twin.wire import Message, Wire, attribute, name
 
-ROUNDS = 12  # in which refused rules are replaced
-CHUNK = 48_000  # bytes of elements in one message
+ROUNDS = 8  # in which what is refused is replaced or left out
+ATTEMPTS = 3  # to count the packets that a refused rule would have met
 Place = tuple[str, str, str, int]  # family, table, chain, handle
 
 
@@ -39,12 +39,17 @@ class Refusal(Struct, frozen=True):
 
 
 class Loaded(Struct):
-    """Rules in place. `blind`: what was refused that all of them hang on; '' = nothing. `count`: rules in place."""
+    """Rules in place. `blind`: what was refused that all of them hang on; '' = nothing.
+
+    `hosts`: the host's rules, by the places of their copies; of a block `{ … }` the rule that it belongs to. `hanging`:
+    what they hang on. `missing`: sets, objects and flowtables that were refused, and the names of the errors.
+    """
 
     blind: str = ""
     conditions: frozenset[str] = frozenset()
     refusals: list[Refusal] = field(default_factory=list)
-    hosts: dict[Place, Rule] = field(default_factory=dict)  # the host's rules, by the places of their copies
+    missing: dict[str, str] = field(default_factory=dict)
+    hosts: dict[Place, Rule] = field(default_factory=dict)
     hanging: dict[Place, frozenset[str]] = field(default_factory=dict)
     counted: dict[Place, int] = field(default_factory=dict)
     watched: dict[Place, Refusal] = field(default_factory=dict)
@@ -79,143 +84,103 @@ def load(
     """Put rules in place in the wire's namespace, which has none. A rule that is refused is replaced by a counter.
 
     `sets`: the indices of copied ipsets by the host's; `programs`: queues that a program of the host reads.
+    Raises `OSError` where the kernel cannot be talked to.
     """
-    given = Given(world, sets or {}, programs, objects(ruleset))
-    changes = [change(rule, given) for rule in ruleset.rules]
-    loaded = Loaded(conditions=frozenset().union(*(one.conditions for one in changes)))
-    refused = {place: (one.refused, "ENOENT") for place, one in enumerate(changes) if one.refused}
-    frame = list(_frame(ruleset))
+    given = Given(world, sets or {}, known(ruleset, programs))
+    plan = _Plan(ruleset, given)
+    loaded = Loaded(conditions=plan.conditions)
     for _ in range(ROUNDS):
-        messages = [
-            _rule(rule, one.steps if place not in refused else None)
-            for place, (rule, one) in enumerate(zip(ruleset.rules, changes, strict=True))
-        ]
-        errors = wire.batch([*frame, *messages])
+        parts = plan.messages()
+        errors = wire.batch([message for _, message in parts])
         if not errors:
-            return _settled(loaded, ruleset, changes, refused, wire)
-        if min(errors) < len(frame):
-            loaded.blind = f"{_called(frame[min(errors)])} {errno.errorcode.get(errors[min(errors)], '')}".strip()
+            loaded.missing = plan.missing
+            return _settled(loaded, plan, wire)
+        loaded.blind = plan.without({parts[at][0] if 0 <= at < len(parts) else None: _word(code)
+                                     for at, code in errors.items()})  # fmt: skip
+        if loaded.blind:
             return loaded
-        again = {index - len(frame): code for index, code in errors.items() if index - len(frame) < len(messages)}
-        if not set(again) - set(refused):
-            break
-        refused |= {
-            place: (_suspect(ruleset.rules[place]), errno.errorcode.get(code, str(code)))
-            for place, code in again.items()
-        }
     loaded.blind = "rules"
     return loaded
 
 
-def _settled(
-    loaded: Loaded, ruleset: Ruleset, changes: list[Change], refused: dict[int, tuple[str, str]], wire: Wire
-) -> Loaded:
-    """Note which rule of the twin is which of the host's: chain by chain, in their order."""
-    copied = rules(wire)
-    if len(copied) != len(ruleset.rules):
-        loaded.blind = "rules"
+def _word(code: int) -> str:
+    return errno.errorcode.get(code, str(code))
+
+
+class _Plan:
+    """What is sent: all of it, in the order that the kernel wants, without what it has refused so far."""
+
+    def __init__(self, ruleset: Ruleset, given: Given) -> None:
+        self.ruleset, self._sets = ruleset, given.sets
+        self.changes: list[Change] = [change(rule, given) for rule in ruleset.rules]
+        self.conditions: frozenset[str] = frozenset().union(*{one.conditions for one in self.changes})
+        self._attempts = {number: 1 for number, one in enumerate(self.changes) if one.refused}
+        self._errors = dict.fromkeys(self._attempts, "ENOENT")
+        self._frame = list(frame.messages(ruleset, given))
+        self._rules = [self._rule(number) for number in range(len(ruleset.rules))]
+        self.missing: dict[str, str] = {}
+
+    def messages(self) -> list[tuple[frame.Thing | int, Message]]:
+        """Return what is sent, each with what it is: a rule by its number."""
+        return [*self._frame, *enumerate(self._rules)]
+
+    def without(self, errors: Mapping[frame.Thing | int | None, str]) -> str:
+        """Replace refused rules and leave out refused sets and the like; return what was refused that is neither."""
+        for what, error in errors.items():
+            if what is None:
+                return f"rules {error}"
+            if isinstance(what, int):
+                continue
+            if what.needed:
+                return f"{what.text()} {error}"
+            self.missing[what.text()] = error
+            self._frame = [pair for pair in self._frame if pair[0] != what]
+        for number, error in errors.items():
+            if isinstance(number, int):
+                attempt = self._attempts[number] = self._attempts.get(number, 0) + 1
+                if attempt > ATTEMPTS:
+                    return f"rules {error}"
+                self._errors.setdefault(number, error)
+                self._rules[number] = self._rule(number)
+        return ""
+
+    def _rule(self, number: int) -> Message:
+        """Write a rule; where it was refused, or is left out in this world, one that counts, in its place."""
+        rule, one = self.ruleset.rules[number], self.changes[number]
+        attempt = self._attempts.get(number, 0)
+        steps = counting(rule, self._sets, attempt) if attempt else one.steps
+        if steps is None:
+            steps = kernel.counter()
+        body = head(rule.family) + attribute(1, name(rule.table)) + attribute(2, name(rule.chain))
+        body += attribute(4 | w.NESTED, steps)
+        if b"match\0" in steps or b"target\0" in steps:
+            body += protocol(rule)
+        if rule.note:
+            body += attribute(7, rule.note)
+        return Message(kernel.NEW_RULE, body, w.CREATE | w.APPEND)
+
+    def refused(self) -> dict[int, Refusal]:
+        """Return the rules that were refused, by their numbers."""
+        found = {}
+        for number, attempt in self._attempts.items():
+            rule = self.ruleset.rules[number]
+            what = self.changes[number].refused or suspect(rule, attempt)
+            found[number] = Refusal(rule, what, self._errors[number])
+        return found
+
+
+def _settled(loaded: Loaded, plan: _Plan, wire: Wire) -> Loaded:
+    """Hold what is in place against what was sent, and note which rule of the twin is which of the host's."""
+    found: Copies = copies(plan.ruleset, wire, plan.missing)
+    loaded.blind = found.lacking
+    if loaded.blind:
         return loaded
-    chains: dict[tuple[int, str, str], deque[Rule]] = {}
-    for rule in copied:
-        chains.setdefault((rule.family, rule.table, rule.chain), deque()).append(rule)
-    for number, (rule, one) in enumerate(zip(ruleset.rules, changes, strict=True)):
-        copy = chains[rule.family, rule.table, rule.chain].popleft()
-        place = (FAMILIES[copy.family], copy.table, copy.chain, copy.handle)
-        loaded.hosts[place] = rule
+    refused = plan.refused()
+    for number, (place, one) in enumerate(zip(found.places, plan.changes, strict=True)):
+        loaded.hosts[place] = found.hosts[number]
         if one.conditions:
             loaded.hanging[place] = one.conditions
         if number in refused:
-            refusal = Refusal(rule, *refused[number])
-            loaded.refusals.append(refusal)
-            loaded.watched[place] = refusal
+            loaded.refusals.append(refused[number])
+            loaded.watched[place] = refused[number]
     return loaded
-
-
-# --- messages ---------------------------------------------------------------------------------------------------------
-
-
-def _frame(ruleset: Ruleset) -> Iterator[Message]:
-    """Yield all that rules refer to, in the order in which it was made."""
-    for one in ruleset.tables:
-        yield Message(kernel.NEW_TABLE, head(one.family) + one.body, w.CREATE)
-    for chain in ruleset.chains:
-        yield Message(kernel.NEW_CHAIN, head(chain.family) + chain.body, w.CREATE)
-    for one in ruleset.flowtables:
-        yield Message(kernel.NEW_FLOWTABLE, head(one.family) + one.body, w.CREATE)
-    for one in ruleset.objects:
-        yield Message(kernel.NEW_OBJECT, head(one.family) + one.body, w.CREATE)
-    for number, made in enumerate(ruleset.sets, 1):
-        identity = attribute(10, struct.pack(">I", number))
-        yield Message(kernel.NEW_SET, head(made.family) + made.body + identity, w.CREATE)
-    for made in ruleset.sets:
-        whose = head(made.family) + attribute(1, name(made.table)) + attribute(2, name(made.name))
-        for chunk in chunks(made):
-            yield Message(kernel.NEW_ELEMENTS, whose + attribute(3 | w.NESTED, chunk), w.CREATE)
-
-
-def chunks(one: Set) -> Iterator[bytes]:
-    """Yield a set's elements in the order that the kernel takes: each interval's start, and then its end."""
-    elements = [(kind, value) for chunk in one.elements for kind, value in attributes(chunk)]
-    if one.flags & kernel.INTERVAL and not one.flags & kernel.CONCATENATION:
-        elements.sort(key=lambda pair: _order(pair[1]))
-    parts: list[bytes] = []
-    length = 0
-    for kind, value in elements:
-        part = attribute(kind | w.NESTED, _element(value))
-        if length + len(part) > CHUNK:
-            yield b"".join(parts)
-            parts, length = [], 0
-        parts.append(part)
-        length += len(part)
-    if parts:
-        yield b"".join(parts)
-
-
-def _order(value: bytes) -> tuple[bytes, bool]:
-    """Order elements by their keys, of one key the end of an interval before the start of the next."""
-    found = table(value)
-    flags = struct.unpack(">I", found[3])[0] if len(found.get(3, b"")) == 4 else 0
-    return table(found.get(1, b"")).get(1, b""), not flags & kernel.END
-
-
-def _element(value: bytes) -> bytes:
-    """Return an element without what is left of its time: it has all of it again."""
-    found = attributes(value)
-    if not any(kind & w.MASK in (5, 8) for kind, _ in found):
-        return value
-    return b"".join(attribute(kind, part) for kind, part in found if kind & w.MASK not in (5, 8))
-
-
-def _rule(rule: Rule, steps: bytes | None) -> Message:
-    """Write a rule; without steps one that counts, in its place."""
-    body = head(rule.family) + attribute(1, name(rule.table)) + attribute(2, name(rule.chain))
-    body += attribute(4 | w.NESTED, counter() if steps is None else steps)
-    if steps is not None and (b"match\0" in steps or b"target\0" in steps):
-        body += protocol(rule.expressions)
-    return Message(kernel.NEW_RULE, body, w.CREATE | w.APPEND)
-
-
-def _suspect(rule: Rule) -> str:
-    """Name the step for which a rule was refused, as far as that can be guessed: the one that others seldom have."""
-    usual = ("meta", "payload", "cmp", "bitwise", "immediate", "counter", "lookup", "ct", "range", "log")
-    kinds = [step.kind for step in rule.expressions if step.kind not in usual]
-    return kinds[0] if kinds else ""
-
-
-def _called(message: Message) -> str:
-    found = table(message.body[4:])
-    names = {kernel.NEW_TABLE: "table", kernel.NEW_CHAIN: "chain", kernel.NEW_SET: "set", kernel.NEW_ELEMENTS: "set"}
-    called = found.get(3 if message.kind == kernel.NEW_CHAIN else 1 if message.kind == kernel.NEW_TABLE else 2, b"")
-    return f"{names.get(message.kind, 'object')} {w.text(called)}"
-
-
-def counts(wire: Wire, places: Mapping[Place, object]) -> dict[Place, int]:
-    """Return how many packets the counting rules at these places have seen."""
-    found: dict[Place, int] = {}
-    for rule in rules(wire):
-        place = (FAMILIES[rule.family], rule.table, rule.chain, rule.handle)
-        if place in places:
-            for step in rule.expressions:
-                if step.kind == "counter":
-                    found[place] = struct.unpack(">Q", table(step.data).get(2, bytes(8)))[0]
-    return found

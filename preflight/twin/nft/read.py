@@ -6,25 +6,27 @@ import errno
 import struct
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 
 from preflight.facts.twin import Chain as Outline
 from preflight.facts.twin import Table
-from preflight.twin.nft import kernel
+from preflight.twin.nft import elements, kernel, steps
 from preflight.twin.nft.kernel import ACCEPT, FAMILIES, head, hook
-from preflight.twin.wire import MASK, Message, Wire, attribute, attributes, name, table, text
+from preflight.twin.wire import MASK, NESTED, Message, Wire, attribute, attributes, name, nested, table, text
 
 TRIES = 4  # of rules that change while they are read
 MOST = 200_000  # rules
 
 
 class Expression(Struct, frozen=True):
-    """A step of a rule: its kind, and its data as attributes."""
+    """A step of a rule: its kind, and its data as attributes. Steps that are alike are one object."""
 
     kind: str
     data: bytes
     raw: bytes  # the whole of it, as an item of the list
+    fields: dict[int, bytes]  # of its data, by their numbers
 
 
 class Rule(Struct, frozen=True):
@@ -40,11 +42,11 @@ class Rule(Struct, frozen=True):
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """Return its steps."""
-        return tuple(expressions(self.raw))
+        return expressions(self.raw)
 
 
 class Chain(Struct, frozen=True):
-    """A chain. A base chain has a hook; `policy` is a verdict."""
+    """A chain. A base chain has a hook; `policy` is a verdict. `bound`: it is a block `{ … }` of one rule."""
 
     family: int
     table: str
@@ -53,10 +55,14 @@ class Chain(Struct, frozen=True):
     hook: str = ""
     priority: int = 0
     policy: int = ACCEPT
+    bound: bool = False
 
 
 class Set(Struct, frozen=True):
-    """A set or map with its elements, in chunks as the kernel told them."""
+    """A set or map with its elements, in chunks that the kernel takes.
+
+    `told`: how many the kernel says that there are, as far as it does. `object`: of a map, the kind of its objects.
+    """
 
     family: int
     table: str
@@ -66,6 +72,9 @@ class Set(Struct, frozen=True):
     key_length: int
     body: bytes
     elements: tuple[bytes, ...] = ()
+    size: int = 0  # elements in the chunks
+    told: int | None = None
+    object: int = 0
 
 
 class Thing(Struct, frozen=True):
@@ -88,16 +97,20 @@ class Ruleset(Struct, frozen=True):
     flowtables: tuple[Thing, ...] = ()
     rules: tuple[Rule, ...] = ()
 
+    @property
+    def count(self) -> int:
+        """Return how many rules there are."""
+        return len(self.rules)
+
     def outline(self) -> tuple[Table, ...]:
         """Return the tables in outline."""
         counts = Counter((rule.family, rule.table, rule.chain) for rule in self.rules)
-        return tuple(
-            Table("nf_tables", FAMILIES[one.family], one.table, tuple(
-                _outline(chain, counts[chain.family, chain.table, chain.name])
-                for chain in self.chains if (chain.family, chain.table) == (one.family, one.table)
-            ))
-            for one in self.tables
-        )  # fmt: skip
+        chains: dict[tuple[int, str], list[Outline]] = {(one.family, one.table): [] for one in self.tables}
+        for chain in self.chains:
+            if not chain.bound:
+                whose = chain.family, chain.table
+                chains.setdefault(whose, []).append(_outline(chain, counts[*whose, chain.name]))
+        return tuple(Table("nf_tables", FAMILIES[family], one, tuple(of)) for (family, one), of in chains.items())
 
 
 def _outline(chain: Chain, rules: int) -> Outline:
@@ -150,7 +163,9 @@ def _things(wire: Wire, kind: int, kinds: tuple[int, ...]) -> Iterator[Thing]:
             body = kept(message.body[4:], (1, 6)) + attribute(2, struct.pack(">I", flags))
             yield Thing(message.body[0], text(found.get(1, b"")), body)
         else:
-            number = struct.unpack(">I", found.get(3, bytes(4)))[0]
+            number = _number(found.get(3))
+            if number == kernel.QUOTA and 4 in found:
+                body = kept(message.body[4:], (1, 2, 3, 8)) + nested(4, steps.quota(found[4]))
             yield Thing(message.body[0], text(found.get(1, b"")), body, text(found.get(2, b"")), number)
 
 
@@ -168,6 +183,7 @@ def _chains(wire: Wire) -> Iterator[Chain]:
             hook(FAMILIES[family], struct.unpack(">I", place.get(1, bytes(4)))[0]) if 4 in found else "",
             struct.unpack(">i", place.get(2, bytes(4)))[0],
             struct.unpack(">I", found[5])[0] if len(found.get(5, b"")) == 4 else ACCEPT,
+            bool(_number(found.get(10)) & kernel.BOUND),
         )
 
 
@@ -183,16 +199,29 @@ def _sets(wire: Wire) -> Iterator[Set]:
     for message in _dump(wire, kernel.GET_SET):
         family, found = message.body[0], table(message.body[4:])
         whose, called = text(found.get(1, b"")), text(found.get(2, b""))
-        flags, key_type, key_length = (struct.unpack(">I", found.get(kind, bytes(4)))[0] for kind in (3, 4, 5))
-        asked = attribute(1, name(whose)) + attribute(2, name(called))
+        flags, key_type, key_length, kind = (_number(found.get(number)) for number in (3, 4, 5, 15))
+        copied, size = elements.sendable(elements_of(wire, family, whose, called), flags)
         yield Set(
-            family, whose, called, flags, key_type, key_length, _description(message.body[4:], flags),
-            tuple(
-                value
-                for part in _dump(wire, kernel.GET_ELEMENTS, asked, family)
-                for kind, value in attributes(part.body[4:]) if kind & MASK == 3
-            ),
+            family, whose, called, flags, key_type, key_length, _description(message.body[4:], flags), copied, size,
+            _number(found[20]) if 20 in found else None, kind,
         )  # fmt: skip
+
+
+def elements_of(wire: Wire, family: int, whose: str, called: str) -> Iterator[bytes]:
+    """Yield the elements of a set in chunks as the kernel tells them; raise `OSError`."""
+    asked = attribute(1, name(whose)) + attribute(2, name(called))
+    for part in _dump(wire, kernel.GET_ELEMENTS, asked, family):
+        yield from (value for kind, value in attributes(part.body[4:]) if kind & MASK == 3)
+
+
+def sizes(wire: Wire) -> dict[tuple[int, str, str], int | None]:
+    """Return how many elements the kernel says that each set has, as far as it does; raise `OSError`."""
+    found = {}
+    for message in _dump(wire, kernel.GET_SET):
+        told = table(message.body[4:])
+        whose = message.body[0], text(told.get(1, b"")), text(told.get(2, b""))
+        found[whose] = _number(told[20]) if 20 in told else None
+    return found
 
 
 def _description(data: bytes, flags: int) -> bytes:
@@ -218,22 +247,24 @@ def rules(wire: Wire) -> tuple[Rule, ...]:
     found = []
     for message in told:
         data = table(message.body[4:])
-        found.append(
-            Rule(
-                message.body[0],
-                text(data.get(1, b"")),
-                text(data.get(2, b"")),
-                struct.unpack(">Q", data.get(3, bytes(8)))[0],
-                data.get(4, b""),
-                data.get(7, b""),
-            )
-        )
+        whose, chain = text(data.get(1, b"")), text(data.get(2, b""))
+        handle = int.from_bytes(data.get(3, b""), "big")
+        found.append(Rule(message.body[0], whose, chain, handle, data.get(4, b""), data.get(7, b"")))
     return tuple(found)
 
 
-def expressions(raw: bytes) -> Iterator[Expression]:
-    """Yield the steps of a rule."""
-    for kind, value in attributes(raw):
-        if kind & MASK == kernel.ITEM:
-            found = table(value)
-            yield Expression(text(found.get(1, b"")), found.get(2, b""), attribute(kind, value))
+@lru_cache(MOST)
+def expressions(raw: bytes) -> tuple[Expression, ...]:
+    """Return the steps of a rule."""
+    return tuple(_expression(value) for kind, value in attributes(raw) if kind & MASK == kernel.ITEM)
+
+
+@lru_cache(MOST)
+def _expression(value: bytes) -> Expression:
+    parts = table(value)
+    data = parts.get(2, b"")
+    return Expression(text(parts.get(1, b"")), data, attribute(kernel.ITEM | NESTED, value), table(data))
+
+
+def _number(value: bytes | None) -> int:
+    return int(struct.unpack(">I", value)[0]) if value is not None and len(value) == 4 else 0

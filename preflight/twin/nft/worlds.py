@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from preflight.twin import ipsets, legacy_worlds
-from preflight.twin.legacy_blob import Part
 from preflight.twin.legacy_worlds import HARMLESS, World
-from preflight.twin.nft import kernel
-from preflight.twin.nft.read import Expression, Rule, Ruleset
-from preflight.twin.wire import attribute, attributes, nested, table, text
+from preflight.twin.nft import elements, kernel, steps
+from preflight.twin.nft.conditions import Known, conditions, decides, xt
+from preflight.twin.nft.read import Expression, Rule, Set
+from preflight.twin.nft.steps import number
+from preflight.twin.wire import attribute, nested, table
 
-# Expressions that hold for some packets and not for others like them.
-_HANGS = {"limit": "limit", "quota": "quota", "connlimit": "connlimit", "numgen": "numgen", "osf": "osf"}
-# By the key of `meta`: the processor, chance, and the time of day.
-_KEYS = {20: "cpu", 24: "random", 30: "time", 31: "time", 32: "time"}
-# By the kind of object that a rule refers to.
-_OBJECTS = {2: "quota", 4: "limit", 5: "connlimit"}
-_SYMMETRIC = 1  # of `hash`: by a seed of the kernel's own
-# What decides nothing.
-_IDLE = frozenset(("log", "counter", "last", "limit", "quota", "connlimit"))
-# Which attributes name the registers that an expression reads, and the one that it writes.
-_READS = {"cmp": 1, "range": 1, "bitwise": 1, "byteorder": 1, "lookup": 2}
-_WRITES = {"bitwise": 2, "byteorder": 2, "meta": 1, "payload": 1, "ct": 1, "immediate": 1, "numgen": 1, "hash": 2}
-# Rules of ip_tables in nf_tables, with these matches, are checked by the kernel for a protocol that it does not tell.
-_XT = ("match", "target")
+# What compares, and what is only on the way to a comparison: without it a rule meets more packets.
+_COMPARE, _TURN = frozenset(("cmp", "range")), frozenset(("bitwise", "byteorder"))
 _BYPASS = 1  # NFT_QUEUE_FLAG_BYPASS
+_L4PROTO, _PROTOCOL = 16, 1  # NFT_META_…
+_LINK, _NETWORK = 0, 1  # NFT_PAYLOAD_…_HEADER
+_BRIDGE = 7
+# The kernel takes these in every namespace, and they only look: what is left of a rule that it refuses.
+_PLAIN = frozenset(("meta", "payload", "cmp", "range", "bitwise", "byteorder", "ct", "immediate"))
 
 
 class Given(Struct, frozen=True):
-    """What a rule is changed by: the world, the indices of copied ipsets by the host's, queues that a program reads."""
+    """What a rule is changed by: the world, the indices of copied ipsets by the host's, what rules refer to."""
 
     world: World = "as-is"
     sets: Mapping[int, int] = {}
-    programs: frozenset[int] = frozenset()
-    objects: Mapping[tuple[int, str, str], int] = {}  # the kinds of objects, by family, table and name
+    known: Known = Known()
 
 
 class Change(Struct, frozen=True):
@@ -50,172 +43,195 @@ class Change(Struct, frozen=True):
 
 def change(rule: Rule, given: Given) -> Change:
     """Return a rule as it is in the twin."""
-    steps = rule.expressions
-    kept: list[bytes] = []
-    hanging: list[tuple[Expression, str]] = []
-    for step in steps:
-        if (word := _condition(rule, step, given)) and _decides(steps):
-            hanging.append((step, word))
-        try:
-            kept += _copied(step, given.sets)
-        except KeyError:
-            return Change(None, refused="set")
-    words = frozenset(word for _, word in hanging)
-    if not words or given.world == "as-is":
-        return Change(b"".join(kept), words)
-    if given.world == "without":
+    hanging = conditions(rule, given.known)
+    words = frozenset(hanging.values())
+    if words and given.world == "without":
         return Change(None, words)
-    dropped = {id(step) for step, _ in hanging if not _chooses(steps, step)}
-    return Change(b"".join(_met(steps, dropped, given)), words)
+    kept = range(len(rule.expressions)) if not words or given.world == "as-is" else _needed(rule, hanging, given.known)
+    found: list[bytes] = []
+    for place, step in enumerate(rule.expressions):
+        judged = given.world == "met" and place in hanging
+        if place not in kept:
+            found += _instead(rule, step, given.known, judged=judged)
+            continue
+        try:
+            found += copied(step, given.sets)
+        except KeyError:
+            return Change(None, words, refused=xt(step).name)
+    return Change(b"".join(found), words)
 
 
-def objects(ruleset: Ruleset) -> dict[tuple[int, str, str], int]:
-    """Return the kinds of the objects that rules refer to."""
-    return {(one.family, one.table, one.name): one.kind for one in ruleset.objects}
-
-
-def _copied(step: Expression, sets: Mapping[int, int]) -> Iterator[bytes]:
+def copied(step: Expression, sets: Mapping[int, int]) -> Iterator[bytes]:
     """Yield a step as it is in the twin; raise `KeyError` where a set of ipset has no copy.
 
     What is written to the kernel's log, or acts outside of the namespace, decides nothing and is left out.
     """
-    if step.kind == "log":
-        return
-    if step.kind not in _XT:
+    match step.kind:
+        case "log":
+            return
+        case "match" | "target":
+            yield from _extension(step, sets)
+        case _:
+            yield steps.sendable(step.kind, step.fields, step.raw)
+
+
+def _extension(step: Expression, sets: Mapping[int, int]) -> Iterator[bytes]:
+    part = xt(step)
+    data = part.data
+    if (step.kind == "target" and part.name.upper() in HARMLESS) or (step.kind, part.name) == ("match", "nfacct"):
+        return  # what nfacct counts for is of the host's namespace
+    if (part.name, step.kind) in (("set", "match"), ("SET", "target")):
+        data = ipsets.translate_xt(data, part.revision, sets, target=step.kind == "target")
+    elif (part.name, step.kind) == ("CT", "target") and part.revision and len(data) >= 60:
+        # How long connections are kept: a policy of the host's namespace, looked for by its name.
+        data = data[:28] + bytes(32) + data[60:]
+    else:
         yield step.raw
         return
-    part = xt(step)
-    if step.kind == "target" and part.name in HARMLESS:
+    yield kernel.expression(
+        step.kind, *(attribute(kind, data if kind == 3 else value) for kind, value in step.fields.items())
+    )
+
+
+# --- conditions that always hold --------------------------------------------------------------------------------------
+
+
+def _needed(rule: Rule, hanging: Mapping[int, str], known: Known) -> set[int]:
+    """Return the places of the steps that a rule needs whose conditions always hold.
+
+    It does without them, and without what looks at their answers. An answer that is used otherwise is needed: as the
+    address that a packet is sent to, for instance.
+    """
+    source: dict[int, int] = {}  # by unit of the registers: the place of the condition whose answer is in there
+    used: dict[int, set[int]] = {place: {place} for place in hanging}
+    needed: set[int] = set()
+    for place, step in enumerate(rule.expressions):
+        of = known.set(rule, step)
+        read = steps.reads(step.kind, step.fields, of.key_length if of else 0)
+        written = steps.writes(step.kind, step.fields)
+        answers = {source[unit] for unit in read if unit in source}
+        source = {unit: condition for unit, condition in source.items() if unit not in written}
+        if place in hanging:
+            source |= dict.fromkeys(written, place)
+        for condition in answers:
+            used[condition].add(place)
+            if _turns(step):
+                source |= dict.fromkeys(written, condition)
+            elif not _compares(step):
+                needed.add(condition)
+    dropped = {place for condition, places in used.items() if condition not in needed for place in places}
+    return set(range(len(rule.expressions))) - dropped
+
+
+def _turns(step: Expression) -> bool:
+    return step.kind in _TURN
+
+
+def _compares(step: Expression) -> bool:
+    return step.kind in _COMPARE or (step.kind == "lookup" and number(step.fields.get(3)) == 0)
+
+
+def _instead(rule: Rule, step: Expression, known: Known, *, judged: bool) -> Iterator[bytes]:
+    """Yield what stands for a step whose condition always holds."""
+    part = xt(step) if step.kind == "target" else None
+    if step.kind == "queue" or part:  # as a program would decide that does not agree with what the kernel alone does
+        bypasses = legacy_worlds.bypasses(part) if part else _short(step.fields.get(3)) & _BYPASS
+        yield kernel.verdict(kernel.DROP if bypasses else kernel.ACCEPT)
         return
-    if (part.name, step.kind) in (("set", "match"), ("SET", "target")):
-        data = ipsets.translate_xt(part.data, part.revision, sets, target=step.kind == "target")
-        found = table(step.data)
-        yield kernel.expression(step.kind, *(attribute(kind, data if kind == 3 else found[kind]) for kind in (1, 2, 3)))
+    of = known.set(rule, step)
+    if of is None or step.kind == "dynset":
         return
-    yield step.raw
+    if step.kind == "lookup" and 3 in step.fields:  # a verdict for each answer
+        data = _strictest(of)
+        if data:
+            yield steps.immediate(data)
+    elif judged:  # the set has to hold the packet, whatever its elements hang on
+        named, register = (4, 3) if step.kind == "objref" else (1, 2)
+        yield kernel.expression("lookup", attribute(1, step.fields[named]), attribute(2, step.fields[register]))
 
 
-def xt(step: Expression) -> Part:
-    """Return a match or target of iptables that a step is."""
-    found = table(step.data)
-    revision = struct.unpack(">I", found.get(2, bytes(4)))[0]
-    return Part(text(found.get(1, b"")), revision, bytes(32) + found.get(3, b""))
+def _strictest(of: Set) -> bytes:
+    """Return that verdict of a map which lets the fewest packets pass, as far as that can be told; b'' = none."""
+    found = [data for chunk in of.elements for data in elements.verdicts(chunk)]
+    order = {kernel.DROP: 0, kernel.JUMP: 1, kernel.GOTO: 1, kernel.ACCEPT: 3}
+    return min(found, key=lambda data: order.get(_code(data), 2), default=b"")
 
 
-def _condition(rule: Rule, step: Expression, given: Given) -> str:
-    """Return what a step hangs on that no packet says; '' = nothing."""
-    if step.kind in _HANGS:
-        return _HANGS[step.kind]
-    found = table(step.data)
-    match step.kind:
-        case "meta" if 1 in found:
-            return _KEYS.get(_number(found.get(2)), "")
-        case "hash" if _number(found.get(7)) == _SYMMETRIC:
-            return "hash"
-        case "dynset":
-            return next((_HANGS[kind] for kind in _inner(found) if kind in _HANGS), "")
-        case "objref":
-            kind = given.objects.get((rule.family, rule.table, text(found.get(2, b""))), _number(found.get(1)))
-            return _OBJECTS.get(kind, "")
-        case "match":
-            return legacy_worlds.hangs_on(xt(step))
-        case "queue" if given.programs.intersection(_queues(found)):
-            return "queue"
-        case "target" if xt(step).name == "NFQUEUE" and given.programs:
-            return "queue"
+def _code(data: bytes) -> int:
+    value = table(table(data).get(2, b"")).get(1, b"")
+    return int(struct.unpack(">i", value)[0]) if len(value) == 4 else 0
+
+
+def _short(value: bytes | None) -> int:
+    return int(struct.unpack(">H", value)[0]) if value is not None and len(value) == 2 else 0
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def counting(rule: Rule, sets: Mapping[int, int], attempt: int) -> bytes:
+    """Return steps that count the packets which a rule would have met.
+
+    The first attempt has all that comes before it decides, the second what the kernel takes in any case, the third
+    counts all packets.
+    """
+    found: list[bytes] = []
+    if attempt < 3:
+        for step in rule.expressions:
+            if decides(step) or step.kind in ("dynset", "objref"):
+                break
+            if attempt > 1 and step.kind not in _PLAIN:
+                break
+            if step.kind in ("counter", "limit", "quota", "connlimit", "last"):
+                continue
+            try:
+                found += copied(step, sets)
+            except KeyError:
+                continue
+    return b"".join(found) + kernel.counter()
+
+
+def suspect(rule: Rule, attempt: int) -> str:
+    """Name the step for which a rule was refused, by which attempt to count its packets was taken."""
+    for step in rule.expressions:
+        if (decides(step) and step.kind != "immediate") if attempt < 2 else step.kind not in (*_PLAIN, "counter"):
+            return xt(step).name if step.kind in ("match", "target") else step.kind
     return ""
 
 
-def _inner(found: Mapping[int, bytes]) -> Iterator[str]:
-    """Yield the kinds of the expressions that an element gets which a packet adds to a set."""
-    for kind in (7, 10):  # NFTA_DYNSET_EXPR, NFTA_DYNSET_EXPRESSIONS
-        data = found.get(kind, b"")
-        items = [data] if kind == 7 else [value for _, value in attributes(data)]
-        yield from (text(table(item).get(1, b"")) for item in items if item)
-
-
-def _queues(found: Mapping[int, bytes]) -> range:
-    if 1 not in found or len(found[1]) != 2:
-        return range(0)
-    first = struct.unpack(">H", found[1])[0]
-    count = struct.unpack(">H", found[2])[0] if len(found.get(2, b"")) == 2 else 1
-    return range(first, first + max(count, 1))
-
-
-def _decides(steps: Iterable[Expression]) -> bool:
-    """Say whether a rule does more than count and log."""
-    last = [step for step in steps if step.kind not in _IDLE]
-    if not last:
-        return False
-    if last[-1].kind == "target":
-        return xt(last[-1]).name not in HARMLESS
-    # Without a step at its end that decides, matching alone changes nothing.
-    return last[-1].kind not in ("cmp", "match", "range", "bitwise", "lookup") or _is_map(last[-1])
-
-
-def _chooses(steps: tuple[Expression, ...], step: Expression) -> bool:
-    """Say whether a step's answer is looked up in a map: a choice that never holds nor fails."""
-    later = steps[steps.index(step) + 1 :]
-    return any(_is_map(other) and _read(other) & _written(step) for other in later)
-
-
-def _is_map(step: Expression) -> bool:
-    return step.kind == "lookup" and 3 in table(step.data)
-
-
-def _met(steps: tuple[Expression, ...], hanging: set[int], given: Given) -> Iterator[bytes]:
-    """Yield the steps of a rule whose conditions always hold: without them, and without what looks at their answers."""
-    answers: set[int] = set()
-    for step in steps:
-        if id(step) in hanging:
-            if step.kind == "queue" or (step.kind == "target" and xt(step).name == "NFQUEUE"):
-                yield kernel.verdict(kernel.ACCEPT)
-            answers |= _written(step)
-            continue
-        if _read(step) & answers and not _is_map(step):
-            answers |= _written(step)
-            continue
-        answers -= _written(step)
-        yield from _copied(step, given.sets)
-
-
-def _read(step: Expression) -> set[int]:
-    return _registers(table(step.data).get(_READS[step.kind])) if step.kind in _READS else set()
-
-
-def _written(step: Expression) -> set[int]:
-    return _registers(table(step.data).get(_WRITES[step.kind])) if step.kind in _WRITES else set()
-
-
-def _registers(value: bytes | None) -> set[int]:
-    """Return a register, as those of 32 bits that it is made of."""
-    number = _number(value)
-    if 1 <= number <= 4:
-        return set(range(8 + 4 * (number - 1), 8 + 4 * number))
-    return {number} if number >= 8 else set()
-
-
-def _number(value: bytes | None) -> int:
-    return int(struct.unpack(">I", value)[0]) if value is not None and len(value) == 4 else 0
-
-
-def protocol(steps: Iterable[Expression]) -> bytes:
+def protocol(rule: Rule) -> bytes:
     """Write for which protocol the kernel shall check a rule's matches of iptables (NFTA_RULE_COMPAT); b'' = any.
 
-    The kernel does not tell it. iptables writes the protocol into the rule as well, as its first comparison of it.
+    The kernel does not tell it. iptables writes the protocol into the rule as well, as its first comparison of it. In
+    bridges it is that of the Ethernet frame.
     """
-    asked: set[int] = set()
-    for step in steps:
-        found = table(step.data)
-        if step.kind == "meta" and _number(found.get(2)) == 16:  # NFT_META_L4PROTO
-            asked = _registers(found.get(1))
-        elif step.kind == "payload" and _number(found.get(2)) == 1 and _number(found.get(4)) == 1:
-            at = _number(found.get(3))
-            asked = _registers(found.get(1)) if at in (6, 9) else set()  # the next header of IPv6, IPv4's protocol
-        elif step.kind == "cmp" and asked & _registers(found.get(1)):
-            value = table(found.get(3, b"")).get(1, b"")
-            inverted = _number(found.get(2)) == 1  # NFT_CMP_NEQ
-            if value:
-                told = attribute(1, struct.pack(">I", value[0])) + attribute(2, struct.pack(">I", 2 * inverted))
-                return nested(5, told)
+    asked: frozenset[int] = frozenset()
+    for step in rule.expressions:
+        fields = step.fields
+        if step.kind in ("match", "target"):
+            continue
+        if step.kind == "cmp" and asked & steps.units(fields.get(1)):
+            value = table(fields.get(3, b"")).get(1, b"")
+            size = 2 if rule.family == _BRIDGE else 1
+            if len(value) == size:
+                told = struct.unpack("=H", value)[0] if size == 2 else value[0]
+                inverted = number(fields.get(2)) == 1  # NFT_CMP_NEQ
+                return nested(5, attribute(1, struct.pack(">I", told)), attribute(2, struct.pack(">I", 2 * inverted)))
+        written = steps.writes(step.kind, fields)
+        if _loads_protocol(step, bridge=rule.family == _BRIDGE):
+            asked = written
+        elif step.kind not in _TURN:
+            asked -= written
     return b""
+
+
+def _loads_protocol(step: Expression, *, bridge: bool) -> bool:
+    """Say whether a step loads the protocol that a packet carries; of a bridge, that of the frame."""
+    fields = step.fields
+    if step.kind == "meta":
+        return number(fields.get(2)) == (_PROTOCOL if bridge else _L4PROTO)
+    if step.kind != "payload" or 1 not in fields:
+        return False
+    place = tuple(number(fields.get(kind)) for kind in (2, 3, 4))  # header, offset, length
+    # In Ethernet's header; or IPv6's next header, and IPv4's protocol.
+    return place == (_LINK, 12, 2) if bridge else place in ((_NETWORK, 6, 1), (_NETWORK, 9, 1))
