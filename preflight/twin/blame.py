@@ -17,6 +17,7 @@ from preflight.twin.send_verdicts import Outcome
 from preflight.twin.spaces import Space
 from preflight.twin.wire import Wire
 
+TCP = 6
 _FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
 
 
@@ -51,15 +52,17 @@ class Court:
             if open_ is not None:
                 open_.close()
 
-    def try_(self, version: int, ports: tuple[int, ...], send: Callable[[], Outcome | None], protocol: int = 6) -> Case:
-        """Send one packet for one of these ports, and say what it met."""
+    def try_(
+        self, version: int, meant: Callable[[bytes], bool], send: Callable[[], Outcome | None], protocol: int = TCP
+    ) -> Case:
+        """Send one packet whose transport header is meant, and say what it met."""
         with self._twin.entered():
             before = legacy.counters(version, self._loaded.legacy)
             filtered = _filtered()
         if self._trace:
             self._trace.forget()
         outcome = send()
-        events = self._trace.events(*ports) if self._trace else ()
+        events = self._trace.events(meant) if self._trace else ()
         with self._twin.entered():
             after = legacy.counters(version, self._loaded.legacy, before)
             filtered = _filtered() - filtered
@@ -68,7 +71,7 @@ class Court:
             self._loaded.nft and self._wire and self._loaded.nft.met(self._wire)
         )
         passed = steps(events, self._bases)
-        if outcome is None or outcome.verdict == "delivered":
+        if outcome is None or outcome.verdict in ("delivered", "proxy"):
             return Case(outcome, None, passed, uncopied)
         culprit = self._named(stopped) if stopped else legacy.culprit(before, after, protocol)
         culprit = culprit or self._other(version, outcome, filtered)

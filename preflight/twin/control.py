@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
 
 from msgspec import Struct
 
@@ -17,12 +18,11 @@ from preflight.twin.links import FAMILIES
 from preflight.twin.routes import Way
 from preflight.twin.spaces import Space
 from preflight.twin.stage_plan import Side
-from preflight.twin.wire import Refused, Wire
+from preflight.twin.wire import Wire
 
 SECONDS = 0.4
 _TABLE = 0x7E57_0001  # of a route of our own
-_ACTION, _PRIORITY = 1, 6  # FR_ACT_TO_TBL, FRA_PRIORITY
-_FRA_TABLE = 15
+_TO_TABLE, _PRIORITY, _FRA_TABLE = 1, 6, 15  # FR_ACT_TO_TBL, FRA_…
 
 
 class Call(Struct, frozen=True):
@@ -78,24 +78,17 @@ def _unanswered(waiting: dict[socket.socket, Call]) -> Iterator[Call]:
 
 @contextmanager
 def led(wire: Wire, host: Way, side: Side) -> Iterator[None]:
-    """Lead the twin's packets of a family by the way to the Internet, whatever its routes say."""
-    family = FAMILIES[side.version]
-    size = 4 if side.version == 4 else 16
-    rule = bytes([family, 0, 0, 0, 0, 0, 0, _ACTION]) + bytes(4)
+    """Lead what the twin sends to a family's sources by the way to the Internet, whatever its routes say."""
+    rule = bytes([FAMILIES[side.version], 0, 0, 0, 0, 0, 0, _TO_TABLE]) + bytes(4)
     rule += w.attribute(_PRIORITY, w.u32(1)) + w.attribute(_FRA_TABLE, w.u32(_TABLE))
     wire.do(routes.NEWRULE, rule, w.CREATE | w.EXCL)
     try:
-        routes.add(wire, bytes(size), 0, host.index, table=_TABLE, gateway=host.gateway, other=host.family)
+        for source in side.sources:
+            routes.add(
+                wire, raw := ip_address(source).packed, 8 * len(raw), host.index,
+                table=_TABLE, gateway=host.gateway, other=host.family,
+            )  # fmt: skip
         yield
     finally:
+        # Its table is asked by nobody else.
         wire.do(routes.DELRULE, rule)
-        _forget(wire, family, host)
-
-
-def _forget(wire: Wire, family: int, host: Way) -> None:
-    body = bytes([family, 0, 0, 0, 0, 0, 255, 0]) + bytes(4)  # RT_SCOPE_NOWHERE: of any scope
-    body += w.attribute(15, w.u32(_TABLE)) + w.attribute(4, w.u32(host.index))
-    try:
-        wire.do(25, body)  # RTM_DELROUTE
-    except Refused:
-        return

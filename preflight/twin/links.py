@@ -60,6 +60,7 @@ class Address(Struct, frozen=True):
     flags: int = 0
     peer: bytes = b""  # the other end, where there is one
     label: bytes = b""
+    broadcast: bytes = b""
 
 
 class Neighbour(Struct, frozen=True):
@@ -124,7 +125,7 @@ def parse_address(body: bytes) -> Address | None:
         return None
     flags |= _number(found.get(8, b""))  # IFA_FLAGS
     peer = other if other != local and len(other) == len(local) else b""
-    return Address(family, index, local, prefix, scope, flags, peer, found.get(3, b""))
+    return Address(family, index, local, prefix, scope, flags, peer, found.get(3, b""), found.get(4, b""))
 
 
 def neighbours(wire: Wire) -> tuple[Neighbour, ...]:
@@ -208,11 +209,8 @@ def give(wire: Wire, address: Address) -> None:
     flags = NODAD | (0 if address.index == LOOPBACK else NOPREFIXROUTE)
     body = struct.pack("=BBBBI", address.family, address.prefix, flags & 0xFF, address.scope, address.index)
     body += w.attribute(2, address.local) + w.attribute(1, address.peer or address.local) + w.attribute(8, w.u32(flags))
-    if address.label:
-        body += w.attribute(3, address.label)
-    if address.family == socket.AF_INET and not address.peer and address.prefix < 31:
-        bits = int.from_bytes(address.local, "big") | (1 << 32 - address.prefix) - 1
-        body += w.attribute(4, bits.to_bytes(4, "big"))  # IFA_BROADCAST
+    for key, value in ((3, address.label), (4, address.broadcast)):  # IFA_LABEL, IFA_BROADCAST
+        body += w.attribute(key, value) if value else b""
     if address.flags & DEPRECATED:
         body += w.attribute(6, struct.pack("=IIII", 0, _EVER, 0, 0))  # IFA_CACHEINFO: preferred for no time
     tolerant(wire, NEWADDR, body, w.CREATE | w.EXCL)

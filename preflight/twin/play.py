@@ -12,8 +12,10 @@ from preflight.facts.twin import Arrival, Culprit, Exit, Family, Journey, Twin, 
 from preflight.twin import copies, send, surroundings
 from preflight.twin import wire as w
 from preflight.twin.blame import Case, Court
+from preflight.twin.nft.trace import discovering, to_port
 from preflight.twin.request import Port, Request
 from preflight.twin.send import Transport
+from preflight.twin.send_neighbours import discovery
 from preflight.twin.send_verdicts import Outcome
 from preflight.twin.stage import Side
 from preflight.twin.texts import Text, rule
@@ -21,6 +23,7 @@ from preflight.twin.wire import Wire
 from preflight.twin.worlds import SOURCES, Host, Played, Source, play, published
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
+ICMPV6 = 58
 SPARE = 0.25  # of the time: without that much left no further packet is followed
 
 
@@ -81,6 +84,7 @@ class Table:
         self._host, self._worlds, self._court, self._until = host, worlds, court, until
         self._first = worlds[0]
         self._texts: dict[Culprit, Culprit] = {}
+        self._unfound = {side.version: case for side in self._first.sides if (case := self._discovered(side))}
 
     def arrivals(self) -> Iterable[Arrival]:
         """Yield what becomes of connections to each port."""
@@ -106,7 +110,7 @@ class Table:
         address = side.neighbour if source == "neighbour" else side.sources[0]
         proxies = self._host.request.userland_proxy
         return self._journey(
-            side, source, found, (port.port, port.inside),
+            side, source, found, to_port(port.port, port.inside),
             lambda: send.knock(self._first.stage, side, port, address, proxies),
         )  # fmt: skip
 
@@ -115,7 +119,7 @@ class Table:
         outcomes = [(world.exits[key],) if key in world.exits else () for world in self._worlds]
         found = fate(outcomes, self._first.loaded.conditions)
         return self._journey(
-            side, "internet", found, (number,), lambda: send.call(self._first.stage, side, protocol, number),
+            side, "internet", found, to_port(number), lambda: send.call(self._first.stage, side, protocol, number),
             PROTOCOLS[protocol],
         )  # fmt: skip
 
@@ -124,11 +128,13 @@ class Table:
         side: Side,
         source: Source,
         found: Fate,
-        ports: tuple[int, ...],
+        meant: Callable[[bytes], bool],
         again: Callable[[], Outcome | None],
         protocol: int = 6,
     ) -> Journey:
-        case = self._case(side, ports, again, protocol)
+        if side.version in self._unfound:
+            return self._lost(side, source)
+        case = self._case(side, meant, again, protocol)
         verdict, reason = found.verdict, ""
         if case.uncopied:
             verdict, reason = "unknown", "uncopied"
@@ -147,11 +153,35 @@ class Table:
             steps=case.steps,
         )
 
-    def _case(self, side: Side, ports: tuple[int, ...], again: Callable[[], Outcome | None], protocol: int) -> Case:
+    def _discovered(self, side: Side) -> Case | None:
+        """Follow what asks for link addresses over IPv6, and say where it is lost; None: it is not.
+
+        No connection shows that, as the twin's neighbours know each other from before the rules were there.
+        """
+        if side.version == 4:
+            return None
+
+        def ask() -> Outcome | None:
+            found = discovery(self._first.stage.twin, self._first.stage.world, side.interface, side.host)
+            return None if found is None or (found.answers and found.hears) else Outcome(verdict="dropped")
+
+        case = self._court.try_(6, discovering, ask, ICMPV6)
+        if case.outcome is None:
+            return None
+        return case if case.culprit and case.culprit.kind in ("rule", "policy") else replace(case, culprit=None)
+
+    def _lost(self, side: Side, source: Source) -> Journey:
+        case = self._unfound[side.version]
+        culprit = self._told(case.culprit) if case.culprit else None
+        return Journey(version=6, source=source, verdict="dropped", culprit=culprit, steps=case.steps)
+
+    def _case(
+        self, side: Side, meant: Callable[[bytes], bool], again: Callable[[], Outcome | None], protocol: int
+    ) -> Case:
         """Follow one more packet, while there is time."""
         if self._until - time.monotonic() < SPARE * self._host.request.seconds:
             return Case(None)
-        return self._court.try_(side.version, ports, again, protocol)
+        return self._court.try_(side.version, meant, again, protocol)
 
     def _told(self, culprit: Culprit) -> Culprit:
         """Return it with its rule's text and counter, as the host has them."""

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from preflight.twin import wire as w
 from preflight.twin.links import BYTES, FAMILIES, tolerant
@@ -33,7 +34,7 @@ Hop = tuple[int, int, bytes]  # index of the interface, family of the gateway, g
 
 
 class Route(Struct, frozen=True):
-    """A route, as the kernel takes it again. `hops`: without those of a next hop's object."""
+    """A route, as the kernel takes it again. `object`: the number of that with its next hops, 0 = it has them itself."""
 
     family: int
     kind: int  # RTN_…
@@ -43,6 +44,7 @@ class Route(Struct, frozen=True):
     hops: tuple[Hop, ...]
     scope: int
     body: bytes
+    object: int = 0
 
     def covers(self, address: bytes) -> bool:
         """Say whether an address of its family is behind it."""
@@ -109,8 +111,9 @@ def parse(body: bytes) -> Route | None:
     head = struct.pack("=BBBBBBBBI", *body[:4], number, protocol, scope, kind, flags & ONLINK)
     dropped = {_CACHEINFO, _EXPIRES} | (_HOPS if _NH_ID in found else set())
     parts = [_again(key, value) for key, value in values if key & w.MASK not in dropped]
-    hops = () if _NH_ID in found else tuple(_hops(found))
-    return Route(family, kind, table, destination, prefix, hops, scope, head + b"".join(parts))
+    object_ = _number(found.get(_NH_ID, b""))
+    hops = () if object_ else tuple(_hops(found))
+    return Route(family, kind, table, destination, prefix, hops, scope, head + b"".join(parts), object_)
 
 
 def _again(key: int, value: bytes) -> bytes:
@@ -175,15 +178,10 @@ def _object_hops(body: bytes) -> tuple[int, tuple[Hop, ...] | tuple[int, ...]] |
 
 def _resolved(route: Route, known: dict[int, tuple[Hop, ...] | tuple[int, ...]]) -> Route:
     """Return a route with the hops of its object."""
-    number = _number(w.table(route.body[12:]).get(_NH_ID, b""))
-    if not number:
-        return route
     hops: list[Hop] = []
-    for one in known.get(number, ()):
+    for one in known.get(route.object, ()) if route.object else ():
         hops += [one] if isinstance(one, tuple) else [hop for hop in known.get(one, ()) if isinstance(hop, tuple)]
-    return Route(
-        route.family, route.kind, route.table, route.destination, route.prefix, tuple(hops), route.scope, route.body
-    )
+    return replace(route, hops=tuple(hops)) if route.object else route
 
 
 def way(wire: Wire, target: bytes) -> Way | None:
@@ -221,17 +219,29 @@ def make(wire: Wire, routing: Routing) -> list[Route]:
     What leads to a gateway comes before what goes through it; what is refused nonetheless is tried again after all
     others, and then as what it is on the host: a gateway that is believed to be there.
     """
-    for body in routing.objects:
-        try:
+    left = sorted(routing.routes, key=lambda route: -route.scope)
+    near = [route for route in left if not any(hop[2] for hop in route.hops)]
+    far = [route for route in left if any(hop[2] for hop in route.hops)]
+    # Objects of next hops may be of the first sort, and of the second.
+    refused = _tried(wire, near, _plain)
+    _make_objects(wire, routing.objects)
+    for again in (_plain, _plain, _onlink):
+        refused = _tried(wire, [*far, *refused], again)
+        far = []
+    return refused
+
+
+def _make_objects(wire: Wire, objects: Iterable[bytes]) -> None:
+    """Make objects of next hops; the routes that use one that the kernel refuses are refused then."""
+    for body in objects:
+        for flags in (struct.unpack_from("=I", body, 4)[0] & ONLINK, ONLINK):
             # An answer tells a scope, and flags of the moment, that a request may not have.
-            head = body[:1] + b"\0" + body[2:4] + w.u32(struct.unpack_from("=I", body, 4)[0] & ONLINK)
-            tolerant(wire, NEWNEXTHOP, head + body[8:], w.CREATE | w.EXCL)
-        except Refused:
-            continue  # the routes that use it are refused then
-    left = sorted(routing.routes, key=lambda route: (any(hop[2] for hop in route.hops), -route.scope))
-    left = _tried(wire, left, lambda route: route.body)
-    left = _tried(wire, left, lambda route: route.body)
-    return _tried(wire, left, _onlink)
+            head = body[:1] + b"\0" + body[2:4] + w.u32(flags)
+            try:
+                tolerant(wire, NEWNEXTHOP, head + body[8:], w.CREATE | w.EXCL)
+                break
+            except Refused:
+                continue
 
 
 def _tried(wire: Wire, wanted: Iterable[Route], body: Callable[[Route], bytes]) -> list[Route]:
@@ -242,6 +252,10 @@ def _tried(wire: Wire, wanted: Iterable[Route], body: Callable[[Route], bytes]) 
         except Refused:
             refused.append(route)
     return refused
+
+
+def _plain(route: Route) -> bytes:
+    return route.body
 
 
 def _onlink(route: Route) -> bytes:

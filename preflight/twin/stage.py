@@ -51,12 +51,14 @@ class Stage:
 
         Where the host's routes alone do not lead there – its `ip rule`s may, or nothing does –, they are led.
         """
-        failed = {version for version, side in self.sides.items() if control.failing(self._calls(side))}
-        return {version for version in failed if not self._arrives(self.sides[version])}
+        return {version for version, side in self.sides.items() if not self._passes(side)}
 
-    def _arrives(self, side: Side) -> bool:
-        with suppress(OSError), wired(self.twin) as wire, control.led(wire, self._made.around.ways[side.version], side):
-            return not control.failing(self._calls(side))
+    def _passes(self, side: Side) -> bool:
+        with wired(self.twin) as wire:
+            if self._leads(wire, side) and not control.failing(self._calls(side)):
+                return True
+            with suppress(OSError), control.led(wire, self._made.around.ways[side.version], side):
+                return not control.failing(self._calls(side))
         return False
 
     def _calls(self, side: Side) -> list[Call]:

@@ -115,32 +115,38 @@ class Made:
         plan = self.plan
         passed = {uplink.link.index for uplink in plan.uplinks} | {plan.bridge.index, LOOPBACK}
         found = {link.index: link for link in self.around.links if not judged or link.index in passed}
-        if plan.bridge.index not in found:
+        own = found.get(plan.bridge.index)
+        if own is None:
             new = sysctls.fresh(self.around.sysctls, self.around.link(LOOPBACK))
-            found[plan.bridge.index] = replace(plan.bridge, conf4=new[4], conf6=new[6])
-        return found
+            own = replace(plan.bridge, conf4=new[4], conf6=new[6])
+        if any(one.family == FAMILIES[6] for one in self._fresh()):
+            own = replace(own, conf6=sysctls.awake(own.conf6))  # the engine sees to that
+        return found | {plan.bridge.index: own}
 
     def _furnish(self, twin: Wire) -> None:
         """Give the twin the host's addresses and routes."""
         plan = self.plan
         there = {link.index for link in (*plan.others, plan.bridge, *(one.link for one in plan.uplinks))} | {LOOPBACK}
-        fresh = [] if self.around.named(plan.bridge.name) else list(self._fresh())
+        fresh = list(self._fresh())
         for address in (*self.around.addresses, *fresh):
             if address.index in there:
                 with suppress(Refused):  # where one is missing that is asked, nothing passes the control
                     links.give(twin, address)
         for address in fresh:
             network = ip_network((address.local, address.prefix), strict=False)
-            routes.add(twin, network.network_address.packed, network.prefixlen, address.index)
+            with suppress(Refused):
+                routes.add(twin, network.network_address.packed, network.prefixlen, address.index)
         routing = self.around.routing
         kept = tuple(one for one in routing.routes if not one.hops or any(hop[0] in there for hop in one.hops))
         self.unmade = routes.make(twin, replace(routing, routes=kept))
 
     def _fresh(self) -> Iterator[Address]:
-        """Yield the addresses of a bridge that is not there yet."""
+        """Yield the addresses of judged families that mailcow's bridge has not yet."""
+        there = {address.local for address in self.around.addresses if address.index == self.plan.bridge.index}
         for version, own in self.plan.inner.items():
-            for one in own:
-                yield Address(FAMILIES[version], self.plan.bridge.index, one.packed, one.network.prefixlen)
+            for one in own if version in self.plan.sides else ():
+                if one.packed not in there:
+                    yield Address(FAMILIES[version], self.plan.bridge.index, one.packed, one.network.prefixlen)
 
     def _furnish_world(self, twin: Wire, world: Wire) -> None:
         """Let the world answer for its addresses and the gateways, and know the way to the host."""

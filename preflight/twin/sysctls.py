@@ -177,6 +177,12 @@ def fresh(wanted: Sysctls, lo: Link | None) -> dict[int, tuple[int, ...]]:
     return found
 
 
+def awake(conf6: tuple[int, ...]) -> tuple[int, ...]:
+    """Return sysctls of IPv6 of an interface, with IPv6 on."""
+    place = DEVICE6["disable_ipv6"]
+    return (*conf6[:place], 0, *conf6[place + 1 :]) if len(conf6) > place else conf6
+
+
 def unwritten(wire: Wire, wanted: Sysctls, devices: Mapping[int, Link]) -> dict[int, list[str]]:
     """Return what differs in the namespace that is entered, by version; 0: whatever the version. Paths, as sysctl's."""
     told: dict[int, list[str]] = {4: [], 6: [], 0: []}

@@ -35,7 +35,7 @@ def interface(address: Address) -> IPv4Interface | IPv6Interface:
 
 
 def find(request: Request, around: Surroundings, hosts: dict[int, bytes]) -> list[Uplink]:
-    """Return those of the ways to the Internet, and all others with a default route.
+    """Return those of the ways to the Internet, and others with a default route or with objects of next hops.
 
     `hosts`: the address to which packets are sent, by version.
     """
@@ -58,6 +58,8 @@ def _leading(request: Request, around: Surroundings, versions: Iterable[int]) ->
     for route in around.routing.routes:
         if route.kind == UNICAST and route.prefix <= HALF:
             indices += [hop[0] for hop in route.hops if hop[0] != links.LOOPBACK]
+    # The kernel takes objects of next hops only where the interface has a carrier, which an empty bridge has not.
+    indices += [hop[0] for route in around.routing.routes if route.object for hop in route.hops]
     known = [link for index in dict.fromkeys(indices) if (link := around.link(index))]
     return {link.index: Uplink(link) for link in [link for link in known if link.name != request.bridge][:MOST]}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -75,13 +75,10 @@ class Trace:
         """Pass over what was told until now."""
         self._events.heard()
 
-    def events(self, *ports: int) -> tuple[Event, ...]:
-        """Return what became of the first packet since then that goes to one of these ports, in order.
-
-        Several: its port, and the one that it has once something has sent it to a container.
-        """
+    def events(self, meant: Callable[[bytes], bool]) -> tuple[Event, ...]:
+        """Return what became of the first packet since then whose transport header is meant, in order."""
         told = [event for message in self._events.heard() if (event := read(message)) is not None]
-        first = next((event.packet for event in told if destination(event.header) in ports), None)
+        first = next((event.packet for event in told if meant(event.header)), None)
         return tuple(event for event in told if event.packet == first)[:MOST]
 
 
@@ -133,9 +130,17 @@ def read(message: Message) -> Event | None:
     )
 
 
-def destination(header: bytes) -> int | None:
-    """Return the port that a TCP or UDP header is for."""
-    return struct.unpack_from(">H", header, 2)[0] if len(header) >= 4 else None
+def to_port(*ports: int) -> Callable[[bytes], bool]:
+    """Return whether a header of TCP or UDP is for one of these ports.
+
+    Several: a packet's port, and the one that it has once something has sent it to a container.
+    """
+    return lambda header: len(header) >= 4 and struct.unpack_from(">H", header, 2)[0] in ports
+
+
+def discovering(header: bytes) -> bool:
+    """Say whether a header is that of ICMPv6's neighbour discovery: a solicitation, or its answer."""
+    return header[:1] in (b"\x87", b"\x88")
 
 
 def bases(wire: Wire) -> dict[tuple[str, str, str], Base]:
