@@ -66,19 +66,19 @@ def switch(name: str, value: str | None = None) -> str:
     return path.read_text().strip()
 
 
-def recorded(name: str) -> str:
+def rules_of(name: str) -> str:
     return (ENGINES / f"{name}.rules").read_text()
 
 
 @pytest.mark.parametrize("engine", ["20.10.24", "26.1.5", "28.5.2"])
-def test_the_rules_are_those_of_a_real_engine(namespaces: Callable[[], Space], backend: str, engine: str) -> None:
-    """Recorded from engines: after their start, and with mailcow's network and its ports."""
+def test_the_rules_are_those_of_the_engine(namespaces: Callable[[], Space], backend: str, engine: str) -> None:
+    """After its start, and with mailcow's network and its ports; written by moby's sources, see derive_iptables."""
     stage = Stage(namespaces())
     with stage.twin.entered():
         switch("ipv4/ip_forward", "1")
-        run(f"iptables-{backend}-restore", text=recorded(f"{engine}-start"))
+        run(f"iptables-{backend}-restore", text=rules_of(f"{engine}-start"))
     assert derive.apply(request(engine), stage) == ""
-    expected = recorded(f"{engine}-up")
+    expected = rules_of(f"{engine}-up")
     with stage.twin.entered():
         found = saved(backend)
     for name, table in tables(expected).items():
@@ -95,7 +95,7 @@ def tables(text: str) -> dict[str, list[str]]:
 def test_in_the_engines_own_root(namespaces: Callable[[], Space]) -> None:
     stage = Stage(namespaces())
     with stage.twin.entered():
-        run("iptables-restore", text=recorded("26.1.5-start"))
+        run("iptables-restore", text=rules_of("26.1.5-start"))
     assert derive.apply(request(root=f"/proc/{os.getpid()}/root"), stage) == ""
     with stage.twin.entered():
         assert "-A DOCKER ! -i br-mailcow -p tcp -m tcp --dport 25 -j DNAT" in run("iptables-save")
@@ -120,7 +120,7 @@ def test_what_is_not_there_is_not_asked_for(namespaces: Callable[[], Space], tmp
     """A table of ip_tables, or nf_tables as a whole: the question would load its module."""
     stage = Stage(namespaces())
     with stage.twin.entered():
-        run("iptables-nft-restore", text=recorded("26.1.5-start"))
+        run("iptables-nft-restore", text=rules_of("26.1.5-start"))
     called = tmp_path / "called"
     for name in ("iptables-restore", *(("iptables-save",) if backend == "nft" else ())):
         (tmp_path / name).unlink()
@@ -137,7 +137,7 @@ def test_from_28_forwarding_is_switched_on_and_the_rest_dropped(namespaces: Call
     stage = Stage(namespaces())
     with stage.twin.entered():
         switch("ipv4/ip_forward", "0")
-        run(f"iptables-{backend}-restore", text=recorded("28.5.2-start").replace("FORWARD DROP", "FORWARD ACCEPT"))
+        run(f"iptables-{backend}-restore", text=rules_of("28.5.2-start").replace("FORWARD DROP", "FORWARD ACCEPT"))
     assert derive.apply(request("28.5.2"), stage) == ""
     with stage.twin.entered():
         assert ":FORWARD DROP" in saved(backend)
@@ -153,7 +153,7 @@ def test_forwarding_that_stays_off_and_policies_that_stay(
     stage = Stage(namespaces())
     with stage.twin.entered():
         switch("ipv4/ip_forward", "0")
-        run("iptables-restore", text=recorded(f"{engine}-start").replace("FORWARD DROP", "FORWARD ACCEPT"))
+        run("iptables-restore", text=rules_of(f"{engine}-start").replace("FORWARD DROP", "FORWARD ACCEPT"))
     assert derive.apply(request(engine, **changed), stage) == ""
     with stage.twin.entered():
         assert ":FORWARD ACCEPT" in run("iptables-save")
@@ -162,7 +162,7 @@ def test_forwarding_that_stays_off_and_policies_that_stay(
 
 def test_ipv6(namespaces: Callable[[], Space], backend: str) -> None:
     ports = (Port("", 25, "postfix-mailcow", 25, "172.22.1.253", "fd4d::253"),)
-    start = recorded("28.5.2-start")
+    start = rules_of("28.5.2-start")
     stage = Stage(namespaces())
     with stage.twin.entered():
         run(f"iptables-{backend}-restore", text=start)
@@ -192,7 +192,7 @@ def test_without_docker_proxy_the_host_gets_at_its_loopback_ports(namespaces: Ca
     stage = Stage(namespaces())
     with stage.twin.entered():
         run("ip", "link", "add", "br-mailcow", "type", "veth", "peer", "other")
-        run("iptables-restore", text=recorded("26.1.5-start"))
+        run("iptables-restore", text=rules_of("26.1.5-start"))
     assert derive.apply(request(userland_proxy=False), stage) == ""
     with stage.twin.entered():
         assert switch("ipv4/conf/br-mailcow/route_localnet") == "1"
@@ -231,7 +231,7 @@ def test_firewalld_has_the_bridge_in_its_zone(namespaces: Callable[[], Space], b
     stage = Stage(namespaces())
     with stage.twin.entered():
         switch("ipv4/ip_forward", "1")
-        run("iptables-restore", text=recorded("28.5.2-start"))
+        run("iptables-restore", text=rules_of("28.5.2-start"))
         run("nft", "-f", "-", text=FIREWALLD.format(name="docker0"))
     assert derive.apply(request("29.7.2", backend=backend_of_the_engine), stage) == ""
     with stage.twin.entered():
@@ -244,7 +244,7 @@ def test_firewalld_that_uses_iptables(namespaces: Callable[[], Space], backend: 
         stage = Stage(namespaces())
         with stage.twin.entered():
             switch("ipv4/ip_forward", "1")
-            run(f"iptables-{backend}-restore", text=recorded("26.1.5-start"))
+            run(f"iptables-{backend}-restore", text=rules_of("26.1.5-start"))
             run(f"iptables-{backend}-restore", "--noflush", text=zones)
         assert derive.apply(request(engine, backend=kind), stage) == ""
         with stage.twin.entered():
@@ -254,7 +254,7 @@ def test_firewalld_that_uses_iptables(namespaces: Callable[[], Space], backend: 
 def test_firewalld_without_a_bridge_of_the_engine_to_go_by(namespaces: Callable[[], Space]) -> None:
     stage = Stage(namespaces())
     with stage.twin.entered():
-        run("iptables-restore", text=recorded("26.1.5-start"))
+        run("iptables-restore", text=rules_of("26.1.5-start"))
         run("nft", "-f", "-", text=FIREWALLD.format(name="eth0"))
     with pytest.raises(Underivable, match="firewalld"):
         derive.apply(request(), stage)
@@ -264,7 +264,7 @@ def test_a_module_that_is_not_there_is_not_loaded(namespaces: Callable[[], Space
     stage = Stage(namespaces())
     modules = ("nf_tables", *(names[-1] for names in derive.needs(request())))
     with stage.twin.entered():
-        run("iptables-restore", text=recorded("26.1.5-start"))
+        run("iptables-restore", text=rules_of("26.1.5-start"))
     with pytest.raises(Underivable, match="xt_nat"):
         derive.apply(request(modules=tuple(name for name in modules if name != "xt_nat")), stage)
     assert derive.apply(request(modules=modules), stage) == ""
