@@ -29,12 +29,13 @@ _DST, _OIF, _GATEWAY, _PREFSRC, _MULTIPATH, _CACHEINFO, _TABLE, _VIA, _EXPIRES, 
 _HOPS = {_OIF, _GATEWAY, _MULTIPATH, _VIA, 21, 22}  # 21, 22: RTA_ENCAP_TYPE, RTA_ENCAP
 _INVERT = 2  # FIB_RULE_INVERT
 _GROUP = 2  # NHA_GROUP
+_TAKEN = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12}  # NHA_…, of a request
 
 Hop = tuple[int, int, bytes]  # index of the interface, family of the gateway, gateway (0, b'' = none)
 
 
 class Route(Struct, frozen=True):
-    """A route, as the kernel takes it again. `object`: the number of that with its next hops, 0 = it has them itself."""
+    """A route, as the kernel takes it again. `object`: the number of the one with its next hops, 0 = they are its own."""
 
     family: int
     kind: int  # RTN_…
@@ -157,12 +158,18 @@ def _number(value: bytes) -> int:
 def _objects(wire: Wire) -> tuple[bytes, ...]:
     """Return the objects of next hops, groups last; none from kernels that do not know them."""
     try:
-        found = [one.body for one in wire.dump(GETNEXTHOP, bytes(8)) if len(one.body) >= 8]
+        found = [_object(one.body) for one in wire.dump(GETNEXTHOP, bytes(8)) if len(one.body) >= 8]
     except Refused as refused:
         if refused.errno in (errno.EOPNOTSUPP, errno.EINVAL):
             return ()
         raise
     return tuple(sorted(found, key=lambda body: _GROUP in w.table(body[8:])))
+
+
+def _object(body: bytes) -> bytes:
+    """Return a nhmsg as the kernel takes it again: without its scope, flags of the moment, and what is for answers."""
+    head = body[:1] + b"\0" + body[2:4] + w.u32(struct.unpack_from("=I", body, 4)[0] & ONLINK)
+    return head + b"".join(w.attribute(*one) for one in w.attributes(body[8:]) if one[0] & w.MASK in _TAKEN)
 
 
 def _object_hops(body: bytes) -> tuple[int, tuple[Hop, ...] | tuple[int, ...]] | None:
@@ -234,9 +241,7 @@ def make(wire: Wire, routing: Routing) -> list[Route]:
 def _make_objects(wire: Wire, objects: Iterable[bytes]) -> None:
     """Make objects of next hops; the routes that use one that the kernel refuses are refused then."""
     for body in objects:
-        for flags in (struct.unpack_from("=I", body, 4)[0] & ONLINK, ONLINK):
-            # An answer tells a scope, and flags of the moment, that a request may not have.
-            head = body[:1] + b"\0" + body[2:4] + w.u32(flags)
+        for head in (body[:8], body[:4] + w.u32(ONLINK)):
             try:
                 tolerant(wire, NEWNEXTHOP, head + body[8:], w.CREATE | w.EXCL)
                 break
