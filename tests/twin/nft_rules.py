@@ -46,7 +46,7 @@ _ENDS = (
     "tcp dport vmap {{ {port} : accept, {low}-{high} : jump one }}", "tcp dport vmap @v",
     "meta mark set meta mark | 0x{byte}",
     "meta mark set tcp dport map @m", "add @dyn {{ tcp dport }}", "update @dynt {{ tcp dport timeout 1m }}",
-    "meta nftrace set 0", "add @dyn {{ tcp dport limit rate 3/second }}" , "meta priority set 1:{byte}",
+    "add @dyn {{ tcp dport limit rate 3/second }}" , "meta priority set 1:{byte}",
     "tcp dport set {port}", "counter name tcp dport map {{ {port} : c }}", "queue num {byte} bypass",
     "accept comment \"it's {{ \\\\ }} {byte}\"",
 )  # fmt: skip

@@ -21,6 +21,7 @@ _HANGS = {
 # By the key of `meta`: the processor, chance, and the time of day; by that of `ct`: what a connection has carried.
 _META = {20: "cpu", 24: "random", 30: "time", 31: "time", 32: "time"}
 _CT = {14: "connbytes", 15: "connbytes", 16: "connbytes"}
+_NFTRACE = 12
 _OBJECTS = {2: "quota", 4: "limit", 5: "connlimit"}  # by their kind
 _OF_ELEMENTS = ("limit", "quota", "connlimit")
 # What decides nothing, and changes nothing that another rule could look at; the others in so far as they only load.
@@ -110,7 +111,7 @@ def decides(step: Expression) -> bool:
         return False
     match step.kind:
         case "meta" | "ct" | "payload":
-            return _STORES[step.kind] in step.fields
+            return _STORES[step.kind] in step.fields and not traces(step)
         case "exthdr":
             return 1 not in step.fields
         case "immediate":
@@ -122,6 +123,11 @@ def decides(step: Expression) -> bool:
         case "target":
             return xt(step).name not in HARMLESS
     return True
+
+
+def traces(step: Expression) -> bool:
+    """Say whether a step sets, or takes, the mark by which the kernel tells of a packet."""
+    return step.kind == "meta" and 3 in step.fields and number(step.fields.get(2)) == _NFTRACE
 
 
 def xt(step: Expression) -> Part:

@@ -18,6 +18,9 @@ def sendable(told: Iterable[bytes], flags: int) -> tuple[tuple[bytes, ...], int]
     found = [value for chunk in told for _, value in attributes(chunk)]
     if flags & kernel.TIMEOUT:
         found = [_whole(value) for value in found]
+    if flags & (kernel.TIMEOUT | kernel.EVAL) and not flags & kernel.INTERVAL:
+        # A set that packets add to may grow while it is read, and tell an element twice.
+        found = list({key_and_flags(value): value for value in found}.values())
     if flags & kernel.INTERVAL and not flags & kernel.CONCATENATION:
         found = list(_intervals(found))
     return tuple(chunks(found)), len(found)

@@ -15,11 +15,10 @@ from preflight.twin.nft.conditions import known
 from preflight.twin.nft.kernel import FAMILIES, head
 from preflight.twin.nft.placed import Copies, copies, counts
 from preflight.twin.nft.read import Rule, Ruleset
-from preflight.twin.nft.worlds import Change, Given, change, counting, protocol, suspect
+from preflight.twin.nft.worlds import ATTEMPTS, Change, Given, change, counting, protocol, suspect
 from preflight.twin.wire import Message, Wire, attribute, name
 
 ROUNDS = 8  # in which what is refused is replaced or left out
-ATTEMPTS = 3  # to count the packets that a refused rule would have met
 Place = tuple[str, str, str, int]  # family, table, chain, handle
 
 
@@ -111,7 +110,7 @@ class _Plan:
     """What is sent: all of it, in the order that the kernel wants, without what it has refused so far."""
 
     def __init__(self, ruleset: Ruleset, given: Given) -> None:
-        self.ruleset, self._sets = ruleset, given.sets
+        self.ruleset, self._given = ruleset, given
         self.changes: list[Change] = [change(rule, given) for rule in ruleset.rules]
         self.conditions: frozenset[str] = frozenset().union(*{one.conditions for one in self.changes})
         self._attempts = {number: 1 for number, one in enumerate(self.changes) if one.refused}
@@ -148,7 +147,7 @@ class _Plan:
         """Write a rule; where it was refused, or is left out in this world, one that counts, in its place."""
         rule, one = self.ruleset.rules[number], self.changes[number]
         attempt = self._attempts.get(number, 0)
-        steps = counting(rule, self._sets, attempt) if attempt else one.steps
+        steps = counting(rule, self._given, attempt) if attempt else one.steps
         if steps is None:
             steps = kernel.counter()
         body = head(rule.family) + attribute(1, name(rule.table)) + attribute(2, name(rule.chain))

@@ -10,7 +10,7 @@ from msgspec import Struct
 from preflight.twin import ipsets, legacy_worlds
 from preflight.twin.legacy_worlds import HARMLESS, World
 from preflight.twin.nft import elements, kernel, steps
-from preflight.twin.nft.conditions import Known, conditions, decides, xt
+from preflight.twin.nft.conditions import Known, conditions, decides, traces, xt
 from preflight.twin.nft.read import Expression, Rule, Set
 from preflight.twin.nft.steps import number
 from preflight.twin.wire import attribute, nested, table
@@ -23,6 +23,8 @@ _LINK, _NETWORK = 0, 1  # NFT_PAYLOAD_…_HEADER
 _BRIDGE = 7
 # The kernel takes these in every namespace, and they only look: what is left of a rule that it refuses.
 _PLAIN = frozenset(("meta", "payload", "cmp", "range", "bitwise", "byteorder", "ct", "immediate"))
+_PASSED = frozenset(("counter", "limit", "quota", "connlimit", "last", "log"))
+ATTEMPTS = 3  # to count the packets that a refused rule would have met
 
 
 class Given(Struct, frozen=True):
@@ -69,6 +71,8 @@ def copied(step: Expression, sets: Mapping[int, int]) -> Iterator[bytes]:
     match step.kind:
         case "log":
             return
+        case "meta" if traces(step):
+            return  # would end our own following of packets
         case "match" | "target":
             yield from _extension(step, sets)
         case _:
@@ -169,25 +173,23 @@ def _short(value: bytes | None) -> int:
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
-def counting(rule: Rule, sets: Mapping[int, int], attempt: int) -> bytes:
-    """Return steps that count the packets which a rule would have met.
+def counting(rule: Rule, given: Given, attempt: int) -> bytes:
+    """Return steps that count the packets which a rule would have met, whatever it hangs on.
 
     The first attempt has all that comes before it decides, the second what the kernel takes in any case, the third
     counts all packets.
     """
     found: list[bytes] = []
-    if attempt < 3:
-        for step in rule.expressions:
-            if decides(step) or step.kind in ("dynset", "objref"):
-                break
-            if attempt > 1 and step.kind not in _PLAIN:
-                break
-            if step.kind in ("counter", "limit", "quota", "connlimit", "last"):
-                continue
-            try:
-                found += copied(step, sets)
-            except KeyError:
-                continue
+    hanging = conditions(rule, given.known)
+    for place, step in enumerate(rule.expressions if attempt < ATTEMPTS else ()):
+        if step.kind in _PASSED or (place in hanging and step.kind == "match"):
+            continue
+        if decides(step) or place in hanging or (attempt > 1 and step.kind not in _PLAIN):
+            break
+        try:
+            found += copied(step, given.sets)
+        except KeyError:
+            continue
     return b"".join(found) + kernel.counter()
 
 
