@@ -147,24 +147,15 @@ def usable(hardware: bytes) -> bool:
     return len(hardware) == 6 and any(hardware) and not hardware[0] & 1
 
 
-def bridge(wire: Wire, link: Link) -> None:
-    """Make an empty bridge in the place of an interface; raise `Refused`.
-
-    It gets its hardware address and its state at once, so that it tells the kernel's log nothing.
-    """
-    info = w.nested(_LINKINFO, w.attribute(1, w.name("bridge")))
-    wire.do(NEWLINK, _head(link.index, UP if link.up else 0) + _shape(link) + info, w.CREATE | w.EXCL)
-
-
-def cable(wire: Wire, near: Link, far: Link, space: int, flags: int = 0) -> None:
+def cable(wire: Wire, near: Link, far: Link, space: int, flags: int = UP) -> None:
     """Make an interface with its other end in the namespace that a descriptor holds; raise `Refused`.
 
-    It is up, its other end is down. `flags`: of the interface, IFF_….
+    `flags`: of the interface, IFF_…. Its other end is down.
     """
     end = _head(far.index) + _shape(far) + w.attribute(_NS_FD, w.u32(space))
     data = w.nested(2, w.nested(1, end))  # IFLA_INFO_DATA, VETH_INFO_PEER
     info = w.nested(_LINKINFO, w.attribute(1, w.name("veth")), data)
-    wire.do(NEWLINK, _head(near.index, flags | UP) + _shape(near) + info, w.CREATE | w.EXCL)
+    wire.do(NEWLINK, _head(near.index, flags) + _shape(near) + info, w.CREATE | w.EXCL)
 
 
 def _shape(link: Link) -> bytes:

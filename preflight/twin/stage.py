@@ -24,7 +24,7 @@ from preflight.twin.wire import Wire
 
 __all__ = ["Side", "Stage", "build"]
 
-_MODULES = ("veth", "bridge")
+_MODULE = "veth"
 
 
 class Stage:
@@ -98,9 +98,8 @@ def build(request: Request, around: Surroundings, ordinary: Callable[[str], bool
 
     Raises `OSError`: EPERM where the kernel refuses namespaces; without a number where a module is missing.
     """
-    for module in _MODULES:
-        if not request.there(module):
-            raise OSError(f"module {module} is not loaded")
+    if not request.there(_MODULE):
+        raise OSError(f"module {_MODULE} is not loaded")
     made = Made(request, around, stage_plan.plan(request, around, ordinary))
     try:
         made.make()

@@ -37,12 +37,15 @@ class Made:
         self.unmade: list[Route] = []
         with ExitStack() as held:
             self.twin, self.world, self.inner = space(held), space(held), space(held)
+            # Where cables end that lead nowhere: bridges in their place would let the whole machine wait for 20 ms each
+            # when they go (the kernel lets go of a bridge's VLANs only after all processors took notice).
+            self._aside = space(held)
             self.held = held.pop_all()
 
     def make(self) -> None:
         """Make everything; raise `OSError`."""
         # Without IPv6 until all cables have both ends up: the kernel's log is told of every one that comes up later.
-        for one in (self.twin, self.world, self.inner):
+        for one in (self.twin, self.world, self.inner, self._aside):
             with one.entered():
                 sysctls.hush()
         with wired(self.twin) as twin, wired(self.world) as world, wired(self.inner) as inner:
@@ -88,14 +91,15 @@ class Made:
             far = Link(index=_FAR + place, name=f"w{place}", address=uplink.far, mtu=uplink.link.mtu)
             links.cable(twin, uplink.link, far, self.world.descriptor)
             links.up(world, far.index)
-        for link in plan.others:
-            links.bridge(twin, link)
+        for place, link in enumerate(plan.others):
+            far = Link(index=_FAR + place, name=f"a{place}", mtu=link.mtu)
+            links.cable(twin, link, far, self._aside.descriptor, links.UP if link.up else 0)
         index = plan.bridge.index or max(link.index for link in self.around.links) + 1
         near = plan.bridge.address if links.usable(plan.bridge.address) else NEAR
         plan.bridge = replace(plan.bridge, index=index, address=near)
         # Nobody asks for hardware addresses in there: each of the many addresses has that of both ends.
         far = Link(index=_FAR, name="eth0", address=near, mtu=plan.bridge.mtu)
-        links.cable(twin, plan.bridge, far, self.inner.descriptor, links.NOARP)
+        links.cable(twin, plan.bridge, far, self.inner.descriptor, links.UP | links.NOARP)
         links.up(inner, far.index, links.NOARP)
         ends = [(twin, index), (inner, _FAR), *((twin, uplink.link.index) for uplink in plan.uplinks)]
         ends += [(world, _FAR + place) for place in range(len(plan.uplinks))]
