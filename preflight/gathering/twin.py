@@ -32,7 +32,7 @@ FREE = range(100, 200)
 
 def twin(run: Run) -> Fact[Twin]:
     """Return what became of packets in a twin of the host's network, once the engine's experiments are through."""
-    if (why := _prevented(run.roots)) is not None:
+    if (why := prevented(run.roots)) is not None:
         return why
     engine = run.fact("engine")
     if engine.missing is not None:
@@ -54,7 +54,7 @@ def twin(run: Run) -> Fact[Twin]:
     return answer(command.run(words, max(0.0, seconds + LEFT / 2), limit=LIMIT))
 
 
-def _prevented(roots: Roots) -> Fact[Any] | None:
+def prevented(roots: Roots) -> Fact[Any] | None:
     view = roots.view
     if not view.live:
         return Fact.skipped(SOURCE, say("Packets are only sent in a twin of a host that runs."), cause="copy")
