@@ -35,7 +35,7 @@ Hop = tuple[int, int, bytes]  # index of the interface, family of the gateway, g
 
 
 class Route(Struct, frozen=True):
-    """A route, as the kernel takes it again. `object`: the number of the one with its next hops, 0 = they are its own."""
+    """A route, as the kernel takes it again. `object`: the number of that with its next hops, 0 = none has them."""
 
     family: int
     kind: int  # RTN_…

@@ -31,15 +31,15 @@ GATE = "neigh replace {} dev eth0 lladdr 52:54:00:ab:cd:ef nud reachable"
 
 def run(space: Space, *lines: str) -> None:
     """Give lines to `ip -batch`; those that begin with 'sysctl', to sysctl."""
+    quiet = ("accept_dad=0", "addr_gen_mode=1")
+    switches = [f"net.ipv6.conf.{group}.{one}" for group in ("all", "default") for one in quiet]
+    later = [line.removeprefix("sysctl ") for line in lines if line.startswith("sysctl ")]
+    others = "\n".join(line for line in lines if not line.startswith("sysctl "))
     with space.entered():
-        switches = [line.removeprefix("sysctl ") for line in lines if line.startswith("sysctl ")]
-        subprocess.run(
-            ["sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"], check=True
-        )
-        others = "\n".join(line for line in lines if not line.startswith("sysctl "))
-        subprocess.run(["ip", "-batch", "-"], input=others + "\n", text=True, check=True)
-        if switches:
-            subprocess.run(["sysctl", "-qw", *switches], check=True)
+        subprocess.run(["sysctl", "-qw", *switches], check=True)
+        subprocess.run(["ip", "-batch", "-"], input=f"link set lo up\n{others}\n", text=True, check=True)
+        if later:
+            subprocess.run(["sysctl", "-qw", *later], check=True)
 
 
 def read(space: Space) -> Surroundings:
