@@ -70,7 +70,7 @@ def test_a_gateway_of_another_family_is_read() -> None:
     "body",
     [
         b"", b"\2\0\0", rtm(family=7), rtm(prefix=33), rtm(w.attribute(1, b"\1\2")), rtm(table=0),
-        rtm(w.attribute(1, NET), kind=2, protocol=2, table=255), rtm(w.attribute(1, NET), kind=3, protocol=2, table=255),
+        rtm(w.attribute(1, NET), kind=2, protocol=2, table=255), rtm(w.attribute(1, NET), kind=3, protocol=2),
         rtm(w.attribute(1, NET), flags=0x200),
     ],
 )  # fmt: skip
@@ -130,4 +130,4 @@ def test_the_way_out_is_the_kernels(namespaces: Callable[[], Space]) -> None:
         assert routes.way(wire, bytes((203, 0, 113, 5))) is None  # itself
         assert routes.local(wire, bytes((203, 0, 113, 5)), 0)
         assert not routes.local(wire, bytes((203, 0, 113, 6)), 0)
-    assert [version for version in hosts.read(host).ways] == [4]
+    assert list(hosts.read(host).ways) == [4]
