@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection, Mapping
 
 from msgspec import Struct
@@ -102,6 +101,5 @@ def counts(wire: Wire, places: Collection[Place]) -> dict[Place, int]:
     for rule in rules(wire):
         place = (FAMILIES[rule.family], rule.table, rule.chain, rule.handle)
         if place in places and rule.expressions and rule.expressions[-1].kind == "counter":
-            packets = rule.expressions[-1].fields.get(2, bytes(8))
-            found[place] = struct.unpack(">Q", packets)[0]
+            found[place] = int.from_bytes(rule.expressions[-1].fields.get(2, b""), "big")
     return found

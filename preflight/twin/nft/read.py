@@ -14,10 +14,12 @@ from preflight.facts.twin import Chain as Outline
 from preflight.facts.twin import Table
 from preflight.twin.nft import elements, kernel, steps
 from preflight.twin.nft.kernel import ACCEPT, FAMILIES, head, hook
+from preflight.twin.nft.steps import number
 from preflight.twin.wire import MASK, NESTED, Message, Wire, attribute, attributes, name, nested, table, text
 
 TRIES = 4  # of rules that change while they are read
 MOST = 200_000  # rules
+MOST_ELEMENTS = 1_000_000  # of all sets
 
 
 class Expression(Struct, frozen=True):
@@ -159,14 +161,14 @@ def _things(wire: Wire, kind: int, kinds: tuple[int, ...]) -> Iterator[Thing]:
         found, body = table(message.body[4:]), kept(message.body[4:], kinds)
         if kind == kernel.GET_TABLE:
             # Dormant stays; a table that a program owns would end with it.
-            flags = struct.unpack(">I", found.get(2, bytes(4)))[0] & 1
+            flags = number(found.get(2)) & 1
             body = kept(message.body[4:], (1, 6)) + attribute(2, struct.pack(">I", flags))
             yield Thing(message.body[0], text(found.get(1, b"")), body)
         else:
-            number = _number(found.get(3))
-            if number == kernel.QUOTA and 4 in found:
+            sort = number(found.get(3))
+            if sort == kernel.QUOTA and 4 in found:
                 body = kept(message.body[4:], (1, 2, 3, 8)) + nested(4, steps.quota(found[4]))
-            yield Thing(message.body[0], text(found.get(1, b"")), body, text(found.get(2, b"")), number)
+            yield Thing(message.body[0], text(found.get(1, b"")), body, text(found.get(2, b"")), sort)
 
 
 def _chains(wire: Wire) -> Iterator[Chain]:
@@ -180,30 +182,34 @@ def _chains(wire: Wire) -> Iterator[Chain]:
             kept(
                 message.body[4:], (1, 3, 4, 5, 7, 12)
             ),  # neither its flags (offload, bound to a rule) nor its counters
-            hook(FAMILIES[family], struct.unpack(">I", place.get(1, bytes(4)))[0]) if 4 in found else "",
-            struct.unpack(">i", place.get(2, bytes(4)))[0],
-            struct.unpack(">I", found[5])[0] if len(found.get(5, b"")) == 4 else ACCEPT,
-            bool(_number(found.get(10)) & kernel.BOUND),
+            hook(FAMILIES[family], number(place.get(1))) if 4 in found else "",
+            int.from_bytes(place.get(2, b""), "big", signed=True),
+            number(found[5]) if 5 in found else ACCEPT,
+            bool(number(found.get(10)) & kernel.BOUND),
         )
 
 
 def _flowtables(wire: Wire) -> Iterator[Thing]:
     for message in _dump(wire, kernel.GET_FLOWTABLE):
         found = table(message.body[4:])
-        flags = struct.unpack(">I", found.get(7, bytes(4)))[0] & ~1  # no offload to hardware
+        flags = number(found.get(7)) & ~1  # no offload to hardware
         body = kept(message.body[4:], (1, 2, 3)) + attribute(7, struct.pack(">I", flags))
         yield Thing(message.body[0], text(found.get(1, b"")), body, text(found.get(2, b"")))
 
 
 def _sets(wire: Wire) -> Iterator[Set]:
+    room = MOST_ELEMENTS
     for message in _dump(wire, kernel.GET_SET):
         family, found = message.body[0], table(message.body[4:])
         whose, called = text(found.get(1, b"")), text(found.get(2, b""))
-        flags, key_type, key_length, kind = (_number(found.get(number)) for number in (3, 4, 5, 15))
+        flags, key_type, key_length, kind = (number(found.get(place)) for place in (3, 4, 5, 15))
         copied, size = elements.sendable(elements_of(wire, family, whose, called), flags)
+        room -= size
+        if room < 0:
+            raise OSError(errno.EFBIG, "too many elements of sets")
         yield Set(
             family, whose, called, flags, key_type, key_length, _description(message.body[4:], flags), copied, size,
-            _number(found[20]) if 20 in found else None, kind,
+            number(found[20]) if 20 in found else None, kind,
         )  # fmt: skip
 
 
@@ -220,7 +226,7 @@ def sizes(wire: Wire) -> dict[tuple[int, str, str], int | None]:
     for message in _dump(wire, kernel.GET_SET):
         told = table(message.body[4:])
         whose = message.body[0], text(told.get(1, b"")), text(told.get(2, b""))
-        found[whose] = _number(told[20]) if 20 in told else None
+        found[whose] = number(told[20]) if 20 in told else None
     return found
 
 
@@ -264,7 +270,3 @@ def _expression(value: bytes) -> Expression:
     parts = table(value)
     data = parts.get(2, b"")
     return Expression(text(parts.get(1, b"")), data, attribute(kernel.ITEM | NESTED, value), table(data))
-
-
-def _number(value: bytes | None) -> int:
-    return int(struct.unpack(">I", value)[0]) if value is not None and len(value) == 4 else 0

@@ -26,6 +26,7 @@ _WRITES = {
 }  # fmt: skip
 _LENGTHS = {"bitwise": 3, "byteorder": 4, "payload": 4, "exthdr": 4, "hash": 3}
 _WHOLE = 4  # units of a register of 128 bits
+_REGISTERS = 64  # bytes of all registers
 
 
 def sendable(kind: str, fields: Mapping[int, bytes], raw: bytes) -> bytes:
@@ -69,7 +70,7 @@ def units(value: bytes | None, length: int = 0) -> frozenset[int]:
         first, most = told, 1
     else:
         return frozenset()
-    return frozenset(range(first, first + ((length + 3) // 4 if length else most)))
+    return frozenset(range(first, first + ((min(length, _REGISTERS) + 3) // 4 if length else most)))
 
 
 def reads(kind: str, fields: Mapping[int, bytes], key: int = 0) -> frozenset[int]:
