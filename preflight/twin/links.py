@@ -109,8 +109,13 @@ def _numbers(value: bytes) -> tuple[int, ...]:
 
 
 def addresses(wire: Wire) -> tuple[Address, ...]:
-    """Return the addresses of all interfaces; raise `OSError`."""
-    return tuple(one for message in wire.dump(GETADDR, bytes(8)) if (one := parse_address(message.body)))
+    """Return the addresses of all interfaces in the order in which they were given; raise `OSError`."""
+    found = [one for message in wire.dump(GETADDR, bytes(8)) if (one := parse_address(message.body))]
+    # The kernel tells those of IPv6 newest first, and prefers the newest among equals.
+    return (
+        *(one for one in found if one.family == socket.AF_INET),
+        *(one for one in reversed(found) if one.family != socket.AF_INET),
+    )
 
 
 def parse_address(body: bytes) -> Address | None:

@@ -6,6 +6,7 @@ import errno
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,8 +24,8 @@ ONLINK = 0x4  # RTNH_F_ONLINK
 _CLONED = 0x200  # RTM_F_CLONED
 LINK, UNIVERSE = 253, 0  # RT_SCOPE_…
 MAIN, LOCALS = 254, 255  # tables
-_DST, _OIF, _GATEWAY, _PREFSRC, _MULTIPATH, _CACHEINFO, _TABLE, _VIA, _EXPIRES, _NH_ID = (
-    1, 4, 5, 7, 9, 12, 15, 18, 23, 30,
+_DST, _SRC, _OIF, _GATEWAY, _PREFSRC, _MULTIPATH, _CACHEINFO, _TABLE, _VIA, _EXPIRES, _NH_ID = (
+    1, 2, 4, 5, 7, 9, 12, 15, 18, 23, 30,
 )  # fmt: skip
 _HOPS = {_OIF, _GATEWAY, _MULTIPATH, _VIA, 21, 22}  # 21, 22: RTA_ENCAP_TYPE, RTA_ENCAP
 _INVERT = 2  # FIB_RULE_INVERT
@@ -77,9 +78,13 @@ def read(wire: Wire) -> Routing:
     for family in FAMILIES.values():
         try:
             found += [route for one in wire.dump(GETROUTE, bytes([family]) + bytes(11)) if (route := parse(one.body))]
-            ruled += rules(wire, family)
         except Refused:
             if family == socket.AF_INET:  # a kernel without IPv6 has no IPv6 routes
+                raise
+        try:
+            ruled += rules(wire, family)
+        except Refused as refused:  # a kernel without IPv6, or with one table alone
+            if refused.errno not in (errno.EAFNOSUPPORT, errno.EOPNOTSUPP):
                 raise
     objects = _objects(wire)
     known = dict(hops for body in objects if (hops := _object_hops(body)))
@@ -191,12 +196,10 @@ def _resolved(route: Route, known: dict[int, tuple[Hop, ...] | tuple[int, ...]])
     return replace(route, hops=tuple(hops)) if route.object else route
 
 
-def way(wire: Wire, target: bytes) -> Way | None:
-    """Ask for the way to an address; None: there is none; raise `OSError`: no such family."""
-    family = {4: socket.AF_INET, 16: socket.AF_INET6}[len(target)]
-    body = struct.pack("=BBBBBBBBI", family, 8 * len(target), 0, 0, 0, 0, 0, 0, 0) + w.attribute(_DST, target)
+def way(wire: Wire, target: bytes, source: bytes = b"") -> Way | None:
+    """Ask for the way to an address, from an own one; None: there is none; raise `OSError`: no such family."""
     try:
-        answer = wire.ask(GETROUTE, body).body
+        answer = wire.ask(GETROUTE, _question(target, source)).body
     except Refused as refused:
         # Only blackholes and the like have other errors than "unreachable".
         if refused.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EAGAIN):
@@ -210,14 +213,19 @@ def way(wire: Wire, target: bytes) -> Way | None:
 
 def local(wire: Wire, address: bytes, index: int) -> bool:
     """Say whether what comes by an interface for an address is the namespace's own."""
-    family = {4: socket.AF_INET, 16: socket.AF_INET6}[len(address)]
-    body = struct.pack("=BBBBBBBBI", family, 8 * len(address), 0, 0, 0, 0, 0, 0, 0) + w.attribute(_DST, address)
+    body = _question(address)
     if address[:2] == b"\xfe\x80":
         body += w.attribute(_OIF, w.u32(index))
     try:
         return wire.ask(GETROUTE, body).body[7] == LOCAL
     except Refused:
         return False
+
+
+def _question(target: bytes, source: bytes = b"") -> bytes:
+    family = {4: socket.AF_INET, 16: socket.AF_INET6}[len(target)]
+    head = struct.pack("=BBBBBBBBI", family, 8 * len(target), 8 * len(source), 0, 0, 0, 0, 0, 0)
+    return head + w.attribute(_DST, target) + (w.attribute(_SRC, source) if source else b"")
 
 
 def make(wire: Wire, routing: Routing) -> list[Route]:
@@ -230,11 +238,11 @@ def make(wire: Wire, routing: Routing) -> list[Route]:
     near = [route for route in left if not any(hop[2] for hop in route.hops)]
     far = [route for route in left if any(hop[2] for hop in route.hops)]
     # Objects of next hops may be of the first sort, and of the second.
-    refused = _tried(wire, near, _plain)
+    plain = attrgetter("body")
+    refused = _tried(wire, near, plain)
     _make_objects(wire, routing.objects)
-    for again in (_plain, _plain, _onlink):
-        refused = _tried(wire, [*far, *refused], again)
-        far = []
+    for again in (plain, plain, _onlink):
+        refused, far = _tried(wire, [*far, *refused], again), []
     return refused
 
 
@@ -257,10 +265,6 @@ def _tried(wire: Wire, wanted: Iterable[Route], body: Callable[[Route], bytes]) 
         except Refused:
             refused.append(route)
     return refused
-
-
-def _plain(route: Route) -> bytes:
-    return route.body
 
 
 def _onlink(route: Route) -> bytes:

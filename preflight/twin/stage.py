@@ -76,7 +76,8 @@ class Stage:
 
     def _leads(self, wire: Wire, side: Side) -> bool:
         """Say whether the twin goes to the Internet by a way that the host has."""
-        found = routes.way(wire, ip_address(side.targets[0]).packed)
+        target, own = ip_address(side.targets[0]).packed, ip_address(side.host).packed
+        found = routes.way(wire, target) or routes.way(wire, target, own)
         return found is not None and any(found.index == uplink.link.index for uplink in self._made.plan.uplinks)
 
     def unwritten(self, version: int) -> tuple[str, ...]:

@@ -145,10 +145,15 @@ class Made:
         self.unmade = routes.make(twin, replace(routing, routes=kept))
 
     def _fresh(self) -> Iterator[Address]:
-        """Yield the addresses of judged families that mailcow's bridge has not yet."""
-        there = {address.local for address in self.around.addresses if address.index == self.plan.bridge.index}
+        """Yield the addresses that mailcow's bridge has not yet, or without routes as it is down.
+
+        Whatever is judged, a docker-proxy goes to IPv4.
+        """
+        idle = not (self.plan.bridge.up or self.request.present)
+        known = () if idle else self.around.addresses
+        there = {address.local for address in known if address.index == self.plan.bridge.index}
         for version, own in self.plan.inner.items():
-            for one in own if version in self.plan.sides else ():
+            for one in own if version == 4 or version in self.plan.sides else ():
                 if one.packed not in there:
                     yield Address(FAMILIES[version], self.plan.bridge.index, one.packed, one.network.prefixlen)
 
@@ -164,6 +169,18 @@ class Made:
                 way = self.around.ways[side.version]
                 far = next(one.far for one in self.plan.uplinks if one.link.index == way.index)
                 _introduce(twin, way.index, ip_address(address).packed, far)
+            self._lead_back(world, side)
+
+    def _lead_back(self, world: Wire, side: Side) -> None:
+        """Let the world know the way to mailcow's network where that is led to the host: of IPv6 without NAT."""
+        subnet = self.request.subnet4 if side.version == 4 else self.request.subnet6
+        network = ip_network(subnet, strict=False) if subnet else None
+        index = self.around.ways[side.version].index
+        place, uplink = next(one for one in enumerate(self.plan.uplinks) if one[1].link.index == index)
+        # Within the uplink's own network, routers ask for each address.
+        if network and network.is_global and not any(network.overlaps(ip_network(one)) for one in uplink.networks):
+            host = ip_address(side.host).packed
+            routes.add(world, network.network_address.packed, network.prefixlen, _FAR + place, gateway=host)
 
     def _beside(self, side: Side) -> tuple[str, ...]:
         """Return what the twin sends to without a gateway."""
@@ -173,6 +190,8 @@ class Made:
     def _furnish_inner(self, inner: Wire) -> None:
         """Let the containers' end answer for every address of mailcow's networks but the bridge's."""
         for version, own in self.plan.inner.items():
+            if version == 6 and sysctls.ASLEEP not in self.around.sysctls.values:
+                continue  # a kernel without IPv6
             for gateway in own:
                 # The table of local addresses comes first, and there the network is one.
                 routes.add(inner, gateway.packed, gateway.max_prefixlen, _FAR, table=LOCALS)

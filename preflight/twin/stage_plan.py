@@ -17,7 +17,7 @@ from preflight.twin.uplinks import HALF, Uplink, interface
 
 SOURCES, TARGETS = 3, 2
 LINKS = 2000  # interfaces: more are not copied
-PORTS = 256  # interfaces from which on containers' ends are left out
+PORTS = 64  # interfaces from which on containers' ends are left out
 NEAR = bytes.fromhex("0200005e0002")  # hardware address of mailcow's bridge, where it is not there yet
 # Whoever sends to the Internet without a port of its own: postfix has one. The second has any address that is free.
 OTHERS = {"unbound-mailcow": 254, "acme-mailcow": 99}
@@ -109,7 +109,7 @@ def _side(request: Request, around: Surroundings, version: int, own: Address, or
         sources=chosen[:SOURCES],
         neighbour=_neighbour(around, version, own, ordinary),
         targets=chosen[SOURCES:] or chosen[-1:],
-        containers=_containers(request, version),
+        containers=_containers(request, around, version),
         ordinary=bool(found),
     )
 
@@ -137,7 +137,7 @@ def _neighbour(around: Surroundings, version: int, own: Address, ordinary: Calla
     return candidates.neighbour(interface(own), taken, ordinary)
 
 
-def _containers(request: Request, version: int) -> dict[str, str]:
+def _containers(request: Request, around: Surroundings, version: int) -> dict[str, str]:
     """Return the containers' addresses; empty where mailcow has none of this family."""
     subnet = request.subnet4 if version == 4 else request.subnet6
     if not subnet:
@@ -147,9 +147,10 @@ def _containers(request: Request, version: int) -> dict[str, str]:
         for port in request.ports if (address := port.container4 if version == 4 else port.container6)
     }  # fmt: skip
     network = ip_network(subnet, strict=False)
+    taken = {*found.values(), *(str(ip_address(one.local)) for one in around.addresses)}
     for service, number in OTHERS.items():
         other = network.network_address + number
-        if service not in found and other in network and str(other) not in found.values():
+        if service not in found and other in network and str(other) not in taken:
             found[service] = str(other)
     return found
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from preflight.facts.twin import Unseen
-from preflight.twin import links, routes, sysctls
+from preflight.twin import links, programs, routes, sysctls
 from preflight.twin import wire as w
 from preflight.twin.links import FAMILIES, Address, Link, Neighbour
 from preflight.twin.routes import Routing, Way
@@ -18,6 +19,7 @@ from preflight.twin.wire import Refused, Wire
 
 # Addresses that everybody goes to by the way to the Internet. Nothing is sent there: the kernel is asked for the way.
 PROBES = {4: ("1.1.1.1", "9.9.9.9", "8.8.8.8"), 6: ("2606:4700:4700::1111", "2620:fe::fe", "2001:4860:4860::8888")}
+SOURCES = 8  # of the host's addresses that are tried
 _GETQDISC, _GETFILTER = 38, 46  # RTM_GETQDISC, RTM_GETTFILTER
 _INGRESS, _EGRESS = 0xFFFFFFF2, 0xFFFFFFF3  # TC_H_CLSACT with TC_H_MIN_INGRESS, …_EGRESS
 
@@ -44,26 +46,29 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
 def read(wire: Wire) -> Surroundings:
     """Read the namespace that the process is in, to which the wire (of rtnetlink) belongs; raise `OSError`."""
-    found = links.read(wire)
+    found, own = links.read(wire), links.addresses(wire)
     return Surroundings(
         links=found,
-        addresses=links.addresses(wire),
+        addresses=own,
         routing=routes.read(wire),
         neighbours=links.neighbours(wire),
-        ways={version: way for version in FAMILIES if (way := _way(wire, version))},
+        ways={version: way for version in FAMILIES if (way := _way(wire, version, own))},
         sysctls=sysctls.read(),
         unseen=tuple(_unseen(wire, found)),
     )
 
 
-def _way(wire: Wire, version: int) -> Way | None:
-    for probe in PROBES[version]:
-        try:
-            found = routes.way(wire, ip_address(probe).packed)
-        except Refused:  # a kernel without IPv6
-            return None
-        if found and found.index != links.LOOPBACK:
-            return found
+def _way(wire: Wire, version: int, own: Iterable[Address]) -> Way | None:
+    """Return the way to the Internet; where only rules about where packets come from lead there, that of an address."""
+    lasting = [one.local for one in own if one.family == FAMILIES[version] and one.scope == 0]
+    for source in (b"", *lasting[:SOURCES]):
+        for probe in PROBES[version]:
+            try:
+                found = routes.way(wire, ip_address(probe).packed, source)
+            except Refused:  # a kernel without IPv6
+                return None
+            if found and found.index != links.LOOPBACK:
+                return replace(found, source=found.source or source)
     return None
 
 
@@ -71,9 +76,9 @@ def _unseen(wire: Wire, found: tuple[Link, ...]) -> Iterator[Unseen]:
     for link in found:
         if link.xdp:
             yield Unseen("xdp", link.title)
-    for index in _classified(wire):
-        if any(_filters(wire, index, parent) for parent in (_INGRESS, _EGRESS)):
-            yield Unseen("tc", next((link.title for link in found if link.index == index), ""))
+    filtering = {index for index in _classified(wire) if any(_filters(wire, index, one) for one in (_INGRESS, _EGRESS))}
+    filtering |= programs.attached(link.index for link in found)
+    yield from (Unseen("tc", link.title) for link in found if link.index in filtering)
     if _balanced():
         yield Unseen("ipvs")
 
