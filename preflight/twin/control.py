@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 from msgspec import Struct
 
-from preflight.twin import routes
+from preflight.twin import routes, rules
 from preflight.twin import wire as w
 from preflight.twin.links import FAMILIES
 from preflight.twin.routes import Way
@@ -81,7 +81,7 @@ def led(wire: Wire, host: Way, side: Side) -> Iterator[None]:
     """Lead what the twin sends to a family's sources by the way to the Internet, whatever its routes say."""
     rule = bytes([FAMILIES[side.version], 0, 0, 0, 0, 0, 0, _TO_TABLE]) + bytes(4)
     rule += w.attribute(_PRIORITY, w.u32(1)) + w.attribute(_FRA_TABLE, w.u32(_TABLE))
-    wire.do(routes.NEWRULE, rule, w.CREATE | w.EXCL)
+    wire.do(rules.NEWRULE, rule, w.CREATE | w.EXCL)
     try:
         for source in side.sources:
             routes.add(
@@ -91,4 +91,4 @@ def led(wire: Wire, host: Way, side: Side) -> Iterator[None]:
         yield
     finally:
         # Its table is asked by nobody else.
-        wire.do(routes.DELRULE, rule)
+        wire.do(rules.DELRULE, rule)

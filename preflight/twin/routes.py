@@ -1,4 +1,4 @@
-"""Routes of all tables, objects of next hops, and `ip rule`s: read them, and make them again almost as they came."""
+"""Routes of all tables, and objects of next hops: read them, and make them again almost as they came."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from operator import attrgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
+from preflight.twin import rules
 from preflight.twin import wire as w
 from preflight.twin.links import BYTES, FAMILIES, tolerant
 from preflight.twin.wire import Refused, Wire
 
-NEWROUTE, GETROUTE, NEWRULE, DELRULE, GETRULE, NEWNEXTHOP, GETNEXTHOP = 24, 26, 32, 33, 34, 104, 106  # RTM_…
+NEWROUTE, GETROUTE, NEWNEXTHOP, GETNEXTHOP = 24, 26, 104, 106  # RTM_…
 UNICAST, LOCAL = 1, 2  # RTN_…
 _OWN = {2, 3, 4, 5}  # RTN_LOCAL, BROADCAST, ANYCAST, MULTICAST: what comes with an address, where the kernel made it
 _KERNEL = 2  # RTPROT_KERNEL
@@ -28,7 +29,6 @@ _DST, _SRC, _OIF, _GATEWAY, _PREFSRC, _MULTIPATH, _CACHEINFO, _TABLE, _VIA, _EXP
     1, 2, 4, 5, 7, 9, 12, 15, 18, 23, 30,
 )  # fmt: skip
 _HOPS = {_OIF, _GATEWAY, _MULTIPATH, _VIA, 21, 22}  # 21, 22: RTA_ENCAP_TYPE, RTA_ENCAP
-_INVERT = 2  # FIB_RULE_INVERT
 _GROUP = 2  # NHA_GROUP
 _TAKEN = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12}  # NHA_…, of a request
 
@@ -82,22 +82,13 @@ def read(wire: Wire) -> Routing:
             if family == socket.AF_INET:  # a kernel without IPv6 has no IPv6 routes
                 raise
         try:
-            ruled += rules(wire, family)
+            ruled += rules.read(wire, family)
         except Refused as refused:  # a kernel without IPv6, or with one table alone
             if refused.errno not in (errno.EAFNOSUPPORT, errno.EOPNOTSUPP):
                 raise
     objects = _objects(wire)
     known = dict(hops for body in objects if (hops := _object_hops(body)))
     return Routing(tuple(_resolved(route, known) for route in found), objects, tuple(ruled))
-
-
-def rules(wire: Wire, family: int) -> list[tuple[int, bytes]]:
-    """Return the rules of a family, as the kernel takes them again; raise `OSError`."""
-    return [(family, _rule(one.body)) for one in wire.dump(GETRULE, bytes([family]) + bytes(11)) if len(one.body) >= 12]
-
-
-def _rule(body: bytes) -> bytes:
-    return body[:8] + w.u32(struct.unpack_from("=I", body, 8)[0] & _INVERT) + body[12:]
 
 
 def parse(body: bytes) -> Route | None:
@@ -285,20 +276,3 @@ def add(
     elif gateway:
         body += w.attribute(_GATEWAY, gateway)
     tolerant(wire, NEWROUTE, body, w.CREATE | w.EXCL)
-
-
-def make_rules(wire: Wire, wanted: Iterable[tuple[int, bytes]]) -> set[int]:
-    """Make the rules of both families those; return the families of which the kernel refuses one."""
-    failed: set[int] = set()
-    wanted = list(wanted)
-    for family in {family for family, _ in wanted}:
-        there = rules(wire, family)
-        own = [one for one in wanted if one[0] == family]
-        changes = [(NEWRULE, one, w.CREATE) for one in own if one not in there]
-        changes += [(DELRULE, one, 0) for one in there if one not in own]
-        for kind, (_, body), flags in changes:
-            try:
-                tolerant(wire, kind, body, flags)
-            except Refused:
-                failed.add(family)
-    return failed

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 
-from preflight.twin import control, routes, stage_plan, sysctls
+from preflight.twin import control, routes, rules, stage_plan, sysctls
 from preflight.twin import wire as w
 from preflight.twin.control import Call
 from preflight.twin.request import Request
@@ -68,7 +68,7 @@ class Stage:
     def load_rules(self) -> None:
         """Make the host's `ip rule`s; raise `OSError`."""
         with wired(self.twin) as wire:
-            for family in routes.make_rules(wire, self._made.around.routing.rules):
+            for family in rules.make(wire, self._made.around.routing.rules):
                 self._ruled.add(f"{_version(family)} ip rule")
             for version, side in self.sides.items():
                 if not self._leads(wire, side):
