@@ -31,7 +31,7 @@ _ANY = (
 )  # fmt: skip
 _ARP = ("arp operation request", "arp htype 1", "meta mark {port}", "arp saddr ip {a4}")
 _LATE = ("ct state established,related", "ct state vmap {{ established : accept, invalid : drop }}", "ct mark {port}",
-         "ct direction original", "iifname \"lo\"", "iifname {{ \"lo\", \"br*\", eth0 }}", "oifname != \"x*\"", 
+         "ct direction original", "iifname \"lo\"", "iifname {{ \"lo\", \"br*\", eth0 }}", "oifname != \"x*\"",
          "iif lo", "ct status dnat", "meta skuid {port}", "ct original proto-dst {port}", "ct zone {byte}",
          "ct id {port}", "meta iifgroup {byte}", "rt classid {byte}")  # fmt: skip
 _HANG = (
