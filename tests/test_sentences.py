@@ -30,11 +30,12 @@ from tests.sentences import Template
 PREFLIGHT = Path(__file__).parent.parent / "preflight"
 ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", "redact", "render")
 # What rpm.py and sqlite.py say of a damaged database is caught and never shown; words.py has the formats' sentences,
-# kinds.py, plain.py, tokens.py, known_ways.py and layout.py lists of names, distro.py commands. Errors of usage are
-# English (docs/design.md).
+# kinds.py, plain.py, tokens.py, known_ways.py and layout.py lists of names, distro.py and lines.py commands. Errors of
+# usage are English (docs/design.md).
 SPARED = {
     "gather/packages/rpm.py", "gather/packages/sqlite.py", "render/words.py", "redact/kinds.py", "redact/plain.py",
-    "redact/tokens.py", "checks/holders/known_ways.py", "checks/remedies/distro.py", "mailcow/layout.py",
+    "redact/tokens.py", "checks/holders/known_ways.py", "checks/firewall/lines.py",
+    "checks/remedies/distro.py", "mailcow/layout.py",
     "assess/selection.py", "assess/waiver_file.py", "mailcow/requirements/__init__.py",
 }  # fmt: skip
 # What a format is made of, beside what it says, which stands in render/words.py.
@@ -54,11 +55,12 @@ COMMANDS = (
     "ps ", "rmdir ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",
     "amazon-linux-extras ", "transactional-update ", "yum-config-manager ", "if dpkg ", "if rpm ", "deb [arch=",
     "nfsconf ", "options sunrpc ", "STATDOPTS=", "shorewall ", "nft ", "--ignore ",
-    "supervisorctl ", "monit ", "gitlab-ctl ",
+    "supervisorctl ", "monit ", "gitlab-ctl ", "update-alternatives ", "firewall-cmd ", "cscli ", "fail2ban-client ",
 )  # fmt: skip
 NAMES = (
     "ca-certificates curl", "docker-ce docker-ce-cli ", "docker.io docker-", "moby-engine docker-",  # packages
-    "Amazon EC2", "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",
+    "Amazon EC2", "Oracle Cloud",
+    "Docker Desktop", "Docker Engine", "Google Compute Engine", "Proxmox VE", "Apple Virtualization",
     "HVM domU", "Kubernetes (CNI)", "Standard PC", "User Mode Linux", "Virtual Machine", "innotek GmbH",
 )  # fmt: skip
 # What the host, the engine or the kernel writes, and is compared with.
@@ -82,6 +84,7 @@ PROGRAMS = ("\nimport ", "import time", "GET ", "space ", "container \0", "netwo
 CAUGHT = ("refused by netlink", "more than \0 answers", "netlink takes too long")
 NO_SENTENCE = {"gather": (*COMMANDS, *NAMES, *READ, *SOURCES, *PROGRAMS, *CAUGHT, *SUBJECTS, *ERRORS)}
 NO_SENTENCE["probes"] = NO_SENTENCE["gather"]
+NO_SENTENCE["gathering"] = (*COMMANDS, *NAMES, *READ, *SUBJECTS, "a twin of the host's network")
 NO_SENTENCE["render"] = FORMATS
 
 # Templates that are not written where they are said, but were `noted` elsewhere. Never text from outside.

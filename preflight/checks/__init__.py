@@ -119,7 +119,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "docker": ("engine", "compose", "packaging", "storage", "settings", "trials", "healthcheck", "leftovers"),
     "ports": ("configuration", "free"),
     "services": ("mail",),
-    "firewall": ("managers",),
+    "firewall": ("managers", "backend", "inbound", "forwarding"),
     "clock": ("synchronization", "service", "timezone"),
     "dns": ("host", "domains"),
     "network": ("subnet", "mtu", "ipv6"),

@@ -40,6 +40,7 @@ from preflight.facts.services import (
 )
 from preflight.facts.sockets import BindAttempt, Diversion, Holder, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
+from preflight.facts.twin import Arrival, Chain, Culprit, Exit, Family, Journey, Step, Table, Twin, Uncopied, Unseen
 from preflight.facts.view import Asked, View
 
 __all__ = [
@@ -50,8 +51,10 @@ __all__ = [
     "Address",
     "Answer",
     "Answers",
+    "Arrival",
     "Asked",
     "BindAttempt",
+    "Chain",
     "Clock",
     "Command",
     "Compose",
@@ -60,6 +63,7 @@ __all__ = [
     "Container",
     "CpuFeatures",
     "CpuSpeed",
+    "Culprit",
     "DaemonConfig",
     "Directive",
     "Diversion",
@@ -67,7 +71,9 @@ __all__ = [
     "EngineNetwork",
     "EngineStart",
     "EnvFile",
+    "Exit",
     "Fact",
+    "Family",
     "Form",
     "GivenFlag",
     "HealthRun",
@@ -75,6 +81,7 @@ __all__ = [
     "Host",
     "HostsEntry",
     "Ipv6",
+    "Journey",
     "KernelFeatures",
     "Link",
     "MailTrace",
@@ -100,10 +107,15 @@ __all__ = [
     "SocketUnit",
     "Sockets",
     "Space",
+    "Step",
     "SwarmService",
     "Switch",
+    "Table",
     "Timezone",
     "TrialRun",
+    "Twin",
+    "Uncopied",
+    "Unseen",
     "Userland",
     "View",
     "Virtualization",

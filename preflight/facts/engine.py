@@ -58,6 +58,7 @@ class Container(Struct, frozen=True, kw_only=True):
     host_network: bool = False
     run: Secret = ""  # of the label RUN: one of our own
     swarm: ContainerName = ""  # the swarm's service that it is a task of
+    addresses: tuple[Ip, ...] = ()  # in the engine's networks, while it runs
 
 
 class SwarmService(Struct, frozen=True, kw_only=True):

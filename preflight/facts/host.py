@@ -18,6 +18,7 @@ from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import Clock, MailTrace, Services, Timezone
 from preflight.facts.sockets import BindAttempt, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
+from preflight.facts.twin import Twin
 from preflight.facts.view import Asked, View
 
 SCHEMA = 1
@@ -71,6 +72,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sockets: Annotated[Fact[Sockets], about("the sockets in use, and who holds them")] = BEFORE
     binds: Annotated[Fact[tuple[BindAttempt, ...]], about("an attempt to bind each port")] = BEFORE
     nat: Annotated[Fact[Nat], about("rules of the firewall that send packets elsewhere")] = BEFORE
+    twin: Annotated[Fact[Twin], about("what became of packets in a twin of the host's network")] = BEFORE
     mailcow_conf: Annotated[Fact[ConfFile], about("mailcow.conf")] = BEFORE
     hosts_file: Annotated[Fact[tuple[HostsEntry, ...]], about("/etc/hosts")] = BEFORE
     answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE

@@ -27,6 +27,7 @@ class Kind(Enum):
     CONTAINER = "container"
     IMAGE = "image"
     INTERFACE = "interface"
+    CHAIN = "chain"
     ADDRESS = "address"
     SERVER = "server"
     URL = "url"
@@ -58,6 +59,7 @@ UserName = Annotated[str, Kind.USER]
 ContainerName = Annotated[str, Kind.CONTAINER]  # of a container, a project, a network or a volume
 ImageName = Annotated[str, Kind.IMAGE]
 InterfaceName = Annotated[str, Kind.INTERFACE]
+ChainName = Annotated[str, Kind.CHAIN]  # of a chain, a table or a set of the firewall
 Ip = Annotated[str, Kind.ADDRESS]  # an address or a network
 ServerName = Annotated[str, Kind.SERVER]  # an address or a name, with or without a port
 Argument = Annotated[str, Kind.ARGUMENT]  # --name=value, or a value of whatever looks

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from preflight.facts import Fact
 from preflight.facts.parts import descriptions
-from preflight.gathering import engine, experiments, recipes
+from preflight.gathering import engine, experiments, recipes, twin
 from preflight.gathering.run import Recipe, Run
-from preflight.gathering.stages import COMPOSE, ENGINE, FILES, NAME_SERVERS, SPACES
+from preflight.gathering.stages import COMPOSE, ENGINE, FILES, NAME_SERVERS, PACKETS, SPACES
 from preflight.probes.registry import PROBES
 
 
@@ -24,6 +24,7 @@ class Kind(Enum):
     FILES = "files"  # of the host or its kernel's: one thread reads them, one after another
     PROGRAM = "program"  # another program answers; begun before all others
     DNS = "DNS"
+    PROCESS = "process"  # of ours; it waits for other parts
     EXPERIMENT = "experiment"  # has something to remove when the run is ended
 
 
@@ -99,6 +100,7 @@ PARTS = (
     Part("sockets", recipes.sockets),
     Part("binds", recipes.binds),
     Part("nat", recipes.nat),
+    Part("twin", twin.twin, Kind.PROCESS, PACKETS, after="engine"),
     Part("mailcow_conf", recipes.mailcow_conf),
     Part("hosts_file", recipes.hosts_file),
     Part("answers", recipes.answers, Kind.DNS, NAME_SERVERS),

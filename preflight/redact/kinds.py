@@ -139,6 +139,7 @@ TEXTS: dict[Kind, Callable[[Masks, str], str]] = {
     Kind.CONTAINER: Masks.container,
     Kind.IMAGE: Masks.image,
     Kind.INTERFACE: Masks.interface,
+    Kind.CHAIN: Masks.chain,
     Kind.ADDRESS: Masks.address,
     Kind.SERVER: Masks.server,
     Kind.URL: Masks.url,

@@ -115,6 +115,17 @@ class Plain:
         prefix = next((kind for kind in ("veth", "cni", "podman") if value.startswith(kind)), "")
         return prefix + self.secret(value, "interface")
 
+    def chain(self, value: str) -> str:
+        """Replace the name of a chain, a table or a set, part by part: who makes it is told by the usual parts."""
+        if len(value) > 300 or not value.isascii() or value.count(":") > 1 or vocabulary.FOUR.search(value):
+            return self.secret(value, "chain")
+        return re.sub(r"[A-Za-z0-9]+", lambda match: self._part_of_chain(match[0]), value)
+
+    def _part_of_chain(self, part: str) -> str:
+        number = part.isdecimal() and len(part) < 3
+        usual = not part.isdecimal() and (vocabulary.known(part) or vocabulary.known_name(part))
+        return part if number or usual or part.lower() in vocabulary.listed("chains") else self.secret(part, "chain")
+
     def container(self, value: str) -> str:
         """Replace the name of a container, project, network or volume, part by part; mailcow's own stay."""
         if len(value) > 300:

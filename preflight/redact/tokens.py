@@ -20,8 +20,8 @@ MIXED = "names in the one stand for placeholders in the other, so the two cannot
 BOTH = "both reports are redacted: a placeholder means the same in both only if the host has the same names in both."
 
 KINDS = (
-    "ipv4", "ipv6", "domain", "host", "container", "image", "user", "process", "unit", "package", "interface", "path",
-    "zone", "text", "arguments",
+    "ipv4", "ipv6", "domain", "host", "container", "image", "user", "process", "unit", "package", "interface", "chain",
+    "path", "zone", "text", "arguments",
 )  # fmt: skip
 PLACEHOLDER = re.compile(rf"<({'|'.join(KINDS)})-([0-9]{{1,9}})(-reversed>\.(?:in-addr|ip6)\.arpa|>)")
 FILLER = "zqz"  # a further label of a domain, so that it has as many as the real one

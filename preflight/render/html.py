@@ -15,7 +15,7 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from preflight.render import pictures, words
+from preflight.render import pictures, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import Entry, Reason, digest, with_reasons
 from preflight.render.escape import CELL, TEXT, command_line, is_link, quoted, terminal
@@ -57,6 +57,7 @@ def html(report: Report, context: Context) -> str:
         groups=groups,
         bars=pictures.bars(report.results),
         timeline=pictures.timeline(report.results),
+        ways=ways.ways(report.results),
         note=words.REDACTED if context.redacted else "",
         footer=words.footer(report),
         **_changes(context.since),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from preflight.render import changes, words
+from preflight.render import changes, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import Entry, Named, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
@@ -64,7 +64,7 @@ def environment() -> Environment:
         "name": lambda result: names(named([result])), "evidence": _evidence, "evidence_table": evidence_table,
         "ports_table": ports_table, "passed_table": passed_table, "section": words.section,
         "quoted": lambda text: fence(quoted(text), "text"), "code_span": code_span, "anchor": anchor, "check": _check,
-        "catalogue_table": catalogue_table,
+        "catalogue_table": catalogue_table, "stopped_ways": ways.stopped, "way": ways.markdown,
     }  # fmt: skip
     made.globals |= {"words": words, "ROWS": ROWS}
     return made

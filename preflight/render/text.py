@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from preflight.render import changes, words
+from preflight.render import changes, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import Digest, Entry, Named, Passed, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import quoted, terminal
@@ -98,6 +98,8 @@ def _entries(
         page.line("")
         page.line(_cause(entry) + changes.mark(entry, since), mark=mark, mark_style=style, style="bold")
         _evidence(page, entry)
+        for way in ways.stopped(entry.results):
+            page.line(f"{words.WAY} {ways.line(way)}", indent=2)
         _said(page, entry.details)
         for reason in entry.reasons:
             page.line(f"{words.REMARK} {words.sentence(reason)}", indent=2)

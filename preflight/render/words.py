@@ -209,6 +209,16 @@ LINE = "The line marks what mailcow asks for."
 HEALTH = "Health check of a container"
 HEALTH_TRIED = "A container was started whose health check is made to fail first, and then to pass."
 STATE_AFTER = "{state} after {seconds} s"
+WAYS = "Way through this host's firewall"
+WAY = "Way:"
+WAY_OF = "{family}, {what}"
+OUTGOING = "connections from mailcow's network"
+WAY_VERDICTS = {
+    "delivered": "arrives", "dropped": "dropped here", "refused": "refused here", "oneway": "its answer is lost",
+    "elsewhere": "sent elsewhere", "proxy": "docker-proxy answers",
+}  # fmt: skip
+BY_RULE = "{ends} by rule {number}"
+ENDS = " ✕ {ends}"
 ALL_RESULTS = "All results"
 STATUS = "Status"
 SECTION = "Section"

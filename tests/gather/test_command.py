@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,25 @@ def test_a_program_that_does_not_end_is_killed_with_what_it_started(script: str)
 def test_endless_output_is_cut_off(where: str) -> None:
     ran = sh(f"while :; do echo 0123456789012345678901234567890123456789{where}; done", timeout=20.0, limit=10_000)
     assert (ran.code, ran.error, len(ran.out + ran.err)) == (None, "it wrote too much", 10_000)
+
+
+@pytest.mark.parametrize("size", [0, 1, 300_000])
+def test_a_program_reads_the_input_that_it_is_given(size: int) -> None:
+    data = bytes(index * 7 % 26 + 97 for index in range(size))
+    ran = run((SHELL, "-c", "cat; echo end; cat"), 5.0, limit=1 << 20, stdin=data)
+    assert ran == command.Ran(0, data.decode() + "end\n", "")
+
+
+def test_a_program_may_leave_its_input_alone() -> None:
+    assert run((SHELL, "-c", "exec <&-; echo end"), 5.0, stdin=b"x" * 300_000) == command.Ran(0, "end\n", "")
+
+
+def test_a_programs_input_is_a_lock_of_its_own() -> None:
+    """iptables of ip_tables takes it instead of the host's lock: it opens the file as this does."""
+    script = 'test "$XTABLES_LOCKFILE" && exec 9< "$XTABLES_LOCKFILE" && flock -n 9 && echo locked; sleep 0.1'
+    with ThreadPoolExecutor() as pool:
+        ran = list(pool.map(lambda data: run((SHELL, "-c", script), 5.0, stdin=data), (b"a", b"b")))
+    assert [found.out for found in ran] == ["locked\n", "locked\n"]
 
 
 def test_output_as_long_as_the_limit_is_whole() -> None:

@@ -42,12 +42,12 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
         def dump(_protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
             return iter([bytes.fromhex(row) for row in dumps[kind, request.hex()]])
 
-        def fetch(version: int) -> tuple[bytes, bytes]:
+        def fetch(version: int, _table: str) -> tuple[bytes, bytes]:
             info, entries = said["legacy"][str(version)]
             return bytes.fromhex(info), bytes.fromhex(entries)
 
         monkeypatch.setattr(netlink, "dump", dump)
-        monkeypatch.setattr(legacy, "_fetch", fetch)
+        monkeypatch.setattr(legacy, "fetch", fetch)
         monkeypatch.setattr(nat, "_loaded", lambda _roots, _module: True)
         monkeypatch.setattr(Roots, "text", lambda _self, _path, _limit: "nat\n" if said["legacy"] else "")
         return nat.nat(NATIVE, PORTS).get()
@@ -441,6 +441,13 @@ def test_a_damaged_table_is_read(data: st.DataObject) -> None:
     with contextlib.suppress(OSError):
         chains = legacy.read(bytes(raw), 0, version)
     assert all(isinstance(rule, Rule) for rules in chains.values() for rule in rules)
+
+
+def test_a_target_may_have_no_data() -> None:
+    trace = bytes(88) + struct.pack("=HH20x", 112, 144) + struct.pack("=H29sB", 32, b"TRACE", 0)
+    assert legacy.read(trace, 0, 4) == {"PREROUTING": [Rule((), "next", handle=1)]}
+    with pytest.raises(OSError, match="Bad message"):
+        legacy.read(bytes(88) + struct.pack("=HH20x", 112, 144) + struct.pack("=H29sB", 32, b"", 0), 0, 4)
 
 
 # --- this kernel ------------------------------------------------------------------------------------------------------

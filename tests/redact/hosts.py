@@ -6,8 +6,10 @@ from preflight.facts import (
     Address,
     Answer,
     Answers,
+    Arrival,
     Asked,
     BindAttempt,
+    Chain,
     Command,
     Compose,
     ConfFile,
@@ -15,15 +17,19 @@ from preflight.facts import (
     Container,
     CpuFeatures,
     CpuSpeed,
+    Culprit,
     DaemonConfig,
     Engine,
     EngineNetwork,
+    Exit,
     Fact,
+    Family,
     HealthRun,
     Holder,
     Host,
     HostsEntry,
     Ipv6,
+    Journey,
     Link,
     Memory,
     OsRelease,
@@ -37,9 +43,14 @@ from preflight.facts import (
     Sockets,
     SocketUnit,
     Space,
+    Step,
     Switch,
+    Table,
     Timezone,
     TrialRun,
+    Twin,
+    Uncopied,
+    Unseen,
     Virtualization,
 )
 from preflight.facts.records import A, Aaaa, Mx, Ptr
@@ -162,6 +173,43 @@ def answers(name: str = NAME, domain: str = DOMAIN) -> Answers:
     return Answers({Answers.key(answer.name, answer.type): answer for answer in told})
 
 
+def tried() -> Twin:
+    """Return what became of packets on it: rules in chains of somebody's own drop those to some ports."""
+
+    def journey(chain: str) -> Journey:
+        stops = Culprit(
+            kind="rule", backend="nf_tables", family="ip", table="filter", chain=chain, handle=12,
+            rule="-A GEHEIM-IN -s 203.0.113.25 -j DROP", counter=3,
+        )  # fmt: skip
+        steps = (Step("forward", "ip filter", "FORWARD", "continue"), Step("forward", "ip filter", chain, "drop"))
+        return Journey(version=4, source="internet", verdict="dropped", culprit=stops, steps=steps)
+
+    fine = Journey(version=4, source="internet", verdict="delivered")
+    chains = {465: "GEHEIM-IN", 587: "f2b-geheim", 143: "ufw-user-forward"}
+    return Twin(
+        derived=True,
+        families=(
+            Family(version=4, state="judged", interface="enx0242ac110002", address=IPV4),
+            Family(version=6, state="blind", doubt="rules", detail="geheim", interface="enx0242ac110002", address=IPV6),
+        ),
+        arrivals=(
+            Arrival(IPV4, 25, (fine,)),
+            *(Arrival("", port, (journey(chain),)) for port, chain in chains.items()),
+            *(Arrival("", port, (fine,)) for port in (993, 110, 995, 4190, 80, 443)),
+        ),
+        exits=(Exit("tcp", 25, journey("GEHEIM-OUT")), Exit("tcp", 443, fine)),
+        uncopied=(Uncopied("nf_tables", "geheim", "GEHEIM-IN", 3, "tproxy", "EOPNOTSUPP"),),
+        unseen=(Unseen("xdp", "enx0242ac110002"),),
+        tables=(
+            Table("nf_tables", "ip", "filter", (
+                Chain("FORWARD", 5, "forward", 0, "drop"), Chain("DOCKER", 2), Chain("GEHEIM-IN", 1),
+            )),
+            Table("nf_tables", "ip", "nat", (Chain("PREROUTING", 1, "prerouting", -100), Chain("DOCKER", 2))),
+        ),
+        sets=("geheim-bans",),
+    )  # fmt: skip
+
+
 def rich(**given: object) -> Host:
     """Return the host; `given` replaces parts of it."""
     space = Space(
@@ -196,6 +244,7 @@ def rich(**given: object) -> Host:
         "healthcheck": HealthRun(((0.6, "starting"), (1.2, "healthy")), "", "s3cr3t", "sha256:9f8e7d"),
         "privileged": TrialRun(True, 0, granted=True),
         "limits": TrialRun(False, None, "failed to create task for container tannhaeuser: operation not permitted"),
+        "twin": tried(),
         "links": (
             Link("lo", 65536, True, (Address("127.0.0.1", 8, "host"), Address("::1", 128, "host"))),
             Link("enx0242ac110002", 1400, True, (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_origin
 
 import msgspec
 from msgspec import inspect as types
 
 from preflight.facts import SCHEMA, Fact, Host
+from preflight.redact.kinds import hints
 from tests.build import STARTED
 
 KEPT = ("started", "kind", "state", "runtime", "marks")  # what can be but one of a few values, or a time
@@ -29,7 +30,8 @@ def grown(host: Host, grow: Plant, chosen: Callable[[int], bool]) -> Host:
             return grow(value) if chosen(next(count)) and value else value
         if isinstance(value, msgspec.Struct):
             fields = {name: getattr(value, name) for name in value.__struct_fields__}
-            return type(value)(**{name: one if name in KEPT else change(one) for name, one in fields.items()})
+            kept = {name for name, hint in hints(type(value)).items() if name in KEPT or get_origin(hint) is Literal}
+            return type(value)(**{name: one if name in kept else change(one) for name, one in fields.items()})
         if isinstance(value, dict):
             return {change(key): change(item) for key, item in value.items()}
         return type(value)(map(change, value)) if isinstance(value, tuple | list) else value

@@ -18,6 +18,8 @@ STAY = [
     ("program", "exim4"), ("program", "docker-proxy"), ("program", "python3.11"), ("program", "systemd-resolve"),
     ("unit", "exim4.service"), ("unit", "postfix@-.service"), ("unit", "nginx"), ("package", "exim4-daemon-light"),
     ("user", "Debian-exim"), ("user", "root"), ("interface", "eth0"), ("interface", "enp3s0f1"), ("interface", "lo"),
+    ("chain", "inet firewalld"), ("chain", "ufw-user-forward"), ("chain", "filter_FWD_public_allow"), ("chain", ""),
+    ("chain", "DOCKER-ISOLATION-STAGE-1"), ("chain", "f2b-sshd"), ("chain", "CROWDSEC_CHAIN"), ("chain", "MAILCOW"),
     ("interface", "br-mailcow"), ("container", "mailcowdockerized-postfix-mailcow-1"), ("container", "bridge"),
     ("container", "mailcowdockerized_vmail-vol-1"), ("image", "nginx"), ("image", "nginx:1.27-alpine"),
     ("image", "ghcr.io/mailcow/postfix:1.80"), ("path", "/var/lib/docker"), ("path", "/usr/sbin/exim4"),
@@ -33,6 +35,8 @@ STAY = [
 GO = [
     ("word", "geheim"), ("program", "geheimd"), ("program", "acme"), ("unit", "geheim.service"), ("user", "alice"),
     ("unit", "user@1000.service"), ("package", "geheim-agent"), ("interface", "enx0242ac110002"),
+    ("chain", "geheim"), ("chain", "f2b-geheim"), ("chain", "f2b-203.0.113.7"), ("chain", "203-0-113-7"),
+    ("chain", "Ω"),
     ("image", "geheim/nginx"), ("interface", "wg-geheim"), ("container", "geheim"), ("image", "nginx:geheim"),
     ("image", "x.geheim.net/nginx:1.27"),
     ("image", "nginx@sha256:00ff"), ("path", "/home/mail/x"), ("path", "/srv/geheim"), ("version", "6.1.0-geheim"),
@@ -156,3 +160,9 @@ def test_what_a_check_has_cut_short_leaves_nothing_behind() -> None:
     for length in range(len(whole) + 1):
         shown = unveil(f"{whole[:length]}…")
         assert "zq" not in shown, whole[:length]
+
+
+def test_the_owner_of_a_chain_is_told_by_what_is_left_of_its_name() -> None:
+    made = Masks().chain("f2b-geheim")
+    assert made.startswith("f2b-")
+    assert "geheim" not in made

@@ -8,6 +8,7 @@ from typing import Any
 from preflight.assess import verdict
 from preflight.mailcow.plan import SHAPE
 from preflight.report.evidence.engine import HealthEvidence
+from preflight.report.evidence.firewall import FamiliesEvidence, FamilyEvidence, FirewallEvidence
 from preflight.report.evidence.host import MemoryEvidence, SizeEvidence, SpaceEvidence
 from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.evidence.ports import HolderEvidence, PortEvidence
@@ -412,4 +413,51 @@ def hostile(value: str) -> Report:
     )
 
 
-SAMPLES = {"ready": ready, "warnings": warned, "not-ready": failing, "undetermined": blind}
+def way(verdict: str, *steps: str, **more: Any) -> FamilyEvidence:
+    """Return what became of a connection in one family."""
+    return FamilyEvidence(verdict=verdict, way=steps, **more)
+
+
+def inbound(subject: str, four: FamilyEvidence, six: FamilyEvidence | None = None, **more: Any) -> Result:
+    """Return the result on a port that connections come in by."""
+    status = "pass" if four.verdict == "delivered" else "fail"
+    given = {
+        "message": f"Connections from the Internet to {subject} do not reach mailcow: they are dropped (IPv4).",
+        "title": "Connections from the Internet reach mailcow through this host's firewall",
+        "subject": subject, "expected": "reaches mailcow", "found": "dropped",
+        "evidence": FirewallEvidence(families=FamiliesEvidence(ipv4=four, ipv6=six)),
+    }  # fmt: skip
+    return result("firewall.inbound", status, **(given | more))
+
+
+def firewalled() -> Report:
+    """Return the report on a host whose firewall drops what is forwarded."""
+    stops = "forward ip filter FORWARD drop"
+    lost = way(
+        "dropped", "eth0", "prerouting ip nat PREROUTING accept", stops,
+        table="ip filter", chain="FORWARD", handle=12, rule="-A FORWARD -j DROP", counter=3,
+    )  # fmt: skip
+    rows = [
+        inbound(
+            f"{port}/tcp",
+            lost,
+            way("delivered", "eth0", "br-mailcow"),
+            detail="-A FORWARD -j DROP",
+            remedy=Remedy(
+                "Add lines before the rule that stops them.", ("iptables -I FORWARD -o br-mailcow -j ACCEPT",)
+            ),
+        )
+        for port in (25, 465, 587)
+    ]
+    out = way("delivered", "br-mailcow", "eth0")
+    forwarding = result(
+        "firewall.forwarding",
+        message="Connections from mailcow's network get out.",
+        evidence=FirewallEvidence(families=FamiliesEvidence(ipv4=out, ipv6=None)),
+    )
+    return report(*passes(), *ports(), *rows, forwarding, *skips())
+
+
+SAMPLES = {
+    "ready": ready, "warnings": warned, "not-ready": failing, "undetermined": blind, "firewalled": firewalled
+}  # fmt: skip

@@ -15,11 +15,7 @@ from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 BANS = ("fail2ban", "crowdsec")  # add single addresses; let everybody else through
-NOT_JUDGED = noted(
-    "Which way a packet takes through the rules is not judged by this version: rules of "
-    "the INPUT chain do not hold for ports that Docker publishes, those of FORWARD and "
-    "DOCKER-USER do."
-)
+TRIED = noted("See firewall.inbound and firewall.forwarding: they try the rules that are in place now.")
 
 
 @check(
@@ -59,12 +55,12 @@ def managers(look: Look) -> Iterator[Finding]:
             remedy=Remedy(say("Run the check as root.")),
         )
     elif not found:
-        message = say("No firewall manager was found switched on; rules that stand without one were not looked for.")
-        yield Finding(status=Status.PASS, message=paragraph(message, say(NOT_JUDGED)), found=phrase("none"))
+        message = say("No firewall manager was found switched on.")
+        yield Finding(status=Status.PASS, message=paragraph(message, say(TRIED)), found=phrase("none"))
 
 
 def _remark(name: str, services: list[Service], text: str) -> Finding:
-    message = paragraph(text, say(NOT_JUDGED))
+    message = paragraph(text, say(TRIED))
     return Finding(
         status=Status.PASS, subject=name, message=message, found=_state(services), evidence=_evidence(services)
     )
@@ -76,7 +72,7 @@ def _beside(name: str, services: list[Service]) -> Finding:
     return Finding(
         status=Status.WARN,
         subject=name,
-        message=paragraph(message, *sentences(services[0]), say(NOT_JUDGED)),
+        message=paragraph(message, *sentences(services[0]), say(TRIED)),
         expected=phrase("none"),
         found=state,
         evidence=_evidence(services),

@@ -142,10 +142,15 @@ def lost(look: Look, evidence: Ipv6Evidence, way: Way | None) -> Finding | None:
     )
 
 
+def accept_ra(name: str) -> str:
+    """Return the line for sysctl by which an interface keeps what routers advertise although the kernel forwards."""
+    # A name with a dot in it, of a VLAN, is written with slashes.
+    return f"net/ipv6/conf/{name}/accept_ra = 2" if "." in name else f"net.ipv6.conf.{name}.accept_ra = 2"
+
+
 def accepting(name: str) -> Remedy:
     """Have the kernel accept router advertisements on an interface although it forwards."""
-    # A name with a dot in it, of a VLAN, is written with slashes.
-    setting = f"net/ipv6/conf/{name}/accept_ra = 2" if "." in name else f"net.ipv6.conf.{name}.accept_ra = 2"
+    setting = accept_ra(name)
     text = say("Before you start mailcow, set accept_ra to 2 for {interface}.", interface=name)
     quoted = shlex.quote(setting)
     commands = (f"printf '%s\\n' {quoted} > {ACCEPT_RA}", f"sysctl -p {ACCEPT_RA}")

@@ -8,6 +8,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
@@ -23,6 +25,8 @@ ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
     "LC_ALL": "C.UTF-8",
+    # iptables of ip_tables would make a lock file in the host's /run, and hold up others: its own input is lock enough.
+    "XTABLES_LOCKFILE": "/proc/self/fd/0",
 }
 
 # Started between us and the program, for it alone enters the host's root: no code of ours runs in a forked child
@@ -61,17 +65,18 @@ class _Programs:
         self._lock = threading.RLock()
         self._under_way: set[Popen[bytes]] = set()
 
-    def start(self, words: tuple[str, ...]) -> Popen[bytes] | None:
+    def start(self, words: tuple[str, ...], stdin: bytes) -> Popen[bytes] | None:
         """Start a program; return None after the end. Raise `OSError` or `ValueError` where it cannot be started."""
         import subprocess
 
         if not self._gate.enter():
             return None
         try:
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
-                cwd="/", start_new_session=True,
-            )  # fmt: skip
+            with _input(stdin) as source:
+                process = subprocess.Popen(
+                    words, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, cwd="/",
+                    start_new_session=True,
+                )  # fmt: skip
             with self._lock:
                 self._under_way.add(process)
                 if self._gate.closed:
@@ -98,16 +103,16 @@ class _Programs:
 _programs = _Programs()
 
 
-def run(argv: tuple[str, ...], timeout: float, root: str | None = None, limit: int = LIMIT) -> Ran:
+def run(argv: tuple[str, ...], timeout: float, root: str | None = None, limit: int = LIMIT, stdin: bytes = b"") -> Ran:
     """Run a program, given by its absolute path in `root`, for at most `timeout` seconds; never raises.
 
-    It has no input, an environment of its own, and is killed with all that it started in its process group; of its
-    output and its errors at most `limit` bytes each are read.
+    It has no other input than `stdin`, an environment of its own, and is killed with all that it started in its process
+    group; of its output and its errors at most `limit` bytes each are read.
     """
     words = argv if root in (None, "/") else (sys.executable, "-I", "-S", "-c", _ENTER, str(root), *argv)
     programs = _programs
     try:
-        process = programs.start(words)
+        process = programs.start(words, stdin)
     except (OSError, ValueError) as error:
         return Ran(None, "", "", getattr(error, "strerror", None) or str(error))
     if process is None:
@@ -124,6 +129,24 @@ def run(argv: tuple[str, ...], timeout: float, root: str | None = None, limit: i
 def end() -> None:
     """Kill what is under way, and refuse what comes later, for whoever ends this process without waiting for it."""
     _programs.end()
+
+
+@contextmanager
+def _input(data: bytes) -> Iterator[int]:
+    """Give a program what it may read, in memory: so it need not be fed while its output is read."""
+    import subprocess
+
+    if data:
+        source = os.memfd_create("input")
+        try:
+            with open(source, "wb", closefd=False) as file:
+                file.write(data)
+            os.lseek(source, 0, os.SEEK_SET)
+            yield source
+        finally:
+            os.close(source)
+    else:
+        yield subprocess.DEVNULL
 
 
 def _kill(process: Popen[bytes]) -> None:

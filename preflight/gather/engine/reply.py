@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
 from preflight.facts.engine import RUN
 from preflight.gather.machine import architecture
+from preflight.net.addresses import parse
 
 OWN = "self"  # stands for a run's id in the very container that the program runs in
 OBJECTS = 2000  # of a kind; more are cut off
@@ -141,7 +142,17 @@ def _container(row: dict[str, Any], detail: dict[str, Any], own: str | None) -> 
         host_network=mode == "host",
         run=OWN if own and key and key.startswith(own) else text(labels.get(RUN)),
         swarm=text(labels.get(_SWARM)),
+        addresses=tuple(_addresses(row.get("NetworkSettings"))),
     )
+
+
+def _addresses(value: object) -> Iterator[str]:
+    """Read the addresses that a container has in the engine's networks; a stopped one has none."""
+    for network in table(table(value).get("Networks")).values():
+        for key in ("IPAddress", "GlobalIPv6Address"):
+            address = text(table(network).get(key), 50)
+            if parse(address):
+                yield address
 
 
 def _published(value: object) -> Iterator[PublishedPort]:

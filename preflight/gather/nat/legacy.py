@@ -13,19 +13,17 @@ from preflight.gather.nat.matching import NEVER, TCP, Base, Condition, Rule, mat
 
 GET_INFO, GET_ENTRIES = 64, 65
 LIMIT = 32 << 20  # bytes of a table
-_NAME = b"nat".ljust(32, b"\0")
 _PREROUTING = 0
-_GOTO = 2  # of an entry's flags
 _SOURCE, _DESTINATION, _IN, _PROTOCOL = 0x08, 0x10, 0x01, 0x40  # of an entry's inverted flags
 
 
 def base(version: int) -> Base | None:
     """Fetch the table for IPv4 or IPv6; None: it has no chain for what comes in; raise `OSError`."""
-    info, entries = _fetch(version)
+    info, table = fetch(version, "nat")
     hooks, entry = struct.unpack_from("=I", info, 32)[0], struct.unpack_from("=5I", info, 36)
     if not hooks >> _PREROUTING & 1:
         return None
-    chains = read(entries, entry[_PREROUTING], version)
+    chains = read(table, entry[_PREROUTING], version)
 
     def rules(chain: str) -> Iterable[Rule]:
         return chains.get(chain, ())
@@ -33,29 +31,31 @@ def base(version: int) -> Base | None:
     return Base("ip_tables", "ip" if version == 4 else "ip6", "nat", "PREROUTING", -100, rules)
 
 
-def _fetch(version: int) -> tuple[bytes, bytes]:
+def fetch(version: int, table: str) -> tuple[bytes, bytes]:
+    """Fetch what the kernel says of a table (ipt_getinfo) and its entries; raise `OSError`: EAGAIN where it changed."""
+    name = table.encode().ljust(32, b"\0")
     family, level = (socket.AF_INET, 0) if version == 4 else (socket.AF_INET6, socket.IPPROTO_IPV6)
     with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
-        info = _option(asked, level, GET_INFO, _NAME + bytes(52))
+        info = option(asked, level, GET_INFO, name + bytes(52))
         size = struct.unpack_from("=I", info, 80)[0]
         if size > LIMIT:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        data = _option(asked, level, GET_ENTRIES, _NAME + struct.pack("=I", size) + bytes(4 + size))
+        data = option(asked, level, GET_ENTRIES, name + struct.pack("=I", size) + bytes(4 + size))
     return info, data[40:]
 
 
-def _option(asked: socket.socket, level: int, option: int, request: bytes) -> bytes:
-    """Call getsockopt(2) with a question in its buffer, for which Python's own has no place."""
+def option(asked: socket.socket, level: int, number: int, request: bytes) -> bytes:
+    """Call getsockopt(2) with a question in its buffer, for which Python's own has no place; raise `OSError`."""
     buffer = ctypes.create_string_buffer(request, len(request))
     length = ctypes.c_uint32(len(request))
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.getsockopt(asked.fileno(), level, option, buffer, ctypes.byref(length)) != 0:
+    if libc.getsockopt(asked.fileno(), level, number, buffer, ctypes.byref(length)) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return buffer.raw[: length.value]
 
 
-class _Layout:
+class Layout:
     """Where the parts of an entry are."""
 
     def __init__(self, version: int) -> None:
@@ -67,7 +67,9 @@ class _Layout:
             self.protocol + (2 if version == 4 else 3),
             self.protocol + (3 if version == 4 else 4),
         )
+        self.goto = 2 if version == 4 else 4  # of the flags
         self.offsets = 88 if version == 4 else 140  # of the target, of the next entry
+        self.counters = 96 if version == 4 else 152  # packets, bytes
         self.matches = 112 if version == 4 else 168
 
 
@@ -76,9 +78,9 @@ def read(table: bytes, start: int, version: int) -> dict[str, list[Rule]]:
 
     Raises `OSError` where an entry is damaged: nobody knows then what comes after it.
     """
-    layout = _Layout(version)
+    layout = Layout(version)
     names: dict[int, str] = {start: "PREROUTING"}
-    rows = list(_entries(table, layout))
+    rows = list(entries(table, layout))
     for _, end, name, data in rows:
         if name == "ERROR":
             names[end] = data[:30].split(b"\0", 1)[0].decode("utf-8", "replace")
@@ -97,14 +99,16 @@ def read(table: bytes, start: int, version: int) -> dict[str, list[Rule]]:
     return chains
 
 
-def _entries(table: bytes, layout: _Layout) -> Iterator[tuple[int, int, str, bytes]]:
+def entries(table: bytes, layout: Layout) -> Iterator[tuple[int, int, str, bytes]]:
     """Yield where each entry starts and ends, its target's name ('' = the standard one) and data."""
     at = 0
     while at + layout.matches <= len(table):
         to_target, to_next = struct.unpack_from("=HH", table, at + layout.offsets)
-        if to_next < to_target + 36 or to_target < layout.matches or at + to_next > len(table):
+        if to_next < to_target + 32 or to_target < layout.matches or at + to_next > len(table):
             raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
         name = _name(table[at + to_target + 2 : at + to_target + 31])
+        if not name and to_next < to_target + 36:  # the standard one has a verdict; others, as TRACE, may have nothing
+            raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
         yield at, at + to_next, name, table[at + to_target + 32 : at + to_next]
         at += to_next
 
@@ -113,14 +117,14 @@ def _name(raw: bytes) -> str:
     return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
-def _plain(entry: bytes, layout: _Layout) -> bool:
+def _plain(entry: bytes, layout: Layout) -> bool:
     """Say whether an entry holds for every packet and ends it, as a policy does."""
     to_target = struct.unpack_from("=H", entry, layout.offsets)[0]
     verdict = struct.unpack_from("=i", entry, to_target + 32)[0]
     return not any(entry[: layout.flags + 2]) and to_target == layout.matches and verdict < 0 and verdict != -5
 
 
-def _rule(entry: bytes, layout: _Layout, name: str, data: bytes, names: dict[int, str]) -> Rule:
+def _rule(entry: bytes, layout: Layout, name: str, data: bytes, names: dict[int, str]) -> Rule:
     conditions = tuple(_conditions(entry, layout))
     if name:
         verdict, sent = target(
@@ -129,12 +133,12 @@ def _rule(entry: bytes, layout: _Layout, name: str, data: bytes, names: dict[int
         return Rule(conditions, verdict, sent)
     code = struct.unpack_from("=i", data)[0]
     if code >= 0:
-        goto = bool(entry[layout.flags] & _GOTO)
+        goto = bool(entry[layout.flags] & layout.goto)
         return Rule(conditions, "goto" if goto else "jump", names.get(code, ""))
     return Rule(conditions, {-5: "return", -2: "accept", -1: "drop"}.get(code, "accept"))
 
 
-def _conditions(entry: bytes, layout: _Layout) -> Iterator[Condition]:
+def _conditions(entry: bytes, layout: Layout) -> Iterator[Condition]:
     size, inverted = layout.address, entry[layout.inverted]
     addresses = [entry[size * number : size * (number + 1)] for number in range(4)]
     for kind, address, mask, bit in (

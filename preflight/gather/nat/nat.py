@@ -77,22 +77,13 @@ def _bases(roots: Roots) -> Iterator[Base]:
 
 def _loaded(roots: Roots, module: str) -> bool | None:
     """Say whether a module of the kernel is there, loaded or built in; None: the kernel knows no modules."""
-    from preflight.gather.machine import kernel_config
-    from preflight.gather.machine.system import kernel
+    from preflight.gather.machine import modules
 
     try:
-        names = kernel_config.parse_modules(roots.text("/proc/modules", 4 << 20))
-    except Unreadable as error:
-        return None if error.absent else True
-    if module in names:
+        names = modules.there(roots)
+    except PermissionError:
         return True
-    release = kernel(roots).value or ""
-    for folder in ("/lib/modules", "/usr/lib/modules", "/run/booted-system/kernel-modules/lib/modules"):
-        text = roots.try_text(f"{folder}/{release}/modules.builtin", 4 << 20)
-        if text:
-            return module in kernel_config.parse_files(text)
-    config = kernel_config.parse_config(roots.try_text(f"/boot/config-{release}", 4 << 20)) or {}
-    return config.get(module.upper()) == "y"
+    return None if names is None else module in names
 
 
 def taken(bases: list[Base], ports: tuple[int, ...], addresses: tuple[str, ...] | None = None) -> Nat:

@@ -15,6 +15,7 @@ from preflight.report.evidence.engine import (
     ExperimentEvidence,
     HealthEvidence,
 )
+from preflight.report.evidence.firewall import BackendEvidence, FirewallEvidence
 from preflight.report.evidence.host import (
     AntivirusEvidence,
     CommandEvidence,
@@ -70,6 +71,9 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "ports.configuration": (EnvFileEvidence, ConfFileEvidence, ConfLineEvidence, AddressEvidence),
     "ports.free": (PortEvidence,),
     "services.mail": (ServiceEvidence, SocketUnitEvidence),
+    "firewall.inbound": (FirewallEvidence,),
+    "firewall.forwarding": (FirewallEvidence,),
+    "firewall.backend": (BackendEvidence,),
     "firewall.managers": (ManagerEvidence,),
     "clock.synchronized": (ClockEvidence,),
     "clock.service": (TimeServiceEvidence,),

@@ -1,0 +1,105 @@
+"""All rules of the host at once: nf_tables, ip_tables of both families, and the sets that they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+
+from msgspec import Struct, field
+
+from preflight.facts.twin import Table, Uncopied
+from preflight.twin import ipsets, legacy
+from preflight.twin import wire as w
+from preflight.twin.legacy_worlds import World
+from preflight.twin.nft import load as nft_load
+from preflight.twin.nft import mentions as nft_mentions
+from preflight.twin.nft import read as nft_read
+from preflight.twin.request import Request
+from preflight.twin.stage import Stage
+from preflight.twin.wire import Wire
+
+VERSIONS = (4, 6)
+_LEGACY = {4: ("ip_tables",), 6: ("ip6_tables",)}
+
+
+class Copies(Struct, frozen=True):
+    """What was read of the host. A part whose module the kernel has not loaded holds nothing."""
+
+    nft: nft_read.Ruleset | None = None
+    legacy: tuple[legacy.Blob, ...] = ()
+    sets: ipsets.Sets | None = None
+    queues: frozenset[int] = frozenset()  # that a program reads
+
+    def ordinary(self) -> Callable[[str], bool]:
+        """Return a function that says whether no rule and no set singles an address out."""
+        single = [
+            *([nft_mentions.of(self.nft)] if self.nft else ()),
+            *(legacy.mentions(blob) for blob in self.legacy),
+            *([ipsets.mentions(self.sets)] if self.sets else ()),
+        ]
+        return lambda address: not any(mentions(address) for mentions in single)
+
+    def outline(self) -> tuple[Table, ...]:
+        """Return the tables in outline."""
+        return (*(self.nft.outline() if self.nft else ()), *map(legacy.outline, self.legacy))
+
+
+class Loaded(Struct):
+    """The copies in place. `blind`: something that all verdicts hang on could not be copied."""
+
+    nft: nft_load.Loaded | None = None
+    legacy: list[legacy.Loaded] = field(default_factory=list)
+    sets: ipsets.Copied | None = None
+
+    @property
+    def blind(self) -> str:
+        """Say what could not be copied that all verdicts hang on; '' = nothing of that sort."""
+        return next(filter(None, (self.nft.blind if self.nft else "", *(one.blind for one in self.legacy))), "")
+
+    @property
+    def conditions(self) -> frozenset[str]:
+        """Return what rules depend on that no packet decides: rate, chance, time."""
+        told = chain.from_iterable(one.conditions.values() for one in self.legacy)
+        return frozenset().union(*told) | (self.nft.conditions if self.nft else frozenset())
+
+    def uncopied(self) -> tuple[Uncopied, ...]:
+        """Return what the kernel did not take."""
+        return (
+            *(self.nft.uncopied() if self.nft else ()),
+            *(refusal.told() for one in self.legacy for refusal in one.refused.values()),
+            *(self.sets.refused if self.sets else ()),
+        )
+
+
+def read(request: Request) -> Copies:
+    """Read the rules of the namespace that the process is in; raise `OSError`."""
+    found = None
+    if request.there("nf_tables"):
+        with Wire(w.NETFILTER) as wire:
+            found = nft_read.read(wire)
+    blobs = tuple(
+        legacy.read(version, table)
+        for version in VERSIONS if request.there(*_LEGACY[version])
+        for table in legacy.tables(version)
+    )  # fmt: skip
+    sets = None
+    if request.there("ip_set"):
+        with Wire(w.NETFILTER) as wire:
+            sets = ipsets.read(wire)
+    return Copies(found, blobs, sets, legacy.queues())
+
+
+def load(copies: Copies, stage: Stage, world: World) -> Loaded:
+    """Put the copies in place in the twin; raise `OSError`."""
+    loaded = Loaded()
+    with stage.twin.entered():
+        if copies.sets and copies.sets.found:
+            with Wire(w.NETFILTER) as wire:
+                loaded.sets = ipsets.load(copies.sets, wire)
+        indices = loaded.sets.indices if loaded.sets else {}
+        for blob in copies.legacy:
+            loaded.legacy.append(legacy.load(blob, indices, world, copies.queues))
+        if copies.nft:
+            with Wire(w.NETFILTER) as wire:
+                loaded.nft = nft_load.load(copies.nft, wire, world, indices, copies.queues)
+    return loaded

@@ -1,0 +1,205 @@
+"""Read the host's network, make its twin, send packets through it, and tell what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from preflight.facts.twin import Arrival, Culprit, Exit, Family, Journey, Twin, Verdict
+from preflight.twin import copies, send, surroundings
+from preflight.twin import wire as w
+from preflight.twin.blame import Case, Court
+from preflight.twin.nft.trace import discovering, to_port
+from preflight.twin.request import Port, Request
+from preflight.twin.send import Transport
+from preflight.twin.send_neighbours import discovery
+from preflight.twin.send_verdicts import Outcome
+from preflight.twin.stage import Side
+from preflight.twin.texts import Text, rule
+from preflight.twin.wire import Wire
+from preflight.twin.worlds import SOURCES, Host, Played, Source, play, published
+
+PROTOCOLS = {"tcp": 6, "udp": 17}
+ICMPV6 = 58
+SPARE = 0.25  # of the time: without that much left no further packet is followed
+
+
+class Fate(Struct, frozen=True):
+    """What became of a kind of packet in all worlds: a verdict, or what it depends on."""
+
+    verdict: Verdict
+    depends: frozenset[str] = frozenset()
+    sources: bool = False  # ordinary addresses fare differently
+
+
+def twin(request: Request) -> Twin:
+    """Return what the kernel does with packets; raise `OSError`: EPERM without the privilege to make namespaces."""
+    began = time.monotonic()
+    until = began + request.seconds
+    with Wire(w.ROUTE) as wire:
+        around = surroundings.read(wire)
+    host = Host(request, around, copies.read(request))
+    first = play(host, "as-is")
+    worlds = [first]
+    if first.loaded.conditions and first.sides:
+        worlds += [play(host, "met"), play(host, "without")]
+    court = Court(first.stage.twin, first.loaded)
+    table = Table(host, worlds, court, until)
+    told = Twin(
+        derived=not request.present,
+        families=tuple(families(first, request)),
+        arrivals=tuple(table.arrivals()),
+        exits=tuple(table.exits()),
+        uncopied=first.loaded.uncopied(),
+        unseen=around.unseen,
+        tables=host.rules.outline(),
+        seconds=round(time.monotonic() - began, 3),
+    )
+    court.close()
+    for world in worlds:
+        world.stage.close()
+    return told
+
+
+def families(played: Played, request: Request) -> Iterable[Family]:
+    """Yield of both families whether packets were sent, and why not."""
+    for version, state in played.stage.absent.items():
+        yield Family(version=version, state="none", detail=state)  # type: ignore[arg-type]  # 4 or 6
+    for version, side in played.stage.sides.items():
+        if not any(published(request, port, version) for port in request.ports):
+            yield Family(version=version, state="off", interface=side.interface, address=side.host)  # type: ignore[arg-type]  # 4 or 6
+        elif version in played.doubts:
+            yield played.doubts[version]
+        else:
+            yield Family(version=version, state="judged", interface=side.interface, address=side.host)  # type: ignore[arg-type]  # 4 or 6
+
+
+class Table:
+    """What is told of each port and of each way out: the verdicts of the worlds, and whose rule it was."""
+
+    def __init__(self, host: Host, worlds: list[Played], court: Court, until: float) -> None:
+        self._host, self._worlds, self._court, self._until = host, worlds, court, until
+        self._first = worlds[0]
+        self._texts: dict[Culprit, Culprit] = {}
+        self._unfound = {side.version: case for side in self._first.sides if (case := self._discovered(side))}
+
+    def arrivals(self) -> Iterable[Arrival]:
+        """Yield what becomes of connections to each port."""
+        for port in self._host.request.ports:
+            told = tuple(
+                self._arrival(side, port, source)
+                for side in self._first.sides
+                for source in SOURCES
+                if (side.version, port, source) in self._first.arrivals
+            )
+            if told:
+                yield Arrival(port.address, port.port, told)
+
+    def exits(self) -> Iterable[Exit]:
+        """Yield what becomes of what containers send."""
+        for version, protocol, number in self._first.exits:
+            side = self._first.stage.sides[version]
+            yield Exit(protocol, number, self._exit(side, protocol, number))
+
+    def _arrival(self, side: Side, port: Port, source: Source) -> Journey:
+        key = (side.version, port, source)
+        found = fate([world.arrivals.get(key, ()) for world in self._worlds], self._first.loaded.conditions)
+        address = side.neighbour if source == "neighbour" else side.sources[0]
+        proxies = self._host.request.userland_proxy
+        return self._journey(
+            side, source, found, to_port(port.port, port.inside),
+            lambda: send.knock(self._first.stage, side, port, address, proxies),
+        )  # fmt: skip
+
+    def _exit(self, side: Side, protocol: Transport, number: int) -> Journey:
+        key = (side.version, protocol, number)
+        outcomes = [(world.exits[key],) if key in world.exits else () for world in self._worlds]
+        found = fate(outcomes, self._first.loaded.conditions)
+        return self._journey(
+            side, "internet", found, to_port(number), lambda: send.call(self._first.stage, side, protocol, number),
+            PROTOCOLS[protocol],
+        )  # fmt: skip
+
+    def _journey(
+        self,
+        side: Side,
+        source: Source,
+        found: Fate,
+        meant: Callable[[bytes], bool],
+        again: Callable[[], Outcome | None],
+        protocol: int = 6,
+    ) -> Journey:
+        if side.version in self._unfound:
+            return self._lost(side, source)
+        case = self._case(side, meant, again, protocol)
+        verdict, reason = found.verdict, ""
+        if case.uncopied:
+            verdict, reason = "unknown", "uncopied"
+        elif found.sources:
+            reason = "sources"
+        elif case.queue:
+            reason = "queue"
+        culprit = None if verdict == "delivered" or case.culprit is None else self._told(case.culprit)
+        return Journey(
+            version=side.version,  # type: ignore[arg-type]  # 4 or 6
+            source=source,
+            verdict=verdict,
+            culprit=culprit,
+            depends=tuple(sorted(found.depends)) if verdict == "depends" else (),
+            reason=reason,  # type: ignore[arg-type]  # its words
+            steps=case.steps,
+        )
+
+    def _discovered(self, side: Side) -> Case | None:
+        """Follow what asks for link addresses over IPv6, and say where it is lost; None: it is not.
+
+        No connection shows that, as the twin's neighbours know each other from before the rules were there.
+        """
+        if side.version == 4:
+            return None
+
+        def ask() -> Outcome | None:
+            found = discovery(self._first.stage.twin, self._first.stage.world, side.interface, side.host)
+            return None if found is None or (found.answers and found.hears) else Outcome(verdict="dropped")
+
+        case = self._court.try_(6, discovering, ask, ICMPV6)
+        if case.outcome is None:
+            return None
+        return case if case.culprit and case.culprit.kind in ("rule", "policy") else replace(case, culprit=None)
+
+    def _lost(self, side: Side, source: Source) -> Journey:
+        case = self._unfound[side.version]
+        culprit = self._told(case.culprit) if case.culprit else None
+        return Journey(version=6, source=source, verdict="dropped", culprit=culprit, steps=case.steps)
+
+    def _case(
+        self, side: Side, meant: Callable[[bytes], bool], again: Callable[[], Outcome | None], protocol: int
+    ) -> Case:
+        """Follow one more packet, while there is time."""
+        if self._until - time.monotonic() < SPARE * self._host.request.seconds:
+            return Case(None)
+        return self._court.try_(side.version, meant, again, protocol)
+
+    def _told(self, culprit: Culprit) -> Culprit:
+        """Return it with its rule's text and counter, as the host has them."""
+        if culprit not in self._texts:
+            text = rule(culprit, self._host.request.root) if time.monotonic() < self._until else Text()
+            counter = culprit.counter if text.counter is None else text.counter
+            self._texts[culprit] = replace(culprit, rule=text.rule, counter=counter)
+        return self._texts[culprit]
+
+
+def fate(worlds: Sequence[tuple[Outcome, ...]], conditions: frozenset[str]) -> Fate:
+    """Say what became of packets that should fare alike: from several sources, in several worlds."""
+    verdicts = [outcome.verdict for world in worlds for outcome in world]
+    own = {outcome.verdict for outcome in worlds[0]}
+    if not verdicts or "unknown" in verdicts:
+        return Fate("unknown")
+    if len(own) > 1:
+        return Fate("depends", sources=True)
+    if len(set(verdicts)) > 1:
+        return Fate("depends", conditions)
+    return Fate(verdicts[0])

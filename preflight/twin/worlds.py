@@ -1,0 +1,115 @@
+"""One world: a twin with the host's rules in place, and what became of the packets that were sent through it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from preflight.facts.twin import Family
+from preflight.twin import copies, derive, send
+from preflight.twin.legacy_worlds import World
+from preflight.twin.request import Port, Request
+from preflight.twin.send import Transport
+from preflight.twin.send_verdicts import Outcome
+from preflight.twin.stage import Side, Stage, build
+from preflight.twin.surroundings import Surroundings
+
+Source = Literal["internet", "neighbour"]
+SOURCES: tuple[Source, ...] = ("internet", "neighbour")
+Doubt = Literal["control", "rules", "sysctls", "modules", "derivation"]
+
+
+class Host(Struct, frozen=True):
+    """What was read of the host, and what is asked of it."""
+
+    request: Request
+    around: Surroundings
+    rules: copies.Copies
+
+
+class Played(Struct):
+    """A world, its packets sent. `doubts`: why a family's were not: facts of `Family`, by version."""
+
+    stage: Stage
+    loaded: copies.Loaded
+    doubts: dict[int, Family] = field(default_factory=dict)
+    arrivals: dict[tuple[int, Port, Source], tuple[Outcome, ...]] = field(default_factory=dict)
+    exits: dict[tuple[int, Transport, int], Outcome] = field(default_factory=dict)
+
+    @property
+    def sides(self) -> list[Side]:
+        """Return the families whose packets were sent."""
+        return [side for version, side in sorted(self.stage.sides.items()) if version not in self.doubts]
+
+
+def play(host: Host, world: World) -> Played:
+    """Make a world and send all packets through it; raise `OSError`."""
+    stage = build(host.request, host.around, host.rules.ordinary())
+    failing = stage.control()
+    loaded = copies.load(host.rules, stage, world)
+    stage.load_rules()
+    played = Played(stage, loaded)
+    for version, side in stage.sides.items():
+        if version in failing:
+            played.doubts[version] = _blind(side, "control")
+        elif loaded.blind:
+            played.doubts[version] = _blind(side, "rules", loaded.blind)
+        elif stage.unwritten(version):
+            played.doubts[version] = _blind(side, "sysctls", " ".join(stage.unwritten(version)))
+    if played.sides and not host.request.present:
+        _derive(host, played)
+    for side in played.sides:
+        _send(host.request, played, side)
+    return played
+
+
+def _derive(host: Host, played: Played) -> None:
+    """Add what the engine would; where it is not known, or fails, no family is judged."""
+    request = host.request
+    doubt: Doubt = "derivation"
+    lacking = [names[0] for names in derive.needs(request) if not request.there(*names)]
+    if lacking:
+        failed, doubt = " ".join(lacking), "modules"
+    else:
+        try:
+            failed = derive.apply(request, played.stage)
+        except derive.Underivable as error:
+            failed = str(error) or "unknown"
+    if failed:
+        played.doubts |= {side.version: _blind(side, doubt, failed[-500:]) for side in played.sides}
+
+
+def _send(request: Request, played: Played, side: Side) -> None:
+    stage, ports = played.stage, [port for port in request.ports if published(request, port, side.version)]
+    places = dict[str, Source].fromkeys(side.sources, "internet")
+    if side.neighbour:
+        places[side.neighbour] = "neighbour"
+    found = send.arrivals(stage, side, ports, tuple(places), request.userland_proxy)
+    for port in ports:
+        for source in SOURCES:
+            outcomes = tuple(
+                outcome for (one, address), outcome in found.items() if one == port and places[address] == source
+            )
+            if outcomes:
+                played.arrivals[side.version, port, source] = outcomes
+    for (protocol, number), outcome in send.exits(stage, side).items():
+        played.exits[side.version, protocol, number] = outcome
+
+
+def published(request: Request, port: Port, version: int) -> bool:
+    """Say whether the engine publishes a port for a family: for one that mailcow's network lacks, docker-proxy does."""
+    if port.address and (":" in port.address) != (version == 6):
+        return False
+    return version == 4 or bool(request.subnet6) or request.userland_proxy
+
+
+def _blind(side: Side, doubt: Doubt, detail: str = "") -> Family:
+    return Family(
+        version=side.version,  # type: ignore[arg-type]  # 4 or 6
+        state="blind",
+        doubt=doubt,
+        detail=detail,
+        interface=side.interface,
+        address=side.host,
+    )

@@ -1,0 +1,96 @@
+"""Which rules a packet meets on the host itself: those whose counters move when it is sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from msgspec import Struct
+
+from preflight.facts.twin import Culprit
+from preflight.twin.spaces import Space
+from tests.differential.host import run
+
+_ENDS = re.compile(r"-[jg] (DROP|REJECT|NFQUEUE|TPROXY|STEAL|SYNPROXY)\b")
+Place = tuple[str, str, str, int]  # family, table, chain, handle; of ip_tables: "", table, chain, number
+
+
+class Rule(Struct):
+    """A rule or the policy (number 0) of a chain. drops: it may end a packet; counts: it has a counter."""
+
+    packets: int
+    drops: bool
+    counts: bool = True
+
+
+def read(space: Space, version: int) -> dict[Place, Rule]:
+    """Return all rules of a namespace by their place."""
+    found = dict(_nft(space))
+    program = "iptables-legacy-save" if version == 4 else "ip6tables-legacy-save"
+    with space.entered():
+        try:
+            with open(f"/proc/self/net/{'ip' if version == 4 else 'ip6'}_tables_names") as file:
+                tables = file.read().split()
+        except OSError:
+            tables = []
+    for table in tables:
+        found |= _legacy(run(space, [program, "-c", "-t", table]).stdout, table)
+    return found
+
+
+def _nft(space: Space) -> list[tuple[Place, Rule]]:
+    listed: dict[str, Any] = json.loads(run(space, ["nft", "-j", "-a", "list", "ruleset"]).stdout or '{"nftables":[]}')
+    found = []
+    for one in listed["nftables"]:
+        if rule := one.get("rule"):
+            kinds = [next(iter(part)) if isinstance(part, dict) else str(part) for part in rule["expr"]]
+            text = json.dumps(rule["expr"])
+            counter = next((part["counter"] for part in rule["expr"] if isinstance(part, dict) and "counter" in part), None)
+            packets = counter["packets"] if isinstance(counter, dict) else 0
+            drops = any(kind in ("drop", "reject", "queue", "tproxy", "synproxy") for kind in kinds) or bool(
+                re.search(r'"(drop|reject|queue|REJECT|NFQUEUE|TPROXY)"|"type": "target"|"xt"', text)
+            )
+            place = rule["family"], rule["table"], rule["chain"], rule["handle"]
+            found.append((place, Rule(packets, drops, counter is not None)))
+        elif (chain := one.get("chain")) and chain.get("policy") == "drop":
+            found.append(((chain["family"], chain["table"], chain["name"], 0), Rule(0, True, False)))
+    return found
+
+
+def _legacy(saved: str, table: str) -> dict[Place, Rule]:
+    found: dict[Place, Rule] = {}
+    numbers: dict[str, int] = {}
+    for line in saved.splitlines():
+        if line.startswith(":"):
+            name, policy, counts = line[1:].split(" ")
+            found["", table, name, 0] = Rule(int(counts[1:].split(":")[0]), policy == "DROP")
+        elif line.startswith("["):
+            counts, _, chain, rest = line.split(" ", 3)
+            numbers[chain] = numbers.get(chain, 0) + 1
+            found["", table, chain, numbers[chain]] = Rule(int(counts[1:].split(":")[0]), bool(_ENDS.search(rest)))
+    return found
+
+
+def place(culprit: Culprit) -> Place:
+    """Return where a culprit stands."""
+    if culprit.backend == "ip_tables":
+        return "", culprit.table, culprit.chain, culprit.number or 0
+    return culprit.family, culprit.table, culprit.chain, culprit.handle or 0
+
+
+def agrees(culprit: Culprit | None, before: dict[Place, Rule], after: dict[Place, Rule]) -> bool | None:
+    """Say whether the rule that the twin names is one that moved; None: it cannot be told, as it has no counter."""
+    moved = {one for one, rule in after.items() if rule.packets > before.get(one, rule).packets}
+    ended = {one for one in moved if after[one].drops}
+    silent = any(rule.drops and not rule.counts for rule in after.values())
+    if culprit is None or culprit.kind not in ("rule", "policy"):
+        return None if silent else not ended
+    if culprit.predicted:
+        return True if ended else None
+    named = after.get(place(culprit))
+    if named is None:
+        return False
+    if culprit.kind == "policy" and (culprit.backend == "nf_tables" or not named.packets):
+        return named.drops and not {one for one in ended if one[3]}
+    return place(culprit) in moved if named.counts else None

@@ -1,0 +1,292 @@
+"""What the engine would add is added in a namespace, by the machine's own iptables and nft."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from preflight.twin import derive, derive_programs
+from preflight.twin.derive import Underivable
+from preflight.twin.derive_state import State
+from preflight.twin.request import Port, Request
+from preflight.twin.spaces import Space
+
+ENGINES = Path(__file__).parent / "engines"
+PORTS = (
+    Port("", 25, "postfix-mailcow", 25, "172.22.1.253"),
+    Port("", 465, "postfix-mailcow", 465, "172.22.1.253"),
+    Port("", 443, "nginx-mailcow", 443, "172.22.1.3"),
+    Port("127.0.0.1", 7654, "redis-mailcow", 6379, "172.22.1.249"),
+)
+
+
+class Stage(Struct):
+    """What is derived from a stage: the twin alone."""
+
+    twin: Space
+
+
+def request(engine: str = "26.1.5", **changed: Any) -> Request:
+    return Request(
+        bridge="br-mailcow", subnet4="172.22.1.0/24", engine=engine, **{"ports": PORTS, "subnet6": "", **changed}
+    )
+
+
+@pytest.fixture(params=["nft", "legacy"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have the engine's iptables be that of nf_tables, or that of ip_tables."""
+    for program in ("iptables", "ip6tables"):
+        for kind in ("", "-save", "-restore"):
+            (tmp_path / f"{program}{kind}").symlink_to(f"/usr/sbin/{program}-{request.param}{kind}")
+    monkeypatch.setattr(derive_programs, "PATH", (str(tmp_path), *derive_programs.PATH))
+    return str(request.param)
+
+
+def run(*words: str, text: str = "") -> str:
+    return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
+
+
+def saved(backend: str, program: str = "iptables") -> str:
+    """Return all rules as the fixtures have them: without what changes each time."""
+    text = run(f"{program}-{backend}-save")
+    return "".join(line + "\n" for line in text.splitlines() if not line.startswith("#"))
+
+
+def switch(name: str, value: str | None = None) -> str:
+    """Set a value of the namespace, or read it."""
+    path = Path("/proc/sys/net", name)
+    if value is not None:
+        path.write_text(value)
+    return path.read_text().strip()
+
+
+def rules_of(name: str) -> str:
+    return (ENGINES / f"{name}.rules").read_text()
+
+
+@pytest.mark.parametrize("engine", ["20.10.24", "26.1.5", "28.5.2"])
+def test_the_rules_are_those_of_the_engine(namespaces: Callable[[], Space], backend: str, engine: str) -> None:
+    """After its start, and with mailcow's network and its ports; written by moby's sources, see derive_iptables."""
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        switch("ipv4/ip_forward", "1")
+        run(f"iptables-{backend}-restore", text=rules_of(f"{engine}-start"))
+    assert derive.apply(request(engine), stage) == ""
+    expected = rules_of(f"{engine}-up")
+    with stage.twin.entered():
+        found = saved(backend)
+    for name, table in tables(expected).items():
+        # Of ip_tables there was none, and none is made.
+        assert tables(found)[name] == ([] if (name, backend) == ("*raw", "legacy") else table)
+
+
+def tables(text: str) -> dict[str, list[str]]:
+    """Return chains and rules by their table."""
+    parts = [part.splitlines() for part in text.split("COMMIT\n") if part]
+    return {"*raw": [], **{part[0]: part[1:] for part in parts if any(line.startswith("-A") for line in part)}}
+
+
+def test_in_the_engines_own_root(namespaces: Callable[[], Space]) -> None:
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        run("iptables-restore", text=rules_of("26.1.5-start"))
+    assert derive.apply(request(root=f"/proc/{os.getpid()}/root"), stage) == ""
+    with stage.twin.entered():
+        assert "-A DOCKER ! -i br-mailcow -p tcp -m tcp --dport 25 -j DNAT" in run("iptables-save")
+
+
+@pytest.mark.parametrize("engine", ["20.10.24", "28.5.2", "29.7.2"])
+def test_where_its_chains_were_flushed_the_engine_fails_and_says_so(
+    namespaces: Callable[[], Space], backend: str, engine: str
+) -> None:
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        # The tables are there, and nothing in them.
+        run(
+            f"iptables-{backend}-restore",
+            text="*nat\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n",
+        )
+    failed = derive.apply(request(engine), stage)
+    assert "No chain/target/match by that name" in failed or "does not exist" in failed
+
+
+def test_what_is_not_there_is_not_asked_for(namespaces: Callable[[], Space], tmp_path: Path, backend: str) -> None:
+    """A table of ip_tables, or nf_tables as a whole: the question would load its module."""
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        run("iptables-nft-restore", text=rules_of("26.1.5-start"))
+    called = tmp_path / "called"
+    for name in ("iptables-restore", *(("iptables-save",) if backend == "nft" else ())):
+        (tmp_path / name).unlink()
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {name} >> {called}\n")
+        (tmp_path / name).chmod(0o755)
+    modules = ("xt_tcpudp", "xt_nat", "xt_conntrack", "xt_addrtype", "xt_MASQUERADE")
+    assert derive.apply(request(modules=modules), stage) == "iptables: No chain/target/match by that name."
+    assert not called.exists()
+    with stage.twin.entered():
+        assert run("iptables-legacy-save") == ""
+
+
+def test_from_28_forwarding_is_switched_on_and_the_rest_dropped(namespaces: Callable[[], Space], backend: str) -> None:
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        switch("ipv4/ip_forward", "0")
+        run(f"iptables-{backend}-restore", text=rules_of("28.5.2-start").replace("FORWARD DROP", "FORWARD ACCEPT"))
+    assert derive.apply(request("28.5.2"), stage) == ""
+    with stage.twin.entered():
+        assert ":FORWARD DROP" in saved(backend)
+        assert switch("ipv4/ip_forward") == "1"
+
+
+@pytest.mark.parametrize(
+    ("engine", "changed"), [("26.1.5", {}), ("28.5.2", {"ip_forward": False}), ("28.5.2", {"iptables": False})]
+)
+def test_forwarding_that_stays_off_and_policies_that_stay(
+    namespaces: Callable[[], Space], engine: str, changed: dict[str, Any]
+) -> None:
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        switch("ipv4/ip_forward", "0")
+        run("iptables-restore", text=rules_of(f"{engine}-start").replace("FORWARD DROP", "FORWARD ACCEPT"))
+    assert derive.apply(request(engine, **changed), stage) == ""
+    with stage.twin.entered():
+        assert ":FORWARD ACCEPT" in run("iptables-save")
+        assert switch("ipv4/ip_forward") == ("1" if "iptables" in changed else "0")
+
+
+def test_ipv6(namespaces: Callable[[], Space], backend: str) -> None:
+    ports = (Port("", 25, "postfix-mailcow", 25, "172.22.1.253", "fd4d::253"),)
+    start = rules_of("28.5.2-start")
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        run(f"iptables-{backend}-restore", text=start)
+        run(
+            f"ip6tables-{backend}-restore",
+            text=start.replace("127.0.0.0/8", "::1").replace("172.17.0.0/16", "fd00::/80"),
+        )
+    assert derive.apply(request("28.5.2", ports=ports, subnet6="fd4d::/64"), stage) == ""
+    with stage.twin.entered():
+        found = saved(backend, "ip6tables")
+        assert [switch(f"ipv6/conf/{name}/forwarding") for name in ("all", "default")] == ["1", "1"]
+    redirected = (
+        "-A DOCKER ! -s fe80::/10 ! -i br-mailcow -p tcp -m tcp --dport 25 -j DNAT --to-destination [fd4d::253]:25"
+    )
+    assert redirected in found
+    assert "-A POSTROUTING -s fd4d::/64 ! -o br-mailcow -j MASQUERADE" in found
+
+
+def test_without_rules_of_its_own_the_engine_leaves_all_to_docker_proxy(namespaces: Callable[[], Space]) -> None:
+    stage = Stage(namespaces())
+    assert derive.apply(request(iptables=False), stage) == ""
+    with stage.twin.entered():
+        assert run("nft", "list", "ruleset") == ""
+
+
+def test_without_docker_proxy_the_host_gets_at_its_loopback_ports(namespaces: Callable[[], Space]) -> None:
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        run("ip", "link", "add", "br-mailcow", "type", "veth", "peer", "other")
+        run("iptables-restore", text=rules_of("26.1.5-start"))
+    assert derive.apply(request(userland_proxy=False), stage) == ""
+    with stage.twin.entered():
+        assert switch("ipv4/conf/br-mailcow/route_localnet") == "1"
+
+
+NATIVE = """
+table ip docker-bridges {
+    map filter-forward-in-jumps { type ifname : verdict; }
+    chain filter-FORWARD { type filter hook forward priority 0; oifname vmap @filter-forward-in-jumps; }
+    chain nat-prerouting-and-output { }
+}
+"""
+
+
+def test_an_engine_with_nf_tables(namespaces: Callable[[], Space]) -> None:
+    stage = Stage(namespaces())
+    asked = request("29.7.2", backend="nftables")
+    with stage.twin.entered():
+        switch("ipv4/ip_forward", "0")
+        run("nft", "-f", "-", text=NATIVE)
+    assert derive.apply(asked, stage) == "IPv4 forwarding is disabled"
+    with stage.twin.entered():
+        switch("ipv4/ip_forward", "1")
+    assert derive.apply(asked, stage) == ""
+    with stage.twin.entered():
+        listed = run("nft", "list", "table", "ip", "docker-bridges")
+        assert "tcp dport 25 counter packets 0 bytes 0 dnat to 172.22.1.253:25" in listed
+        assert 'elements = { "br-mailcow" : jump filter-forward-in__br-mailcow }' in listed
+
+
+FIREWALLD = 'table inet firewalld {{ chain a {{ iifname "{name}" accept; }}; }}'
+
+
+@pytest.mark.parametrize("backend_of_the_engine", ["iptables+firewalld", "nftables+firewalld"])
+def test_firewalld_has_the_bridge_in_its_zone(namespaces: Callable[[], Space], backend_of_the_engine: str) -> None:
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        switch("ipv4/ip_forward", "1")
+        run("iptables-restore", text=rules_of("28.5.2-start"))
+        run("nft", "-f", "-", text=FIREWALLD.format(name="docker0"))
+    assert derive.apply(request("29.7.2", backend=backend_of_the_engine), stage) == ""
+    with stage.twin.entered():
+        assert 'iifname "br-mailcow" accept' in run("nft", "list", "table", "inet", "firewalld")
+
+
+def test_firewalld_that_uses_iptables(namespaces: Callable[[], Space], backend: str) -> None:
+    zones = "*filter\n:INPUT_ZONES - [0:0]\n:IN_docker - [0:0]\n-A INPUT_ZONES -i docker0 -g IN_docker\nCOMMIT\n"
+    for engine, kind in (("26.1.5", "iptables"), ("29.7.2", "nftables+firewalld")):
+        stage = Stage(namespaces())
+        with stage.twin.entered():
+            switch("ipv4/ip_forward", "1")
+            run(f"iptables-{backend}-restore", text=rules_of("26.1.5-start"))
+            run(f"iptables-{backend}-restore", "--noflush", text=zones)
+        assert derive.apply(request(engine, backend=kind), stage) == ""
+        with stage.twin.entered():
+            assert "-A INPUT_ZONES -i br-mailcow -g IN_docker" in saved(backend)
+
+
+def test_firewalld_without_a_bridge_of_the_engine_to_go_by(namespaces: Callable[[], Space]) -> None:
+    stage = Stage(namespaces())
+    with stage.twin.entered():
+        run("iptables-restore", text=rules_of("26.1.5-start"))
+        run("nft", "-f", "-", text=FIREWALLD.format(name="eth0"))
+    with pytest.raises(Underivable, match="firewalld"):
+        derive.apply(request(), stage)
+
+
+def test_a_module_that_is_not_there_is_not_loaded(namespaces: Callable[[], Space]) -> None:
+    stage = Stage(namespaces())
+    modules = ("nf_tables", *(names[-1] for names in derive.needs(request())))
+    with stage.twin.entered():
+        run("iptables-restore", text=rules_of("26.1.5-start"))
+    with pytest.raises(Underivable, match="xt_nat"):
+        derive.apply(request(modules=tuple(name for name in modules if name != "xt_nat")), stage)
+    assert derive.apply(request(modules=modules), stage) == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "first"),
+    [
+        ({}, ("xt_tcpudp",)),
+        ({"iptables": False}, None),
+        ({"iptables": False, "subnet6": "fd4d::/64"}, ("xt_tcpudp",)),
+        ({"backend": "nftables"}, ("nf_tables",)),
+    ],
+)
+def test_what_the_kernel_must_have(changed: dict[str, Any], first: tuple[str, ...] | None) -> None:
+    assert next(iter(derive.needs(request(**changed))), None) == first
+
+
+def test_the_rules_by_the_engines_backend() -> None:
+    state = State(chains=frozenset())
+    assert derive.rules(request("29.7.2"), 4, state).startswith("*raw\n")
+    assert derive.rules(request("29.7.2", backend="nftables"), 4, state).startswith("table ip docker-bridges {\n")
+    assert derive.rules(request("29.7.2"), 6, state) == ""
+    with pytest.raises(Underivable):
+        derive.rules(request(""), 4, state)

@@ -1,0 +1,289 @@
+"""The whole twin: a host in a namespace, its rules made by the machine's own programs, and what is told of packets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from preflight.facts.twin import Arrival, Culprit, Exit, Journey, Twin
+from preflight.twin.play import fate
+from preflight.twin.request import Port, Request
+from preflight.twin.send_verdicts import Outcome
+from preflight.twin.spaces import Space
+
+needs_programs = pytest.mark.skipif(
+    not all(map(shutil.which, ("ip", "nft", "iptables-nft-restore", "sysctl"))), reason="needs ip, nft, iptables-nft"
+)
+ENGINE = (Path(__file__).parent / "engines" / "26.1.5-start.rules").read_text("utf-8")
+NETWORK = """
+ip link set lo up
+ip link add eth0 type veth peer name far
+ip link set far up
+ip link set eth0 up
+ip addr add 198.51.100.5/24 dev eth0
+ip route add default via 198.51.100.1
+ip -6 addr add 2a01:4f8:1::5/64 dev eth0 nodad
+ip -6 route add default via fe80::1 dev eth0
+ip link add docker0 type bridge
+ip addr add 172.17.0.1/16 dev docker0
+ip link set docker0 up
+sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+"""
+PORTS = tuple(
+    Port("", number, service, number, f"172.22.1.{last}")
+    for number, service, last in (
+        (25, "postfix-mailcow", 253),
+        (993, "dovecot-mailcow", 250),
+        (443, "nginx-mailcow", 9),
+    )
+)
+REQUEST = Request(
+    ports=PORTS, bridge="br-mailcow", subnet4="172.22.1.0/24", engine="26.1.5", ip6tables=False, seconds=20.0,
+)  # fmt: skip
+Played = Callable[..., Twin]
+
+
+def run(text: str, *words: str) -> None:
+    subprocess.run(words, input=text, text=True, check=True, capture_output=True)
+
+
+@pytest.fixture
+def played(namespaces: Callable[[], Space]) -> Played:
+    """Return a function that makes a host, gives it rules of its own, and tells what becomes of packets there."""
+
+    def play(*, user: str = "", nft: str = "", sh: str = "", **changed: Any) -> Twin:
+        with namespaces().entered():
+            run(NETWORK, "sh", "-e")
+            run(ENGINE, "iptables-nft-restore")
+            if user:
+                run(f"*filter\n{user}\nCOMMIT\n", "iptables-nft-restore", "--noflush")
+            if nft:
+                run(nft, "nft", "-f", "-")
+            if sh:
+                run(sh, "sh", "-e")
+            request = msgspec.json.encode(replace(REQUEST, **changed)).decode()
+            ran = subprocess.run(
+                [sys.executable, "-I", "-m", "preflight.twin", request], capture_output=True, check=True, timeout=60
+            )
+        return msgspec.json.decode(ran.stdout, type=Twin)
+
+    return play
+
+
+def told(twin: Twin, port: int, version: int = 4, source: str = "internet") -> Journey:
+    (found,) = (
+        journey
+        for arrival in twin.arrivals if arrival.port == port
+        for journey in arrival.journeys if (journey.version, journey.source) == (version, source)
+    )  # fmt: skip
+    return found
+
+
+def verdicts(twin: Twin, version: int = 4, source: str = "internet") -> dict[int, str]:
+    return {
+        arrival.port: journey.verdict
+        for arrival in twin.arrivals
+        for journey in arrival.journeys if (journey.version, journey.source) == (version, source)
+    }  # fmt: skip
+
+
+def out(twin: Twin, version: int = 4) -> set[str]:
+    return {exit_.journey.verdict for exit_ in twin.exits if exit_.journey.version == version}
+
+
+def chain(hook: str, *rules: str, family: str = "inet", policy: str = "accept", priority: int = 5) -> str:
+    lines = "\n".join(rules)
+    head = f"type filter hook {hook} priority {priority}; policy {policy};"
+    return f"table {family} fw {{\nchain c {{\n{head}\n{lines}\n}}\n}}\n"
+
+
+@needs_programs
+def test_on_a_healthy_host_all_ports_are_reached_and_all_ways_lead_out(played: Played) -> None:
+    twin = played()
+    assert [(family.version, family.state, family.interface) for family in twin.families] == [
+        (4, "judged", "eth0"),
+        (6, "judged", "eth0"),
+    ]
+    assert twin.derived
+    assert verdicts(twin) == verdicts(twin, source="neighbour") == {25: "delivered", 993: "delivered", 443: "delivered"}
+    assert out(twin) == {"delivered"}
+    assert [(step.hook, step.table, step.chain, step.verdict) for step in told(twin, 25).steps] == [
+        ("prerouting", "ip nat", "PREROUTING", "accept"),
+        ("forward", "ip filter", "FORWARD", "accept"),
+        ("postrouting", "ip nat", "POSTROUTING", "accept"),
+    ]
+    # mailcow's network has no IPv6 here: docker-proxy answers for it.
+    assert verdicts(twin, 6) == {25: "proxy", 993: "proxy", 443: "proxy"}
+
+
+@needs_programs
+def test_the_rule_that_stops_a_port_is_named_as_the_host_has_it(played: Played) -> None:
+    rule = '-A DOCKER-USER -i eth0 -p tcp -m tcp --dport 25 -m comment --comment "no mail" -j DROP'
+    twin = played(user=f"{rule.replace('-A', '-I')}\n-I DOCKER-USER -s 10.9.0.0/16 -j DROP")
+    assert verdicts(twin) == {25: "dropped", 993: "delivered", 443: "delivered"}
+    culprit = told(twin, 25).culprit
+    assert culprit
+    assert (culprit.kind, culprit.backend, culprit.family, culprit.table, culprit.chain, culprit.rule) == (
+        ("rule", "nf_tables", "ip", "filter", "DOCKER-USER", rule)
+    )
+    assert culprit.handle
+    assert not culprit.predicted
+
+
+@needs_programs
+@pytest.mark.parametrize(
+    ("nft", "ports", "exits", "culprit"),
+    [
+        (chain("forward", 'iifname "eth0" tcp dport 443 reject'), {443: "refused"}, "delivered", ("rule", "inet")),
+        (chain("forward", policy="drop"), dict.fromkeys((25, 993, 443), "dropped"), "dropped", ("policy", "inet")),
+        (chain("input", "tcp dport 25 drop"), {}, "delivered", None),
+        (
+            chain("prerouting", 'iifname "eth0" ip saddr != 10.0.0.0/8 tcp dport 25 drop', family="ip", priority=-200),
+            {25: "dropped"}, "delivered", ("rule", "ip"),
+        ),
+        (chain("forward", 'oifname "eth0" tcp sport 993 drop'), {993: "oneway"}, "delivered", None),
+        (
+            chain("ingress", "tcp dport 25 drop", family="netdev").replace("ingress ", 'ingress device "eth0" '),
+            {25: "dropped"}, "delivered", None,
+        ),
+    ],
+)  # fmt: skip
+def test_rules_of_all_hooks(
+    nft: str, ports: dict[int, str], exits: str, culprit: tuple[str, str] | None, played: Played
+) -> None:
+    twin = played(nft=nft)
+    assert verdicts(twin) == {25: "delivered", 993: "delivered", 443: "delivered", **ports}
+    assert out(twin) == {exits}
+    if culprit:
+        found = told(twin, next(iter(ports))).culprit
+        assert found
+        assert (found.kind, found.family, found.table, found.chain) == (*culprit, "fw", "c")
+
+
+@needs_programs
+def test_what_hangs_on_a_rate_is_said_to(played: Played) -> None:
+    twin = played(user="-I DOCKER-USER -p tcp -m tcp --dport 25 -m limit --limit 1/hour --limit-burst 1 -j DROP")
+    assert (told(twin, 25).verdict, told(twin, 25).depends) == ("depends", ("limit",))
+    assert told(twin, 993).verdict == "delivered"
+    assert told(twin, 993).depends == ()
+
+
+@needs_programs
+def test_who_else_is_let_in_does_not_change_what_the_internet_meets(played: Played) -> None:
+    twin = played(nft=chain("forward", 'iifname "eth0" ip saddr != 198.51.100.0/24 tcp dport 25 drop'))
+    assert told(twin, 25).verdict == "dropped"
+    assert told(twin, 25, source="neighbour").verdict == "delivered"
+
+
+@needs_programs
+@pytest.mark.parametrize(
+    ("sh", "kind"),
+    [
+        ("sysctl -qw net.ipv4.ip_forward=0", "forwarding"),
+        ("ip rule add to 172.22.1.0/24 prohibit", "route"),
+        ("ip rule add from 172.22.1.0/24 blackhole; sysctl -qw net.ipv4.conf.all.rp_filter=1", "filter"),
+    ],
+)
+def test_what_is_no_rule_of_a_firewall(sh: str, kind: str, played: Played) -> None:
+    journey = told(played(sh=sh), 25)
+    assert journey.verdict in ("dropped", "refused")
+    assert journey.culprit == Culprit(kind=kind)  # type: ignore[arg-type]  # one of its words
+
+
+@needs_programs
+def test_where_the_engines_chains_are_gone_its_own_commands_fail(played: Played) -> None:
+    twin = played(sh="iptables-nft -F; iptables-nft -X; iptables-nft -t nat -F; iptables-nft -t nat -X")
+    assert {(family.version, family.state, family.doubt) for family in twin.families} == {
+        (4, "blind", "derivation"),
+        (6, "blind", "derivation"),
+    }
+    assert all(family.detail for family in twin.families)
+    assert not twin.arrivals
+
+
+@needs_programs
+def test_rules_that_stop_neighbour_discovery_cut_ipv6_off(played: Played) -> None:
+    twin = played(nft=chain("input", "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } drop", family="ip6"))
+    assert set(verdicts(twin, 6).values()) == {"dropped"}
+    culprit = told(twin, 25, 6).culprit
+    assert culprit
+    assert (culprit.family, culprit.chain) == ("ip6", "c")
+    assert set(verdicts(twin).values()) == {"delivered"}
+
+
+@needs_programs
+def test_a_module_that_publishing_takes_is_not_loaded_for_the_twin(played: Played) -> None:
+    twin = played(modules=("nf_tables", "veth", "bridge", "nf_conntrack", "nf_nat"))
+    assert {(family.state, family.doubt) for family in twin.families} == {("blind", "modules")}
+
+
+@needs_programs
+def test_nothing_is_left_of_it_on_the_host(namespaces: Callable[[], Space]) -> None:
+    commands = ("ip addr", "ip rule", "ip route show table all", "nft list ruleset", "sysctl net.ipv4 net.ipv6")
+
+    def state() -> list[str]:
+        texts = [subprocess.run(line.split(), capture_output=True, text=True, check=True).stdout for line in commands]
+        return [
+            "\n".join(line for line in text.splitlines() if "lft" not in line and ".neigh." not in line)
+            for text in texts
+        ]
+
+    with namespaces().entered():
+        run(NETWORK, "sh", "-e")
+        run(ENGINE, "iptables-nft-restore")
+        before = state()
+        request = msgspec.json.encode(REQUEST).decode()
+        subprocess.run([sys.executable, "-I", "-m", "preflight.twin", request], capture_output=True, check=True)
+        for now, then in zip(state(), before, strict=True):
+            assert now.splitlines() == then.splitlines()
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+def test_without_the_privilege_the_process_says_so() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give a privilege up")
+    request = msgspec.json.encode(REQUEST).decode()
+    less = ("setpriv", "--bounding-set", "-sys_admin")
+    ran = subprocess.run(
+        [*less, sys.executable, "-I", "-m", "preflight.twin", request], capture_output=True, check=False
+    )
+    assert ran.returncode == 77
+    assert (ran.stdout, ran.stderr) == (b"", b"")
+
+
+DELIVERED, DROPPED, PROXY = (Outcome(verdict=verdict) for verdict in ("delivered", "dropped", "proxy"))
+
+
+@pytest.mark.parametrize(
+    ("worlds", "verdict", "depends", "sources"),
+    [
+        ([(DELIVERED, DELIVERED)], "delivered", False, False),
+        ([(DELIVERED, DROPPED)], "depends", False, True),
+        ([(DELIVERED,), (DELIVERED,), (DELIVERED,)], "delivered", False, False),
+        ([(DELIVERED,), (DROPPED,), (DELIVERED,)], "depends", True, False),
+        ([(DROPPED,), (DROPPED,), (DELIVERED,)], "depends", True, False),
+        ([(PROXY,), (PROXY,), (PROXY,)], "proxy", False, False),
+        ([(Outcome(verdict="unknown"), DELIVERED)], "unknown", False, False),
+        ([()], "unknown", False, False),
+    ],
+)
+def test_worlds_and_sources_have_to_agree(
+    worlds: list[tuple[Outcome, ...]], verdict: str, depends: bool, sources: bool
+) -> None:
+    found = fate(worlds, frozenset(("limit",)))
+    assert (found.verdict, bool(found.depends), found.sources) == (verdict, depends, sources)
+
+
+def test_what_is_told_goes_through_json() -> None:
+    journey = Journey(version=4, source="internet", verdict="dropped", culprit=Culprit(kind="route"))
+    twin = Twin(derived=True, families=(), arrivals=(Arrival("", 25, (journey,)),), exits=(Exit("udp", 53, journey),))
+    assert msgspec.json.decode(msgspec.json.encode(twin), type=Twin) == twin
