@@ -72,12 +72,22 @@ def test_moved_ports_bind_addresses_and_networks_are_those_of_mailcow_conf() -> 
 
 
 @pytest.mark.parametrize(
-    ("version", "told", "filters"),
-    [("26.1.5", None, False), ("27.0.1", None, True), ("28.5.2", False, False), ("20.10.24", True, True)],
+    ("version", "told", "present", "filters"),
+    [
+        ("26.1.5", None, True, False),
+        ("26.1.5", None, False, True),  # mailcow's installer has it do so
+        ("27.0.1", None, True, True),
+        ("28.5.2", False, False, False),
+        ("20.10.24", True, True, True),
+    ],
 )
-def test_whether_the_engine_filters_ipv6(version: str, told: bool | None, filters: bool) -> None:
+def test_whether_the_engine_filters_ipv6(version: str, told: bool | None, present: bool, filters: bool) -> None:
     config = configured() if told is None else configured(ip6tables=told)
-    assert request(Engine(version=version, api_version="1.41"), config).ip6tables is filters
+    running = replace(POSTFIX, ports=(PublishedPort("", 25, 25),))
+    engine = Engine(version=version, api_version="1.41", containers=(running,), networks=(NETWORK,) * present)
+    asked = request(engine, config)
+    assert asked.ip6tables is filters
+    assert asked.starts_ip6tables is (version == "26.1.5" and not present)
 
 
 def test_the_engines_switches_are_those_of_its_settings() -> None:

@@ -96,16 +96,19 @@ def request(
     settings = config.settings
     running = {entry.service: entry for entry in engine.containers if entry.project == plan.project}
     network = any(entry.interface == plan.bridge for entry in engine.networks)
+    present = network and any(_publishes(entry) for entry in running.values())
+    ip6tables = _ip6tables(engine, config, present=present)
     return Request(
         ports=_ports(plan, running),
         bridge=plan.bridge,
         subnet4=plan.ipv4_network,
         subnet6=plan.ipv6_network if plan.ipv6 else "",
-        present=network and any(_publishes(entry) for entry in running.values()),
+        present=present,
         engine=engine.version,
         backend=engine.firewall_backend or str(settings.get("firewall-backend") or ""),
         iptables=settings.get("iptables") is not False,
-        ip6tables=_ip6tables(engine, config),
+        ip6tables=ip6tables,
+        starts_ip6tables=ip6tables and not _ip6tables(engine, config, present=True),
         userland_proxy=settings.get("userland-proxy") is not False,
         ip_forward=settings.get("ip-forward") is not False,
         ip_masq=settings.get("ip-masq") is not False,
@@ -119,13 +122,17 @@ def _publishes(entry: Container) -> bool:
     return entry.state == "running" and bool(entry.ports)
 
 
-def _ip6tables(engine: Engine, config: DaemonConfig) -> bool:
-    """Say whether the engine filters IPv6: since version 27 it does unless told not to, before only when told to."""
+def _ip6tables(engine: Engine, config: DaemonConfig, *, present: bool) -> bool:
+    """Say whether the engine filters IPv6 once mailcow is there.
+
+    Since version 27 it does unless told not to; an older one has to be told, which mailcow's installer does
+    (docker.daemon-config).
+    """
     told = config.settings.get("ip6tables")
     if isinstance(told, bool):
         return told
     major = engine.version.partition(".")[0]
-    return not major.isdigit() or int(major) >= 27
+    return not present or not major.isdigit() or int(major) >= 27
 
 
 def _ports(plan: Plan, running: dict[str, Container]) -> tuple[Port, ...]:

@@ -105,6 +105,11 @@ def _by_nft(request: Request, version: Literal[4, 6], programs: Programs) -> str
 
 def _by_iptables(request: Request, version: Literal[4, 6], forwarding: bool, programs: Programs) -> str:
     state = _state(request, version, forwarding, programs)
+    if version == 6 and request.starts_ip6tables and ("filter", "DOCKER") not in state.chains and state.usable("nat"):
+        ran = programs.run("ip6tables-restore", "--noflush", "--wait", stdin=derive_iptables.START.encode())
+        if ran.code:
+            return words(ran)
+        state = _state(request, version, forwarding, programs)
     changes = derive_iptables.changes(request, version, state).made
     changes += derive_zones.in_ip_tables(state, request.bridge)
     failed = _alone(version, changes, state, programs)

@@ -38,6 +38,24 @@ NEWEST = (29,)
 # All chains of the newest engine that is known. One that has others does something else.
 CHAINS = frozenset({"DOCKER", "DOCKER-FORWARD", "DOCKER-CT", "DOCKER-BRIDGE", "DOCKER-INTERNAL", USER, INGRESS})
 
+# What an engine before 28 adds at its start for a family that it filters, without a network of that family: chains, and
+# what ends them (moby/moby 26.1, libnetwork/drivers/bridge/setup_ip_tables_linux.go: setupIPChains;
+# libnetwork/firewall_linux.go: arrangeUserFilterRule).
+START = """\
+*filter
+:DOCKER - [0:0]
+:DOCKER-ISOLATION-STAGE-1 - [0:0]
+:DOCKER-ISOLATION-STAGE-2 - [0:0]
+:DOCKER-USER - [0:0]
+-A DOCKER-ISOLATION-STAGE-1 -j RETURN
+-A DOCKER-ISOLATION-STAGE-2 -j RETURN
+-A DOCKER-USER -j RETURN
+COMMIT
+*nat
+:DOCKER - [0:0]
+COMMIT
+"""
+
 
 def changes(request: Request, version: Literal[4, 6], state: State) -> Changes:
     """Return what the engine does for mailcow's network and its ports; raise `Underivable`."""

@@ -36,6 +36,9 @@ class Request(Struct, frozen=True, kw_only=True):
     backend: str = ""  # that of the engine, as it says: iptables, nftables, firewalld+iptables …
     iptables: bool = True  # the engine's own switches, as of daemon.json and its command line
     ip6tables: bool = True
+    starts_ip6tables: bool = (
+        False  # not yet: its chains for IPv6 are made when it is restarted, before mailcow is there
+    )
     userland_proxy: bool = True
     ip_forward: bool = True
     ip_masq: bool = True

@@ -126,6 +126,17 @@ def test_on_a_healthy_host_all_ports_are_reached_and_all_ways_lead_out(played: P
 
 
 @needs_programs
+def test_ipv6_is_reached_once_mailcows_installer_has_the_engine_filter_it(played: Played) -> None:
+    ports = tuple(replace(port, container6=f"fd4d:6169:6c63:6f77::{port.port}") for port in PORTS)
+    changed = {"ports": ports, "subnet6": "fd4d:6169:6c63:6f77::/64"}
+    twin = played(ip6tables=True, starts_ip6tables=True, **changed)
+    assert set(verdicts(twin, 6).values()) == out(twin, 6) == {"delivered"}
+    # Without that, docker-proxy answers, and what containers send has an address that nobody answers.
+    twin = played(ip6tables=False, **changed)
+    assert (set(verdicts(twin, 6).values()), out(twin, 6)) == ({"proxy"}, {"oneway"})
+
+
+@needs_programs
 def test_the_rule_that_stops_a_port_is_named_as_the_host_has_it(played: Played) -> None:
     rule = '-A DOCKER-USER -i eth0 -p tcp -m tcp --dport 25 -m comment --comment "no mail" -j DROP'
     twin = played(user=f"{rule.replace('-A', '-I')}\n-I DOCKER-USER -s 10.9.0.0/16 -j DROP")
@@ -238,7 +249,7 @@ def test_nothing_is_left_of_it_on_the_host(namespaces: Callable[[], Space]) -> N
         ]
 
     with namespaces().entered():
-        run(NETWORK, "sh", "-e")
+        run("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n" + NETWORK, "sh", "-e")
         run(ENGINE, "iptables-nft-restore")
         before = state()
         request = msgspec.json.encode(REQUEST).decode()

@@ -11,7 +11,7 @@ from preflight.checks import Look, check
 from preflight.checks.firewall import culprits, engine_rules, unseen, verdicts, ways
 from preflight.checks.firewall.culprits import NUMBERS, Case
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
-from preflight.facts import Exit, Family, Twin
+from preflight.facts import NO_SETTINGS, Exit, Family, Twin
 from preflight.report.evidence.firewall import FamiliesEvidence, FamilyEvidence, FirewallEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
@@ -131,6 +131,8 @@ def _lost(look: Look, sides: list[Side], lost: list[Side]) -> Finding:
 def _remedy(look: Look, cases: list[Case]) -> Remedy:
     if engine_rules.told(look):
         return ways.restart(look, say("Docker's own rules are missing on this host (see firewall.backend)."))
+    if look.host.daemon_config.or_(NO_SETTINGS).settings.get("iptables") is False:
+        return ways.proxied(look)
     if cases:
         return ways.remedy(look, cases, cases)
     text = say("Look at the rules for forwarded packets, and let those from mailcow's bridge pass.")

@@ -11,8 +11,9 @@ from preflight.checks import Look, check
 from preflight.checks.findings import skipped
 from preflight.checks.firewall import culprits, engine_rules, unseen, verdicts, ways
 from preflight.checks.firewall.culprits import NUMBERS, Case
+from preflight.checks.holders.conflicts import RUNNING, publishes
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
-from preflight.facts import Arrival, Family, Journey, Twin
+from preflight.facts import NO_ENGINE, Arrival, Family, Journey, Twin
 from preflight.mailcow.plan import Binding, Published
 from preflight.net.addresses import is_loopback, parse
 from preflight.report.evidence.firewall import FamiliesEvidence, FamilyEvidence, FirewallEvidence
@@ -83,12 +84,28 @@ def inbound(look: Look, subject: str) -> Iterator[Finding]:
     if is_loopback(binding.address):
         yield skipped(say("The port is for this host alone."))
         return
-    legs = _legs(look, look.host.twin.get(), binding)
+    twin = look.host.twin.get()
+    if _published(look, binding):
+        yield skipped(say("Another container publishes this port now (see ports.free)."))
+        return
+    legs = _legs(look, twin, binding)
     judged = [leg for leg in legs if leg.family.state not in ("none", "off")]
     if not judged:
         yield _nowhere(look, binding, legs)
     else:
         yield _judged(look, binding, legs, judged)
+
+
+def _published(look: Look, binding: Binding) -> bool:
+    """Say whether a container that is not mailcow's has the port: its connections are that one's until it is free."""
+    containers = look.host.engine.or_(NO_ENGINE).containers
+    return any(
+        entry.state in RUNNING
+        and not entry.run
+        and entry.project != look.plan.project
+        and publishes(entry, binding.address, binding.port)
+        for entry in containers
+    )
 
 
 def _legs(look: Look, twin: Twin, binding: Binding) -> list[Leg]:
