@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from msgspec import Struct
 
+from preflight.assess.waivers import Waiver
 from preflight.cli.params import Address, Checked, Domain, Name, Seconds, WaiverType
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
@@ -110,3 +112,45 @@ REPORT = _stack(
     option("--color", type=AUTO, default="auto", help="Colour in text reports."),
 )
 # fmt: on
+
+
+class HostOptions(Struct, frozen=True, kw_only=True):
+    """What was given for `HOST`."""
+
+    hostname: str | None
+    domains: tuple[str, ...]
+    public_ips: tuple[str, ...]
+    mailcow_conf: str | None
+    offline: bool
+    probe: bool
+    resolvers: tuple[str, ...]
+    docker_host: str | None
+    root: str | None
+    timeout: float
+    progress: str
+    quiet: bool
+    verbose: bool
+    color: str = "auto"
+
+
+class CheckOptions(HostOptions, frozen=True, kw_only=True):
+    """What was given for `check`: `HOST`, `REPORT` and `REDACT`."""
+
+    numbers: str
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    ignores: tuple[Waiver, ...]
+    waivers: str | None
+    facts_file: str | None
+    baseline: str | None
+    formats: tuple[str, ...]
+    outputs: tuple[str, ...]
+    strict: bool
+    redact: bool
+
+
+class FactsOptions(HostOptions, frozen=True, kw_only=True):
+    """What was given for `facts`: `HOST`, `REDACT` and a file."""
+
+    redact: bool
+    output: str | None

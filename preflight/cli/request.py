@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from preflight.assess.selection import select
 from preflight.assess.waivers import Waiver
 from preflight.checks import Check, catalogue
+from preflight.cli.options import CheckOptions, HostOptions
 from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
 from preflight.gather.access.roots import Roots
@@ -54,13 +55,13 @@ def numbers(name: str) -> requirements.Requirements:
         raise click.UsageError(f"--requirements {error}") from None
 
 
-def waivers(given: dict[str, Any]) -> tuple[Waiver, ...]:
+def waivers(given: CheckOptions) -> tuple[Waiver, ...]:
     """Return the waivers of the command line and of a file."""
-    if given["waivers"] is None:
-        return tuple(given["ignores"])
+    if given.waivers is None:
+        return tuple(given.ignores)
     from preflight.assess import waiver_file
 
-    return (*given["ignores"], *waiver_file.read(given["waivers"]))
+    return (*given.ignores, *waiver_file.read(given.waivers))
 
 
 def selection(
@@ -85,19 +86,19 @@ def selection(
     return chosen
 
 
-def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
+def recorded(ctx: click.Context, given: CheckOptions, facts: str) -> Host:
     """Return recorded facts; what was asked of the names may be asked anew."""
     for name in _NOT_WITH_FACTS:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(param.opts[0] for param in ctx.command.params if param.name == name)
             raise click.UsageError(f"{option} is about a host that is looked at; it does not go with --facts.")
-    host = read_facts(named(given["facts_file"]))
+    host = read_facts(named(facts))
     asked = msgspec.structs.replace(
         host.asked,
-        hostname=given["hostname"] or host.asked.hostname,
-        domains=given["domains"] or host.asked.domains,
-        public_ips=given["public_ips"] or host.asked.public_ips,
-        offline=given["offline"] or host.asked.offline,
+        hostname=given.hostname or host.asked.hostname,
+        domains=given.domains or host.asked.domains,
+        public_ips=given.public_ips or host.asked.public_ips,
+        offline=given.offline or host.asked.offline,
     )
     return msgspec.structs.replace(_renamed(host, asked), asked=asked)
 
@@ -121,50 +122,50 @@ def _renamed(host: Host, asked: Asked) -> Host:
     return msgspec.structs.replace(host, hosts_file=lines, answers=answers)
 
 
-def redaction(host: Host, given: dict[str, Any], baseline: Report | None) -> tuple[Host, Redaction | Recorded | None]:
+def redaction(host: Host, given: CheckOptions, baseline: Report | None) -> tuple[Host, Redaction | Recorded | None]:
     """Return the host to be judged, and what makes its report one that can be posted, if it is to be."""
-    wanted = given["redact"] or host.stand_ins
+    wanted = given.redact or host.stand_ins
     if not wanted and baseline is None:
         return host, None
     from preflight.redact import Recorded, Redaction
     from preflight.redact.tokens import MIXED, redacted
 
     if baseline is not None and redacted(baseline) and not wanted:
-        raise InputError(f"--baseline {given['baseline'][:200]}: redacted, and this report is not; {MIXED}")
+        raise InputError(f"--baseline {str(given.baseline)[:200]}: redacted, and this report is not; {MIXED}")
     if not wanted:
         return host, None
 
     recorded = Recorded(host)
-    if given["redact"]:
+    if given.redact:
         return recorded.host, Redaction(recorded.host)
     if baseline is not None and not redacted(baseline):
-        raise InputError(f"--baseline {given['baseline'][:200]}: not redacted, and the facts are; {MIXED}")
+        raise InputError(f"--baseline {str(given.baseline)[:200]}: not redacted, and the facts are; {MIXED}")
     return recorded.host, recorded
 
 
-def first(given: dict[str, Any]) -> Wishes:
+def first(given: HostOptions) -> Wishes:
     """Return what is to be gathered, as far as the options tell alone: every part."""
     from preflight.gathering import Wishes
 
     return Wishes(
         asked=Asked(
-            hostname=given["hostname"],
-            domains=given["domains"],
-            public_ips=given["public_ips"],
-            mailcow_conf=given["mailcow_conf"],
-            offline=given["offline"],
-            probe=given["probe"],
+            hostname=given.hostname,
+            domains=given.domains,
+            public_ips=given.public_ips,
+            mailcow_conf=given.mailcow_conf,
+            offline=given.offline,
+            probe=given.probe,
         ),
         parts=frozenset(PARTS),
         environ=dict(os.environ),
-        seconds=given["timeout"],
-        docker_host=given["docker_host"],
-        root_given=given["root"] is not None,
-        resolvers=given["resolvers"],
+        seconds=given.timeout,
+        docker_host=given.docker_host,
+        root_given=given.root is not None,
+        resolvers=given.resolvers,
     )
 
 
-def wishes(given: dict[str, Any], numbers: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
+def wishes(given: HostOptions, numbers: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
     """Return what is to be gathered: all that is known how to, or what these checks need."""
 
     def unsafe(release: str, system: OsRelease | None) -> str:
