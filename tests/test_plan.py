@@ -23,7 +23,7 @@ def made(**values: str) -> Plan:
 
 
 def places(result: Plan) -> dict[str, tuple[str, int]]:
-    return {wanted.variable: (row.address, row.port) for row in result.bindings for wanted in row.wanted}
+    return {wanted.variable: (row.address, row.port) for row in result.bindings for wanted in row.published}
 
 
 def only(result: Plan) -> Problem:
@@ -168,7 +168,7 @@ def test_a_port_given_twice_is_a_problem_of_the_later_variable(
 
 def test_a_port_given_twice_is_one_binding_on_the_same_address() -> None:
     result = made(SMTPS_PORT="25")
-    assert [wanted.variable for wanted in result.bindings[0].wanted] == ["SMTP_PORT", "SMTPS_PORT"]
+    assert [wanted.variable for wanted in result.bindings[0].published] == ["SMTP_PORT", "SMTPS_PORT"]
     assert len({row.subject for row in result.bindings}) == len(result.bindings) == 12
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import HealthRun, TrialRun
-from preflight.facts.refusals import named, refusal
+from preflight.facts.refusals import refusal, with_causes
 from preflight.report.documents import encode, read_facts
 from tests.build import host
 
@@ -50,4 +50,4 @@ def test_facts_of_before_get_the_cause_when_they_are_read(tmp_path: Path) -> Non
 
 def test_facts_without_such_a_cause_stay_as_they_are() -> None:
     made = host(privileged=TrialRun(False, None, "something else"))
-    assert named(made) is made
+    assert with_causes(made) is made

@@ -18,7 +18,7 @@ def refusal(words: str) -> Refusal:
     return next((cause for cause, known in _WORDS.items() if re.search(known, words[:2000], re.IGNORECASE)), "")
 
 
-def named(host: Host) -> Host:
+def with_causes(host: Host) -> Host:
     """Name the causes in facts that were recorded before causes were named."""
     from msgspec.structs import replace
 

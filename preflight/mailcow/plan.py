@@ -31,7 +31,7 @@ class Binding(Struct, frozen=True):
 
     address: str
     port: int
-    wanted: tuple[Published, ...]  # the variables that lead here; more than one is a conflict
+    published: tuple[Published, ...]  # the variables that lead here; more than one is a conflict
 
     @property
     def subject(self) -> str:
@@ -44,12 +44,12 @@ class Names(Struct, frozen=True, kw_only=True):
 
     hostname: str | None
     fqdn: str | None
-    named: tuple[str, ...]  # the mail domains that were given, as A-labels
+    given_domains: tuple[str, ...]  # the mail domains that were given, as A-labels
 
     @property
     def domains(self) -> tuple[str, ...]:
         """Return the mail domains: those given, else the one that the host is for by its name."""
-        return self.named or ((mail_domain(self.fqdn),) if self.fqdn else ())
+        return self.given_domains or ((mail_domain(self.fqdn),) if self.fqdn else ())
 
 
 class Plan(Names, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ def names(conf: ConfFile | None, asked: Asked) -> Names:
     return Names(
         hostname=hostname,
         fqdn=ascii_name(hostname) if hostname else None,
-        named=tuple(dict.fromkeys(filter(None, map(ascii_name, asked.domains)))),
+        given_domains=tuple(dict.fromkeys(filter(None, map(ascii_name, asked.domains)))),
     )
 
 
@@ -117,7 +117,7 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
         ),
         hostname=called.hostname,
         fqdn=called.fqdn,
-        named=called.named,
+        given_domains=called.given_domains,
         ipv4_network=ipv4_network.value,
         ipv6_network=ipv6_network.value,
         ipv6=ipv6.value,
@@ -186,7 +186,7 @@ def _bindings(published: list[tuple[Published, places.Place]]) -> tuple[Binding,
 
 def _duplicates(bindings: tuple[Binding, ...], values: Values) -> Iterator[Problem]:
     """Complain of each later variable that wants a port which an earlier one has, on an address they share."""
-    rows = [(binding, published) for binding in bindings for published in binding.wanted]
+    rows = [(binding, published) for binding in bindings for published in binding.published]
     rows.sort(key=lambda row: SHAPE.index(row[1]))
     for number, (binding, published) in enumerate(rows):
         earlier = next((one for other, one in rows[:number] if _meet(binding, published, other, one)), None)

@@ -19,17 +19,17 @@ class Opening(Struct, frozen=True):
     install: str = ""
 
 
-def opening(report: Report, found: Digest, asked: tuple[int, int] | None = None) -> Opening:
+def opening(report: Report, digest: Digest, asked: tuple[int, int] | None = None) -> Opening:
     """Begin a report. `asked`: how many checks were asked for, of how many; None: all of them."""
     if report.verdict is Verdict.NOT_READY:
         # A host can be not ready without a failure where warnings count as such.
-        text = words.NEXT[report.verdict] if found.blocks else words.STRICT
+        text = words.NEXT[report.verdict] if digest.blocks else words.STRICT
         return Opening("❌", "fail", words.HEADLINE[report.verdict], text)
     if report.verdict is Verdict.UNDETERMINED:
         return Opening("❓", "unknown", words.HEADLINE[report.verdict], words.NEXT[report.verdict])
-    if not found.judged:
+    if not digest.judged:
         return Opening("❓", "unknown", words.UNJUDGED, words.UNJUDGED_NEXT)
-    return _ready(report, found, asked)
+    return _ready(report, digest, asked)
 
 
 def written(report: Report, asked: tuple[int, int], paths: tuple[str, ...]) -> str:
@@ -38,8 +38,8 @@ def written(report: Report, asked: tuple[int, int], paths: tuple[str, ...]) -> s
     return words.WRITTEN.format(headline=headline, verdict=report.verdict.value, paths=", ".join(paths))
 
 
-def _ready(report: Report, found: Digest, asked: tuple[int, int] | None) -> Opening:
-    waived = sum(map(_stood_in_the_way, found.waived))
+def _ready(report: Report, digest: Digest, asked: tuple[int, int] | None) -> Opening:
+    waived = sum(map(_stood_in_the_way, digest.waived))
     partly = asked is not None and asked[0] < asked[1]
     some = [words.WAIVED_NEXT.format(count=waived)] if waived else []
     if asked is not None and partly:

@@ -203,11 +203,11 @@ def _passed(page: Page, passed: Sequence[tuple[str, tuple[Passed, ...]]]) -> Non
             page.line(told, indent=2, mark="✓", mark_style="green")
 
 
-def _skipped(page: Page, found: Digest) -> None:
-    if not found.skipped:
+def _skipped(page: Page, digest: Digest) -> None:
+    if not digest.skipped:
         return
     page.heading(words.SKIPPED)
-    for reason in found.skipped:
+    for reason in digest.skipped:
         page.line(_reason(reason), indent=2, mark="–")
 
 

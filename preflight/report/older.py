@@ -25,7 +25,7 @@ def of_today(host: Host, document: bytes) -> Host:
 
     Raise msgspec's errors where an older part is of the wrong type.
     """
-    return refusals.named(_granted(_grouped(from_sentences(host, document), document)))
+    return refusals.with_causes(_granted(_grouped(from_sentences(host, document), document)))
 
 
 def _grouped(host: Host, document: bytes) -> Host:

@@ -275,7 +275,7 @@ def test_facts_whose_records_are_lines_are_judged_as_those_of_today(tmp_path: Pa
     document = json.loads(encode(facts))
     document["answers"]["value"] = {
         key: json.loads(msgspec.json.encode(answer)) | {"records": [str(record) for record in answer.records]}
-        for key, answer in facts.answers.get().given.items()
+        for key, answer in facts.answers.get().by_question.items()
     }
     (tmp_path / "facts.json").write_text(json.dumps(document))
     older = read_facts(tmp_path / "facts.json")

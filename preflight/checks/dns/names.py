@@ -47,7 +47,7 @@ def is_placeholder(look: Look) -> bool:
     if first.records or first.alias or not hostnames.placeholder(name):
         return False
     below = f".{hostnames.registrable(name) or name}."
-    rows = [answer for answer in look.host.answers.get().given.values() if f".{answer.name}".endswith(below)]
+    rows = [answer for answer in look.host.answers.get().by_question.values() if f".{answer.name}".endswith(below)]
     return all(is_null(record) for answer in rows for record in answer.records)
 
 

@@ -11,8 +11,8 @@ from preflight.text.versions import parse
 
 def missing(look: Look) -> dict[str, str]:
     """Return the keys that the installer will add, with their values in JSON; whether there is IPv6 may be unknown."""
-    held, said = look.host.daemon_config.get().settings, look.host.engine.value
-    version = parse(said.version) if said else None
+    held, engine = look.host.daemon_config.get().settings, look.host.engine.value
+    version = parse(engine.version) if engine else None
     major = version[0] if version else 28
     wanted = {"ipv6": "true"}
     if major < 28:

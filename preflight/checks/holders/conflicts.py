@@ -36,7 +36,7 @@ class Case(Struct, frozen=True):
 
     outcomes: dict[str, str]
     proven: tuple[str, ...]  # halves that a listener takes for sure, though no attempt could be made
-    named: tuple[Named, ...]  # who is in the way; mailcow's own left out
+    occupants: tuple[Named, ...]  # who is in the way; mailcow's own left out
     rivals: tuple[Container, ...]  # running, publish the port, not mailcow's
     own: tuple[Container, ...]  # mailcow's own on their own port
     later: tuple[Container, ...]  # stopped, with a restart policy
@@ -46,7 +46,7 @@ class Case(Struct, frozen=True):
     def taken(self) -> tuple[str, ...]:
         """Return the halves that somebody else has. What mailcow itself publishes is taken by no other family."""
         held = [half for half, outcome in self.outcomes.items() if outcome == "EADDRINUSE" or half in self.proven]
-        others = [named.holder for named in self.named if named.holder.holds]
+        others = [occupant.holder for occupant in self.occupants if occupant.holder.holds]
         return tuple(
             half
             for half in held
@@ -68,18 +68,18 @@ def examine(look: Look, binding: Binding) -> Case:
     """Put together what bind attempts, sockets and engine say of a binding; what is not known is left out."""
     containers = look.host.engine.or_(NO_ENGINE).containers
     wanted = [entry for entry in containers if not entry.run and publishes(entry, binding.address, binding.port)]
-    services = {published.service for published in binding.wanted}
+    services = {published.service for published in binding.published}
     own = [entry for entry in wanted if entry.project == look.plan.project and entry.service in services]
     others = [entry for entry in wanted if entry not in own]
     running = tuple(entry for entry in own if entry.state in RUNNING)
     outcomes = _outcomes(look, binding)
     rows = _rows(look, binding, outcomes)
     swarm = _services(look, binding)
-    named = [_named(row, containers, swarm) for row in rows]
+    occupants = [_named(row, containers, swarm) for row in rows]
     return Case(
         outcomes=outcomes,
         proven=tuple(half for half in outcomes if any(_certain(half, row) for row in rows)),
-        named=tuple(entry for entry in named if entry.container not in running),
+        occupants=tuple(entry for entry in occupants if entry.container not in running),
         rivals=tuple(entry for entry in others if entry.state in RUNNING),
         own=running,
         later=tuple(entry for entry in others if _returns(entry)),

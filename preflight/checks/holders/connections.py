@@ -21,7 +21,7 @@ _CONF = "/etc/modprobe.d/90-mailcow-nfs.conf"
 
 def lasting(found: list[Named]) -> Named:
     """Return the socket that stays longest."""
-    return min(found, key=lambda named: named.holder.state in SOON + LATER)
+    return min(found, key=lambda occupant: occupant.holder.state in SOON + LATER)
 
 
 def of_kernel(port: str, holder: Holder) -> str:
@@ -64,12 +64,12 @@ def ends(look: Look, binding: Binding, holder: Holder) -> Remedy:
     return Remedy(paragraph(stays, text, remount), commands, files=(WrittenFile(_CONF, option),))
 
 
-def of_processes(named: list[Named]) -> bool:
+def of_processes(occupants: list[Named]) -> bool:
     """Say whether all that is in the way are connections of processes, none of which waits for others there."""
-    return bool(named) and all(
+    return bool(occupants) and all(
         entry.holder.pid is not None and entry.holder.peer_port and not entry.holder.holds
         and entry.container is None and not entry.holder.container
-        for entry in named
+        for entry in occupants
     )  # fmt: skip
 
 

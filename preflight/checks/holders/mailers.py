@@ -78,11 +78,11 @@ def governed(panel: str) -> Remedy:
     )
 
 
-def alive(name: str, found: Signs, ports: tuple[int, ...]) -> Remedy:
+def alive(name: str, signs: Signs, ports: tuple[int, ...]) -> Remedy:
     """Say how a server gives way on which people's mail lives: last of all, and by no command that is just pasted."""
     text = paragraph(
         say("{name} serves mail today.", name=name),
-        *found.told,
+        *signs.told,
         say("Do not switch it off yet: back up its mailboxes and its queue first."),
         say(
             "Install and test mailcow on another server or with other ports, and move the mail: {page}", page=SYNC_JOBS
@@ -93,9 +93,9 @@ def alive(name: str, found: Signs, ports: tuple[int, ...]) -> Remedy:
     return Remedy(text, (f"ss -tnp state established '( {listed} )'",) if ports else (), when="last")
 
 
-def queued(found: Signs) -> Iterator[str]:
+def queued(signs: Signs) -> Iterator[str]:
     """Yield a sentence for each queue that holds mail."""
-    for trace in found.queued:
+    for trace in signs.queued:
         yield say(
             "Messages that wait in {path}: {count}. Have them delivered first.", path=trace.path, count=trace.count
         )

@@ -79,7 +79,7 @@ def _elsewhere(binding: Binding, name: str) -> str:
 
 def leave(binding: Binding, name: str) -> str:
     """Say how mailcow goes without the port; '' where it cannot."""
-    published = binding.wanted[0]
+    published = binding.published[0]
     if published.kind == "web":
         other = next(port for port in BEHIND[published.variable] if port != binding.port)
         values = {"port": binding.port, "name": name, "setting": f"{published.variable}={other}"}

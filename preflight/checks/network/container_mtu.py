@@ -19,29 +19,29 @@ _NETWORK_OPTIONS = (24, 0, 0)
 _OF_BRIDGES = re.compile(r"bridge=com\.docker\.network\.driver\.mtu=([0-9]{2,5})")
 
 
-class Told(Struct, frozen=True):
+class NetworkMtu(Struct, frozen=True):
     """What MTU mailcow's network has or will have (None: the engine's default), and the file that says so."""
 
     mtu: int | None = None
     path: str = ""
-    made: bool = False  # the network is there already
+    exists: bool = False  # the network is there already
 
 
-def told(look: Look) -> Told:
+def network_mtu(look: Look) -> NetworkMtu:
     """Return what decides: the network that exists, else mailcow's override file, else the engine's settings."""
     for network in own(look):
         if network.driver == "bridge":
-            return Told(network.mtu, made=True)
+            return NetworkMtu(network.mtu, exists=True)
     override = look.host.override.value
     if override is not None and override.mtu is not None:
-        return Told(override.mtu, override.path)
+        return NetworkMtu(override.mtu, override.path)
     settings = look.host.daemon_config.value
     options = settings.settings.get("default-network-opts") if settings is not None else None
     if settings is not None and isinstance(options, list) and _knows_options(look):
         for text in options:
             if match := _OF_BRIDGES.fullmatch(text):
-                return Told(int(match[1]), settings.path)
-    return Told()
+                return NetworkMtu(int(match[1]), settings.path)
+    return NetworkMtu()
 
 
 def _knows_options(look: Look) -> bool:

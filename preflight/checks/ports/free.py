@@ -47,7 +47,7 @@ def _judged(look: Look, binding: Binding, case: Case) -> Finding:
     """Return what a port comes to: the first that holds, what is certain before what may be."""
     if not case.outcomes:
         return unusable.unpublished(binding)
-    if case.taken and (case.named or not case.rivals):
+    if case.taken and (case.occupants or not case.rivals):
         return taken.held(look, binding, case)
     if "EADDRNOTAVAIL" in case.outcomes.values():
         return unusable.nowhere(look, binding)

@@ -17,8 +17,8 @@ from preflight.text.sentences import paragraph, phrase, say
 def held(look: Look, binding: Binding, case: Case) -> Finding:
     """Say who holds a port. Where the kernel alone does, there is no holder and its state stands in `found`."""
     owners = not look.host.sockets.known or look.host.sockets.get().owners
-    alone = [entry for entry in case.named if wording.kernel(entry, owners)]
-    named = [entry for entry in case.named if entry not in alone]
+    alone = [entry for entry in case.occupants if wording.kernel(entry, owners)]
+    named = [entry for entry in case.occupants if entry not in alone]
     by_bind = any(case.outcomes[half] == "EADDRINUSE" for half in case.taken)
     return row(
         Status.FAIL,

@@ -40,7 +40,7 @@ def look_up(
     if servers.missing is not None:
         return Fact(servers.source, None, servers.missing)
     found = in_rounds(servers.get(), MailHost(fqdn, domains, addresses), BUDGET, deadline)
-    if above := denial.questions(found.given.values()):
+    if above := denial.questions(found.by_question.values()):
         told = ask(servers.get(), above, deadline, BUDGET.weight)
         found = denial.weighed(found, Answers(told))
     return _fact(servers.get(), found)
@@ -72,15 +72,15 @@ def _fact(servers: tuple[Server, ...], found: Answers) -> Fact[Answers]:
     """Make the fact; where nobody ever answered, that is one cause, and it is said once."""
     names = ", ".join(map(shown, servers))
     source = f"DNS, asked of {names}"
-    if not found.given:
+    if not found.by_question:
         return Fact.unknown(
             source,
             say("The time of this run was over before a name server was asked."),
             say("Run the check again with a longer --timeout."),
         )
-    if not _dead(found.given):
+    if not _dead(found.by_question):
         return Fact.of(source, found)
-    details = {answer.detail for answer in found.given.values() if answer.rcode == "error"}
+    details = {answer.detail for answer in found.by_question.values() if answer.rcode == "error"}
     why = say("One cause was named: {detail}.", detail=details.pop()) if len(details) == 1 else None
     silence = say("The name servers asked did not answer any question: {names}.", names=names)
     if len(servers) == 1:

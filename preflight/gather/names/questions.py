@@ -38,7 +38,7 @@ def first(host: MailHost, _: Answers) -> Iterator[Question]:
 
 def targets(_: MailHost, known: Answers) -> Iterator[Question]:
     """Yield the questions for the addresses of the names that MX and PTR records lead to."""
-    for answer in known.given.values():
+    for answer in known.by_question.values():
         exchanges = (record.exchange for record in answer.of(Mx)[:TARGETS])
         names = (*exchanges, *(record.target for record in answer.of(Ptr)[:TARGETS]))
         yield from _addresses(name for name in names if name.strip("."))

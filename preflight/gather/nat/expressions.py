@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from preflight.gather.nat.fields import LOADERS, NOTHING, Field, asked, compared, number, text, value
+from preflight.gather.nat.fields import LOADERS, NOTHING, Field, between, compared, number, text, value
 from preflight.gather.nat.matching import NEVER, Condition, Rule, match, other, place, target
 from preflight.gather.network import netlink
 
@@ -89,7 +89,7 @@ def _cmp(state: _State, data: dict[int, bytes]) -> None:
 
 def _range(state: _State, data: dict[int, bytes]) -> None:
     held = state.registers.get(_slot(data.get(1)), NOTHING)
-    _add(state, asked(held, value(data.get(3)), value(data.get(4)), any(data.get(2, b""))))
+    _add(state, between(held, value(data.get(3)), value(data.get(4)), any(data.get(2, b""))))
 
 
 def _match(state: _State, data: dict[int, bytes]) -> None:
@@ -135,7 +135,7 @@ def _lookup(state: _State, data: dict[int, bytes], table: Table) -> list[_State]
         return [_outside(state, parts, elements)]
     mapped = 3 in data
     if not mapped and len(parts) == 1 and not any(element.any for element in elements):
-        state.conditions += _one_of([asked(parts[0], element.first, element.last, False) for element in elements])
+        state.conditions += _one_of([between(parts[0], element.first, element.last, False) for element in elements])
         return [state]
     made = []
     for element in elements[: MOST + 1]:
@@ -169,7 +169,7 @@ def _within(state: _State, parts: list[Field], element: Element) -> None:
     at = 0
     for held in parts:
         first, last = (key[at : at + held.size] for key in (element.first, element.last))
-        _add(state, asked(held, first, last, False))
+        _add(state, between(held, first, last, False))
         at += held.size + 3 & ~3
 
 
@@ -191,7 +191,7 @@ def _outside(state: _State, parts: list[Field], elements: tuple[Element, ...]) -
         state.conditions.append(other("set"))
         return state
     for element in elements:
-        _add(state, asked(parts[0], element.first, element.last, True))
+        _add(state, between(parts[0], element.first, element.last, True))
     return state
 
 
