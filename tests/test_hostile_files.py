@@ -200,7 +200,7 @@ def test_a_part_of_the_wrong_type_is_refused_by_its_name(part: str, preflight: L
 
 
 @pytest.mark.parametrize("part", ["healthcheck", "privileged", "limits"])
-def test_an_experiment_at_the_top_as_older_versions_wrote_it_is_held_to_its_type(
+def test_a_probe_at_the_top_as_older_versions_wrote_it_is_held_to_its_type(
     part: str, preflight: Line, tmp_path: Path
 ) -> None:
     path = tmp_path / "facts.json"

@@ -116,7 +116,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "limits",
     ),
     "resources": ("processor", "memory", "swap", "antivirus", "disk", "inodes"),
-    "docker": ("engine", "compose", "packaging", "storage", "settings", "trials", "healthcheck", "leftovers"),
+    "docker": ("engine", "compose", "packaging", "storage", "settings", "container_starts", "healthcheck", "leftovers"),
     "ports": ("configuration", "free"),
     "services": ("mail",),
     "firewall": ("managers",),

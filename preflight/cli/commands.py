@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 EXIT = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
 USAGE, INTERNAL = 2, 3
-EMPTYING = 20.0  # seconds, at most: as long as an engine that is slow is given to remove an experiment's containers
+EMPTYING = 20.0  # seconds, at most: as long as an engine that is slow is given to remove a probe's containers
 
 
 class _Group(click.Group):
@@ -261,7 +261,7 @@ def main() -> None:
     """Run the command line and end the process.
 
     At once: everything is written and flushed. Taking the interpreter apart would cost a tenth of a whole check. Only
-    the removal of an experiment's containers is waited for.
+    the removal of a probe's containers is waited for.
     """
     if sys.stderr is None:  # it was closed: 2>&-
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends

@@ -23,7 +23,7 @@ from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, Mark, Override, Setting
 from preflight.facts.names import Answer, Answers, HostsEntry, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, Rule, Way
-from preflight.facts.probes import HealthRun, Probes, Refusal, TrialRun
+from preflight.facts.probes import HealthRun, Probes, Refusal, StartRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
     NO_SERVICES,
@@ -100,10 +100,10 @@ __all__ = [
     "SocketUnit",
     "Sockets",
     "Space",
+    "StartRun",
     "SwarmService",
     "Switch",
     "Timezone",
-    "TrialRun",
     "Userland",
     "View",
     "Virtualization",

@@ -37,9 +37,9 @@ from preflight.facts import (
     Sockets,
     SocketUnit,
     Space,
+    StartRun,
     Switch,
     Timezone,
-    TrialRun,
     Virtualization,
 )
 from preflight.facts.records import A, Aaaa, Mx, Ptr
@@ -194,8 +194,8 @@ def rich(**given: object) -> Host:
         ),
         "compose": Compose("plugin", "/home/alice/.docker/cli-plugins/docker-compose", "2.32.1"),
         "healthcheck": HealthRun(((0.6, "starting"), (1.2, "healthy")), "", "s3cr3t", "sha256:9f8e7d"),
-        "privileged": TrialRun(True, 0, granted=True),
-        "limits": TrialRun(False, None, "failed to create task for container tannhaeuser: operation not permitted"),
+        "privileged": StartRun(True, 0, granted=True),
+        "limits": StartRun(False, None, "failed to create task for container tannhaeuser: operation not permitted"),
         "links": (
             Link("lo", 65536, True, (Address("127.0.0.1", 8, "host"), Address("::1", 128, "host"))),
             Link("enx0242ac110002", 1400, True, (

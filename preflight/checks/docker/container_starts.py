@@ -10,8 +10,8 @@ from preflight.checks import Look, check
 from preflight.checks.findings import unknown
 from preflight.checks.remedies import distro
 from preflight.checks.sources import COMPOSE_ULIMITS, PREREQUISITES, issue
-from preflight.facts import NO_SERVICES, Host, TrialRun
-from preflight.report.evidence.engine import ExperimentEvidence
+from preflight.facts import NO_SERVICES, Host, StartRun
+from preflight.report.evidence.engine import StartEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, phrase, say
 
@@ -109,9 +109,9 @@ def nothing_starts(host: Host, error: str) -> Finding | None:
     return unknown(reason, say("Remove that reason first."))
 
 
-def _judged(run: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
+def _judged(run: StartRun, words: Words, remedy: Remedy | None = None) -> Finding:
     """Judge one; `remedy` None: the check's own."""
-    evidence = ExperimentEvidence(started=run.started, exit_code=run.exit_code)
+    evidence = StartEvidence(started=run.started, exit_code=run.exit_code)
     if not run.started:
         status, message, found = Status.FAIL, say(words.refused), phrase("refused")
     elif run.granted:
