@@ -90,7 +90,7 @@ NOTED_ELSEWHERE = {
     "entry.text",  # checks/supervised.py: of SUPERVISORS
     "title",  # checks/system/kernel_features.py: the titles of NEEDS
     "words",  # checks/resources/memory.py: of the rows of its table
-    "words.held", "words.lacking", "words.refused", "words.short",  # checks/docker/container_starts.py: of Words
+    "sentences.held", "sentences.lacking", "sentences.refused", "sentences.short",  # checks/docker/container_starts.py
 }  # fmt: skip
 KEPT = re.compile(r"_?[A-Z][A-Z_0-9]*(\[.+\])?")
 

@@ -22,7 +22,7 @@ from preflight.facts.engine import (
 from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, Mark, Override, Setting
 from preflight.facts.names import Answer, Answers, HostsEntry, absolute
-from preflight.facts.network import Address, Ipv6, Link, Route, Rule, Way
+from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.probes import HealthRun, Probes, Refusal, StartRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
@@ -90,7 +90,7 @@ __all__ = [
     "PublishedPort",
     "Refusal",
     "Route",
-    "Rule",
+    "RoutingRule",
     "RuleFile",
     "SecurityModules",
     "Service",

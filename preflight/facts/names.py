@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from msgspec import Struct, field
 
 from preflight.facts.base import Missing, MissingFact
-from preflight.facts.kinds import HostName, Ip, Question, Secret, ServerName, Word
+from preflight.facts.kinds import HostName, Ip, QuestionKey, Secret, ServerName, Word
 from preflight.facts.records import A, Aaaa, Record
 from preflight.text.sentences import say
 
@@ -62,8 +62,8 @@ class Answer(Struct, frozen=True):
 class Answers(Struct, frozen=True, omit_defaults=True, rename={"by_question": "given"}):
     """What name servers answered, each under its question's `key`; and what was not asked any more, and why."""
 
-    by_question: dict[Question, Answer] = field(default_factory=dict)
-    unasked: dict[Question, Unasked] = field(default_factory=dict)
+    by_question: dict[QuestionKey, Answer] = field(default_factory=dict)
+    unasked: dict[QuestionKey, Unasked] = field(default_factory=dict)
 
     @staticmethod
     def key(name: str, kind: str) -> str:

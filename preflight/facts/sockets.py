@@ -15,7 +15,7 @@ from preflight.facts.kinds import (
     Ip,
     PackageName,
     ProgramName,
-    Reason,
+    Sentence,
     ServerName,
     Text,
     UnitName,
@@ -65,7 +65,7 @@ class Sockets(Struct, frozen=True):
 
     holders: tuple[Holder, ...]
     owners: bool
-    why: Reason = ""
+    why: Sentence = ""
     bound: bool = False
     fleeting: tuple[int, int] | None = None
     reserved: tuple[tuple[int, int], ...] = ()

@@ -10,14 +10,14 @@ from msgspec.structs import replace
 
 from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, EngineStart
 from preflight.mailcow.conf import lines, networks, places, programs
-from preflight.mailcow.conf.problems import Problem, Read, Values
-from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Published
+from preflight.mailcow.conf.problems import Meaning, Problem, Values
+from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Published
 from preflight.net.addresses import overlap, with_port
 from preflight.net.hostnames import ascii_name, mail_domain
 
 __all__ = [
     "BRIDGE", "DEFAULT_CONF", "IPV4_NETWORK", "IPV6_NETWORK", "PROJECT", "RESERVED", "SHAPE",
-    "Binding", "Kind", "Names", "Plan", "Problem", "Published", "data_paths", "make", "names", "space_paths",
+    "Binding", "Names", "Plan", "Problem", "Published", "data_paths", "make", "names", "space_paths",
 ]  # fmt: skip
 
 DEFAULT_CONF = "/opt/mailcow-dockerized/mailcow.conf"
@@ -103,7 +103,7 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
     bindings = _bindings([(one, read.value) for one, read in published])
     ipv4_network, ipv6_network = networks.ipv4_network(values), networks.ipv6_network(values)
     ipv6, project = networks.ipv6(values), programs.project(values)
-    read: tuple[Read[Any], ...] = (ipv4_network, ipv6_network, ipv6, project)
+    read: tuple[Meaning[Any], ...] = (ipv4_network, ipv6_network, ipv6, project)
     return Plan(
         conf_path=conf.path if conf else asked.mailcow_conf or DEFAULT_CONF,
         conf_present=bool(conf and conf.present),
@@ -177,8 +177,8 @@ def space_paths(
     return tuple(dict.fromkeys((*data_paths(engine, daemon, start), plan.directory)))
 
 
-def _bindings(published: list[tuple[Published, places.Place]]) -> tuple[Binding, ...]:
-    found: dict[places.Place, list[Published]] = {}
+def _bindings(published: list[tuple[Published, places.Endpoint]]) -> tuple[Binding, ...]:
+    found: dict[places.Endpoint, list[Published]] = {}
     for one, place in published:
         found.setdefault(place, []).append(one)
     return tuple(Binding(address, port, tuple(wanted)) for (address, port), wanted in found.items())

@@ -13,7 +13,7 @@ LABELS = 127  # of a name in the DNS
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
-class Names:
+class DomainNames:
     """Domains that are known, and the names below them."""
 
     def __init__(self, registry: Registry) -> None:

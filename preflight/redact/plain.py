@@ -8,7 +8,7 @@ import re
 from preflight.mailcow.layout import CONTAINERS, PROJECT, SHAPE
 from preflight.net.addresses import parse
 from preflight.redact import vocabulary
-from preflight.redact.names import LABELS, Names
+from preflight.redact.names import LABELS, DomainNames
 from preflight.redact.registry import Registry
 from preflight.redact.tokens import of_pointer
 from preflight.redact.vocabulary import LONGEST
@@ -36,7 +36,7 @@ class Plain:
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self.dns = Names(self.registry)
+        self.dns = DomainNames(self.registry)
 
     def secret(self, value: str, kind: str = "text") -> str:
         """Return the stand-in of a value of which nothing may be shown."""

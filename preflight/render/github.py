@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from preflight.render import words
 from preflight.render.context import Context
-from preflight.render.digest import Entry, Named, Unclear, digest
+from preflight.render.digest import CheckSubjects, Entry, Unclear, digest
 from preflight.render.escape import command_line, quoted, terminal
 from preflight.render.opening import opening
 from preflight.report.model import Remedy, Report
@@ -33,7 +33,7 @@ def github(report: Report, context: Context) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _annotations(kind: str, causes: Sequence[tuple[Sequence[Named], Iterable[str]]]) -> list[str]:
+def _annotations(kind: str, causes: Sequence[tuple[Sequence[CheckSubjects], Iterable[str]]]) -> list[str]:
     """Return a line for each cause; where there are more than GitHub shows, the last tells all the rest."""
     if len(causes) <= SHOWN:
         return [_annotation(kind, checks, lines) for checks, lines in causes]
@@ -42,7 +42,7 @@ def _annotations(kind: str, causes: Sequence[tuple[Sequence[Named], Iterable[str
     return [*_annotations(kind, own), _annotation(kind, [named for checks, _ in rest for named in checks], every)]
 
 
-def _annotation(kind: str, checks: Sequence[Named], lines: Iterable[str]) -> str:
+def _annotation(kind: str, checks: Sequence[CheckSubjects], lines: Iterable[str]) -> str:
     return f"::{kind} title={_property(', '.join(map(_name, checks)))}::{_data(chr(10).join(lines))}"
 
 
@@ -94,11 +94,11 @@ def _remedy(remedy: Remedy | None) -> Iterable[str]:
         yield from (f"    {command_line(command)}" for command in remedy.commands)
 
 
-def _checks(entry: Unclear) -> list[Named]:
+def _checks(entry: Unclear) -> list[CheckSubjects]:
     return [check for reason in entry.reasons for check in reason.checks]
 
 
-def _name(check: Named) -> str:
+def _name(check: CheckSubjects) -> str:
     if not check.subjects:
         return terminal(check.check, 100)
     shown = [terminal(subject, 100) for subject in check.subjects[:SUBJECTS]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from preflight.render import changes, words
 from preflight.render.context import Context
-from preflight.render.digest import Entry, Named, Reason, Unclear, digest, named, with_reasons
+from preflight.render.digest import CheckSubjects, Entry, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
 from preflight.render.opening import opening
 from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
@@ -124,12 +124,12 @@ def _check(check: str) -> Ready:
     return link(page, check) if is_link(page) else code_span(check)
 
 
-def names(checks: Sequence[Named]) -> Ready:
+def names(checks: Sequence[CheckSubjects]) -> Ready:
     """Name checks with their subjects: `ports.free` (25/tcp, 80/tcp), `docker.engine`."""
     return Ready(", ".join(_named(check) for check in checks))
 
 
-def _named(check: Named) -> str:
+def _named(check: CheckSubjects) -> str:
     return f"{code_span(check.check)} ({_subjects(check.subjects)})" if check.subjects else code_span(check.check)
 
 

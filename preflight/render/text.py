@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from preflight.render import changes, words
 from preflight.render.context import Context
-from preflight.render.digest import Digest, Entry, Named, Passed, Reason, Unclear, digest, named, with_reasons
+from preflight.render.digest import CheckSubjects, Digest, Entry, Passed, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import quoted, terminal
 from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
@@ -215,7 +215,7 @@ def _reason(reason: Reason) -> str:
     return words.BECAUSE_OF.format(checks=_names(reason.checks), reason=terminal(reason.text))
 
 
-def _names(checks: Sequence[Named]) -> str:
+def _names(checks: Sequence[CheckSubjects]) -> str:
     return ", ".join(f"{n.check} ({_subjects(n.subjects)})" if n.subjects else n.check for n in checks)
 
 

@@ -16,7 +16,7 @@ from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, phrase, say
 
 
-class Words(Struct, frozen=True):
+class Sentences(Struct, frozen=True):
     """What to say of each end but for that which says nothing."""
 
     held: str
@@ -25,19 +25,19 @@ class Words(Struct, frozen=True):
     short: str  # for tables: what a container lacks
 
 
-_PRIVILEGES = Words(
+_PRIVILEGES = Sentences(
     held=noted("A privileged container in the host's network was started, and it held the privileges."),
     lacking=noted("A privileged container was started, but without the privileges to change the host's firewall."),
     refused=noted("The engine refuses to start a privileged container."),
     short=noted("no privileges"),
 )
-_NO_CGROUPS = Words(
+_NO_CGROUPS = Sentences(
     held=_PRIVILEGES.held,
     lacking=_PRIVILEGES.lacking,
     refused=noted("The engine starts no container, because the control groups (cgroups) are not mounted on this host."),
     short=_PRIVILEGES.short,
 )
-_LIMITS = Words(
+_LIMITS = Sentences(
     held=noted("A container with mailcow's limits of open files and processes was started, and it held them."),
     lacking=noted("A container with mailcow's limits was started, but with other ones than it asked for."),
     refused=noted("The engine refuses to start a container with mailcow's limits of open files and processes."),
@@ -109,15 +109,15 @@ def nothing_starts(host: Host, error: str) -> Finding | None:
     return unknown(reason, say("Remove that reason first."))
 
 
-def _judged(run: StartRun, words: Words, remedy: Remedy | None = None) -> Finding:
+def _judged(run: StartRun, sentences: Sentences, remedy: Remedy | None = None) -> Finding:
     """Judge one; `remedy` None: the check's own."""
     evidence = StartEvidence(started=run.started, exit_code=run.exit_code)
     if not run.started:
-        status, message, found = Status.FAIL, say(words.refused), phrase("refused")
+        status, message, found = Status.FAIL, say(sentences.refused), phrase("refused")
     elif run.granted:
-        status, message, found, remedy = Status.PASS, say(words.held), phrase("started"), None
+        status, message, found, remedy = Status.PASS, say(sentences.held), phrase("started"), None
     elif run.granted is False:
-        status, message, found = Status.FAIL, say(words.lacking), phrase(words.short)
+        status, message, found = Status.FAIL, say(sentences.lacking), phrase(sentences.short)
     else:
         reason = say("The container ended with exit code {code}.", code=run.exit_code)
         return unknown(reason, say("Look at what the engine logs."), detail=run.error, evidence=evidence)

@@ -23,7 +23,7 @@ REFUSED = ("EACCES", "EPERM")
 NOBODY = ("free", "EADDRNOTAVAIL")  # said to a bind attempt where nobody is in the way
 
 
-class Named(Struct, frozen=True):
+class Occupant(Struct, frozen=True):
     """A holder, and the engine's container behind it where it is one's, or the service of the swarm."""
 
     holder: Holder
@@ -36,7 +36,7 @@ class Case(Struct, frozen=True):
 
     outcomes: dict[str, str]
     proven: tuple[str, ...]  # halves that a listener takes for sure, though no attempt could be made
-    occupants: tuple[Named, ...]  # who is in the way; mailcow's own left out
+    occupants: tuple[Occupant, ...]  # who is in the way; mailcow's own left out
     rivals: tuple[Container, ...]  # running, publish the port, not mailcow's
     own: tuple[Container, ...]  # mailcow's own on their own port
     later: tuple[Container, ...]  # stopped, with a restart policy
@@ -93,11 +93,11 @@ def _services(look: Look, binding: Binding) -> list[SwarmService]:
     return [entry for entry in known if publishes(entry, binding.address, binding.port)]
 
 
-def _named(row: Holder, containers: Iterable[Container], services: Iterable[SwarmService]) -> Named:
+def _named(row: Holder, containers: Iterable[Container], services: Iterable[SwarmService]) -> Occupant:
     """Say whose socket it is. The engine itself holds those of the routing mesh."""
     container = behind(row, containers)
     mine = container is None and not row.container and row.process in ("dockerd", None) and row.holds
-    return Named(row, container, next((entry for entry in services if entry.mesh), None) if mine else None)
+    return Occupant(row, container, next((entry for entry in services if entry.mesh), None) if mine else None)
 
 
 def _returns(entry: Container) -> bool:

@@ -6,7 +6,7 @@ import shlex
 
 from preflight.checks import Look
 from preflight.checks.holders import mailers, supervised, way_in
-from preflight.checks.holders.conflicts import PROXIES, Named
+from preflight.checks.holders.conflicts import PROXIES, Occupant
 from preflight.checks.remedies import distro
 from preflight.checks.sources import SYNC_JOBS
 from preflight.facts import Container, Holder, Parent, PublishedPort, SwarmService
@@ -34,7 +34,7 @@ _RUNTIMES = {
 }  # fmt: skip
 
 
-def of_all(look: Look, binding: Binding, occupants: list[Named]) -> Remedy:
+def of_all(look: Look, binding: Binding, occupants: list[Occupant]) -> Remedy:
     """Say how all holders give the port up."""
     return together([of(look, binding, entry) for entry in occupants])
 
@@ -47,14 +47,14 @@ def together(remedies: list[Remedy]) -> Remedy:
     return Remedy(text, commands, when="last" if any(one.when == "last" for one in made) else "now")
 
 
-def way_in_among(occupants: list[Named]) -> bool:
+def way_in_among(occupants: list[Occupant]) -> bool:
     """Say whether a way in to the host is among the holders."""
     return any(
         way_in.of_container(entry.container) if entry.container else way_in.kind_of(entry.holder) for entry in occupants
     )
 
 
-def of(look: Look, binding: Binding, occupant: Named) -> Remedy:
+def of(look: Look, binding: Binding, occupant: Occupant) -> Remedy:
     """Say how one holder gives the port up."""
     holder, container = occupant.holder, occupant.container
     if container is not None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from preflight.checks import Look
 from preflight.checks.holders import connections, endings
-from preflight.checks.holders.conflicts import KERNEL, PROXIES, Named
+from preflight.checks.holders.conflicts import KERNEL, PROXIES, Occupant
 from preflight.checks.holders.endings import WEB
 from preflight.checks.remedies import distro
 from preflight.checks.sources import REVERSE_PROXY
@@ -22,12 +22,12 @@ from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
 
 
-def kernel(occupant: Named, owners: bool) -> bool:
+def kernel(occupant: Occupant, owners: bool) -> bool:
     """Say whether a socket is the kernel's alone; `owners`: every process's files could be seen."""
     return occupant.holder.pid is None and (owners or occupant.holder.state in KERNEL)
 
 
-def by_whom(look: Look, port: str, occupants: list[Named], alone: list[Named]) -> str:
+def by_whom(look: Look, port: str, occupants: list[Occupant], alone: list[Occupant]) -> str:
     """Say by whom a port is held, as its administrator knows them."""
     if occupants:
         return paragraph(*_holding(look, port, occupants))
@@ -50,7 +50,7 @@ def by_whom(look: Look, port: str, occupants: list[Named], alone: list[Named]) -
     )
 
 
-def _holding(look: Look, port: str, occupants: list[Named]) -> Iterator[str]:
+def _holding(look: Look, port: str, occupants: list[Occupant]) -> Iterator[str]:
     """Yield a sentence for the processes, and one for each of the others that hold a port."""
     processes = dict.fromkeys(_process(entry.holder) for entry in occupants if _plain(entry))
     if processes:
@@ -61,17 +61,17 @@ def _holding(look: Look, port: str, occupants: list[Named]) -> Iterator[str]:
         yield look.host.sockets.get().why
 
 
-def _proxied(occupant: Named) -> bool:
+def _proxied(occupant: Occupant) -> bool:
     return occupant.container is not None and (occupant.holder.process in PROXIES or occupant.holder.process is None)
 
 
-def _plain(occupant: Named) -> bool:
+def _plain(occupant: Occupant) -> bool:
     """Say whether it is a process of the host's own, to be named as that."""
     inside = occupant.holder.container and not occupant.holder.unit
     return not (_proxied(occupant) or occupant.service or occupant.holder.pid is None or inside)
 
 
-def _other(port: str, occupant: Named) -> str:
+def _other(port: str, occupant: Occupant) -> str:
     holder, container = occupant.holder, occupant.container
     if container is not None and _proxied(occupant):
         held = say("{port} is held by the container {container}.", port=port, container=about(container))
@@ -114,13 +114,13 @@ def service(found: SwarmService) -> str:
     return f"{found.name} ({found.image})"
 
 
-def seen(occupant: Named) -> str:
+def seen(occupant: Occupant) -> str:
     """Write where a socket is, with its state where it does not listen."""
     holder = occupant.holder
     return with_port(holder.address, holder.port) + ("" if holder.state == "listening" else f" {holder.state}")
 
 
-def evidence(occupant: Named) -> HolderEvidence:
+def evidence(occupant: Occupant) -> HolderEvidence:
     """Return a holder as the report's evidence has it."""
     holder, container = occupant.holder, occupant.container
     swarm = occupant.service.name if occupant.service else container.swarm if container else ""
@@ -164,7 +164,7 @@ def published(container: Container, port: PublishedPort) -> HolderEvidence:
     )
 
 
-def remedy(look: Look, binding: Binding, occupants: list[Named], alone: list[Named]) -> Remedy:
+def remedy(look: Look, binding: Binding, occupants: list[Occupant], alone: list[Occupant]) -> Remedy:
     """Say how to get a port free: end what holds it, or wait."""
     show = f"ss -tanp 'sport = :{binding.port}'"
     if not occupants and alone and not (holder := connections.lasting(alone).holder).holds:
@@ -180,7 +180,7 @@ def remedy(look: Look, binding: Binding, occupants: list[Named], alone: list[Nam
     return replace(ended, text=paragraph(ended.text, *_origins(look, occupants), instead))
 
 
-def _origins(look: Look, occupants: list[Named]) -> list[str]:
+def _origins(look: Look, occupants: list[Occupant]) -> list[str]:
     """Say where the holders came from, as far as that is known: what is stopped may also be removed.
 
     Not as a command: on these ports may be anything, and to purge a VPN or SSH server could be the last thing done.
@@ -201,13 +201,13 @@ def _origins(look: Look, occupants: list[Named]) -> list[str]:
     return list(found)
 
 
-def _meshed(look: Look, occupant: Named) -> bool:
+def _meshed(look: Look, occupant: Occupant) -> bool:
     """Say whether the engine may hold a port for a service of a swarm that others manage."""
     swarm = look.host.engine.or_(NO_ENGINE).swarm == "active"
     return swarm and occupant.holder.process == "dockerd" and occupant.container is None and occupant.service is None
 
 
-def alternative(look: Look, binding: Binding, occupants: list[Named]) -> str:
+def alternative(look: Look, binding: Binding, occupants: list[Occupant]) -> str:
     """Say what else can be done: some ports can be moved."""
     published = binding.published[0]
     if published.kind == "web":

@@ -49,14 +49,14 @@ def published(look: Look, binding: Binding, case: Case) -> Finding:
     )
 
 
-def diverted_by(look: Look, binding: Binding, verdicts: list[rules.Verdict]) -> Finding:
-    """Say which rule of the firewall takes a port that nobody listens on; `verdicts`: the worst first."""
-    worst = verdicts[0]
+def diverted_by(look: Look, binding: Binding, consequences: list[rules.Consequence]) -> Finding:
+    """Say which rule of the firewall takes a port that nobody listens on; `consequences`: the worst first."""
+    worst = consequences[0]
     return row(
         worst.status,
         rules.message(binding, worst),
-        replace(evidence(binding, "nat"), rules=rules.evidence(verdicts)),
+        replace(evidence(binding, "nat"), rules=rules.evidence(consequences)),
         found=rules.to(worst.rule),
-        remedy=rules.remedy(look, binding, verdicts),
+        remedy=rules.remedy(look, binding, consequences),
         reason=worst.effect if worst.status is Status.UNKNOWN else None,
     )

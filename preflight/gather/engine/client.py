@@ -67,7 +67,7 @@ class _Wire(io.RawIOBase):
         """Leave the socket open: `http.client` closes what it is given before it has read the reply."""
 
 
-class Question:
+class ApiRequest:
     """A request that is sent at once, and answered later: several can be under way without a thread for each.
 
     Whatever goes wrong is raised by `answer`. `until` is of time.monotonic().
@@ -102,7 +102,7 @@ class Question:
 
 def get(url: str, path: str, until: float, **parameters: object) -> object:
     """Return the JSON document at a path, of the engine's newest API version; raise `EngineError`."""
-    with closing(Question(url, path, until, **parameters)) as question:
+    with closing(ApiRequest(url, path, until, **parameters)) as question:
         return question.answer()
 
 

@@ -151,8 +151,8 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
     """Ask for everything at once. Silence is an error of the whole; a list that is refused only leaves its part out."""
     with ExitStack() as stack:
 
-        def send(path: str, **parameters: object) -> http.Question:
-            return stack.enter_context(closing(http.Question(url, path, until, **parameters)))
+        def send(path: str, **parameters: object) -> http.ApiRequest:
+            return stack.enter_context(closing(http.ApiRequest(url, path, until, **parameters)))
 
         asked = {path: send(path) for path in ("/version", "/info", "/networks", "/volumes")}
         asked["/containers/json"] = send("/containers/json", all=1)
@@ -184,7 +184,7 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
     )
 
 
-def _await(asked: Mapping[str, http.Question], path: str) -> object:
+def _await(asked: Mapping[str, http.ApiRequest], path: str) -> object:
     try:
         return asked[path].answer()
     except EngineError as error:

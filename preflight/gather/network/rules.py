@@ -8,7 +8,7 @@ import re
 import socket
 import struct
 
-from preflight.facts import Fact, Route, Rule
+from preflight.facts import Fact, Route, RoutingRule
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.network import netlink
 from preflight.packets.routing import STANDARD
@@ -30,7 +30,7 @@ LIMIT = 16 << 20
 MOST = 10_000
 
 
-def rules(roots: Roots) -> Fact[tuple[Rule, ...]]:
+def rules(roots: Roots) -> Fact[tuple[RoutingRule, ...]]:
     """Return the rules by priority. Only the kernel tells them; its tables tell at least whether there can be more."""
     if roots.view.network:
         try:
@@ -53,9 +53,9 @@ def rules(roots: Roots) -> Fact[tuple[Rule, ...]]:
     )
 
 
-def dumped() -> tuple[Rule, ...]:
+def dumped() -> tuple[RoutingRule, ...]:
     """Ask the kernel for its rules; raise `OSError`. One without policy routing has the tables that all have."""
-    found: list[Rule] = []
+    found: list[RoutingRule] = []
     for family, version in ((socket.AF_INET, 4), (socket.AF_INET6, 6)):
         try:
             found += [
@@ -70,7 +70,7 @@ def dumped() -> tuple[Rule, ...]:
     return tuple(found[:MOST])
 
 
-def read_rule(payload: bytes) -> Rule | None:
+def read_rule(payload: bytes) -> RoutingRule | None:
     """Read a fib_rule_hdr and its attributes; None: it is none that this program knows."""
     if len(payload) < 12:
         return None
@@ -79,7 +79,7 @@ def read_rule(payload: bytes) -> Rule | None:
     if family not in (socket.AF_INET, socket.AF_INET6) or action not in _ACTIONS:
         return None
     mark, suppress = _number(found, _MARK) or 0, _number(found, _SUPPRESS)
-    return Rule(
+    return RoutingRule(
         version=4 if family == socket.AF_INET else 6,
         priority=_number(found, _PRIORITY) or 0,
         action=_ACTIONS[action],
