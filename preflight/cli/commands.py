@@ -75,18 +75,18 @@ def check(ctx: click.Context, /, **values: Any) -> None:
     stop = Stop()
     everything = given.facts_file is None and not given.only and not given.skip
     survey = _survey(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
-    numbers = request.numbers(given.numbers)
+    requirements = request.requirements(given.requirements)
     waivers = request.waivers(given)
-    checks = request.selection(given.only, given.skip, waivers, numbers)
+    checks = request.selection(given.only, given.skip, waivers, requirements)
     baseline = _report(given.baseline) if given.baseline is not None else None
     if given.facts_file is not None:
         host = request.recorded(ctx, given, given.facts_file)
     else:
-        wishes = request.wishes(given, numbers, checks)
+        wishes = request.wishes(given, requirements, checks)
         host = (survey or _survey(given, stop, wishes)).gather(wishes)
     host, redaction = request.redaction(host, given, baseline)
     made = plan.make(host.mailcow_conf.value, host.asked)
-    report = assess(host, made, numbers, checks, waivers, strict=given.strict)
+    report = assess(host, made, requirements, checks, waivers, strict=given.strict)
     if waivers and not stop.exit_code:
         from preflight.assess import waiver_file
 
@@ -94,7 +94,7 @@ def check(ctx: click.Context, /, **values: Any) -> None:
             say(f"preflight: {line}")
     since = _since(baseline, report)
     if redaction is not None:
-        real, report = report, redaction.report(report, numbers, checks, waivers)
+        real, report = report, redaction.report(report, requirements, checks, waivers)
         since = redaction.since(baseline, real, report) if baseline is not None else None
     _write(report, targets, checks, since, color=given.color, redacted=redaction is not None)
     ctx.exit(stop.exit_code or EXIT[report.verdict])
@@ -116,7 +116,7 @@ def facts(ctx: click.Context, /, **values: Any) -> None:
         outputs.writable(output)
     stop = Stop()
     survey = _survey(given, stop, request.first(given))
-    host = survey.gather(request.wishes(given, request.numbers("current"), None))
+    host = survey.gather(request.wishes(given, request.requirements("current"), None))
     if given.redact:
         from preflight.redact import Redaction
 

@@ -55,7 +55,7 @@ def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
-CHECKS, FILES, FOLDERS, NUMBERS = map(typed, ("checks", "files", "folders", "numbers"))
+CHECKS, FILES, FOLDERS, REQUIREMENTS = map(typed, ("checks", "files", "folders", "requirements"))
 AUTO = click.Choice(["auto", "always", "never"])
 HELP = click.help_option("-h", "--help", cls=Option)
 
@@ -88,7 +88,7 @@ HOST = _stack(
 # What is judged, and what becomes of it.
 REPORT = _stack(
     option(
-        "--requirements", "numbers", default="current", show_default=True, shell_complete=NUMBERS,
+        "--requirements", "requirements", default="current", show_default=True, shell_complete=REQUIREMENTS,
         help="current, 2017-07 or a TOML file.",
     ),
     option("--only", multiple=True, metavar="ID", shell_complete=CHECKS, help="Only these checks (id or glob)."),
@@ -136,7 +136,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
 class CheckOptions(HostOptions, frozen=True, kw_only=True):
     """What was given for `check`: `HOST`, `REPORT` and `REDACT`."""
 
-    numbers: str
+    requirements: str
     only: tuple[str, ...]
     skip: tuple[str, ...]
     ignores: tuple[Waiver, ...]

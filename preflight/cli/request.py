@@ -1,4 +1,4 @@
-"""What was asked for on the command line, as values: the host or its recording, the checks, the numbers."""
+"""What was asked for on the command line, as values: the host or its recording, the checks, the requirements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
 from preflight.gather.access.roots import Roots
 from preflight.gather.access.view import find
-from preflight.mailcow import plan, requirements
+from preflight.mailcow import plan
+from preflight.mailcow.requirements import Requirements, RequirementsError, load
 from preflight.report.documents import read_facts
 from preflight.text.inputs import InputError, named
 from preflight.text.sentences import say
@@ -47,11 +48,11 @@ def roots(given: str | None) -> Roots:
     return find(dict(os.environ), given)
 
 
-def numbers(name: str) -> requirements.Requirements:
-    """Return the documented numbers of that name or file."""
+def requirements(name: str) -> Requirements:
+    """Return the documented requirements of that name or file."""
     try:
-        return requirements.load(name)
-    except requirements.RequirementsError as error:
+        return load(name)
+    except RequirementsError as error:
         raise click.UsageError(f"--requirements {error}") from None
 
 
@@ -65,7 +66,7 @@ def waivers(given: CheckOptions) -> tuple[Waiver, ...]:
 
 
 def selection(
-    only: tuple[str, ...], skip: tuple[str, ...], waivers: tuple[Waiver, ...], numbers: requirements.Requirements
+    only: tuple[str, ...], skip: tuple[str, ...], waivers: tuple[Waiver, ...], requirements: Requirements
 ) -> tuple[Check, ...]:
     """Return the checks asked for; a pattern that matches none, or a severity of none, is refused."""
     every = catalogue()
@@ -75,9 +76,11 @@ def selection(
                 from preflight.assess.selection import meant
 
                 raise click.UsageError(f"{option} {pattern[:80]!r} matches no check: {meant(pattern, every)}")
-    for identity in numbers.severities:
+    for identity in requirements.severities:
         if all(entry.id != identity for entry in every):
-            raise click.UsageError(f"--requirements {numbers.name}: severities: there is no check {identity[:80]!r}")
+            raise click.UsageError(
+                f"--requirements {requirements.name}: severities: there is no check {identity[:80]!r}"
+            )
     chosen = select(every, only, skip)
     if waivers:
         from preflight.assess import waiver_file
@@ -165,16 +168,16 @@ def first(given: HostOptions) -> Wishes:
     )
 
 
-def wishes(given: HostOptions, numbers: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
+def wishes(given: HostOptions, requirements: Requirements, checks: tuple[Check, ...] | None) -> Wishes:
     """Return what is to be gathered: all that is known how to, or what these checks need."""
 
     def unsafe(release: str, system: OsRelease | None) -> str:
-        rule, possible = matching_rule(tuple(r for r in numbers.kernels if r.unsafe), release, system)
+        rule, possible = matching_rule(tuple(r for r in requirements.kernels if r.unsafe), release, system)
         return (rule or possible).reason if rule or possible else ""  # type: ignore[union-attr]  # one of them is there
 
     return msgspec.structs.replace(
         first(given),
         parts=frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks)),
-        commands=tuple(dict.fromkeys((*numbers.commands, *numbers.not_busybox, _ENGINE))),
+        commands=tuple(dict.fromkeys((*requirements.commands, *requirements.not_busybox, _ENGINE))),
         unsafe=unsafe,
     )

@@ -33,11 +33,11 @@ Asked = tuple[Requirements, tuple[Check, ...], tuple[Waiver, ...]]
 
 def _told(real: Report, host: Host, unveil: Unveiler, asked: Asked) -> Report:
     """Tell a report of a host's stand-ins: the checks run on those, and each sentence is said with placeholders."""
-    numbers, checks, waivers = asked
+    requirements, checks, waivers = asked
     today = datetime.date.fromisoformat(host.started[:10])
     made = plan.make(host.mailcow_conf.value, host.asked)
     with writing(unveil):
-        other = assess(host, made, numbers, checks, proposals=proposals(real.results))
+        other = assess(host, made, requirements, checks, proposals=proposals(real.results))
         results = tuple(unique(retold(real.results, other.results, waivers, today), unveil))
     return msgspec.structs.replace(
         real,
@@ -69,22 +69,22 @@ class Redaction:
         return msgspec.structs.replace(host, stand_ins=dict(self._masks.registry.legend))
 
     def report(
-        self, real: Report, numbers: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
+        self, real: Report, requirements: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
     ) -> Report:
         """Return a report on the real host as it can be posted: its statuses, told of the stand-ins."""
-        if numbers.name not in NAMES or numbers != load(numbers.name):
-            numbers = self._numbers(numbers)
+        if requirements.name not in NAMES or requirements != load(requirements.name):
+            requirements = self._requirements(requirements)
         hidden = tuple(msgspec.structs.replace(one, reason=self._said(one.reason)) for one in waivers)
-        return _told(real, self._host, self._unveil, (numbers, checks, hidden))
+        return _told(real, self._host, self._unveil, (requirements, checks, hidden))
 
-    def _numbers(self, numbers: Requirements) -> Requirements:
+    def _requirements(self, requirements: Requirements) -> Requirements:
         """Return requirements of one's own, which may say anything, with what is said in ours too."""
         ours = {text for name in NAMES for text in texts(load(name))}
         changed: Requirements = everywhere(
-            msgspec.structs.replace(numbers, severities={}),
+            msgspec.structs.replace(requirements, severities={}),
             lambda text: text if text in ours else self._masks.secret(text),
         )
-        return msgspec.structs.replace(changed, severities=numbers.severities)
+        return msgspec.structs.replace(changed, severities=requirements.severities)
 
     def since(self, baseline: Report, real: Report, shown: Report) -> Comparison:
         """Return what changed since an earlier report as it can be posted; one that is redacted meets its like."""
@@ -131,10 +131,10 @@ class Recorded:
         self._unveil = Unveiler({value: key for key, value in legend.items()})
 
     def report(
-        self, real: Report, numbers: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
+        self, real: Report, requirements: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
     ) -> Report:
         """Return a report on these facts with their placeholders."""
-        return _told(real, self.host, self._unveil, (numbers, checks, waivers))
+        return _told(real, self.host, self._unveil, (requirements, checks, waivers))
 
     def since(self, baseline: Report, _real: Report, shown: Report) -> Comparison:
         """Return what changed since an earlier report, which is redacted too."""

@@ -226,12 +226,12 @@ from preflight.gather.access import command
 from preflight.gather.engine import compose
 hangs = ("/bin/sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 60")
 compose.compose = lambda roots: command.run(hangs, 50)
-numbers = request.numbers
+requirements = request.requirements
 def slowly(name):
     while not pathlib.Path("{tmp_path}/pid").exists():
         time.sleep(0.01)
-    return numbers(name)
-request.numbers = slowly
+    return requirements(name)
+request.requirements = slowly
 sys.argv = {argv}
 commands.main()
 """

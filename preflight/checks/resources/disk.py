@@ -65,12 +65,12 @@ def disk(look: Look, path: str) -> Iterator[Finding]:
 
 def _need(look: Look, path: str) -> int:
     """Return the bytes that are wanted at a path: images and volumes may be on file systems of their own."""
-    numbers, data = look.requirements.disk, spaces.data(look)
+    requirements, data = look.requirements.disk, spaces.data(look)
     if path not in data:
-        return numbers.clone_bytes
-    if len(data) == 1 or not numbers.images_bytes or spaces.same_mount(look, data[1], data[0]):
-        return numbers.bytes
-    return numbers.images_bytes if path in data[1:] else numbers.bytes - numbers.images_bytes
+        return requirements.clone_bytes
+    if len(data) == 1 or not requirements.images_bytes or spaces.same_mount(look, data[1], data[0]):
+        return requirements.bytes
+    return requirements.images_bytes if path in data[1:] else requirements.bytes - requirements.images_bytes
 
 
 def _read_only(path: str, space: Space, measured: dict[str, Any]) -> Finding:

@@ -37,7 +37,7 @@ def memory(look: Look) -> Iterator[Finding]:
     Where memory runs out the kernel kills ClamAV, MariaDB or Dovecot, and containers restart endlessly. The kernel
     shows less than the nominal size, as firmware and the kernel itself keep a part; that is allowed for.
     """
-    found, numbers = look.host.memory.get(), look.requirements.memory
+    found, requirements = look.host.memory.get(), look.requirements.memory
     size = usable(found)
     limit = None
     if size < found.total_bytes:
@@ -46,11 +46,11 @@ def memory(look: Look) -> Iterator[Finding]:
     yield Finding(
         status=status,
         message=paragraph(text, limit),
-        expected=gib(numbers.bytes),
+        expected=gib(requirements.bytes),
         found=gib(size),
         evidence=MemoryEvidence(
             bytes=size,
-            needed_bytes=numbers.bytes,
+            needed_bytes=requirements.bytes,
             limit_bytes=found.limit_bytes,
             available_bytes=found.available_bytes,
         ),
@@ -60,21 +60,21 @@ def memory(look: Look) -> Iterator[Finding]:
 
 def _outcome(look: Look) -> tuple[Status, str, Remedy | None]:
     """Return what the host's memory comes to: the first row that holds."""
-    numbers, small = look.requirements.memory, _made_small(look)
-    need, better = numbers.bytes, numbers.better_bytes
+    requirements, small = look.requirements.memory, _made_small(look)
+    need, better = requirements.bytes, requirements.better_bytes
     table = (
-        (_below(look, min(need, numbers.reduced_bytes)), Status.FAIL, _HOPELESS, _add(need)),
+        (_below(look, min(need, requirements.reduced_bytes)), Status.FAIL, _HOPELESS, _add(need)),
         (_below(look, need) and small, Status.WARN, _REDUCED, _add(need)),
         (_below(look, need), Status.FAIL, _SHORT, _add_or_reduce(look, need)),
         (_below(look, better) and not small, Status.WARN, _BARELY, _add_or_reduce(look, better)),
-        (_below(look, numbers.advised_bytes), Status.PASS, _FOR_A_FEW, None),
+        (_below(look, requirements.advised_bytes), Status.PASS, _FOR_A_FEW, None),
         (True, Status.PASS, _ENOUGH, None),
     )
     values = {
         "size": gib(usable(look.host.memory.get())),
         "need": gib(need),
         "better": gib(better),
-        "advised": gib(numbers.advised_bytes),
+        "advised": gib(requirements.advised_bytes),
         "switches": _switches(look),
     }
     status, words, remedy = next(row[1:] for row in table if row[0])

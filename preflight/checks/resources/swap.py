@@ -28,17 +28,17 @@ def swap(look: Look) -> Iterator[Finding]:
     When ClamAV reloads its signatures it needs twice its memory for a moment. With swap the host gets slow then;
     without, the kernel kills a service.
     """
-    size, numbers = look.host.memory.get().swap_total_bytes, look.requirements.memory
-    exact = numbers.swap_bytes >= _NAMED
+    size, requirements = look.host.memory.get().swap_total_bytes, look.requirements.memory
+    exact = requirements.swap_bytes >= _NAMED
     measured: dict[str, Any] = {
-        "expected": gib(numbers.swap_bytes) if exact else phrase("any"),
+        "expected": gib(requirements.swap_bytes) if exact else phrase("any"),
         "found": gib(size) if size else phrase("none"),
-        "evidence": SizeEvidence(bytes=size, needed_bytes=numbers.swap_bytes if exact else None),
+        "evidence": SizeEvidence(bytes=size, needed_bytes=requirements.swap_bytes if exact else None),
     }
-    if size >= max(1, numbers.swap_bytes * (1 - numbers.tolerance)):
+    if size >= max(1, requirements.swap_bytes * (1 - requirements.tolerance)):
         yield Finding(status=Status.PASS, message=say("This host has {size} of swap.", size=gib(size)), **measured)
     else:
-        text = _too_little(size, numbers.swap_bytes)
+        text = _too_little(size, requirements.swap_bytes)
         yield Finding(status=Status.WARN, message=text, remedy=_swap_file(look), **measured)
 
 
