@@ -21,6 +21,7 @@ from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
 from preflight.mailcow import plan
 from preflight.render import Context, render
+from preflight.render.context import Coverage
 from preflight.report import documents
 from preflight.report.model import Report, Verdict
 from preflight.text.inputs import InputError, named
@@ -238,17 +239,19 @@ def _write(
 ) -> None:
     """Render the report in every format that was asked for, then write them all."""
     why = {entry.id: entry.why for entry in checks}
-    asked = (len(checks), len(catalogue()))
+    coverage = Coverage(len(checks), len(catalogue()))
 
     def rendered(target: Target) -> str:
         shown = colored(color, target.path)
-        return render(report, target.format, Context(why=why, color=shown, since=since, redacted=redacted, asked=asked))
+        return render(
+            report, target.format, Context(why=why, color=shown, since=since, redacted=redacted, coverage=coverage)
+        )
 
     outputs.write({target: rendered(target) for target in targets}, put)
     if all(target.path is not None for target in targets):  # nothing on standard output says how it went
         from preflight.render.opening import written
 
-        say(f"preflight: {written(report, asked, tuple(target.path or '' for target in targets))}")
+        say(f"preflight: {written(report, coverage, tuple(target.path or '' for target in targets))}")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and any(target.format == "github" for target in targets):
         try:

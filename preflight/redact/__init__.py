@@ -28,17 +28,22 @@ from preflight.report.compare import GROUPS, Change, Comparison, Side, compare
 from preflight.report.model import Report, Result
 from preflight.text.sentences import say, told, writing
 
-Asked = tuple[Requirements, tuple[Check, ...], tuple[Waiver, ...]]
+
+class Judging(msgspec.Struct, frozen=True):
+    """What a report was made by, beside the facts."""
+
+    requirements: Requirements
+    checks: tuple[Check, ...]
+    waivers: tuple[Waiver, ...]
 
 
-def _told(real: Report, host: Host, unveil: Unveiler, asked: Asked) -> Report:
+def _told(real: Report, host: Host, unveil: Unveiler, judging: Judging) -> Report:
     """Tell a report of a host's stand-ins: the checks run on those, and each sentence is said with placeholders."""
-    requirements, checks, waivers = asked
     today = datetime.date.fromisoformat(host.started[:10])
     made = plan.make(host.mailcow_conf.value, host.asked)
     with writing(unveil):
-        other = assess(host, made, requirements, checks, proposals=proposals(real.results))
-        results = tuple(unique(retold(real.results, other.results, waivers, today), unveil))
+        other = assess(host, made, judging.requirements, judging.checks, proposals=proposals(real.results))
+        results = tuple(unique(retold(real.results, other.results, judging.waivers, today), unveil))
     return msgspec.structs.replace(
         real,
         requirements=everywhere(other.requirements, unveil),
@@ -75,7 +80,7 @@ class Redaction:
         if requirements.name not in NAMES or requirements != load(requirements.name):
             requirements = self._requirements(requirements)
         hidden = tuple(msgspec.structs.replace(one, reason=self._said(one.reason)) for one in waivers)
-        return _told(real, self._host, self._unveil, (requirements, checks, hidden))
+        return _told(real, self._host, self._unveil, Judging(requirements, checks, hidden))
 
     def _requirements(self, requirements: Requirements) -> Requirements:
         """Return requirements of one's own, which may say anything, with what is said in ours too."""
@@ -134,7 +139,7 @@ class Recorded:
         self, real: Report, requirements: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
     ) -> Report:
         """Return a report on these facts with their placeholders."""
-        return _told(real, self.host, self._unveil, (requirements, checks, waivers))
+        return _told(real, self.host, self._unveil, Judging(requirements, checks, waivers))
 
     def since(self, baseline: Report, _real: Report, shown: Report) -> Comparison:
         """Return what changed since an earlier report, which is redacted too."""

@@ -23,7 +23,7 @@ ROWS = 20
 def github(report: Report, context: Context) -> str:
     """Return the report as lines for a step's output: the verdict, errors, warnings, and notices of what is unknown."""
     found = digest(report)
-    headline = opening(report, found, context.asked).headline
+    headline = opening(report, found, context.coverage).headline
     # Text of our own only: a line that begins with `::`, or holds `##[`, is a command to the runner.
     lines = [f"{headline}: {' · '.join(text for _, text in words.counts(report.counts))}".removesuffix(": ")]
     lines += [words.REDACTED] if context.redacted else []

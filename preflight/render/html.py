@@ -50,7 +50,7 @@ def html(report: Report, context: Context) -> str:
         report=report,
         found=found,
         question=_markup(words.QUESTION).format(name=cell(report.host.name or words.UNKNOWN_HOST, 60)),
-        opening=opening(report, found, context.asked),
+        opening=opening(report, found, context.coverage),
         counts=sorted(words.counts(report.counts), key=lambda count: ORDER.index(count[0])),
         blocks=entries[: len(found.blocks)],
         warnings=entries[len(found.blocks) :],

@@ -28,7 +28,7 @@ def markdown(report: Report, context: Context) -> str:
     found, since = digest(report), context.since
     entries = with_reasons([*found.blocks, *found.warnings], context.why)
     text = environment().get_template("report.md.j2").render(
-        opening=opening(report, found, context.asked),
+        opening=opening(report, found, context.coverage),
         summary=_summary(report),
         counts=_counts(report),
         note=words.REDACTED if context.redacted else "",

@@ -40,7 +40,7 @@ def text(report: Report, context: Context) -> str:
     """Return the report as lines of at most 80 columns (a long word of a command may stand out)."""
     page = Page(context.color)
     found, since = digest(report), context.since
-    _head(page, report, opening(report, found, context.asked))
+    _head(page, report, opening(report, found, context.coverage))
     if context.redacted:
         page.line(words.REDACTED)
     if since:

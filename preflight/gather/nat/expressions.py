@@ -173,11 +173,11 @@ def _within(state: _State, parts: list[Field], element: Element) -> None:
         at += held.size + 3 & ~3
 
 
-def _one_of(all_asked: list[Condition | None]) -> list[Condition]:
+def _one_of(conditions: list[Condition | None]) -> list[Condition]:
     """Make one condition of those of which one has to hold."""
-    if any(condition is None for condition in all_asked):
+    if any(condition is None for condition in conditions):
         return []
-    known = [condition for condition in all_asked if condition is not None and condition != NEVER]
+    known = [condition for condition in conditions if condition is not None and condition != NEVER]
     if not known:
         return [NEVER]
     if len({(condition.kind, condition.negated) for condition in known}) > 1 or known[0].kind == "other":

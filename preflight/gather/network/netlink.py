@@ -27,14 +27,14 @@ SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
     """Yield the payload of each message that answers a dump request; raise `OSError` where it is refused or late."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as asked:
-        asked.settimeout(SECONDS)
-        asked.bind((0, 0))
-        asked.send(struct.pack("=IHHII", 16 + len(request), kind, _DUMP, 1, 0) + request)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as sock:
+        sock.settimeout(SECONDS)
+        sock.bind((0, 0))
+        sock.send(struct.pack("=IHHII", 16 + len(request), kind, _DUMP, 1, 0) + request)
         deadline = time.monotonic() + SECONDS
         seen = 0
         while True:
-            data = asked.recv(1 << 17)
+            data = sock.recv(1 << 17)
             for what, payload in messages(data):
                 seen += 1
                 if what == _DONE:
@@ -51,11 +51,11 @@ def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
 
 def ask(protocol: int, kind: int, request: bytes) -> bytes:
     """Return the payload of the one message that answers a request; raise `OSError` as the kernel refuses it."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as asked:
-        asked.settimeout(SECONDS)
-        asked.bind((0, 0))
-        asked.send(struct.pack("=IHHII", 16 + len(request), kind, _REQUEST, 1, 0) + request)
-        for what, payload in messages(asked.recv(1 << 17)):
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as sock:
+        sock.settimeout(SECONDS)
+        sock.bind((0, 0))
+        sock.send(struct.pack("=IHHII", 16 + len(request), kind, _REQUEST, 1, 0) + request)
+        for what, payload in messages(sock.recv(1 << 17)):
             if what == _ERROR:
                 code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
                 raise OSError(code, "refused by netlink")

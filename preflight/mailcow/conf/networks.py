@@ -13,7 +13,7 @@ _LONGEST = 120  # prefix of an IPv6 network that has addresses for all of mailco
 
 
 def ipv4_network(values: Values) -> Meaning[str]:
-    """Meaning IPV4_NETWORK, the three octets that mailcow completes to a /24."""
+    """Read IPV4_NETWORK, the three octets that mailcow completes to a /24."""
     default = f"{IPV4_NETWORK}.0/24"
     value = values.text("IPV4_NETWORK")
     if not value:
@@ -27,7 +27,7 @@ def ipv4_network(values: Values) -> Meaning[str]:
 
 
 def ipv6_network(values: Values) -> Meaning[str]:
-    """Meaning IPV6_NETWORK, a whole network with its length."""
+    """Read IPV6_NETWORK, a whole network with its length."""
     value = values.text("IPV6_NETWORK")
     if not value:
         return Meaning(IPV6_NETWORK, values.reference("IPV6_NETWORK", IPV6_NETWORK))
@@ -51,7 +51,7 @@ def _whole(value: str) -> str:
 
 
 def ipv6(values: Values) -> Meaning[bool]:
-    """Meaning ENABLE_IPV6, a boolean as Compose reads one; mailcow's web server only knows `false`."""
+    """Read ENABLE_IPV6, a boolean as Compose reads one; mailcow's web server only knows `false`."""
     value = values.text("ENABLE_IPV6").lower()
     if value in ("n", "no", "off"):
         problem = values.problem(

@@ -33,7 +33,7 @@ def sources(values: Values) -> tuple[tuple[str, str], ...]:
 
 
 def project(values: Values) -> Meaning[str]:
-    """Meaning COMPOSE_PROJECT_NAME, which Compose wants in lower case."""
+    """Read COMPOSE_PROJECT_NAME, which Compose wants in lower case."""
     variable, better = "COMPOSE_PROJECT_NAME", f"COMPOSE_PROJECT_NAME={PROJECT}"
     value = values.text(variable)
     if values.refers(variable):
