@@ -11,11 +11,17 @@ _NO_HELP = noted("Run the check again where this can be read; the reason says wh
 
 
 def skipped(
-    reason: str, *, expected: str | None = None, found: str | None = None, evidence: Evidence = NOTHING
+    reason: str,
+    *,
+    subject: str | None = None,
+    expected: str | None = None,
+    found: str | None = None,
+    evidence: Evidence = NOTHING,
 ) -> Finding:
     """Make a finding that says why nothing was checked."""
     return Finding(
         status=Status.SKIP,
+        subject=subject,
         message=skipped_because(reason),
         expected=expected,
         found=found,

@@ -66,7 +66,7 @@ class Redaction:
         masked(host, self._masks)  # domains have to be known before the names below them, addresses before their order
         self._masks.registry.settle()
         self._host: Host = masked(host, self._masks)
-        self._unveil = Unveiler(self._masks.registry.known)
+        self._unveil = Unveiler(self._masks.registry.placeholders)
 
     def facts(self) -> Host:
         """Return the facts with placeholders, and beside them what takes their part when they are judged."""

@@ -44,11 +44,11 @@ class Plain:
 
     def word(self, value: str) -> str:
         """Keep a word of ours or of the kernel's."""
-        return value if vocabulary.known(value) else self.secret(value)
+        return value if vocabulary.is_public_text(value) else self.secret(value)
 
     def text(self, value: str) -> str:
         """Keep a text of which each word is everybody's; of all others nothing is shown."""
-        return value if vocabulary.known(value) else self.secret(value)
+        return value if vocabulary.is_public_text(value) else self.secret(value)
 
     def address(self, value: str) -> str:
         """Replace an address or a network; what is neither is taken for text."""
@@ -88,7 +88,7 @@ class Plain:
 
     def program(self, value: str, kind: str = "process") -> str:
         """Keep the name of a well-known program."""
-        return value if vocabulary.known_name(value) else self.secret(value, kind)
+        return value if vocabulary.is_public_name(value) else self.secret(value, kind)
 
     def unit(self, value: str) -> str:
         """Keep the name of a well-known unit."""
@@ -143,7 +143,7 @@ class Plain:
         made: list[str] = []
         for part in value.split("/"):
             private = made[-1:] == ["home"]
-            known = part in ("", ".", "..") or part in vocabulary.listed("paths") or vocabulary.known_name(part)
+            known = part in ("", ".", "..") or part in vocabulary.listed("paths") or vocabulary.is_public_name(part)
             known = known or self._version(part.removeprefix("config-"))
             made.append(part if known and not private else self.secret(part, "path"))
         return "/".join(made)

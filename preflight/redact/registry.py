@@ -13,13 +13,13 @@ from preflight.redact.tokens import inside
 class Registry:
     """Numbers that were given, and what a placeholder stands for.
 
-    `legend`: by placeholder what it alone does not tell of its stand-in; `known`: by stand-in the placeholder, of
+    `legend`: by placeholder what it alone does not tell of its stand-in; `placeholders`: by stand-in, of
     addresses, networks and mailcow's three octets.
     """
 
     def __init__(self) -> None:
         self.legend: dict[str, str] = {}
-        self.known: dict[str, str] = {}
+        self.placeholders: dict[str, str] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self._counts: dict[str, int] = {}
         self._twins = Twins()
@@ -54,15 +54,15 @@ class Registry:
     def settle(self) -> None:
         """Forget stand-ins of addresses: by now all are known, and new ones can have their order."""
         self._twins.settle()
-        self.known.clear()
+        self.placeholders.clear()
         self.legend = {key: made for key, made in self.legend.items() if not key.startswith("<ipv")}
 
     def _register(self, version: int, real: str, made: str) -> str:
         """Give a stand-in its placeholder."""
-        if made not in self.known:
+        if made not in self.placeholders:
             kind = f"ipv{version}"
             placeholder = f"<{kind}-{self.number(kind, real)}>"
             base, slash, length = made.partition("/")
-            self.known[made] = f"{placeholder}{slash}{length}"
+            self.placeholders[made] = f"{placeholder}{slash}{length}"
             self.legend[placeholder] = base
         return made

@@ -12,7 +12,7 @@ from preflight.facts import RuleFile, Service, Services, SocketUnit, Switch
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.access.view import find
 from preflight.gather.packages.packages import DPKG
-from preflight.gather.services.known import KNOWN, PACKAGES, PROCESSES, of_process
+from preflight.gather.services.profiles import PACKAGES, PROCESSES, PROFILES, of_process
 from preflight.gather.services.scripts import Scripts
 from preflight.gather.services.services import find as bring_together
 from preflight.gather.services.services import init, services
@@ -305,14 +305,14 @@ def test_where_processes_are_hidden_nothing_is_said_to_stand_still(tmp_path: Pat
     ],
 )  # fmt: skip
 def test_a_process_s_service(name: str, command: str, service: str | None) -> None:
-    assert (of_process(name, command) or (None,))[0] == next((k for k in KNOWN if k.name == service), None)
+    assert (of_process(name, command) or (None,))[0] == next((k for k in PROFILES if k.name == service), None)
 
 
 def test_the_table_of_services_can_be_matched() -> None:
     """The kernel cuts a process's name after 15 characters; a service stands once, and each unit with its suffix."""
     assert not [name for name in PROCESSES if len(name) > 15]
-    assert not [unit for known in KNOWN for unit in known.units if not unit.endswith(".service")]
-    for names in ([known.name for known in KNOWN], [unit for known in KNOWN for unit in known.units]):
+    assert not [unit for known in PROFILES for unit in known.units if not unit.endswith(".service")]
+    for names in ([known.name for known in PROFILES], [unit for known in PROFILES for unit in known.units]):
         assert len(names) == len(set(names))
     assert {"exim4", "postfix", "nginx"} <= PACKAGES
 

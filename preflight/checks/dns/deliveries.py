@@ -11,13 +11,13 @@ from preflight.checks import Look
 from preflight.checks.dns.names import (
     addresses_of,
     alias,
+    any_answer,
     enter,
     finding,
     fqdn,
-    given,
-    known,
     record,
     settled,
+    settled_or_none,
     some,
     switch,
     typo,
@@ -55,8 +55,8 @@ def delivery(look: Look, domain: str) -> Finding:
 
 def _own_typo(look: Look, domain: str) -> str | None:
     """Say that a domain does not exist, unless it is the host name's own, which dns.hostname has as its finding."""
-    answer = given(look, domain, "MX")
-    host = given(look, fqdn(look), "A")
+    answer = any_answer(look, domain, "MX")
+    host = any_answer(look, fqdn(look), "A")
     return typo(answer) if answer and (host is None or host.above != answer.above) else None
 
 
@@ -68,7 +68,7 @@ def _targets(found: Sequence[Mx]) -> dict[str, int]:
 def _here(look: Look, domain: str, targets: dict[str, int]) -> tuple[Status, str, Remedy | None]:
     name = fqdn(look)
     others = [target for target in targets if target != name]
-    if alias(known(look, name, "A")):
+    if alias(settled_or_none(look, name, "A")):
         remedy = Remedy(say("Replace the CNAME record of {name} by address records.", name=name), place="dns")
         message = say(
             "Mail for {domain} goes to {name}, which is an alias; the target of an MX record must not be one.",
@@ -94,8 +94,8 @@ def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord) ->
     """Warn, as that may serve somebody today; fail if it leads nowhere."""
     name = fqdn(look)
     values = {"domain": domain, "targets": some(targets), "name": name}
-    here = set(addresses_of(known(look, name, "A")))
-    answers = [known(look, target, "A") for target in targets]
+    here = set(addresses_of(settled_or_none(look, name, "A")))
+    answers = [settled_or_none(look, target, "A") for target in targets]
     if all(a and a.records and not a.alias and set(addresses_of(a)) <= here for a in answers):
         message = say("Mail for {domain} goes to {targets}, which has the addresses of {name}, not its name.", **values)
         return Status.WARN, message, switch(domain, "MX", entry)
@@ -108,13 +108,13 @@ def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord) ->
 
 def _is_nowhere(look: Look, target: str) -> bool:
     """Say whether a name certainly has no address."""
-    answers = [known(look, target, kind) for kind in ("A", "AAAA")]
+    answers = [settled_or_none(look, target, kind) for kind in ("A", "AAAA")]
     return all(answer is not None and not answer.records for answer in answers)
 
 
 def served(look: Look, domain: str) -> bool:
     """Say whether a domain's mail goes elsewhere today."""
-    answer = known(look, domain, "MX")
+    answer = settled_or_none(look, domain, "MX")
     targets = _targets(answer.of(Mx)) if answer else {}
     return bool(set(targets) - {fqdn(look), ""}) and not all(_is_nowhere(look, target) for target in targets)
 

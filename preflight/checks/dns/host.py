@@ -10,10 +10,10 @@ from preflight.checks.dns.names import (
     BEHIND_NAT,
     addresses_of,
     alias,
+    any_answer,
     denied,
     finding,
     fqdn,
-    given,
     is_placeholder,
     no_hostname,
     settled,
@@ -58,7 +58,7 @@ def hostname(look: Look) -> Iterator[Finding]:
         yield finding(Status.WARN, doubt, name, "CNAME", found=(name,))
     elif is_placeholder(look):
         yield own_name.is_example(name)
-    elif wrong := typo(given(look, name, "A")):
+    elif wrong := typo(any_answer(look, name, "A")):
         yield own_name.is_typo(name, paragraph(wrong, hostnames.doubt(name)))
     elif target := alias(settled(look, name, "A")):
         yield own_name.is_alias(name, target)
@@ -121,7 +121,7 @@ def reverse(look: Look, address: str) -> Iterator[Finding]:
     source of the default route, or from the address that SNAT_TO_SOURCE names, whichever address the name has.
     """
     name = fqdn(look)
-    if (own := given(look, name, "A")) and own.denied:
+    if (own := any_answer(look, name, "A")) and own.denied:
         raise denied(own)
     pointer = reverse_name(address)
     names = tuple(dict.fromkeys(bare(record.target) for record in settled(look, pointer, "PTR").of(Ptr)))

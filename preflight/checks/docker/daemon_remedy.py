@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from preflight.checks import Look
-from preflight.checks.docker.directives import IDLE, KNOWN
+from preflight.checks.docker.directives import ENGINE_KEYS, IDLE
 from preflight.checks.docker.keys import names, strangers, twice
 from preflight.checks.docker.next_start import version
 from preflight.checks.docker.values import misfits, name_of
@@ -100,7 +100,7 @@ def _filters(start: EngineStart, major: int | None) -> list[str]:
     for name, meant in renamed.items():
         if name not in top:
             continue
-        if meant and meant not in top and KNOWN[meant].taken_by(major):
+        if meant and meant not in top and ENGINE_KEYS[meant].taken_by(major):
             found.append(f".{_key(meant)} = .{_key(name)}")
         found.append(f"del(.{_key(name)})")
     found += [f"del(.{_place(directive)})" for directive in twice(start, major).values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from preflight.checks.docker.directives import IDLE, KNOWN, is_flat, is_idle
+from preflight.checks.docker.directives import ENGINE_KEYS, IDLE, is_flat, is_idle
 from preflight.checks.docker.values import misfits
 from preflight.facts import DaemonConfig, Directive, EngineStart
 from preflight.text.sentences import say
@@ -33,13 +33,13 @@ def strangers(start: EngineStart, major: int | None) -> dict[str, tuple[Directiv
     tops = {directive.path[0]: directive for directive in start.directives if len(directive.path) == 1}
     wrong = {directive.path[0] for directive, _ in misfits(start, major)}
     for name, directive in names(start, major).items():
-        known = KNOWN.get(name)
+        known = ENGINE_KEYS.get(name)
         if is_idle(name, major) or (known and known.taken_by(major)):
             continue
         outer = directive.path[0]
-        if outer != name and outer in KNOWN and outer in wrong:
+        if outer != name and outer in ENGINE_KEYS and outer in wrong:
             continue  # told already
-        if outer != name and not (outer in KNOWN and KNOWN[outer].taken_by(major)):
+        if outer != name and not (outer in ENGINE_KEYS and ENGINE_KEYS[outer].taken_by(major)):
             name, directive = outer, tops.get(outer, directive)
         found[name] = directive, _meant(name, major)
     return found
@@ -48,18 +48,18 @@ def strangers(start: EngineStart, major: int | None) -> dict[str, tuple[Directiv
 def _meant(name: str, major: int | None) -> str:
     import difflib
 
-    if name in KNOWN:
+    if name in ENGINE_KEYS:
         return "data-root" if name == "graph" else ""
-    near = [word for word, known in KNOWN.items() if known.taken_by(major)]
+    near = [word for word, known in ENGINE_KEYS.items() if known.taken_by(major)]
     return IDLE.get(name, "") or next(
         iter(difflib.get_close_matches(name.lower().replace("_", "-"), near, 1, 0.75)), ""
     )
 
 
-def unknown(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
+def not_taken(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
     """Say which keys the engine does not take: too new for it, gone from it, or none that it ever knew."""
     for name, (directive, meant) in strangers(start, major).items():
-        known = KNOWN.get(name)
+        known = ENGINE_KEYS.get(name)
         values = {"path": config.path, "line": directive.line, "name": name, "version": start.version}
         if known and major is not None and known.since > major:
             yield say(
@@ -131,7 +131,7 @@ def idle(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterato
     refused = strangers(start, major)
     for directive in start.directives:
         name = directive.path[0]
-        known = KNOWN.get(name)
+        known = ENGINE_KEYS.get(name)
         # What is inside of such an object is looked for outside, and the object itself passed over.
         passed_over = len(directive.path) == 1 and directive.form == "object" and known and not known.taken_by(major)
         if passed_over and name not in refused:

@@ -28,7 +28,7 @@ def refused(look: Look) -> list[str]:
     start, config, major = start_of(look), look.host.daemon_config.value, version(look)
     if start is None or config is None:
         return []
-    reasons = (keys.unknown, values.mistyped, keys.given_twice, values.flawed, contradictions)
+    reasons = (keys.not_taken, values.mistyped, keys.given_twice, values.flawed, contradictions)
     return [sentence for reason in reasons for sentence in reason(start, config, major)]
 
 
