@@ -12,6 +12,7 @@ from preflight.checks.docker.values import misfits, name_of
 from preflight.checks.remedies import distro, install
 from preflight.checks.remedies.daemon_json import edit
 from preflight.facts import DaemonConfig, Directive, EngineStart
+from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
 
 # What makes the value that is wanted of the one that is there, in jq's words.
@@ -25,19 +26,19 @@ _TURNED = {
 _OFF = ("iptables", "ip6tables", "ip-masq", "ip-forward")  # the engine's default is what mailcow needs
 
 
-def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
-    """Return how the settings are corrected: in words, and the commands that do it where that is certain."""
+def corrected(look: Look) -> Remedy:
+    """Return how the settings are corrected, with the commands that do it where that is certain."""
     start, config = look.host.engine_start.value, look.host.daemon_config.value
     again = say("Correct the settings and restart the engine; its containers stop meanwhile.")
     if config is not None and config.directory:
         text = say(
             "Remove the directory {path}, and restart the engine; its containers stop meanwhile.", path=config.path
         )
-        return text, (f"rmdir {shlex.quote(config.path)}",)
+        return Remedy(text, (f"rmdir {shlex.quote(config.path)}",))
     if config is not None and config.error:
-        return again, (f"python3 -m json.tool {shlex.quote(config.path)}",)
+        return Remedy(again, (f"python3 -m json.tool {shlex.quote(config.path)}",))
     if start is None or config is None:
-        return again, ()
+        return Remedy(again)
     then = say("Then restart the engine; its containers stop meanwhile.")
     words, changes = [*_types(start, version(look))], [*_filters(start, version(look))]
     off = [key for key in _OFF if config.settings.get(key) is False and key in names(start, version(look))]
@@ -51,7 +52,7 @@ def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
         words.append(say("Keep each setting in one place: remove {names} from {path}.", names=", ".join(both),
                          path=config.path))  # fmt: skip
     commands = edit(look.host, config.path, " | ".join(changes)) if changes else ()
-    return paragraph(*words, then if words else again), commands
+    return Remedy(paragraph(*words, then if words else again), commands)
 
 
 def restarted(look: Look) -> tuple[str, ...]:

@@ -130,7 +130,8 @@ def _suits(config: DaemonConfig) -> str:
 
 
 def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
-    text, commands = corrected(look)
+    correction = corrected(look)
+    text, commands = correction.text, correction.commands
     if faults.missing and not faults.grave:
         lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
         if config.present:

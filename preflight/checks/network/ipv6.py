@@ -43,8 +43,7 @@ def ipv6(look: Look) -> Iterator[Finding]:
     if lost:
         yield lost
     elif problem:
-        message, remedy = problem
-        yield Finding(status=Status.WARN, message=message, evidence=evidence, remedy=remedy)
+        yield Finding(status=problem.status, message=problem.message, evidence=evidence, remedy=problem.remedy)
     elif global_ and way and look.plan.ipv6:
         message = say(
             "IPv6 works here: {address} with a default route over {interface}.",

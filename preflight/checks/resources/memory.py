@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
+from preflight.checks.findings import Outcome
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import Memory
@@ -42,10 +43,10 @@ def memory(look: Look) -> Iterator[Finding]:
     limit = None
     if size < found.total_bytes:
         limit = say("That is a limit; the machine has {total}.", total=gib(found.total_bytes))
-    status, text, remedy = _outcome(look)
+    outcome = _outcome(look)
     yield Finding(
-        status=status,
-        message=paragraph(text, limit),
+        status=outcome.status,
+        message=paragraph(outcome.message, limit),
         expected=gib(requirements.bytes),
         found=gib(size),
         evidence=MemoryEvidence(
@@ -54,11 +55,11 @@ def memory(look: Look) -> Iterator[Finding]:
             limit_bytes=found.limit_bytes,
             available_bytes=found.available_bytes,
         ),
-        remedy=remedy,
+        remedy=outcome.remedy,
     )
 
 
-def _outcome(look: Look) -> tuple[Status, str, Remedy | None]:
+def _outcome(look: Look) -> Outcome:
     """Return what the host's memory comes to: the first row that holds."""
     requirements, small = look.requirements.memory, _made_small(look)
     need, better = requirements.bytes, requirements.better_bytes
@@ -78,7 +79,7 @@ def _outcome(look: Look) -> tuple[Status, str, Remedy | None]:
         "switches": _switches(look),
     }
     status, words, remedy = next(row[1:] for row in table if row[0])
-    return status, say(words, **values), remedy
+    return Outcome(status, say(words, **values), remedy)
 
 
 def usable(memory: Memory) -> int:

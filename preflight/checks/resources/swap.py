@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
+from preflight.checks.findings import Measured
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import PREREQUISITES
 from preflight.report.evidence.host import SizeEvidence
@@ -30,16 +30,16 @@ def swap(look: Look) -> Iterator[Finding]:
     """
     size, requirements = look.host.memory.get().swap_total_bytes, look.requirements.memory
     exact = requirements.swap_bytes >= _NAMED
-    measured: dict[str, Any] = {
-        "expected": gib(requirements.swap_bytes) if exact else phrase("any"),
-        "found": gib(size) if size else phrase("none"),
-        "evidence": SizeEvidence(bytes=size, needed_bytes=requirements.swap_bytes if exact else None),
-    }
+    measured = Measured(
+        expected=gib(requirements.swap_bytes) if exact else phrase("any"),
+        found=gib(size) if size else phrase("none"),
+        evidence=SizeEvidence(bytes=size, needed_bytes=requirements.swap_bytes if exact else None),
+    )
     if size >= max(1, requirements.swap_bytes * (1 - requirements.tolerance)):
-        yield Finding(status=Status.PASS, message=say("This host has {size} of swap.", size=gib(size)), **measured)
+        yield measured.judged(Status.PASS, say("This host has {size} of swap.", size=gib(size)))
     else:
         text = _too_little(size, requirements.swap_bytes)
-        yield Finding(status=Status.WARN, message=text, remedy=_swap_file(look), **measured)
+        yield measured.judged(Status.WARN, text, _swap_file(look))
 
 
 def _too_little(size: int, wanted: int) -> str:
