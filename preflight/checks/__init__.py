@@ -94,7 +94,7 @@ def check(
         name = function.__name__.rstrip("_").replace("_", "-")
         _CATALOGUE.append(
             Check(
-                f"{section}.{name}", section, severity, title.rstrip("."), " ".join(why.split()), reads, remedy, docs,
+                f"{section}.{name}", section, severity, title, " ".join(why.split()), reads, remedy, docs,
                 sources, subject, subjects, function,
             )
         )  # fmt: skip

@@ -38,7 +38,7 @@ from preflight.text.sentences import paragraph, say
     sources=(issue(1572), issue(850), issue(2932)),
 )
 def hostname(look: Look) -> Iterator[Finding]:
-    """The host name is a fully qualified one of its own.
+    """The host name is a fully qualified one of its own
 
     mailcow's installer wants a name of at least three labels, but only when it asks for it: a name given unattended
     goes in unseen. A mail host may not be an alias (RFC 2181, 5321), and mailcow's own diagnosis refuses a CNAME.
@@ -81,7 +81,7 @@ def _families(_: Look) -> tuple[str, ...]:
     subjects=_families,
 )
 def address(look: Look, kind: str) -> Iterator[Finding]:
-    """The host name's addresses are this host's.
+    """The host name's addresses are this host's
 
     Other servers deliver to these addresses, and mailcow asks for a certificate only when they are its own. An AAAA
     record is looked at first, by them and by mailcow: one that leads nowhere does more harm than none.
@@ -114,7 +114,7 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
     subjects=pointers.sending,
 )
 def reverse(look: Look, address: str) -> Iterator[Finding]:
-    """The address's reverse name is the host name, and leads back.
+    """The address's reverse name is the host name, and leads back
 
     Large providers refuse mail from addresses whose PTR record is missing, is a generic one, or does not lead back to
     the address. The record belongs to whoever leased the address, for IPv4 and IPv6 alike. Mail is sent from the

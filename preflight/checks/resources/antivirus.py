@@ -23,7 +23,7 @@ from preflight.text.sentences import phrase, say
     sources=(issue(3761),),
 )
 def antivirus(look: Look) -> Iterator[Finding]:
-    """Switch ClamAV off where memory is small.
+    """ClamAV is switched off where memory is small
 
     ClamAV keeps all its signatures in memory, more than 1 GiB. On a small machine the kernel kills it over and over,
     and takes other services with it.

@@ -31,7 +31,7 @@ def _paths(look: Look) -> tuple[str, ...]:
     subjects=_paths,
 )
 def disk(look: Look, path: str) -> Iterator[Finding]:
-    """Have free space where the engine keeps its data and where mailcow is cloned.
+    """Space is free where the engine keeps its data and where mailcow is cloned
 
     Images, databases and mail lie in the engine's directory, not in mailcow's. When its file system is full, images
     are not unpacked, MariaDB stops and mail is refused. Mail itself needs space on top.

@@ -23,7 +23,7 @@ from preflight.text.sentences import phrase, say
     subjects=spaces.data,
 )
 def inodes(look: Look, path: str) -> Iterator[Finding]:
-    """Have inodes left where the engine keeps its data.
+    """Inodes are left where the engine keeps its data
 
     mailcow's images hold some hundred thousand files, and each mail is a file. A file system without free inodes is
     full although df shows space.

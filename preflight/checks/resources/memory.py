@@ -33,7 +33,7 @@ _MORE = noted("Give the machine {size} of memory or more.")
     sources=(issue(3902),),
 )
 def memory(look: Look) -> Iterator[Finding]:
-    """Have enough memory for mailcow's services.
+    """Memory is enough for mailcow's services
 
     Where memory runs out the kernel kills ClamAV, MariaDB or Dovecot, and containers restart endlessly. The kernel
     shows less than the nominal size, as firmware and the kernel itself keep a part; that is allowed for.

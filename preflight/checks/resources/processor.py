@@ -19,7 +19,7 @@ from preflight.text.sentences import phrase, say
     docs=(PREREQUISITES,),
 )
 def cpu_frequency(look: Look) -> Iterator[Finding]:
-    """Have a processor of the documented speed.
+    """The processor has the documented speed
 
     Rspamd, ClamAV and SOGo work on every message; on a processor below the documented rate mail queues up. The
     highest rate counts: an idle processor runs far below it.
@@ -54,7 +54,7 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
     sources=(issue(6022, "rspamd/rspamd"), issue(5031)),
 )
 def cpu_features(look: Look) -> Iterator[Finding]:
-    """Have the processor features that Rspamd's pattern matcher uses.
+    """The processor has the features that Rspamd's pattern matcher uses
 
     Without them Rspamd falls back to slow expressions or dies with "invalid opcode". Virtual machines of the type
     kvm64 or qemu64 hide these features although the real processor has them.

@@ -23,7 +23,7 @@ _NAMED = 1 << 27  # requirements that ask for less than these bytes of swap ask 
     docs=(PREREQUISITES,),
 )
 def swap(look: Look) -> Iterator[Finding]:
-    """Have swap space.
+    """There is swap space
 
     When ClamAV reloads its signatures it needs twice its memory for a moment. With swap the host gets slow then;
     without, the kernel kills a service.

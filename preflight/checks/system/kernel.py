@@ -22,7 +22,7 @@ from preflight.text.sentences import paragraph, say, told
     sources=(issue(30402, "moby/moby"), issue(2904), issue(3210)),
 )
 def kernel(look: Look) -> Iterator[Finding]:
-    """Run a kernel that mailcow's containers do not crash.
+    """The kernel is none that mailcow's containers crash
 
     Some kernels panic, hours or days later, while they run containers with health checks or with name servers of
     their own, and mailcow has both. No test of a few seconds shows that; the release alone tells.

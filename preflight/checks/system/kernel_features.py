@@ -22,7 +22,7 @@ from preflight.text.sentences import paragraph, phrase, say
     sources=(issue(49557, "moby/moby"), issue(4474), issue(4802)),
 )
 def kernel_features(look: Look) -> Iterator[Finding]:
-    """Have all kernel features at hand that mailcow's containers need.
+    """The kernel has all features that mailcow's containers need
 
     Docker needs namespaces, control groups, bridges and NAT, and mailcow's netfilter container the tables of iptables.
     After a kernel upgrade without a restart the running kernel's modules are gone, and what is not loaded by then

@@ -24,7 +24,7 @@ _FILE = "/etc/sysctl.d/90-mailcow.conf"
     subjects=lambda _: (_INOTIFY, _OVERCOMMIT, _OPEN_FILES),
 )
 def limits(look: Look, name: str) -> Iterator[Finding]:
-    """Know the limits that a busy mailcow meets.
+    """The limits of kernel and engine suit a busy mailcow
 
     Dovecot needs more inotify instances than the kernel's default when many clients wait for mail, Redis asks for
     overcommitted memory to save its data, and containers inherit the engine's limit of open files.

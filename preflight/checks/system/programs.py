@@ -30,7 +30,7 @@ def _names(look: Look) -> tuple[str, ...]:
     subjects=_names,
 )
 def commands(look: Look, name: str) -> Iterator[Finding]:
-    """Have the commands at hand that mailcow's scripts call.
+    """The commands that mailcow's scripts call are there
 
     generate_config.sh and update.sh stop where one is missing, and where grep, cp or sed are BusyBox's, which lack
     options that the scripts use.

@@ -22,7 +22,7 @@ from preflight.text.sentences import phrase, say
     sources=(issue(6510), issue(5044)),
 )
 def security_modules(look: Look) -> Iterator[Finding]:
-    """Have Docker and the kernel's security modules know of each other.
+    """Docker and the kernel's security modules know of each other
 
     With SELinux enforcing and Docker not told of it, MariaDB's socket is out of reach for the other containers and
     mailcow waits for SQL endlessly. With AppArmor in the kernel and no parser on the host, no container starts.

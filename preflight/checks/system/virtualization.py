@@ -33,7 +33,7 @@ _MACHINES = {
     sources=(issue(4829), issue(4404)),
 )
 def virtualization(look: Look) -> Iterator[Finding]:
-    """Run on a real or fully virtual machine.
+    """The host is a real or fully virtual machine
 
     In OpenVZ, Virtuozzo and LXC containers the kernel is shared: Docker cannot load netfilter modules, set limits or
     unpack images there, and NAS systems replace parts of Docker. mailcow's developers support neither, nor WSL.
