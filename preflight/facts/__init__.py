@@ -38,7 +38,7 @@ from preflight.facts.services import (
     Switch,
     Timezone,
 )
-from preflight.facts.sockets import BindAttempt, Diversion, Holder, Nat, Sockets
+from preflight.facts.sockets import NO_SOCKETS, BindAttempt, Diversion, Holder, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.facts.view import Asked, View
 
@@ -46,6 +46,7 @@ __all__ = [
     "NO_ENGINE",
     "NO_SERVICES",
     "NO_SETTINGS",
+    "NO_SOCKETS",
     "SCHEMA",
     "Address",
     "Answer",

@@ -8,7 +8,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, EngineStart
+from preflight.facts import NO_SETTINGS, Asked, ConfFile, DaemonConfig, Engine, EngineStart
+from preflight.facts.daemon import SNAPSHOTTER
 from preflight.mailcow.conf import lines, networks, places, programs
 from preflight.mailcow.conf.problems import Meaning, Problem, Values
 from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Published
@@ -148,15 +149,14 @@ def by_containerd(engine: Engine | None, daemon: DaemonConfig | None, start: Eng
     """Say whether containerd keeps the images: as the engine says, else as it is told, else as a new one does."""
     if engine:
         return CONTAINERD_STORE in engine.driver_status.get("driver-type", "")
-    settings = daemon.settings if daemon else {}
-    features = settings.get("features")
-    if isinstance(features, list) and "containerd-snapshotter=true" in features:
-        return True
-    off = isinstance(features, list) and "containerd-snapshotter=false" in features
+    told = daemon or NO_SETTINGS
+    settings, switched = told.settings, told.feature(SNAPSHOTTER)
+    if switched is not None:
+        return switched
     # A storage driver by name, images that one of them keeps, and user namespaces: all lead back to the engine's own.
     driver = str(settings.get("storage-driver") or "overlayfs")
     kept = bool(start and start.driver_images)
-    return not off and not kept and not settings.get("userns-remap") and driver in _SNAPSHOTTERS
+    return not kept and not settings.get("userns-remap") and driver in _SNAPSHOTTERS
 
 
 _SNAPSHOTTERS = ("overlayfs", "native", "stargz", "nydus", "soci", "erofs")

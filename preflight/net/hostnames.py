@@ -1,4 +1,4 @@
-"""Rules for host names: what mailcow's installer and the DNS accept, and names that the world cannot look up. Pure."""
+"""Rules for host names: what mailcow's installer and the DNS accept, and names that the world cannot look up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions compared as numbers, and kernels matched against rules. Imports nothing of ours but the rules' shape."""
+"""Versions compared as numbers, and kernels matched against rules."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from preflight.checks import Look
-from preflight.facts import NO_ENGINE, NO_SETTINGS, Container, Holder, SwarmService
+from preflight.facts import NO_ENGINE, NO_SETTINGS, NO_SOCKETS, Container, Holder, SwarmService
 from preflight.mailcow.plan import Binding
 from preflight.net.addresses import overlap, parse, version
 
@@ -149,9 +149,7 @@ def _outcomes(look: Look, binding: Binding) -> dict[str, str]:
 
 def _rows(look: Look, binding: Binding, outcomes: dict[str, str]) -> list[Holder]:
     """Return the sockets that can be in the way of each half: those that hold the port, else all others on it."""
-    if not look.host.sockets.known:
-        return []
-    here = [row for row in look.host.sockets.get().holders if row.port == binding.port]
+    here = [row for row in look.host.sockets.or_(NO_SOCKETS).holders if row.port == binding.port]
     found: dict[Holder, None] = {}
     for half, said in outcomes.items():
         rows = [row for row in here if said not in NOBODY and meets(half, row)]

@@ -10,7 +10,7 @@ from preflight.checks import Look
 from preflight.checks.holders.conflicts import PROXIES
 from preflight.checks.holders.known_ways import READERS, SENDERS, stem
 from preflight.checks.sources import LOCAL_MTA, SYNC_JOBS
-from preflight.facts import Holder, MailTrace
+from preflight.facts import NO_SOCKETS, Holder, MailTrace
 from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
 
@@ -44,10 +44,9 @@ def is_postfix(holder: Holder) -> bool:
 
 def reads(look: Look) -> bool:
     """Say whether a process of the host's own lets people read mail, by the ports that it listens on."""
-    held = look.host.sockets.value.holders if look.host.sockets.value else ()
     return any(
         row.port in _READING and row.state == "listening" and not row.container and row.process not in PROXIES
-        for row in held
+        for row in look.host.sockets.or_(NO_SOCKETS).holders
     )
 
 

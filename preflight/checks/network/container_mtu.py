@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
 from msgspec import Struct
@@ -16,7 +15,6 @@ from preflight.text.sentences import paragraph, say
 
 # dockerd gives it to each new bridge network; older versions do not start with it.
 _NETWORK_OPTIONS = (24, 0, 0)
-_OF_BRIDGES = re.compile(r"bridge=com\.docker\.network\.driver\.mtu=([0-9]{2,5})")
 
 
 class NetworkMtu(Struct, frozen=True):
@@ -36,11 +34,8 @@ def network_mtu(look: Look) -> NetworkMtu:
     if override is not None and override.mtu is not None:
         return NetworkMtu(override.mtu, override.path)
     settings = look.host.daemon_config.value
-    options = settings.settings.get("default-network-opts") if settings is not None else None
-    if settings is not None and isinstance(options, list) and _knows_options(look):
-        for text in options:
-            if match := _OF_BRIDGES.fullmatch(text):
-                return NetworkMtu(int(match[1]), settings.path)
+    if settings is not None and settings.bridge_mtu is not None and _knows_options(look):
+        return NetworkMtu(settings.bridge_mtu, settings.path)
     return NetworkMtu()
 
 

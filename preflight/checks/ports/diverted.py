@@ -57,8 +57,7 @@ def help_for(look: Look) -> Remedy:
 
 def _meets(look: Look, binding: Binding, case: Case, rule: Diversion) -> bool:
     """Say whether a rule can take packets for an address that mailcow's port is published on."""
-    wanted = 4 if rule.family == "ipv4" else 6
-    if not any(version(half) == wanted for half in case.outcomes):
+    if not any(version(half) == rule.version for half in case.outcomes):
         return False
     bound = parse(binding.address) if binding.address else None
     if bound is not None and not bound.is_unspecified:
@@ -68,7 +67,7 @@ def _meets(look: Look, binding: Binding, case: Case, rule: Diversion) -> bool:
         addresses = {entry.address for link in links for entry in link.addresses if entry.scope == "global"}
     else:
         return True
-    left = {text for text in addresses if version(text) == wanted and not within(text, rule.not_destinations)}
+    left = {text for text in addresses if version(text) == rule.version and not within(text, rule.not_destinations)}
     return any(within(text, rule.destinations) for text in left) if rule.destinations else bool(left)
 
 

@@ -53,7 +53,7 @@ def message(binding: Binding, consequence: Consequence) -> str:
     rule = consequence.rule
     values = {"port": binding.subject, "to": to(rule)}
     said = say("A rule of the firewall sends IPv4 packets for {port} elsewhere: {to}.", **values)
-    if rule.family == "ipv6":
+    if rule.version == 6:
         said = say("A rule of the firewall sends IPv6 packets for {port} elsewhere: {to}.", **values)
     where = {"chain": rule.chain, "table": rule.table}
     place = say("The rule is in the chain {chain} of the table {table}.", **where)
@@ -68,8 +68,8 @@ def message(binding: Binding, consequence: Consequence) -> str:
 
 def to(rule: Diversion) -> str:
     """Write where a rule sends packets."""
-    if rule.to.startswith(":"):
-        return phrase("port {number} of this host", number=rule.to[1:])
+    if rule.own_port is not None:
+        return phrase("port {number} of this host", number=rule.own_port)
     return rule.to or phrase("an unknown place")
 
 
@@ -105,9 +105,8 @@ def remedy(look: Look, binding: Binding, consequences: list[Consequence]) -> Rem
 def _show(look: Look, rule: Diversion) -> str:
     """Return the command that shows a rule and its neighbours."""
     if rule.native:
-        table = " ".join(map(shlex.quote, rule.table.split(" ", 1)))
-        return f"nft -a list chain {table} {shlex.quote(rule.chain)}"
-    program = "iptables" if rule.family == "ipv4" else "ip6tables"
+        return f"nft -a list chain {shlex.join(rule.place)}"
+    program = "iptables" if rule.version == 4 else "ip6tables"
     release = look.host.os_release.value
     # Where both are installed, the plain name is usually the newer one's.
     if rule.backend == "ip_tables" and release and {"debian", "ubuntu"} & {release.id, *release.id_like}:

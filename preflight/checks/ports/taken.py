@@ -9,6 +9,7 @@ from preflight.checks.holders import endings, wording
 from preflight.checks.holders.conflicts import Case
 from preflight.checks.ports import rules
 from preflight.checks.ports.rows import evidence, row
+from preflight.facts import NO_SOCKETS
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Finding, Status
 from preflight.text.sentences import paragraph, phrase, say
@@ -16,7 +17,7 @@ from preflight.text.sentences import paragraph, phrase, say
 
 def held(look: Look, binding: Binding, case: Case) -> Finding:
     """Say who holds a port. Where the kernel alone does, there is no holder and its state stands in `found`."""
-    owners = not look.host.sockets.known or look.host.sockets.get().owners
+    owners = look.host.sockets.or_(NO_SOCKETS).owners
     alone = [entry for entry in case.occupants if wording.kernel(entry, owners)]
     named = [entry for entry in case.occupants if entry not in alone]
     by_bind = any(case.outcomes[half] == "EADDRINUSE" for half in case.taken)

@@ -32,7 +32,7 @@ class KernelRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SupportedOs(Struct, frozen=True, forbid_unknown_fields=True):
-    """A distribution of mailcow's support table; versions are exact, or `from` upwards."""
+    """A distribution of mailcow's support table: exact `versions`, or all from `at_least` on; neither: every one."""
 
     id: str
     name: str
