@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from msgspec.structs import replace
+
 from preflight.mailcow.conf.problems import Meaning, Values
 from preflight.mailcow.layout import IPV4_NETWORK, IPV6_NETWORK
 from preflight.net.addresses import parse_mapped
@@ -17,13 +19,20 @@ def ipv4_network(values: Values) -> Meaning[str]:
     default = f"{IPV4_NETWORK}.0/24"
     value = values.text("IPV4_NETWORK")
     if not value:
-        return Meaning(default, values.reference("IPV4_NETWORK", IPV4_NETWORK))
+        references = values.reference("IPV4_NETWORK", IPV4_NETWORK)
+        return Meaning(default, tuple(replace(problem, network=default) for problem in references))
     try:
         return Meaning(str(ipaddress.IPv4Network(f"{value}.0/24")))
     except ValueError:
         octets = re.match(r"(\d{1,3}\.\d{1,3}\.\d{1,3})(?:\.|/|$)", value, re.ASCII)
         better = octets[1] if octets and parse_mapped(f"{octets[1]}.0") else IPV4_NETWORK
-        return Meaning(default, (values.problem("IPV4_NETWORK", "not-three-octets", f"IPV4_NETWORK={better}"),))
+        problem = values.problem("IPV4_NETWORK", "not-three-octets", f"IPV4_NETWORK={better}")
+        return Meaning(default, (replace(problem, network=f"{better}.0/24"),))
+
+
+def octets(network: str) -> str:
+    """Write a /24 as IPV4_NETWORK takes it."""
+    return network.removesuffix(".0/24")
 
 
 def ipv6_network(values: Values) -> Meaning[str]:

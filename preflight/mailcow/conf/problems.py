@@ -64,6 +64,7 @@ class Problem(Struct, frozen=True):
     fix: str  # the line or lines to write instead; '': none is known
     fatal: bool = True
     details: Mapping[str, str | int] = field(default_factory=dict)
+    network: str = ""  # that the fix would give mailcow; '': it gives none
 
 
 class Meaning(Struct, Generic[T], frozen=True):
