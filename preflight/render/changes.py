@@ -8,11 +8,9 @@ from itertools import chain
 from preflight.render import words
 from preflight.render.digest import Entry, Unclear
 from preflight.render.escape import Ready, code_span, fence, markdown_text, prose, terminal
+from preflight.render.limits import ROWS, SUBJECTS
 from preflight.report.compare import Change, Comparison, Key, Side
 from preflight.report.model import Status
-
-SUBJECTS = 8
-ROWS = 50
 
 _MARKS = {
     "broken": ("✗", "red"),

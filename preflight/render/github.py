@@ -12,12 +12,12 @@ from preflight.render import words
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Entry, Unclear, digest
 from preflight.render.escape import command_line, quoted, terminal
+from preflight.render.limits import SUBJECTS
 from preflight.render.opening import opening
 from preflight.report.model import Remedy, Report
 
 SHOWN = 10  # annotations of a kind
-SUBJECTS = 8
-ROWS = 20
+LINES = 20  # of one annotation
 
 
 def github(report: Report, context: Context) -> str:
@@ -63,9 +63,9 @@ def _told(entry: Entry) -> Iterable[str]:
             shown = [terminal(value, 300) if value else "–" for value in (entry.first.expected, entry.first.found)]
             yield words.EXPECTED_FOUND.format(expected=shown[0], found=shown[1])
     else:
-        yield from (terminal(result.message) for result in entry.results[:ROWS])
-        if len(entry.results) > ROWS:
-            yield words.MORE.format(count=len(entry.results) - ROWS)
+        yield from (terminal(result.message) for result in entry.results[:LINES])
+        if len(entry.results) > LINES:
+            yield words.MORE.format(count=len(entry.results) - LINES)
     yield from _said(entry.details)
     yield from (f"{words.REMARK} {terminal(words.sentence(reason))}" for reason in entry.reasons)
     yield from _remedy(entry.remedy)
@@ -79,11 +79,11 @@ def _said(details: Iterable[str]) -> Iterable[str]:
 
 
 def _open(entry: Unclear) -> Iterable[str]:
-    for reason in entry.reasons[:ROWS]:
+    for reason in entry.reasons[:LINES]:
         names = ", ".join(map(_name, reason.checks))
         yield words.BECAUSE_OF.format(checks=names, reason=terminal(words.sentence(reason.text)))
-    if len(entry.reasons) > ROWS:
-        yield words.MORE.format(count=len(entry.reasons) - ROWS)
+    if len(entry.reasons) > LINES:
+        yield words.MORE.format(count=len(entry.reasons) - LINES)
     yield from _said(entry.details)
     yield from _remedy(entry.remedy)
 

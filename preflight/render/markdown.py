@@ -11,16 +11,15 @@ from preflight.render import changes, words
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Entry, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
+from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
-from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
+from preflight.render.tables import anchor, catalogue_table, evidence_table, passed_table, ports_table
 from preflight.report.model import Report, Result
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from preflight.report.compare import Comparison
-
-SUBJECTS = 8  # named in one sentence
 
 
 def markdown(report: Report, context: Context) -> str:

@@ -9,6 +9,7 @@ from preflight.render import changes, words
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Digest, Entry, Passed, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import quoted, terminal
+from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
 from preflight.render.ports import Port
@@ -17,8 +18,6 @@ from preflight.report.model import Remedy, Report, Result, Status
 if TYPE_CHECKING:
     from preflight.report.compare import Comparison
 
-ROWS = 50
-SUBJECTS = 8
 
 _COLORS = {
     "pass": "bold green",

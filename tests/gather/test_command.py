@@ -24,7 +24,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_programs", command._Programs())
 
 
-def sh(script: str, timeout: float = 5.0, limit: int = command.LIMIT) -> command.Output:
+def sh(script: str, timeout: float = 5.0, limit: int = command.OUTPUT_BYTES) -> command.Output:
     return run((SHELL, "-c", script), timeout, limit=limit)
 
 

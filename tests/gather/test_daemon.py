@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import DaemonConfig, Engine, View
-from preflight.gather.access.roots import LIMIT, Roots
+from preflight.gather.access.roots import FILE_BYTES, Roots
 from preflight.gather.engine.daemon import PATH, SNAP, daemon_config
 from preflight.gather.engine.dockerd import fits
 from preflight.gather.engine.settings import KEYS, parse, parse_arguments, shown
@@ -313,10 +313,10 @@ def test_a_directory_is_a_file_that_the_engine_stops_at(tmp_path: Path) -> None:
 
 
 def test_a_huge_file_is_not_called_broken(tmp_path: Path) -> None:
-    write(tmp_path, PATH, '{"iptables": true' + " " * LIMIT + "}")
+    write(tmp_path, PATH, '{"iptables": true' + " " * FILE_BYTES + "}")
     fact = daemon_config(copy(tmp_path))
     assert (fact.known, fact.missing and "larger than 1 MiB" in fact.missing.reason) == (False, True)
-    write(tmp_path, PATH, '{"iptables": true' + " " * (LIMIT // 2) + "}")
+    write(tmp_path, PATH, '{"iptables": true' + " " * (FILE_BYTES // 2) + "}")
     assert daemon_config(copy(tmp_path)).get().settings == {"iptables": True}
 
 

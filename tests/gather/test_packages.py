@@ -93,7 +93,7 @@ def test_what_is_no_database_is_not_read(tmp_path: Path, kind: str) -> None:
 
 def test_a_huge_database_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, last = STANZA.format("exim4", "install ok installed"), STANZA.format("postfix", "install ok installed")
-    monkeypatch.setattr(packages, "LIMIT", len(first) + 20)
+    monkeypatch.setattr(packages, "DATABASE_BYTES", len(first) + 20)
     assert installed(copy(tmp_path, **{DPKG: f"{first}\n{last}"}), WANTED) == {"exim4": True}
 
 

@@ -18,7 +18,7 @@ from preflight.text.sentences import phrase
 if TYPE_CHECKING:
     from subprocess import Popen
 
-LIMIT = 1 << 16
+OUTPUT_BYTES = 1 << 16
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -98,7 +98,7 @@ class _Programs:
 _programs = _Programs()
 
 
-def run(argv: tuple[str, ...], timeout: float, root: str | None = None, limit: int = LIMIT) -> Output:
+def run(argv: tuple[str, ...], timeout: float, root: str | None = None, limit: int = OUTPUT_BYTES) -> Output:
     """Run a program, given by its absolute path in `root`, for at most `timeout` seconds; never raises.
 
     It has no input, an environment of its own, and is killed with all that it started in its process group; of its

@@ -127,7 +127,7 @@ _REFERENCE = re.compile(
 )
 _BRACE = re.compile(r"[{}]")
 _OPERATOR = re.compile(r":?[-+?]")
-LONGEST, MOST, DEEPEST = 8192, 50, 20  # of a value with references: characters, references, how deep they nest
+LONGEST, REFERENCES, DEEPEST = 8192, 50, 20  # of a value with references: characters, references, how deep they nest
 
 
 PATIENCE = 4_000_000  # characters of a file's references
@@ -163,7 +163,7 @@ def _fill(template: str, variables: _Variables, depth: int = 0) -> bool:
     if len(template) > LONGEST or depth > DEEPEST or variables.patience < 0:
         raise _Refused(phrase("its references are too many to be followed"))
     anything, rest = False, template
-    for _ in range(MOST):
+    for _ in range(REFERENCES):
         found = _REFERENCE.search(rest)
         if found is None:
             return anything or bool(rest)

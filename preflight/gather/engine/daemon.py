@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from preflight.facts import DaemonConfig, Engine, Fact
-from preflight.gather.access.roots import LIMIT, Roots, Unreadable
+from preflight.gather.access.roots import FILE_BYTES, Roots, Unreadable
 from preflight.gather.engine import daemon_flags, dockerd
 from preflight.gather.engine.settings import parse, parse_arguments, shown
 from preflight.text.sentences import phrase, say
@@ -52,10 +52,10 @@ def daemon_config(
         if not missing.absent:
             return Fact.unknown(path, missing.sentence, say("Run as root; in a container, add --privileged."), look_at)
         return Fact.of(path, DaemonConfig(path, False, "", settings, shown(settings)))
-    if len(data) >= LIMIT:
+    if len(data) >= FILE_BYTES:
         return Fact.unknown(
             path,
-            say("{path} is larger than {size} MiB.", path=path, size=LIMIT >> 20),
+            say("{path} is larger than {size} MiB.", path=path, size=FILE_BYTES >> 20),
             say("Look what it holds."),
             look_at,
         )

@@ -60,7 +60,7 @@ def _version(roots: Roots) -> str:
         (packages.APK, r"^P:(?:{})\n(?:.+\n)*?V:([0-9.]+)"),
     ):
         try:
-            text = roots.read(path, packages.LIMIT).decode("utf-8", "replace")
+            text = roots.read(path, packages.DATABASE_BYTES).decode("utf-8", "replace")
         except Unreadable:
             continue
         for name in _PACKAGES:

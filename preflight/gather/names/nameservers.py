@@ -15,7 +15,7 @@ Server = tuple[str, int]  # address (a link-local one with its scope), port
 PATH = "/etc/resolv.conf"
 BEHIND_STUB = "/run/systemd/resolve/resolv.conf"  # the real servers of systemd-resolved's 127.0.0.53
 STUB = "127.0.0.53"
-LIMIT = 1 << 16
+FILE_BYTES = 1 << 16
 SERVERS = 3  # as many as the C library asks
 
 _HELP = noted("Name a server with --resolver.")
@@ -59,9 +59,9 @@ def handed(roots: Roots) -> Fact[tuple[str, ...]]:
     It takes /etc/resolv.conf, and the file behind it where systemd-resolved's stub is all that it names.
     """
     try:
-        found = _written(roots.text(PATH, LIMIT))
+        found = _written(roots.text(PATH, FILE_BYTES))
         if found == (STUB,):
-            return Fact.of(BEHIND_STUB, _written(roots.text(BEHIND_STUB, LIMIT)))
+            return Fact.of(BEHIND_STUB, _written(roots.text(BEHIND_STUB, FILE_BYTES)))
     except Unreadable as error:
         return roots.unknown(error.path, error)
     return Fact.of(PATH, found)
@@ -90,7 +90,7 @@ def find(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:
     if roots.root is None:
         return _containers_own()
     try:
-        found = parse_resolv_conf(roots.text(PATH, LIMIT))
+        found = parse_resolv_conf(roots.text(PATH, FILE_BYTES))
     except Unreadable as error:
         return Fact.unknown(
             PATH, say("{path} of the host cannot be read: {reason}.", path=PATH, reason=error.reason), say(_HELP)
@@ -105,7 +105,7 @@ def _containers_own() -> Fact[tuple[Server, ...]]:
     source = f"{PATH} of the container"
     try:
         with open(PATH, "rb") as file:
-            found = parse_resolv_conf(file.read(LIMIT).decode("utf-8", "replace"))
+            found = parse_resolv_conf(file.read(FILE_BYTES).decode("utf-8", "replace"))
     except OSError as error:
         return Fact.unknown(
             source, say("{path} of the container cannot be read: {error}.", path=PATH, error=error.strerror), say(_HELP)
@@ -122,7 +122,7 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
     if not reachable:
         source = BEHIND_STUB
         with contextlib.suppress(Unreadable):
-            reachable = _reachable(parse_resolv_conf(roots.text(BEHIND_STUB, LIMIT)))
+            reachable = _reachable(parse_resolv_conf(roots.text(BEHIND_STUB, FILE_BYTES)))
     if reachable:
         return Fact.of(source, reachable)
     names = ", ".join(shown(one) for one in found)

@@ -18,7 +18,7 @@ from preflight.gather.network import netlink
 if TYPE_CHECKING:
     from preflight.gather.nat.nft import Element, Table
 
-MOST = 20_000  # rules that one is read as
+RULES = 20_000  # rules that one is read as
 _VERDICTS = {-5: "return", -4: "goto", -3: "jump", 1: "accept", 0: "drop"}
 # What decides nothing: neither whether a rule holds nor where a packet goes.
 _SILENT = ("counter", "log", "notrack", "objref", "flow_offload", "dup", "last")
@@ -47,7 +47,7 @@ def read(raw: bytes, table: Table) -> Iterator[Rule]:
         parts = netlink.attributes(expression)
         name, data = text(parts.get(1)), netlink.attributes(parts.get(2, b""))
         states = [after for state in states for after in _step(state, name, data, table)]
-        if len(states) > MOST:
+        if len(states) > RULES:
             states = [_State(0, conditions=[other("map")], verdict="divert")]
             break
     handle = number(found.get(3))
@@ -138,7 +138,7 @@ def _lookup(state: _State, data: dict[int, bytes], table: Table) -> list[_State]
         state.conditions += _one_of([between(parts[0], element.first, element.last, False) for element in elements])
         return [state]
     made = []
-    for element in elements[: MOST + 1]:
+    for element in elements[: RULES + 1]:
         after = state.fork()
         # Of what shares a load out every value is an element.
         if not element.any and not (mapped and parts[0].name in ("numgen", "hash")):

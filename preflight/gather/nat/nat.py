@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from preflight.gather.nat.walk import Match
 
 SOURCE = "nf_tables"
-MOST = 500  # diversions told
+DIVERSIONS = 500  # that are told
 DOCKERS_PRIORITY = -100
 # By the names of their chains and tables, the first that fits: whose rules these are.
 OWNERS = (
@@ -109,10 +109,10 @@ def taken(bases: list[Base], ports: tuple[int, ...], addresses: tuple[str, ...] 
                     for one in walker.follow(base, port, version):
                         found[_told(one, base, bases, port, version)] = None
     except TooMany:
-        return Nat(tuple(found)[:MOST], "late")
+        return Nat(tuple(found)[:DIVERSIONS], "late")
     except OSError:
-        return Nat(tuple(found)[:MOST], "refused")
-    return Nat(tuple(found)[:MOST], "late" if len(found) > MOST else "")
+        return Nat(tuple(found)[:DIVERSIONS], "refused")
+    return Nat(tuple(found)[:DIVERSIONS], "late" if len(found) > DIVERSIONS else "")
 
 
 def _told(one: Match, base: Base, bases: list[Base], port: int, version: int) -> Diversion:

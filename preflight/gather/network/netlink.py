@@ -21,7 +21,7 @@ _REQUEST = 0x1  # NLM_F_REQUEST
 _DUMP = _REQUEST | 0x300  # NLM_F_DUMP
 _ERROR, _DONE = 2, 3
 SECONDS = 3.0
-MOST = 200_000  # messages
+MESSAGES = 200_000  # in answer to one request
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 
@@ -42,8 +42,8 @@ def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
                 if what == _ERROR:
                     code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
                     raise OSError(code, "refused by netlink")
-                if seen > MOST:
-                    raise OSError(f"more than {MOST} answers")
+                if seen > MESSAGES:
+                    raise OSError(f"more than {MESSAGES} answers")
                 yield payload
             if time.monotonic() > deadline:
                 raise TimeoutError("netlink takes too long")

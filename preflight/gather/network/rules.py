@@ -26,8 +26,8 @@ _OTHERS = {
 _TABLES = re.compile(r"^(Main|Local|Id (\d{1,10})):\n", re.MULTILINE)
 _LEAF = re.compile(r"\|-- ([0-9.]{7,15})\n((?:\s+/\d+ .*\n?)+)")
 _ENTRY = re.compile(r"/(\d{1,2}) \w+ (UNICAST|BLACKHOLE|UNREACHABLE|PROHIBIT|THROW)\b")
-LIMIT = 16 << 20
-MOST = 10_000
+TRIE_BYTES = 16 << 20
+RULES = 10_000
 
 
 def rules(roots: Roots) -> Fact[tuple[RoutingRule, ...]]:
@@ -39,7 +39,7 @@ def rules(roots: Roots) -> Fact[tuple[RoutingRule, ...]]:
             pass
     source = roots.process_file("net/fib_trie")
     try:
-        trie = roots.text(source, LIMIT)
+        trie = roots.text(source, TRIE_BYTES)
     except Unreadable as error:
         return roots.unknown(source, error)
     if not other_tables(trie):
@@ -67,7 +67,7 @@ def dumped() -> tuple[RoutingRule, ...]:
             if error.errno not in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
                 raise
             found += [rule for rule in STANDARD if rule.version == version]
-    return tuple(found[:MOST])
+    return tuple(found[:RULES])
 
 
 def read_rule(payload: bytes) -> RoutingRule | None:
@@ -128,4 +128,4 @@ def other_tables(trie: str) -> tuple[Route, ...]:
                     continue
                 name = "" if kind == "UNICAST" else "*"
                 found.append(Route(str(network), name, "", 0, int(mark[2]), kind.lower()))
-    return tuple(found[:MOST])
+    return tuple(found[:RULES])

@@ -14,7 +14,7 @@ from preflight.gather.machine import live
 from preflight.text.sentences import phrase, say
 
 SOURCE = "/proc/PID"
-MOST = 100_000  # processes looked at
+PROCESSES = 100_000  # that are looked at
 COMMAND = 4096  # bytes of a command line
 
 Runtime = Literal["docker", "podman", "kubernetes", "lxc", "nspawn"]
@@ -83,7 +83,7 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
         return Fact.unknown(SOURCE, say("The root is a copy, which has no processes."), cause="copy")
     try:
         proc = roots.locate("/proc")
-        pids = [int(entry) for entry in roots.entries("/proc", MOST) if entry.isdecimal()]
+        pids = [int(entry) for entry in roots.entries("/proc", PROCESSES) if entry.isdecimal()]
         roots.text("/proc/1/comm", 100)
     except Unreadable as error:
         return roots.unknown(SOURCE, error) if roots.why else _hidden(error.reason)
