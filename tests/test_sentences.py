@@ -231,7 +231,7 @@ def test_reasons_among_facts_are_whole(view: dict[str, Any], tmp_path: Path) -> 
         unsafe=every_kernel_is_unsafe,
     )
     with sentences.marked():
-        place = access.find({}, str(tmp_path / view["root"]) if view.get("root") else None)
+        place = access.find_roots({}, str(tmp_path / view["root"]) if view.get("root") else None)
         if view.get("root", "") is None:
             why = Missing("unknown", say("It is out of reach."), say("Add --pid=host to docker run."))
             place = msgspec.structs.replace(place, root=None, why=why)

@@ -18,7 +18,7 @@ from preflight.cli.options import CheckOptions, HostOptions
 from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.mailcow import plan
 from preflight.mailcow.requirements import Requirements, RequirementsError, load
 from preflight.report.documents import read_facts
@@ -45,7 +45,7 @@ def roots(given: str | None) -> Roots:
             directory = error.errno in (errno.EACCES, errno.EPERM)
         if not directory:
             raise click.UsageError(f"--root {given[:200]!r}: not a directory.")
-    return find(dict(os.environ), given)
+    return find_roots(dict(os.environ), given)
 
 
 def requirements(name: str) -> Requirements:

@@ -74,7 +74,7 @@ class Twins:
         if isinstance(real, ipaddress.IPv6Address) and real.ipv4_mapped:
             return ipaddress.IPv6Address(f"::ffff:{self.address(real.ipv4_mapped)}")
         if real not in self._made:
-            self._made[real] = real if shown(real) else self._stand_in(real, real.max_prefixlen)
+            self._made[real] = real if is_everybodys(real) else self._stand_in(real, real.max_prefixlen)
         return self._made[real]
 
     def network(self, real: IpNetwork) -> IpNetwork:
@@ -116,7 +116,7 @@ class Twins:
         return type(real)(made)
 
 
-def shown(real: IpAddress) -> bool:
+def is_everybodys(real: IpAddress) -> bool:
     """Say whether an address is everybody's."""
     return str(real) in listed("addresses") or any(real.version == own.version and real in own for own in _OWN)
 

@@ -6,7 +6,7 @@ import ipaddress
 import re
 
 from preflight.mailcow.layout import CONTAINERS, PROJECT, SHAPE
-from preflight.net.addresses import parse
+from preflight.net.addresses import parse_address
 from preflight.redact import vocabulary
 from preflight.redact.names import LABELS, DomainNames
 from preflight.redact.registry import Registry
@@ -170,4 +170,4 @@ class Plain:
 
 def is_address(text: str) -> bool:
     """Say whether a text is an address, with a scope or without."""
-    return parse(text.partition("%")[0]) is not None
+    return parse_address(text.partition("%")[0]) is not None

@@ -6,7 +6,7 @@ import ipaddress
 
 from preflight.mailcow.layout import IPV4_NETWORK
 from preflight.net.addresses import IpAddress, IpNetwork
-from preflight.redact.addresses import Twins, everybodys, shown
+from preflight.redact.addresses import Twins, everybodys, is_everybodys
 from preflight.redact.tokens import inside
 
 
@@ -37,7 +37,11 @@ class Registry:
 
     def address(self, real: IpAddress) -> str:
         """Return the stand-in of an address, or one that is everybody's."""
-        return str(real) if shown(real) else self._register(real.version, str(real), str(self._twins.address(real)))
+        return (
+            str(real)
+            if is_everybodys(real)
+            else self._register(real.version, str(real), str(self._twins.address(real)))
+        )
 
     def network(self, real: IpNetwork) -> str:
         """Return the stand-in of a network, or one that is everybody's."""

@@ -16,7 +16,7 @@ from preflight.checks.docker.next_start import refused
 from preflight.facts import DaemonConfig, EngineStart
 from preflight.gather.engine import daemon_json
 from preflight.gather.engine.daemon_flags import flags
-from preflight.gather.engine.settings import parse
+from preflight.gather.engine.settings import parse_daemon_json
 from tests.build import look
 from tests.lab import kinds
 
@@ -124,7 +124,7 @@ OWN = ("--config-file", "x", "--validate", "--pidfile=x", "--data-root=x", "--ex
 
 def ours(text: str, given: tuple[str, ...], version: str) -> str:
     """Return why the engine will not start with a file, as the report says; '' = it will."""
-    settings, error = parse(text.encode())
+    settings, error = parse_daemon_json(text.encode())
     if error:
         return error
     start = EngineStart(version=version, directives=daemon_json.directives(text), flags=flags((*given, *OWN), ""))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from preflight.facts import RuleFile, Service, Services, SocketUnit, Switch
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.packages.packages import DPKG
 from preflight.gather.services.profiles import PACKAGES, PROCESSES, PROFILES, of_process
 from preflight.gather.services.scripts import Scripts
@@ -74,9 +74,9 @@ def test_init_systems(tmp_path: Path, files: dict[str, str], of_copy: str | None
         write(tmp_path, path, content)
     if of_copy is None:
         with pytest.raises(Unreadable):
-            init(find({}, str(tmp_path)))
+            init(find_roots({}, str(tmp_path)))
     else:
-        assert init(find({}, str(tmp_path)))[0] == of_copy
+        assert init(find_roots({}, str(tmp_path)))[0] == of_copy
     comm = (tmp_path / "proc/1/comm").read_text()
     roots = live(tmp_path)
     write(tmp_path, "/proc/1/comm", comm)

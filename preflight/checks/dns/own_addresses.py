@@ -114,7 +114,7 @@ def _targets(look: Look, domain: str) -> list[str]:
 
 def behind_nat(look: Look, name: str, kind: str, found: tuple[str, ...]) -> Finding:
     """Warn of an address in a private network; unknown if the host cannot know its public one."""
-    own = addresses.own(look.host.links.get(), VERSIONS[kind])
+    own = addresses.host_addresses(look.host.links.get(), VERSIONS[kind])
     if not set(found) <= set(own):
         reason = say(
             "This host has no address that the world could see, so whether {found} leads to it cannot be told.",

@@ -48,7 +48,7 @@ def _of_version(look: Look, kind: str, version: int) -> list[str]:
     if not given and version == 6 and not look.plan.ipv6:
         return []
     sender = _sender(look, version)
-    if given and not set(given) & set(addresses.own(look.host.links.or_(()), version)):
+    if given and not set(given) & set(addresses.host_addresses(look.host.links.or_(()), version)):
         sender = None  # NAT beyond this host gives mail the address that the user named
     named = public if given else [one for one in public if one in addresses_of(settled_or_none(look, fqdn(look), kind))]
     return [*named, sender] if sender else named or public
@@ -114,9 +114,10 @@ def _better(look: Look, address: str) -> str | None:
     if address in named or address != _sender(look, version):
         return None
     links = look.host.links.or_(())
-    uplinks = {link.name for link in links if address in addresses.own((link,), version)}
+    uplinks = {link.name for link in links if address in addresses.host_addresses((link,), version)}
     near = [link for link in links if link.name in uplinks or link.name.startswith(("lo", "dummy"))]
-    return next((one for one in addresses.own(near, version) if one in named and addresses.is_public(one)), None)
+    own = addresses.host_addresses(near, version)
+    return next((one for one in own if one in named and addresses.is_public(one)), None)
 
 
 def _send_from(look: Look, address: str) -> Remedy:

@@ -6,7 +6,7 @@ import shlex
 
 from preflight.checks import Look
 from preflight.checks.docker.directives import ENGINE_KEYS, IDLE
-from preflight.checks.docker.keys import names, strangers, twice
+from preflight.checks.docker.keys import effective_keys, strangers, twice
 from preflight.checks.docker.next_start import version
 from preflight.checks.docker.values import misfits, name_of
 from preflight.checks.remedies import distro, install
@@ -41,7 +41,7 @@ def corrected(look: Look) -> Remedy:
         return Remedy(again)
     then = say("Then restart the engine; its containers stop meanwhile.")
     words, changes = [*_types(start, version(look))], [*_filters(start, version(look))]
-    off = [key for key in _OFF if config.settings.get(key) is False and key in names(start, version(look))]
+    off = [key for key in _OFF if config.settings.get(key) is False and key in effective_keys(start, version(look))]
     if off:
         words.append(say("Remove {names} from {path}.", names=", ".join(off), path=config.path))
         changes += [f"del(.{_key(key)})" for key in off]
@@ -96,7 +96,7 @@ def _filters(start: EngineStart, major: int | None) -> list[str]:
     """Return what jq has to do: rename or remove keys that are unknown or given twice, turn values into their type."""
     top = {directive.path[0] for directive in start.directives}
     renamed = {name: meant for name, (_, meant) in strangers(start, major).items()}
-    renamed |= {name: IDLE[name] for name in names(start, major) if IDLE.get(name) and name in top}
+    renamed |= {name: IDLE[name] for name in effective_keys(start, major) if IDLE.get(name) and name in top}
     found = []
     for name, meant in renamed.items():
         if name not in top:

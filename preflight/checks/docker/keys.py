@@ -10,7 +10,7 @@ from preflight.facts import DaemonConfig, Directive, EngineStart
 from preflight.text.sentences import say
 
 
-def names(start: EngineStart, major: int | None) -> dict[str, Directive]:
+def effective_keys(start: EngineStart, major: int | None) -> dict[str, Directive]:
     """Return the keys that the engine sees: those of the file, and in place of most objects what is inside."""
     found: dict[str, Directive] = {}
     objects = (d.path[0] for d in start.directives if len(d.path) == 1 and d.form == "object")
@@ -32,7 +32,7 @@ def strangers(start: EngineStart, major: int | None) -> dict[str, tuple[Directiv
     found: dict[str, tuple[Directive, str]] = {}
     tops = {directive.path[0]: directive for directive in start.directives if len(directive.path) == 1}
     wrong = {directive.path[0] for directive, _ in misfits(start, major)}
-    for name, directive in names(start, major).items():
+    for name, directive in effective_keys(start, major).items():
         known = ENGINE_KEYS.get(name)
         if is_idle(name, major) or (known and known.taken_by(major)):
             continue
@@ -89,7 +89,7 @@ def not_taken(start: EngineStart, config: DaemonConfig, major: int | None) -> It
 
 def twice(start: EngineStart, major: int | None) -> dict[str, Directive]:
     """Return the settings that are given by flags as well as in the file."""
-    inside = names(start, major)
+    inside = effective_keys(start, major)
     given = {flag.name for flag in start.flags}
     both = {name: inside[name] for name in inside if name in given and name != "runtimes"}
     if "host-gateway-ip" in given and "host-gateway-ips" in inside:
@@ -119,7 +119,7 @@ def given_twice(start: EngineStart, config: DaemonConfig, major: int | None) -> 
 
 def idle(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
     """Say which keys are without any effect: the engine takes notice of another name."""
-    for name, directive in names(start, major).items():
+    for name, directive in effective_keys(start, major).items():
         if (meant := IDLE.get(name)) and is_idle(name, major):
             yield say(
                 "Line {line} of {path} has {name}, of which the engine takes no notice. Its name there is {meant}.",

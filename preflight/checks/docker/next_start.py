@@ -7,7 +7,7 @@ from preflight.checks.docker import keys, values
 from preflight.checks.docker.at_odds import contradictions
 from preflight.checks.docker.directives import NEWEST
 from preflight.facts import EngineStart
-from preflight.text.versions import parse
+from preflight.text.versions import parse_version
 
 
 def start_of(look: Look) -> EngineStart | None:
@@ -19,7 +19,7 @@ def start_of(look: Look) -> EngineStart | None:
 def version(look: Look) -> int | None:
     """Return the first number of the engine's version; None: not known."""
     start = start_of(look)
-    found = parse(start.version) if start else None
+    found = parse_version(start.version) if start else None
     return min(found[0], NEWEST) if found else None
 
 

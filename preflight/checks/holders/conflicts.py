@@ -13,7 +13,7 @@ from msgspec import Struct
 from preflight.checks import Look
 from preflight.facts import NO_ENGINE, NO_SETTINGS, NO_SOCKETS, Container, Holder, SwarmService
 from preflight.mailcow.plan import Binding
-from preflight.net.addresses import overlap, parse, version
+from preflight.net.addresses import overlap, parse_address, version
 
 # Processes that hold a port for a container.
 PROXIES = ("docker-proxy", "dockerd", "rootlessport", "conmon", "podman")
@@ -160,7 +160,7 @@ def _rows(look: Look, binding: Binding, outcomes: dict[str, str]) -> list[Holder
 
 def meets(half: str, row: Holder) -> bool:
     """Say whether a socket can keep a half from being bound: one on [::] may have taken IPv4 as well."""
-    one, other = parse(half), parse(row.address)
+    one, other = parse_address(half), parse_address(row.address)
     if one is None or other is None:
         return False
     if one.version != other.version:
@@ -169,7 +169,7 @@ def meets(half: str, row: Holder) -> bool:
 
 
 def _same_family(half: str, row: Holder) -> bool:
-    one, other = parse(half), parse(row.address)
+    one, other = parse_address(half), parse_address(row.address)
     return one is not None and other is not None and one.version == other.version
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from preflight.checks import Look
 from preflight.checks.docker.contact import engine_version
-from preflight.checks.network.subnets import own
+from preflight.checks.network.subnets import mailcow_networks
 from preflight.report.model import Remedy, WrittenFile
 from preflight.text import versions
 from preflight.text.sentences import paragraph, say
@@ -27,7 +27,7 @@ class NetworkMtu(Struct, frozen=True):
 
 def network_mtu(look: Look) -> NetworkMtu:
     """Return what decides: the network that exists, else mailcow's override file, else the engine's settings."""
-    for network in own(look):
+    for network in mailcow_networks(look):
         if network.driver == "bridge":
             return NetworkMtu(network.mtu, exists=True)
     override = look.host.override.value
@@ -40,7 +40,7 @@ def network_mtu(look: Look) -> NetworkMtu:
 
 
 def _knows_options(look: Look) -> bool:
-    version = versions.parse(engine_version(look.host))
+    version = versions.parse_version(engine_version(look.host))
     return version is None or version >= _NETWORK_OPTIONS
 
 
@@ -63,7 +63,7 @@ def remedy(look: Look, value: int) -> Remedy:
     lines = f"networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: {value}\n"
     quoted, where = " ".join(map(shlex.quote, lines.splitlines())), shlex.quote(path)
     recreate = None
-    if any(network.driver == "bridge" for network in own(look)):
+    if any(network.driver == "bridge" for network in mailcow_networks(look)):
         recreate = say(
             "mailcow's network exists already: to recreate it, run docker compose down and docker compose up -d in "
             "{directory}. Mail stops meanwhile.",

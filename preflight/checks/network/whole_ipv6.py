@@ -67,7 +67,7 @@ def scoped(look: Look) -> Outcome | None:
     interface of the container has that name; the container's own is eth0.
     """
     shown = engine_version(look.host)
-    version = versions.parse(shown)
+    version = versions.parse_version(shown)
     settings = look.host.daemon_config.value
     if version is None or version >= (26, 0, 0) or not look.plan.ipv6 or not look.host.handed.known:
         return None

@@ -16,7 +16,7 @@ from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
 
 
-def judge(look: Look, conf: ConfFile) -> dict[str, Finding]:
+def value_findings(look: Look, conf: ConfFile) -> dict[str, Finding]:
     """Complain of values, all of one variable in one finding."""
     by_variable: dict[str, list[Problem]] = {}
     for problem in look.plan.problems:

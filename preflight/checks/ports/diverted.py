@@ -12,14 +12,14 @@ from preflight.checks.holders.conflicts import Case
 from preflight.checks.ports.rules import Consequence
 from preflight.facts import Diversion, Nat
 from preflight.mailcow.plan import Binding
-from preflight.net.addresses import is_inner, is_loopback, parse, version, within
+from preflight.net.addresses import is_inner, is_loopback, parse_address, version, within
 from preflight.report.model import Remedy, Status
 from preflight.text.sentences import say
 
 _WORST = (Status.FAIL, Status.UNKNOWN, Status.WARN)
 
 
-def judge(look: Look, binding: Binding, case: Case) -> list[Consequence]:
+def consequences(look: Look, binding: Binding, case: Case) -> list[Consequence]:
     """Return what takes a port's packets, the worst first. What the engine itself publishes is told by the engine."""
     if is_loopback(binding.address):
         return []
@@ -59,7 +59,7 @@ def _meets(look: Look, binding: Binding, case: Case, rule: Diversion) -> bool:
     """Say whether a rule can take packets for an address that mailcow's port is published on."""
     if not any(version(half) == rule.version for half in case.outcomes):
         return False
-    bound = parse(binding.address) if binding.address else None
+    bound = parse_address(binding.address) if binding.address else None
     if bound is not None and not bound.is_unspecified:
         addresses = {str(bound)}
     elif look.host.links.known:

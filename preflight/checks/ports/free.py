@@ -53,7 +53,7 @@ def _judged(look: Look, binding: Binding, case: Case) -> Finding:
         return unusable.nowhere(look, binding)
     if case.rivals:
         return taken.published(look, binding, case)
-    if (rules := diverted.judge(look, binding, case)) and (rules[0].status is Status.FAIL or not case.undecided):
+    if (rules := diverted.consequences(look, binding, case)) and (rules[0].status is Status.FAIL or not case.undecided):
         return taken.diverted_by(look, binding, rules)
     if case.undecided:
         return undecided.untried(look, binding, case)

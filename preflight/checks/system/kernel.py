@@ -30,7 +30,7 @@ def kernel(look: Look) -> Iterator[Finding]:
     release = look.host.kernel.get()
     rule, possible = versions.matching_rule(look.requirements.kernels, release, look.host.os_release.value)
     measured = Measured(found=release, evidence=KernelEvidence(release=release))
-    if versions.parse(release) is None:
+    if versions.parse_version(release) is None:
         reason = say("The kernel's release does not begin with a version.")
         text = say("The kernel calls itself {release}, which is no version.", release=release[:60])
         evidence = KernelEvidence(release=release)

@@ -8,7 +8,7 @@ import json
 import re
 
 from preflight.facts import Directive, Form
-from preflight.net.addresses import parse
+from preflight.net.addresses import parse_address
 
 DIRECTIVES = 2000
 _DEEPEST = 8
@@ -107,7 +107,7 @@ def flaw(path: tuple[str, ...], token: str) -> str:
         word = text.lower() if key == "log-level" else text
         return "" if word in _ONE_OF[key] else "word"
     if key in _ADDRESSES:
-        if parse(text.partition("%")[0]) is None:
+        if parse_address(text.partition("%")[0]) is None:
             return "address"
         return "zone" if "%" in text else ""
     if key in _NETWORKS:

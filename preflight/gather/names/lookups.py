@@ -9,7 +9,7 @@ from preflight.facts.names import Unasked
 from preflight.gather.access.roots import Roots
 from preflight.gather.names import denial
 from preflight.gather.names.budget import Budget, weigh
-from preflight.gather.names.nameservers import Server, find, shown
+from preflight.gather.names.nameservers import Server, find_servers, shown
 from preflight.gather.names.questions import MailHost, due
 from preflight.gather.names.resolver import MARGIN, SILENT, ask
 from preflight.net.hostnames import askable
@@ -36,7 +36,7 @@ def look_up(
     if not askable(fqdn):
         reason = say("{fqdn} is not a name that the DNS can be asked for.", fqdn=fqdn[:80])
         return Fact.unknown("DNS", reason, say("Give a correct --hostname."))
-    servers = find(roots, resolvers)
+    servers = find_servers(roots, resolvers)
     if servers.missing is not None:
         return Fact(servers.source, None, servers.missing)
     found = in_rounds(servers.get(), MailHost(fqdn, domains, addresses), BUDGET, deadline)

@@ -7,7 +7,7 @@ import re
 
 from preflight.facts import Fact
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.net.addresses import IpAddress, parse, with_port
+from preflight.net.addresses import IpAddress, parse_address, with_port
 from preflight.text.sentences import noted, say
 
 Server = tuple[str, int]  # address (a link-local one with its scope), port
@@ -26,7 +26,7 @@ def server(text: str) -> Server:
     match = re.fullmatch(r"\[(?P<v6>[^\]]+)\](?::(?P<port6>[0-9]{1,5}))?|(?P<v4>[0-9.]+):(?P<port4>[0-9]{1,5})", text)
     address = (match["v6"] or match["v4"]) if match else text
     port = int((match["port6"] or match["port4"] or 53) if match else 53)
-    parsed = parse(address)
+    parsed = parse_address(address)
     if parsed is None or (match and match["v6"] and parsed.version == 4):
         form = "198.51.100.53, 198.51.100.53:5353, [2001:db8::53]:5353"
         raise ValueError(say("{text} is not a name server: write {form}.", text=repr(text[:60]), form=form))
@@ -48,7 +48,7 @@ def parse_resolv_conf(text: str) -> tuple[Server, ...]:
         word, *rest = line.split() or [""]
         if word != "nameserver" or not rest:
             continue
-        if (address := parse(rest[0])) is not None:
+        if (address := parse_address(rest[0])) is not None:
             found[str(address), 53] = None
     return tuple(found)[:SERVERS]
 
@@ -73,7 +73,7 @@ def _written(text: str) -> tuple[str, ...]:
     return tuple(row[1][:100] for row in rows if len(row) > 1 and row[0] == "nameserver")[:20]
 
 
-def find(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:
+def find_servers(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:
     """Return the servers to ask, or why there are none."""
     if resolvers:
         try:
@@ -136,7 +136,7 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
 
 
 def _reachable(servers: tuple[Server, ...]) -> tuple[Server, ...]:
-    return tuple(one for one in servers if not _is_local(parse(one[0])))
+    return tuple(one for one in servers if not _is_local(parse_address(one[0])))
 
 
 def _is_local(address: IpAddress | None) -> bool:

@@ -27,7 +27,7 @@ def services(roots: Roots) -> Fact[Services]:
     try:
         name, units = init(roots)
         listed = packages.installed(roots, PACKAGES)
-        running = processes.names(roots, PROCESSES.__contains__)
+        running = processes.running_processes(roots, PROCESSES.__contains__)
         found = tuple(_described(roots, row) for row in find(units, listed or {}, running.value))
         found = _with_dependents(roots, found)
         own = {socket for row in found for socket in row.sockets}

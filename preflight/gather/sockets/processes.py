@@ -74,7 +74,7 @@ def parent_of(roots: Roots, pid: int) -> Parent | None:
         return None
 
 
-def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ...]]:
+def running_processes(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ...]]:
     """Find running processes by name (the kernel's: 15 characters), but for those in containers.
 
     Reads a process's name alone until it is one that is wanted: a busy host has thousands.

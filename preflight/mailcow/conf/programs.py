@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from preflight.mailcow.conf.problems import Meaning, Problem, ProblemKind, Values
 from preflight.mailcow.layout import PROJECT
 from preflight.net import hostnames
-from preflight.net.addresses import parse, parse_mapped
+from preflight.net.addresses import parse_address, parse_mapped
 
 SWITCHES = (
     "SKIP_CLAMD", "SKIP_FTS", "SKIP_SOGO", "SKIP_OLEFY", "SKIP_UNBOUND_HEALTHCHECK", "SKIP_LETS_ENCRYPT",
@@ -108,6 +108,6 @@ def _source(values: Values, variable: str, version: int) -> Iterator[Problem]:
     yield from values.reference(variable)
     if value in ("", "n"):
         return
-    address = parse(value)
+    address = parse_address(value)
     if address is None or address.version != version or address.is_loopback or address.is_unspecified:
         yield values.problem(variable, "not-a-source", f"{variable}=n", fatal=False, version=version)
