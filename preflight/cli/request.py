@@ -127,7 +127,7 @@ def _renamed(host: Host, asked: Asked) -> Host:
 
 def redaction(host: Host, given: CheckOptions, baseline: Report | None) -> tuple[Host, Redaction | Recorded | None]:
     """Return the host to be judged, and what makes its report one that can be posted, if it is to be."""
-    wanted = given.redact or host.stand_ins
+    wanted = given.redact or host.pseudonyms
     if not wanted and baseline is None:
         return host, None
     from preflight.redact import Recorded, Redaction

@@ -23,12 +23,13 @@ from preflight.facts.view import Asked, View
 SCHEMA = 1
 
 
-class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseudonyms": "stand_ins"}):
     """All that is known of a host: saved as facts.json, replayed by --facts. A part not gathered says so.
 
     Each part has a default, so that facts of older versions stay readable, and says what it is about.
 
-    `stand_ins`: in redacted facts, values of the same kind that take the placeholders' part when they are judged.
+    `pseudonyms`, in the document `stand_ins`: in redacted facts, values of the same kind that take the placeholders'
+    part when they are judged.
     """
 
     schema: int
@@ -74,4 +75,4 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mailcow_conf: Annotated[Fact[ConfFile], about("mailcow.conf")] = BEFORE
     hosts_file: Annotated[Fact[tuple[HostsEntry, ...]], about("/etc/hosts")] = BEFORE
     answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE
-    stand_ins: Legend = field(default_factory=dict)
+    pseudonyms: Legend = field(default_factory=dict)

@@ -1,9 +1,9 @@
 """Documents that can be posted: what is not known to be everybody's is replaced by placeholders (`<host-1>`).
 
-Nothing is searched for in finished sentences. The facts are replaced first, each text by a stand-in of the kind that is
-written beside its field (`facts.kinds`), and the checks speak of those; a sentence is said with placeholders in its
+Nothing is searched for in finished sentences. The facts are replaced first, each text by a pseudonym of the kind that
+is written beside its field (`facts.kinds`), and the checks speak of those; a sentence is said with placeholders in its
 places, and what it says by itself is ours. The verdicts are the real host's: where a check comes to another result on
-the stand-ins, its status is told, and no word more. A secret that is in none of the replaced
+the pseudonyms, its status is told, and no word more. A secret that is in none of the replaced
 facts can be in no sentence, whatever a check makes of them.
 """
 
@@ -38,7 +38,7 @@ class Judging(msgspec.Struct, frozen=True):
 
 
 def _told(real: Report, host: Host, unveil: Unveiler, judging: Judging) -> Report:
-    """Tell a report of a host's stand-ins: the checks run on those, and each sentence is said with placeholders."""
+    """Tell a report of a host's pseudonyms: the checks run on those, and each sentence is said with placeholders."""
     today = datetime.date.fromisoformat(host.started[:10])
     made = plan.make(host.mailcow_conf.value, host.asked)
     with writing(unveil):
@@ -53,7 +53,7 @@ def _told(real: Report, host: Host, unveil: Unveiler, judging: Judging) -> Repor
 
 
 class Redaction:
-    """Stand-ins for one host, and all that can be told with them."""
+    """Pseudonyms for one host, and all that can be told with them."""
 
     def __init__(self, host: Host) -> None:
         self._masks = Masks()
@@ -61,7 +61,7 @@ class Redaction:
         made = plan.names(host.mailcow_conf.value, host.asked)
         for domain in (*made.domains, *([mail_domain(made.fqdn)] if made.fqdn else [])):
             self._masks.dns.enter(domain)
-        # A stand-in has no public suffix, so that the domain cannot be told by the host's name.
+        # A pseudonym has no public suffix, so that the domain cannot be told by the host's name.
         host = msgspec.structs.replace(host, asked=msgspec.structs.replace(host.asked, domains=made.domains))
         masked(host, self._masks)  # domains have to be known before the names below them, addresses before their order
         self._masks.registry.settle()
@@ -71,12 +71,12 @@ class Redaction:
     def facts(self) -> Host:
         """Return the facts with placeholders, and beside them what takes their part when they are judged."""
         host: Host = everywhere(self._host, self._unveil)
-        return msgspec.structs.replace(host, stand_ins=dict(self._masks.registry.legend))
+        return msgspec.structs.replace(host, pseudonyms=dict(self._masks.registry.legend))
 
     def report(
         self, real: Report, requirements: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
     ) -> Report:
-        """Return a report on the real host as it can be posted: its statuses, told of the stand-ins."""
+        """Return a report on the real host as it can be posted: its statuses, told of the pseudonyms."""
         if requirements.name not in NAMES or requirements != load(requirements.name):
             requirements = self._requirements(requirements)
         hidden = tuple(msgspec.structs.replace(one, reason=self._said(one.reason)) for one in waivers)
@@ -130,9 +130,9 @@ class Recorded:
     """Facts that were redacted when they were gathered; those that were not are taken as they are."""
 
     def __init__(self, host: Host) -> None:
-        legend = {key: value for key, value in host.stand_ins.items() if PLACEHOLDER.fullmatch(key)}
-        bare = msgspec.structs.replace(host, stand_ins={})
-        self.host: Host = everywhere(bare, lambda text: veil(text, legend)) if host.stand_ins else bare
+        legend = {key: value for key, value in host.pseudonyms.items() if PLACEHOLDER.fullmatch(key)}
+        bare = msgspec.structs.replace(host, pseudonyms={})
+        self.host: Host = everywhere(bare, lambda text: veil(text, legend)) if host.pseudonyms else bare
         self._unveil = Unveiler({value: key for key, value in legend.items()})
 
     def report(

@@ -14,7 +14,7 @@ _TERM = re.compile(r"(?P<name>[+~?-]?[A-Za-z0-9_-]{1,40})(?P<sign>[:=])(?P<value
 
 
 class Masks(Plain):
-    """Stand-ins for the values of one host, by their kinds and by what they look like."""
+    """Pseudonyms for the values of one host, by their kinds and by what they look like."""
 
     def names(self, value: str) -> str:
         """Replace the question that an answer is for: a name, a blank, a type."""

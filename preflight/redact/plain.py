@@ -1,4 +1,4 @@
-"""How a value of one kind is replaced: what is known to the world stays, all the rest gets a stand-in of its kind."""
+"""How a value of one kind is replaced: what is known to the world stays, all the rest gets a pseudonym of its kind."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _MAILCOW = frozenset(
 
 
 class Plain:
-    """Stand-ins for the values of one host, by their kinds."""
+    """Pseudonyms for the values of one host, by their kinds."""
 
     def __init__(self) -> None:
         self.registry = Registry()
         self.dns = DomainNames(self.registry)
 
     def secret(self, value: str, kind: str = "text") -> str:
-        """Return the stand-in of a value of which nothing may be shown."""
+        """Return the pseudonym of a value of which nothing may be shown."""
         return self.registry.secret(value, kind)
 
     def word(self, value: str) -> str:
@@ -83,7 +83,7 @@ class Plain:
         elif is_address(bare):
             return self.address(bare)
         else:
-            made = self.dns.stand_in(bare)
+            made = self.dns.pseudonym(bare)
         return made + value.strip()[len(bare) :]
 
     def program(self, value: str, kind: str = "process") -> str:

@@ -45,7 +45,7 @@ def inside(kind: str, number: int) -> str:
 
 
 def wide(label: str) -> str:
-    """Return a stand-in's label as one that is not ASCII."""
+    """Return a pseudonym's label as one that is not ASCII."""
     return _WIDE + label
 
 
@@ -70,7 +70,7 @@ def redacted(report: Report) -> bool:
 
 
 class Unveiler:
-    """Turns stand-ins in a value into placeholders; `placeholders` has those of addresses and of three octets."""
+    """Turns pseudonyms in a value into placeholders; `placeholders` has those of addresses and of three octets."""
 
     def __init__(self, placeholders: Mapping[str, str]) -> None:
         self._placeholders = placeholders
@@ -103,7 +103,7 @@ def _placeholder(match: re.Match[str]) -> str:
 def veil(text: str, legend: Mapping[str, str]) -> str:
     """Return a text with what stands for secrets inside; `legend`: what a placeholder alone does not tell."""
 
-    def stand_in(match: re.Match[str]) -> str:
+    def pseudonym(match: re.Match[str]) -> str:
         placeholder = f"<{match[1]}-{match[2]}>"
         made = legend.get(placeholder, inside(match[1], int(match[2])))
         if match[3] == ">":
@@ -113,7 +113,7 @@ def veil(text: str, legend: Mapping[str, str]) -> str:
         except ValueError:
             return made
 
-    return PLACEHOLDER.sub(stand_in, text)
+    return PLACEHOLDER.sub(pseudonym, text)
 
 
 def everywhere(value: Any, change: Callable[[str], str]) -> Any:

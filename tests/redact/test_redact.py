@@ -305,7 +305,7 @@ def test_redacted_facts_that_are_redacted_again_say_the_same() -> None:
     assert not [secret for secret in SECRETS if secret in encode(second.facts())]
 
 
-def test_where_the_stand_ins_come_to_another_result_the_status_is_told_and_no_word_more() -> None:
+def test_where_the_pseudonyms_come_to_another_result_the_status_is_told_and_no_word_more() -> None:
     real = judge(rich())
     turned = msgspec.structs.replace(
         real,
