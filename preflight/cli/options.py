@@ -95,9 +95,9 @@ REPORT = _stack(
     option("--skip", multiple=True, metavar="ID", shell_complete=CHECKS, help="Not these checks (id or glob)."),
     option(
         "--ignore", "ignores", multiple=True, type=WaiverType(), shell_complete=CHECKS,
-        help="A known finding: still shown, not counted.",
+        help="Waive a finding: still shown, not counted.",
     ),
-    option("--waivers", metavar="FILE", shell_complete=FILES, help="Known findings, in a TOML file."),
+    option("--waivers", metavar="FILE", shell_complete=FILES, help="Waivers in a TOML file."),
     option("--facts", "facts_file", metavar="FILE", shell_complete=FILES, help="Judge recorded facts, not this host."),
     option(
         "--baseline", metavar="FILE", shell_complete=FILES,

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from preflight.facts import Asked, ConfFile
 from preflight.gather.conf.mailcow_conf import ALLOWED, kept, parse
-from preflight.gather.conf.sourced import sourced
+from preflight.gather.conf.shell_reading import sourced
 from preflight.mailcow import plan
 from preflight.text import versions
 from tests.lab.kinds import KINDS, root_of

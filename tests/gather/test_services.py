@@ -12,8 +12,8 @@ from preflight.facts import RuleFile, Service, Services, SocketUnit, Switch
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.access.view import find_roots
 from preflight.gather.packages.packages import DPKG
+from preflight.gather.services.init_scripts import Scripts
 from preflight.gather.services.profiles import PACKAGES, PROCESSES, PROFILES, of_process
-from preflight.gather.services.scripts import Scripts
 from preflight.gather.services.services import find as bring_together
 from preflight.gather.services.services import init, services
 from preflight.gather.sockets.processes import Running

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from preflight.gather.access.roots import Roots
 from preflight.gather.access.view import find_roots
-from preflight.gather.services.scripts import Unit
+from preflight.gather.services.init_scripts import Unit
 from preflight.gather.services.systemd import Systemd
 from tests.gather.trees import write
 

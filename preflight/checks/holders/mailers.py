@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from preflight.checks import Look
 from preflight.checks.holders.conflicts import PROXIES
-from preflight.checks.holders.known_ways import READERS, SENDERS, stem
+from preflight.checks.holders.known_programs import READERS, SENDERS, stem
 from preflight.checks.sources import LOCAL_MTA, SYNC_JOBS
 from preflight.facts import NO_SOCKETS, Holder, MailTrace
 from preflight.report.model import Remedy

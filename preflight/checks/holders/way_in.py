@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from preflight.checks.holders.known_ways import IMAGES, NAMES, WayKind, stem
+from preflight.checks.holders.known_programs import IMAGES, NAMES, WayKind, stem
 from preflight.facts import Container, Holder
 from preflight.mailcow.layout import BEHIND
 from preflight.mailcow.plan import Binding

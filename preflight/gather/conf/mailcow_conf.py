@@ -17,7 +17,7 @@ from preflight.text.sentences import say
 
 if TYPE_CHECKING:  # the grammars are imported where there is a file: most hosts have none yet
     from preflight.gather.conf.dotenv import Statement
-    from preflight.gather.conf.sourced import Sourced
+    from preflight.gather.conf.shell_reading import Sourced
 
 # Everything else in the file (passwords, keys) is forgotten as soon as it is read.
 ALLOWED = frozenset(
@@ -110,7 +110,7 @@ def _kind(roots: Roots, path: str) -> str:
 def parse(text: bytes | str, path: str) -> ConfFile:
     """Read the allowed variables of an env file; never raises. A line that Compose refuses is told by its number."""
     from preflight.gather.conf.dotenv import statements
-    from preflight.gather.conf.sourced import sourced
+    from preflight.gather.conf.shell_reading import sourced
 
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
@@ -157,7 +157,7 @@ def parse(text: bytes | str, path: str) -> ConfFile:
 
 def _setting(said: Statement, shell: Sourced, length: int) -> Setting:
     """Make what is kept of a value, beside what a shell reads instead where that is something else."""
-    from preflight.gather.conf.sourced import CHARACTERS, Word
+    from preflight.gather.conf.shell_reading import CHARACTERS, Word
 
     word = shell.words.get(said.name) or Word("")
     same = (word.value, word.refers) == (said.value, said.refers) and (word.plain or word.refers)

@@ -10,8 +10,8 @@ from preflight.facts import Fact, Service, Services, SocketUnit
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.packages import packages
 from preflight.gather.services import firewall_files, listeners
+from preflight.gather.services.init_scripts import Scripts, Unit, openrc, sysv
 from preflight.gather.services.profiles import PACKAGES, PROCESSES, PROFILES, Profile, of_process
-from preflight.gather.services.scripts import Scripts, Unit, openrc, sysv
 from preflight.gather.services.systemd import Systemd
 from preflight.gather.sockets import processes
 from preflight.gather.sockets.processes import Running

@@ -9,7 +9,7 @@ from posixpath import basename, dirname, join, normpath
 from preflight.facts import SocketUnit
 from preflight.gather.access.roots import CGROUPS, Roots, Unreadable
 from preflight.gather.services.conditions import unmet
-from preflight.gather.services.scripts import Unit, started_at_boot
+from preflight.gather.services.init_scripts import Unit, started_at_boot
 from preflight.gather.services.socket_units import SIZE, UNITS, Streams, listen_streams
 
 # In the order of precedence, systemd.unit(5): the first directory that has a file of the name counts.

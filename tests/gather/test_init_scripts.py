@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.access.view import find_roots
-from preflight.gather.services.scripts import Scripts, default_level, openrc, started_at_boot, sysv
+from preflight.gather.services.init_scripts import Scripts, default_level, openrc, started_at_boot, sysv
 from tests.build import VIEW
 from tests.gather.trees import copy, out_of_reach, write
 
