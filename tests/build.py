@@ -30,7 +30,7 @@ def host(
     conf: dict[str, str] | None = None,
     **facts: Any,
 ) -> Host:
-    """Make a host. A part is given by its name (an experiment without its group), as its value or as a `Fact`.
+    """Make a host. A part is given by its name (a probe without its group), as its value or as a `Fact`.
 
     `conf` is a mailcow.conf, a value a line.
     """

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from preflight.facts import Address, Asked, Link
 from preflight.net.addresses import (
     bracketed,
+    host_addresses,
     is_loopback,
     is_public,
     of_version,
     overlap,
-    own,
-    own_public,
     parse_mapped,
     public,
+    public_host_addresses,
     split_port,
     unbracketed,
     usual,
@@ -61,9 +61,9 @@ def test_own_addresses() -> None:
         Link("eth2", None, None, (Address("fe80::1", 64, "link"), Address("nonsense", 0, "global"))),
         Link("docker0", 1500, True, (Address("172.17.0.1", 16, "global"), Address("2001:db8:1::1", 64, "global"))),
     )
-    assert own(links, 4) == ("198.51.100.7",)
-    assert own(links, 6) == ("fd00::7",)
-    assert own_public(links, 4) == ("198.51.100.7",)
+    assert host_addresses(links, 4) == ("198.51.100.7",)
+    assert host_addresses(links, 6) == ("fd00::7",)
+    assert public_host_addresses(links, 4) == ("198.51.100.7",)
     assert public(Asked(), links, 4) == ("198.51.100.7",)
     assert public(Asked(), links, 6) == ()
     assert public(Asked(public_ips=("10.0.0.1",)), links, 4) == ("10.0.0.1",)

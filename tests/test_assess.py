@@ -208,6 +208,7 @@ def test_a_host_of_which_nothing_is_known_passes_nothing(entry: Check) -> None:
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.id)
 def test_a_check_says_all_about_itself(entry: Check) -> None:
     assert entry.title
+    assert not entry.title.endswith("."), "a title is a statement without a full stop"
     assert entry.why, "the docstring says nothing on why it matters to mailcow"
     assert entry.remedy
     assert entry.links

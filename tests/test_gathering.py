@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from preflight.facts import Fact, HealthRun, Host, Probes, TrialRun
+from preflight.facts import Fact, HealthRun, Host, Probes, StartRun
 from preflight.facts import parts as facts
 from preflight.gathering.parts import PARTS, Kind, Part, Read
 from preflight.gathering.stages import FILES, STAGES
@@ -42,25 +42,23 @@ def made(part: Part) -> Any:
     return get_type_hints(recipe)["return"]
 
 
-@pytest.mark.parametrize(
-    "part", [part for part in PARTS if part.kind is not Kind.EXPERIMENT], ids=lambda part: part.place
-)
+@pytest.mark.parametrize("part", [part for part in PARTS if part.kind is not Kind.PROBE], ids=lambda part: part.place)
 def test_a_recipe_makes_the_fact_of_its_place(part: Part) -> None:
     assert made(part) == declared(part.place)
 
 
-RESULTS = {"Box": object, "HealthRun": HealthRun, "TrialRun": TrialRun}  # named for type checking alone
+RESULTS = {"Box": object, "HealthRun": HealthRun, "StartRun": StartRun}  # named for type checking alone
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
-def test_an_experiment_makes_the_fact_of_its_name(probe: Any) -> None:
+def test_a_probe_makes_the_fact_of_its_name(probe: Any) -> None:
     assert Fact[get_type_hints(probe.act, localns=RESULTS)["return"]] == declared(f"probes.{probe.name}")  # type: ignore[misc]
     assert probe.seconds > 0
 
 
-def test_every_experiment_is_in_the_registry() -> None:
+def test_every_probe_is_in_the_registry() -> None:
     assert tuple(probe.name for probe in PROBES) == Probes.__struct_fields__
-    assert {part.place for part in PARTS if part.kind is Kind.EXPERIMENT} == {f"probes.{one.name}" for one in PROBES}
+    assert {part.place for part in PARTS if part.kind is Kind.PROBE} == {f"probes.{one.name}" for one in PROBES}
 
 
 def test_stages_are_in_use_and_files_come_first() -> None:

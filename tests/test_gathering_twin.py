@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from preflight.facts import NO_SETTINGS, Asked, Container, DaemonConfig, Engine, EngineNetwork, PublishedPort, View
 from preflight.facts.twin import Twin
-from preflight.gather.access.command import Ran
+from preflight.gather.access.command import Output
 from preflight.gather.access.roots import Roots
 from preflight.gathering import twin
 from preflight.mailcow import plan
@@ -134,21 +134,21 @@ def test_natively_and_in_a_privileged_container_there_may_be_one() -> None:
 
 def test_what_the_process_says_is_the_fact() -> None:
     told = Twin(derived=True, families=())
-    assert twin.answer(Ran(0, msgspec.json.encode(told).decode(), "")).get() == told
+    assert twin.answer(Output(0, msgspec.json.encode(told).decode(), "")).get() == told
 
 
 @pytest.mark.parametrize(
     ("ran", "cause"),
     [
-        (Ran(77, "", ""), "denied"),
-        (Ran(None, "", "", "it did not end in time"), "late"),
-        (Ran(1, "", "Traceback\nMemoryError"), ""),
-        (Ran(-9, "", ""), ""),
-        (Ran(0, "{}", ""), ""),
-        (Ran(0, "", ""), ""),
+        (Output(77, "", ""), "denied"),
+        (Output(None, "", "", "it did not end in time"), "late"),
+        (Output(1, "", "Traceback\nMemoryError"), ""),
+        (Output(-9, "", ""), ""),
+        (Output(0, "{}", ""), ""),
+        (Output(0, "", ""), ""),
     ],
 )
-def test_why_there_is_no_fact(ran: Ran, cause: str) -> None:
+def test_why_there_is_no_fact(ran: Output, cause: str) -> None:
     missing = twin.answer(ran).missing
     assert missing is not None
     assert (missing.kind, missing.cause) == ("unknown", cause)

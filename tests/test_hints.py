@@ -152,7 +152,7 @@ def test_the_tab_key(shell: str, start: str, home: Path) -> None:
 def test_completing_looks_at_nothing_and_loads_little(home: Path) -> None:
     heavy = ("docker", "psutil", "dns", "jinja2", "rich", "requests", "preflight.gather.engine.engine")
     code = (
-        "import atexit, sys; from preflight.cli import commands, request; request.find = None; "
+        "import atexit, sys; from preflight.cli import commands, request; request.find_roots = None; "
         f"atexit.register(lambda: print([name for name in {heavy!r} if name in sys.modules])); "
         "sys.argv = ['preflight']; commands.run()"
     )

@@ -17,7 +17,7 @@ from preflight.facts import Asked, ConfFile, Memory
 from preflight.facts.parts import PARTS
 from preflight.gather.conf import mailcow_conf
 from preflight.report.documents import encode
-from preflight.text.inputs import LIMIT
+from preflight.text.inputs import FILE_BYTES
 from tests.build import host
 from tests.line import Line, Run
 
@@ -62,7 +62,7 @@ MADE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link to itself": (lambda path: path.symlink_to(path), "links"),
     "a link to /dev/zero": (lambda path: path.symlink_to("/dev/zero"), "regular"),
     "a link to nothing": (lambda path: path.symlink_to("nowhere"), ""),
-    "one byte too many": (lambda path: sparse(path, LIMIT + 1), "larger than 16 MiB"),
+    "one byte too many": (lambda path: sparse(path, FILE_BYTES + 1), "larger than 16 MiB"),
     "huge and sparse": (lambda path: sparse(path, 1 << 40), "larger than 16 MiB"),
     "zeros": (lambda path: sparse(path, 5000), ""),
 }
@@ -200,7 +200,7 @@ def test_a_part_of_the_wrong_type_is_refused_by_its_name(part: str, preflight: L
 
 
 @pytest.mark.parametrize("part", ["healthcheck", "privileged", "limits"])
-def test_an_experiment_at_the_top_as_older_versions_wrote_it_is_held_to_its_type(
+def test_a_probe_at_the_top_as_older_versions_wrote_it_is_held_to_its_type(
     part: str, preflight: Line, tmp_path: Path
 ) -> None:
     path = tmp_path / "facts.json"
@@ -261,7 +261,7 @@ def test_facts_that_are_false_in_one_place_are_refused_or_judged_and_break_no_ch
         (b"SMTP_PORT=25\n\n\0\n", "line 3"),
         (b"\x7fELF" + bytes(100), "line 1"),
         ("HTTP_PORT=80\n".encode("utf-16"), "line 1"),
-        (b"#" * LIMIT + b"\n", "larger"),
+        (b"#" * FILE_BYTES + b"\n", "larger"),
     ],
 )
 def test_a_mailcow_conf_that_is_none_is_refused_with_the_line(
@@ -289,7 +289,7 @@ def test_a_mailcow_conf_that_is_none_is_refused_with_the_line(
         (b"IPV4_NETWORK=" + b"1." * 100_000 + b"\n", {"fail"}),
         (b"=\n" * 500_000, {"fail", "pass", "warn"}),
         (b"SMTP_PORT=\x1b[31m25\n", {"fail"}),
-        (b"A" * (LIMIT - 1), {"fail", "pass", "warn"}),
+        (b"A" * (FILE_BYTES - 1), {"fail", "pass", "warn"}),
     ],
     ids=lambda value: repr(value[:30]) if isinstance(value, bytes) else "",
 )

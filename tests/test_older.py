@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from preflight.facts import Probes, TrialRun
+from preflight.facts import Probes, StartRun
 from preflight.report.documents import read_facts
 from tests.build import host
 
@@ -23,24 +23,24 @@ def read(document: dict[str, Any], folder: Path) -> Probes:
 
 
 def before(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document of today as versions wrote it that had the experiments among all other parts."""
-    experiments = json.loads(json.dumps(document.pop("probes")))
+    """Return a document of today as versions wrote it that had the probes among all other parts."""
+    probes = json.loads(json.dumps(document.pop("probes")))
     for name in ("privileged", "limits"):
-        experiments[name]["value"].pop("granted")
-    return document | experiments
+        probes[name]["value"].pop("granted")
+    return document | probes
 
 
 def test_the_recorded_host_says_the_same(tmp_path: Path) -> None:
     document = json.loads(RECORDED.read_text("utf-8"))
     read_today = read(document, tmp_path)
     assert read(before(document), tmp_path) == read_today
-    assert read_today.privileged.get() == TrialRun(True, 0, granted=True)
+    assert read_today.privileged.get() == StartRun(True, 0, granted=True)
     assert [state for _, state in read_today.healthcheck.get().states] == ["starting", "unhealthy", "healthy"]
 
 
 def test_the_oldest_document_has_its_experiments() -> None:
     probes = read_facts(HOSTS / "older" / "first.json").probes
-    assert probes.privileged.get() == TrialRun(True, 0, granted=True)
+    assert probes.privileged.get() == StartRun(True, 0, granted=True)
     assert probes.healthcheck.known
     assert probes.limits.missing is not None
     assert "recorded before" in probes.limits.missing.reason

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from preflight.checks.ports.conf_words import words
 from preflight.facts import Asked, ConfFile, Setting
 from preflight.mailcow import plan
-from preflight.mailcow.conf.problems import Kind, Problem
+from preflight.mailcow.conf.problems import Problem, ProblemKind
 from preflight.mailcow.conf.programs import SWITCHES
 from preflight.mailcow.plan import Plan
 from tests.build import conf_file
@@ -23,7 +23,7 @@ def made(**values: str) -> Plan:
 
 
 def places(result: Plan) -> dict[str, tuple[str, int]]:
-    return {wanted.variable: (row.address, row.port) for row in result.bindings for wanted in row.wanted}
+    return {wanted.variable: (row.address, row.port) for row in result.bindings for wanted in row.published}
 
 
 def only(result: Plan) -> Problem:
@@ -99,7 +99,7 @@ def test_values_that_mailcow_takes(variable: str, value: str, place: tuple[str, 
     ],
 )
 def test_values_that_mailcow_cannot_use(
-    variable: str, value: str, place: tuple[str, int], kind: Kind, fix: str
+    variable: str, value: str, place: tuple[str, int], kind: ProblemKind, fix: str
 ) -> None:
     result = made(TZ="UTC", **{variable: value})
     problem = only(result)
@@ -168,7 +168,7 @@ def test_a_port_given_twice_is_a_problem_of_the_later_variable(
 
 def test_a_port_given_twice_is_one_binding_on_the_same_address() -> None:
     result = made(SMTPS_PORT="25")
-    assert [wanted.variable for wanted in result.bindings[0].wanted] == ["SMTP_PORT", "SMTPS_PORT"]
+    assert [wanted.variable for wanted in result.bindings[0].published] == ["SMTP_PORT", "SMTPS_PORT"]
     assert len({row.subject for row in result.bindings}) == len(result.bindings) == 12
 
 
@@ -295,7 +295,7 @@ def test_a_zone_must_be_one() -> None:
         ("", "hostname-empty"),
     ],
 )
-def test_the_host_name_is_a_full_one(name: str, kind: Kind | None) -> None:
+def test_the_host_name_is_a_full_one(name: str, kind: ProblemKind | None) -> None:
     problems = made(MAILCOW_HOSTNAME=name).problems
     assert [(problem.kind, problem.fatal) for problem in problems] == ([(kind, True)] if kind else [])
 

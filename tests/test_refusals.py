@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from preflight.facts import HealthRun, TrialRun
-from preflight.facts.refusals import named, refusal
+from preflight.facts import HealthRun, StartRun
+from preflight.facts.refusals import refusal, with_causes
 from preflight.report.documents import encode, read_facts
 from tests.build import host
 
@@ -35,11 +35,11 @@ def test_a_cause_far_behind_is_not_searched_for() -> None:
 
 def test_facts_of_before_get_the_cause_when_they_are_read(tmp_path: Path) -> None:
     words = "cgroups: cannot find cgroup mount destination: unknown"
-    held = TrialRun(True, 0, granted=True)
-    made = host(privileged=TrialRun(False, None, words), limits=held, healthcheck=HealthRun((), words))
+    held = StartRun(True, 0, granted=True)
+    made = host(privileged=StartRun(False, None, words), limits=held, healthcheck=HealthRun((), words))
     document = json.loads(encode(made))
-    for experiment in document["probes"].values():
-        del experiment["value"]["cause"]
+    for probe in document["probes"].values():
+        del probe["value"]["cause"]
     path = tmp_path / "facts.json"
     path.write_text(json.dumps(document), "utf-8")
     read = read_facts(path).probes
@@ -49,5 +49,5 @@ def test_facts_of_before_get_the_cause_when_they_are_read(tmp_path: Path) -> Non
 
 
 def test_facts_without_such_a_cause_stay_as_they_are() -> None:
-    made = host(privileged=TrialRun(False, None, "something else"))
-    assert named(made) is made
+    made = host(privileged=StartRun(False, None, "something else"))
+    assert with_causes(made) is made

@@ -30,11 +30,11 @@ from tests.sentences import Template
 PREFLIGHT = Path(__file__).parent.parent / "preflight"
 ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", "redact", "render")
 # What rpm.py and sqlite.py say of a damaged database is caught and never shown; words.py has the formats' sentences,
-# kinds.py, plain.py, tokens.py, known_ways.py and layout.py lists of names, distro.py and lines.py commands. Errors of
-# usage are English (docs/design.md).
+# kinds.py, plain.py, tokens.py, known_programs.py and layout.py lists of names, distro.py and lines.py commands. Errors
+# of usage are English (docs/design.md).
 SPARED = {
     "gather/packages/rpm.py", "gather/packages/sqlite.py", "render/words.py", "redact/kinds.py", "redact/plain.py",
-    "redact/tokens.py", "checks/holders/known_ways.py", "checks/firewall/lines.py",
+    "redact/tokens.py", "checks/holders/known_programs.py", "checks/firewall/lines.py",
     "checks/remedies/distro.py", "mailcow/layout.py",
     "assess/selection.py", "assess/waiver_file.py", "mailcow/requirements/__init__.py",
 }  # fmt: skip
@@ -93,7 +93,7 @@ NOTED_ELSEWHERE = {
     "entry.text",  # checks/supervised.py: of SUPERVISORS
     "title",  # checks/system/kernel_features.py: the titles of NEEDS
     "words",  # checks/resources/memory.py: of the rows of its table
-    "words.held", "words.lacking", "words.refused", "words.short",  # checks/docker/trials.py: of Words
+    "sentences.held", "sentences.lacking", "sentences.refused", "sentences.short",  # checks/docker/container_starts.py
 }  # fmt: skip
 KEPT = re.compile(r"_?[A-Z][A-Z_0-9]*(\[.+\])?")
 
@@ -234,7 +234,7 @@ def test_reasons_among_facts_are_whole(view: dict[str, Any], tmp_path: Path) -> 
         unsafe=every_kernel_is_unsafe,
     )
     with sentences.marked():
-        place = access.find({}, str(tmp_path / view["root"]) if view.get("root") else None)
+        place = access.find_roots({}, str(tmp_path / view["root"]) if view.get("root") else None)
         if view.get("root", "") is None:
             why = Missing("unknown", say("It is out of reach."), say("Add --pid=host to docker run."))
             place = msgspec.structs.replace(place, root=None, why=why)

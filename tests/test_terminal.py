@@ -214,7 +214,7 @@ def test_a_stage_that_waits_for_another_one_is_not_what_holds_the_run_up() -> No
     assert [line.partition(" ·")[0] for line in progress.lines()[1:]] == [
         "files of the host (memory)",
         "file systems",
-        "containers for trial (healthcheck)",
+        "probes (healthcheck)",
     ]
 
 

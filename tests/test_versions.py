@@ -29,7 +29,7 @@ def system(identity: str, version: str) -> OsRelease:
     ],
 )
 def test_parse(text: str, numbers: tuple[int, ...] | None) -> None:
-    assert versions.parse(text) == numbers
+    assert versions.parse_version(text) == numbers
 
 
 @pytest.mark.parametrize(

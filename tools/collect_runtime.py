@@ -26,8 +26,9 @@ NOT_COPIED = ("__pycache__", "*/__pycache__", "test", "tests", "*/test", "*/test
 # of what is there in C, and character sets of other decades.
 UNUSED_STANDARD = (
     *NOT_COPIED, "EXTERNALLY-MANAGED", "LICENSE.txt", "config-*", "dist-packages", "site-packages", "ensurepip", "venv",
-    "asyncio", "_pydatetime.py", "_pydecimal.py", "_pyio.py", "_pyrepl", "antigravity.py", "cProfile.py", "ctypes/macholib",
-    "curses", "dbm", "doctest.py", "idlelib", "imaplib.py", "lib2to3", "mailbox.py", "modulefinder.py",
+    "asyncio", "_pydatetime.py", "_pydecimal.py", "_pyio.py", "_pyrepl", "antigravity.py", "cProfile.py",
+    "ctypes/macholib", "curses", "dbm", "doctest.py", "idlelib", "imaplib.py", "lib2to3", "mailbox.py",
+    "modulefinder.py",
     "multiprocessing", "nntplib.py", "pdb.py", "pickletools.py", "poplib.py", "profile.py", "pstats.py", "pyclbr.py",
     "pydoc.py", "pydoc_data", "tkinter", "trace.py", "turtle.py", "turtledemo", "unittest", "wave.py", "webbrowser.py",
     "wsgiref", "xmlrpc", "zipapp.py", "encodings/big5*", "encodings/cp[!4]*", "encodings/euc_*", "encodings/gb*",

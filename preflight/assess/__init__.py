@@ -40,7 +40,7 @@ def assess(
 ) -> Report:
     """Run the checks and make the report. A check's own failure is a result, and the other checks go on.
 
-    `proposals`: free networks that were found before, for checks that see stand-ins in place of the host's own.
+    `proposals`: free networks that were found before, for checks that see pseudonyms in place of the host's own.
     """
     look = Look(host, plan, requirements, frozenset(check.id for check in checks), proposals or {})
     today = datetime.date.fromisoformat(host.started[:10])

@@ -52,10 +52,10 @@ def _waiver(entry: _Entry, source: str) -> Waiver:
     return Waiver(entry.id, entry.subject, " ".join(entry.reason.split()), entry.until, source)
 
 
-def refuse_strangers(waivers: Iterable[Waiver], every: Sequence[Check], asked: Sequence[Check]) -> None:
+def refuse_strangers(waivers: Iterable[Waiver], every: Sequence[Check], selected: Sequence[Check]) -> None:
     """Raise `InputError` where a waiver means no check at all, or none of those asked for."""
     for waiver in waivers:
-        if not matching(waiver.check, asked):
+        if not matching(waiver.check, selected):
             what = f"{waiver.source} {waiver.check[:80]!r}"
             if matching(waiver.check, every):
                 raise InputError(f"{what} matches none of the checks asked for; see --only and --skip.")

@@ -1,4 +1,4 @@
-"""Waivers: findings that are known, and what becomes of their results."""
+"""Waivers: findings that do not count, and what becomes of their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from preflight.text.sentences import paragraph, phrase, say
 
 
 class Waiver(Struct, frozen=True):
-    """A finding that is known: of this check, on this subject (None: on any), for this reason, through this date."""
+    """A finding that does not count: of this check, on this subject (None: any), for this reason, through this date."""
 
     check: str
     subject: str | None = None
@@ -42,7 +42,7 @@ class Waiver(Struct, frozen=True):
 
 
 def waived(result: Result, waivers: tuple[Waiver, ...], today: datetime.date) -> Result:
-    """Make a known finding `ignored`; where all that was said of it is over, the result counts, and says so."""
+    """Make a waived finding `ignored`; where all that was said of it is over, the result counts, and says so."""
     covering = [waiver for waiver in waivers if waiver.covers(result)]
     valid = next((waiver for waiver in covering if not waiver.over(today)), None)
     if valid is not None:

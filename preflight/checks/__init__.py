@@ -94,7 +94,7 @@ def check(
         name = function.__name__.rstrip("_").replace("_", "-")
         _CATALOGUE.append(
             Check(
-                f"{section}.{name}", section, severity, title.rstrip("."), " ".join(why.split()), reads, remedy, docs,
+                f"{section}.{name}", section, severity, title, " ".join(why.split()), reads, remedy, docs,
                 sources, subject, subjects, function,
             )
         )  # fmt: skip
@@ -116,7 +116,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "limits",
     ),
     "resources": ("processor", "memory", "swap", "antivirus", "disk", "inodes"),
-    "docker": ("engine", "compose", "packaging", "storage", "settings", "trials", "healthcheck", "leftovers"),
+    "docker": ("engine", "compose", "packaging", "storage", "settings", "container_starts", "healthcheck", "leftovers"),
     "ports": ("configuration", "free"),
     "services": ("mail",),
     "firewall": ("managers", "backend", "inbound", "forwarding"),

@@ -1,6 +1,9 @@
-"""The findings that decide nothing: they say why, and what would help."""
+"""How findings are made: of what was measured, and those that decide nothing, which say why, and what would help."""
 
 from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from preflight.facts import MissingFact
 from preflight.report.model import Evidence, Finding, Remedy, SourceEvidence, Status
@@ -10,12 +13,56 @@ NOTHING = Evidence()
 _NO_HELP = noted("Run the check again where this can be read; the reason says what was in the way.")
 
 
+class Outcome(Struct, frozen=True):
+    """What something comes to, before it is said of what: a status, a sentence, and what helps."""
+
+    status: Status
+    message: str
+    remedy: Remedy | None = None
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What a check wanted and what it found, whatever that comes to."""
+
+    evidence: Evidence
+    expected: str | None = None
+    found: str | None = None
+
+    def judged(
+        self, status: Status, message: str, remedy: Remedy | None = None, *, found: str | None = None
+    ) -> Finding:
+        """Make the finding that decides; `found` where it is said in other words."""
+        return Finding(
+            status=status,
+            message=message,
+            expected=self.expected,
+            found=found or self.found,
+            evidence=self.evidence,
+            remedy=remedy,
+        )
+
+    def skipped(self, reason: str) -> Finding:
+        """Make the finding that says why nothing was checked."""
+        return skipped(reason, expected=self.expected, found=self.found, evidence=self.evidence)
+
+    def unknown(self, reason: str, help: str, *commands: str, message: str | None = None) -> Finding:
+        """Make the finding that says why nothing is known, and what would help."""
+        made = unknown(reason, help, *commands, message=message, evidence=self.evidence)
+        return replace(made, expected=self.expected, found=self.found)
+
+
 def skipped(
-    reason: str, *, expected: str | None = None, found: str | None = None, evidence: Evidence = NOTHING
+    reason: str,
+    *,
+    subject: str | None = None,
+    expected: str | None = None,
+    found: str | None = None,
+    evidence: Evidence = NOTHING,
 ) -> Finding:
     """Make a finding that says why nothing was checked."""
     return Finding(
         status=Status.SKIP,
+        subject=subject,
         message=skipped_because(reason),
         expected=expected,
         found=found,

@@ -21,6 +21,7 @@ from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
 from preflight.mailcow import plan
 from preflight.render import Context, render
+from preflight.render.context import Coverage
 from preflight.report import documents
 from preflight.report.model import Report, Verdict
 from preflight.text.inputs import InputError, named
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 EXIT = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
 USAGE, INTERNAL = 2, 3
-EMPTYING = 20.0  # seconds, at most: as long as an engine that is slow is given to remove an experiment's containers
+EMPTYING = 20.0  # seconds, at most: as long as an engine that is slow is given to remove a probe's containers
 
 
 class _Group(click.Group):
@@ -68,24 +69,25 @@ def cli() -> None:
 @options.REPORT
 @options.REDACT
 @click.pass_context
-def check(ctx: click.Context, /, **given: Any) -> None:
+def check(ctx: click.Context, /, **values: Any) -> None:
     """Check this host and print the report (the default command)."""
-    targets = outputs.targets(given["formats"], given["outputs"])
+    given = options.CheckOptions(**values)
+    targets = outputs.targets(given.formats, given.outputs)
     stop = Stop()
-    everything = given["facts_file"] is None and not given["only"] and not given["skip"]
+    everything = given.facts_file is None and not given.only and not given.skip
     survey = _survey(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
-    numbers = request.numbers(given["numbers"])
+    requirements = request.requirements(given.requirements)
     waivers = request.waivers(given)
-    checks = request.selection(given["only"], given["skip"], waivers, numbers)
-    baseline = _report(given["baseline"]) if given["baseline"] is not None else None
-    if given["facts_file"] is not None:
-        host = request.recorded(ctx, given)
+    checks = request.selection(given.only, given.skip, waivers, requirements)
+    baseline = _report(given.baseline) if given.baseline is not None else None
+    if given.facts_file is not None:
+        host = request.recorded(ctx, given, given.facts_file)
     else:
-        wishes = request.wishes(given, numbers, checks)
+        wishes = request.wishes(given, requirements, checks)
         host = (survey or _survey(given, stop, wishes)).gather(wishes)
     host, redaction = request.redaction(host, given, baseline)
     made = plan.make(host.mailcow_conf.value, host.asked)
-    report = assess(host, made, numbers, checks, waivers, strict=given["strict"])
+    report = assess(host, made, requirements, checks, waivers, strict=given.strict)
     if waivers and not stop.exit_code:
         from preflight.assess import waiver_file
 
@@ -93,9 +95,9 @@ def check(ctx: click.Context, /, **given: Any) -> None:
             say(f"preflight: {line}")
     since = _since(baseline, report)
     if redaction is not None:
-        real, report = report, redaction.report(report, numbers, checks, waivers)
+        real, report = report, redaction.report(report, requirements, checks, waivers)
         since = redaction.since(baseline, real, report) if baseline is not None else None
-    _write(report, targets, checks, since, color=given["color"], redacted=redaction is not None)
+    _write(report, targets, checks, since, color=given.color, redacted=redaction is not None)
     ctx.exit(stop.exit_code or EXIT[report.verdict])
 
 
@@ -107,15 +109,16 @@ def check(ctx: click.Context, /, **given: Any) -> None:
     "--output", metavar="FILE", shell_complete=options.FILES, help="Write there instead of standard output."
 )
 @click.pass_context
-def facts(ctx: click.Context, /, **given: Any) -> None:
+def facts(ctx: click.Context, /, **values: Any) -> None:
     """Gather facts of this host, without judging, and print them as JSON."""
-    output = given["output"] if given["output"] not in outputs.STANDARD_OUTPUT else None
+    given = options.FactsOptions(**values)
+    output = given.output if given.output not in outputs.STANDARD_OUTPUT else None
     if output is not None:
         outputs.writable(output)
     stop = Stop()
     survey = _survey(given, stop, request.first(given))
-    host = survey.gather(request.wishes(given, request.numbers("current"), None))
-    if given["redact"]:
+    host = survey.gather(request.wishes(given, request.requirements("current"), None))
+    if given.redact:
         from preflight.redact import Redaction
 
         host = Redaction(host).facts()
@@ -181,13 +184,13 @@ def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color
 @options.ENGINE
 @options.ROOT
 @click.pass_context
-def cleanup(ctx: click.Context, /, **given: Any) -> None:
+def cleanup(ctx: click.Context, /, docker_host: str | None, root: str | None) -> None:
     """Remove the labelled objects that a killed run left on the engine."""
     from preflight.gather.engine.client import EngineError
     from preflight.gather.engine.engine import locate
     from preflight.probes.cleanup import cleanup as remove
 
-    url = locate(request.roots(given["root"]), os.environ, given["docker_host"], root_given=given["root"] is not None)
+    url = locate(request.roots(root), os.environ, docker_host, root_given=root is not None)
     if not isinstance(url, str):
         raise InputError(f"{url.reason}. {url.help}")
     try:
@@ -206,7 +209,7 @@ def schema_command(document: str) -> None:
     put(documents.encode(documents.schema(document)))
 
 
-def _survey(given: dict[str, Any], stop: Stop, wishes: Wishes) -> Survey:
+def _survey(given: options.HostOptions, stop: Stop, wishes: Wishes) -> Survey:
     """Begin to look at this host. What it takes is loaded only then: facts that were recorded need none of it."""
     from preflight.cli.survey import Survey
 
@@ -236,17 +239,19 @@ def _write(
 ) -> None:
     """Render the report in every format that was asked for, then write them all."""
     why = {entry.id: entry.why for entry in checks}
-    asked = (len(checks), len(catalogue()))
+    coverage = Coverage(len(checks), len(catalogue()))
 
     def rendered(target: Target) -> str:
         shown = colored(color, target.path)
-        return render(report, target.format, Context(why=why, color=shown, since=since, redacted=redacted, asked=asked))
+        return render(
+            report, target.format, Context(why=why, color=shown, since=since, redacted=redacted, coverage=coverage)
+        )
 
     outputs.write({target: rendered(target) for target in targets}, put)
     if all(target.path is not None for target in targets):  # nothing on standard output says how it went
         from preflight.render.opening import written
 
-        say(f"preflight: {written(report, asked, tuple(target.path or '' for target in targets))}")
+        say(f"preflight: {written(report, coverage, tuple(target.path or '' for target in targets))}")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and any(target.format == "github" for target in targets):
         try:
@@ -259,7 +264,7 @@ def main() -> None:
     """Run the command line and end the process.
 
     At once: everything is written and flushed. Taking the interpreter apart would cost a tenth of a whole check. Only
-    the removal of an experiment's containers is waited for.
+    the removal of a probe's containers is waited for.
     """
     if sys.stderr is None:  # it was closed: 2>&-
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends

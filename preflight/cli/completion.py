@@ -32,8 +32,8 @@ def folders(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comp
     return [CompletionItem(incomplete, type="dir")]
 
 
-def numbers(context: click.Context, option: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the name of documented numbers, or of a file."""
+def requirements(context: click.Context, option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of documented requirements, or of a file."""
     from click.shell_completion import CompletionItem
 
     from preflight.mailcow.requirements import NAMES

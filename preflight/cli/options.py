@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from msgspec import Struct
 
+from preflight.assess.waivers import Waiver
 from preflight.cli.params import Address, Checked, Domain, Name, Seconds, WaiverType
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
@@ -53,7 +55,7 @@ def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
-CHECKS, FILES, FOLDERS, NUMBERS = map(typed, ("checks", "files", "folders", "numbers"))
+CHECKS, FILES, FOLDERS, REQUIREMENTS = map(typed, ("checks", "files", "folders", "requirements"))
 AUTO = click.Choice(["auto", "always", "never"])
 HELP = click.help_option("-h", "--help", cls=Option)
 
@@ -86,16 +88,16 @@ HOST = _stack(
 # What is judged, and what becomes of it.
 REPORT = _stack(
     option(
-        "--requirements", "numbers", default="current", show_default=True, shell_complete=NUMBERS,
+        "--requirements", "requirements", default="current", show_default=True, shell_complete=REQUIREMENTS,
         help="current, 2017-07 or a TOML file.",
     ),
     option("--only", multiple=True, metavar="ID", shell_complete=CHECKS, help="Only these checks (id or glob)."),
     option("--skip", multiple=True, metavar="ID", shell_complete=CHECKS, help="Not these checks (id or glob)."),
     option(
         "--ignore", "ignores", multiple=True, type=WaiverType(), shell_complete=CHECKS,
-        help="A known finding: still shown, not counted.",
+        help="Waive a finding: still shown, not counted.",
     ),
-    option("--waivers", metavar="FILE", shell_complete=FILES, help="Known findings, in a TOML file."),
+    option("--waivers", metavar="FILE", shell_complete=FILES, help="Waivers in a TOML file."),
     option("--facts", "facts_file", metavar="FILE", shell_complete=FILES, help="Judge recorded facts, not this host."),
     option(
         "--baseline", metavar="FILE", shell_complete=FILES,
@@ -110,3 +112,45 @@ REPORT = _stack(
     option("--color", type=AUTO, default="auto", help="Colour in text reports."),
 )
 # fmt: on
+
+
+class HostOptions(Struct, frozen=True, kw_only=True):
+    """What was given for `HOST`."""
+
+    hostname: str | None
+    domains: tuple[str, ...]
+    public_ips: tuple[str, ...]
+    mailcow_conf: str | None
+    offline: bool
+    probe: bool
+    resolvers: tuple[str, ...]
+    docker_host: str | None
+    root: str | None
+    timeout: float
+    progress: str
+    quiet: bool
+    verbose: bool
+    color: str = "auto"
+
+
+class CheckOptions(HostOptions, frozen=True, kw_only=True):
+    """What was given for `check`: `HOST`, `REPORT` and `REDACT`."""
+
+    requirements: str
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    ignores: tuple[Waiver, ...]
+    waivers: str | None
+    facts_file: str | None
+    baseline: str | None
+    formats: tuple[str, ...]
+    outputs: tuple[str, ...]
+    strict: bool
+    redact: bool
+
+
+class FactsOptions(HostOptions, frozen=True, kw_only=True):
+    """What was given for `facts`: `HOST`, `REDACT` and a file."""
+
+    redact: bool
+    output: str | None

@@ -11,7 +11,7 @@ import click
 
 from preflight.assess.waivers import Waiver
 from preflight.net import hostnames
-from preflight.net.addresses import parse, unbracketed
+from preflight.net.addresses import parse_address, unbracketed
 
 
 class Name(click.ParamType[str]):
@@ -45,7 +45,7 @@ class Address(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the address in its usual form."""
-        address = parse(unbracketed(str(value).strip()))
+        address = parse_address(unbracketed(str(value).strip()))
         if address is None:
             self.fail(f"{str(value)[:60]!r} is not an address.", param, ctx)
         return str(address)

@@ -1,11 +1,11 @@
-"""What was asked for on the command line, as values: the host or its recording, the checks, the numbers."""
+"""What was asked for on the command line, as values: the host or its recording, the checks, the requirements."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -14,11 +14,13 @@ from click.core import ParameterSource
 from preflight.assess.selection import select
 from preflight.assess.waivers import Waiver
 from preflight.checks import Check, catalogue
+from preflight.cli.options import CheckOptions, HostOptions
 from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
-from preflight.mailcow import plan, requirements
+from preflight.gather.access.view import find_roots
+from preflight.mailcow import plan
+from preflight.mailcow.requirements import Requirements, RequirementsError, load
 from preflight.report.documents import read_facts
 from preflight.text.inputs import InputError, named
 from preflight.text.sentences import say
@@ -43,28 +45,28 @@ def roots(given: str | None) -> Roots:
             directory = error.errno in (errno.EACCES, errno.EPERM)
         if not directory:
             raise click.UsageError(f"--root {given[:200]!r}: not a directory.")
-    return find(dict(os.environ), given)
+    return find_roots(dict(os.environ), given)
 
 
-def numbers(name: str) -> requirements.Requirements:
-    """Return the documented numbers of that name or file."""
+def requirements(name: str) -> Requirements:
+    """Return the documented requirements of that name or file."""
     try:
-        return requirements.load(name)
-    except requirements.RequirementsError as error:
+        return load(name)
+    except RequirementsError as error:
         raise click.UsageError(f"--requirements {error}") from None
 
 
-def waivers(given: dict[str, Any]) -> tuple[Waiver, ...]:
+def waivers(given: CheckOptions) -> tuple[Waiver, ...]:
     """Return the waivers of the command line and of a file."""
-    if given["waivers"] is None:
-        return tuple(given["ignores"])
+    if given.waivers is None:
+        return tuple(given.ignores)
     from preflight.assess import waiver_file
 
-    return (*given["ignores"], *waiver_file.read(given["waivers"]))
+    return (*given.ignores, *waiver_file.read(given.waivers))
 
 
 def selection(
-    only: tuple[str, ...], skip: tuple[str, ...], waivers: tuple[Waiver, ...], numbers: requirements.Requirements
+    only: tuple[str, ...], skip: tuple[str, ...], waivers: tuple[Waiver, ...], requirements: Requirements
 ) -> tuple[Check, ...]:
     """Return the checks asked for; a pattern that matches none, or a severity of none, is refused."""
     every = catalogue()
@@ -74,9 +76,11 @@ def selection(
                 from preflight.assess.selection import meant
 
                 raise click.UsageError(f"{option} {pattern[:80]!r} matches no check: {meant(pattern, every)}")
-    for identity in numbers.severities:
+    for identity in requirements.severities:
         if all(entry.id != identity for entry in every):
-            raise click.UsageError(f"--requirements {numbers.name}: severities: there is no check {identity[:80]!r}")
+            raise click.UsageError(
+                f"--requirements {requirements.name}: severities: there is no check {identity[:80]!r}"
+            )
     chosen = select(every, only, skip)
     if waivers:
         from preflight.assess import waiver_file
@@ -85,19 +89,19 @@ def selection(
     return chosen
 
 
-def recorded(ctx: click.Context, given: dict[str, Any]) -> Host:
+def recorded(ctx: click.Context, given: CheckOptions, facts: str) -> Host:
     """Return recorded facts; what was asked of the names may be asked anew."""
     for name in _NOT_WITH_FACTS:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(param.opts[0] for param in ctx.command.params if param.name == name)
             raise click.UsageError(f"{option} is about a host that is looked at; it does not go with --facts.")
-    host = read_facts(named(given["facts_file"]))
+    host = read_facts(named(facts))
     asked = msgspec.structs.replace(
         host.asked,
-        hostname=given["hostname"] or host.asked.hostname,
-        domains=given["domains"] or host.asked.domains,
-        public_ips=given["public_ips"] or host.asked.public_ips,
-        offline=given["offline"] or host.asked.offline,
+        hostname=given.hostname or host.asked.hostname,
+        domains=given.domains or host.asked.domains,
+        public_ips=given.public_ips or host.asked.public_ips,
+        offline=given.offline or host.asked.offline,
     )
     return msgspec.structs.replace(_renamed(host, asked), asked=asked)
 
@@ -121,59 +125,59 @@ def _renamed(host: Host, asked: Asked) -> Host:
     return msgspec.structs.replace(host, hosts_file=lines, answers=answers)
 
 
-def redaction(host: Host, given: dict[str, Any], baseline: Report | None) -> tuple[Host, Redaction | Recorded | None]:
+def redaction(host: Host, given: CheckOptions, baseline: Report | None) -> tuple[Host, Redaction | Recorded | None]:
     """Return the host to be judged, and what makes its report one that can be posted, if it is to be."""
-    wanted = given["redact"] or host.stand_ins
+    wanted = given.redact or host.pseudonyms
     if not wanted and baseline is None:
         return host, None
     from preflight.redact import Recorded, Redaction
     from preflight.redact.tokens import MIXED, redacted
 
     if baseline is not None and redacted(baseline) and not wanted:
-        raise InputError(f"--baseline {given['baseline'][:200]}: redacted, and this report is not; {MIXED}")
+        raise InputError(f"--baseline {str(given.baseline)[:200]}: redacted, and this report is not; {MIXED}")
     if not wanted:
         return host, None
 
     recorded = Recorded(host)
-    if given["redact"]:
+    if given.redact:
         return recorded.host, Redaction(recorded.host)
     if baseline is not None and not redacted(baseline):
-        raise InputError(f"--baseline {given['baseline'][:200]}: not redacted, and the facts are; {MIXED}")
+        raise InputError(f"--baseline {str(given.baseline)[:200]}: not redacted, and the facts are; {MIXED}")
     return recorded.host, recorded
 
 
-def first(given: dict[str, Any]) -> Wishes:
+def first(given: HostOptions) -> Wishes:
     """Return what is to be gathered, as far as the options tell alone: every part."""
     from preflight.gathering import Wishes
 
     return Wishes(
         asked=Asked(
-            hostname=given["hostname"],
-            domains=given["domains"],
-            public_ips=given["public_ips"],
-            mailcow_conf=given["mailcow_conf"],
-            offline=given["offline"],
-            probe=given["probe"],
+            hostname=given.hostname,
+            domains=given.domains,
+            public_ips=given.public_ips,
+            mailcow_conf=given.mailcow_conf,
+            offline=given.offline,
+            probe=given.probe,
         ),
         parts=frozenset(PARTS),
         environ=dict(os.environ),
-        seconds=given["timeout"],
-        docker_host=given["docker_host"],
-        root_given=given["root"] is not None,
-        resolvers=given["resolvers"],
+        seconds=given.timeout,
+        docker_host=given.docker_host,
+        root_given=given.root is not None,
+        resolvers=given.resolvers,
     )
 
 
-def wishes(given: dict[str, Any], numbers: requirements.Requirements, checks: tuple[Check, ...] | None) -> Wishes:
+def wishes(given: HostOptions, requirements: Requirements, checks: tuple[Check, ...] | None) -> Wishes:
     """Return what is to be gathered: all that is known how to, or what these checks need."""
 
     def unsafe(release: str, system: OsRelease | None) -> str:
-        rule, possible = matching_rule(tuple(r for r in numbers.kernels if r.unsafe), release, system)
+        rule, possible = matching_rule(tuple(r for r in requirements.kernels if r.unsafe), release, system)
         return (rule or possible).reason if rule or possible else ""  # type: ignore[union-attr]  # one of them is there
 
     return msgspec.structs.replace(
         first(given),
         parts=frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks)),
-        commands=tuple(dict.fromkeys((*numbers.commands, *numbers.not_busybox, _ENGINE))),
+        commands=tuple(dict.fromkeys((*requirements.commands, *requirements.not_busybox, _ENGINE))),
         unsafe=unsafe,
     )

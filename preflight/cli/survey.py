@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from msgspec.structs import replace
 
 from preflight.cli import request
+from preflight.cli.options import HostOptions
 from preflight.cli.progress import Progress, live
 from preflight.cli.stop import Stop
 from preflight.cli.streams import colors, dumb, say
@@ -19,10 +19,10 @@ from preflight.gathering import Wishes, begin, gather
 class Survey:
     """The look at this host: at all of it, or at what some checks need. It begins at once."""
 
-    def __init__(self, given: dict[str, Any], stop: Stop, wishes: Wishes) -> None:
-        self._roots = request.roots(given["root"])
+    def __init__(self, given: HostOptions, stop: Stop, wishes: Wishes) -> None:
+        self._roots = request.roots(given.root)
         # One that is none is refused before anything is looked at.
-        named = given["mailcow_conf"]
+        named = given.mailcow_conf
         self._conf = None if named is None else mailcow_conf.given(self._roots, named)
         self._progress = _progress(given, wishes, stop)
         stop.leave = self._progress.leave
@@ -34,10 +34,10 @@ class Survey:
             return gather(self._roots, replace(wishes, conf=self._conf), self._begun)
 
 
-def _progress(given: dict[str, Any], wishes: Wishes, stop: Stop) -> Progress:
+def _progress(given: HostOptions, wishes: Wishes, stop: Stop) -> Progress:
     """Return what tells of progress: a display on a terminal that can show one, lines elsewhere."""
-    display = given["progress"] == "always" or sys.stderr.isatty()
-    draw = live(color=colors(given.get("color", "auto"))) if display and not (dumb() or given["verbose"]) else None
-    silent = given["quiet"] or given["progress"] == "never"
+    display = given.progress == "always" or sys.stderr.isatty()
+    draw = live(color=colors(given.color)) if display and not (dumb() or given.verbose) else None
+    silent = given.quiet or given.progress == "never"
     write = None if silent else say
-    return Progress(write, wishes.parts, wishes.seconds, draw=draw, verbose=given["verbose"], stop=stop.event)
+    return Progress(write, wishes.parts, wishes.seconds, draw=draw, verbose=given.verbose, stop=stop.event)

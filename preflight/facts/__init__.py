@@ -22,8 +22,8 @@ from preflight.facts.engine import (
 from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, Mark, Override, Setting
 from preflight.facts.names import Answer, Answers, HostsEntry, absolute
-from preflight.facts.network import Address, Ipv6, Link, Route, Rule, Way
-from preflight.facts.probes import HealthRun, Probes, Refusal, TrialRun
+from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
+from preflight.facts.probes import HealthRun, Probes, Refusal, StartRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
     NO_SERVICES,
@@ -38,7 +38,7 @@ from preflight.facts.services import (
     Switch,
     Timezone,
 )
-from preflight.facts.sockets import BindAttempt, Diversion, Holder, Nat, Sockets
+from preflight.facts.sockets import NO_SOCKETS, BindAttempt, Diversion, Holder, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.facts.twin import Arrival, Chain, Culprit, Exit, Family, Journey, Step, Table, Twin, Uncopied, Unseen
 from preflight.facts.view import Asked, View
@@ -47,6 +47,7 @@ __all__ = [
     "NO_ENGINE",
     "NO_SERVICES",
     "NO_SETTINGS",
+    "NO_SOCKETS",
     "SCHEMA",
     "Address",
     "Answer",
@@ -97,7 +98,7 @@ __all__ = [
     "PublishedPort",
     "Refusal",
     "Route",
-    "Rule",
+    "RoutingRule",
     "RuleFile",
     "SecurityModules",
     "Service",
@@ -107,12 +108,12 @@ __all__ = [
     "SocketUnit",
     "Sockets",
     "Space",
+    "StartRun",
     "Step",
     "SwarmService",
     "Switch",
     "Table",
     "Timezone",
-    "TrialRun",
     "Twin",
     "Uncopied",
     "Unseen",

@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
-from preflight.facts.kinds import Argument, Reason, Secret
+from preflight.facts.kinds import Argument, Secret, Sentence
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -27,8 +27,8 @@ class Missing(Struct, frozen=True):
     """
 
     kind: Literal["unknown", "skip"]
-    reason: Reason
-    help: Reason = ""
+    reason: Sentence
+    help: Sentence = ""
     commands: tuple[Secret, ...] = ()
     detail: Secret = ""
     cause: Cause = ""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
 
 from preflight.facts.kinds import Argument, FilePath, Secret, Version, Word
+
+SNAPSHOTTER = "containerd-snapshotter"  # the feature by which containerd keeps the images
+_BRIDGE_MTU = re.compile(r"bridge=com\.docker\.network\.driver\.mtu=([0-9]{2,5})")
 
 
 class DaemonConfig(Struct, frozen=True):
@@ -21,6 +25,21 @@ class DaemonConfig(Struct, frozen=True):
     settings: dict[Word, bool | int | float | Argument | list[Argument] | None]
     arguments: tuple[Argument, ...] = ()  # --name=value of the running daemon that override the file
     directory: bool = False  # Docker makes one where a container is given a file that is not there
+
+    def feature(self, name: str) -> bool | None:
+        """Say whether a feature is switched on or off; None: neither."""
+        return next((on for on in (True, False) if f"{name}={str(on).lower()}" in self._listed("features")), None)
+
+    @property
+    def bridge_mtu(self) -> int | None:
+        """Return the MTU that new bridge networks are given; None: the driver's own."""
+        found = (_BRIDGE_MTU.fullmatch(text) for text in self._listed("default-network-opts"))
+        return next((int(match[1]) for match in found if match), None)
+
+    def _listed(self, key: str) -> list[str]:
+        """Return what the daemon's flag of this name would be given, once for each."""
+        held = self.settings.get(key)
+        return held if isinstance(held, list) else []
 
 
 NO_SETTINGS = DaemonConfig("", False, "", {})  # what is read of settings that are not known

@@ -12,7 +12,7 @@ from preflight.facts.engine import Compose, Contact, Engine
 from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, ProgramName, Version, Word
 from preflight.facts.mailcow import ConfFile, Override
 from preflight.facts.names import Answers, HostsEntry
-from preflight.facts.network import Ipv6, Link, Route, Rule, Way
+from preflight.facts.network import Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.probes import Probes
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import Clock, MailTrace, Services, Timezone
@@ -24,12 +24,13 @@ from preflight.facts.view import Asked, View
 SCHEMA = 1
 
 
-class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseudonyms": "stand_ins"}):
     """All that is known of a host: saved as facts.json, replayed by --facts. A part not gathered says so.
 
     Each part has a default, so that facts of older versions stay readable, and says what it is about.
 
-    `stand_ins`: in redacted facts, values of the same kind that take the placeholders' part when they are judged.
+    `pseudonyms`, in the document `stand_ins`: in redacted facts, values of the same kind that take the placeholders'
+    part when they are judged.
     """
 
     schema: int
@@ -65,7 +66,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     probes: Probes = Probes()
     links: Annotated[Fact[tuple[Link, ...]], about("network interfaces and their addresses")] = BEFORE
     routes: Annotated[Fact[tuple[Route, ...]], about("the routes")] = BEFORE
-    rules: Annotated[Fact[tuple[Rule, ...]], about("the rules of the policy routing")] = BEFORE
+    rules: Annotated[Fact[tuple[RoutingRule, ...]], about("the rules of the policy routing")] = BEFORE
     handed: Annotated[Fact[tuple[Ip, ...]], about("the name servers that the engine hands to containers")] = BEFORE
     ways: Annotated[Fact[tuple[Way, ...]], about("the kernel's answer which way packets to the Internet take")] = BEFORE
     ipv6: Annotated[Fact[Ipv6], about("the kernel's settings for IPv6")] = BEFORE
@@ -76,4 +77,4 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mailcow_conf: Annotated[Fact[ConfFile], about("mailcow.conf")] = BEFORE
     hosts_file: Annotated[Fact[tuple[HostsEntry, ...]], about("/etc/hosts")] = BEFORE
     answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE
-    stand_ins: Legend = field(default_factory=dict)
+    pseudonyms: Legend = field(default_factory=dict)

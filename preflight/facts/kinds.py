@@ -49,7 +49,7 @@ class Kind(Enum):
 Secret = Annotated[str, Kind.SECRET]  # so is what other programs say in words of their own
 Word = Annotated[str, Kind.WORD]  # of ours, of the kernel's or of the engine's; only what is known is shown
 Text = Annotated[str, Kind.TEXT]  # what a product calls itself and the like: shown where each word of it is known
-Reason = Annotated[str, Kind.REASON]  # a sentence of ours, which is left out: it may name anything
+Sentence = Annotated[str, Kind.REASON]  # a sentence of ours, which is left out: it may name anything
 Version = Annotated[str, Kind.VERSION]
 FilePath = Annotated[str, Kind.PATH]
 ProgramName = Annotated[str, Kind.PROGRAM]
@@ -65,7 +65,7 @@ ServerName = Annotated[str, Kind.SERVER]  # an address or a name, with or withou
 Argument = Annotated[str, Kind.ARGUMENT]  # --name=value, or a value of whatever looks
 Url = Annotated[str, Kind.URL]
 HostName = Annotated[str, Kind.NAME]  # or a domain's
-Question = Annotated[str, Kind.QUESTION]  # a name, a blank, a type of records
+QuestionKey = Annotated[str, Kind.QUESTION]  # a name, a blank, a type of records
 RecordText = Annotated[str, Kind.RECORD]  # a record's data in presentation form
 ZoneName = Annotated[str, Kind.ZONE]  # of a time zone
 Parts = Annotated[tuple[str, ...], Kind.PARTS]  # of a record's text, which may be cut anywhere

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from msgspec import Struct, field
 
 from preflight.facts.base import Missing, MissingFact
-from preflight.facts.kinds import HostName, Ip, Question, Secret, ServerName, Word
+from preflight.facts.kinds import HostName, Ip, QuestionKey, Secret, ServerName, Word
 from preflight.facts.records import A, Aaaa, Record
 from preflight.text.sentences import say
 
@@ -59,11 +59,11 @@ class Answer(Struct, frozen=True):
         return tuple(record.address for record in self.records if isinstance(record, A | Aaaa))
 
 
-class Answers(Struct, frozen=True, omit_defaults=True):
+class Answers(Struct, frozen=True, omit_defaults=True, rename={"by_question": "given"}):
     """What name servers answered, each under its question's `key`; and what was not asked any more, and why."""
 
-    given: dict[Question, Answer] = field(default_factory=dict)
-    unasked: dict[Question, Unasked] = field(default_factory=dict)
+    by_question: dict[QuestionKey, Answer] = field(default_factory=dict)
+    unasked: dict[QuestionKey, Unasked] = field(default_factory=dict)
 
     @staticmethod
     def key(name: str, kind: str) -> str:
@@ -72,7 +72,7 @@ class Answers(Struct, frozen=True, omit_defaults=True):
 
     def get(self, name: str, kind: str) -> Answer | None:
         """Return an answer whatever it is, None where nothing was asked."""
-        return self.given.get(self.key(name, kind))
+        return self.by_question.get(self.key(name, kind))
 
     def of(self, name: str, kind: str) -> Answer:
         """Return an answer whatever it is; raise `MissingFact` where nothing was asked."""

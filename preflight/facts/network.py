@@ -42,7 +42,7 @@ class Route(Struct, frozen=True, omit_defaults=True):
     learned: bool = False  # IPv6: the kernel itself took it from a router's advertisement
 
 
-class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RoutingRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A rule of the policy routing, as `ip rule` shows it: which table is asked next. Rules are asked by priority.
 
     `others`: what else it looks at (a user, ports, a protocol, a VRF). `inverted`: it holds for all but what it names.

@@ -13,7 +13,7 @@ from preflight.facts.probes import Probes
 
 HEAD = ("schema", "version", "started", "seconds", "view", "asked")  # of the look as a whole
 GROUPS: dict[str, type[Probes]] = {"probes": Probes}
-_NO_PARTS = frozenset({*HEAD, "stand_ins"})
+_NO_PARTS = frozenset({*HEAD, "pseudonyms"})
 PARTS = tuple(
     place
     for name in Host.__struct_fields__

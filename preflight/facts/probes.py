@@ -18,12 +18,12 @@ class HealthRun(Struct, frozen=True):
 
     states: tuple[tuple[float, Word], ...]
     error: Secret = ""  # what the engine said when it would not
-    output: Secret = ""  # of the last failed probe
+    output: Secret = ""  # of the last test that failed
     image: ImageName = ""
     cause: Refusal = ""
 
 
-class TrialRun(Struct, frozen=True):
+class StartRun(Struct, frozen=True):
     """Whether a container started that asked for something, and what the engine said when it did not.
 
     `granted`: whether it held what it asked for; None: it was not started, or ended before it could tell.
@@ -37,8 +37,8 @@ class TrialRun(Struct, frozen=True):
 
 
 class Probes(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The experiments of a run, by name. One that was not made says why."""
+    """The probes of a run, by name. One that was not made says why."""
 
     healthcheck: Annotated[Fact[HealthRun], about("a container with a health check, started for this")] = BEFORE
-    privileged: Annotated[Fact[TrialRun], about("a privileged container, started for this")] = BEFORE
-    limits: Annotated[Fact[TrialRun], about("a container with mailcow's limits, started for this")] = BEFORE
+    privileged: Annotated[Fact[StartRun], about("a privileged container, started for this")] = BEFORE
+    limits: Annotated[Fact[StartRun], about("a container with mailcow's limits, started for this")] = BEFORE

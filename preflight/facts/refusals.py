@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from preflight.facts import HealthRun, Host, Probes, Refusal, TrialRun
+from preflight.facts import HealthRun, Host, Probes, Refusal, StartRun
 
 # runc, containerd and dockerd, each in its own words, where nobody has mounted the control groups.
 _WORDS: dict[Refusal, str] = {
@@ -18,11 +18,11 @@ def refusal(words: str) -> Refusal:
     return next((cause for cause, known in _WORDS.items() if re.search(known, words[:2000], re.IGNORECASE)), "")
 
 
-def named(host: Host) -> Host:
+def with_causes(host: Host) -> Host:
     """Name the causes in facts that were recorded before causes were named."""
     from msgspec.structs import replace
 
-    def again(run: TrialRun | HealthRun | None) -> bool:
+    def again(run: StartRun | HealthRun | None) -> bool:
         return run is not None and bool(run.error) and not run.cause and bool(refusal(run.error))
 
     parts = {}

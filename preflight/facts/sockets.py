@@ -15,7 +15,7 @@ from preflight.facts.kinds import (
     Ip,
     PackageName,
     ProgramName,
-    Reason,
+    Sentence,
     ServerName,
     Text,
     UnitName,
@@ -65,10 +65,13 @@ class Sockets(Struct, frozen=True):
 
     holders: tuple[Holder, ...]
     owners: bool
-    why: Reason = ""
+    why: Sentence = ""
     bound: bool = False
     fleeting: tuple[int, int] | None = None
     reserved: tuple[tuple[int, int], ...] = ()
+
+
+NO_SOCKETS = Sockets((), owners=True)  # what is read of sockets that are not known: nobody is seen, nobody hides
 
 
 class BindAttempt(Struct, frozen=True):
@@ -102,6 +105,22 @@ class Diversion(Struct, frozen=True, kw_only=True):
     interfaces: tuple[InterfaceName, ...] = ()  # that packets come in by; eth* stands for all that begin so
     not_interfaces: tuple[InterfaceName, ...] = ()
     conditions: tuple[Word, ...] = ()  # what else it asks, by the names of iptables and nftables
+
+    @property
+    def version(self) -> int:
+        """Return the IP version of the packets."""
+        return 4 if self.family == "ipv4" else 6
+
+    @property
+    def own_port(self) -> int | None:
+        """Return the port of this host that it sends packets to; None: it sends them to another place."""
+        address, _, port = self.to.rpartition(":")
+        return int(port) if not address and port.isdecimal() else None
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Return the words that name its chain to nft: family, table and chain; without family of ip_tables."""
+        return (*self.table.split(" ", 1), self.chain)
 
 
 class Nat(Struct, frozen=True):

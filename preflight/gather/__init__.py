@@ -1,1 +1,1 @@
-"""Adapters: the only code that touches the world. Each fetches (I/O, with a bound) and parses (pure) apart."""
+"""Adapters: the only code that looks at the host. Each fetches (I/O, with a bound) and parses (pure) apart."""

@@ -31,9 +31,9 @@ class Begun(Struct):
 
 def begin(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> Begun:
     """Begin with what other programs do, of the parts wished for: it takes longest, so the rest is loaded meanwhile."""
-    experiments = frozenset(part.place for part in PARTS if part.kind is Kind.EXPERIMENT)
+    probes = frozenset(part.place for part in PARTS if part.kind is Kind.PROBE)
     first = [part for part in PARTS if part.kind is Kind.PROGRAM]
-    crew = Crew(_recipes(first, roots, wishes), wishes.seconds, stop, tell, experiments, _waiting(wishes.asked))
+    crew = Crew(_recipes(first, roots, wishes), wishes.seconds, stop, tell, probes, _waiting(wishes.asked))
     crew.start(*(part.place for part in first if part.place in wishes.parts))
     return Begun(crew, datetime.datetime.now(datetime.UTC), time.monotonic())
 
@@ -71,7 +71,7 @@ def _recipes(parts: Iterable[Part], roots: Roots, wishes: Wishes) -> dict[str, R
 
 def _waiting(asked: Asked) -> frozenset[str]:
     """Name the parts that wait for others; those that were not asked for only say so, and need no thread for it."""
-    kinds = {Kind.PROGRAM, Kind.PROCESS, *((Kind.DNS,) * (not asked.offline)), *((Kind.EXPERIMENT,) * asked.probe)}
+    kinds = {Kind.PROGRAM, Kind.PROCESS, *((Kind.DNS,) * (not asked.offline)), *((Kind.PROBE,) * asked.probe)}
     return frozenset(part.place for part in PARTS if part.kind in kinds)
 
 

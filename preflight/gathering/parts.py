@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from preflight.facts import Fact
 from preflight.facts.parts import descriptions
-from preflight.gathering import engine, experiments, recipes, twin
+from preflight.gathering import engine, probes, recipes, twin
 from preflight.gathering.run import Recipe, Run
 from preflight.gathering.stages import COMPOSE, ENGINE, FILES, NAME_SERVERS, PACKETS, SPACES
 from preflight.probes.registry import PROBES
@@ -25,7 +25,7 @@ class Kind(Enum):
     PROGRAM = "program"  # another program answers; begun before all others
     DNS = "DNS"
     PROCESS = "process"  # of ours; it waits for other parts
-    EXPERIMENT = "experiment"  # has something to remove when the run is ended
+    PROBE = "probe"  # has something to remove when the run is ended
 
 
 class Part(Struct, frozen=True):
@@ -87,10 +87,7 @@ PARTS = (
     Part("engine_start", engine.engine_start, stage=ENGINE, after="engine"),
     Part("compose", Read("engine.compose", "compose"), Kind.PROGRAM, COMPOSE),
     Part("override", recipes.override),
-    *(
-        Part(f"probes.{probe.name}", experiments.recipe(probe), Kind.EXPERIMENT, probe.stage, after="engine")
-        for probe in PROBES
-    ),
+    *(Part(f"probes.{probe.name}", probes.recipe(probe), Kind.PROBE, probe.stage, after="engine") for probe in PROBES),
     _read("links", "network.network"),
     _read("routes", "network.network"),
     _read("rules", "network.rules"),

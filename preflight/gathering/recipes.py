@@ -16,7 +16,7 @@ from preflight.facts import (
 )
 from preflight.gathering.run import Run, Shared
 from preflight.mailcow import plan
-from preflight.net.addresses import is_public, own, public
+from preflight.net.addresses import host_addresses, is_public, public
 from preflight.text.sentences import say
 
 # mailcow.conf decides what else is looked at.
@@ -90,7 +90,7 @@ def answers(run: Run) -> Fact[Answers]:
     from preflight.gather.names import lookups
 
     wanted, links, asked = run.share(PLAN), run.value("links") or (), run.wishes.asked
-    known = (found for version in (4, 6) for found in (*public(asked, links, version), *own(links, version)))
+    known = (found for version in (4, 6) for found in (*public(asked, links, version), *host_addresses(links, version)))
     sources = (address for _, address in wanted.sources)
     addresses = tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *asked.public_ips)))
     resolvers, deadline = run.wishes.resolvers, run.crew.deadline

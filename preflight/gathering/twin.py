@@ -67,7 +67,7 @@ def prevented(roots: Roots) -> Fact[Any] | None:
     return None
 
 
-def answer(ran: command.Ran) -> Fact[Twin]:
+def answer(ran: command.Output) -> Fact[Twin]:
     """Read what the process said, or why it said nothing."""
     if ran.code == 0:
         try:
@@ -140,13 +140,13 @@ def _ports(plan: Plan, running: dict[str, Container]) -> tuple[Port, ...]:
     last = {container.name: container.address for container in CONTAINERS if container.address}
     free = iter(FREE)
     for binding in plan.bindings:
-        if (service := binding.wanted[0].service) not in last:
+        if (service := binding.published[0].service) not in last:
             last[service] = next(free)
-    return tuple(_port(plan, binding, last, running.get(binding.wanted[0].service)) for binding in plan.bindings)
+    return tuple(_port(plan, binding, last, running.get(binding.published[0].service)) for binding in plan.bindings)
 
 
 def _port(plan: Plan, binding: Binding, last: dict[str, int], now: Container | None) -> Port:
-    published = binding.wanted[0]
+    published = binding.published[0]
     will = {4: _address(plan.ipv4_network, last[published.service])}
     if plan.ipv6:
         will[6] = _address(plan.ipv6_network, last[published.service])

@@ -26,7 +26,7 @@ RESERVED = {
 # Ports for HTTP_PORT and HTTPS_PORT where a web server stays in front of mailcow: the documentation's first.
 BEHIND = {"HTTP_PORT": (8080, 8088, 8880), "HTTPS_PORT": (8443, 8448, 9443)}
 
-Kind = Literal["mail", "web", "local"]
+PortKind = Literal["mail", "web", "local"]
 
 
 class Published(Struct, frozen=True):
@@ -36,7 +36,7 @@ class Published(Struct, frozen=True):
     service: str
     variable: str
     port: int
-    kind: Kind
+    kind: PortKind
     address: str = ""  # the default bind address
     bind: str = ""  # the variable that holds the bind address, of web ports
     inside: int = 0  # the port in its container, where that is another one

@@ -8,16 +8,17 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from preflight.facts import Asked, ConfFile, DaemonConfig, Engine, EngineStart
+from preflight.facts import NO_SETTINGS, Asked, ConfFile, DaemonConfig, Engine, EngineStart
+from preflight.facts.daemon import SNAPSHOTTER
 from preflight.mailcow.conf import lines, networks, places, programs
-from preflight.mailcow.conf.problems import Problem, Read, Values
-from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Kind, Published
+from preflight.mailcow.conf.problems import Meaning, Problem, Values
+from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Published
 from preflight.net.addresses import overlap, with_port
 from preflight.net.hostnames import ascii_name, mail_domain
 
 __all__ = [
     "BRIDGE", "DEFAULT_CONF", "IPV4_NETWORK", "IPV6_NETWORK", "PROJECT", "RESERVED", "SHAPE",
-    "Binding", "Kind", "Names", "Plan", "Problem", "Published", "data_paths", "make", "names", "space_paths",
+    "Binding", "Names", "Plan", "Problem", "Published", "data_paths", "make", "names", "space_paths",
 ]  # fmt: skip
 
 DEFAULT_CONF = "/opt/mailcow-dockerized/mailcow.conf"
@@ -31,7 +32,7 @@ class Binding(Struct, frozen=True):
 
     address: str
     port: int
-    wanted: tuple[Published, ...]  # the variables that lead here; more than one is a conflict
+    published: tuple[Published, ...]  # the variables that lead here; more than one is a conflict
 
     @property
     def subject(self) -> str:
@@ -44,12 +45,12 @@ class Names(Struct, frozen=True, kw_only=True):
 
     hostname: str | None
     fqdn: str | None
-    named: tuple[str, ...]  # the mail domains that were given, as A-labels
+    given_domains: tuple[str, ...]  # the mail domains that were given, as A-labels
 
     @property
     def domains(self) -> tuple[str, ...]:
         """Return the mail domains: those given, else the one that the host is for by its name."""
-        return self.named or ((mail_domain(self.fqdn),) if self.fqdn else ())
+        return self.given_domains or ((mail_domain(self.fqdn),) if self.fqdn else ())
 
 
 class Plan(Names, frozen=True, kw_only=True):
@@ -92,7 +93,7 @@ def names(conf: ConfFile | None, asked: Asked) -> Names:
     return Names(
         hostname=hostname,
         fqdn=ascii_name(hostname) if hostname else None,
-        named=tuple(dict.fromkeys(filter(None, map(ascii_name, asked.domains)))),
+        given_domains=tuple(dict.fromkeys(filter(None, map(ascii_name, asked.domains)))),
     )
 
 
@@ -103,7 +104,7 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
     bindings = _bindings([(one, read.value) for one, read in published])
     ipv4_network, ipv6_network = networks.ipv4_network(values), networks.ipv6_network(values)
     ipv6, project = networks.ipv6(values), programs.project(values)
-    read: tuple[Read[Any], ...] = (ipv4_network, ipv6_network, ipv6, project)
+    read: tuple[Meaning[Any], ...] = (ipv4_network, ipv6_network, ipv6, project)
     return Plan(
         conf_path=conf.path if conf else asked.mailcow_conf or DEFAULT_CONF,
         conf_present=bool(conf and conf.present),
@@ -117,7 +118,7 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
         ),
         hostname=called.hostname,
         fqdn=called.fqdn,
-        named=called.named,
+        given_domains=called.given_domains,
         ipv4_network=ipv4_network.value,
         ipv6_network=ipv6_network.value,
         ipv6=ipv6.value,
@@ -148,15 +149,14 @@ def by_containerd(engine: Engine | None, daemon: DaemonConfig | None, start: Eng
     """Say whether containerd keeps the images: as the engine says, else as it is told, else as a new one does."""
     if engine:
         return CONTAINERD_STORE in engine.driver_status.get("driver-type", "")
-    settings = daemon.settings if daemon else {}
-    features = settings.get("features")
-    if isinstance(features, list) and "containerd-snapshotter=true" in features:
-        return True
-    off = isinstance(features, list) and "containerd-snapshotter=false" in features
+    told = daemon or NO_SETTINGS
+    settings, switched = told.settings, told.feature(SNAPSHOTTER)
+    if switched is not None:
+        return switched
     # A storage driver by name, images that one of them keeps, and user namespaces: all lead back to the engine's own.
     driver = str(settings.get("storage-driver") or "overlayfs")
     kept = bool(start and start.driver_images)
-    return not off and not kept and not settings.get("userns-remap") and driver in _SNAPSHOTTERS
+    return not kept and not settings.get("userns-remap") and driver in _SNAPSHOTTERS
 
 
 _SNAPSHOTTERS = ("overlayfs", "native", "stargz", "nydus", "soci", "erofs")
@@ -177,8 +177,8 @@ def space_paths(
     return tuple(dict.fromkeys((*data_paths(engine, daemon, start), plan.directory)))
 
 
-def _bindings(published: list[tuple[Published, places.Place]]) -> tuple[Binding, ...]:
-    found: dict[places.Place, list[Published]] = {}
+def _bindings(published: list[tuple[Published, places.Endpoint]]) -> tuple[Binding, ...]:
+    found: dict[places.Endpoint, list[Published]] = {}
     for one, place in published:
         found.setdefault(place, []).append(one)
     return tuple(Binding(address, port, tuple(wanted)) for (address, port), wanted in found.items())
@@ -186,7 +186,7 @@ def _bindings(published: list[tuple[Published, places.Place]]) -> tuple[Binding,
 
 def _duplicates(bindings: tuple[Binding, ...], values: Values) -> Iterator[Problem]:
     """Complain of each later variable that wants a port which an earlier one has, on an address they share."""
-    rows = [(binding, published) for binding in bindings for published in binding.wanted]
+    rows = [(binding, published) for binding in bindings for published in binding.published]
     rows.sort(key=lambda row: SHAPE.index(row[1]))
     for number, (binding, published) in enumerate(rows):
         earlier = next((one for other, one in rows[:number] if _meet(binding, published, other, one)), None)

@@ -1,1 +1,1 @@
-"""Addresses and host names. Pure."""
+"""Addresses and host names: how they are read, written and compared."""

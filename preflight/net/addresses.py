@@ -33,7 +33,7 @@ _CONTAINERS = re.compile(
 )
 
 
-def parse(text: str) -> IpAddress | None:
+def parse_address(text: str) -> IpAddress | None:
     """Read an address as it stands, a scope included; None where it is none."""
     try:
         return ipaddress.ip_address(text)
@@ -56,13 +56,13 @@ def network(text: str) -> IpNetwork | None:
 
 def within(address: str, networks: Iterable[str]) -> bool:
     """Say whether an address is in one of these networks; what cannot be read is in none, and holds none."""
-    parsed = parse(address)
+    parsed = parse_address(address)
     return parsed is not None and any(parsed in found for text in networks if (found := network(text)) is not None)
 
 
 def parse_mapped(text: str) -> IpAddress | None:
     """Read an address as the engine does: one with a scope is none, and one that maps an IPv4 address is that."""
-    address = parse(text)
+    address = parse_address(text)
     if isinstance(address, ipaddress.IPv6Address):
         return None if address.scope_id else unmapped(address)
     return address
@@ -70,7 +70,7 @@ def parse_mapped(text: str) -> IpAddress | None:
 
 def usual(text: str) -> str | None:
     """Return an address in its usual form, without a scope; None where it is none."""
-    address = parse(text.strip().partition("%")[0])
+    address = parse_address(text.strip().partition("%")[0])
     return None if address is None else str(address)
 
 
@@ -82,7 +82,7 @@ def unmapped(address: IpAddress) -> IpAddress:
 
 def is_loopback(text: str) -> bool:
     """Say whether an address is reached from this host alone."""
-    address = parse(text)
+    address = parse_address(text)
     return address is not None and unmapped(address).is_loopback
 
 
@@ -90,7 +90,7 @@ def overlap(one: str, other: str) -> bool:
     """Say whether two addresses to bind a port on exclude each other; '' is every one, '::' every one of IPv6."""
     if not one or not other:
         return True
-    first, second = parse(one), parse(other)
+    first, second = parse_address(one), parse_address(other)
     if first is None or second is None or first.version != second.version:
         return False
     return first == second or first.is_unspecified or second.is_unspecified
@@ -143,7 +143,7 @@ def is_inner(link: Link) -> bool:
     return link.inner or _CONTAINERS.fullmatch(link.name) is not None
 
 
-def own(links: Iterable[Link], version: int) -> tuple[str, ...]:
+def host_addresses(links: Iterable[Link], version: int) -> tuple[str, ...]:
     """Return the host's own addresses of global scope, private ones too, without those of containers' bridges."""
     found = (
         address.address
@@ -155,11 +155,11 @@ def own(links: Iterable[Link], version: int) -> tuple[str, ...]:
     return of_version(found, version)
 
 
-def own_public(links: Iterable[Link], version: int) -> tuple[str, ...]:
+def public_host_addresses(links: Iterable[Link], version: int) -> tuple[str, ...]:
     """Return those of the host's own addresses that the Internet routes: whether it has public IPv6 is asked here."""
-    return tuple(filter(is_public, own(links, version)))
+    return tuple(filter(is_public, host_addresses(links, version)))
 
 
 def public(asked: Asked, links: Iterable[Link], version: int) -> tuple[str, ...]:
     """Return the public addresses of one IP version: those given (believed as they are), else the host's own."""
-    return of_version(asked.public_ips, version) or own_public(links, version)
+    return of_version(asked.public_ips, version) or public_host_addresses(links, version)

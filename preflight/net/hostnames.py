@@ -1,4 +1,4 @@
-"""Rules for host names: what mailcow's installer and the DNS accept, and names that the world cannot look up. Pure."""
+"""Rules for host names: what mailcow's installer and the DNS accept, and names that the world cannot look up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from preflight.net.addresses import parse
+from preflight.net.addresses import parse_address
 from preflight.text.sentences import say
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def fault(hostname: str, fqdn: str) -> str | None:
     """Say in a sentence why a name cannot be a mail host's; None where it can. `fqdn` is its normalised form."""
     if hostname.strip().endswith("."):
         return say("{hostname} ends with a dot, and mailcow's installer refuses such a name.", hostname=hostname)
-    if parse(fqdn) is not None:
+    if parse_address(fqdn) is not None:
         return say("{hostname} is an address, not a name.", hostname=hostname)
     labels = fqdn.split(".")
     wrong = next((label for label in labels if not _LABEL.fullmatch(label)), None)

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from preflight.facts import Host, Link, Route, Rule, Way
+from preflight.facts import Host, Link, Route, RoutingRule, Way
 from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK
 from preflight.net import addresses
 from preflight.net.addresses import IpAddress
@@ -21,11 +21,11 @@ from preflight.net.addresses import IpAddress
 LOCAL, MAIN, DEFAULT = 255, 254, 253
 # The rules that every host has until somebody adds others.
 STANDARD = (
-    Rule(version=4, priority=0, action="table", table=LOCAL),
-    Rule(version=4, priority=32766, action="table", table=MAIN),
-    Rule(version=4, priority=32767, action="table", table=DEFAULT),
-    Rule(version=6, priority=0, action="table", table=LOCAL),
-    Rule(version=6, priority=32766, action="table", table=MAIN),
+    RoutingRule(version=4, priority=0, action="table", table=LOCAL),
+    RoutingRule(version=4, priority=32766, action="table", table=MAIN),
+    RoutingRule(version=4, priority=32767, action="table", table=DEFAULT),
+    RoutingRule(version=6, priority=0, action="table", table=LOCAL),
+    RoutingRule(version=6, priority=32766, action="table", table=MAIN),
 )
 # mailcow's resolver and its health check go to these: public resolvers, then root servers (c and k). Several, in both
 # halves of the Internet, as one of them may have a route of its own.
@@ -48,7 +48,7 @@ class Packet(Struct, frozen=True):
     incoming: str = "lo"
 
 
-def rules_of(host: Host, version: int) -> tuple[Rule, ...]:
+def rules_of(host: Host, version: int) -> tuple[RoutingRule, ...]:
     """Return the rules that a host goes by. Raise `MissingFact` where it has tables of its own, and they are unknown.
 
     Who recorded only the main table's routes knew nothing of rules; it is judged as a host without them.
@@ -58,7 +58,7 @@ def rules_of(host: Host, version: int) -> tuple[Rule, ...]:
     return tuple(rule for rule in host.rules.get() if rule.version == version)
 
 
-def lookup(rules: Sequence[Rule], routes: Iterable[Route], packet: Packet) -> Route | None:
+def lookup(rules: Sequence[RoutingRule], routes: Iterable[Route], packet: Packet) -> Route | None:
     """Return the route that a packet takes, None for no route; one that refuses has the interface '*'.
 
     `rules` by priority, of the packet's IP version. Of routes that are as good the first is taken.
@@ -85,7 +85,7 @@ def lookup(rules: Sequence[Rule], routes: Iterable[Route], packet: Packet) -> Ro
     return None
 
 
-def matches(rule: Rule, packet: Packet) -> bool:
+def matches(rule: RoutingRule, packet: Packet) -> bool:
     """Say whether a rule holds for a packet. What is not known of it (users, ports) does not match."""
     held = (
         not rule.others

@@ -1,1 +1,1 @@
-"""Experiments: they start short-lived containers, record what happened, remove them, and never judge."""
+"""Probes: they make containers and networks for a moment, record what happened, remove them, and never judge."""

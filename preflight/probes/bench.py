@@ -1,4 +1,4 @@
-"""What an experiment works with, as a value."""
+"""What a probe works with, as a value."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from msgspec import Struct
 
 
 class Bench(Struct, frozen=True):
-    """An engine, our own image on it, and what ends an experiment.
+    """An engine, our own image on it, and what ends a probe.
 
     `own`: the container that we run in, whose image is used; None: that of our image's name. `stop`: set when the run
-    is being ended. `deadline` is of time.monotonic(): the run's, or the experiment's own where that comes first.
+    is being ended. `deadline` is of time.monotonic(): the run's, or the probe's own where that comes first.
     """
 
     url: str

@@ -1,4 +1,4 @@
-"""A box for an experiment: what is made in it carries the run's labels, and is gone when the box is left.
+"""A box for a probe: what is made in it carries the run's labels, and is gone when the box is left.
 
 Every call to the engine is an errand in a thread of its own: no signal interrupts it, and nobody waits for it when
 the run is being ended. What the engine made too late for its box is removed all the same.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
-class Left(Struct, frozen=True):
+class Leftover(Struct, frozen=True):
     """An object with the label of a run: what it is called, its labels, how it is removed."""
 
     kind: str  # container, network, volume
@@ -61,7 +61,7 @@ def remove_dead(client: APIClient, *, force: bool = False, local: bool = True) -
     """
     now = datetime.datetime.now(datetime.UTC)
 
-    def dead(one: Left) -> bool:
+    def dead(one: Leftover) -> bool:
         living = identity.alive(one.labels, local=local)
         if living is None:
             living = not force and identity.age(one.labels, now) < identity.FOREIGN_SECONDS
@@ -80,7 +80,7 @@ def remove_container(client: APIClient, container: str) -> None:
     client.remove_container(container, v=True, force=True)
 
 
-def _labelled(client: APIClient) -> Iterator[Left]:
+def _labelled(client: APIClient) -> Iterator[Leftover]:
     """Yield the objects of all runs: containers before what they use.
 
     The engine is told to list only those, but not trusted to: what bears no label of ours is never touched.
@@ -104,7 +104,7 @@ def _labelled(client: APIClient) -> Iterator[Left]:
     for kind, name, row, remove in rows:
         labels = {key: value for key, value in reply.table(row.get("Labels")).items() if isinstance(value, str)}
         if RUN in labels:
-            yield Left(kind, name, labels, remove)
+            yield Leftover(kind, name, labels, remove)
 
 
 def _name(container: dict[str, Any]) -> str:

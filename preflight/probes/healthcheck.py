@@ -1,4 +1,4 @@
-"""The experiment with a health check: a container that is unhealthy until it is told to be healthy.
+"""The probe with a health check: a container that is unhealthy until it is told to be healthy.
 
 The engine runs health checks as it runs `docker exec`; mailcow's containers wait for each other's (MC#252). The
 container holds our own interpreter alone, is in no network, and ends by itself if we do not live to remove it.
@@ -24,7 +24,7 @@ SLEEP = "import time; time.sleep(60)"
 # The container is healthy once its file is there. The name is the run's own: an engine that cannot change its root
 # (in an initial RAM disk) runs such commands outside of the container, where the file of an earlier run may lie.
 # Without a space: Podman takes the words of a check apart at each.
-PROBE = "__import__('os').stat('/tmp/{}')"
+HEALTH_TEST = "__import__('os').stat('/tmp/{}')"
 TOUCH = "open('/tmp/{}', 'w').close()"
 
 
@@ -37,7 +37,7 @@ def healthcheck(box: Box, image: str) -> HealthRun:
             image,
             SLEEP,
             healthcheck={
-                "test": ["CMD", PYTHON, "-I", "-S", "-c", PROBE.format(mark)],
+                "test": ["CMD", PYTHON, "-I", "-S", "-c", HEALTH_TEST.format(mark)],
                 "interval": round(INTERVAL * 1e9),
                 "timeout": 3_000_000_000,
                 "retries": 1,

@@ -1,4 +1,4 @@
-"""Our own image on an engine: the one whose programs and packages the containers of experiments use."""
+"""Our own image on an engine: the one whose programs and packages the containers of probes use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was made for an experiment, and how all of it is removed: in reverse order, containers before networks."""
+"""What was made for a probe, and how all of it is removed: in reverse order, containers before networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The experiments: each with its name among `Host.probes`, its budget, and what progress calls it."""
+"""The probes: each with its name among `Host.probes`, its budget, and what progress calls it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from msgspec import Struct
 from preflight.text.sentences import noted
 
 if TYPE_CHECKING:
-    from preflight.facts import HealthRun, TrialRun
+    from preflight.facts import HealthRun, StartRun
     from preflight.probes.box import Box
 
-TRIALS = noted("containers for trial")
+STAGE = noted("probes")
 
 
 class Probe(Struct, frozen=True):
-    """An experiment. `act` works in a box, with our image's id, and returns the value of the fact.
+    """A probe. `act` works in a box, with our image's id, and returns the value of the fact.
 
     `seconds`: its budget, after which it is given up, however much time the run has. `source`: what the fact says that
     it comes from.
@@ -36,21 +36,21 @@ def _healthcheck(box: Box, image: str) -> HealthRun:
     return healthcheck(box, image)
 
 
-def _privileged(box: Box, image: str) -> TrialRun:
-    from preflight.probes.trial import privileged
+def _privileged(box: Box, image: str) -> StartRun:
+    from preflight.probes.starts import privileged
 
     return privileged(box, image)
 
 
-def _limits(box: Box, image: str) -> TrialRun:
-    from preflight.probes.trial import limits
+def _limits(box: Box, image: str) -> StartRun:
+    from preflight.probes.starts import limits
 
     return limits(box, image)
 
 
-# What an experiment does is loaded with it: a run without experiments needs none of it.
+# What a probe does is loaded with it: a run without probes needs none of it.
 PROBES = (
-    Probe("healthcheck", 10.0, TRIALS, "a container with a HEALTHCHECK", _healthcheck),
-    Probe("privileged", 10.0, TRIALS, "a privileged container", _privileged),
-    Probe("limits", 10.0, TRIALS, "a container with mailcow's limits", _limits),
+    Probe("healthcheck", 10.0, STAGE, "a container with a HEALTHCHECK", _healthcheck),
+    Probe("privileged", 10.0, STAGE, "a privileged container", _privileged),
+    Probe("limits", 10.0, STAGE, "a container with mailcow's limits", _limits),
 )

@@ -1,9 +1,9 @@
 """Documents that can be posted: what is not known to be everybody's is replaced by placeholders (`<host-1>`).
 
-Nothing is searched for in finished sentences. The facts are replaced first, each text by a stand-in of the kind that is
-written beside its field (`facts.kinds`), and the checks speak of those; a sentence is said with placeholders in its
+Nothing is searched for in finished sentences. The facts are replaced first, each text by a pseudonym of the kind that
+is written beside its field (`facts.kinds`), and the checks speak of those; a sentence is said with placeholders in its
 places, and what it says by itself is ours. The verdicts are the real host's: where a check comes to another result on
-the stand-ins, its status is told, and no word more. A secret that is in none of the replaced
+the pseudonyms, its status is told, and no word more. A secret that is in none of the replaced
 facts can be in no sentence, whatever a check makes of them.
 """
 
@@ -28,17 +28,22 @@ from preflight.report.compare import GROUPS, Change, Comparison, Side, compare
 from preflight.report.model import Report, Result
 from preflight.text.sentences import say, told, writing
 
-Asked = tuple[Requirements, tuple[Check, ...], tuple[Waiver, ...]]
+
+class Judging(msgspec.Struct, frozen=True):
+    """What a report was made by, beside the facts."""
+
+    requirements: Requirements
+    checks: tuple[Check, ...]
+    waivers: tuple[Waiver, ...]
 
 
-def _told(real: Report, host: Host, unveil: Unveiler, asked: Asked) -> Report:
-    """Tell a report of a host's stand-ins: the checks run on those, and each sentence is said with placeholders."""
-    numbers, checks, waivers = asked
+def _told(real: Report, host: Host, unveil: Unveiler, judging: Judging) -> Report:
+    """Tell a report of a host's pseudonyms: the checks run on those, and each sentence is said with placeholders."""
     today = datetime.date.fromisoformat(host.started[:10])
     made = plan.make(host.mailcow_conf.value, host.asked)
     with writing(unveil):
-        other = assess(host, made, numbers, checks, proposals=proposals(real.results))
-        results = tuple(unique(retold(real.results, other.results, waivers, today), unveil))
+        other = assess(host, made, judging.requirements, judging.checks, proposals=proposals(real.results))
+        results = tuple(unique(retold(real.results, other.results, judging.waivers, today), unveil))
     return msgspec.structs.replace(
         real,
         requirements=everywhere(other.requirements, unveil),
@@ -48,7 +53,7 @@ def _told(real: Report, host: Host, unveil: Unveiler, asked: Asked) -> Report:
 
 
 class Redaction:
-    """Stand-ins for one host, and all that can be told with them."""
+    """Pseudonyms for one host, and all that can be told with them."""
 
     def __init__(self, host: Host) -> None:
         self._masks = Masks()
@@ -56,35 +61,35 @@ class Redaction:
         made = plan.names(host.mailcow_conf.value, host.asked)
         for domain in (*made.domains, *([mail_domain(made.fqdn)] if made.fqdn else [])):
             self._masks.dns.enter(domain)
-        # A stand-in has no public suffix, so that the domain cannot be told by the host's name.
+        # A pseudonym has no public suffix, so that the domain cannot be told by the host's name.
         host = msgspec.structs.replace(host, asked=msgspec.structs.replace(host.asked, domains=made.domains))
         masked(host, self._masks)  # domains have to be known before the names below them, addresses before their order
         self._masks.registry.settle()
         self._host: Host = masked(host, self._masks)
-        self._unveil = Unveiler(self._masks.registry.known)
+        self._unveil = Unveiler(self._masks.registry.placeholders)
 
     def facts(self) -> Host:
         """Return the facts with placeholders, and beside them what takes their part when they are judged."""
         host: Host = everywhere(self._host, self._unveil)
-        return msgspec.structs.replace(host, stand_ins=dict(self._masks.registry.legend))
+        return msgspec.structs.replace(host, pseudonyms=dict(self._masks.registry.legend))
 
     def report(
-        self, real: Report, numbers: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
+        self, real: Report, requirements: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
     ) -> Report:
-        """Return a report on the real host as it can be posted: its statuses, told of the stand-ins."""
-        if numbers.name not in NAMES or numbers != load(numbers.name):
-            numbers = self._numbers(numbers)
+        """Return a report on the real host as it can be posted: its statuses, told of the pseudonyms."""
+        if requirements.name not in NAMES or requirements != load(requirements.name):
+            requirements = self._requirements(requirements)
         hidden = tuple(msgspec.structs.replace(one, reason=self._said(one.reason)) for one in waivers)
-        return _told(real, self._host, self._unveil, (numbers, checks, hidden))
+        return _told(real, self._host, self._unveil, Judging(requirements, checks, hidden))
 
-    def _numbers(self, numbers: Requirements) -> Requirements:
+    def _requirements(self, requirements: Requirements) -> Requirements:
         """Return requirements of one's own, which may say anything, with what is said in ours too."""
         ours = {text for name in NAMES for text in texts(load(name))}
         changed: Requirements = everywhere(
-            msgspec.structs.replace(numbers, severities={}),
+            msgspec.structs.replace(requirements, severities={}),
             lambda text: text if text in ours else self._masks.secret(text),
         )
-        return msgspec.structs.replace(changed, severities=numbers.severities)
+        return msgspec.structs.replace(changed, severities=requirements.severities)
 
     def since(self, baseline: Report, real: Report, shown: Report) -> Comparison:
         """Return what changed since an earlier report as it can be posted; one that is redacted meets its like."""
@@ -125,16 +130,16 @@ class Recorded:
     """Facts that were redacted when they were gathered; those that were not are taken as they are."""
 
     def __init__(self, host: Host) -> None:
-        legend = {key: value for key, value in host.stand_ins.items() if PLACEHOLDER.fullmatch(key)}
-        bare = msgspec.structs.replace(host, stand_ins={})
-        self.host: Host = everywhere(bare, lambda text: veil(text, legend)) if host.stand_ins else bare
+        legend = {key: value for key, value in host.pseudonyms.items() if PLACEHOLDER.fullmatch(key)}
+        bare = msgspec.structs.replace(host, pseudonyms={})
+        self.host: Host = everywhere(bare, lambda text: veil(text, legend)) if host.pseudonyms else bare
         self._unveil = Unveiler({value: key for key, value in legend.items()})
 
     def report(
-        self, real: Report, numbers: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
+        self, real: Report, requirements: Requirements, checks: tuple[Check, ...], waivers: tuple[Waiver, ...] = ()
     ) -> Report:
         """Return a report on these facts with their placeholders."""
-        return _told(real, self.host, self._unveil, (numbers, checks, waivers))
+        return _told(real, self.host, self._unveil, Judging(requirements, checks, waivers))
 
     def since(self, baseline: Report, _real: Report, shown: Report) -> Comparison:
         """Return what changed since an earlier report, which is redacted too."""

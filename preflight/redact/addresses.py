@@ -1,8 +1,8 @@
 """Addresses that stand in for others: of the same kind, and in one network where the real ones are.
 
-A stand-in shares with another exactly as many leading bits as the real addresses share, so that every question about
-networks has the same answer. Once all addresses have been seen (`settle`), stand-ins of one kind and beginning have the
-order of the real ones too, and with it every question about ranges. They tell as good as nothing else. What is
+A pseudonym shares with another exactly as many leading bits as the real addresses share, so that every question about
+networks has the same answer. Once all addresses have been seen (`settle`), pseudonyms of one kind and beginning have
+the order of the real ones too, and with it every question about ranges. They tell as good as nothing else. What is
 everybody's (loopback, mailcow's own networks, public name servers) stands for itself.
 """
 
@@ -19,7 +19,7 @@ _OWN: tuple[IpNetwork, ...] = (
     ipaddress.IPv4Network(f"{IPV4_NETWORK}.0/24"),
     ipaddress.IPv6Network(IPV6_NETWORK),
 )
-# Kinds of addresses that stay what they are, and what the first stand-in of each looks like.
+# Kinds of addresses that stay what they are, and what the first pseudonym of each looks like.
 _KINDS: tuple[tuple[IpNetwork, int], ...] = tuple(
     (ipaddress.ip_network(network), int(ipaddress.ip_address(first)))
     for network, first in (
@@ -43,7 +43,7 @@ _EVERYWHERE = 3  # networks that are this short are halves of everything
 
 
 class Twins:
-    """Stand-ins for addresses and networks, made as they are asked for."""
+    """Pseudonyms for addresses and networks, made as they are asked for."""
 
     def __init__(self) -> None:
         # By version: a one and the leading bits behind it, and whether the next bit is changed.
@@ -70,21 +70,21 @@ class Twins:
             self._flips[version] = both | pinned
 
     def address(self, real: IpAddress) -> IpAddress:
-        """Return the stand-in of an address."""
+        """Return the pseudonym of an address."""
         if isinstance(real, ipaddress.IPv6Address) and real.ipv4_mapped:
             return ipaddress.IPv6Address(f"::ffff:{self.address(real.ipv4_mapped)}")
         if real not in self._made:
-            self._made[real] = real if shown(real) else self._stand_in(real, real.max_prefixlen)
+            self._made[real] = real if is_everybodys(real) else self._pseudonym(real, real.max_prefixlen)
         return self._made[real]
 
     def network(self, real: IpNetwork) -> IpNetwork:
-        """Return the stand-in of a network."""
+        """Return the pseudonym of a network."""
         if everybodys(real):
             return real
-        made = self._stand_in(real.network_address, real.prefixlen)
+        made = self._pseudonym(real.network_address, real.prefixlen)
         return type(real)((int(made), real.prefixlen), strict=False)
 
-    def _stand_in(self, real: IpAddress, length: int) -> IpAddress:
+    def _pseudonym(self, real: IpAddress, length: int) -> IpAddress:
         kind = _kind(real)
         if kind is not None:
             return self._walk(real, kind[0].prefixlen, kind[1], length)
@@ -116,7 +116,7 @@ class Twins:
         return type(real)(made)
 
 
-def shown(real: IpAddress) -> bool:
+def is_everybodys(real: IpAddress) -> bool:
     """Say whether an address is everybody's."""
     return str(real) in listed("addresses") or any(real.version == own.version and real in own for own in _OWN)
 

@@ -6,7 +6,7 @@ import re
 
 from preflight.net.addresses import bracketed
 from preflight.redact.plain import PARTS, Plain, is_address
-from preflight.redact.vocabulary import LONGEST, known
+from preflight.redact.vocabulary import LONGEST, is_public_text
 
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]+\.?")
 _PLACE = re.compile(r"\[?(?P<host>[0-9A-Fa-f.:]+)\]?:[0-9]{1,5}|\[(?P<bare>[0-9A-Fa-f.:]+)\]")
@@ -14,7 +14,7 @@ _TERM = re.compile(r"(?P<name>[+~?-]?[A-Za-z0-9_-]{1,40})(?P<sign>[:=])(?P<value
 
 
 class Masks(Plain):
-    """Stand-ins for the values of one host, by their kinds and by what they look like."""
+    """Pseudonyms for the values of one host, by their kinds and by what they look like."""
 
     def names(self, value: str) -> str:
         """Replace the question that an answer is for: a name, a blank, a type."""
@@ -34,7 +34,7 @@ class Masks(Plain):
     def term(self, value: str) -> str:
         """Replace what a term of a policy names: `ip4:203.0.113.7/32`, `include:example.org`, `p=none`."""
         match = _TERM.fullmatch(value)
-        if match is None or not known(match["name"]):
+        if match is None or not is_public_text(match["name"]):
             return self.text(value)
         return f"{match['name']}{match['sign']}{self.value(match['value'])}"
 
@@ -70,7 +70,7 @@ class Masks(Plain):
             return self.server(value)
         if value.startswith("/"):
             return self.path(value)
-        if _DOTTED.fullmatch(value[:LONGEST]) and (self.dns.knows(value) or not known(value)):
+        if _DOTTED.fullmatch(value[:LONGEST]) and (self.dns.knows(value) or not is_public_text(value)):
             return self.name(value)
         return self.text(value)
 
@@ -81,4 +81,4 @@ class Masks(Plain):
 
     def _pair(self, text: str) -> str:
         name, equals, value = text.partition("=")
-        return f"{name}={self.value(value)}" if equals and known(name) else self.value(text)
+        return f"{name}={self.value(value)}" if equals and is_public_text(name) else self.value(text)

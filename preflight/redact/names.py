@@ -1,4 +1,4 @@
-"""Stand-ins for names in the DNS: with as many labels, below the same domain, and as good or as bad."""
+"""Pseudonyms for names in the DNS: with as many labels, below the same domain, and as good or as bad."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LABELS = 127  # of a name in the DNS
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
-class Names:
+class DomainNames:
     """Domains that are known, and the names below them."""
 
     def __init__(self, registry: Registry) -> None:
@@ -45,8 +45,8 @@ class Names:
         """Say whether a name is a known domain's, or below one."""
         return self._below(tuple(ascii_name(name).split("."))) is not None
 
-    def stand_in(self, bare: str) -> str:
-        """Return the stand-in of a name without a dot at its end: its own labels, and the domain as a whole."""
+    def pseudonym(self, bare: str) -> str:
+        """Return the pseudonym of a name without a dot at its end: its own labels, and the domain as a whole."""
         labels = tuple(ascii_name(bare).split("."))
         written = bare.split(".")
         if len(labels) == 1:

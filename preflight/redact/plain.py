@@ -1,4 +1,4 @@
-"""How a value of one kind is replaced: what is known to the world stays, all the rest gets a stand-in of its kind."""
+"""How a value of one kind is replaced: what is known to the world stays, all the rest gets a pseudonym of its kind."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import ipaddress
 import re
 
 from preflight.mailcow.layout import CONTAINERS, PROJECT, SHAPE
-from preflight.net.addresses import parse
+from preflight.net.addresses import parse_address
 from preflight.redact import vocabulary
-from preflight.redact.names import LABELS, Names
+from preflight.redact.names import LABELS, DomainNames
 from preflight.redact.registry import Registry
 from preflight.redact.tokens import of_pointer
 from preflight.redact.vocabulary import LONGEST
@@ -32,23 +32,23 @@ _MAILCOW = frozenset(
 
 
 class Plain:
-    """Stand-ins for the values of one host, by their kinds."""
+    """Pseudonyms for the values of one host, by their kinds."""
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self.dns = Names(self.registry)
+        self.dns = DomainNames(self.registry)
 
     def secret(self, value: str, kind: str = "text") -> str:
-        """Return the stand-in of a value of which nothing may be shown."""
+        """Return the pseudonym of a value of which nothing may be shown."""
         return self.registry.secret(value, kind)
 
     def word(self, value: str) -> str:
         """Keep a word of ours or of the kernel's."""
-        return value if vocabulary.known(value) else self.secret(value)
+        return value if vocabulary.is_public_text(value) else self.secret(value)
 
     def text(self, value: str) -> str:
         """Keep a text of which each word is everybody's; of all others nothing is shown."""
-        return value if vocabulary.known(value) else self.secret(value)
+        return value if vocabulary.is_public_text(value) else self.secret(value)
 
     def address(self, value: str) -> str:
         """Replace an address or a network; what is neither is taken for text."""
@@ -83,12 +83,12 @@ class Plain:
         elif is_address(bare):
             return self.address(bare)
         else:
-            made = self.dns.stand_in(bare)
+            made = self.dns.pseudonym(bare)
         return made + value.strip()[len(bare) :]
 
     def program(self, value: str, kind: str = "process") -> str:
         """Keep the name of a well-known program."""
-        return value if vocabulary.known_name(value) else self.secret(value, kind)
+        return value if vocabulary.is_public_name(value) else self.secret(value, kind)
 
     def unit(self, value: str) -> str:
         """Keep the name of a well-known unit."""
@@ -123,7 +123,7 @@ class Plain:
 
     def _part_of_chain(self, part: str) -> str:
         number = part.isdecimal() and len(part) < 3
-        usual = not part.isdecimal() and (vocabulary.known(part) or vocabulary.known_name(part))
+        usual = not part.isdecimal() and (vocabulary.is_public_text(part) or vocabulary.is_public_name(part))
         return part if number or usual or part.lower() in vocabulary.listed("chains") else self.secret(part, "chain")
 
     def container(self, value: str) -> str:
@@ -154,7 +154,7 @@ class Plain:
         made: list[str] = []
         for part in value.split("/"):
             private = made[-1:] == ["home"]
-            known = part in ("", ".", "..") or part in vocabulary.listed("paths") or vocabulary.known_name(part)
+            known = part in ("", ".", "..") or part in vocabulary.listed("paths") or vocabulary.is_public_name(part)
             known = known or self._version(part.removeprefix("config-"))
             made.append(part if known and not private else self.secret(part, "path"))
         return "/".join(made)
@@ -181,4 +181,4 @@ class Plain:
 
 def is_address(text: str) -> bool:
     """Say whether a text is an address, with a scope or without."""
-    return parse(text.partition("%")[0]) is not None
+    return parse_address(text.partition("%")[0]) is not None

@@ -1,4 +1,4 @@
-"""The results of the real host, told in the words that its stand-ins call for."""
+"""The results of the real host, told in the words that its pseudonyms call for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ASK = noted("Run the check without --redact to see what was found, and what to 
 def retold(
     real: Iterable[Result], twins: Iterable[Result], waivers: tuple[Waiver, ...], today: datetime.date
 ) -> Iterator[Result]:
-    """Yield a result for each real one; where a check came to other results on the stand-ins, the status alone.
+    """Yield a result for each real one; where a check came to other results on the pseudonyms, the status alone.
 
     `waivers` mean real subjects; of their reasons all is shown.
     """

@@ -45,7 +45,7 @@ def inside(kind: str, number: int) -> str:
 
 
 def wide(label: str) -> str:
-    """Return a stand-in's label as one that is not ASCII."""
+    """Return a pseudonym's label as one that is not ASCII."""
     return _WIDE + label
 
 
@@ -70,15 +70,15 @@ def redacted(report: Report) -> bool:
 
 
 class Unveiler:
-    """Turns stand-ins in a value into placeholders; `known` has those of addresses and of three octets."""
+    """Turns pseudonyms in a value into placeholders; `placeholders` has those of addresses and of three octets."""
 
-    def __init__(self, known: Mapping[str, str]) -> None:
-        self._known = known
+    def __init__(self, placeholders: Mapping[str, str]) -> None:
+        self._placeholders = placeholders
 
     def __call__(self, text: str) -> str:
         """Return a value with placeholders."""
         text = _CUT.sub("", _INSIDE.sub(_placeholder, text))
-        if self._known:
+        if self._placeholders:
             text = POINTER.sub(self._reversed, text)
             text = _ADDRESS.sub(self._addressed, text)
         return text
@@ -86,10 +86,10 @@ class Unveiler:
     def _addressed(self, match: re.Match[str]) -> str:
         """Name a network as such, else the address in it, else the three octets."""
         base, length = match["base"] or match[0], match["length"] or ""
-        return self._known.get(match[0]) or self._known.get(base, base) + length
+        return self._placeholders.get(match[0]) or self._placeholders.get(base, base) + length
 
     def _reversed(self, match: re.Match[str]) -> str:
-        placeholder = self._known.get(str(of_pointer(match[0])))
+        placeholder = self._placeholders.get(str(of_pointer(match[0])))
         zone = "in-addr" if match[0][-12:].lower() == "in-addr.arpa" else "ip6"
         return f"{placeholder[:-1]}-reversed>.{zone}.arpa" if placeholder else match[0]
 
@@ -103,7 +103,7 @@ def _placeholder(match: re.Match[str]) -> str:
 def veil(text: str, legend: Mapping[str, str]) -> str:
     """Return a text with what stands for secrets inside; `legend`: what a placeholder alone does not tell."""
 
-    def stand_in(match: re.Match[str]) -> str:
+    def pseudonym(match: re.Match[str]) -> str:
         placeholder = f"<{match[1]}-{match[2]}>"
         made = legend.get(placeholder, inside(match[1], int(match[2])))
         if match[3] == ">":
@@ -113,7 +113,7 @@ def veil(text: str, legend: Mapping[str, str]) -> str:
         except ValueError:
             return made
 
-    return PLACEHOLDER.sub(stand_in, text)
+    return PLACEHOLDER.sub(pseudonym, text)
 
 
 def everywhere(value: Any, change: Callable[[str], str]) -> Any:

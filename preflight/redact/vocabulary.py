@@ -31,7 +31,7 @@ def words() -> frozenset[str]:
     return listed("words") | listed("terms") | {name.lower() for name in errno.errorcode.values()}
 
 
-def known(text: str) -> bool:
+def is_public_text(text: str) -> bool:
     """Say whether text is made of words that may be shown; of long numbers nobody knows what they are."""
     if not text.isascii() or not text.isprintable() or len(text) > LONGEST:
         return False
@@ -45,7 +45,7 @@ def _everybodys(word: str) -> bool:
     return len(word) == 1 or number or word.lower() in words() or _RATE.fullmatch(word) is not None
 
 
-def known_name(name: str) -> bool:
+def is_public_name(name: str) -> bool:
     """Say whether a name is made of parts that everybody knows, and short numbers."""
     parts = _TOKEN.findall(name)
     usual = all(part in listed("programs") or (part.isdecimal() and len(part) < 3) for part in parts)

@@ -8,11 +8,9 @@ from itertools import chain
 from preflight.render import words
 from preflight.render.digest import Entry, Unclear
 from preflight.render.escape import Ready, code_span, fence, markdown_text, prose, terminal
+from preflight.render.limits import ROWS, SUBJECTS
 from preflight.report.compare import Change, Comparison, Key, Side
 from preflight.report.model import Status
-
-SUBJECTS = 8
-ROWS = 50
 
 _MARKS = {
     "broken": ("✗", "red"),
@@ -24,43 +22,43 @@ _MARKS = {
 _SHORT = ("other", "not_in_both")  # what nobody has to act on: a line for each check
 
 
-def changes(found: Comparison, style: str, *, color: bool = False) -> str:
+def changes(comparison: Comparison, style: str, *, color: bool = False) -> str:
     """Return what changed in one of the formats `text`, `markdown` and `json`."""
     if style == "json":
         from preflight.report.documents import encode
 
-        return encode(found)
-    return _markdown(found) if style == "markdown" else _text(found, color)
+        return encode(comparison)
+    return _markdown(comparison) if style == "markdown" else _text(comparison, color)
 
 
-def groups(found: Comparison) -> list[tuple[str, tuple[Change, ...]]]:
+def groups(comparison: Comparison) -> list[tuple[str, tuple[Change, ...]]]:
     """Return the groups that are not empty, the worst first."""
-    every = {kind: getattr(found, kind) for kind in words.CHANGES}
+    every = {kind: getattr(comparison, kind) for kind in words.CHANGES}
     return [(kind, rows) for kind, rows in every.items() if rows]
 
 
-def headline(found: Comparison) -> str:
+def headline(comparison: Comparison) -> str:
     """Return the whole in a sentence."""
-    if found.worse:
+    if comparison.worse:
         return words.WORSE
-    if found.empty:
+    if comparison.empty:
         return words.NOT_COMPARED
-    if found.not_in_both:
-        return words.BETTER_IN_BOTH if found.fixed else words.NOT_WORSE_IN_BOTH
-    return words.BETTER if found.fixed else words.NOT_WORSE
+    if comparison.not_in_both:
+        return words.BETTER_IN_BOTH if comparison.fixed else words.NOT_WORSE_IN_BOTH
+    return words.BETTER if comparison.fixed else words.NOT_WORSE
 
 
-def remarks(found: Comparison) -> list[str]:
+def remarks(comparison: Comparison) -> list[str]:
     """Return what a reader must know of the two reports before comparing them."""
     said = []
-    if found.old.host is None or found.new.host is None:
+    if comparison.old.host is None or comparison.new.host is None:
         said.append(words.NO_HOST)
-    elif found.old.host != found.new.host:
+    elif comparison.old.host != comparison.new.host:
         said.append(words.OTHER_HOST)
-    if found.old.requirements != found.new.requirements:
-        said.append(words.OTHER_REQUIREMENTS.format(old=found.old.requirements, new=found.new.requirements))
-    if found.not_in_both:
-        old, new = found.apart
+    if comparison.old.requirements != comparison.new.requirements:
+        said.append(words.OTHER_REQUIREMENTS.format(old=comparison.old.requirements, new=comparison.new.requirements))
+    if comparison.not_in_both:
+        old, new = comparison.apart
         said.append(words.OTHER_CHECKS.format(old=old, new=new))
     return said
 
@@ -103,14 +101,14 @@ def _side(side: Side) -> str:
     )
 
 
-def _markdown(found: Comparison) -> str:
-    lines = [f"# {markdown_text(headline(found))}", ""]
-    lines += [f"- {markdown_text(words.BEFORE.format(report=_side(found.old)))}"]
-    lines += [f"- {markdown_text(words.AFTER.format(report=_side(found.new)))}"]
-    for remark in remarks(found):
+def _markdown(comparison: Comparison) -> str:
+    lines = [f"# {markdown_text(headline(comparison))}", ""]
+    lines += [f"- {markdown_text(words.BEFORE.format(report=_side(comparison.old)))}"]
+    lines += [f"- {markdown_text(words.AFTER.format(report=_side(comparison.new)))}"]
+    for remark in remarks(comparison):
         lines += ["", f"**{markdown_text(remark)}**"]
-    lines += ["", markdown_text(counts(found))]
-    for kind, rows in groups(found):
+    lines += ["", markdown_text(counts(comparison))]
+    for kind, rows in groups(comparison):
         lines += ["", f"## {words.CHANGES[kind]}", ""]
         if kind in _SHORT:
             lines += [f"- {markdown_text(who)}: {markdown_text(how)}" for who, how in together(rows)[:ROWS]]
@@ -136,17 +134,17 @@ def _remedy(change: Change) -> list[str]:
     return lines
 
 
-def _text(found: Comparison, color: bool) -> str:
+def _text(comparison: Comparison, color: bool) -> str:
     from preflight.render.page import Page
 
     page = Page(color)
-    page.line(headline(found).upper(), style="bold red" if found.worse else "bold green")
-    page.line(words.BEFORE.format(report=_side(found.old)))
-    page.line(words.AFTER.format(report=_side(found.new)))
-    for remark in remarks(found):
+    page.line(headline(comparison).upper(), style="bold red" if comparison.worse else "bold green")
+    page.line(words.BEFORE.format(report=_side(comparison.old)))
+    page.line(words.AFTER.format(report=_side(comparison.new)))
+    for remark in remarks(comparison):
         page.line(remark, style="bold")
-    page.line(counts(found))
-    for kind, rows in groups(found):
+    page.line(counts(comparison))
+    for kind, rows in groups(comparison):
         mark, style = _MARKS[kind]
         page.heading(words.CHANGES[kind])
         if kind in _SHORT:
@@ -166,38 +164,41 @@ def _text(found: Comparison, color: bool) -> str:
     return page.finish()
 
 
-def counts(found: Comparison) -> str:
+def counts(comparison: Comparison) -> str:
     """Return how many there are of each kind."""
     return words.CHANGE_COUNTS.format(
-        broken=len(found.broken), still=len(found.still_failing), fixed=len(found.fixed), other=len(found.other),
-        unchanged=found.unchanged, apart=len(found.not_in_both),
+        broken=len(comparison.broken), still=len(comparison.still_failing),
+        fixed=len(comparison.fixed), other=len(comparison.other),
+        unchanged=comparison.unchanged, apart=len(comparison.not_in_both),
     )  # fmt: skip
 
 
 # --- a report with a baseline ------------------------------------------------------------------------------------
 
 
-def since(found: Comparison) -> str:
+def since(comparison: Comparison) -> str:
     """Return what a report says of its baseline, in a sentence."""
-    known = sum(1 for change in (*found.still_failing, *found.other) if change.after in (Status.FAIL, Status.WARN))
+    known = sum(
+        1 for change in (*comparison.still_failing, *comparison.other) if change.after in (Status.FAIL, Status.WARN)
+    )
     return words.SINCE.format(
-        when=words.when(found.old.started), new=len(found.broken), known=known, fixed=len(found.fixed)
+        when=words.when(comparison.old.started), new=len(comparison.broken), known=known, fixed=len(comparison.fixed)
     )
 
 
-def mark(entry: Entry | Unclear, found: Comparison | None) -> str:
+def mark(entry: Entry | Unclear, comparison: Comparison | None) -> str:
     """Return ` (new)`, ` (known)`, ` (not asked before)`, or which of an entry's results are which of these.
 
     It is '' where there is no baseline.
     """
-    if found is None:
+    if comparison is None:
         return ""
     keys = list(_keys(entry))
     told = [
         _among(rows, keys, whole, part)
         for rows, whole, part in (
-            ([key for key in keys if found.is_new(key)], words.NEW, words.NEW_AMONG),
-            ([key for key in keys if found.is_unasked(key)], words.UNASKED, words.UNASKED_AMONG),
+            ([key for key in keys if comparison.is_new(key)], words.NEW, words.NEW_AMONG),
+            ([key for key in keys if comparison.is_unasked(key)], words.UNASKED, words.UNASKED_AMONG),
         )
         if rows
     ]
@@ -216,6 +217,6 @@ def _keys(entry: Entry | Unclear) -> Iterable[Key]:
         yield from ((check.check, subject) for subject in check.subjects or (None,))
 
 
-def fixed(found: Comparison | None) -> list[tuple[Ready, str]]:
+def fixed(comparison: Comparison | None) -> list[tuple[Ready, str]]:
     """Return what is fixed since the baseline, a check a line: its name with its subjects, and what it was."""
-    return [(markdown_text(who), how) for who, how in together(found.fixed if found else ())]
+    return [(markdown_text(who), how) for who, how in together(comparison.fixed if comparison else ())]

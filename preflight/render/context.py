@@ -11,16 +11,27 @@ if TYPE_CHECKING:
     from preflight.report.compare import Comparison
 
 
+class Coverage(Struct, frozen=True):
+    """How many checks ran, and how many there are."""
+
+    run: int
+    all: int
+
+    @property
+    def partial(self) -> bool:
+        """Say whether some checks did not run."""
+        return self.run < self.all
+
+
 class Context(Struct, frozen=True, kw_only=True):
     """What is known beside the report.
 
     `why`: by check id, why that check matters to mailcow. `color`: whether colour is wanted. `since`: what changed
-    since an earlier report. `redacted`: names were replaced by placeholders. `asked`: how many checks were asked for,
-    of how many; None: all.
+    since an earlier report. `redacted`: names were replaced by placeholders. `coverage`: None: all checks ran.
     """
 
     why: Mapping[str, str] = field(default_factory=dict)
     color: bool = False
     since: Comparison | None = None
     redacted: bool = False
-    asked: tuple[int, int] | None = None
+    coverage: Coverage | None = None

@@ -17,7 +17,7 @@ DETAILS = 5  # of one cause
 _JUDGEMENTS = (Status.PASS, Status.WARN, Status.FAIL)
 
 
-class Named(Struct, frozen=True):
+class CheckSubjects(Struct, frozen=True):
     """A check and those of its subjects that are meant; none where it has one object only."""
 
     check: str
@@ -57,7 +57,7 @@ class Entry(Struct, frozen=True):
         return tuple(dict.fromkeys(url for result in self.results for url in result.docs))
 
     @property
-    def checks(self) -> tuple[Named, ...]:
+    def checks(self) -> tuple[CheckSubjects, ...]:
         """Return the checks with their subjects."""
         return named(self.results)
 
@@ -66,7 +66,7 @@ class Reason(Struct, frozen=True):
     """A reason, and every check that it stopped."""
 
     text: str
-    checks: tuple[Named, ...]
+    checks: tuple[CheckSubjects, ...]
 
 
 class Unclear(Struct, frozen=True):
@@ -130,10 +130,10 @@ def with_reasons(entries: Iterable[Entry], why: Mapping[str, str]) -> list[tuple
     return joined
 
 
-def named(results: Iterable[Result]) -> tuple[Named, ...]:
+def named(results: Iterable[Result]) -> tuple[CheckSubjects, ...]:
     """Name checks, each once, with their subjects."""
     found = _group(results, lambda result: result.check)
-    return tuple(Named(check, _subjects(group)) for check, group in found.items())
+    return tuple(CheckSubjects(check, _subjects(group)) for check, group in found.items())
 
 
 def _subjects(results: Iterable[Result]) -> tuple[str, ...]:

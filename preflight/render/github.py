@@ -10,20 +10,20 @@ from collections.abc import Iterable, Sequence
 
 from preflight.render import words
 from preflight.render.context import Context
-from preflight.render.digest import Entry, Named, Unclear, digest
+from preflight.render.digest import CheckSubjects, Entry, Unclear, digest
 from preflight.render.escape import command_line, quoted, terminal
+from preflight.render.limits import SUBJECTS
 from preflight.render.opening import opening
 from preflight.report.model import Remedy, Report
 
 SHOWN = 10  # annotations of a kind
-SUBJECTS = 8
-ROWS = 20
+LINES = 20  # of one annotation
 
 
 def github(report: Report, context: Context) -> str:
     """Return the report as lines for a step's output: the verdict, errors, warnings, and notices of what is unknown."""
     found = digest(report)
-    headline = opening(report, found, context.asked).headline
+    headline = opening(report, found, context.coverage).headline
     # Text of our own only: a line that begins with `::`, or holds `##[`, is a command to the runner.
     lines = [f"{headline}: {' · '.join(text for _, text in words.counts(report.counts))}".removesuffix(": ")]
     lines += [words.REDACTED] if context.redacted else []
@@ -33,7 +33,7 @@ def github(report: Report, context: Context) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _annotations(kind: str, causes: Sequence[tuple[Sequence[Named], Iterable[str]]]) -> list[str]:
+def _annotations(kind: str, causes: Sequence[tuple[Sequence[CheckSubjects], Iterable[str]]]) -> list[str]:
     """Return a line for each cause; where there are more than GitHub shows, the last tells all the rest."""
     if len(causes) <= SHOWN:
         return [_annotation(kind, checks, lines) for checks, lines in causes]
@@ -42,7 +42,7 @@ def _annotations(kind: str, causes: Sequence[tuple[Sequence[Named], Iterable[str
     return [*_annotations(kind, own), _annotation(kind, [named for checks, _ in rest for named in checks], every)]
 
 
-def _annotation(kind: str, checks: Sequence[Named], lines: Iterable[str]) -> str:
+def _annotation(kind: str, checks: Sequence[CheckSubjects], lines: Iterable[str]) -> str:
     return f"::{kind} title={_property(', '.join(map(_name, checks)))}::{_data(chr(10).join(lines))}"
 
 
@@ -63,9 +63,9 @@ def _told(entry: Entry) -> Iterable[str]:
             shown = [terminal(value, 300) if value else "–" for value in (entry.first.expected, entry.first.found)]
             yield words.EXPECTED_FOUND.format(expected=shown[0], found=shown[1])
     else:
-        yield from (terminal(result.message) for result in entry.results[:ROWS])
-        if len(entry.results) > ROWS:
-            yield words.MORE.format(count=len(entry.results) - ROWS)
+        yield from (terminal(result.message) for result in entry.results[:LINES])
+        if len(entry.results) > LINES:
+            yield words.MORE.format(count=len(entry.results) - LINES)
     yield from _said(entry.details)
     yield from (f"{words.REMARK} {terminal(words.sentence(reason))}" for reason in entry.reasons)
     yield from _remedy(entry.remedy)
@@ -79,11 +79,11 @@ def _said(details: Iterable[str]) -> Iterable[str]:
 
 
 def _open(entry: Unclear) -> Iterable[str]:
-    for reason in entry.reasons[:ROWS]:
+    for reason in entry.reasons[:LINES]:
         names = ", ".join(map(_name, reason.checks))
         yield words.BECAUSE_OF.format(checks=names, reason=terminal(words.sentence(reason.text)))
-    if len(entry.reasons) > ROWS:
-        yield words.MORE.format(count=len(entry.reasons) - ROWS)
+    if len(entry.reasons) > LINES:
+        yield words.MORE.format(count=len(entry.reasons) - LINES)
     yield from _said(entry.details)
     yield from _remedy(entry.remedy)
 
@@ -94,11 +94,11 @@ def _remedy(remedy: Remedy | None) -> Iterable[str]:
         yield from (f"    {command_line(command)}" for command in remedy.commands)
 
 
-def _checks(entry: Unclear) -> list[Named]:
+def _checks(entry: Unclear) -> list[CheckSubjects]:
     return [check for reason in entry.reasons for check in reason.checks]
 
 
-def _name(check: Named) -> str:
+def _name(check: CheckSubjects) -> str:
     if not check.subjects:
         return terminal(check.check, 100)
     shown = [terminal(subject, 100) for subject in check.subjects[:SUBJECTS]]

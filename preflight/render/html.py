@@ -19,6 +19,7 @@ from preflight.render import pictures, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import Entry, Reason, digest, with_reasons
 from preflight.render.escape import CELL, TEXT, command_line, is_link, quoted, terminal
+from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
 from preflight.render.ports import Port
 from preflight.report.model import HostSummary, Report, RequirementsSource, Result, Status
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
     from preflight.report.compare import Comparison
 
-ROWS = 50  # of one cause; the list of all results has every one
-SUBJECTS = 8  # named in one sentence
 STEPS = 6  # at the top: a first view, not the list itself
 PILE = 3  # accents on one letter: no language needs more
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR, Status.IGNORED, Status.PASS, Status.SKIP)
@@ -50,7 +49,7 @@ def html(report: Report, context: Context) -> str:
         report=report,
         found=found,
         question=_markup(words.QUESTION).format(name=cell(report.host.name or words.UNKNOWN_HOST, 60)),
-        opening=opening(report, found, context.asked),
+        opening=opening(report, found, context.coverage),
         counts=sorted(words.counts(report.counts), key=lambda count: ORDER.index(count[0])),
         blocks=entries[: len(found.blocks)],
         warnings=entries[len(found.blocks) :],

@@ -28,7 +28,7 @@ _OUTCOMES = {
 
 def junit(report: Report, context: Context) -> str:
     """Return the report as an XML document."""
-    headline = opening(report, digest(report), context.asked).headline
+    headline = opening(report, digest(report), context.coverage).headline
     root = ElementTree.Element("testsuites", {"name": f"{report.tool.name}: {headline}", **_counts(report.results)})
     root.set("time", f"{report.seconds:.3f}")
     for section in dict.fromkeys(result.section for result in report.results):

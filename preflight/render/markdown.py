@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from preflight.render import changes, ways, words
 from preflight.render.context import Context
-from preflight.render.digest import Entry, Named, Reason, Unclear, digest, named, with_reasons
+from preflight.render.digest import CheckSubjects, Entry, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
+from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
-from preflight.render.tables import ROWS, anchor, catalogue_table, evidence_table, passed_table, ports_table
+from preflight.render.tables import anchor, catalogue_table, evidence_table, passed_table, ports_table
 from preflight.report.model import Report, Result
 
 if TYPE_CHECKING:
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
 
     from preflight.report.compare import Comparison
 
-SUBJECTS = 8  # named in one sentence
-
 
 def markdown(report: Report, context: Context) -> str:
     """Return the report as Markdown."""
     found, since = digest(report), context.since
     entries = with_reasons([*found.blocks, *found.warnings], context.why)
     text = environment().get_template("report.md.j2").render(
-        opening=opening(report, found, context.asked),
+        opening=opening(report, found, context.coverage),
         summary=_summary(report),
         counts=_counts(report),
         note=words.REDACTED if context.redacted else "",
@@ -124,12 +123,12 @@ def _check(check: str) -> Ready:
     return link(page, check) if is_link(page) else code_span(check)
 
 
-def names(checks: Sequence[Named]) -> Ready:
+def names(checks: Sequence[CheckSubjects]) -> Ready:
     """Name checks with their subjects: `ports.free` (25/tcp, 80/tcp), `docker.engine`."""
     return Ready(", ".join(_named(check) for check in checks))
 
 
-def _named(check: Named) -> str:
+def _named(check: CheckSubjects) -> str:
     return f"{code_span(check.check)} ({_subjects(check.subjects)})" if check.subjects else code_span(check.check)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from preflight.render import words
+from preflight.render.context import Coverage
 from preflight.render.digest import Digest, digest
 from preflight.report.model import Report, Result, Severity, Status, Verdict
 
@@ -19,35 +20,34 @@ class Opening(Struct, frozen=True):
     install: str = ""
 
 
-def opening(report: Report, found: Digest, asked: tuple[int, int] | None = None) -> Opening:
-    """Begin a report. `asked`: how many checks were asked for, of how many; None: all of them."""
+def opening(report: Report, digest: Digest, coverage: Coverage | None = None) -> Opening:
+    """Begin a report. `coverage` None: all checks ran."""
     if report.verdict is Verdict.NOT_READY:
         # A host can be not ready without a failure where warnings count as such.
-        text = words.NEXT[report.verdict] if found.blocks else words.STRICT
+        text = words.NEXT[report.verdict] if digest.blocks else words.STRICT
         return Opening("❌", "fail", words.HEADLINE[report.verdict], text)
     if report.verdict is Verdict.UNDETERMINED:
         return Opening("❓", "unknown", words.HEADLINE[report.verdict], words.NEXT[report.verdict])
-    if not found.judged:
+    if not digest.judged:
         return Opening("❓", "unknown", words.UNJUDGED, words.UNJUDGED_NEXT)
-    return _ready(report, found, asked)
+    return _ready(report, digest, coverage)
 
 
-def written(report: Report, asked: tuple[int, int], paths: tuple[str, ...]) -> str:
+def written(report: Report, coverage: Coverage, paths: tuple[str, ...]) -> str:
     """Say in one line how a check ended whose report went to files alone."""
-    headline = opening(report, digest(report), asked).headline
+    headline = opening(report, digest(report), coverage).headline
     return words.WRITTEN.format(headline=headline, verdict=report.verdict.value, paths=", ".join(paths))
 
 
-def _ready(report: Report, found: Digest, asked: tuple[int, int] | None) -> Opening:
-    waived = sum(map(_stood_in_the_way, found.waived))
-    partly = asked is not None and asked[0] < asked[1]
+def _ready(report: Report, digest: Digest, coverage: Coverage | None) -> Opening:
+    waived = sum(map(_stood_in_the_way, digest.waived))
     some = [words.WAIVED_NEXT.format(count=waived)] if waived else []
-    if asked is not None and partly:
-        some.append(words.PARTLY_NEXT.format(asked=asked[0], all=asked[1]))
+    if coverage is not None and coverage.partial:
+        some.append(words.PARTLY_NEXT.format(asked=coverage.run, all=coverage.all))
     if waived:
         return Opening("⚠", "warn", words.WAIVED_READY, " ".join(some))
     state = "warn" if report.counts.warn else "pass"
-    if partly:
+    if coverage is not None and coverage.partial:
         return Opening("✅", state, words.PARTLY_READY, " ".join(some))
     left = any(row.status is Status.SKIP and row.severity is Severity.REQUIRED for row in report.results)
     text = " ".join([words.NEXT[report.verdict], *([words.SKIPPED_TOO] if left else [])])

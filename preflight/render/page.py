@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from io import StringIO
 
 from preflight.render.escape import terminal
+from preflight.render.limits import PARAGRAPH
 from preflight.render.shell import folded
 
 WIDTH = 80
-LIMIT = 1000  # characters of one paragraph
 
 
 class Page:
@@ -30,7 +30,7 @@ class Page:
 
         hanging = indent + len(mark) + bool(mark)
         lead = Text(" " * indent).append(mark, mark_style).append(" " if mark else "")
-        whole = Text(terminal(text, LIMIT), style)
+        whole = Text(terminal(text, PARAGRAPH), style)
         for line in whole.wrap(self.console, WIDTH - hanging, overflow="fold", tab_size=1) or [Text("")]:
             line.rstrip()
             if line.plain.startswith("::"):  # where a line breaks, what a CI runner would take for an order

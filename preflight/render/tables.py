@@ -9,10 +9,10 @@ from typing import Any
 from preflight.render import words
 from preflight.render.digest import Passed
 from preflight.render.escape import Ready, code_span, markdown_cell
+from preflight.render.limits import ROWS
 from preflight.render.ports import Port
 from preflight.report.model import Result
 
-ROWS = 50  # of one cause; the JSON report has them all
 PADDED = 60  # characters up to which cells are padded
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from preflight.render import changes, ways, words
 from preflight.render.context import Context
-from preflight.render.digest import Digest, Entry, Named, Passed, Reason, Unclear, digest, named, with_reasons
+from preflight.render.digest import CheckSubjects, Digest, Entry, Passed, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import quoted, terminal
+from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
 from preflight.render.ports import Port
@@ -17,8 +18,6 @@ from preflight.report.model import Remedy, Report, Result, Status
 if TYPE_CHECKING:
     from preflight.report.compare import Comparison
 
-ROWS = 50
-SUBJECTS = 8
 
 _COLORS = {
     "pass": "bold green",
@@ -40,7 +39,7 @@ def text(report: Report, context: Context) -> str:
     """Return the report as lines of at most 80 columns (a long word of a command may stand out)."""
     page = Page(context.color)
     found, since = digest(report), context.since
-    _head(page, report, opening(report, found, context.asked))
+    _head(page, report, opening(report, found, context.coverage))
     if context.redacted:
         page.line(words.REDACTED)
     if since:
@@ -205,11 +204,11 @@ def _passed(page: Page, passed: Sequence[tuple[str, tuple[Passed, ...]]]) -> Non
             page.line(told, indent=2, mark="✓", mark_style="green")
 
 
-def _skipped(page: Page, found: Digest) -> None:
-    if not found.skipped:
+def _skipped(page: Page, digest: Digest) -> None:
+    if not digest.skipped:
         return
     page.heading(words.SKIPPED)
-    for reason in found.skipped:
+    for reason in digest.skipped:
         page.line(_reason(reason), indent=2, mark="–")
 
 
@@ -217,7 +216,7 @@ def _reason(reason: Reason) -> str:
     return words.BECAUSE_OF.format(checks=_names(reason.checks), reason=terminal(reason.text))
 
 
-def _names(checks: Sequence[Named]) -> str:
+def _names(checks: Sequence[CheckSubjects]) -> str:
     return ", ".join(f"{n.check} ({_subjects(n.subjects)})" if n.subjects else n.check for n in checks)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from preflight.facts import Fact, HealthRun, Host, Probes, TrialRun, refusals
+from preflight.facts import Fact, HealthRun, Host, Probes, StartRun, refusals
 from preflight.report.older_sentences import from_sentences
 
 # The exit codes by which a container told what it held, before `granted` was a field of its own.
@@ -13,11 +13,11 @@ _HELD, _LACKED = 0, 3
 
 
 class _Top(msgspec.Struct):
-    """Experiments that were parts of the host itself, before there were `probes`."""
+    """Probes that were parts of the host itself, before there were `probes`."""
 
     healthcheck: Fact[HealthRun] | None = None
-    privileged: Fact[TrialRun] | None = None
-    limits: Fact[TrialRun] | None = None
+    privileged: Fact[StartRun] | None = None
+    limits: Fact[StartRun] | None = None
 
 
 def of_today(host: Host, document: bytes) -> Host:
@@ -25,11 +25,11 @@ def of_today(host: Host, document: bytes) -> Host:
 
     Raise msgspec's errors where an older part is of the wrong type.
     """
-    return refusals.named(_granted(_grouped(from_sentences(host, document), document)))
+    return refusals.with_causes(_granted(_grouped(from_sentences(host, document), document)))
 
 
 def _grouped(host: Host, document: bytes) -> Host:
-    """Take experiments from the top of a document that has no group of them."""
+    """Take probes from the top of a document that has no group of them."""
     if host.probes != Probes():
         return host
     top = msgspec.json.decode(document, type=_Top)
@@ -41,7 +41,7 @@ def _granted(host: Host) -> Host:
     """Say of containers by their exit code whether they held what they asked for."""
     changed = {}
     for name in ("privileged", "limits"):
-        fact: Fact[TrialRun] = getattr(host.probes, name)
+        fact: Fact[StartRun] = getattr(host.probes, name)
         run = fact.value
         if run is not None and run.started and run.granted is None and run.exit_code in (_HELD, _LACKED):
             changed[name] = replace(fact, value=replace(run, granted=run.exit_code == _HELD))

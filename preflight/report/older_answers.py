@@ -40,7 +40,7 @@ def decoded(document: bytes) -> Host:
 def _typed(fact: Any) -> Any:
     """Return the fact (as JSON's own types) as it would be written today."""
     match fact:
-        case {"value": dict(rows)} if rows.keys() - set(Answers.__struct_fields__):
+        case {"value": dict(rows)} if rows.keys() - set(Answers.__struct_encode_fields__):
             return fact | {"value": {"given": {_key(question): _answer(row) for question, row in rows.items()}}}
     return fact
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIMIT = 16 << 20
+FILE_BYTES = 16 << 20
 DEPTH = 64
 _NESTING = rb'"(?:[^"\\]++|\\.)*+"|([\[{])|([\]}])'  # a string, or where something begins or ends
 
@@ -28,7 +28,7 @@ def named(name: str) -> Path:
     return Path(name)
 
 
-def read_file(path: Path, limit: int = LIMIT) -> bytes:
+def read_file(path: Path, limit: int = FILE_BYTES) -> bytes:
     """Return a regular file's bytes; raise `InputError` where it is none, unreadable or above the limit."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)

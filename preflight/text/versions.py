@@ -1,4 +1,4 @@
-"""Versions compared as numbers, and kernels matched against rules. Imports nothing of ours but the rules' shape."""
+"""Versions compared as numbers, and kernels matched against rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from preflight.mailcow.requirements import KernelRule
 
 
-def parse(text: str) -> tuple[int, ...] | None:
+def parse_version(text: str) -> tuple[int, ...] | None:
     """Read the dotted numbers that a version starts with: "v2.40.3-desktop.1" -> (2, 40, 3); None: it is none.
 
     What does not start with a number is no version: "latest31" is not 31.
@@ -21,7 +21,7 @@ def parse(text: str) -> tuple[int, ...] | None:
 
 def at_least(text: str, lowest: str) -> bool | None:
     """Say whether a version is the lowest one or newer; None: it cannot be read."""
-    found, wanted = parse(text), parse(lowest)
+    found, wanted = parse_version(text), parse_version(lowest)
     if found is None or wanted is None:
         return None
     width = max(len(found), len(wanted))

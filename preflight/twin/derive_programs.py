@@ -26,7 +26,7 @@ class Programs:
         self._seconds = seconds
         self._path = (*_path_of(root), *PATH)
 
-    def run(self, name: str, *arguments: str, stdin: bytes = b"") -> command.Ran:
+    def run(self, name: str, *arguments: str, stdin: bytes = b"") -> command.Output:
         """Run a program; raise `Underivable` where there is none, or it does not end."""
         path, _ = self._find(name)
         argv = (path, *arguments)
@@ -55,7 +55,7 @@ class Programs:
         raise Underivable(f"{name}: not found")
 
 
-def words(ran: command.Ran) -> str:
+def words(ran: command.Output) -> str:
     """Return what a program said of its failure, in one line."""
     said = " ".join((ran.err or ran.out).split())
     return said[:LONGEST] or f"exit {ran.code}"

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Literal
 
-from preflight.text.versions import parse
+from preflight.text.versions import parse_version
 from preflight.twin.derive_state import Underivable
 from preflight.twin.request import Port, Request
 
@@ -19,7 +19,7 @@ def engine_of(request: Request) -> tuple[int, ...]:
     if not _NAME.fullmatch(request.bridge):
         raise Underivable(request.bridge)
     text = request.engine
-    engine = parse(text)
+    engine = parse_version(text)
     if engine is None or engine < OLDEST or engine[:3] == (28, 0, 0):
         # 28.0.0 put subnets into an ipset; five days later 28.0.1 did not.
         raise Underivable(f"Docker {text or '?'}")

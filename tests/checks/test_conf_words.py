@@ -9,12 +9,12 @@ import pytest
 from preflight.checks.ports.conf_words import WORDS, words
 from preflight.facts import Asked
 from preflight.mailcow import plan
-from preflight.mailcow.conf.problems import Kind
+from preflight.mailcow.conf.problems import ProblemKind
 from tests.build import conf_file
 
 
 def test_every_kind_has_words() -> None:
-    assert WORDS.keys() | {"hostname"} == set(get_args(Kind))
+    assert WORDS.keys() | {"hostname"} == set(get_args(ProblemKind))
 
 
 @pytest.mark.parametrize(

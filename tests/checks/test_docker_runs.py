@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from preflight.facts import Fact, HealthRun, Services, TrialRun
+from preflight.facts import Fact, HealthRun, Services, StartRun
 from preflight.report.model import Result, Status
 from tests.build import measured
 from tests.checks.engines import commands, engine, judged
@@ -60,11 +60,11 @@ def told(result: Result) -> str:
 @pytest.mark.parametrize(
     ("ran", "status", "words"),
     [
-        (TrialRun(True, 0, granted=True), Status.PASS, "it held the privileges"),
-        (TrialRun(True, 3, granted=False), Status.FAIL, "without the privileges"),
-        (TrialRun(True, 1, "oops"), Status.UNKNOWN, "exit code 1. | oops"),
-        (TrialRun(True, None, "killed"), Status.UNKNOWN, "exit code None. | killed"),
-        (TrialRun(False, None, "privileged mode is incompatible with user namespaces."), Status.FAIL,
+        (StartRun(True, 0, granted=True), Status.PASS, "it held the privileges"),
+        (StartRun(True, 3, granted=False), Status.FAIL, "without the privileges"),
+        (StartRun(True, 1, "oops"), Status.UNKNOWN, "exit code 1. | oops"),
+        (StartRun(True, None, "killed"), Status.UNKNOWN, "exit code None. | killed"),
+        (StartRun(False, None, "privileged mode is incompatible with user namespaces."), Status.FAIL,
          "start a privileged container. | privileged mode is incompatible with user namespaces."),
         (Fact.skipped("probe", "No containers are started (--no-probe)."), Status.SKIP, "--no-probe"),
         (Fact.unknown("probe", "Out of time."), Status.UNKNOWN, "Out of time."),
@@ -78,15 +78,15 @@ def test_a_privileged_container(ran: Any, status: Status, words: str) -> None:
 @pytest.mark.parametrize(
     ("ran", "status", "words"),
     [
-        (TrialRun(True, 0, granted=True), Status.PASS, "it held them"),
-        (TrialRun(True, 3, granted=False), Status.FAIL, "other ones than it asked for"),
-        (TrialRun(True, 139), Status.UNKNOWN, "exit code 139"),
+        (StartRun(True, 0, granted=True), Status.PASS, "it held them"),
+        (StartRun(True, 3, granted=False), Status.FAIL, "other ones than it asked for"),
+        (StartRun(True, 139), Status.UNKNOWN, "exit code 139"),
         (
-            TrialRun(False, None, "error setting rlimit type 7: operation not permitted"),
+            StartRun(False, None, "error setting rlimit type 7: operation not permitted"),
             Status.FAIL,
             "| error setting rlimit type 7",
         ),
-        (TrialRun(False, None, "{error} {0}"), Status.FAIL, "| {error} {0}"),
+        (StartRun(False, None, "{error} {0}"), Status.FAIL, "| {error} {0}"),
         (Fact.unknown("probe", "Out of time."), Status.UNKNOWN, "Out of time."),
     ],
 )
@@ -150,7 +150,7 @@ CGROUPS = "cgroups: cannot find cgroup mount destination: unknown"
 )
 def test_control_groups_that_nobody_mounts_are_one_finding(system: Any, init: Any, command: str) -> None:
     facts = {
-        "privileged": TrialRun(False, None, CGROUPS, "cgroups"), "limits": TrialRun(False, None, CGROUPS, "cgroups"),
+        "privileged": StartRun(False, None, CGROUPS, "cgroups"), "limits": StartRun(False, None, CGROUPS, "cgroups"),
         "healthcheck": HealthRun((), CGROUPS, cause="cgroups"), "services": Services(init, ()), "os_release": system,
     }  # fmt: skip
     first = judged("docker.privileged", **facts)
@@ -164,8 +164,8 @@ def test_control_groups_that_nobody_mounts_are_one_finding(system: Any, init: An
 
 
 def test_containers_refused_for_other_reasons_are_findings_of_their_own() -> None:
-    facts = {"privileged": TrialRun(False, None, "no caps"), "services": Services("systemd", ())}
-    assert judged("docker.limits", limits=TrialRun(False, None, "no rlimit"), **facts).status is Status.FAIL
+    facts = {"privileged": StartRun(False, None, "no caps"), "services": Services("systemd", ())}
+    assert judged("docker.limits", limits=StartRun(False, None, "no rlimit"), **facts).status is Status.FAIL
     assert judged("docker.healthcheck", healthcheck=HealthRun((), "no exec"), **facts).status is Status.FAIL
-    started = {**facts, "privileged": TrialRun(True, 0, granted=True)}
-    assert judged("docker.limits", limits=TrialRun(False, None, "no caps"), **started).status is Status.FAIL
+    started = {**facts, "privileged": StartRun(True, 0, granted=True)}
+    assert judged("docker.limits", limits=StartRun(False, None, "no caps"), **started).status is Status.FAIL

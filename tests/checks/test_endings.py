@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from preflight.checks.holders.known_ways import NAMES
+from preflight.checks.holders.known_programs import NAMES
 from preflight.checks.holders.supervised import SUPERVISORS
 from preflight.facts import MailTrace, OsRelease, Parent, PublishedPort, SwarmService
 from preflight.report.model import Remedy, Result, Status

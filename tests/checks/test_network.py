@@ -27,7 +27,7 @@ from preflight.facts import (
     Link,
     Override,
     Route,
-    Rule,
+    RoutingRule,
     View,
     Way,
 )  # fmt: skip
@@ -232,14 +232,14 @@ def test_hostile_facts_break_nothing() -> None:
     assert subnet(engine=odd, routes=(Route("x", "y", "z", 0),), links=(Link("a", None, None, (Address("b", 1, ""),)),))
 
 
-def lookup(table: int, priority: int, **more: Any) -> Rule:
-    return Rule(version=4, priority=priority, action="table", table=table, **more)
+def lookup(table: int, priority: int, **more: Any) -> RoutingRule:
+    return RoutingRule(version=4, priority=priority, action="table", table=table, **more)
 
 
 RULES = (lookup(255, 0), lookup(254, 32766), lookup(253, 32767))
 
 
-def ruled(*more: Rule) -> tuple[Rule, ...]:
+def ruled(*more: RoutingRule) -> tuple[RoutingRule, ...]:
     return tuple(sorted((*RULES, *more), key=lambda rule: rule.priority))
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from preflight.checks import Look
-from preflight.checks.docker.directives import IDLE, KNOWN
+from preflight.checks.docker.directives import ENGINE_KEYS, IDLE
 from preflight.checks.docker.next_start import refused
 from preflight.facts import DaemonConfig, EngineStart
 from preflight.gather.engine import daemon_json
 from preflight.gather.engine.daemon_flags import flags
-from preflight.gather.engine.settings import parse
+from preflight.gather.engine.settings import parse_daemon_json
 from tests.build import look
 from tests.lab import kinds
 
@@ -71,7 +71,7 @@ WRONG: tuple[Any, ...] = (
 )
 # Whether the engine takes these depends on files of the host, or is asked later in its start.
 _HOSTS = ("tls", "tlsverify", "userland-proxy-path", "registry-mirrors")
-NAMES = [name for name in (*KNOWN, *IDLE, *STRANGERS) if name not in _HOSTS]
+NAMES = [name for name in (*ENGINE_KEYS, *IDLE, *STRANGERS) if name not in _HOSTS]
 BROKEN = (
     '{"debug": true,}', "[]", '{"debug" true}', "{'debug': true}", "// x\n{}", '{"mtu": 01}',
     '{"mtu": NaN}', '{"a": {"debug": true}, "debug": true}', '{"mtu": "x", "mtu": 5}', '{"mtu": 5, "mtu": "x"}',
@@ -124,7 +124,7 @@ OWN = ("--config-file", "x", "--validate", "--pidfile=x", "--data-root=x", "--ex
 
 def ours(text: str, given: tuple[str, ...], version: str) -> str:
     """Return why the engine will not start with a file, as the report says; '' = it will."""
-    settings, error = parse(text.encode())
+    settings, error = parse_daemon_json(text.encode())
     if error:
         return error
     start = EngineStart(version=version, directives=daemon_json.directives(text), flags=flags((*given, *OWN), ""))

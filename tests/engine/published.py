@@ -29,7 +29,7 @@ from docker.errors import APIError
 
 from preflight.checks import Look
 from preflight.facts import DaemonConfig
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.engine import engine
 from preflight.gather.network import network
 from preflight.gather.sockets import binds, sockets
@@ -117,7 +117,10 @@ class Case:
 def addresses() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return this network's own IPv4 and IPv6 addresses, loopback ones first."""
     held = [
-        entry.address for link in network.links(find({})).get() for entry in link.addresses if entry.scope != "link"
+        entry.address
+        for link in network.links(find_roots({})).get()
+        for entry in link.addresses
+        if entry.scope != "link"
     ]
     ipv4 = [address for address in held if ":" not in address and not address.startswith("127.")]
     ipv6 = [address for address in held if ":" in address and address != "::1"]
@@ -222,7 +225,7 @@ def connected(made: socket.socket, spec: Spec) -> list[socket.socket]:
 
 def verdicts(batch: list[Case], url: str, *, ipv6: bool, proxy: bool) -> None:
     """Ask the check what will come of each case, from what the adapters see here and now."""
-    roots = find({})
+    roots = find_roots({})
     conf = dict(zip(VARIABLES, (case.value for case in batch), strict=False))
     conf["ENABLE_IPV6"] = "true" if ipv6 else "false"
     settings = DaemonConfig("/etc/docker/daemon.json", True, "", {} if proxy else {"userland-proxy": False})

@@ -94,7 +94,7 @@ def swept(engine: docker.DockerClient) -> set[str]:
 def events(engine: docker.DockerClient, of: str = "") -> Iterator[Iterator[str]]:
     """Give what happens from now on to labelled containers, as `create`, `start`, `health_status: unhealthy`…
 
-    `of`: only to those of this experiment.
+    `of`: only to those of this probe.
     """
     stream = engine.events(decode=True, filters={"label": LABEL, "type": "container"})
     try:

@@ -57,7 +57,7 @@ def test_a_cancelled_job_has_the_reports_of_what_is_known(
         environ["PREFLIGHT_DOCKER_HOST"] = environ["DOCKER_HOST"]
     run = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, env=environ)
     ends = time.monotonic() + 30
-    while not left(engine) and run.poll() is None and time.monotonic() < ends:  # its experiment is not under way yet
+    while not left(engine) and run.poll() is None and time.monotonic() < ends:  # its probe is not under way yet
         time.sleep(0.05)
     run.terminate()
     said, _ = run.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""The experiments on a real engine: they find it sound, and nothing stays, however the run ends."""
+"""The probes on a real engine: they find it sound, and nothing stays, however the run ends."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from preflight.facts import Clock, Fact, Timezone, View
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.machine import clock
 from tests.gather.trees import copy, out_of_reach, write
 
@@ -97,13 +97,13 @@ def test_another_architectures_structure_is_unknown(monkeypatch: pytest.MonkeyPa
 
 
 def test_this_kernel_answers_and_is_left_as_it_was() -> None:
-    first, second = clock.clock(find({})).get(), clock.clock(find({})).get()
+    first, second = clock.clock(find_roots({})).get(), clock.clock(find_roots({})).get()
     assert 0 <= first.maxerror_us < 1 << 31
     assert first.unsynchronized == second.unsynchronized
 
 
 def test_the_clock_of_a_copy_is_unknown_never_this_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    roots = find({}, str(tmp_path))
+    roots = find_roots({}, str(tmp_path))
     kernel = Kernel(monkeypatch, maxerror=1)
     reason, _ = unknown(clock.clock(roots))
     assert "The root is a copy" in reason
@@ -136,20 +136,20 @@ def link(root: Path, path: str, target: str) -> None:
 )
 def test_the_zone_is_where_the_link_leads(tmp_path: Path, target: str, zone: str) -> None:
     link(tmp_path, "/etc/localtime", target)
-    assert clock.timezone(find({}, str(tmp_path))).get() == Timezone(zone, False)
+    assert clock.timezone(find_roots({}, str(tmp_path))).get() == Timezone(zone, False)
 
 
 def test_the_zone_is_found_through_several_links(tmp_path: Path) -> None:
     link(tmp_path, "/etc/localtime", "/etc/static/localtime")
     link(tmp_path, "/etc/static", "/nix/store/abc-etc")
     link(tmp_path, "/nix/store/abc-etc/localtime", BERLIN)
-    assert clock.timezone(find({}, str(tmp_path))).get().zone == "Europe/Berlin"
+    assert clock.timezone(find_roots({}, str(tmp_path))).get().zone == "Europe/Berlin"
 
 
 def test_the_zone_is_the_hosts_own_not_the_readers(tmp_path: Path) -> None:
     """A link to nowhere below this root, though it leads somewhere on this machine."""
     link(tmp_path, "/etc/localtime", "/etc/os-release")
-    assert clock.timezone(find({}, str(tmp_path))).get().zone is None
+    assert clock.timezone(find_roots({}, str(tmp_path))).get().zone is None
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_the_zone_of_a_copied_file(tmp_path: Path, timezone: str | None, zone: s
     write(tmp_path, "/etc/localtime", TZIF)
     if timezone is not None:
         write(tmp_path, "/etc/timezone", timezone)
-    assert clock.timezone(find({}, str(tmp_path))).get().zone == zone
+    assert clock.timezone(find_roots({}, str(tmp_path))).get().zone == zone
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_the_zone_of_a_copied_file(tmp_path: Path, timezone: str | None, zone: s
 )
 def test_a_damaged_zone_file_is_unknown(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, "/etc/localtime", content)
-    reason, _ = unknown(clock.timezone(find({}, str(tmp_path))))
+    reason, _ = unknown(clock.timezone(find_roots({}, str(tmp_path))))
     assert reason == "/etc/localtime cannot be read: it is no time zone file."
 
 
@@ -254,7 +254,7 @@ def test_adjtime_is_believed_before_openrcs_wish(tmp_path: Path) -> None:
 def test_an_unreadable_adjtime_leaves_it_unknown_but_not_the_zone(tmp_path: Path) -> None:
     link(tmp_path, "/etc/localtime", BERLIN)
     (tmp_path / "etc/adjtime").mkdir()
-    assert clock.timezone(find({}, str(tmp_path))).get() == Timezone("Europe/Berlin", None)
+    assert clock.timezone(find_roots({}, str(tmp_path))).get() == Timezone("Europe/Berlin", None)
 
 
 @given(st.text(max_size=100))

@@ -25,7 +25,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_programs", command._Programs())
 
 
-def sh(script: str, timeout: float = 5.0, limit: int = command.LIMIT) -> command.Ran:
+def sh(script: str, timeout: float = 5.0, limit: int = command.OUTPUT_BYTES) -> command.Output:
     return run((SHELL, "-c", script), timeout, limit=limit)
 
 
@@ -40,15 +40,15 @@ def is_alive(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ("echo out; echo err >&2; exit 3", command.Ran(3, "out\n", "err\n")),
-        ("printf 'a\\377b'", command.Ran(0, "a\ufffdb", "")),
-        ("cat; echo end", command.Ran(0, "end\n", "")),
-        ('echo "$HOME $LC_ALL $SECRET"; pwd', command.Ran(0, "/root C.UTF-8 \n/\n", "")),
-        ("kill -9 $$", command.Ran(-9, "", "")),
-        ("exec >&- 2>&-; sleep 0.2; exit 4", command.Ran(4, "", "")),
+        ("echo out; echo err >&2; exit 3", command.Output(3, "out\n", "err\n")),
+        ("printf 'a\\377b'", command.Output(0, "a\ufffdb", "")),
+        ("cat; echo end", command.Output(0, "end\n", "")),
+        ('echo "$HOME $LC_ALL $SECRET"; pwd', command.Output(0, "/root C.UTF-8 \n/\n", "")),
+        ("kill -9 $$", command.Output(-9, "", "")),
+        ("exec >&- 2>&-; sleep 0.2; exit 4", command.Output(4, "", "")),
     ],
 )
-def test_how_a_program_ended(monkeypatch: pytest.MonkeyPatch, script: str, expected: command.Ran) -> None:
+def test_how_a_program_ended(monkeypatch: pytest.MonkeyPatch, script: str, expected: command.Output) -> None:
     monkeypatch.setenv("SECRET", "secret")
     assert sh(script) == expected
 
@@ -89,11 +89,11 @@ def test_endless_output_is_cut_off(where: str) -> None:
 def test_a_program_reads_the_input_that_it_is_given(size: int) -> None:
     data = bytes(index * 7 % 26 + 97 for index in range(size))
     ran = run((SHELL, "-c", "cat; echo end; cat"), 5.0, limit=1 << 20, stdin=data)
-    assert ran == command.Ran(0, data.decode() + "end\n", "")
+    assert ran == command.Output(0, data.decode() + "end\n", "")
 
 
 def test_a_program_may_leave_its_input_alone() -> None:
-    assert run((SHELL, "-c", "exec <&-; echo end"), 5.0, stdin=b"x" * 300_000) == command.Ran(0, "end\n", "")
+    assert run((SHELL, "-c", "exec <&-; echo end"), 5.0, stdin=b"x" * 300_000) == command.Output(0, "end\n", "")
 
 
 def test_a_programs_input_is_a_lock_of_its_own() -> None:
@@ -105,7 +105,7 @@ def test_a_programs_input_is_a_lock_of_its_own() -> None:
 
 
 def test_output_as_long_as_the_limit_is_whole() -> None:
-    assert sh("printf 0123456789", limit=10) == command.Ran(0, "0123456789", "")
+    assert sh("printf 0123456789", limit=10) == command.Output(0, "0123456789", "")
 
 
 def test_nothing_stays_open() -> None:
@@ -121,7 +121,7 @@ def test_a_program_in_another_root(tmp_path: Path) -> None:
     same = run(("/bin/echo", "x"), 5.0, "/proc/self/root")
     if os.geteuid() == 0:
         assert (ran.code, "cannot be run in the host's root: No such file" in ran.err) == (126, True)
-        assert same == command.Ran(0, "x\n", "")
+        assert same == command.Output(0, "x\n", "")
     else:
         assert (ran.code, "cannot be run in the host's root: Operation not permitted" in ran.err) == (126, True)
 
@@ -142,7 +142,7 @@ def told(file: Path) -> int:
 
 
 def test_whoever_ends_at_once_ends_what_is_under_way(tmp_path: Path) -> None:
-    ran: list[command.Ran] = []
+    ran: list[command.Output] = []
     thread = threading.Thread(target=lambda: ran.append(sh(f"echo $$ > {tmp_path}/pid; exec sleep 60", 50)))
     thread.start()
     pid = told(tmp_path / "pid")
@@ -150,7 +150,7 @@ def test_whoever_ends_at_once_ends_what_is_under_way(tmp_path: Path) -> None:
     thread.join(5)
     assert (len(ran), is_alive(pid)) == (1, False)
     command.end()  # nothing is left to be ended
-    assert sh("exit 0") == command.Ran(None, "", "", "the run is over")
+    assert sh("exit 0") == command.Output(None, "", "", "the run is over")
 
 
 def test_the_end_waits_for_a_program_that_is_being_started(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_the_end_waits_for_a_program_that_is_being_started(monkeypatch: pytest.M
         return made[0]
 
     monkeypatch.setattr(subprocess, "Popen", slow)
-    ran: list[command.Ran] = []
+    ran: list[command.Output] = []
     runner = threading.Thread(target=lambda: ran.append(sh("exec sleep 60", 50)))
     ender = threading.Thread(target=command.end)
     runner.start()
@@ -192,7 +192,7 @@ def test_a_start_that_hangs_does_not_keep_the_run_from_ending(monkeypatch: pytes
 
     monkeypatch.setattr(command, "HURRY", 0.05)
     monkeypatch.setattr(subprocess, "Popen", hanging)
-    ran: list[command.Ran] = []
+    ran: list[command.Output] = []
     runner = threading.Thread(target=lambda: ran.append(sh("exec sleep 60", 50)))
     runner.start()
     while not command._programs._gate._inside:
@@ -219,7 +219,7 @@ def test_no_program_outlives_the_end_whenever_it_was_started(monkeypatch: pytest
     refused = 0
     for round in range(60):
         monkeypatch.setattr(command, "_programs", command._Programs())
-        ran: list[command.Ran] = []
+        ran: list[command.Output] = []
         threads = [threading.Thread(target=lambda ran=ran: ran.append(sh("exec sleep 60", 50))) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -246,12 +246,12 @@ from preflight.gather.access import command
 from preflight.gather.engine import compose
 hangs = ("/bin/sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 60")
 compose.compose = lambda roots: command.run(hangs, 50)
-numbers = request.numbers
+requirements = request.requirements
 def slowly(name):
     while not pathlib.Path("{tmp_path}/pid").exists():
         time.sleep(0.01)
-    return numbers(name)
-request.numbers = slowly
+    return requirements(name)
+request.requirements = slowly
 sys.argv = {argv}
 commands.main()
 """

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from preflight.facts import Compose, Fact, View
 from preflight.gather.access import command
-from preflight.gather.access.command import Ran
+from preflight.gather.access.command import Output
 from preflight.gather.access.roots import Roots
 from preflight.gather.engine.compose import PLUGINS, STANDALONE, compose, parse_version
 from preflight.text.versions import at_least
@@ -27,10 +27,10 @@ Asked = list[tuple[tuple[str, ...], str | None]]
 def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Fact[Compose], Asked]]:
     """Return a function that finds Compose on a host with these programs, each ending as given."""
 
-    def ask(programs: dict[str, Ran]) -> tuple[Fact[Compose], Asked]:
+    def ask(programs: dict[str, Output]) -> tuple[Fact[Compose], Asked]:
         asked: Asked = []
 
-        def run(argv: tuple[str, ...], timeout: float, root: str | None = None) -> Ran:
+        def run(argv: tuple[str, ...], timeout: float, root: str | None = None) -> Output:
             assert 0 < timeout <= 10
             asked.append((argv, root))
             return programs[argv[0]]
@@ -45,11 +45,11 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[
     return ask
 
 
-def said(out: str) -> Ran:
-    return Ran(0, out, "")
+def said(out: str) -> Output:
+    return Output(0, out, "")
 
 
-BROKEN = Ran(127, "", "\n error while loading shared libraries\nmore\n")
+BROKEN = Output(127, "", "\n error while loading shared libraries\nmore\n")
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ BROKEN = Ran(127, "", "\n error while loading shared libraries\nmore\n")
         ({USR: said("2.1.0\n"), LOCAL: said("2.40.3\n")}, Compose("plugin", LOCAL, "2.40.3")),
         ({USR: BROKEN, OLD: said("2.24.0\n")}, Compose("standalone", OLD, "2.24.0")),
         ({USR: BROKEN}, Compose("plugin", USR, "", "error while loading shared libraries")),
-        ({USR: BROKEN, OLD: Ran(1, "", "")}, Compose("plugin", USR, "", "error while loading shared libraries")),
-        ({USR: Ran(2, "2.40.3\n", "")}, Compose("plugin", USR, "", "2.40.3")),
+        ({USR: BROKEN, OLD: Output(1, "", "")}, Compose("plugin", USR, "", "error while loading shared libraries")),
+        ({USR: Output(2, "2.40.3\n", "")}, Compose("plugin", USR, "", "2.40.3")),
         ({USR: said("dev\n")}, Compose("plugin", USR, "", "dev")),
         ({USR: said("")}, Compose("plugin", USR, "", "exit code 0")),
-        ({USR: Ran(None, "", "", "it did not end in time")}, Compose("plugin", USR, "", "it did not end in time")),
+        ({USR: Output(None, "", "", "it did not end in time")}, Compose("plugin", USR, "", "it did not end in time")),
     ],
 )  # fmt: skip
 def test_which_compose_mailcow_would_use(
-    ask: Callable[..., tuple[Fact[Compose], Asked]], programs: dict[str, Ran], found: Compose
+    ask: Callable[..., tuple[Fact[Compose], Asked]], programs: dict[str, Output], found: Compose
 ) -> None:
     assert ask(programs)[0].get() == found
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import DaemonConfig, Engine, View
-from preflight.gather.access.roots import LIMIT, Roots
+from preflight.gather.access.roots import FILE_BYTES, Roots
 from preflight.gather.engine.daemon import PATH, SNAP, daemon_config
 from preflight.gather.engine.dockerd import fits
-from preflight.gather.engine.settings import KEYS, parse, parse_arguments, shown
+from preflight.gather.engine.settings import KEYS, as_arguments, parse_arguments, parse_daemon_json
 from tests.gather.dockerd import JSON
 from tests.gather.trees import copy, out_of_reach, write
 
@@ -64,7 +64,7 @@ def live(root: Path) -> Roots:
     ],
 )  # fmt: skip
 def test_settings_that_matter_are_kept(text: str, settings: dict[str, Any]) -> None:
-    assert parse(text.encode()) == (settings, "")
+    assert parse_daemon_json(text.encode()) == (settings, "")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_settings_that_matter_are_kept(text: str, settings: dict[str, Any]) -> N
     ],
 )  # fmt: skip
 def test_a_value_of_the_wrong_kind_is_kept_as_none(text: str) -> None:
-    settings, error = parse(f"{{{text}}}".encode())
+    settings, error = parse_daemon_json(f"{{{text}}}".encode())
     assert (list(settings.values()), error) == ([None], "")
 
 
@@ -98,20 +98,20 @@ def test_a_value_of_the_wrong_kind_is_kept_as_none(text: str) -> None:
     ],
 )  # fmt: skip
 def test_files_that_the_engine_or_the_installer_stops_at(data: bytes, words: str) -> None:
-    settings, error = parse(data)
+    settings, error = parse_daemon_json(data)
     assert (settings, words in error) == ({}, True), error
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)) | JSON)
 def test_whatever_the_file_holds_becomes_a_fact_that_can_be_written_and_read(document: Any) -> None:
-    settings, error = parse(json.dumps(document).encode())
-    fact = DaemonConfig(PATH, True, error, settings, shown(settings))
+    settings, error = parse_daemon_json(json.dumps(document).encode())
+    fact = DaemonConfig(PATH, True, error, settings, as_arguments(settings))
     assert msgspec.json.decode(msgspec.json.encode(fact), type=DaemonConfig) == fact
 
 
 @given(st.binary() | st.text().map(str.encode))
 def test_what_is_no_json_is_an_error_in_a_line(data: bytes) -> None:
-    settings, error = parse(data)
+    settings, error = parse_daemon_json(data)
     assert error.isprintable()
     assert not (settings and error)
 
@@ -146,12 +146,12 @@ def test_arguments(words: tuple[str, ...], settings: dict[str, Any], config: str
 )
 def test_any_arguments_can_be_read_and_shown(words: list[str]) -> None:
     settings, _ = parse_arguments(tuple(words))
-    assert all(word.startswith("--") for word in shown(settings))
+    assert all(word.startswith("--") for word in as_arguments(settings))
 
 
 def test_settings_are_shown_as_arguments() -> None:
     settings, _ = parse_arguments(("-H", "fd://", "-H", "tcp://x y", "--iptables=0", "--mtu=1400"))
-    assert shown(settings) == ("--hosts=fd://", "--hosts=tcp://x y", "--iptables=false", "--mtu=1400")
+    assert as_arguments(settings) == ("--hosts=fd://", "--hosts=tcp://x y", "--iptables=false", "--mtu=1400")
 
 
 @pytest.mark.parametrize(
@@ -313,10 +313,10 @@ def test_a_directory_is_a_file_that_the_engine_stops_at(tmp_path: Path) -> None:
 
 
 def test_a_huge_file_is_not_called_broken(tmp_path: Path) -> None:
-    write(tmp_path, PATH, '{"iptables": true' + " " * LIMIT + "}")
+    write(tmp_path, PATH, '{"iptables": true' + " " * FILE_BYTES + "}")
     fact = daemon_config(copy(tmp_path))
     assert (fact.known, fact.missing and "larger than 1 MiB" in fact.missing.reason) == (False, True)
-    write(tmp_path, PATH, '{"iptables": true' + " " * (LIMIT // 2) + "}")
+    write(tmp_path, PATH, '{"iptables": true' + " " * (FILE_BYTES // 2) + "}")
     assert daemon_config(copy(tmp_path)).get().settings == {"iptables": True}
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from preflight.facts import Directive
-from preflight.gather.engine.daemon_json import MOST, directives, flaw
+from preflight.gather.engine.daemon_json import DIRECTIVES, directives, flaw
 from tests.gather.dockerd import JSON
 
 FILE = """{
@@ -42,11 +42,11 @@ def test_no_value_is_kept_but_numbers_of_open_log_options() -> None:
 def test_any_json_is_walked_through(document: object) -> None:
     found = directives(json.dumps(document, indent=1))
     assert msgspec.json.decode(msgspec.json.encode(found), type=tuple[Directive, ...]) == found
-    assert len(found) <= MOST
+    assert len(found) <= DIRECTIVES
 
 
 def test_there_is_an_end() -> None:
-    assert len(directives(json.dumps({"dns": ["1.1.1.1"] * 5000}))) == MOST
+    assert len(directives(json.dumps({"dns": ["1.1.1.1"] * 5000}))) == DIRECTIVES
     assert len(directives("[" * 5000 + "]" * 5000)) < 10
 
 

@@ -38,7 +38,7 @@ def asked(name: str, domain: str, *records: str) -> Answers:
 def test_what_is_denied_above_a_name(name: str, domain: str, records: tuple[str, ...], how: str, above: str) -> None:
     answers = asked(name, domain, *records)
     assert (answers.of(name, "A").denied, answers.of(name, "A").above) == (how, above)
-    assert set(answers.given) >= {f"{domain}. MX", f"autoconfig.{domain}. AAAA"}
+    assert set(answers.by_question) >= {f"{domain}. MX", f"autoconfig.{domain}. AAAA"}
     assert answers.get(domain, "SOA") is None
 
 

@@ -113,7 +113,7 @@ _HTML = "<html><body><h1>It works!</h1></body></html>"
 def test_replies_that_cannot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: Script, state: str, words: str
 ) -> None:
-    monkeypatch.setattr(client, "LIMIT", 1 << 20)
+    monkeypatch.setattr(client, "REPLY_BYTES", 1 << 20)
     with serve(tmp_path, script) as engine:
         error = refused(engine.url, patience=PATIENCE if state == "timeout" else 5.0)
     assert (error.state, words in str(error)) == (state, True), str(error)

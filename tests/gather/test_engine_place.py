@@ -8,7 +8,7 @@ import pytest
 
 from preflight.facts import Missing, View
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.engine import engine as adapter
 from preflight.gather.engine.address import address
 from tests.gather.fakeengine import hangs, serve
@@ -41,7 +41,7 @@ def test_what_is_named_wins(tmp_path: Path, sock: Path) -> None:
     environ = {"DOCKER_HOST": "tcp://192.0.2.1:2375"}
     assert adapter.locate(live(tmp_path), environ, None) == "tcp://192.0.2.1:2375"
     assert adapter.locate(live(tmp_path), environ, "tcp://192.0.2.2") == "tcp://192.0.2.2"
-    assert adapter.locate(find({}, str(tmp_path)), {}, "192.0.2.3:2375") == "tcp://192.0.2.3:2375"
+    assert adapter.locate(find_roots({}, str(tmp_path)), {}, "192.0.2.3:2375") == "tcp://192.0.2.3:2375"
 
 
 @pytest.mark.parametrize("scheme", ["", "unix://"])
@@ -89,7 +89,7 @@ def test_a_variable_that_holds_no_address_says_nothing_of_the_engine(tmp_path: P
 
 
 def test_a_copy_has_no_engine_but_one_that_is_named(tmp_path: Path, sock: Path) -> None:
-    found = adapter.locate(find({}, str(tmp_path)), {"DOCKER_HOST": f"unix://{sock}"}, None)
+    found = adapter.locate(find_roots({}, str(tmp_path)), {"DOCKER_HOST": f"unix://{sock}"}, None)
     assert isinstance(found, Missing)
     assert (found.kind, "--docker-host" in found.help) == ("unknown", True)
 
@@ -141,4 +141,4 @@ def test_what_says_nothing_of_a_container(captured: str) -> None:
 
 
 def test_on_the_host_we_are_in_no_container() -> None:
-    assert adapter.own_container(find({})) is None
+    assert adapter.own_container(find_roots({})) is None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import RuleFile, Switch
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.services.firewall_files import Rules, iptables_rules, nft_rules, rules, setting, switch
 from tests.gather.trees import copy
 
@@ -58,7 +58,7 @@ def test_what_switches_other_managers(tmp_path: Path, name: str, path: str, text
 
 @pytest.mark.parametrize("name", ["ufw", "csf", "shorewall", "nftables", "iptables", "firewalld", "unheard-of"])
 def test_without_its_files_there_is_nothing_to_say(tmp_path: Path, name: str) -> None:
-    roots = find({}, str(tmp_path))
+    roots = find_roots({}, str(tmp_path))
     assert (switch(roots, name), rules(roots, name)) == (None, Rules())
 
 

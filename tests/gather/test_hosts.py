@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.facts import HostsEntry
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.names.hosts import ENTRIES, hosts_file, parse_hosts
 
 NAME = "mail.example.org"
@@ -50,7 +50,7 @@ def test_nothing_breaks_the_parser(text: str) -> None:
 
 
 def test_the_fact(tmp_path: Path) -> None:
-    roots = find({}, str(tmp_path))
+    roots = find_roots({}, str(tmp_path))
     assert hosts_file(roots, None).missing.kind == "skip"  # type: ignore[union-attr]
     assert hosts_file(roots, NAME).get() == ()
     (tmp_path / "etc").mkdir()
@@ -61,6 +61,6 @@ def test_the_fact(tmp_path: Path) -> None:
 def test_what_is_no_file_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     os.mkfifo(tmp_path / "etc/hosts")
-    fact = hosts_file(find({}, str(tmp_path)), NAME)
+    fact = hosts_file(find_roots({}, str(tmp_path)), NAME)
     assert fact.missing
     assert "not a regular file" in fact.missing.reason

@@ -46,7 +46,7 @@ def test_answers_lead_to_further_questions() -> None:
         f"autodiscover.example.org. CNAME {NAME}.",
     )
     answers = ask_all(zone(*records)).get()
-    assert set(answers.given) == {
+    assert set(answers.by_question) == {
         f"{NAME}. A", f"{NAME}. AAAA", f"{POINTER}. PTR", "example.org. MX",
         "autodiscover.example.org. A", "autodiscover.example.org. AAAA",
         "autoconfig.example.org. A", "autoconfig.example.org. AAAA",
@@ -86,7 +86,7 @@ def test_silence_everywhere_is_one_cause(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_refusal_is_an_answer() -> None:
     answers = ask_all(lambda query, transport: [reply(query, rcode="REFUSED").to_wire()]).get()
-    assert {answer.rcode for answer in answers.given.values()} == {"REFUSED"}
+    assert {answer.rcode for answer in answers.by_question.values()} == {"REFUSED"}
 
 
 def test_the_budget_ends_the_questions_and_what_was_not_asked_says_so() -> None:
@@ -96,7 +96,7 @@ def test_the_budget_ends_the_questions_and_what_was_not_asked_says_so() -> None:
         host = MailHost(NAME, domains, (ADDRESS,))
         answers = in_rounds((state.server,), host, Budget(questions=70), time.monotonic() + 8)
         assert len(state.asked) == 70
-    assert len(answers.given) == 70
+    assert len(answers.by_question) == 70
     assert answers.get(NAME, "A")
     assert set(answers.unasked.values()) == {"budget"}
     assert len(answers.unasked) == len(due(host, answers)) - 70
@@ -107,7 +107,7 @@ def test_what_the_records_leave_no_room_for_is_not_asked() -> None:
     records = [f"{domain}. MX {n} t{n}.{domain}." for domain in domains for n in range(20)]
     with serve(zone(*records)) as state:
         answers = in_rounds((state.server,), MailHost(NAME, domains), Budget(weight=5000), time.monotonic() + 8)
-    assert 0 < sum(len(answer.records) for answer in answers.given.values()) < 80
+    assert 0 < sum(len(answer.records) for answer in answers.by_question.values()) < 80
     assert set(answers.unasked.values()) == {"budget"}
 
 
@@ -119,8 +119,8 @@ def test_sixteen_domains_are_asked_about_to_the_end() -> None:
         host = MailHost(NAME, domains, (ADDRESS,))
         answers = in_rounds((state.server,), host, Budget(), time.monotonic() + 30)
     assert answers.unasked == {}
-    assert len(answers.given) == 2 + 1 + DOMAINS * (1 + 4 + 2 * TARGETS)
-    assert Budget().questions >= len(answers.given) + DOMAINS * 60
+    assert len(answers.by_question) == 2 + 1 + DOMAINS * (1 + 4 + 2 * TARGETS)
+    assert Budget().questions >= len(answers.by_question) + DOMAINS * 60
 
 
 def test_more_domains_than_the_budget_is_made_for_are_asked_about_as_far_as_it_goes() -> None:
@@ -141,7 +141,7 @@ def test_what_the_time_is_too_short_for_says_so() -> None:
         answers = in_rounds((state.server,), MailHost(NAME, tuple(f"d{n}.example" for n in range(16))), Budget(),
                             time.monotonic() + 0.7)  # fmt: skip
     assert set(answers.unasked.values()) == {"deadline"}
-    assert {answer.rcode for answer in answers.given.values()} == {"timeout"}
+    assert {answer.rcode for answer in answers.by_question.values()} == {"timeout"}
 
 
 def test_no_time_at_all_is_one_cause() -> None:
@@ -157,13 +157,13 @@ def test_a_chain_is_followed_round_by_round(monkeypatch: pytest.MonkeyPatch) -> 
 
     def includes(_: MailHost, known: Answers) -> Iterator[Question]:
         yield "s0.example.org", "TXT"
-        for answer in known.given.values():
+        for answer in known.by_question.values():
             yield from ((txt.text, "TXT") for txt in answer.of(Txt))
 
     monkeypatch.setattr(questions, "SOURCES", (includes,))
     with serve(zone(*(f"s{n}.example.org. TXT s{n + 1}.example.org" for n in range(12)))) as state:
         answers = in_rounds((state.server,), MailHost(NAME), Budget(), time.monotonic() + 8)
-    assert list(answers.given) == [f"s{n}.example.org. TXT" for n in range(13)]
+    assert list(answers.by_question) == [f"s{n}.example.org. TXT" for n in range(13)]
 
 
 def known(kind: str, *records: Record) -> Answers:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from preflight.facts import Asked, ConfFile
 from preflight.gather.conf.mailcow_conf import ALLOWED, kept, parse
-from preflight.gather.conf.sourced import sourced
+from preflight.gather.conf.shell_reading import sourced
 from preflight.mailcow import plan
 from preflight.text import versions
 from tests.lab.kinds import KINDS, root_of
@@ -46,7 +46,7 @@ def composes() -> list[str]:
 def release(path: str) -> tuple[int, ...]:
     """Return a Compose's release; releases 1, in Python, read such files in ways of their own."""
     said = subprocess.run([path, "version", "--short"], capture_output=True, text=True, check=False)
-    return (versions.parse(said.stdout) or ())[:3]
+    return (versions.parse_version(said.stdout) or ())[:3]
 
 
 def of_the_lab() -> str:

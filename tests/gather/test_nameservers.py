@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from preflight.gather.access.roots import Roots
 from preflight.gather.names import nameservers
-from preflight.gather.names.nameservers import find, parse_resolv_conf, server, shown
+from preflight.gather.names.nameservers import find_servers, parse_resolv_conf, server, shown
 from tests.build import VIEW
 
 
@@ -76,17 +76,17 @@ def host(tmp_path: Path) -> Path:
 
 
 def test_given_servers_are_asked_for_everything(host: Path) -> None:
-    given = find(roots(host, live=False), ("192.0.2.53", "192.0.2.53:53", "[2001:db8::53]:5353"))
+    given = find_servers(roots(host, live=False), ("192.0.2.53", "192.0.2.53:53", "[2001:db8::53]:5353"))
     assert given.get() == (("192.0.2.53", 53), ("2001:db8::53", 5353))
-    assert find(roots(host), ("nonsense",)).missing is not None
+    assert find_servers(roots(host), ("nonsense",)).missing is not None
 
 
 def test_the_hosts_own_servers_through_its_own_links(host: Path) -> None:
-    assert find(roots(host), ()).get() == (("127.0.0.53", 53),)
+    assert find_servers(roots(host), ()).get() == (("127.0.0.53", 53),)
 
 
 def test_from_another_network_the_stub_is_out_of_reach(host: Path) -> None:
-    missing = find(roots(host, network=False), ()).missing
+    missing = find_servers(roots(host, network=False), ()).missing
     assert missing
     assert "127.0.0.53" in missing.reason
     assert "--network=host" in missing.help
@@ -94,7 +94,7 @@ def test_from_another_network_the_stub_is_out_of_reach(host: Path) -> None:
 
 def test_behind_the_stub_stand_real_servers(host: Path) -> None:
     (host / "run/systemd/resolve/resolv.conf").write_text("nameserver 192.0.2.53\n")
-    fact = find(roots(host, network=None), ())
+    fact = find_servers(roots(host, network=None), ())
     assert fact.get() == (("192.0.2.53", 53),)
     assert fact.source == "/run/systemd/resolve/resolv.conf"
 
@@ -102,7 +102,7 @@ def test_behind_the_stub_stand_real_servers(host: Path) -> None:
 def test_servers_elsewhere_are_asked_from_any_network(host: Path) -> None:
     (host / "etc/resolv.conf").unlink()
     (host / "etc/resolv.conf").write_text("nameserver 127.0.0.1\nnameserver 192.0.2.53\n")
-    assert find(roots(host, network=False), ()).get() == (("192.0.2.53", 53),)
+    assert find_servers(roots(host, network=False), ()).get() == (("192.0.2.53", 53),)
 
 
 @pytest.mark.parametrize("text", ["", "search example.org\n", None])
@@ -110,13 +110,13 @@ def test_no_server_is_unknown(host: Path, text: str | None) -> None:
     (host / "etc/resolv.conf").unlink()
     if text is not None:
         (host / "etc/resolv.conf").write_text(text)
-    missing = find(roots(host), ()).missing
+    missing = find_servers(roots(host), ()).missing
     assert missing
     assert "--resolver" in missing.help
 
 
 def test_the_servers_of_a_copy_are_not_asked(host: Path) -> None:
-    missing = find(roots(host, live=False), ()).missing
+    missing = find_servers(roots(host, live=False), ()).missing
     assert missing
     assert "copy" in missing.reason
 
@@ -125,6 +125,6 @@ def test_without_the_hosts_root_the_containers_own_file_serves(host: Path, monke
     (host / "own").write_text("nameserver 192.0.2.99\n")
     closed = Roots(None, VIEW)
     monkeypatch.setattr(nameservers, "PATH", str(host / "own"))
-    assert find(closed, ()).get() == (("192.0.2.99", 53),)
+    assert find_servers(closed, ()).get() == (("192.0.2.99", 53),)
     monkeypatch.setattr(nameservers, "PATH", str(host / "absent"))
-    assert find(closed, ()).missing is not None
+    assert find_servers(closed, ()).missing is not None

@@ -87,7 +87,7 @@ def test_where_it_is_looked_for(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_is_not_clear(tmp_path: Path) -> None:
-    (tmp_path / "docker-compose.override.yml").write_text("#" * override.LIMIT)
+    (tmp_path / "docker-compose.override.yml").write_text("#" * override.FILE_BYTES)
     assert not override.override(copy(tmp_path), "/").get().clear
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.packages import packages
 from preflight.gather.packages.packages import DPKG, apk, dpkg, installed
 from tests.gather.trees import copy, out_of_reach
@@ -88,12 +88,12 @@ def test_what_is_no_database_is_not_read(tmp_path: Path, kind: str) -> None:
     else:
         (tmp_path / "status").write_text(STANZA.format("exim4", "install ok installed"))
         place.symlink_to("../" * 20 + str(tmp_path / "status").lstrip("/"))
-    assert installed(find({}, str(tmp_path / "root")), WANTED) is None
+    assert installed(find_roots({}, str(tmp_path / "root")), WANTED) is None
 
 
 def test_a_huge_database_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, last = STANZA.format("exim4", "install ok installed"), STANZA.format("postfix", "install ok installed")
-    monkeypatch.setattr(packages, "LIMIT", len(first) + 20)
+    monkeypatch.setattr(packages, "DATABASE_BYTES", len(first) + 20)
     assert installed(copy(tmp_path, **{DPKG: f"{first}\n{last}"}), WANTED) == {"exim4": True}
 
 

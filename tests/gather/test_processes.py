@@ -12,9 +12,18 @@ from hypothesis import strategies as st
 
 from preflight.facts import Parent
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.sockets import processes
-from preflight.gather.sockets.processes import Running, describe, names, parent_of, place, program, runtime, user
+from preflight.gather.sockets.processes import (
+    Running,
+    describe,
+    parent_of,
+    place,
+    program,
+    running_processes,
+    runtime,
+    user,
+)
 from tests.gather.procs import ID, live, start
 from tests.gather.trees import copy, out_of_reach, write
 
@@ -24,7 +33,7 @@ def any_name(_: str) -> bool:
 
 
 def seen(roots: Roots) -> dict[int, Running]:
-    return {process.pid: process for process in names(roots, any_name).get() if process.pid != 1}
+    return {process.pid: process for process in running_processes(roots, any_name).get() if process.pid != 1}
 
 
 # --- unit and container --------------------------------------------------------------------------------------
@@ -86,7 +95,7 @@ def test_processes_are_found_by_their_names(tmp_path: Path) -> None:
     start(tmp_path, 90, "nginx", "nginx: worker process", cgroup="0::/system.slice/nginx.service")
     start(tmp_path, 812, "exim4", "/usr/sbin/exim4", "-bd", "-q30m", cgroup="0::/system.slice/exim4.service")
     start(tmp_path, 813, "bash", "-bash")
-    found = names(roots, {"exim4", "nginx"}.__contains__).get()
+    found = running_processes(roots, {"exim4", "nginx"}.__contains__).get()
     assert found == (
         Running(90, "nginx", "nginx: worker process", "nginx.service"),
         Running(812, "exim4", "/usr/sbin/exim4 -bd -q30m", "exim4.service"),
@@ -142,7 +151,7 @@ def test_what_a_login_or_cron_started_is_not_its_unit_s(
 def test_a_name_that_only_looks_alike_is_another(tmp_path: Path, name: str) -> None:
     roots = live(tmp_path)
     start(tmp_path, 7, name, "/usr/sbin/exim4", "-bd")
-    assert names(roots, "exim4".__eq__).get() == ()
+    assert running_processes(roots, "exim4".__eq__).get() == ()
     assert seen(roots)[7].name == name
 
 
@@ -175,7 +184,7 @@ def test_one_process_that_is_hidden_means_that_others_may_be(
         deny_open(monkeypatch, "/proc/7/comm")
     else:
         deny_os_open(monkeypatch, f"/proc/7/{file}")
-    fact = names(roots, any_name)
+    fact = running_processes(roots, any_name)
     assert fact.missing
     assert "hidden: Permission denied." in fact.missing.reason
 
@@ -207,7 +216,7 @@ def test_hidepid_shows_in_the_first_process(tmp_path: Path) -> None:
     roots = live(tmp_path)
     start(tmp_path, 7, "nginx", "nginx: master process")
     (tmp_path / "proc/1/comm").unlink()
-    fact = names(roots, any_name)
+    fact = running_processes(roots, any_name)
     assert fact.missing
     assert "Other users' processes are hidden" in fact.missing.reason
     assert fact.missing.help == "Run the check as root."
@@ -215,8 +224,8 @@ def test_hidepid_shows_in_the_first_process(tmp_path: Path) -> None:
 
 def test_a_copy_and_a_root_out_of_reach_have_no_processes(tmp_path: Path) -> None:
     start(tmp_path, 1, "nginx", "nginx")
-    assert not names(find({}, str(tmp_path)), any_name).known
-    fact = names(out_of_reach(), any_name)
+    assert not running_processes(find_roots({}, str(tmp_path)), any_name).known
+    fact = running_processes(out_of_reach(), any_name)
     assert fact.missing
     assert "--pid=host" in fact.missing.help
 
@@ -225,7 +234,7 @@ def test_this_process_is_found_on_the_machine_it_runs_on() -> None:
     own, first = (place(Path(f"/proc/{pid}/cgroup").read_text())[1] for pid in ("self", "1"))
     if own not in (None, first):
         pytest.skip("this test runs in a container of the machine whose processes it sees")
-    fact = names(find({}), Path("/proc/self/comm").read_text().rstrip("\n").__eq__)
+    fact = running_processes(find_roots({}), Path("/proc/self/comm").read_text().rstrip("\n").__eq__)
     assert os.getpid() in {process.pid for process in fact.get()}
 
 
@@ -349,12 +358,12 @@ def test_what_cannot_be_described_is_nothing(
 
 def test_described_where_nothing_can_be_seen() -> None:
     assert describe(out_of_reach(), 1) is None
-    assert describe(find({}), 1 << 40) is None
-    assert describe(find({}), -1) is None
+    assert describe(find_roots({}), 1 << 40) is None
+    assert describe(find_roots({}), -1) is None
 
 
 def test_this_process_described() -> None:
-    found = describe(find({}), os.getpid())
+    found = describe(find_roots({}), os.getpid())
     assert found is not None
     assert (found.pid, found.parent, bool(found.command)) == (os.getpid(), os.getppid(), True)
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.machine import live, resources
 from preflight.gather.machine.mounts import parse_mountinfo
 from preflight.gather.sockets import processes
@@ -31,7 +31,7 @@ def running(root: Path) -> Roots:
 
 def test_memory_and_swap() -> None:
     """What is available changes while it is read."""
-    told = resources.memory(find({})).get()
+    told = resources.memory(find_roots({})).get()
     parsed = resources.parse_meminfo(Path("/proc/meminfo").read_text(), told.limit_bytes)
     assert parsed is not None
     assert told.available_bytes is not None
@@ -101,7 +101,7 @@ def test_processes() -> None:
     passwd = Path("/etc/passwd").read_text()
 
     def agreed(pid: int) -> bool:
-        found = processes.describe(find({}), pid)
+        found = processes.describe(find_roots({}), pid)
         try:
             status = Path(f"/proc/{pid}/status").read_text(errors="replace")
             name = Path(f"/proc/{pid}/comm").read_text(errors="replace").removesuffix("\n")

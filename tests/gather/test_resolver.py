@@ -17,7 +17,7 @@ from preflight.facts import Answer, Answers
 from preflight.facts.records import A, Cname, Mx, Ptr, Txt
 from preflight.gather.names import resolver
 from preflight.gather.names.nameservers import Server, shown
-from preflight.gather.names.resolver import ask, parse
+from preflight.gather.names.resolver import ask, parse_message
 from tests.gather.nameserver import Script, reply, serve, zone
 
 NAME = "mail.example.org"
@@ -315,7 +315,7 @@ def test_no_bytes_break_the_parser(noise: bytes, place: int, kind: str) -> None:
         message = dns.message.from_wire(bytes(wire))
     except Exception:  # noqa: BLE001 - what dnspython refuses is passed over by the resolver
         return
-    answer = parse(f"{NAME}.", kind, message, "")
+    answer = parse_message(f"{NAME}.", kind, message, "")
     assert sum(len(str(record)) for record in answer.records) <= 4 * len(wire) * len(answer.records)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.machine import resources
 from tests.gather.processors import ARM64, ARMV7, PPC64, RISCV, S390X, X86
 from tests.gather.trees import copy
@@ -56,7 +56,7 @@ def test_cpuinfo_knows_a_rate_or_not(text: str, mhz: float | None, maximum: bool
 
 def test_no_rate_is_unknown(tmp_path: Path) -> None:
     assert not resources.cpu_speed(copy(tmp_path, **{"/proc/cpuinfo": ARM64})).known
-    assert not resources.cpu_speed(find({}, str(tmp_path / "nothing"))).known
+    assert not resources.cpu_speed(find_roots({}, str(tmp_path / "nothing"))).known
 
 
 # --- features ------------------------------------------------------------------------------------------------

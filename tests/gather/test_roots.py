@@ -10,7 +10,7 @@ import pytest
 
 from preflight.gather.access import view as module
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.gather.access.view import find, is_procfs, shares_network
+from preflight.gather.access.view import find_roots, is_procfs, shares_network
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def roots(root: Path) -> Roots:
-    return find({}, str(root))
+    return find_roots({}, str(root))
 
 
 def test_an_absolute_link_starts_again_at_the_hosts_root(root: Path) -> None:
@@ -78,7 +78,7 @@ def test_only_regular_files_are_read(root: Path) -> None:
 
 def test_a_device_outside_cannot_be_reached_by_a_link_of_the_root() -> None:
     with pytest.raises(Unreadable, match="not a regular file"):
-        find({}).read("/dev/zero")
+        find_roots({}).read("/dev/zero")
 
 
 def test_reading_is_bounded(root: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_copied_root_is_not_live(root: Path) -> None:
 
 
 def test_natively_the_host_is_here() -> None:
-    found = find({})
+    found = find_roots({})
     assert (found.root, found.anchor, found.view.network, found.view.container) == ("/", "self", True, False)
 
 
@@ -113,7 +113,7 @@ def test_in_a_container_without_the_hosts_processes_the_flag_is_named(monkeypatc
     monkeypatch.setattr(
         module.os, "stat", lambda path, **more: real("/") if "/root" in str(path) else real(path, **more)
     )
-    found = find({module.MARKER: "1"})
+    found = find_roots({module.MARKER: "1"})
     assert found.root is None
     assert "--pid=host" in found.view.missing_flags
     assert found.why is not None
@@ -132,6 +132,6 @@ def test_in_a_container_that_may_not_look_the_flag_is_named(monkeypatch: pytest.
         return real(path, **more)  # type: ignore[call-overload,no-any-return]
 
     monkeypatch.setattr(module.os, "stat", denied)
-    found = find({module.MARKER: "1"})
+    found = find_roots({module.MARKER: "1"})
     assert found.root is None
     assert "--privileged" in found.view.missing_flags

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.packages import packages, rpm
 from preflight.gather.packages.rpm import PLACES, file_of, installed, owners
 from preflight.gather.packages.sqlite import Damaged
@@ -68,7 +68,7 @@ def database(root: Path, place: str = PLACES[1], *, made: dict[str, tuple[str, .
 def test_packages_that_are_installed(tmp_path: Path, place: str) -> None:
     database(tmp_path, place)
     before = sorted(tmp_path.rglob("*"))
-    roots = find({}, str(tmp_path))
+    roots = find_roots({}, str(tmp_path))
     assert installed(roots, WANTED) == packages.installed(roots, WANTED) == {"nginx": True, "postfix": True}
     assert installed(roots, frozenset()) == {}
     assert sorted(tmp_path.rglob("*")) == before  # nothing was written beside it
@@ -87,14 +87,14 @@ def test_the_package_that_rpm_names(tmp_path: Path, path: str, package: str | No
     database(tmp_path)
     (tmp_path / "bin").symlink_to("usr/bin")
     (tmp_path / "usr/bin").mkdir(parents=True)
-    assert packages.owners(find({}, str(tmp_path)), {path}) == ({path: package} if package else {})
+    assert packages.owners(find_roots({}, str(tmp_path)), {path}) == ({path: package} if package else {})
 
 
 def test_a_database_with_changes_beside_it_is_not_believed(tmp_path: Path) -> None:
     path = database(tmp_path)
     waiting = path.with_name(f"{path.name}-wal")
     waiting.write_bytes(b"")
-    roots = find({}, str(tmp_path))
+    roots = find_roots({}, str(tmp_path))
     assert installed(roots, WANTED)
     waiting.write_bytes(b"x")
     assert installed(roots, WANTED) is None
@@ -118,7 +118,7 @@ def test_what_is_no_such_database_says_nothing(tmp_path: Path, kind: str) -> Non
             held.execute("CREATE TABLE t (x)")
     elif kind == "berkeley":
         path.with_name("Packages").write_bytes(b"\0" * 12 + b"\x61\x15\x06\0" + b"nginx" * 100)
-    roots = find({}, str(tmp_path))
+    roots = find_roots({}, str(tmp_path))
     assert installed(roots, WANTED) is None
     assert owners(roots, {"/usr/sbin/nginx"}) == {}
     assert installed(out_of_reach(), WANTED) is None

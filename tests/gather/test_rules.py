@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.facts import Engine, Fact, Host, Route, Rule, View
+from preflight.facts import Engine, Fact, Host, Route, RoutingRule, View
 from preflight.gather.access.roots import Roots
 from preflight.gather.network import rules
 from preflight.packets.routing import INTERNET, STANDARD, Packet, lookup, sent_from, way_out
@@ -45,17 +45,17 @@ NOT_SUPPRESSED = number(14, 0xFFFFFFFF)
 
 def test_captured_rules() -> None:
     read = rules.read_rule
-    assert read(rule(1, 254, number(6, 32766), number(15, 254), NOT_SUPPRESSED)) == Rule(
+    assert read(rule(1, 254, number(6, 32766), number(15, 254), NOT_SUPPRESSED)) == RoutingRule(
         version=4, priority=32766, action="table", table=254
     )
     # wg-quick: not from all fwmark 0xca6c lookup 51820; from all lookup main suppress_prefixlength 0
     marked = rule(
         1, 252, number(6, 32765), number(15, 51820), number(10, 51820), number(16, 0xFFFFFFFF), NOT_SUPPRESSED, flags=2
     )
-    assert read(marked) == Rule(
+    assert read(marked) == RoutingRule(
         version=4, priority=32765, action="table", table=51820, mark=51820, mask=0xFFFFFFFF, inverted=True
     )
-    assert read(rule(1, 254, number(6, 32764), number(14, 0))) == Rule(
+    assert read(rule(1, 254, number(6, 32764), number(14, 0))) == RoutingRule(
         version=4, priority=32764, action="table", table=254, suppress=0
     )
     selective = rule(
@@ -63,11 +63,11 @@ def test_captured_rules() -> None:
         attribute(3, b"eth0\0"), attribute(17, b"wg0\0"), attribute(20, bytes(8)), attribute(22, b"\6"),
         lengths=(24, 8),
     )  # fmt: skip
-    assert read(selective) == Rule(
+    assert read(selective) == RoutingRule(
         version=4, priority=9, action="unreachable", source="10.0.0.0/8", destination="192.0.2.0/24",
         incoming="eth0", outgoing="wg0", others=("uidrange", "ipproto"),
     )  # fmt: skip
-    assert read(rule(2, 0, number(6, 5), number(4, 100))) == Rule(version=4, priority=5, action="goto", goto=100)
+    assert read(rule(2, 0, number(6, 5), number(4, 100))) == RoutingRule(version=4, priority=5, action="goto", goto=100)
     assert read(rule(99, 0)) is None
     assert read(b"") is None
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from preflight.facts import RuleFile, Service, Services, SocketUnit, Switch
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.packages.packages import DPKG
-from preflight.gather.services.known import KNOWN, PACKAGES, PROCESSES, of_process
-from preflight.gather.services.scripts import Scripts
+from preflight.gather.services.init_scripts import Scripts
+from preflight.gather.services.profiles import PACKAGES, PROCESSES, PROFILES, of_process
 from preflight.gather.services.services import find as bring_together
 from preflight.gather.services.services import init, services
 from preflight.gather.sockets.processes import Running
@@ -74,9 +74,9 @@ def test_init_systems(tmp_path: Path, files: dict[str, str], of_copy: str | None
         write(tmp_path, path, content)
     if of_copy is None:
         with pytest.raises(Unreadable):
-            init(find({}, str(tmp_path)))
+            init(find_roots({}, str(tmp_path)))
     else:
-        assert init(find({}, str(tmp_path)))[0] == of_copy
+        assert init(find_roots({}, str(tmp_path)))[0] == of_copy
     comm = (tmp_path / "proc/1/comm").read_text()
     roots = live(tmp_path)
     write(tmp_path, "/proc/1/comm", comm)
@@ -305,14 +305,14 @@ def test_where_processes_are_hidden_nothing_is_said_to_stand_still(tmp_path: Pat
     ],
 )  # fmt: skip
 def test_a_process_s_service(name: str, command: str, service: str | None) -> None:
-    assert (of_process(name, command) or (None,))[0] == next((k for k in KNOWN if k.name == service), None)
+    assert (of_process(name, command) or (None,))[0] == next((k for k in PROFILES if k.name == service), None)
 
 
 def test_the_table_of_services_can_be_matched() -> None:
     """The kernel cuts a process's name after 15 characters; a service stands once, and each unit with its suffix."""
     assert not [name for name in PROCESSES if len(name) > 15]
-    assert not [unit for known in KNOWN for unit in known.units if not unit.endswith(".service")]
-    for names in ([known.name for known in KNOWN], [unit for known in KNOWN for unit in known.units]):
+    assert not [unit for known in PROFILES for unit in known.units if not unit.endswith(".service")]
+    for names in ([known.name for known in PROFILES], [unit for known in PROFILES for unit in known.units]):
         assert len(names) == len(set(names))
     assert {"exim4", "postfix", "nginx"} <= PACKAGES
 

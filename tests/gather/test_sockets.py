@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from preflight.facts import Missing, View
 from preflight.gather.access.roots import Roots
 from preflight.gather.sockets import sockets
-from preflight.gather.sockets.sockets import Row, address, clients, few, parse, read
+from preflight.gather.sockets.sockets import Row, address, clients, few, parse_table, read
 from tests.gather.ends import NATIVE, VIEW, connected, needs_ipv6, opened, port_of
 from tests.gather.holders import tree
 
@@ -44,15 +44,15 @@ little = pytest.mark.skipif(sys.byteorder != "little", reason="captured on a lit
 
 @little
 def test_a_captured_table() -> None:
-    assert parse(TCP.encode(), (25, 80)) == [
+    assert parse_table(TCP.encode(), (25, 80)) == [
         Row(4, "127.0.0.1", 25, "listening", 4242),
         Row(4, "192.0.2.2", 25, "time-wait", 0),
     ]
-    assert parse(TCP6.encode(), (443,)) == [
+    assert parse_table(TCP6.encode(), (443,)) == [
         Row(6, "::", 443, "listening", 4245),
         Row(6, "127.0.0.1", 443, "established", 4246, client="127.0.0.1", peer_port=40000),
     ]
-    assert parse(TCP.encode(), ()) == []
+    assert parse_table(TCP.encode(), ()) == []
 
 
 @little
@@ -61,8 +61,8 @@ def test_connections_from_other_machines_are_counted() -> None:
     mine, other, lo = "020200C0", "01020304", "0100007F"
     ends = ((mine, other, "01"), (mine, mine, "01"), (lo, lo, "01"), (mine, other, "06"), (mine, "05020304", "01"))
     table = HEAD + "".join(row.format(*end) for end in ends)
-    assert clients(parse(table.encode(), (993,))) == {993: 2}
-    assert clients(parse(TCP6.encode(), (443,))) == {}
+    assert clients(parse_table(table.encode(), (993,))) == {993: 2}
+    assert clients(parse_table(TCP6.encode(), (443,))) == {}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_any_address(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> No
 
 @given(st.binary(max_size=300) | st.text(alphabet="0123456789ABCDEF: \n", max_size=300).map(str.encode))
 def test_no_table_breaks_it(table: bytes) -> None:
-    for row in parse(table, (25, 0x1234)):
+    for row in parse_table(table, (25, 0x1234)):
         assert row.port in (25, 0x1234)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from preflight.facts import View
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.machine import storage
 from tests.gather.trees import out_of_reach, write
 
@@ -110,7 +110,7 @@ def test_a_dead_mount_costs_its_own_path_only(host: Roots, tmp_path: Path, monke
 
 
 def test_a_copy_has_no_sizes(tmp_path: Path) -> None:
-    found = storage.spaces(find({}, str(tmp_path)), ("/var/lib/docker", "/opt")).get()
+    found = storage.spaces(find_roots({}, str(tmp_path)), ("/var/lib/docker", "/opt")).get()
     assert list(found) == ["/var/lib/docker", "/opt"]
     assert not any(space.known for space in found.values())
 

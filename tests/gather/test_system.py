@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from preflight.facts import View
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.machine import kernel_config, kernel_features, system
 from tests.gather.processors import ARM64, X86, elf
 from tests.gather.trees import copy, out_of_reach, write
@@ -30,7 +30,7 @@ DEBIAN = (
 
 
 def test_the_name_is_the_kernels_where_we_run_on_the_host() -> None:
-    assert system.name(find({})).get() == socket.gethostname()
+    assert system.name(find_roots({})).get() == socket.gethostname()
 
 
 def test_the_name_of_a_copy_is_in_its_own_file(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_pipe_an_endless_device_and_a_folder_are_not_read(tmp_path: Path) -> N
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev/zero").symlink_to("../../../../../../dev/zero")
     (tmp_path / "proc/sys/kernel/osrelease").mkdir(parents=True)
-    roots = find({}, str(tmp_path))
+    roots = find_roots({}, str(tmp_path))
     facts = (system.os_release(roots), system.name(roots), system.kernel(roots), system.machine(roots))
     assert not any(fact.known for fact in facts)
     assert "not a regular file" in facts[0].missing.reason  # type: ignore[union-attr]  # unknown, as above
@@ -122,8 +122,8 @@ def test_no_os_release_makes_it_raise(text: str) -> None:
 
 
 def test_the_running_kernel_and_machine_are_unames() -> None:
-    assert system.kernel(find({})).get() == os.uname().release
-    assert system.machine(find({})).get() == os.uname().machine
+    assert system.kernel(find_roots({})).get() == os.uname().release
+    assert system.machine(find_roots({})).get() == os.uname().machine
     assert system.kernel(out_of_reach()).get() == os.uname().release
 
 
@@ -131,13 +131,13 @@ def test_a_32_bit_personality_does_not_change_the_machine() -> None:
     code = (
         "import ctypes, os\nfrom preflight.gather.access import view\nfrom preflight.gather.machine import system\n"
         "machine = os.uname().machine\nctypes.CDLL(None).personality(8)\nnarrow = os.uname().machine\n"
-        "assert system.machine(view.find({})).get() == machine\nassert os.uname().machine == narrow"
+        "assert system.machine(view.find_roots({})).get() == machine\nassert os.uname().machine == narrow"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_the_kernel_of_a_copy_is_its_own_or_unknown(tmp_path: Path) -> None:
-    assert not system.kernel(find({}, str(tmp_path))).known
+    assert not system.kernel(find_roots({}, str(tmp_path))).known
     roots = copy(tmp_path, **{"/proc/sys/kernel/osrelease": "3.16.0-4-amd64\n"})
     assert system.kernel(roots).get() == "3.16.0-4-amd64"
 
@@ -148,7 +148,7 @@ def test_a_damaged_release_is_unknown(tmp_path: Path, text: str) -> None:
 
 
 def test_the_machine_of_a_copy(tmp_path: Path) -> None:
-    assert not system.machine(find({}, str(tmp_path))).known
+    assert not system.machine(find_roots({}, str(tmp_path))).known
     roots = copy(tmp_path, **{"/proc/cpuinfo": ARM64})
     assert system.machine(roots).get() == "aarch64"
     write(tmp_path, "/usr/bin/dash", elf(True, True, 62))
@@ -163,7 +163,7 @@ def test_the_machine_of_a_copy(tmp_path: Path) -> None:
 
 def test_the_loader_names_the_machine_where_there_is_no_shell(tmp_path: Path) -> None:
     write(tmp_path, "/lib/ld-linux-aarch64.so.1", elf(True, True, 183))
-    assert system.machine(find({}, str(tmp_path))).get() == "aarch64"
+    assert system.machine(find_roots({}, str(tmp_path))).get() == "aarch64"
 
 
 def test_a_32_bit_system_on_a_64_bit_processor(tmp_path: Path) -> None:
@@ -270,11 +270,11 @@ def test_apparmor_without_its_parser(tmp_path: Path) -> None:
     found = system.security(copy(tmp_path, **files)).get()
     assert (found.selinux, found.apparmor, found.apparmor_parser) == ("disabled", True, False)
     write(tmp_path, "/usr/sbin/apparmor_parser", "x")
-    assert system.security(find({}, str(tmp_path))).get().apparmor_parser
+    assert system.security(find_roots({}, str(tmp_path))).get().apparmor_parser
 
 
 def test_a_copy_without_sys_tells_nothing_of_security_modules(tmp_path: Path) -> None:
-    assert not system.security(find({}, str(tmp_path))).known
+    assert not system.security(find_roots({}, str(tmp_path))).known
     assert not system.security(copy(tmp_path, **{"/sys/fs/selinux/enforce": "maybe"})).known
 
 

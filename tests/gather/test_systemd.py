@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from preflight.facts import SocketUnit
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.services.systemd import Systemd
 from tests.build import VIEW
 from tests.gather.trees import copy, out_of_reach, write
@@ -114,7 +114,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", STATES)
 def test_what_starts_at_boot(made: Path, name: str) -> None:
-    found = Systemd(find({}, str(made))).unit(name)
+    found = Systemd(find_roots({}, str(made))).unit(name)
     assert found is not None
     expected = (STATES[name][1] in SAYS_ENABLED or name in STARTS_ALL_THE_SAME) and name not in ANOTHER_STARTS
     assert (found.name, found.enabled, found.masked) == (name, expected, STATES[name][1] == "masked")

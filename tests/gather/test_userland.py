@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from preflight.facts import Userland
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.machine.userland import userland
 from tests.gather.processors import elf
 
@@ -19,7 +19,7 @@ def read(root: Path, files: dict[str, bytes]) -> Userland:
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    return userland(find({}, str(root))).get()
+    return userland(find_roots({}, str(root))).get()
 
 
 @pytest.mark.parametrize(

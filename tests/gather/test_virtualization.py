@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 from preflight.gather.machine.virtualization import Signs, virtualization, weigh
 from tests.gather.processors import ARM64, X86
 from tests.gather.trees import copy, out_of_reach
@@ -124,7 +124,7 @@ def test_our_own_container_is_never_meant() -> None:
 
 @pytest.mark.skipif(not os.access("/proc/1/environ", os.R_OK), reason="may not read the first process's environment")
 def test_this_machine_is_known() -> None:
-    assert virtualization(find({})).known
+    assert virtualization(find_roots({})).known
 
 
 @given(st.text(max_size=100), st.text(max_size=100))

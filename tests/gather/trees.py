@@ -6,7 +6,7 @@ from pathlib import Path
 
 from preflight.facts import Missing, View
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
+from preflight.gather.access.view import find_roots
 
 
 def write(root: Path, path: str, content: str | bytes) -> None:
@@ -19,7 +19,7 @@ def copy(root: Path, **files: str) -> Roots:
     """Make a copied root of files given by path."""
     for path, content in files.items():
         write(root, path, content)
-    return find({}, str(root))
+    return find_roots({}, str(root))
 
 
 def out_of_reach() -> Roots:

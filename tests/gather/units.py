@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from preflight.gather.access.roots import Roots
-from preflight.gather.access.view import find
-from preflight.gather.services.scripts import Unit
+from preflight.gather.access.view import find_roots
+from preflight.gather.services.init_scripts import Unit
 from preflight.gather.services.systemd import Systemd
 from tests.gather.trees import write
 
@@ -34,7 +34,7 @@ def tree(root: Path, files: dict[str, str]) -> Roots:
             write(root, path, content)
             if path.startswith("/etc/init.d/"):
                 (root / path.lstrip("/")).chmod(0o755)
-    return find({}, str(root))
+    return find_roots({}, str(root))
 
 
 def unit(root: Path, name: str, files: dict[str, str]) -> Unit:

@@ -17,16 +17,16 @@ from msgspec.structs import replace
 
 from preflight.facts import Fact
 from preflight.probes.bench import Bench
-from preflight.probes.experiment import perform
+from preflight.probes.frame import run_probe
 from preflight.probes.registry import PROBES
 
 IMAGE = "sha256:" + "1" * 64
 
 
 def performed(name: str, bench: Bench, budget: float | None = None) -> Fact[Any]:
-    """Make an experiment of the registry, within another budget of seconds where one is given."""
+    """Run a probe of the registry, within another budget of seconds where one is given."""
     (probe,) = [entry for entry in PROBES if entry.name == name]
-    return perform(probe if budget is None else replace(probe, seconds=budget), bench)
+    return run_probe(probe if budget is None else replace(probe, seconds=budget), bench)
 
 
 class FakeEngine:

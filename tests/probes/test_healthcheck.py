@@ -1,4 +1,4 @@
-"""The experiment with a health check records what the engine showed, and leaves nothing."""
+"""The probe with a health check records what the engine showed, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_what_was_not_waited_for_says_nothing_of_the_engine(
 ) -> None:
     """A run with little time, or a slow machine: no verdict on an engine that was given no chance."""
     engine.before, engine.after = before, after
-    assert reason(probe(engine, 0.8)) == "The run reached its deadline before the experiment ended."
+    assert reason(probe(engine, 0.8)) == "The run reached its deadline before the probe ended."
 
 
 def test_it_gives_up_by_itself_after_its_own_time(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ def test_an_engine_that_fails_midway(engine: FakeEngine, moment: str, how: str |
 def test_an_engine_that_is_silent_midway_is_left_alone_in_time(engine: FakeEngine, moment: str) -> None:
     engine.faults[moment] = "late"
     threading.Timer(1.0, engine.release.set).start()
-    assert reason(probe(engine, 0.8)) == "The run reached its deadline before the experiment ended."
+    assert reason(probe(engine, 0.8)) == "The run reached its deadline before the probe ended."
 
 
 def test_without_the_image_it_is_unknown_and_says_how_to_get_it(engine: FakeEngine) -> None:

@@ -14,13 +14,13 @@ import pytest
 from preflight.probes.cleanup import cleanup
 from tests.probes.engine import FakeEngine
 
-# An experiment as the command line runs one: in a thread, ended by the same signals, waited for at the end.
+# A probe as the command line runs one: in a thread, ended by the same signals, waited for at the end.
 PROGRAM = """
 import sys, threading, time
 from preflight.cli.stop import Stop
 from preflight.gather.access.errand import boxes
 from preflight.probes.bench import Bench
-from preflight.probes.experiment import perform
+from preflight.probes.frame import run_probe
 from preflight.probes.registry import Probe
 
 def act(box, image):
@@ -32,7 +32,7 @@ def act(box, image):
 stop = Stop()
 bench = Bench(sys.argv[1], None, stop.event, time.monotonic() + 30)
 probe = Probe("test", 30.0, "stage", "source", act)
-threading.Thread(target=perform, args=(probe, bench), daemon=True).start()
+threading.Thread(target=run_probe, args=(probe, bench), daemon=True).start()
 while not stop.event.wait(0.1):
     pass
 boxes.close()

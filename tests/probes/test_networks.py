@@ -1,4 +1,4 @@
-"""Networks and published ports of experiments: labelled, and gone with their box, whatever happens."""
+"""Networks and published ports of probes: labelled, and gone with their box, whatever happens."""
 
 from __future__ import annotations
 

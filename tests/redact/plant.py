@@ -75,7 +75,7 @@ def _value(  # noqa: C901 - a line for each kind of type
 
 
 def _struct(struct: types.StructType, plant: Plant, place: str, missing: bool) -> dict[str, Any]:
-    left_out = {"stand_ins", "schema", "started"} if struct.cls is Host else set()
+    left_out = {"pseudonyms", "schema", "started"} if struct.cls is Host else set()
     if getattr(struct.cls, "__origin__", struct.cls) is Fact:  # it has either a value or the reason why there is none
         left_out = {"value" if missing else "missing"}
     made = {

@@ -1,4 +1,4 @@
-"""Stand-ins for addresses answer every question about networks as the real ones do, and tell nothing else."""
+"""Pseudonyms for addresses answer every question about networks as the real ones do, and tell nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from preflight.net.addresses import is_public
 from preflight.redact import vocabulary
-from preflight.redact.addresses import IpAddress, IpNetwork, Twins, shown
+from preflight.redact.addresses import IpAddress, IpNetwork, Twins, is_everybodys
 
 IPV4 = st.ip_addresses(v=4)
 PRIVATE = st.ip_addresses(network="10.0.0.0/8") | st.ip_addresses(network="172.16.0.0/12")
@@ -29,7 +29,7 @@ LISTS = st.lists(ONE, min_size=2, max_size=12, unique=True)
 
 
 @given(LISTS)
-def test_two_addresses_never_have_one_stand_in(addresses: list[IpAddress]) -> None:
+def test_two_addresses_never_have_one_pseudonym(addresses: list[IpAddress]) -> None:
     twins = Twins()
     assert len({twins.address(address) for address in addresses}) == len(addresses)
 
@@ -50,7 +50,7 @@ def test_a_stand_in_is_as_public_as_the_address_and_of_its_kind(addresses: list[
         assert is_public(str(other)) == is_public(str(address))
         for quality in ("is_loopback", "is_unspecified", "is_link_local", "is_multicast"):
             assert getattr(other, quality) == getattr(address, quality), quality
-        assert shown(other) == shown(address) or not shown(address)
+        assert is_everybodys(other) == is_everybodys(address) or not is_everybodys(address)
 
 
 @given(LISTS, st.integers(9, 32))
@@ -66,7 +66,7 @@ def test_an_address_is_in_a_network_where_its_stand_in_is(addresses: list[IpAddr
 
 
 @given(st.lists(st.tuples(PRIVATE | NEAR, st.integers(9, 30)), min_size=2, max_size=8))
-def test_networks_meet_where_their_stand_ins_do(pairs: list[tuple[IpAddress, int]]) -> None:
+def test_networks_meet_where_their_pseudonyms_do(pairs: list[tuple[IpAddress, int]]) -> None:
     twins = Twins()
     networks: list[IpNetwork] = [ipaddress.ip_network(f"{one}/{length}", strict=False) for one, length in pairs]
     for one, other in itertools.combinations(networks, 2):
@@ -131,7 +131,7 @@ SAME_START = st.ip_addresses(network="203.0.0.0/8") | st.ip_addresses(network="2
 
 
 @given(st.lists(SAME_START, min_size=2, max_size=8, unique=True), st.integers(9, 32))
-def test_stand_ins_that_have_settled_have_the_order_of_the_real_ones(addresses: list[IpAddress], length: int) -> None:
+def test_pseudonyms_that_have_settled_have_the_order_of_the_real_ones(addresses: list[IpAddress], length: int) -> None:
     twins = Twins()
     for address in addresses:
         twins.address(address)

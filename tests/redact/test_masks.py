@@ -94,7 +94,7 @@ PIECES = [
 def test_placeholders_say_what_they_stand_for(kind: str, value: str, placeholder: str) -> None:
     masks = Masks()
     made = getattr(masks, kind)(value)
-    unveil = Unveiler(masks.registry.known)
+    unveil = Unveiler(masks.registry.placeholders)
     shown = unveil(made)
     assert shown == placeholder
     assert unveil(veil(shown, masks.registry.legend)) == placeholder, "the way back leads to the same"
@@ -104,7 +104,7 @@ def test_names_below_a_domain_are_shown_as_such() -> None:
     masks = Masks()
     masks.dns.enter("geheim.example")
     names = ("geheim.example", "mail.geheim.example", "a.b.geheim.example", "OTHER.geheim.example", "xgeheim.example")
-    shown = [Unveiler(masks.registry.known)(masks.name(name)) for name in names]
+    shown = [Unveiler(masks.registry.placeholders)(masks.name(name)) for name in names]
     assert shown == [
         "<domain-1>",
         "mail.<domain-1>",
@@ -141,13 +141,13 @@ def test_no_value_breaks_anything_and_none_shows_what_is_not_known(kind: str, va
     masks = Masks()
     made = getattr(masks, kind)(f"{value}geheimx")
     assert "geheimx" not in made.lower()
-    assert "zq" not in Unveiler(masks.registry.known)(made).lower()
+    assert "zq" not in Unveiler(masks.registry.placeholders)(made).lower()
 
 
 @given(st.text(alphabet="zq1ahost<>-.:/", max_size=40))
 def test_a_value_that_looks_like_a_stand_in_or_a_placeholder_is_replaced_like_any_other(value: str) -> None:
     masks = Masks()
-    shown = Unveiler(masks.registry.known)(masks.text(f"zqhost7qz <host-8> {value}"))
+    shown = Unveiler(masks.registry.placeholders)(masks.text(f"zqhost7qz <host-8> {value}"))
     assert "host-7" not in shown
     assert "host-8" not in shown
     assert re.search("zq[a-z]+[0-9]+qz", shown) is None
@@ -155,7 +155,7 @@ def test_a_value_that_looks_like_a_stand_in_or_a_placeholder_is_replaced_like_an
 
 def test_what_a_check_has_cut_short_leaves_nothing_behind() -> None:
     masks = Masks()
-    unveil = Unveiler(masks.registry.known)
+    unveil = Unveiler(masks.registry.placeholders)
     whole = f"bad: {masks.secret('one')}{masks.secret('two')}"
     for length in range(len(whole) + 1):
         shown = unveil(f"{whole[:length]}…")

@@ -275,7 +275,7 @@ def test_facts_whose_records_are_lines_are_judged_as_those_of_today(tmp_path: Pa
     document = json.loads(encode(facts))
     document["answers"]["value"] = {
         key: json.loads(msgspec.json.encode(answer)) | {"records": [str(record) for record in answer.records]}
-        for key, answer in facts.answers.get().given.items()
+        for key, answer in facts.answers.get().by_question.items()
     }
     (tmp_path / "facts.json").write_text(json.dumps(document))
     older = read_facts(tmp_path / "facts.json")
@@ -305,7 +305,7 @@ def test_redacted_facts_that_are_redacted_again_say_the_same() -> None:
     assert not [secret for secret in SECRETS if secret in encode(second.facts())]
 
 
-def test_where_the_stand_ins_come_to_another_result_the_status_is_told_and_no_word_more() -> None:
+def test_where_the_pseudonyms_come_to_another_result_the_status_is_told_and_no_word_more() -> None:
     real = judge(rich())
     turned = msgspec.structs.replace(
         real,

@@ -8,15 +8,16 @@ import msgspec
 import pytest
 
 from preflight.render import words
+from preflight.render.context import Coverage
 from preflight.render.digest import digest
 from preflight.render.opening import Opening, opening
 from preflight.report.model import Report, Severity, Status
 from tests.render import reports
 
 
-def begun(*results: Any, asked: tuple[int, int] | None = None) -> Opening:
+def begun(*results: Any, coverage: Coverage | None = None) -> Opening:
     made = reports.report(*results)
-    return opening(made, digest(made), asked)
+    return opening(made, digest(made), coverage)
 
 
 PASS = reports.result("a.b", "pass")
@@ -42,11 +43,11 @@ def test_what_was_skipped_is_said_not_to_be_judged(severity: str, told: bool) ->
 
 
 def test_a_part_of_the_checks_does_not_tell_whether_mailcow_can_be_installed() -> None:
-    found = begun(PASS, asked=(1, 40))
+    found = begun(PASS, coverage=Coverage(1, 40))
     assert (found.headline, found.install) == (words.PARTLY_READY, "")
     assert "1 of 40" in found.next
     assert "can be installed on this host." not in found.next
-    assert begun(PASS, asked=(40, 40)).headline == "Ready for mailcow"
+    assert begun(PASS, coverage=Coverage(40, 40)).headline == "Ready for mailcow"
 
 
 @pytest.mark.parametrize(
@@ -64,13 +65,13 @@ def test_what_stands_in_the_way_and_is_ignored_is_no_readiness(row: Any, counts:
 
 
 def test_both_at_once_are_both_told() -> None:
-    found = begun(PASS, waived("fail"), asked=(2, 40))
+    found = begun(PASS, waived("fail"), coverage=Coverage(2, 40))
     assert "2 of 40" in found.next
     assert "this run: 1." in found.next
 
 
 def test_what_is_wrong_is_so_whatever_was_asked() -> None:
-    bad = begun(PASS, reports.result("a.c", "fail"), asked=(2, 40))
+    bad = begun(PASS, reports.result("a.c", "fail"), coverage=Coverage(2, 40))
     assert (bad.symbol, bad.headline) == ("❌", "Not ready for mailcow")
     open_ = begun(PASS, reports.result("a.c", "unknown"))
     assert (open_.symbol, open_.state, open_.install) == ("❓", "unknown", "")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from preflight.gather.access.command import Ran
+from preflight.gather.access.command import Output
 from preflight.twin import derive_programs
 from preflight.twin.derive_programs import Programs
 from preflight.twin.derive_state import Underivable
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_first_of_the_path_that_can_be_run(folder: Path) -> None:
     program(folder / "second/nft", 'cat; echo "$*"; echo said >&2; exit 3')
     (folder / "first/nft").mkdir(parents=True)
-    assert Programs("/", 5.0).run("nft", "-f", "-", stdin=b"text\n") == Ran(3, "text\n-f -\n", "said\n")
+    assert Programs("/", 5.0).run("nft", "-f", "-", stdin=b"text\n") == Output(3, "text\n-f -\n", "said\n")
     (folder / "first/nft").rmdir()
     program(folder / "first/other", "echo other")
     (folder / "first/nft").symlink_to("other")
@@ -67,13 +67,13 @@ def test_which_iptables_it_is(folder: Path, name: str, said: str, native: bool) 
 @pytest.mark.parametrize(
     ("ran", "expected"),
     [
-        (Ran(1, "", "iptables v1.8.9 (nf_tables):\n  no\n"), "iptables v1.8.9 (nf_tables): no"),
-        (Ran(1, "only this\n", ""), "only this"),
-        (Ran(4, "", ""), "exit 4"),
-        (Ran(1, "", "x" * 9000), "x" * 500),
+        (Output(1, "", "iptables v1.8.9 (nf_tables):\n  no\n"), "iptables v1.8.9 (nf_tables): no"),
+        (Output(1, "only this\n", ""), "only this"),
+        (Output(4, "", ""), "exit 4"),
+        (Output(1, "", "x" * 9000), "x" * 500),
     ],
 )
-def test_what_a_program_says(ran: Ran, expected: str) -> None:
+def test_what_a_program_says(ran: Output, expected: str) -> None:
     assert derive_programs.words(ran) == expected
 
 

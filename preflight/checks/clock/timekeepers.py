@@ -18,7 +18,8 @@ VIRTUALBOX = (
 
 def in_step(host: Host) -> bool:
     """Say whether the kernel's clock is known to be synchronised, by timedatectl's rule."""
-    return host.clock.known and host.clock.get().maxerror_us < MAX_ERROR_US
+    clock = host.clock.value
+    return clock is not None and clock.maxerror_us < MAX_ERROR_US
 
 
 def container(host: Host) -> str | None:

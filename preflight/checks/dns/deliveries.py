@@ -11,17 +11,18 @@ from preflight.checks import Look
 from preflight.checks.dns.names import (
     addresses_of,
     alias,
+    any_answer,
     enter,
     finding,
     fqdn,
-    given,
-    known,
     record,
     settled,
+    settled_or_none,
     some,
     switch,
     typo,
 )
+from preflight.checks.findings import Outcome
 from preflight.facts.records import Mx
 from preflight.net.hostnames import bare
 from preflight.report.model import DnsRecord, Finding, Remedy, Status
@@ -38,25 +39,25 @@ def delivery(look: Look, domain: str) -> Finding:
     targets = _targets(found)
     expected = (f"10 {name}.",)
     entry = record(domain, "MX", expected[0])
-    remedy: Remedy | None = None
     if not found:
-        status, message = Status.FAIL, say("{domain} has no MX record.", domain=domain)
-        remedy = enter((entry,))
+        outcome = Outcome(Status.FAIL, say("{domain} has no MX record.", domain=domain), enter((entry,)))
     elif "" in targets:
-        status = Status.FAIL
         message = say("{domain} has a null MX record, which says that it takes no mail at all.", domain=domain)
         remedy = enter(() if name in targets else (entry,), say("Remove the null MX record."))
+        outcome = Outcome(Status.FAIL, message, remedy)
     elif name in targets:
-        status, message, remedy = _here(look, domain, targets)
+        outcome = _here(look, domain, targets)
     else:
-        status, message, remedy = _elsewhere(look, domain, list(targets), entry)
-    return finding(status, message, domain, "MX", expected=expected, found=map(str, found), remedy=remedy)
+        outcome = _elsewhere(look, domain, list(targets), entry)
+    return finding(
+        outcome.status, outcome.message, domain, "MX", expected=expected, found=map(str, found), remedy=outcome.remedy
+    )
 
 
 def _own_typo(look: Look, domain: str) -> str | None:
     """Say that a domain does not exist, unless it is the host name's own, which dns.hostname has as its finding."""
-    answer = given(look, domain, "MX")
-    host = given(look, fqdn(look), "A")
+    answer = any_answer(look, domain, "MX")
+    host = any_answer(look, fqdn(look), "A")
     return typo(answer) if answer and (host is None or host.above != answer.above) else None
 
 
@@ -65,19 +66,19 @@ def _targets(found: Sequence[Mx]) -> dict[str, int]:
     return {bare(record.exchange): record.preference for record in reversed(found)}
 
 
-def _here(look: Look, domain: str, targets: dict[str, int]) -> tuple[Status, str, Remedy | None]:
+def _here(look: Look, domain: str, targets: dict[str, int]) -> Outcome:
     name = fqdn(look)
     others = [target for target in targets if target != name]
-    if alias(known(look, name, "A")):
+    if alias(settled_or_none(look, name, "A")):
         remedy = Remedy(say("Replace the CNAME record of {name} by address records.", name=name), place="dns")
         message = say(
             "Mail for {domain} goes to {name}, which is an alias; the target of an MX record must not be one.",
             domain=domain,
             name=name,
         )
-        return Status.FAIL, message, remedy
+        return Outcome(Status.FAIL, message, remedy)
     if not others:
-        return Status.PASS, say("Mail for {domain} goes to {name}.", domain=domain, name=name), None
+        return Outcome(Status.PASS, say("Mail for {domain} goes to {name}.", domain=domain, name=name))
     values = {"domain": domain, "others": some(others), "name": name}
     message = say("Mail for {domain} goes to {others} as well, not to {name} alone.", **values)
     if min(targets[other] for other in others) < targets[name]:
@@ -87,34 +88,35 @@ def _here(look: Look, domain: str, targets: dict[str, int]) -> tuple[Status, str
         "unless that is a relay which passes mail on to {name}.",
         **values,
     )
-    return Status.WARN, message, Remedy(text, place="dns", when="last")
+    return Outcome(Status.WARN, message, Remedy(text, place="dns", when="last"))
 
 
-def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord) -> tuple[Status, str, Remedy]:
+def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord) -> Outcome:
     """Warn, as that may serve somebody today; fail if it leads nowhere."""
     name = fqdn(look)
     values = {"domain": domain, "targets": some(targets), "name": name}
-    here = set(addresses_of(known(look, name, "A")))
-    answers = [known(look, target, "A") for target in targets]
+    here = set(addresses_of(settled_or_none(look, name, "A")))
+    answers = [settled_or_none(look, target, "A") for target in targets]
     if all(a and a.records and not a.alias and set(addresses_of(a)) <= here for a in answers):
         message = say("Mail for {domain} goes to {targets}, which has the addresses of {name}, not its name.", **values)
-        return Status.WARN, message, switch(domain, "MX", entry)
+        return Outcome(Status.WARN, message, switch(domain, "MX", entry))
     if all(_is_nowhere(look, target) for target in targets):
         message = say("Mail for {domain} goes to {targets}, which has no address.", **values)
-        return Status.FAIL, message, enter((entry,), say("Remove the MX records that lead to {targets}.", **values))
+        remove = say("Remove the MX records that lead to {targets}.", **values)
+        return Outcome(Status.FAIL, message, enter((entry,), remove))
     message = say("Mail for {domain} goes to {targets} today, not to {name}.", **values)
-    return Status.WARN, message, switch(domain, "MX", entry)
+    return Outcome(Status.WARN, message, switch(domain, "MX", entry))
 
 
 def _is_nowhere(look: Look, target: str) -> bool:
     """Say whether a name certainly has no address."""
-    answers = [known(look, target, kind) for kind in ("A", "AAAA")]
+    answers = [settled_or_none(look, target, kind) for kind in ("A", "AAAA")]
     return all(answer is not None and not answer.records for answer in answers)
 
 
 def served(look: Look, domain: str) -> bool:
     """Say whether a domain's mail goes elsewhere today."""
-    answer = known(look, domain, "MX")
+    answer = settled_or_none(look, domain, "MX")
     targets = _targets(answer.of(Mx)) if answer else {}
     return bool(set(targets) - {fqdn(look), ""}) and not all(_is_nowhere(look, target) for target in targets)
 

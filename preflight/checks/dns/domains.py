@@ -23,7 +23,7 @@ from preflight.report.model import Finding, Severity
     subjects=domains,
 )
 def mx(look: Look, domain: str) -> Iterator[Finding]:
-    """The domain's mail is delivered to this host.
+    """The domain's mail is delivered to this host
 
     Other servers ask for the domain's MX records and deliver to the target with the lowest preference. The target has
     to be mailcow's host name, as the certificate bears that name, and must not be an alias (RFC 2181).
@@ -40,7 +40,7 @@ def mx(look: Look, domain: str) -> Iterator[Finding]:
     subjects=domains,
 )
 def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
-    """Outlook and phones find their settings at autodiscover.
+    """Outlook and phones find their settings at autodiscover
 
     Outlook and ActiveSync look for https://autodiscover.DOMAIN. mailcow answers there, and has the name in its
     certificate if the record points to it.
@@ -57,7 +57,7 @@ def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
     subjects=domains,
 )
 def autoconfig(look: Look, domain: str) -> Iterator[Finding]:
-    """Thunderbird finds its settings at autoconfig.
+    """Thunderbird finds its settings at autoconfig
 
     Thunderbird and others look for autoconfig.DOMAIN. mailcow answers there, and has the name in its certificate
     if the record points to it.

@@ -10,10 +10,10 @@ from preflight.checks.dns.names import (
     BEHIND_NAT,
     addresses_of,
     alias,
+    any_answer,
     denied,
     finding,
     fqdn,
-    given,
     is_placeholder,
     no_hostname,
     settled,
@@ -38,7 +38,7 @@ from preflight.text.sentences import paragraph, say
     sources=(issue(1572), issue(850), issue(2932)),
 )
 def hostname(look: Look) -> Iterator[Finding]:
-    """The host name is a fully qualified one of its own.
+    """The host name is a fully qualified one of its own
 
     mailcow's installer wants a name of at least three labels, but only when it asks for it: a name given unattended
     goes in unseen. A mail host may not be an alias (RFC 2181, 5321), and mailcow's own diagnosis refuses a CNAME.
@@ -58,7 +58,7 @@ def hostname(look: Look) -> Iterator[Finding]:
         yield finding(Status.WARN, doubt, name, "CNAME", found=(name,))
     elif is_placeholder(look):
         yield own_name.is_example(name)
-    elif wrong := typo(given(look, name, "A")):
+    elif wrong := typo(any_answer(look, name, "A")):
         yield own_name.is_typo(name, paragraph(wrong, hostnames.doubt(name)))
     elif target := alias(settled(look, name, "A")):
         yield own_name.is_alias(name, target)
@@ -81,7 +81,7 @@ def _families(_: Look) -> tuple[str, ...]:
     subjects=_families,
 )
 def address(look: Look, kind: str) -> Iterator[Finding]:
-    """The host name's addresses are this host's.
+    """The host name's addresses are this host's
 
     Other servers deliver to these addresses, and mailcow asks for a certificate only when they are its own. An AAAA
     record is looked at first, by them and by mailcow: one that leads nowhere does more harm than none.
@@ -114,14 +114,14 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
     subjects=pointers.sending,
 )
 def reverse(look: Look, address: str) -> Iterator[Finding]:
-    """The address's reverse name is the host name, and leads back.
+    """The address's reverse name is the host name, and leads back
 
     Large providers refuse mail from addresses whose PTR record is missing, is a generic one, or does not lead back to
     the address. The record belongs to whoever leased the address, for IPv4 and IPv6 alike. Mail is sent from the
     source of the default route, or from the address that SNAT_TO_SOURCE names, whichever address the name has.
     """
     name = fqdn(look)
-    if (own := given(look, name, "A")) and own.denied:
+    if (own := any_answer(look, name, "A")) and own.denied:
         raise denied(own)
     pointer = reverse_name(address)
     names = tuple(dict.fromkeys(bare(record.target) for record in settled(look, pointer, "PTR").of(Ptr)))

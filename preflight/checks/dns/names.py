@@ -28,7 +28,7 @@ def fqdn(look: Look) -> str:
     if not look.plan.fqdn:
         raise no_hostname()
     if is_placeholder(look):
-        raise unknown(
+        raise undetermined(
             say("{name} is the name of an example, not of this host.", name=look.plan.fqdn),
             say("Give the name of your own mail host with --hostname."),
         )
@@ -41,13 +41,13 @@ def is_placeholder(look: Look) -> bool:
     Laboratories have such names, and a name server that knows them.
     """
     name = look.plan.fqdn or ""
-    first = given(look, name, "A")
+    first = any_answer(look, name, "A")
     if first is None or first.rcode not in SETTLED or first.denied in ("root", "top"):
         return False
     if first.records or first.alias or not hostnames.placeholder(name):
         return False
     below = f".{hostnames.registrable(name) or name}."
-    rows = [answer for answer in look.host.answers.get().given.values() if f".{answer.name}".endswith(below)]
+    rows = [answer for answer in look.host.answers.get().by_question.values() if f".{answer.name}".endswith(below)]
     return all(is_null(record) for answer in rows for record in answer.records)
 
 
@@ -62,7 +62,7 @@ def domains(look: Look) -> tuple[str, ...]:
     return look.plan.domains
 
 
-def unknown(reason: str, help: str, detail: str = "") -> MissingFact:
+def undetermined(reason: str, help: str, detail: str = "") -> MissingFact:
     """Make what ends a check as unknown."""
     return MissingFact(Missing("unknown", reason, help, detail=detail), "DNS")
 
@@ -73,17 +73,18 @@ def settled(look: Look, name: str, kind: str) -> Answer:
     server = answer.server or "DNS"
     again = say("Run the check again, or name another server with --resolver.")
     if answer.rcode in SETTLED and answer.truncated:
-        raise unknown(say("{server} left out records of {name} {kind}.", server=server, name=name, kind=kind), again)
+        lacking = say("{server} left out records of {name} {kind}.", server=server, name=name, kind=kind)
+        raise undetermined(lacking, again)
     if answer.rcode in SETTLED:
         if answer.denied:
             raise denied(answer)
         return answer
     if answer.rcode == "timeout":
-        raise unknown(
+        raise undetermined(
             say("{server} did not answer when asked for {name} {kind}.", server=server, name=name, kind=kind), again
         )
     if answer.rcode == "error":
-        raise unknown(
+        raise undetermined(
             say("The query to {server} for {name} {kind} failed.", server=server, name=name, kind=kind),
             again,
             answer.detail,
@@ -91,7 +92,7 @@ def settled(look: Look, name: str, kind: str) -> Answer:
     help = say("Look at the zone's name servers and its DNSSEC signatures, or name another server with --resolver.")
     if answer.rcode == "REFUSED":
         help = say("Let the name server answer this host for this name, or name another server with --resolver.")
-    raise unknown(
+    raise undetermined(
         say(
             "{server} answered {rcode} when asked for {name} {kind}.",
             server=server,
@@ -107,17 +108,17 @@ def denied(answer: Answer) -> MissingFact:
     """Make what ends a check if the name server denies what is above a name, so that its answer means nothing."""
     name, server, above = bare(answer.name), answer.server or "DNS", bare(answer.above)
     if answer.denied == "domain":
-        return unknown(_unregistered(above), say("Correct the name, or register {domain}.", domain=above))
+        return undetermined(_unregistered(above), say("Correct the name, or register {domain}.", domain=above))
     if answer.denied == "strange":
-        return unknown(_no_top(above), say("Correct the name."))
+        return undetermined(_no_top(above), say("Correct the name."))
     help = say("Name another server with --resolver, such as --resolver 9.9.9.9.")
     if answer.denied == "root":
-        return unknown(
+        return undetermined(
             say("{server} does not know the root of the DNS, so its answer for {name} means nothing.",
                 server=server, name=name),
             help,
         )  # fmt: skip
-    return unknown(
+    return undetermined(
         say("{server} says that .{above} does not exist, so its answer for {name} means nothing.",
             server=server, above=above, name=name),
         help,
@@ -141,13 +142,13 @@ def _no_top(ending: str) -> str:
     return say("There is no top-level domain .{ending}.", ending=ending)
 
 
-def known(look: Look, name: str, kind: str) -> Answer | None:
+def settled_or_none(look: Look, name: str, kind: str) -> Answer | None:
     """Return an answer that settles the question, None where there is no such answer."""
-    answer = given(look, name, kind)
+    answer = any_answer(look, name, kind)
     return answer if answer and answer.rcode in SETTLED and not (answer.denied or answer.truncated) else None
 
 
-def given(look: Look, name: str, kind: str) -> Answer | None:
+def any_answer(look: Look, name: str, kind: str) -> Answer | None:
     """Return an answer whatever it is; None if there is none."""
     return look.host.answers.or_(Answers()).get(name, kind)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from preflight.checks import Look
-from preflight.checks.dns.names import BEHIND_NAT, enter, finding, known, record, settled, some, unknown
+from preflight.checks.dns.names import BEHIND_NAT, enter, finding, record, settled, settled_or_none, some, undetermined
 from preflight.facts import MissingFact
 from preflight.facts.records import Mx
 from preflight.net import addresses
@@ -55,7 +55,7 @@ def circle(look: Look, name: str, kind: str) -> MissingFact | None:
     reason = say("The CNAME records of {name} lead in a circle.", name=name)
     if answer.broken == "long":
         reason = say("{name} leads through too many CNAME records in a row.", name=name)
-    return unknown(reason, say("Replace the CNAME record of {name} by address records.", name=name))
+    return undetermined(reason, say("Replace the CNAME record of {name} by address records.", name=name))
 
 
 def broken_ipv6(look: Look, name: str, found: tuple[str, ...]) -> str | None:
@@ -108,13 +108,13 @@ def _lead_here(look: Look, name: str, kind: str, strange: list[str], zone: list[
 
 
 def _targets(look: Look, domain: str) -> list[str]:
-    answer = known(look, domain, "MX")
+    answer = settled_or_none(look, domain, "MX")
     return [bare(record.exchange) for record in answer.of(Mx)] if answer else []
 
 
 def behind_nat(look: Look, name: str, kind: str, found: tuple[str, ...]) -> Finding:
     """Warn of an address in a private network; unknown if the host cannot know its public one."""
-    own = addresses.own(look.host.links.get(), VERSIONS[kind])
+    own = addresses.host_addresses(look.host.links.get(), VERSIONS[kind])
     if not set(found) <= set(own):
         reason = say(
             "This host has no address that the world could see, so whether {found} leads to it cannot be told.",
@@ -126,7 +126,7 @@ def behind_nat(look: Look, name: str, kind: str, found: tuple[str, ...]) -> Find
                 own=some(own),
                 found=some(found),
             )
-        raise unknown(reason, say(BEHIND_NAT))
+        raise undetermined(reason, say(BEHIND_NAT))
     message = say(
         "{name} leads to {found}, which is this host, but in its private network only.", name=name, found=some(found)
     )

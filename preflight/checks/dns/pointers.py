@@ -5,7 +5,17 @@ from __future__ import annotations
 import shlex
 
 from preflight.checks import Look
-from preflight.checks.dns.names import BEHIND_NAT, addresses_of, enter, finding, fqdn, known, record, some, unknown
+from preflight.checks.dns.names import (
+    BEHIND_NAT,
+    addresses_of,
+    enter,
+    finding,
+    fqdn,
+    record,
+    settled_or_none,
+    some,
+    undetermined,
+)
 from preflight.checks.dns.own_addresses import VERSIONS, kind_of
 from preflight.facts import MissingFact, require
 from preflight.mailcow.conf.programs import source_variable
@@ -26,7 +36,7 @@ def sending(look: Look) -> tuple[str, ...]:
         chosen += _of_version(look, kind, version)
     if not chosen:
         require(look.host.answers)
-        raise unknown(
+        raise undetermined(
             say("This host has no public address of its own, so the one it sends from is not known."), say(BEHIND_NAT)
         )
     return tuple(dict.fromkeys(chosen))
@@ -38,9 +48,9 @@ def _of_version(look: Look, kind: str, version: int) -> list[str]:
     if not given and version == 6 and not look.plan.ipv6:
         return []
     sender = _sender(look, version)
-    if given and not set(given) & set(addresses.own(look.host.links.or_(()), version)):
+    if given and not set(given) & set(addresses.host_addresses(look.host.links.or_(()), version)):
         sender = None  # NAT beyond this host gives mail the address that the user named
-    named = public if given else [one for one in public if one in addresses_of(known(look, fqdn(look), kind))]
+    named = public if given else [one for one in public if one in addresses_of(settled_or_none(look, fqdn(look), kind))]
     return [*named, sender] if sender else named or public
 
 
@@ -100,13 +110,14 @@ def _better(look: Look, address: str) -> str | None:
     It has to be one of the same uplink, or of none: another provider's would be dropped on this way.
     """
     kind, version = kind_of(address), addresses.version(address)
-    named = addresses_of(known(look, fqdn(look), kind))
+    named = addresses_of(settled_or_none(look, fqdn(look), kind))
     if address in named or address != _sender(look, version):
         return None
     links = look.host.links.or_(())
-    uplinks = {link.name for link in links if address in addresses.own((link,), version)}
+    uplinks = {link.name for link in links if address in addresses.host_addresses((link,), version)}
     near = [link for link in links if link.name in uplinks or link.name.startswith(("lo", "dummy"))]
-    return next((one for one in addresses.own(near, version) if one in named and addresses.is_public(one)), None)
+    own = addresses.host_addresses(near, version)
+    return next((one for one in own if one in named and addresses.is_public(one)), None)
 
 
 def _send_from(look: Look, address: str) -> Remedy:
@@ -131,7 +142,7 @@ def good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...])
     """Pass; warn where the address has further reverse names that do not lead back: a receiver may look at any."""
     name, kind = fqdn(look), kind_of(address)
     others = [other for other in names if other != name]
-    answers = {other: known(look, other, kind) for other in others}
+    answers = {other: settled_or_none(look, other, kind) for other in others}
     loose = [other for other, answer in answers.items() if answer and address not in addresses_of(answer)]
     found = [f"{one}." for one in names]
     expected = (f"{name}.",)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from preflight.checks.docker.directives import has_driver
 from preflight.checks.docker.values import name_of
 from preflight.facts import DaemonConfig, EngineStart
+from preflight.facts.daemon import SNAPSHOTTER
 from preflight.text.sentences import say
 
 _JSON_FILE = ("max-file", "max-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag")
@@ -31,8 +32,7 @@ def contradictions(start: EngineStart, config: DaemonConfig, major: int | None) 
             "Docker {version} starts with ipv6: true only where fixed-cidr-v6 gives a network.",
             version=start.version,
         )
-    driver, features = held.get("storage-driver"), held.get("features")
-    by_containerd = isinstance(features, list) and "containerd-snapshotter=true" in features
+    driver, by_containerd = held.get("storage-driver"), config.feature(SNAPSHOTTER)
     if isinstance(driver, str) and driver and major is not None and not by_containerd and not has_driver(driver, major):
         yield say("Docker {version} has no storage driver {driver}.", version=start.version, driver=driver)
     yield from _runtime(start, held.get("default-runtime"))

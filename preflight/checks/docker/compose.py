@@ -40,17 +40,17 @@ def compose(look: Look) -> Iterator[Finding]:
         yield _aged(look, found, enough, evidence)
 
 
-def _absent(look: Look, found: Compose, evidence: ComposeEvidence) -> Finding:
+def _absent(look: Look, compose: Compose, evidence: ComposeEvidence) -> Finding:
     if install.absent(look.host) and look.told_by("docker.engine"):
         return skipped(say("Docker Compose comes with Docker (see docker.engine)."), evidence=evidence)
     message, remedy = say("Docker Compose is not installed: neither the plugin nor docker-compose is there."), None
-    if found.inert:
-        message = say("{path} is not executable, so that docker does not use it.", path=found.inert)
-        remedy = Remedy(say("Make it executable."), (f"chmod +x {shlex.quote(found.inert)}",))
-    if found.of_user:
+    if compose.inert:
+        message = say("{path} is not executable, so that docker does not use it.", path=compose.inert)
+        remedy = Remedy(say("Make it executable."), (f"chmod +x {shlex.quote(compose.inert)}",))
+    if compose.of_user:
         message = say(
             "Docker Compose is not installed for root, who runs mailcow's scripts. Another user has it: {path}.",
-            path=found.of_user,
+            path=compose.of_user,
         )
     return Finding(
         status=Status.FAIL,
@@ -62,34 +62,34 @@ def _absent(look: Look, found: Compose, evidence: ComposeEvidence) -> Finding:
     )
 
 
-def _mute(look: Look, found: Compose, evidence: ComposeEvidence) -> Finding:
+def _mute(look: Look, compose: Compose, evidence: ComposeEvidence) -> Finding:
     """Say that Compose is there, but not which version."""
-    reason = say("{path} did not report a version that can be compared.", path=found.path)
+    reason = say("{path} did not report a version that can be compared.", path=compose.path)
     again = install.compose(look.host)
     help = paragraph(say("Run it on the host. If it does not work, reinstall it."), again.text)
-    asked = "docker compose version" if found.kind == "plugin" else "docker-compose version"
+    asked = "docker compose version" if compose.kind == "plugin" else "docker-compose version"
     message = paragraph(say("Docker Compose is there, but not its version."), reason)
-    detail = found.detail or found.version
+    detail = compose.detail or compose.version
     return unknown(reason, help, asked, *again.commands, message=message, detail=detail, evidence=evidence)
 
 
-def _aged(look: Look, found: Compose, enough: bool, evidence: ComposeEvidence) -> Finding:
-    kind = phrase("the program {path}", path=found.path)
-    if found.kind == "plugin":
-        kind = phrase("the plugin {path}", path=found.path)
-    message = say("Docker Compose {version} is installed: {found}.", version=found.version, found=kind)
+def _aged(look: Look, compose: Compose, enough: bool, evidence: ComposeEvidence) -> Finding:
+    kind = phrase("the program {path}", path=compose.path)
+    if compose.kind == "plugin":
+        kind = phrase("the plugin {path}", path=compose.path)
+    message = say("Docker Compose {version} is installed: {found}.", version=compose.version, found=kind)
     if not enough:
         message = say(
             "Docker Compose {version} ({path}) is too old: mailcow needs {wanted} or newer.",
-            version=found.version,
-            path=found.path,
+            version=compose.version,
+            path=compose.path,
             wanted=look.requirements.compose,
         )
     return Finding(
         status=Status.PASS if enough else Status.FAIL,
         message=message,
         expected=_expected(look),
-        found=found.version,
+        found=compose.version,
         evidence=evidence,
         remedy=None if enough else _install(look),
     )
@@ -102,9 +102,9 @@ def _expected(look: Look) -> str:
 def _install(look: Look) -> Remedy:
     """Say how Compose is installed: with the engine where that has to be installed or replaced, else beside it."""
     host, wanted = look.host, look.requirements.docker
-    said = host.engine.value
-    if said is not None and wanted and at_least(said.version, wanted) is False:
+    engine = host.engine.value
+    if engine is not None and wanted and at_least(engine.version, wanted) is False:
         return install.newer(host)
-    if said is None and install.nothing(host):
+    if engine is None and install.nothing(host):
         return install.docker(host)
     return install.compose(host)

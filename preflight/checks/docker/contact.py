@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from preflight.checks.findings import unknown
+from preflight.checks.findings import Outcome, unknown
 from preflight.checks.remedies import distro, install
 from preflight.facts import Contact, Host
 from preflight.report.evidence.engine import EngineEvidence
@@ -27,15 +27,15 @@ def silent(host: Host, contact: Contact) -> Finding:
         message = paragraph(say("The engine could not be asked."), reason)
         return unknown(reason, help, message=message, detail=contact.detail, evidence=evidence)
     tell = {"invalid": _senseless, "timeout": _hanging, "refused": _deserted}.get(contact.state, _absent)
-    message, remedy = (_absent if install.absent(host) else tell)(host, contact)
+    outcome = (_absent if install.absent(host) else tell)(host, contact)
     return Finding(
-        status=Status.FAIL,
-        message=message,
+        status=outcome.status,
+        message=outcome.message,
         detail=contact.detail if contact.state == "invalid" else None,
         expected=phrase("an engine that answers"),
         found=contact.state,
         evidence=evidence,
-        remedy=remedy,
+        remedy=outcome.remedy,
     )
 
 
@@ -58,38 +58,38 @@ def _restart(host: Host) -> tuple[str, ...]:
     return (*distro.restart(host, "docker"), *look_up)
 
 
-def _senseless(host: Host, contact: Contact) -> tuple[str, Remedy]:
+def _senseless(host: Host, contact: Contact) -> Outcome:
     message = say("What answers at {where} is no Docker engine that works.", where=contact.url)
     text = say("Restart the engine, and look at what it logs and what else holds its socket.")
     name = contact.url.removeprefix("unix://").rpartition("/")[2]
-    return message, Remedy(text, (*_restart(host), f"ss -xlp | grep {shlex.quote(name)}"))
+    return Outcome(Status.FAIL, message, Remedy(text, (*_restart(host), f"ss -xlp | grep {shlex.quote(name)}")))
 
 
-def _hanging(host: Host, contact: Contact) -> tuple[str, Remedy]:
+def _hanging(host: Host, contact: Contact) -> Outcome:
     message = say("The Docker engine at {where} hangs: it does not reply in time.", where=contact.url)
     text = say("Restart the engine, and look at what it logged and at the host's disks.")
-    return message, Remedy(text, _restart(host))
+    return Outcome(Status.FAIL, message, Remedy(text, _restart(host)))
 
 
 def _start(host: Host) -> Remedy:
     return Remedy(say("Start the engine, and look at what it logs where it does not start."), _restart(host))
 
 
-def _deserted(host: Host, contact: Contact) -> tuple[str, Remedy]:
+def _deserted(host: Host, contact: Contact) -> Outcome:
     message = say(
         "Nobody answers at {where}: the socket is there, but no Docker engine listens on it.", where=contact.url
     )
-    return message, _start(host)
+    return Outcome(Status.FAIL, message, _start(host))
 
 
-def _absent(host: Host, contact: Contact) -> tuple[str, Remedy]:
+def _absent(host: Host, contact: Contact) -> Outcome:
     if engine := install.path(host, "dockerd"):
         message = say(
             "No Docker engine runs: there is nothing at {where}, though {path} is installed.",
             where=contact.url,
             path=engine,
         )
-        return message, _start(host)
+        return Outcome(Status.FAIL, message, _start(host))
     message = say("No Docker engine was found: there is nothing at {where}.", where=contact.url)
     if contact.state == "refused":
         message = say("No Docker engine is installed: nobody listens at {where}.", where=contact.url)
@@ -99,4 +99,4 @@ def _absent(host: Host, contact: Contact) -> tuple[str, Remedy]:
             where=contact.url,
             path=client,
         )
-    return message, install.docker(host)
+    return Outcome(Status.FAIL, message, install.docker(host))

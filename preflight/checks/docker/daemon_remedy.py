@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 
 from preflight.checks import Look
-from preflight.checks.docker.directives import IDLE, KNOWN
-from preflight.checks.docker.keys import names, strangers, twice
+from preflight.checks.docker.directives import ENGINE_KEYS, IDLE
+from preflight.checks.docker.keys import effective_keys, strangers, twice
 from preflight.checks.docker.next_start import version
 from preflight.checks.docker.values import misfits, name_of
 from preflight.checks.remedies import distro, install
 from preflight.checks.remedies.daemon_json import edit
 from preflight.facts import DaemonConfig, Directive, EngineStart
+from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
 
 # What makes the value that is wanted of the one that is there, in jq's words.
@@ -25,22 +26,22 @@ _TURNED = {
 _OFF = ("iptables", "ip6tables", "ip-masq", "ip-forward")  # the engine's default is what mailcow needs
 
 
-def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
-    """Return how the settings are corrected: in words, and the commands that do it where that is certain."""
+def corrected(look: Look) -> Remedy:
+    """Return how the settings are corrected, with the commands that do it where that is certain."""
     start, config = look.host.engine_start.value, look.host.daemon_config.value
     again = say("Correct the settings and restart the engine; its containers stop meanwhile.")
     if config is not None and config.directory:
         text = say(
             "Remove the directory {path}, and restart the engine; its containers stop meanwhile.", path=config.path
         )
-        return text, (f"rmdir {shlex.quote(config.path)}",)
+        return Remedy(text, (f"rmdir {shlex.quote(config.path)}",))
     if config is not None and config.error:
-        return again, (f"python3 -m json.tool {shlex.quote(config.path)}",)
+        return Remedy(again, (f"python3 -m json.tool {shlex.quote(config.path)}",))
     if start is None or config is None:
-        return again, ()
+        return Remedy(again)
     then = say("Then restart the engine; its containers stop meanwhile.")
     words, changes = [*_types(start, version(look))], [*_filters(start, version(look))]
-    off = [key for key in _OFF if config.settings.get(key) is False and key in names(start, version(look))]
+    off = [key for key in _OFF if config.settings.get(key) is False and key in effective_keys(start, version(look))]
     if off:
         words.append(say("Remove {names} from {path}.", names=", ".join(off), path=config.path))
         changes += [f"del(.{_key(key)})" for key in off]
@@ -51,7 +52,7 @@ def corrected(look: Look) -> tuple[str, tuple[str, ...]]:
         words.append(say("Keep each setting in one place: remove {names} from {path}.", names=", ".join(both),
                          path=config.path))  # fmt: skip
     commands = edit(look.host, config.path, " | ".join(changes)) if changes else ()
-    return paragraph(*words, then if words else again), commands
+    return Remedy(paragraph(*words, then if words else again), commands)
 
 
 def restarted(look: Look) -> tuple[str, ...]:
@@ -95,12 +96,12 @@ def _filters(start: EngineStart, major: int | None) -> list[str]:
     """Return what jq has to do: rename or remove keys that are unknown or given twice, turn values into their type."""
     top = {directive.path[0] for directive in start.directives}
     renamed = {name: meant for name, (_, meant) in strangers(start, major).items()}
-    renamed |= {name: IDLE[name] for name in names(start, major) if IDLE.get(name) and name in top}
+    renamed |= {name: IDLE[name] for name in effective_keys(start, major) if IDLE.get(name) and name in top}
     found = []
     for name, meant in renamed.items():
         if name not in top:
             continue
-        if meant and meant not in top and KNOWN[meant].taken_by(major):
+        if meant and meant not in top and ENGINE_KEYS[meant].taken_by(major):
             found.append(f".{_key(meant)} = .{_key(name)}")
         found.append(f"del(.{_key(name)})")
     found += [f"del(.{_place(directive)})" for directive in twice(start, major).values()]

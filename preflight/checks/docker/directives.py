@@ -87,7 +87,7 @@ FLAT = (
 NEWEST = 29
 
 
-class Known(Struct, frozen=True):
+class EngineKey(Struct, frozen=True):
     """A setting: what kind of value it takes, the first version that knows it (0 = all), the first that does not."""
 
     kind: Any
@@ -99,12 +99,12 @@ class Known(Struct, frozen=True):
         return major is None or (self.since <= major and not 0 < self.until <= major)
 
 
-def _table() -> dict[str, Known]:
+def _table() -> dict[str, EngineKey]:
     rows = ((word.split(":"), kind) for kind, names in _NAMES for word in names)
-    return {row[0]: Known(kind, *map(int, row[1:])) for row, kind in rows}
+    return {row[0]: EngineKey(kind, *map(int, row[1:])) for row, kind in rows}
 
 
-KNOWN = _table()
+ENGINE_KEYS = _table()
 
 
 def misfit(kind: Any, path: tuple[str, ...], form: str) -> str:
@@ -129,13 +129,13 @@ def is_idle(name: str, major: int | None) -> bool:
     """Say whether a version takes a key and then no notice of it."""
     if name not in IDLE:
         return False
-    since, meant = _IDLE_SINCE.get(name, 0), KNOWN.get(IDLE[name])
+    since, meant = _IDLE_SINCE.get(name, 0), ENGINE_KEYS.get(IDLE[name])
     return major is None or (since <= major and (meant is None or meant.taken_by(major)))
 
 
 def is_flat(name: str, major: int | None) -> bool:
     """Say whether an object is one setting to a version, which does not look for others in it."""
-    return name in FLAT and (major is None or KNOWN[name].since <= major)
+    return name in FLAT and (major is None or ENGINE_KEYS[name].since <= major)
 
 
 # The engine's own storage drivers, and the first version that no longer has them.

@@ -33,9 +33,9 @@ def engine(look: Look) -> Iterator[Finding]:
     if contact.state != "ok":
         yield silent(look.host, contact)
         return
-    said = look.host.engine.get()
-    evidence = EngineEvidence(version=said.version, api_version=said.api_version)
-    yield podman(said, evidence) or _aged(look, said.version, contact.url, evidence)
+    engine = look.host.engine.get()
+    evidence = EngineEvidence(version=engine.version, api_version=engine.api_version)
+    yield podman(engine, evidence) or _aged(look, engine.version, contact.url, evidence)
 
 
 def _aged(look: Look, version: str, url: str, evidence: EngineEvidence) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
-from preflight.checks.docker.trials import nothing_starts
+from preflight.checks.docker.container_starts import nothing_starts
 from preflight.checks.remedies import distro
 from preflight.checks.sources import HEALTHCHECK, PREREQUISITES, issue
 from preflight.facts import HealthRun

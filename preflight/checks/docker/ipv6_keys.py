@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from preflight.checks import Look
 from preflight.facts import Host
-from preflight.net.addresses import own_public
+from preflight.net.addresses import public_host_addresses
 from preflight.packets.routing import way_out
-from preflight.text.versions import parse
+from preflight.text.versions import parse_version
 
 
 def missing(look: Look) -> dict[str, str]:
     """Return the keys that the installer will add, with their values in JSON; whether there is IPv6 may be unknown."""
-    held, said = look.host.daemon_config.get().settings, look.host.engine.value
-    version = parse(said.version) if said else None
+    held, engine = look.host.daemon_config.get().settings, look.host.engine.value
+    version = parse_version(engine.version) if engine else None
     major = version[0] if version else 28
     wanted = {"ipv6": "true"}
     if major < 28:
@@ -33,4 +33,4 @@ def _has_ipv6(host: Host) -> bool:
         return False
     way = way_out(host, 6)
     uplinks = [link for link in host.links.get() if way is not None and link.name == way.interface]
-    return bool(own_public(uplinks, 6))
+    return bool(public_host_addresses(uplinks, 6))

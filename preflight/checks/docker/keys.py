@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from preflight.checks.docker.directives import IDLE, KNOWN, is_flat, is_idle
+from preflight.checks.docker.directives import ENGINE_KEYS, IDLE, is_flat, is_idle
 from preflight.checks.docker.values import misfits
 from preflight.facts import DaemonConfig, Directive, EngineStart
 from preflight.text.sentences import say
 
 
-def names(start: EngineStart, major: int | None) -> dict[str, Directive]:
+def effective_keys(start: EngineStart, major: int | None) -> dict[str, Directive]:
     """Return the keys that the engine sees: those of the file, and in place of most objects what is inside."""
     found: dict[str, Directive] = {}
     objects = (d.path[0] for d in start.directives if len(d.path) == 1 and d.form == "object")
@@ -32,14 +32,14 @@ def strangers(start: EngineStart, major: int | None) -> dict[str, tuple[Directiv
     found: dict[str, tuple[Directive, str]] = {}
     tops = {directive.path[0]: directive for directive in start.directives if len(directive.path) == 1}
     wrong = {directive.path[0] for directive, _ in misfits(start, major)}
-    for name, directive in names(start, major).items():
-        known = KNOWN.get(name)
+    for name, directive in effective_keys(start, major).items():
+        known = ENGINE_KEYS.get(name)
         if is_idle(name, major) or (known and known.taken_by(major)):
             continue
         outer = directive.path[0]
-        if outer != name and outer in KNOWN and outer in wrong:
+        if outer != name and outer in ENGINE_KEYS and outer in wrong:
             continue  # told already
-        if outer != name and not (outer in KNOWN and KNOWN[outer].taken_by(major)):
+        if outer != name and not (outer in ENGINE_KEYS and ENGINE_KEYS[outer].taken_by(major)):
             name, directive = outer, tops.get(outer, directive)
         found[name] = directive, _meant(name, major)
     return found
@@ -48,18 +48,18 @@ def strangers(start: EngineStart, major: int | None) -> dict[str, tuple[Directiv
 def _meant(name: str, major: int | None) -> str:
     import difflib
 
-    if name in KNOWN:
+    if name in ENGINE_KEYS:
         return "data-root" if name == "graph" else ""
-    near = [word for word, known in KNOWN.items() if known.taken_by(major)]
+    near = [word for word, known in ENGINE_KEYS.items() if known.taken_by(major)]
     return IDLE.get(name, "") or next(
         iter(difflib.get_close_matches(name.lower().replace("_", "-"), near, 1, 0.75)), ""
     )
 
 
-def unknown(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
+def not_taken(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
     """Say which keys the engine does not take: too new for it, gone from it, or none that it ever knew."""
     for name, (directive, meant) in strangers(start, major).items():
-        known = KNOWN.get(name)
+        known = ENGINE_KEYS.get(name)
         values = {"path": config.path, "line": directive.line, "name": name, "version": start.version}
         if known and major is not None and known.since > major:
             yield say(
@@ -89,7 +89,7 @@ def unknown(start: EngineStart, config: DaemonConfig, major: int | None) -> Iter
 
 def twice(start: EngineStart, major: int | None) -> dict[str, Directive]:
     """Return the settings that are given by flags as well as in the file."""
-    inside = names(start, major)
+    inside = effective_keys(start, major)
     given = {flag.name for flag in start.flags}
     both = {name: inside[name] for name in inside if name in given and name != "runtimes"}
     if "host-gateway-ip" in given and "host-gateway-ips" in inside:
@@ -119,7 +119,7 @@ def given_twice(start: EngineStart, config: DaemonConfig, major: int | None) -> 
 
 def idle(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterator[str]:
     """Say which keys are without any effect: the engine takes notice of another name."""
-    for name, directive in names(start, major).items():
+    for name, directive in effective_keys(start, major).items():
         if (meant := IDLE.get(name)) and is_idle(name, major):
             yield say(
                 "Line {line} of {path} has {name}, of which the engine takes no notice. Its name there is {meant}.",
@@ -131,7 +131,7 @@ def idle(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterato
     refused = strangers(start, major)
     for directive in start.directives:
         name = directive.path[0]
-        known = KNOWN.get(name)
+        known = ENGINE_KEYS.get(name)
         # What is inside of such an object is looked for outside, and the object itself passed over.
         passed_over = len(directive.path) == 1 and directive.form == "object" and known and not known.taken_by(major)
         if passed_over and name not in refused:

@@ -33,19 +33,19 @@ def leftovers(look: Look) -> Iterator[Finding]:
     A new mailcow takes over volumes of the old one's names, but has other passwords: it then waits for its database
     endlessly. Old containers and the bridge br-mailcow keep the new ones from starting.
     """
-    said = look.host.engine.get()
+    engine = look.host.engine.get()
     projects = tuple(dict.fromkeys((look.plan.project, *PROJECTS)))
-    working = [project for project in projects if _works(said, project)]
+    working = [project for project in projects if _works(engine, project)]
     gone = tuple(project for project in projects if project not in working)
     left = {finding.subject: finding for finding in _left(look, gone)}
     yield from left.values()
     if not left:
-        yield _nothing(said, working)
+        yield _nothing(engine, working)
 
 
-def _nothing(said: Engine, working: list[str]) -> Finding:
+def _nothing(engine: Engine, working: list[str]) -> Finding:
     """Say that nothing is left, as far as the engine tells."""
-    if not working and not said.whole("containers", "networks", "volumes"):
+    if not working and not engine.whole("containers", "networks", "volumes"):
         reason = say("The engine did not list everything that lives on it.")
         return unknown(reason, say("Look yourself."), "docker volume ls", "docker ps -a")
     message, found = say("There are no containers, networks and volumes of an earlier mailcow."), phrase("none")
@@ -58,30 +58,32 @@ def _nothing(said: Engine, working: list[str]) -> Finding:
     return Finding(status=Status.PASS, message=message, expected=phrase("none"), found=found)
 
 
-def _works(said: Engine, project: str) -> bool:
+def _works(engine: Engine, project: str) -> bool:
     """Say whether a complete mailcow runs as this project."""
-    running = {entry.service for entry in said.containers if entry.project == project and entry.state == "running"}
+    running = {entry.service for entry in engine.containers if entry.project == project and entry.state == "running"}
     return running >= _CORE
 
 
-def _half(said: Engine, project: str) -> bool:
+def _half(engine: Engine, project: str) -> bool:
     """Say whether enough of a mailcow runs for mail to live there."""
-    running = {entry.service for entry in said.containers if entry.project == project and entry.state in RUNNING}
+    running = {entry.service for entry in engine.containers if entry.project == project and entry.state in RUNNING}
     return len(running & _CORE) >= len(_CORE) // 2
 
 
 def _left(look: Look, projects: tuple[str, ...]) -> Iterator[Finding]:
     """Yield what is left of mailcows of these projects."""
-    said = look.host.engine.get()
-    alive = {container.project for container in said.containers if container.project and _half(said, container.project)}
-    for container in said.containers:
+    engine = look.host.engine.get()
+    alive = {
+        container.project for container in engine.containers if container.project and _half(engine, container.project)
+    }
+    for container in engine.containers:
         if not container.run and _belongs(container, projects):
             yield _container(container, container.project in alive)
-    for network in said.networks:
+    for network in engine.networks:
         if not network.run and _belongs(network, projects):
             message = say("The network {name} is left of an earlier mailcow.", name=network.name)
             yield _object("network", network.name, message, f"docker network rm {shlex.quote(network.name)}")
-    for volume in said.volumes:
+    for volume in engine.volumes:
         if _named(volume, projects):
             yield _volume(volume, look.plan.conf_path)
     if _is_nobodys(look, look.plan.bridge):
@@ -95,9 +97,9 @@ def _left(look: Look, projects: tuple[str, ...]) -> Iterator[Finding]:
 
 def _is_nobodys(look: Look, bridge: str) -> bool:
     """Say whether an interface is there that belongs to no network of the engine."""
-    said, links = look.host.engine.get(), look.host.links.or_(())
-    used = {network.interface for network in said.networks}
-    return bridge not in used and said.whole("networks") and any(link.name == bridge for link in links)
+    engine, links = look.host.engine.get(), look.host.links.or_(())
+    used = {network.interface for network in engine.networks}
+    return bridge not in used and engine.whole("networks") and any(link.name == bridge for link in links)
 
 
 def _belongs(entry: Container | EngineNetwork, projects: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from preflight.checks.docker import keys, values
 from preflight.checks.docker.at_odds import contradictions
 from preflight.checks.docker.directives import NEWEST
 from preflight.facts import EngineStart
-from preflight.text.versions import parse
+from preflight.text.versions import parse_version
 
 
 def start_of(look: Look) -> EngineStart | None:
@@ -19,7 +19,7 @@ def start_of(look: Look) -> EngineStart | None:
 def version(look: Look) -> int | None:
     """Return the first number of the engine's version; None: not known."""
     start = start_of(look)
-    found = parse(start.version) if start else None
+    found = parse_version(start.version) if start else None
     return min(found[0], NEWEST) if found else None
 
 
@@ -28,7 +28,7 @@ def refused(look: Look) -> list[str]:
     start, config, major = start_of(look), look.host.daemon_config.value, version(look)
     if start is None or config is None:
         return []
-    reasons = (keys.unknown, values.mistyped, keys.given_twice, values.flawed, contradictions)
+    reasons = (keys.not_taken, values.mistyped, keys.given_twice, values.flawed, contradictions)
     return [sentence for reason in reasons for sentence in reason(start, config, major)]
 
 

@@ -17,9 +17,9 @@ _SNAP = noted("a snap package")
 _REMAPPED = noted("an engine with userns-remap")
 
 
-def podman(said: Engine | None, evidence: Evidence = NOTHING) -> Finding | None:
+def podman(engine: Engine | None, evidence: Evidence = NOTHING) -> Finding | None:
     """Say that Podman answers, of which only its kind is judged; None: it is another engine."""
-    if said is None or not said.podman:
+    if engine is None or not engine.podman:
         return None
     return skipped(say("Podman, not the Docker Engine, answers (see docker.packaging)."), evidence=evidence)
 
@@ -38,12 +38,12 @@ def packaging(look: Look) -> Iterator[Finding]:
     another file system, Podman and rootless engines lack what mailcow's netfilter needs, user namespaces are
     refused to privileged containers, and Docker Desktop hides the host behind a virtual machine.
     """
-    said = look.host.engine.get()
-    if kinds := _kinds(said):
+    engine = look.host.engine.get()
+    if kinds := _kinds(engine):
         yield _unfit(look, kinds)
-    elif elsewhere := _elsewhere(look, said):
+    elif elsewhere := _elsewhere(look, engine):
         yield elsewhere
-    elif said.root_dir or said.operating_system:
+    elif engine.root_dir or engine.operating_system:
         message = say("The engine is the Docker Engine itself, run by root.")
         yield Finding(status=Status.PASS, message=message, expected="Docker Engine", found="Docker Engine")
     else:
@@ -51,14 +51,14 @@ def packaging(look: Look) -> Iterator[Finding]:
         yield unknown(reason, say("Restart the engine."), "docker info")
 
 
-def _kinds(said: Engine) -> list[str]:
+def _kinds(engine: Engine) -> list[str]:
     """Name what mailcow does not work with, in all that the engine is."""
     kinds = {
-        _PODMAN: said.podman,
-        _SNAP: said.root_dir.startswith("/var/snap/"),
-        noted("a rootless engine"): "rootless" in said.options,
-        _REMAPPED: "userns" in said.options,
-        "Docker Desktop": said.operating_system.startswith("Docker Desktop"),
+        _PODMAN: engine.podman,
+        _SNAP: engine.root_dir.startswith("/var/snap/"),
+        noted("a rootless engine"): "rootless" in engine.options,
+        _REMAPPED: "userns" in engine.options,
+        "Docker Desktop": engine.operating_system.startswith("Docker Desktop"),
     }
     return [name for name, here in kinds.items() if here]
 
@@ -84,14 +84,14 @@ def _unfit(look: Look, kinds: list[str]) -> Finding:
     )
 
 
-def _elsewhere(look: Look, said: Engine) -> Finding | None:
+def _elsewhere(look: Look, engine: Engine) -> Finding | None:
     """Say that the engine's kernel is not this host's: then it lives on another machine, which nobody looked at."""
     here = look.host.kernel.value
-    if not here or not said.kernel or said.kernel == here:
+    if not here or not engine.kernel or engine.kernel == here:
         return None
     reason = say(
         "The engine runs on another machine, with the kernel {there}: this host's is {here}.",
-        there=said.kernel,
+        there=engine.kernel,
         here=here,
     )
     help = say("Run preflight on the engine's own host; what this report says of files, ports and memory is not of it.")

@@ -121,27 +121,28 @@ def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
         )
 
 
-def _suits(found: DaemonConfig) -> str:
-    if found.present:
-        return say("The settings in {path} suit mailcow.", path=found.path)
-    if found.arguments:
+def _suits(config: DaemonConfig) -> str:
+    if config.present:
+        return say("The settings in {path} suit mailcow.", path=config.path)
+    if config.arguments:
         return say("The settings in the engine's arguments suit mailcow.")
     return say("The engine has its default settings.")
 
 
-def _remedy(look: Look, found: DaemonConfig, faults: _Faults) -> Remedy:
-    text, commands = corrected(look)
+def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
+    correction = corrected(look)
+    text, commands = correction.text, correction.commands
     if faults.missing and not faults.grave:
         lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
-        if found.present:
+        if config.present:
             text = say(
                 "Leave it to mailcow's installer, which asks for it, or add to {path}: {lines}",
-                path=found.path,
+                path=config.path,
                 lines=lines,
             )
-            commands += edit(look.host, found.path, f". + {{{lines}}}")
+            commands += edit(look.host, config.path, f". + {{{lines}}}")
         else:
             text = say("Nothing has to be done, as mailcow's installer asks for it; the commands do it before.")
-            folder = shlex.quote(found.path.rpartition("/")[0] or "/")
-            commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(found.path)}")
+            folder = shlex.quote(config.path.rpartition("/")[0] or "/")
+            commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(config.path)}")
     return Remedy(text, (*commands, *restarted(look)))

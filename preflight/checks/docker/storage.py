@@ -40,20 +40,20 @@ def storage(look: Look) -> Iterator[Finding]:
 
     With vfs, mailcow's images alone need some 30 GB. Its databases have failed on ZFS and network file systems.
     """
-    said = look.host.engine.get()
-    if other := podman(said):
+    engine = look.host.engine.get()
+    if other := podman(engine):
         yield other
-    elif not said.driver:
+    elif not engine.driver:
         reason = say("The engine does not say which storage driver it uses.")
         yield unknown(reason, say("Look at what docker info says."), "docker info")
     else:
-        yield _judged(said)
+        yield _judged(engine)
 
 
-def _judged(said: Engine) -> Finding:
-    driver, backing = said.driver, said.driver_status.get("Backing Filesystem", "").lower()
+def _judged(engine: Engine) -> Finding:
+    driver, backing = engine.driver, engine.driver_status.get("Backing Filesystem", "").lower()
     on = f"{driver} ({backing})" if backing and backing != "<unknown>" else driver
-    bad, odd = list(_bad(said, backing)), list(_odd(driver, backing))
+    bad, odd = list(_bad(engine, backing)), list(_odd(driver, backing))
     return Finding(
         status=Status.FAIL if bad else Status.WARN if odd else Status.PASS,
         message=paragraph(*bad, *odd) or say("The engine stores its layers with {driver}.", driver=on),
@@ -63,16 +63,16 @@ def _judged(said: Engine) -> Finding:
     )
 
 
-def _bad(said: Engine, backing: str) -> Iterator[str]:
+def _bad(engine: Engine, backing: str) -> Iterator[str]:
     """Say what makes mailcow fail."""
-    if said.driver in _DRIVERS_BAD:
-        yield say(_DRIVERS_BAD[said.driver])
+    if engine.driver in _DRIVERS_BAD:
+        yield say(_DRIVERS_BAD[engine.driver])
     if backing in _BACKING_BAD:
         yield say(
             "The engine's data lies on {backing}, where databases lose locks and layers lose ownership.",
             backing=backing,
         )
-    if said.driver_status.get("Supports d_type", "").lower() == "false":
+    if engine.driver_status.get("Supports d_type", "").lower() == "false":
         yield say("The file system below lacks d_type (xfs with ftype=0), so that files in layers cannot be removed.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from preflight.checks.docker.directives import KNOWN, LOOSE, misfit
+from preflight.checks.docker.directives import ENGINE_KEYS, LOOSE, misfit
 from preflight.facts import DaemonConfig, Directive, EngineStart
 from preflight.text.sentences import noted, phrase, say
 
@@ -60,7 +60,7 @@ def misfits(start: EngineStart, major: int | None) -> Iterator[tuple[Directive, 
     """Give each value of a form that the engine does not take, with the form that it takes."""
     for directive in start.directives:
         name, *rest = directive.path
-        known = KNOWN.get(name) or KNOWN.get(name.lower())
+        known = ENGINE_KEYS.get(name) or ENGINE_KEYS.get(name.lower())
         loose = name in LOOSE and (major is None or major >= LOOSE[name])
         if known is None or loose or (known.since and major is None) or not known.taken_by(major):
             wanted = misfit("any", (), directive.form)  # the engine looks at the form of no other
@@ -101,4 +101,4 @@ def flawed(start: EngineStart, config: DaemonConfig, major: int | None) -> Itera
 
 
 def _kind(name: str) -> object:
-    return KNOWN[name].kind if name in KNOWN else "any"
+    return ENGINE_KEYS[name].kind if name in ENGINE_KEYS else "any"

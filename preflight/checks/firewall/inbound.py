@@ -15,7 +15,7 @@ from preflight.checks.holders.conflicts import RUNNING, publishes
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
 from preflight.facts import NO_ENGINE, Arrival, Family, Journey, Twin
 from preflight.mailcow.plan import Binding, Published
-from preflight.net.addresses import is_loopback, parse
+from preflight.net.addresses import is_loopback, parse_address
 from preflight.report.evidence.firewall import FamiliesEvidence, FamilyEvidence, FirewallEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
@@ -110,7 +110,7 @@ def _published(look: Look, binding: Binding) -> bool:
 
 def _legs(look: Look, twin: Twin, binding: Binding) -> list[Leg]:
     """Return what becomes of a port's connections in each family that it is published in."""
-    address = parse(binding.address) if binding.address else None
+    address = parse_address(binding.address) if binding.address else None
     found = next((one for one in twin.arrivals if (one.address, one.port) == (binding.address, binding.port)), None)
     return [
         _leg(look, binding, family, found)
@@ -129,7 +129,7 @@ def _leg(look: Look, binding: Binding, family: Family, arrival: Arrival | None) 
         return Leg(family, None)
     case = None
     if journey.verdict in verdicts.LOST:
-        inner = tuple(dict.fromkeys(_inside(published, binding) for published in binding.wanted))
+        inner = tuple(dict.fromkeys(_inside(published, binding) for published in binding.published))
         case = culprits.make(
             look.host, journey, family, way="in", bridge=look.plan.bridge, inner=inner, outer=(binding.port,)
         )

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from preflight.checks import Look
-from preflight.facts import NO_ENGINE, NO_SETTINGS, Container, Holder, SwarmService
+from preflight.facts import NO_ENGINE, NO_SETTINGS, NO_SOCKETS, Container, Holder, SwarmService
 from preflight.mailcow.plan import Binding
-from preflight.net.addresses import overlap, parse, version
+from preflight.net.addresses import overlap, parse_address, version
 
 # Processes that hold a port for a container.
 PROXIES = ("docker-proxy", "dockerd", "rootlessport", "conmon", "podman")
@@ -23,7 +23,7 @@ REFUSED = ("EACCES", "EPERM")
 NOBODY = ("free", "EADDRNOTAVAIL")  # said to a bind attempt where nobody is in the way
 
 
-class Named(Struct, frozen=True):
+class Occupant(Struct, frozen=True):
     """A holder, and the engine's container behind it where it is one's, or the service of the swarm."""
 
     holder: Holder
@@ -36,7 +36,7 @@ class Case(Struct, frozen=True):
 
     outcomes: dict[str, str]
     proven: tuple[str, ...]  # halves that a listener takes for sure, though no attempt could be made
-    named: tuple[Named, ...]  # who is in the way; mailcow's own left out
+    occupants: tuple[Occupant, ...]  # who is in the way; mailcow's own left out
     rivals: tuple[Container, ...]  # running, publish the port, not mailcow's
     own: tuple[Container, ...]  # mailcow's own on their own port
     later: tuple[Container, ...]  # stopped, with a restart policy
@@ -46,7 +46,7 @@ class Case(Struct, frozen=True):
     def taken(self) -> tuple[str, ...]:
         """Return the halves that somebody else has. What mailcow itself publishes is taken by no other family."""
         held = [half for half, outcome in self.outcomes.items() if outcome == "EADDRINUSE" or half in self.proven]
-        others = [named.holder for named in self.named if named.holder.holds]
+        others = [occupant.holder for occupant in self.occupants if occupant.holder.holds]
         return tuple(
             half
             for half in held
@@ -68,18 +68,18 @@ def examine(look: Look, binding: Binding) -> Case:
     """Put together what bind attempts, sockets and engine say of a binding; what is not known is left out."""
     containers = look.host.engine.or_(NO_ENGINE).containers
     wanted = [entry for entry in containers if not entry.run and publishes(entry, binding.address, binding.port)]
-    services = {published.service for published in binding.wanted}
+    services = {published.service for published in binding.published}
     own = [entry for entry in wanted if entry.project == look.plan.project and entry.service in services]
     others = [entry for entry in wanted if entry not in own]
     running = tuple(entry for entry in own if entry.state in RUNNING)
     outcomes = _outcomes(look, binding)
     rows = _rows(look, binding, outcomes)
     swarm = _services(look, binding)
-    named = [_named(row, containers, swarm) for row in rows]
+    occupants = [_named(row, containers, swarm) for row in rows]
     return Case(
         outcomes=outcomes,
         proven=tuple(half for half in outcomes if any(_certain(half, row) for row in rows)),
-        named=tuple(entry for entry in named if entry.container not in running),
+        occupants=tuple(entry for entry in occupants if entry.container not in running),
         rivals=tuple(entry for entry in others if entry.state in RUNNING),
         own=running,
         later=tuple(entry for entry in others if _returns(entry)),
@@ -93,11 +93,11 @@ def _services(look: Look, binding: Binding) -> list[SwarmService]:
     return [entry for entry in known if publishes(entry, binding.address, binding.port)]
 
 
-def _named(row: Holder, containers: Iterable[Container], services: Iterable[SwarmService]) -> Named:
+def _named(row: Holder, containers: Iterable[Container], services: Iterable[SwarmService]) -> Occupant:
     """Say whose socket it is. The engine itself holds those of the routing mesh."""
     container = behind(row, containers)
     mine = container is None and not row.container and row.process in ("dockerd", None) and row.holds
-    return Named(row, container, next((entry for entry in services if entry.mesh), None) if mine else None)
+    return Occupant(row, container, next((entry for entry in services if entry.mesh), None) if mine else None)
 
 
 def _returns(entry: Container) -> bool:
@@ -149,9 +149,7 @@ def _outcomes(look: Look, binding: Binding) -> dict[str, str]:
 
 def _rows(look: Look, binding: Binding, outcomes: dict[str, str]) -> list[Holder]:
     """Return the sockets that can be in the way of each half: those that hold the port, else all others on it."""
-    if not look.host.sockets.known:
-        return []
-    here = [row for row in look.host.sockets.get().holders if row.port == binding.port]
+    here = [row for row in look.host.sockets.or_(NO_SOCKETS).holders if row.port == binding.port]
     found: dict[Holder, None] = {}
     for half, said in outcomes.items():
         rows = [row for row in here if said not in NOBODY and meets(half, row)]
@@ -162,7 +160,7 @@ def _rows(look: Look, binding: Binding, outcomes: dict[str, str]) -> list[Holder
 
 def meets(half: str, row: Holder) -> bool:
     """Say whether a socket can keep a half from being bound: one on [::] may have taken IPv4 as well."""
-    one, other = parse(half), parse(row.address)
+    one, other = parse_address(half), parse_address(row.address)
     if one is None or other is None:
         return False
     if one.version != other.version:
@@ -171,7 +169,7 @@ def meets(half: str, row: Holder) -> bool:
 
 
 def _same_family(half: str, row: Holder) -> bool:
-    one, other = parse(half), parse(row.address)
+    one, other = parse_address(half), parse_address(row.address)
     return one is not None and other is not None and one.version == other.version
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from preflight.checks import Look
-from preflight.checks.holders.conflicts import Named
+from preflight.checks.holders.conflicts import Occupant
 from preflight.facts import Holder
 from preflight.mailcow.plan import Binding
 from preflight.net.addresses import with_port
@@ -19,9 +19,9 @@ _FEWEST = 64  # ports that are to be left for it
 _CONF = "/etc/modprobe.d/90-mailcow-nfs.conf"
 
 
-def lasting(found: list[Named]) -> Named:
+def lasting(found: list[Occupant]) -> Occupant:
     """Return the socket that stays longest."""
-    return min(found, key=lambda named: named.holder.state in SOON + LATER)
+    return min(found, key=lambda occupant: occupant.holder.state in SOON + LATER)
 
 
 def of_kernel(port: str, holder: Holder) -> str:
@@ -64,12 +64,12 @@ def ends(look: Look, binding: Binding, holder: Holder) -> Remedy:
     return Remedy(paragraph(stays, text, remount), commands, files=(WrittenFile(_CONF, option),))
 
 
-def of_processes(named: list[Named]) -> bool:
+def of_processes(occupants: list[Occupant]) -> bool:
     """Say whether all that is in the way are connections of processes, none of which waits for others there."""
-    return bool(named) and all(
+    return bool(occupants) and all(
         entry.holder.pid is not None and entry.holder.peer_port and not entry.holder.holds
         and entry.container is None and not entry.holder.container
-        for entry in named
+        for entry in occupants
     )  # fmt: skip
 
 

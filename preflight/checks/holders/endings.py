@@ -6,7 +6,7 @@ import shlex
 
 from preflight.checks import Look
 from preflight.checks.holders import mailers, supervised, way_in
-from preflight.checks.holders.conflicts import PROXIES, Named
+from preflight.checks.holders.conflicts import PROXIES, Occupant
 from preflight.checks.remedies import distro
 from preflight.checks.sources import SYNC_JOBS
 from preflight.facts import Container, Holder, Parent, PublishedPort, SwarmService
@@ -34,9 +34,9 @@ _RUNTIMES = {
 }  # fmt: skip
 
 
-def of_all(look: Look, binding: Binding, named: list[Named]) -> Remedy:
+def of_all(look: Look, binding: Binding, occupants: list[Occupant]) -> Remedy:
     """Say how all holders give the port up."""
-    return together([of(look, binding, entry) for entry in named])
+    return together([of(look, binding, entry) for entry in occupants])
 
 
 def together(remedies: list[Remedy]) -> Remedy:
@@ -47,20 +47,20 @@ def together(remedies: list[Remedy]) -> Remedy:
     return Remedy(text, commands, when="last" if any(one.when == "last" for one in made) else "now")
 
 
-def way_in_among(named: list[Named]) -> bool:
+def way_in_among(occupants: list[Occupant]) -> bool:
     """Say whether a way in to the host is among the holders."""
     return any(
-        way_in.of_container(entry.container) if entry.container else way_in.kind_of(entry.holder) for entry in named
+        way_in.of_container(entry.container) if entry.container else way_in.kind_of(entry.holder) for entry in occupants
     )
 
 
-def of(look: Look, binding: Binding, named: Named) -> Remedy:
+def of(look: Look, binding: Binding, occupant: Occupant) -> Remedy:
     """Say how one holder gives the port up."""
-    holder, container = named.holder, named.container
+    holder, container = occupant.holder, occupant.container
     if container is not None:
         return of_container(look, binding, container)
-    if named.service is not None:
-        return of_swarm(named.service, holder.port)
+    if occupant.service is not None:
+        return of_swarm(occupant.service, holder.port)
     if holder.container:
         return _elsewhere(holder)
     kind = way_in.kind_of(holder)
@@ -220,19 +220,19 @@ def _mails(image: str) -> bool:
     return any(part in name for part in _MAIL_IMAGES)
 
 
-def of_swarm(found: SwarmService, port: int) -> Remedy:
+def of_swarm(service: SwarmService, port: int) -> Remedy:
     """Say how a service of the swarm gives a port up."""
-    show = (f"docker service inspect --pretty {shlex.quote(found.name)}",)
-    if way_in.of_image(found.image) is not None:
+    show = (f"docker service inspect --pretty {shlex.quote(service.name)}",)
+    if way_in.of_image(service.image) is not None:
         text = paragraph(
-            say("The swarm's service {service} may be your only way in.", service=found.name),
+            say("The swarm's service {service} may be your only way in.", service=service.name),
             say("Give it another port, connect through that, and only then take {port} away from it.", port=port),
         )
         return Remedy(text, show)
-    if _mails(found.image):
-        return Remedy(_moved_first(found.name, found.image), show, when="last")
-    text = say("Take the port away from the swarm's service {service}.", service=found.name)
-    return Remedy(text, unpublish(found, port))
+    if _mails(service.image):
+        return Remedy(_moved_first(service.name, service.image), show, when="last")
+    text = say("Take the port away from the swarm's service {service}.", service=service.name)
+    return Remedy(text, unpublish(service, port))
 
 
 def _moved_first(name: str, image: str) -> str:
@@ -254,11 +254,13 @@ def stop(container: Container, port: int) -> tuple[str, ...]:
     return f"docker update --restart=no {name}", f"docker stop {name}"
 
 
-def unpublish(found: SwarmService, port: int) -> tuple[str, ...]:
+def unpublish(service: SwarmService, port: int) -> tuple[str, ...]:
     """Return the commands that take a port away from a service of the swarm, which itself goes on."""
-    mode = "" if found.mesh else ",mode=host"
+    mode = "" if service.mesh else ",mode=host"
     return tuple(
-        _unpublish(found.name, entry, mode) for entry in found.ports if entry.port == port and entry.protocol == "tcp"
+        _unpublish(service.name, entry, mode)
+        for entry in service.ports
+        if entry.port == port and entry.protocol == "tcp"
     )
 
 

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from preflight.checks import Look
 from preflight.checks.holders.conflicts import PROXIES
-from preflight.checks.holders.known_ways import READERS, SENDERS, stem
+from preflight.checks.holders.known_programs import READERS, SENDERS, stem
 from preflight.checks.sources import LOCAL_MTA, SYNC_JOBS
-from preflight.facts import Holder, MailTrace
+from preflight.facts import NO_SOCKETS, Holder, MailTrace
 from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
 
@@ -44,10 +44,9 @@ def is_postfix(holder: Holder) -> bool:
 
 def reads(look: Look) -> bool:
     """Say whether a process of the host's own lets people read mail, by the ports that it listens on."""
-    held = look.host.sockets.value.holders if look.host.sockets.value else ()
     return any(
         row.port in _READING and row.state == "listening" and not row.container and row.process not in PROXIES
-        for row in held
+        for row in look.host.sockets.or_(NO_SOCKETS).holders
     )
 
 
@@ -78,11 +77,11 @@ def governed(panel: str) -> Remedy:
     )
 
 
-def alive(name: str, found: Signs, ports: tuple[int, ...]) -> Remedy:
+def alive(name: str, signs: Signs, ports: tuple[int, ...]) -> Remedy:
     """Say how a server gives way on which people's mail lives: last of all, and by no command that is just pasted."""
     text = paragraph(
         say("{name} serves mail today.", name=name),
-        *found.told,
+        *signs.told,
         say("Do not switch it off yet: back up its mailboxes and its queue first."),
         say(
             "Install and test mailcow on another server or with other ports, and move the mail: {page}", page=SYNC_JOBS
@@ -93,9 +92,9 @@ def alive(name: str, found: Signs, ports: tuple[int, ...]) -> Remedy:
     return Remedy(text, (f"ss -tnp state established '( {listed} )'",) if ports else (), when="last")
 
 
-def queued(found: Signs) -> Iterator[str]:
+def queued(signs: Signs) -> Iterator[str]:
     """Yield a sentence for each queue that holds mail."""
-    for trace in found.queued:
+    for trace in signs.queued:
         yield say(
             "Messages that wait in {path}: {count}. Have them delivered first.", path=trace.path, count=trace.count
         )

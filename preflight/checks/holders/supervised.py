@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from preflight.checks.holders.known_ways import stem
+from preflight.checks.holders.known_programs import stem
 from preflight.facts import Holder
 from preflight.report.model import Remedy
 from preflight.text.sentences import noted, say

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from shlex import quote
 
-from preflight.checks.holders.known_ways import IMAGES, NAMES, Kind, stem
+from preflight.checks.holders.known_programs import IMAGES, NAMES, WayKind, stem
 from preflight.facts import Container, Holder
 from preflight.mailcow.layout import BEHIND
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Remedy
 from preflight.text.sentences import noted, paragraph, say
 
-_KINDS: dict[str, Kind] = {name: kind for kind, names in NAMES.items() for name in names.split()}
-_IMAGES: dict[str, Kind] = {name: kind for kind, names in IMAGES.items() for name in names.split()}
+_KINDS: dict[str, WayKind] = {name: kind for kind, names in NAMES.items() for name in names.split()}
+_IMAGES: dict[str, WayKind] = {name: kind for kind, names in IMAGES.items() for name in names.split()}
 
-_WHAT: dict[Kind, str] = {
+_WHAT: dict[WayKind, str] = {
     "sharer": noted("{name} shares this port between several services, SSH among them. It may be your only way in."),
     "tunnel": noted("{name} is a VPN or tunnel. It may be your only way in."),
     "desktop": noted("{name} gives remote access to this host. It may be your only way in."),
@@ -29,28 +29,28 @@ SECOND = 22  # no port of mailcow's, and the one that SELinux and most firewalls
 _DROP_IN = "/etc/ssh/sshd_config.d/50-second-port.conf"
 
 
-def kind_of(holder: Holder) -> Kind | None:
+def kind_of(holder: Holder) -> WayKind | None:
     """Say which kind of a way in a holder is; None: none that is known."""
     names = [holder.process or "", stem(holder.unit or ""), holder.package or ""]
     return next((_KINDS[name] for name in names if name in _KINDS), None)
 
 
-def of_unit(unit: str) -> Kind | None:
+def of_unit(unit: str) -> WayKind | None:
     """Say which kind of a way in a unit is; None: none that is known."""
     return _KINDS.get(stem(unit))
 
 
-def of_container(container: Container) -> Kind | None:
+def of_container(container: Container) -> WayKind | None:
     """Say which kind of a way in a container is, by its image; None: none that is known."""
     return of_image(container.image)
 
 
-def of_image(image: str) -> Kind | None:
+def of_image(image: str) -> WayKind | None:
     """Say which kind of a way in an image is for; None: none that is known."""
     return _IMAGES.get(image.partition("@")[0].rpartition("/")[2].partition(":")[0])
 
 
-def remedy(binding: Binding, process: str, unit: str, kind: Kind) -> Remedy:
+def remedy(binding: Binding, process: str, unit: str, kind: WayKind) -> Remedy:
     """Say how a way in gives a port up without being lost; `process` is systemd where a .socket unit has the port."""
     name, port = (unit if process == "systemd" else process) or unit or "?", binding.port
     if kind == "ssh":
@@ -59,7 +59,7 @@ def remedy(binding: Binding, process: str, unit: str, kind: Kind) -> Remedy:
     return Remedy(text, (f"ss -tlnp 'sport = :{port}'",))
 
 
-def contained(binding: Binding, container: Container, kind: Kind) -> Remedy:
+def contained(binding: Binding, container: Container, kind: WayKind) -> Remedy:
     """Say how a container that is a way in gives a port up without being lost."""
     text = say(
         "The container {name} gives remote access to this host. It may be your only way in.", name=container.name
@@ -79,7 +79,7 @@ def _elsewhere(binding: Binding, name: str) -> str:
 
 def leave(binding: Binding, name: str) -> str:
     """Say how mailcow goes without the port; '' where it cannot."""
-    published = binding.wanted[0]
+    published = binding.published[0]
     if published.kind == "web":
         other = next(port for port in BEHIND[published.variable] if port != binding.port)
         values = {"port": binding.port, "name": name, "setting": f"{published.variable}={other}"}

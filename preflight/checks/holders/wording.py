@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from preflight.checks import Look
 from preflight.checks.holders import connections, endings
-from preflight.checks.holders.conflicts import KERNEL, PROXIES, Named
+from preflight.checks.holders.conflicts import KERNEL, PROXIES, Occupant
 from preflight.checks.holders.endings import WEB
 from preflight.checks.remedies import distro
 from preflight.checks.sources import REVERSE_PROXY
@@ -22,15 +22,15 @@ from preflight.report.model import Remedy
 from preflight.text.sentences import paragraph, say
 
 
-def kernel(named: Named, owners: bool) -> bool:
+def kernel(occupant: Occupant, owners: bool) -> bool:
     """Say whether a socket is the kernel's alone; `owners`: every process's files could be seen."""
-    return named.holder.pid is None and (owners or named.holder.state in KERNEL)
+    return occupant.holder.pid is None and (owners or occupant.holder.state in KERNEL)
 
 
-def by_whom(look: Look, port: str, named: list[Named], alone: list[Named]) -> str:
+def by_whom(look: Look, port: str, occupants: list[Occupant], alone: list[Occupant]) -> str:
     """Say by whom a port is held, as its administrator knows them."""
-    if named:
-        return paragraph(*_holding(look, port, named))
+    if occupants:
+        return paragraph(*_holding(look, port, occupants))
     if alone:
         holder = connections.lasting(alone).holder
         if holder.holds:
@@ -50,35 +50,37 @@ def by_whom(look: Look, port: str, named: list[Named], alone: list[Named]) -> st
     )
 
 
-def _holding(look: Look, port: str, named: list[Named]) -> Iterator[str]:
+def _holding(look: Look, port: str, occupants: list[Occupant]) -> Iterator[str]:
     """Yield a sentence for the processes, and one for each of the others that hold a port."""
-    processes = dict.fromkeys(_process(entry.holder) for entry in named if _plain(entry))
+    processes = dict.fromkeys(_process(entry.holder) for entry in occupants if _plain(entry))
     if processes:
         yield say("{port} is held by {processes}.", port=port, processes=", ".join(processes))
-    others = dict.fromkeys(_other(port, entry) for entry in named if not _plain(entry))
+    others = dict.fromkeys(_other(port, entry) for entry in occupants if not _plain(entry))
     yield from others
-    if any(entry.holder.pid is None for entry in named) and look.host.sockets.get().why:
+    if any(entry.holder.pid is None for entry in occupants) and look.host.sockets.get().why:
         yield look.host.sockets.get().why
 
 
-def _proxied(named: Named) -> bool:
-    return named.container is not None and (named.holder.process in PROXIES or named.holder.process is None)
+def _proxied(occupant: Occupant) -> bool:
+    return occupant.container is not None and (occupant.holder.process in PROXIES or occupant.holder.process is None)
 
 
-def _plain(named: Named) -> bool:
+def _plain(occupant: Occupant) -> bool:
     """Say whether it is a process of the host's own, to be named as that."""
-    inside = named.holder.container and not named.holder.unit
-    return not (_proxied(named) or named.service or named.holder.pid is None or inside)
+    inside = occupant.holder.container and not occupant.holder.unit
+    return not (_proxied(occupant) or occupant.service or occupant.holder.pid is None or inside)
 
 
-def _other(port: str, named: Named) -> str:
-    holder, container = named.holder, named.container
-    if container is not None and _proxied(named):
+def _other(port: str, occupant: Occupant) -> str:
+    holder, container = occupant.holder, occupant.container
+    if container is not None and _proxied(occupant):
         held = say("{port} is held by the container {container}.", port=port, container=about(container))
         return paragraph(held, belonging(container))
-    if named.service is not None:
+    if occupant.service is not None:
         return say(
-            "{port} is held by the engine for the swarm's service {service}.", port=port, service=service(named.service)
+            "{port} is held by the engine for the swarm's service {service}.",
+            port=port,
+            service=service(occupant.service),
         )
     if holder.pid is None:
         return say("{port} is held by a process that is hidden here.", port=port)
@@ -112,16 +114,16 @@ def service(found: SwarmService) -> str:
     return f"{found.name} ({found.image})"
 
 
-def seen(named: Named) -> str:
+def seen(occupant: Occupant) -> str:
     """Write where a socket is, with its state where it does not listen."""
-    holder = named.holder
+    holder = occupant.holder
     return with_port(holder.address, holder.port) + ("" if holder.state == "listening" else f" {holder.state}")
 
 
-def evidence(named: Named) -> HolderEvidence:
+def evidence(occupant: Occupant) -> HolderEvidence:
     """Return a holder as the report's evidence has it."""
-    holder, container = named.holder, named.container
-    swarm = named.service.name if named.service else container.swarm if container else ""
+    holder, container = occupant.holder, occupant.container
+    swarm = occupant.service.name if occupant.service else container.swarm if container else ""
     return HolderEvidence(
         pid=holder.pid,
         process=holder.process,
@@ -162,29 +164,29 @@ def published(container: Container, port: PublishedPort) -> HolderEvidence:
     )
 
 
-def remedy(look: Look, binding: Binding, named: list[Named], alone: list[Named]) -> Remedy:
+def remedy(look: Look, binding: Binding, occupants: list[Occupant], alone: list[Occupant]) -> Remedy:
     """Say how to get a port free: end what holds it, or wait."""
     show = f"ss -tanp 'sport = :{binding.port}'"
-    if not named and alone and not (holder := connections.lasting(alone).holder).holds:
+    if not occupants and alone and not (holder := connections.lasting(alone).holder).holds:
         return connections.ends(look, binding, holder)
-    if connections.of_processes(named):
+    if connections.of_processes(occupants):
         return connections.ended(binding)
-    if not named:
+    if not occupants:
         find = say("Find out who holds the port. If it is your way in to this host, give it another port first.")
-        return Remedy(paragraph(find, alternative(look, binding, named)), (show,))
-    ended = endings.of_all(look, binding, named)
+        return Remedy(paragraph(find, alternative(look, binding, occupants)), (show,))
+    ended = endings.of_all(look, binding, occupants)
     # A way in says itself how mailcow goes without the port.
-    instead = "" if endings.way_in_among(named) else alternative(look, binding, named)
-    return replace(ended, text=paragraph(ended.text, *_origins(look, named), instead))
+    instead = "" if endings.way_in_among(occupants) else alternative(look, binding, occupants)
+    return replace(ended, text=paragraph(ended.text, *_origins(look, occupants), instead))
 
 
-def _origins(look: Look, named: list[Named]) -> list[str]:
+def _origins(look: Look, occupants: list[Occupant]) -> list[str]:
     """Say where the holders came from, as far as that is known: what is stopped may also be removed.
 
     Not as a command: on these ports may be anything, and to purge a VPN or SSH server could be the last thing done.
     """
     found: dict[str, None] = {}
-    for entry in named:
+    for entry in occupants:
         holder = entry.holder
         if _meshed(look, entry):
             found[say("This node's swarm has it published: `docker service ls` on a manager names the service.")] = None
@@ -199,17 +201,17 @@ def _origins(look: Look, named: list[Named]) -> list[str]:
     return list(found)
 
 
-def _meshed(look: Look, named: Named) -> bool:
+def _meshed(look: Look, occupant: Occupant) -> bool:
     """Say whether the engine may hold a port for a service of a swarm that others manage."""
     swarm = look.host.engine.or_(NO_ENGINE).swarm == "active"
-    return swarm and named.holder.process == "dockerd" and named.container is None and named.service is None
+    return swarm and occupant.holder.process == "dockerd" and occupant.container is None and occupant.service is None
 
 
-def alternative(look: Look, binding: Binding, named: list[Named]) -> str:
+def alternative(look: Look, binding: Binding, occupants: list[Occupant]) -> str:
     """Say what else can be done: some ports can be moved."""
-    published = binding.wanted[0]
+    published = binding.published[0]
     if published.kind == "web":
-        first = next((entry.holder.process for entry in named if entry.holder.process in WEB), None)
+        first = next((entry.holder.process for entry in occupants if entry.holder.process in WEB), None)
         values = {"server": first, "lines": _behind(look, binding), "page": REVERSE_PROXY}
         if first:
             return say(
@@ -241,7 +243,7 @@ def _behind(look: Look, binding: Binding) -> str:
     taken = {port.port for entry in _others(look) for port in entry.ports} | {binding.port}
     lines = []
     for variable, ports in BEHIND.items():
-        others = {entry.port for entry in look.plan.bindings if entry.wanted[0].variable != variable}
+        others = {entry.port for entry in look.plan.bindings if entry.published[0].variable != variable}
         port = next((port for port in ports if port not in taken | others), ports[0])
         lines += [f"{variable.removesuffix('_PORT')}_BIND=127.0.0.1", f"{variable}={port}"]
     return " ".join(lines)

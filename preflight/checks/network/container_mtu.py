@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
 from msgspec import Struct
 
 from preflight.checks import Look
 from preflight.checks.docker.contact import engine_version
-from preflight.checks.network.subnets import own
+from preflight.checks.network.subnets import mailcow_networks
 from preflight.report.model import Remedy, WrittenFile
 from preflight.text import versions
 from preflight.text.sentences import paragraph, say
 
 # dockerd gives it to each new bridge network; older versions do not start with it.
 _NETWORK_OPTIONS = (24, 0, 0)
-_OF_BRIDGES = re.compile(r"bridge=com\.docker\.network\.driver\.mtu=([0-9]{2,5})")
 
 
-class Told(Struct, frozen=True):
+class NetworkMtu(Struct, frozen=True):
     """What MTU mailcow's network has or will have (None: the engine's default), and the file that says so."""
 
     mtu: int | None = None
     path: str = ""
-    made: bool = False  # the network is there already
+    exists: bool = False  # the network is there already
 
 
-def told(look: Look) -> Told:
+def network_mtu(look: Look) -> NetworkMtu:
     """Return what decides: the network that exists, else mailcow's override file, else the engine's settings."""
-    for network in own(look):
+    for network in mailcow_networks(look):
         if network.driver == "bridge":
-            return Told(network.mtu, made=True)
+            return NetworkMtu(network.mtu, exists=True)
     override = look.host.override.value
     if override is not None and override.mtu is not None:
-        return Told(override.mtu, override.path)
+        return NetworkMtu(override.mtu, override.path)
     settings = look.host.daemon_config.value
-    options = settings.settings.get("default-network-opts") if settings is not None else None
-    if settings is not None and isinstance(options, list) and _knows_options(look):
-        for text in options:
-            if match := _OF_BRIDGES.fullmatch(text):
-                return Told(int(match[1]), settings.path)
-    return Told()
+    if settings is not None and settings.bridge_mtu is not None and _knows_options(look):
+        return NetworkMtu(settings.bridge_mtu, settings.path)
+    return NetworkMtu()
 
 
 def _knows_options(look: Look) -> bool:
-    version = versions.parse(engine_version(look.host))
+    version = versions.parse_version(engine_version(look.host))
     return version is None or version >= _NETWORK_OPTIONS
 
 
@@ -68,7 +63,7 @@ def remedy(look: Look, value: int) -> Remedy:
     lines = f"networks:\n  mailcow-network:\n    driver_opts:\n      com.docker.network.driver.mtu: {value}\n"
     quoted, where = " ".join(map(shlex.quote, lines.splitlines())), shlex.quote(path)
     recreate = None
-    if any(network.driver == "bridge" for network in own(look)):
+    if any(network.driver == "bridge" for network in mailcow_networks(look)):
         recreate = say(
             "mailcow's network exists already: to recreate it, run docker compose down and docker compose up -d in "
             "{directory}. Mail stops meanwhile.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from preflight.checks import Look, check
 from preflight.checks.network import whole_ipv6
 from preflight.checks.sources import DISABLE_IPV6, issue
-from preflight.net.addresses import own_public
+from preflight.net.addresses import public_host_addresses
 from preflight.packets.routing import way_out
 from preflight.report.evidence.network import Ipv6Evidence
 from preflight.report.model import Finding, Severity, Status
@@ -28,7 +28,7 @@ def ipv6(look: Look) -> Iterator[Finding]:
     may take strangers for its own. With an address and no route, mail to half the world waits for time-outs.
     """
     kernel = look.host.ipv6.get()
-    global_ = own_public(look.host.links.get(), 6)
+    global_ = public_host_addresses(look.host.links.get(), 6)
     way = way_out(look.host, 6)
     evidence = Ipv6Evidence(
         supported=kernel.supported,
@@ -43,8 +43,7 @@ def ipv6(look: Look) -> Iterator[Finding]:
     if lost:
         yield lost
     elif problem:
-        message, remedy = problem
-        yield Finding(status=Status.WARN, message=message, evidence=evidence, remedy=remedy)
+        yield Finding(status=problem.status, message=problem.message, evidence=evidence, remedy=problem.remedy)
     elif global_ and way and look.plan.ipv6:
         message = say(
             "IPv6 works here: {address} with a default route over {interface}.",

@@ -47,19 +47,19 @@ def mtu(look: Look) -> Iterator[Finding]:
 def _fits(look: Look, interface: str, found: int) -> Finding:
     """Hold the MTU that mailcow's network gets against that of the way out."""
     usual = look.requirements.mtu
-    wanted = container_mtu.told(look)
+    wanted = container_mtu.network_mtu(look)
     evidence = MtuEvidence(interface=interface, mtu=found)
     values = {"interface": interface, "found": found}
     message = say("{interface}, the way to the Internet, has an MTU of {found}.", **values)
     override = look.host.override.value
-    if found < usual and override is not None and not override.clear and not wanted.made:
+    if found < usual and override is not None and not override.clear and not wanted.exists:
         reason = say("Could not determine whether {path} sets the MTU of mailcow's network.", path=override.path)
         help_ = say("Compare it with what docker compose makes of it.")
         command = f"cd {shlex.quote(look.plan.directory)} && docker compose config"
         return unknown(reason, help_, command, message=paragraph(message, reason), evidence=evidence)
     if (wanted.mtu or usual) <= found:
         fits = say("{path} sets the MTU of mailcow's network to {wanted}.", path=wanted.path, wanted=wanted.mtu or 0)
-        if wanted.made:
+        if wanted.exists:
             fits = say("mailcow's network has an MTU of {wanted}.", wanted=wanted.mtu or 0)
         return Finding(
             status=Status.PASS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from preflight.checks import Look, check
 from preflight.checks.findings import skipped, unknown
 from preflight.checks.network.subnet_conflict import conflict, outside
-from preflight.checks.network.subnets import Family, Neighbour, families, neighbours, own
+from preflight.checks.network.subnets import Family, Neighbour, families, mailcow_networks, neighbours
 from preflight.checks.remedies import install
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import NO_ENGINE, require
@@ -75,12 +75,14 @@ def _no_engine(look: Look) -> bool:
 
 def _without_ipv6(look: Look) -> bool:
     """Say whether the engine leaves IPV6_NETWORK alone. Docker 25.0.0 to 25.0.2 ignore that IPv6 is off."""
-    version = versions.parse(look.host.engine.or_(NO_ENGINE).version)
+    version = versions.parse_version(look.host.engine.or_(NO_ENGINE).version)
     return not look.plan.ipv6 and not (version is not None and (25, 0, 0) <= version[:3] <= (25, 0, 2))
 
 
 def _bridge(look: Look) -> list[Neighbour]:
     """Return mailcow's bridge where another network of the engine has it. One of nobody's, the engine takes over."""
     known = look.host.engine.or_(NO_ENGINE).networks
-    others = [entry.name for entry in known if entry.interface == look.plan.bridge and entry not in own(look)]
+    others = [
+        entry.name for entry in known if entry.interface == look.plan.bridge and entry not in mailcow_networks(look)
+    ]
     return [Neighbour("interface", look.plan.bridge, name) for name in others[:1]]

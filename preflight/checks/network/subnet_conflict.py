@@ -15,6 +15,7 @@ from preflight.checks.network.subnets import (
     everywhere,
     propose,
 )
+from preflight.mailcow.conf.networks import octets
 from preflight.net import addresses
 from preflight.net.addresses import IpNetwork
 from preflight.report.evidence.network import SubnetEvidence
@@ -89,7 +90,7 @@ def _elsewhere(look: Look, family: Family, met: list[Neighbour], proposal: str |
     """Propose another network, or to remove the bridge that is in the way."""
     commands: tuple[str, ...] = ()
     if proposal:
-        value = proposal.removesuffix(".0/24") if family.version == 4 else proposal
+        value = octets(proposal) if family.version == 4 else proposal
         name, path = family.variable, look.plan.conf_path
         text = say(
             "Set {setting} in {path} before the first start. generate_config.sh creates this file.",

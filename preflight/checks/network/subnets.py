@@ -84,7 +84,7 @@ class Neighbour(Struct, frozen=True):
         return ConflictEvidence(what=self.what, name=self.name, subnet=self.subnet, wider=self.wider, table=table)
 
 
-def own(look: Look) -> tuple[EngineNetwork, ...]:
+def mailcow_networks(look: Look) -> tuple[EngineNetwork, ...]:
     """Return the networks of the mailcow that runs here already; none where the engine cannot be asked."""
     known = look.host.engine.or_(NO_ENGINE).networks
     return tuple(network for network in known if network.project == look.plan.project)
@@ -96,11 +96,11 @@ def neighbours(look: Look, wanted: IpNetwork) -> list[Neighbour]:
     An engine's network, the route to it and the address of its bridge are one thing.
     """
     found: list[Neighbour] = []
-    covered = {network.interface for network in own(look)}
+    covered = {network.interface for network in mailcow_networks(look)}
     if look.host.engine.known and all(entry.interface != look.plan.bridge for entry in look.host.engine.get().networks):
         covered.add(look.plan.bridge)  # nobody's: the engine takes it over with its address
     for network in look.host.engine.or_(NO_ENGINE).networks:
-        if network in own(look) or network.run:
+        if network in mailcow_networks(look) or network.run:
             covered.add(network.interface)  # mailcow's, or a probe's, which is gone in a moment
             continue
         for subnet in network.subnets:
@@ -209,7 +209,7 @@ def meet(one: IpNetwork, other: IpNetwork | None) -> bool:
 
 def taken(look: Look) -> list[IpNetwork]:
     """Return every network that the host knows of, but for its default routes and mailcow's own."""
-    ours = own(look)
+    ours = mailcow_networks(look)
     mine = {network.interface for network in ours}
     texts = [route.destination for route in _routes(look) if route.interface not in mine]
     texts += [address for interface, address in _addresses(look) if interface not in mine]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from preflight.checks import Look
 from preflight.checks.docker.contact import engine_version
-from preflight.checks.findings import unknown
+from preflight.checks.findings import Outcome, unknown
 from preflight.facts import NO_SETTINGS, Ipv6, Way
 from preflight.report.evidence.network import Ipv6Evidence
 from preflight.report.model import Finding, Remedy, Status, WrittenFile
@@ -19,30 +19,30 @@ from preflight.text.sentences import paragraph, say
 ACCEPT_RA = "/etc/sysctl.d/90-accept-ra.conf"
 
 
-def off(look: Look, kernel: Ipv6) -> tuple[str, Remedy] | None:
+def off(look: Look, kernel: Ipv6) -> Outcome | None:
     """Complain where the kernel has no IPv6 and mailcow is not told so."""
     if not look.plan.ipv6:
         return None
     if not kernel.supported:
         text = say("The kernel was started without IPv6, but mailcow uses IPv6: parts of it listen on IPv6 and stop.")
         advice = say("Set ENABLE_IPV6=false in mailcow.conf, or start the kernel without ipv6.disable=1.")
-        return text, Remedy(advice, place="mailcow.conf", when="cloned")
+        return Outcome(Status.WARN, text, Remedy(advice, place="mailcow.conf", when="cloned"))
     if kernel.disabled and look.plan.conf_present:
         text = say("IPv6 is switched off (net.ipv6.conf.all.disable_ipv6), but mailcow.conf has it on.")
         advice = say("Set ENABLE_IPV6=false in mailcow.conf, or switch IPv6 on.")
-        return text, Remedy(advice, ("sysctl -w net.ipv6.conf.all.disable_ipv6=0",))
+        return Outcome(Status.WARN, text, Remedy(advice, ("sysctl -w net.ipv6.conf.all.disable_ipv6=0",)))
     return None
 
 
-def half(look: Look, held: tuple[str, ...], way: Way | None) -> tuple[str, Remedy] | None:
+def half(look: Look, held: tuple[str, ...], way: Way | None) -> Outcome | None:
     """Complain of IPv6 that works in part."""
     if held and way is None:
         text = say("This host has the IPv6 address {address}, but no default route for IPv6.", address=held[0])
         if name := _deaf(look, held[0]):
             ignored = say("The kernel ignores router advertisements because forwarding is on.")
-            return paragraph(text, ignored), accepting(name)
+            return Outcome(Status.WARN, paragraph(text, ignored), accepting(name))
         advice = say("Add the route that your hosting provider names, or remove the address and set ENABLE_IPV6=false.")
-        return text, Remedy(advice, ("ip -6 route show",))
+        return Outcome(Status.WARN, text, Remedy(advice, ("ip -6 route show",)))
     if held and not look.plan.ipv6:
         text = say(
             "This host has working IPv6 ({address}), but mailcow's network has none (ENABLE_IPV6=false). mailcow sees"
@@ -50,15 +50,16 @@ def half(look: Look, held: tuple[str, ...], way: Way | None) -> tuple[str, Remed
             address=held[0],
         )
         advice = say("Set ENABLE_IPV6=true, or bind mailcow to IPv4 only, such as SMTP_PORT=0.0.0.0:25.")
-        return text, Remedy(advice, place="mailcow.conf", when="cloned")
+        return Outcome(Status.WARN, text, Remedy(advice, place="mailcow.conf", when="cloned"))
     settings = look.host.daemon_config.or_(NO_SETTINGS).settings
     if held and settings.get("ip6tables") is False:
         text = say("This host has working IPv6, but the engine does not manage ip6tables, so nothing is forwarded.")
-        return text, Remedy(say('Remove "ip6tables": false from /etc/docker/daemon.json and restart the engine.'))
+        advice = say('Remove "ip6tables": false from /etc/docker/daemon.json and restart the engine.')
+        return Outcome(Status.WARN, text, Remedy(advice))
     return None
 
 
-def scoped(look: Look) -> tuple[str, Remedy] | None:
+def scoped(look: Look) -> Outcome | None:
     """Complain of a name server with a scope (fe80::1%ens3) that an older engine hands to containers.
 
     Up to Docker 25, IPv6 servers of the host get into the resolv.conf of containers with IPv6, if the scope is one word
@@ -66,7 +67,7 @@ def scoped(look: Look) -> tuple[str, Remedy] | None:
     interface of the container has that name; the container's own is eth0.
     """
     shown = engine_version(look.host)
-    version = versions.parse(shown)
+    version = versions.parse_version(shown)
     settings = look.host.daemon_config.value
     if version is None or version >= (26, 0, 0) or not look.plan.ipv6 or not look.host.handed.known:
         return None
@@ -87,9 +88,8 @@ def scoped(look: Look) -> tuple[str, Remedy] | None:
         fails = say("There the part after % means another network, so this server does not answer.")
     upgrade = say("Upgrade Docker to version 26 or newer.")
     instead = say('Or list name servers without a scope as "dns" in /etc/docker/daemon.json and restart Docker.')
-    return paragraph(text, fails), Remedy(
-        paragraph(upgrade, instead), (f"grep -n nameserver {look.host.handed.source}",)
-    )
+    remedy = Remedy(paragraph(upgrade, instead), (f"grep -n nameserver {look.host.handed.source}",))
+    return Outcome(Status.WARN, paragraph(text, fails), remedy)
 
 
 def _deaf(look: Look, address: str) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from preflight.checks import Look
 from preflight.facts import ConfFile, Setting, require
 from preflight.mailcow.conf.programs import SOURCES
-from preflight.net.addresses import parse, version
+from preflight.net.addresses import parse_address, version
 from preflight.report.evidence.ports import AddressEvidence, ConfLineEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import phrase, say
@@ -21,9 +21,9 @@ def foreign(look: Look, findings: dict[str, Finding]) -> dict[str, str]:
 
 def _named(look: Look) -> Iterator[tuple[str, str]]:
     """Yield the variables that name an address of the host, with it. Loopback addresses are always there."""
-    named = [(wanted.bind or wanted.variable, row.address) for row in look.plan.bindings for wanted in row.wanted]
+    named = [(wanted.bind or wanted.variable, row.address) for row in look.plan.bindings for wanted in row.published]
     for variable, text in (*named, *look.plan.sources):
-        address = parse(text)
+        address = parse_address(text)
         if address is not None and not (address.is_loopback or address.is_unspecified or address.is_multicast):
             yield variable, str(address)
 
@@ -84,7 +84,7 @@ def _own(look: Look, variable: str, address: str) -> str:
         line = f"{variable}=n"
     else:
         wanted = next(
-            row for entry in look.plan.bindings for row in entry.wanted if variable in (row.bind, row.variable)
+            row for entry in look.plan.bindings for row in entry.published if variable in (row.bind, row.variable)
         )
         line = f"{variable}=" if variable == wanted.bind else wanted.default
     own = [

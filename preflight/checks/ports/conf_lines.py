@@ -27,12 +27,12 @@ COMMANDS: dict[Mark, str] = {"bom": r"sed -i '1s/^\xef\xbb\xbf//'", "crlf": r"se
 LEAVES_NAMELESS = (2, 27, 2)
 
 
-def judge(look: Look, conf: ConfFile) -> dict[str, Finding]:
+def line_findings(look: Look, conf: ConfFile) -> dict[str, Finding]:
     """Complain of lines that Compose refuses, and of what mailcow's shell scripts choke on."""
     reasons = dict(zip(conf.bad_lines, conf.reasons, strict=False))
     found = {f"line {line}": _refused(conf, line, reasons.get(line, "")) for line in conf.bad_lines}
     known = compose.version if (compose := look.host.compose.value) else ""
-    version = (versions.parse(known) or ())[:3]
+    version = (versions.parse_version(known) or ())[:3]
     if version < LEAVES_NAMELESS:
         for line in conf.nameless:
             found.setdefault(f"line {line}", _nameless(conf, line, known if version else ""))

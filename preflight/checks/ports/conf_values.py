@@ -8,6 +8,7 @@ from preflight.checks import Look
 from preflight.checks.network import subnets
 from preflight.checks.ports.conf_words import words
 from preflight.facts import ConfFile
+from preflight.mailcow.conf.networks import octets
 from preflight.mailcow.conf.problems import Problem
 from preflight.mailcow.layout import IPV4_NETWORK
 from preflight.report.evidence.ports import ConfLineEvidence
@@ -15,7 +16,7 @@ from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
 
 
-def judge(look: Look, conf: ConfFile) -> dict[str, Finding]:
+def value_findings(look: Look, conf: ConfFile) -> dict[str, Finding]:
     """Complain of values, all of one variable in one finding."""
     by_variable: dict[str, list[Problem]] = {}
     for problem in look.plan.problems:
@@ -50,7 +51,6 @@ def _value(look: Look, variable: str, problems: list[Problem], conf: ConfFile) -
 
 def _fix(look: Look, problem: Problem) -> str:
     """Return the line to write; where it is mailcow's own network, one that is free on this host."""
-    if problem.fix == f"IPV4_NETWORK={IPV4_NETWORK}":
-        free = subnets.propose(look, ipaddress.IPv4Network(f"{IPV4_NETWORK}.0/24"))
-        return f"IPV4_NETWORK={free.rpartition('.')[0]}" if free else problem.fix
-    return problem.fix
+    own = ipaddress.IPv4Network(f"{IPV4_NETWORK}.0/24")
+    free = subnets.propose(look, own) if problem.network == str(own) else None
+    return f"{problem.variable}={octets(free)}" if free else problem.fix

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from preflight.mailcow.conf.problems import Kind, Problem
+from preflight.mailcow.conf.problems import Problem, ProblemKind
 from preflight.net import hostnames
 from preflight.text.sentences import noted, say
 
-WORDS: dict[Kind, str] = {
+WORDS: dict[ProblemKind, str] = {
     "refers": noted("{variable} refers to another variable, which is not followed here, so that it was not judged."),
     "not-a-place": noted("{variable} is neither a port nor an address and a port (such as {example})."),
     "no-such-address": noted("{variable} has an address that does not exist: {written}."),

@@ -27,7 +27,7 @@ def configuration(look: Look) -> Iterator[Finding]:
     and with a message that names no line; a value that a shell reads differently, with updates and backups that fail.
     """
     conf = look.host.mailcow_conf.get()
-    findings = mailcow_conf.judge(look, conf)
+    findings = mailcow_conf.file_findings(look, conf)
     # Where the host's addresses are not known, what else was found comes first.
     foreign = conf_addresses.foreign(look, findings)
     yield from (finding for subject, finding in findings.items() if subject not in foreign)

@@ -9,28 +9,28 @@ from collections.abc import Iterable
 
 from preflight.checks import Look
 from preflight.checks.holders.conflicts import Case
-from preflight.checks.ports.rules import Verdict
+from preflight.checks.ports.rules import Consequence
 from preflight.facts import Diversion, Nat
 from preflight.mailcow.plan import Binding
-from preflight.net.addresses import is_inner, is_loopback, parse, version, within
+from preflight.net.addresses import is_inner, is_loopback, parse_address, version, within
 from preflight.report.model import Remedy, Status
 from preflight.text.sentences import say
 
 _WORST = (Status.FAIL, Status.UNKNOWN, Status.WARN)
 
 
-def judge(look: Look, binding: Binding, case: Case) -> list[Verdict]:
+def consequences(look: Look, binding: Binding, case: Case) -> list[Consequence]:
     """Return what takes a port's packets, the worst first. What the engine itself publishes is told by the engine."""
     if is_loopback(binding.address):
         return []
     found = [
-        verdict
+        consequence
         for rule in look.host.nat.or_(Nat()).diversions
         if rule.port == binding.port and rule.owner != "docker" and not (rule.owner == "podman" and case.own)
         if _meets(look, binding, case, rule)
-        if (verdict := _verdict(look, rule)) is not None
+        if (consequence := _consequence(look, rule)) is not None
     ]
-    return sorted(found, key=lambda verdict: _WORST.index(verdict.status))
+    return sorted(found, key=lambda consequence: _WORST.index(consequence.status))
 
 
 def unread(look: Look, binding: Binding) -> str:
@@ -57,10 +57,9 @@ def help_for(look: Look) -> Remedy:
 
 def _meets(look: Look, binding: Binding, case: Case, rule: Diversion) -> bool:
     """Say whether a rule can take packets for an address that mailcow's port is published on."""
-    wanted = 4 if rule.family == "ipv4" else 6
-    if not any(version(half) == wanted for half in case.outcomes):
+    if not any(version(half) == rule.version for half in case.outcomes):
         return False
-    bound = parse(binding.address) if binding.address else None
+    bound = parse_address(binding.address) if binding.address else None
     if bound is not None and not bound.is_unspecified:
         addresses = {str(bound)}
     elif look.host.links.known:
@@ -68,11 +67,11 @@ def _meets(look: Look, binding: Binding, case: Case, rule: Diversion) -> bool:
         addresses = {entry.address for link in links for entry in link.addresses if entry.scope == "global"}
     else:
         return True
-    left = {text for text in addresses if version(text) == wanted and not within(text, rule.not_destinations)}
+    left = {text for text in addresses if version(text) == rule.version and not within(text, rule.not_destinations)}
     return any(within(text, rule.destinations) for text in left) if rule.destinations else bool(left)
 
 
-def _verdict(look: Look, rule: Diversion) -> Verdict | None:
+def _consequence(look: Look, rule: Diversion) -> Consequence | None:
     """Say what comes of a rule; None: mailcow is reached all the same."""
     if rule.interfaces and set(rule.interfaces) <= set(rule.not_interfaces):
         return None  # a rule before it has taken all that it is for
@@ -82,16 +81,20 @@ def _verdict(look: Look, rule: Diversion) -> Verdict | None:
     if rule.order == "after":
         # Docker's rule comes first then, and what the other one serves is not reached any more.
         effect = say("Docker's own rule would come before it, and what is reached there now no longer would be.")
-        return None if partial or rule.conditions else Verdict(Status.WARN, rule, effect)
+        return None if partial or rule.conditions else Consequence(Status.WARN, rule, effect)
     if rule.conditions:
         listed = ", ".join(rule.conditions)
-        return Verdict(Status.UNKNOWN, rule, say("It asks for more than can be judged here: {listed}.", listed=listed))
+        return Consequence(
+            Status.UNKNOWN, rule, say("It asks for more than can be judged here: {listed}.", listed=listed)
+        )
     if partial:
-        return Verdict(Status.WARN, rule, partial)
+        return Consequence(Status.WARN, rule, partial)
     if rule.order == "either":
         effect = say("Whether it or Docker's own rule comes first depends on which of them was loaded last.")
-        return Verdict(Status.WARN, rule, effect)
-    return Verdict(Status.FAIL, rule, say("It comes before Docker's own rule, so nobody would reach mailcow there."))
+        return Consequence(Status.WARN, rule, effect)
+    return Consequence(
+        Status.FAIL, rule, say("It comes before Docker's own rule, so nobody would reach mailcow there.")
+    )
 
 
 def _from_inside(look: Look, rule: Diversion) -> bool:

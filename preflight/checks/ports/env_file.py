@@ -10,7 +10,7 @@ from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, phrase, say
 
 
-def judge(conf: ConfFile) -> dict[str, Finding]:
+def env_findings(conf: ConfFile) -> dict[str, Finding]:
     """Complain of a `.env` that Compose reads in place of mailcow.conf, or that keeps mailcow's installer from it."""
     env = conf.env
     if env is None or _fine(env):

@@ -47,13 +47,13 @@ def _judged(look: Look, binding: Binding, case: Case) -> Finding:
     """Return what a port comes to: the first that holds, what is certain before what may be."""
     if not case.outcomes:
         return unusable.unpublished(binding)
-    if case.taken and (case.named or not case.rivals):
+    if case.taken and (case.occupants or not case.rivals):
         return taken.held(look, binding, case)
     if "EADDRNOTAVAIL" in case.outcomes.values():
         return unusable.nowhere(look, binding)
     if case.rivals:
         return taken.published(look, binding, case)
-    if (rules := diverted.judge(look, binding, case)) and (rules[0].status is Status.FAIL or not case.undecided):
+    if (rules := diverted.consequences(look, binding, case)) and (rules[0].status is Status.FAIL or not case.undecided):
         return taken.diverted_by(look, binding, rules)
     if case.undecided:
         return undecided.untried(look, binding, case)

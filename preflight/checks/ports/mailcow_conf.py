@@ -8,6 +8,10 @@ from preflight.facts import ConfFile
 from preflight.report.model import Finding
 
 
-def judge(look: Look, conf: ConfFile) -> dict[str, Finding]:
+def file_findings(look: Look, conf: ConfFile) -> dict[str, Finding]:
     """Return the findings by their subjects: lines, the file, variables."""
-    return {**env_file.judge(conf), **conf_lines.judge(look, conf), **conf_values.judge(look, conf)}
+    return {
+        **env_file.env_findings(conf),
+        **conf_lines.line_findings(look, conf),
+        **conf_values.value_findings(look, conf),
+    }

@@ -47,8 +47,8 @@ def evidence(
     """
     holders = tuple(held)
     return PortEvidence(
-        service=binding.wanted[0].service,
-        variables=tuple(published.variable for published in binding.wanted),
+        service=binding.published[0].service,
+        variables=tuple(published.variable for published in binding.published),
         bind=with_port(binding.address, binding.port, "*"),
         holder=holders[0] if holders else None,
         holders=holders,
@@ -59,4 +59,4 @@ def evidence(
 
 def variables(binding: Binding) -> str:
     """Name the variables of mailcow.conf that say where a port is published."""
-    return ", ".join(published.bind or published.variable for published in binding.wanted)
+    return ", ".join(published.bind or published.variable for published in binding.published)

@@ -40,7 +40,7 @@ _ADVICE = {
 }
 
 
-class Verdict(Struct, frozen=True):
+class Consequence(Struct, frozen=True):
     """What a rule means for a port."""
 
     status: Status
@@ -48,12 +48,12 @@ class Verdict(Struct, frozen=True):
     effect: str  # a sentence
 
 
-def message(binding: Binding, verdict: Verdict) -> str:
+def message(binding: Binding, consequence: Consequence) -> str:
     """Say which rule takes a port's packets, where they go, and what comes of it."""
-    rule = verdict.rule
+    rule = consequence.rule
     values = {"port": binding.subject, "to": to(rule)}
     said = say("A rule of the firewall sends IPv4 packets for {port} elsewhere: {to}.", **values)
-    if rule.family == "ipv6":
+    if rule.version == 6:
         said = say("A rule of the firewall sends IPv6 packets for {port} elsewhere: {to}.", **values)
     where = {"chain": rule.chain, "table": rule.table}
     place = say("The rule is in the chain {chain} of the table {table}.", **where)
@@ -63,17 +63,17 @@ def message(binding: Binding, verdict: Verdict) -> str:
             owner=_NAMES.get(rule.owner, rule.owner),
             **where,
         )
-    return paragraph(said, place, verdict.effect)
+    return paragraph(said, place, consequence.effect)
 
 
 def to(rule: Diversion) -> str:
     """Write where a rule sends packets."""
-    if rule.to.startswith(":"):
-        return phrase("port {number} of this host", number=rule.to[1:])
+    if rule.own_port is not None:
+        return phrase("port {number} of this host", number=rule.own_port)
     return rule.to or phrase("an unknown place")
 
 
-def evidence(verdicts: Iterable[Verdict]) -> tuple[DiversionEvidence, ...]:
+def evidence(consequences: Iterable[Consequence]) -> tuple[DiversionEvidence, ...]:
     """Return the rules as the report's evidence has them."""
     return tuple(
         DiversionEvidence(
@@ -90,24 +90,23 @@ def evidence(verdicts: Iterable[Verdict]) -> tuple[DiversionEvidence, ...]:
             interfaces=rule.interfaces,
             conditions=rule.conditions,
         )
-        for rule in (verdict.rule for verdict in verdicts)
+        for rule in (consequence.rule for consequence in consequences)
     )
 
 
-def remedy(look: Look, binding: Binding, verdicts: list[Verdict]) -> Remedy:
+def remedy(look: Look, binding: Binding, consequences: list[Consequence]) -> Remedy:
     """Say how to get the port back from whoever owns the first rule; the commands show each rule."""
-    owner = verdicts[0].rule.owner
+    owner = consequences[0].rule.owner
     text = say(_ADVICE[owner if owner in _ADVICE else ""])
-    commands = dict.fromkeys(_show(look, verdict.rule) for verdict in verdicts)
+    commands = dict.fromkeys(_show(look, consequence.rule) for consequence in consequences)
     return Remedy(paragraph(text, wording.alternative(look, binding, [])), tuple(commands))
 
 
 def _show(look: Look, rule: Diversion) -> str:
     """Return the command that shows a rule and its neighbours."""
     if rule.native:
-        table = " ".join(map(shlex.quote, rule.table.split(" ", 1)))
-        return f"nft -a list chain {table} {shlex.quote(rule.chain)}"
-    program = "iptables" if rule.family == "ipv4" else "ip6tables"
+        return f"nft -a list chain {shlex.join(rule.place)}"
+    program = "iptables" if rule.version == 4 else "ip6tables"
     release = look.host.os_release.value
     # Where both are installed, the plain name is usually the newer one's.
     if rule.backend == "ip_tables" and release and {"debian", "ubuntu"} & {release.id, *release.id_like}:

@@ -9,6 +9,7 @@ from preflight.checks.holders import endings, wording
 from preflight.checks.holders.conflicts import Case
 from preflight.checks.ports import rules
 from preflight.checks.ports.rows import evidence, row
+from preflight.facts import NO_SOCKETS
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Finding, Status
 from preflight.text.sentences import paragraph, phrase, say
@@ -16,9 +17,9 @@ from preflight.text.sentences import paragraph, phrase, say
 
 def held(look: Look, binding: Binding, case: Case) -> Finding:
     """Say who holds a port. Where the kernel alone does, there is no holder and its state stands in `found`."""
-    owners = not look.host.sockets.known or look.host.sockets.get().owners
-    alone = [entry for entry in case.named if wording.kernel(entry, owners)]
-    named = [entry for entry in case.named if entry not in alone]
+    owners = look.host.sockets.or_(NO_SOCKETS).owners
+    alone = [entry for entry in case.occupants if wording.kernel(entry, owners)]
+    named = [entry for entry in case.occupants if entry not in alone]
     by_bind = any(case.outcomes[half] == "EADDRINUSE" for half in case.taken)
     return row(
         Status.FAIL,
@@ -49,14 +50,14 @@ def published(look: Look, binding: Binding, case: Case) -> Finding:
     )
 
 
-def diverted_by(look: Look, binding: Binding, verdicts: list[rules.Verdict]) -> Finding:
-    """Say which rule of the firewall takes a port that nobody listens on; `verdicts`: the worst first."""
-    worst = verdicts[0]
+def diverted_by(look: Look, binding: Binding, consequences: list[rules.Consequence]) -> Finding:
+    """Say which rule of the firewall takes a port that nobody listens on; `consequences`: the worst first."""
+    worst = consequences[0]
     return row(
         worst.status,
         rules.message(binding, worst),
-        replace(evidence(binding, "nat"), rules=rules.evidence(verdicts)),
+        replace(evidence(binding, "nat"), rules=rules.evidence(consequences)),
         found=rules.to(worst.rule),
-        remedy=rules.remedy(look, binding, verdicts),
+        remedy=rules.remedy(look, binding, consequences),
         reason=worst.effect if worst.status is Status.UNKNOWN else None,
     )

@@ -1,4 +1,4 @@
-"""containerd's store of images: how the engine is told to keep them elsewhere."""
+"""daemon.json: how a value in it is changed, and how it keeps images out of containerd's store."""
 
 from __future__ import annotations
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
-from preflight.checks.findings import skipped
+from preflight.checks.findings import Measured, skipped
 from preflight.checks.resources.memory import enough, usable
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import CLAMAV, issue
@@ -24,25 +23,25 @@ from preflight.text.sentences import phrase, say
     sources=(issue(3761),),
 )
 def antivirus(look: Look) -> Iterator[Finding]:
-    """Switch ClamAV off where memory is small.
+    """ClamAV is switched off where memory is small
 
     ClamAV keeps all its signatures in memory, more than 1 GiB. On a small machine the kernel kills it over and over,
     and takes other services with it.
     """
     size, most = usable(look.host.memory.get()), look.requirements.memory.antivirus_bytes
     evidence = AntivirusEvidence(bytes=size, skip_clamd=look.plan.skip_clamd)
-    measured: dict[str, Any] = {
-        "expected": phrase("SKIP_CLAMD=y, or more than {most}", most=gib(most)),
-        "found": "SKIP_CLAMD=y" if look.plan.skip_clamd else gib(size),
-        "evidence": evidence,
-    }
+    measured = Measured(
+        expected=phrase("SKIP_CLAMD=y, or more than {most}", most=gib(most)),
+        found="SKIP_CLAMD=y" if look.plan.skip_clamd else gib(size),
+        evidence=evidence,
+    )
     if look.plan.skip_clamd:
-        yield Finding(status=Status.PASS, message=say("ClamAV is switched off."), **measured)
+        yield measured.judged(Status.PASS, say("ClamAV is switched off."))
     elif size <= most:
         yield _too_little(look, size, measured)
     elif enough(look):
         text = say("{size} of memory is enough for ClamAV.", size=gib(size))
-        yield Finding(status=Status.PASS, message=text, **measured)
+        yield measured.judged(Status.PASS, text)
     else:  # not much is missing: whether ClamAV fits depends on what else is switched off
         reason = say(
             "There is too little memory for all of mailcow's services, ClamAV included (see resources.memory)."
@@ -50,7 +49,7 @@ def antivirus(look: Look) -> Iterator[Finding]:
         yield skipped(reason, evidence=evidence)
 
 
-def _too_little(look: Look, size: int, measured: dict[str, Any]) -> Finding:
+def _too_little(look: Look, size: int, measured: Measured) -> Finding:
     if look.plan.conf_present:
         path = look.plan.conf_path
         text = say(
@@ -63,4 +62,4 @@ def _too_little(look: Look, size: int, measured: dict[str, Any]) -> Finding:
         command = f"cd {shlex.quote(look.plan.directory)} && SKIP_CLAMD=y ./generate_config.sh"
         advice = say("Switch ClamAV off when you create mailcow.conf.")
         remedy = Remedy(advice, (command,), place="mailcow.conf", when="cloned")
-    return Finding(status=Status.WARN, message=text, remedy=remedy, **measured)
+    return measured.judged(Status.WARN, text, remedy)

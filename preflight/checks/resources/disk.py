@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
-from preflight.checks.findings import skipped
+from preflight.checks.findings import Measured
 from preflight.checks.remedies import daemon_json
 from preflight.checks.resources import spaces
 from preflight.checks.resources.sizes import gib
@@ -32,16 +31,16 @@ def _paths(look: Look) -> tuple[str, ...]:
     subjects=_paths,
 )
 def disk(look: Look, path: str) -> Iterator[Finding]:
-    """Have free space where the engine keeps its data and where mailcow is cloned.
+    """Space is free where the engine keeps its data and where mailcow is cloned
 
     Images, databases and mail lie in the engine's directory, not in mailcow's. When its file system is full, images
     are not unpacked, MariaDB stops and mail is refused. Mail itself needs space on top.
     """
     space, need = spaces.at(look, path), _need(look, path)
-    measured: dict[str, Any] = {
-        "expected": phrase("{size} free", size=gib(need)),
-        "found": phrase("{size} free", size=gib(space.available_bytes)),
-        "evidence": SpaceEvidence(
+    measured = Measured(
+        expected=phrase("{size} free", size=gib(need)),
+        found=phrase("{size} free", size=gib(space.available_bytes)),
+        evidence=SpaceEvidence(
             path=space.path,
             mount=space.mount,
             filesystem=space.filesystem,
@@ -49,38 +48,38 @@ def disk(look: Look, path: str) -> Iterator[Finding]:
             total_bytes=space.total_bytes,
             needed_bytes=need,
         ),
-    }
+    )
     if space.read_only:
         yield _read_only(path, space, measured)
     elif twin := spaces.twin(look, path):
         reason = say("{path} lies on the same file system as {data} and is judged there.", path=path, data=twin)
-        yield skipped(reason, **measured)
+        yield measured.skipped(reason)
     elif space.available_bytes >= need * (1 - look.requirements.disk.tolerance):
         size, mount = gib(space.available_bytes), space.mount or "?"
         text = say("{size} are free at {path} (on {mount}).", size=size, path=path, mount=mount)
-        yield Finding(status=Status.PASS, message=text, **measured)
+        yield measured.judged(Status.PASS, text)
     else:
         yield _too_little(look, path, space, measured)
 
 
 def _need(look: Look, path: str) -> int:
     """Return the bytes that are wanted at a path: images and volumes may be on file systems of their own."""
-    numbers, data = look.requirements.disk, spaces.data(look)
+    requirements, data = look.requirements.disk, spaces.data(look)
     if path not in data:
-        return numbers.clone_bytes
-    if len(data) == 1 or not numbers.images_bytes or spaces.same_mount(look, data[1], data[0]):
-        return numbers.bytes
-    return numbers.images_bytes if path in data[1:] else numbers.bytes - numbers.images_bytes
+        return requirements.clone_bytes
+    if len(data) == 1 or not requirements.images_bytes or spaces.same_mount(look, data[1], data[0]):
+        return requirements.bytes
+    return requirements.images_bytes if path in data[1:] else requirements.bytes - requirements.images_bytes
 
 
-def _read_only(path: str, space: Space, measured: dict[str, Any]) -> Finding:
+def _read_only(path: str, space: Space, measured: Measured) -> Finding:
     text = say("The file system of {path} (on {mount}) is read-only.", path=path, mount=space.mount or "?")
     remount = ("dmesg | tail -50", f"mount -o remount,rw {space.mount or space.existing}")
     remedy = Remedy(say("Mount it writable; look for disk errors first."), remount)
-    return Finding(status=Status.FAIL, message=text, remedy=remedy, **measured | {"found": phrase("read-only")})
+    return measured.judged(Status.FAIL, text, remedy, found=phrase("read-only"))
 
 
-def _too_little(look: Look, path: str, space: Space, measured: dict[str, Any]) -> Finding:
+def _too_little(look: Look, path: str, space: Space, measured: Measured) -> Finding:
     data = spaces.data(look)
     text = say(
         "Only {size} are free at {path} (on {mount}); mailcow needs {need} without mails.",
@@ -94,12 +93,7 @@ def _too_little(look: Look, path: str, space: Space, measured: dict[str, Any]) -
         more = say("Less can be enough, because mailcow's images are on this host already.")
     elif path in data[1:]:
         more = say("containerd keeps the images there, wherever the engine's data-root is.")
-    return Finding(
-        status=Status.WARN if pulled else Status.FAIL,
-        message=paragraph(text, more),
-        remedy=_more_space(look, space),
-        **measured,
-    )
+    return measured.judged(Status.WARN if pulled else Status.FAIL, paragraph(text, more), _more_space(look, space))
 
 
 def _pulled(look: Look) -> bool:

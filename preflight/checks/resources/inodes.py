@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
-from preflight.checks.findings import skipped
+from preflight.checks.findings import Measured, skipped
 from preflight.checks.resources import spaces
 from preflight.checks.sources import issue
 from preflight.facts import Space
@@ -24,7 +23,7 @@ from preflight.text.sentences import phrase, say
     subjects=spaces.data,
 )
 def inodes(look: Look, path: str) -> Iterator[Finding]:
-    """Have inodes left where the engine keeps its data.
+    """Inodes are left where the engine keeps its data
 
     mailcow's images hold some hundred thousand files, and each mail is a file. A file system without free inodes is
     full although df shows space.
@@ -32,7 +31,7 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
     space, least = spaces.at(look, path), look.requirements.disk.inodes
     evidence = InodesEvidence(path=path, available=space.inodes_available, total=space.inodes_total, needed=least)
     free, needed = f"{space.inodes_available:,}", f"{least:,}"
-    measured: dict[str, Any] = {"expected": needed, "found": free, "evidence": evidence}
+    measured = Measured(expected=needed, found=free, evidence=evidence)
     if twin := spaces.twin(look, path):
         reason = say("{path} is on the same file system as {data} and is judged there.", path=path, data=twin)
         yield skipped(reason, evidence=evidence)
@@ -41,7 +40,7 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
         yield Finding(status=Status.PASS, message=text, found=phrase("no fixed number"), evidence=evidence)
     elif space.inodes_available >= least:
         text = say("{count} inodes are free at {path}.", count=free, path=path)
-        yield Finding(status=Status.PASS, message=text, **measured)
+        yield measured.judged(Status.PASS, text)
     else:
         text = say(
             "Only {count} inodes are free at {path}; mailcow's images alone need {least}.",
@@ -49,7 +48,7 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
             path=path,
             least=needed,
         )
-        yield Finding(status=Status.WARN, message=text, remedy=_fewer_files(space), **measured)
+        yield measured.judged(Status.WARN, text, _fewer_files(space))
 
 
 def _fewer_files(space: Space) -> Remedy:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
+from preflight.checks.findings import Outcome
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import Memory
@@ -32,53 +33,53 @@ _MORE = noted("Give the machine {size} of memory or more.")
     sources=(issue(3902),),
 )
 def memory(look: Look) -> Iterator[Finding]:
-    """Have enough memory for mailcow's services.
+    """Memory is enough for mailcow's services
 
     Where memory runs out the kernel kills ClamAV, MariaDB or Dovecot, and containers restart endlessly. The kernel
     shows less than the nominal size, as firmware and the kernel itself keep a part; that is allowed for.
     """
-    found, numbers = look.host.memory.get(), look.requirements.memory
+    found, requirements = look.host.memory.get(), look.requirements.memory
     size = usable(found)
     limit = None
     if size < found.total_bytes:
         limit = say("That is a limit; the machine has {total}.", total=gib(found.total_bytes))
-    status, text, remedy = _outcome(look)
+    outcome = _outcome(look)
     yield Finding(
-        status=status,
-        message=paragraph(text, limit),
-        expected=gib(numbers.bytes),
+        status=outcome.status,
+        message=paragraph(outcome.message, limit),
+        expected=gib(requirements.bytes),
         found=gib(size),
         evidence=MemoryEvidence(
             bytes=size,
-            needed_bytes=numbers.bytes,
+            needed_bytes=requirements.bytes,
             limit_bytes=found.limit_bytes,
             available_bytes=found.available_bytes,
         ),
-        remedy=remedy,
+        remedy=outcome.remedy,
     )
 
 
-def _outcome(look: Look) -> tuple[Status, str, Remedy | None]:
+def _outcome(look: Look) -> Outcome:
     """Return what the host's memory comes to: the first row that holds."""
-    numbers, small = look.requirements.memory, _made_small(look)
-    need, better = numbers.bytes, numbers.better_bytes
+    requirements, small = look.requirements.memory, _made_small(look)
+    need, better = requirements.bytes, requirements.better_bytes
     table = (
-        (_below(look, min(need, numbers.reduced_bytes)), Status.FAIL, _HOPELESS, _add(need)),
+        (_below(look, min(need, requirements.reduced_bytes)), Status.FAIL, _HOPELESS, _add(need)),
         (_below(look, need) and small, Status.WARN, _REDUCED, _add(need)),
         (_below(look, need), Status.FAIL, _SHORT, _add_or_reduce(look, need)),
         (_below(look, better) and not small, Status.WARN, _BARELY, _add_or_reduce(look, better)),
-        (_below(look, numbers.advised_bytes), Status.PASS, _FOR_A_FEW, None),
+        (_below(look, requirements.advised_bytes), Status.PASS, _FOR_A_FEW, None),
         (True, Status.PASS, _ENOUGH, None),
     )
     values = {
         "size": gib(usable(look.host.memory.get())),
         "need": gib(need),
         "better": gib(better),
-        "advised": gib(numbers.advised_bytes),
+        "advised": gib(requirements.advised_bytes),
         "switches": _switches(look),
     }
     status, words, remedy = next(row[1:] for row in table if row[0])
-    return status, say(words, **values), remedy
+    return Outcome(status, say(words, **values), remedy)
 
 
 def usable(memory: Memory) -> int:

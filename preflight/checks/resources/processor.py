@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
-from preflight.checks.findings import skipped, unknown
+from preflight.checks.findings import Measured, skipped
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.report.evidence.host import ProcessorFeaturesEvidence, ProcessorSpeedEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
@@ -20,21 +19,21 @@ from preflight.text.sentences import phrase, say
     docs=(PREREQUISITES,),
 )
 def cpu_frequency(look: Look) -> Iterator[Finding]:
-    """Have a processor of the documented speed.
+    """The processor has the documented speed
 
     Rspamd, ClamAV and SOGo work on every message; on a processor below the documented rate mail queues up. The
     highest rate counts: an idle processor runs far below it.
     """
     speed, lowest = look.host.cpu_speed.get(), look.requirements.cpu_mhz
     mhz = round(speed.mhz)
-    measured: dict[str, Any] = {
-        "expected": f"{lowest} MHz",
-        "found": f"{mhz} MHz" if speed.maximum else phrase("{mhz} MHz or more", mhz=mhz),
-        "evidence": ProcessorSpeedEvidence(mhz=speed.mhz, source=speed.source),
-    }
+    measured = Measured(
+        expected=f"{lowest} MHz",
+        found=f"{mhz} MHz" if speed.maximum else phrase("{mhz} MHz or more", mhz=mhz),
+        evidence=ProcessorSpeedEvidence(mhz=speed.mhz, source=speed.source),
+    )
     if mhz >= lowest:
         text = say("The processor runs at {mhz} MHz or more.", mhz=mhz)
-        yield Finding(status=Status.PASS, message=text, **measured)
+        yield measured.judged(Status.PASS, text)
     elif speed.maximum:
         text = say(
             "The processor runs at {mhz} MHz at most; mailcow's documentation asks for {lowest} MHz.",
@@ -42,10 +41,10 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
             lowest=lowest,
         )
         remedy = Remedy(say("Move to a machine with a faster processor."))
-        yield Finding(status=Status.WARN, message=text, remedy=remedy, **measured)
+        yield measured.judged(Status.WARN, text, remedy)
     else:
         reason = say("The processor runs at {mhz} MHz at the moment, and its maximum is not known.", mhz=mhz)
-        yield unknown(reason, say("Look the maximum up."), "lscpu | grep MHz", **measured)
+        yield measured.unknown(reason, say("Look the maximum up."), "lscpu | grep MHz")
 
 
 @check(
@@ -55,7 +54,7 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
     sources=(issue(6022, "rspamd/rspamd"), issue(5031)),
 )
 def cpu_features(look: Look) -> Iterator[Finding]:
-    """Have the processor features that Rspamd's pattern matcher uses.
+    """The processor has the features that Rspamd's pattern matcher uses
 
     Without them Rspamd falls back to slow expressions or dies with "invalid opcode". Virtual machines of the type
     kvm64 or qemu64 hide these features although the real processor has them.
@@ -67,17 +66,17 @@ def cpu_features(look: Look) -> Iterator[Finding]:
     if not wanted:
         yield skipped(say("Nothing is asked of {machine} processors.", machine=machine), evidence=evidence)
         return
-    measured: dict[str, Any] = {"expected": " ".join(wanted), "evidence": evidence}
+    measured = Measured(expected=" ".join(wanted), evidence=evidence)
     if not found.flags:
         reason = say("/proc/cpuinfo does not list the processor's features.")
-        yield unknown(reason, say("Look at the flags."), "lscpu", **measured)
+        yield measured.unknown(reason, say("Look at the flags."), "lscpu")
     elif missing:
         text = say("The processor ({model}) lacks {missing}.", model=found.model or "?", missing=", ".join(missing))
         lacking = phrase("without {missing}", missing=" ".join(missing))
-        yield Finding(status=Status.WARN, message=text, found=lacking, remedy=_real_features(), **measured)
+        yield measured.judged(Status.WARN, text, _real_features(), found=lacking)
     else:
         text = say("The processor ({model}) has {wanted}.", wanted=", ".join(wanted), model=found.model or "?")
-        yield Finding(status=Status.PASS, message=text, found=phrase("all"), **measured)
+        yield measured.judged(Status.PASS, text, found=phrase("all"))
 
 
 def _real_features() -> Remedy:

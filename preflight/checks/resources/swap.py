@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
+from preflight.checks.findings import Measured
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import PREREQUISITES
 from preflight.report.evidence.host import SizeEvidence
@@ -23,23 +23,23 @@ _NAMED = 1 << 27  # requirements that ask for less than these bytes of swap ask 
     docs=(PREREQUISITES,),
 )
 def swap(look: Look) -> Iterator[Finding]:
-    """Have swap space.
+    """There is swap space
 
     When ClamAV reloads its signatures it needs twice its memory for a moment. With swap the host gets slow then;
     without, the kernel kills a service.
     """
-    size, numbers = look.host.memory.get().swap_total_bytes, look.requirements.memory
-    exact = numbers.swap_bytes >= _NAMED
-    measured: dict[str, Any] = {
-        "expected": gib(numbers.swap_bytes) if exact else phrase("any"),
-        "found": gib(size) if size else phrase("none"),
-        "evidence": SizeEvidence(bytes=size, needed_bytes=numbers.swap_bytes if exact else None),
-    }
-    if size >= max(1, numbers.swap_bytes * (1 - numbers.tolerance)):
-        yield Finding(status=Status.PASS, message=say("This host has {size} of swap.", size=gib(size)), **measured)
+    size, requirements = look.host.memory.get().swap_total_bytes, look.requirements.memory
+    exact = requirements.swap_bytes >= _NAMED
+    measured = Measured(
+        expected=gib(requirements.swap_bytes) if exact else phrase("any"),
+        found=gib(size) if size else phrase("none"),
+        evidence=SizeEvidence(bytes=size, needed_bytes=requirements.swap_bytes if exact else None),
+    )
+    if size >= max(1, requirements.swap_bytes * (1 - requirements.tolerance)):
+        yield measured.judged(Status.PASS, say("This host has {size} of swap.", size=gib(size)))
     else:
-        text = _too_little(size, numbers.swap_bytes)
-        yield Finding(status=Status.WARN, message=text, remedy=_swap_file(look), **measured)
+        text = _too_little(size, requirements.swap_bytes)
+        yield measured.judged(Status.WARN, text, _swap_file(look))
 
 
 def _too_little(size: int, wanted: int) -> str:

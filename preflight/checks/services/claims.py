@@ -26,7 +26,7 @@ def in_the_way(look: Look) -> list[tuple[Holder, str]]:
         (entry.holder, binding.subject)
         for binding, case in cases
         if case.taken
-        for entry in case.named
+        for entry in case.occupants
         if entry.container is None and entry.service is None
     ]
 

@@ -16,7 +16,7 @@ WEB_PORTS = (80, 443)
 
 def fronted(plan: Plan) -> bool:
     """Say whether mailcow's web ports leave 80 and 443 to a reverse proxy: moved away, or bound to loopback."""
-    web = [binding for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.wanted)]
+    web = [binding for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.published)]
     return all(binding.port not in WEB_PORTS or is_loopback(binding.address) for binding in web)
 
 
@@ -43,7 +43,7 @@ def clash(plan: Plan, subject: str, service: Service, wanted: Iterable[int]) -> 
 def proxy(plan: Plan, subject: str, service: Service) -> Finding:
     """Let a web server stay that mailcow leaves 80 and 443 to."""
     ports = ", ".join(
-        str(binding.port) for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.wanted)
+        str(binding.port) for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.published)
     )
     message = say(
         "{subject} can stay as a reverse proxy: {path} leaves 80 and 443 to it; mailcow has {ports}.",

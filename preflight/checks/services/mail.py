@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
+from preflight.checks.findings import unknown
 from preflight.checks.services import claims, fronts, rivals, socket_units, states, staying
 from preflight.checks.sources import PREREQUISITES, REVERSE_PROXY, issue
 from preflight.facts import Host, Service, Services
-from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.report.model import Finding, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 # What a service is.
@@ -56,7 +57,7 @@ def mail(look: Look) -> Iterator[Finding]:
     units = {unit: wanted for unit in services.sockets if (wanted := claims.wanted(look.plan, unit.streams))}
     for unit, wanted in units.items():
         taken = list(dict.fromkeys(port for holder, port in held if holder.unit == unit.unit))
-        yield socket_units.told_already(unit, taken) if taken else socket_units.opened(look, unit, wanted)
+        yield staying.told_already(unit.unit, taken) if taken else socket_units.opened(look, unit, wanted)
     if not found and not units:
         yield _none(look.host, services)
 
@@ -64,7 +65,7 @@ def mail(look: Look) -> Iterator[Finding]:
 def _judged(look: Look, subject: str, service: Service, ports: list[str]) -> Finding:
     """Judge one service; `ports`: what it holds of mailcow's now."""
     if ports:
-        return staying.told_already(subject, service, ports)
+        return staying.told_already(subject, ports, service)
     if service.kind == "web" and fronts.fronted(look.plan):
         # Leaving 80 and 443 to it is no help where it opens the ports that mailcow was given instead.
         wanted = claims.wanted(look.plan, service.streams or ())
@@ -96,23 +97,17 @@ def _rival(look: Look, subject: str, service: Service) -> Finding:
 def _none(host: Host, services: Services) -> Finding:
     installed = [s.package for s in services.services if s.kind in KINDS and s.enabled is None and s.package]
     if services.init == "other" and installed:  # elsewhere a package without a unit or script starts nothing
-        return Finding(
-            status=Status.UNKNOWN,
-            message=say(
-                "Whether this is set to start at boot could not be found out: {packages}.",
-                packages=", ".join(installed),
-            ),
-            reason=say("The host's init system is none of those whose services are known here."),
-            remedy=Remedy(
-                say("Look for it among the services of the host's init system; remove it if it is not needed.")
-            ),
+        names = ", ".join(installed)
+        return unknown(
+            say("The host's init system is none of those whose services are known here."),
+            say("Look for it among the services of the host's init system; remove it if it is not needed."),
+            message=say("Whether this is set to start at boot could not be found out: {packages}.", packages=names),
         )
     if host.view.live and not services.processes:
-        return Finding(
-            status=Status.UNKNOWN,
+        return unknown(
+            say("Running processes could not be seen."),
+            say("Run the check as root."),
             message=say("No other mail or web server is set to start at boot; whether one runs now could not be seen."),
-            reason=say("Running processes could not be seen."),
-            remedy=Remedy(say("Run the check as root."), ()),
         )
     message = say("No other mail or web server is set to start at boot (what runs now is not known of a copied root).")
     if host.view.live:

@@ -11,16 +11,7 @@ from preflight.facts import SocketUnit
 from preflight.mailcow.plan import Binding
 from preflight.report.evidence.services import SocketUnitEvidence
 from preflight.report.model import Finding, Remedy, Status
-from preflight.text.sentences import paragraph, phrase, say, skipped_because
-
-
-def told_already(unit: SocketUnit, ports: list[str]) -> Finding:
-    """Leave a unit to the check of the ports that it holds: one cause is one finding."""
-    reason = say(
-        "{subject} holds ports that mailcow publishes, so `ports.free` names it: {ports}.",
-        subject=unit.unit, ports=", ".join(ports),
-    )  # fmt: skip
-    return Finding(status=Status.SKIP, subject=unit.unit, message=skipped_because(reason), reason=reason)
+from preflight.text.sentences import paragraph, phrase, say
 
 
 def opened(look: Look, unit: SocketUnit, ports: dict[int, Binding]) -> Finding:

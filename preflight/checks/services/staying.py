@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from preflight.checks import Look
+from preflight.checks.findings import skipped
 from preflight.checks.holders import mailers
 from preflight.checks.holders.conflicts import examine
 from preflight.checks.services import claims, states
 from preflight.facts import Service
-from preflight.report.model import Finding, Status
-from preflight.text.sentences import say, skipped_because
+from preflight.report.model import Finding
+from preflight.text.sentences import say
 
 
-def told_already(subject: str, service: Service, ports: list[str]) -> Finding:
-    """Leave a service to the check of the ports that it holds: one cause is one finding."""
+def told_already(subject: str, ports: list[str], service: Service | None = None) -> Finding:
+    """Leave a service or a unit to the check of the ports that it holds: one cause is one finding."""
     reason = say(
         "{subject} holds ports that mailcow publishes, so `ports.free` names it: {ports}.",
         subject=subject, ports=", ".join(ports),
     )  # fmt: skip
-    return Finding(
-        status=Status.SKIP, subject=subject, message=skipped_because(reason), found=states.state(service),
-        evidence=states.evidence(service), reason=reason,
-    )  # fmt: skip
+    if service is None:
+        return skipped(reason, subject=subject)
+    return skipped(reason, subject=subject, found=states.state(service), evidence=states.evidence(service))
 
 
 def opens_nothing(look: Look, service: Service) -> bool:

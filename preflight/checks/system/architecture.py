@@ -22,7 +22,7 @@ _NARROW = ("i686", "i386", "arm", "armhf", "armv5l", "armv6l", "armv7l", "armv8l
     docs=(PREREQUISITES,),
 )
 def architecture(look: Look) -> Iterator[Finding]:
-    """Run on a processor architecture that mailcow has images for.
+    """The processor's architecture is one that mailcow has images for
 
     mailcow's containers are built for these architectures only. On any other one Docker finds no image, or starts
     one that fails with "exec format error". A 32-bit engine on a 64-bit kernel finds none either.

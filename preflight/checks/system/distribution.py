@@ -22,7 +22,7 @@ from preflight.text.sentences import paragraph, say, told
     docs=(PREREQUISITES,),
 )
 def os(look: Look) -> Iterator[Finding]:
-    """Run a distribution that mailcow supports.
+    """The distribution is one that mailcow supports
 
     mailcow is tested on a few distributions only. Elsewhere it may work, but nobody has tried the combination of
     kernel, firewall and Docker packages, and a release past its end of life gets no security updates for a host

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
-from preflight.checks.findings import unknown
+from preflight.checks.findings import Measured, unknown
 from preflight.checks.remedies import distro
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.report.evidence.host import KernelEvidence
@@ -23,15 +22,15 @@ from preflight.text.sentences import paragraph, say, told
     sources=(issue(30402, "moby/moby"), issue(2904), issue(3210)),
 )
 def kernel(look: Look) -> Iterator[Finding]:
-    """Run a kernel that mailcow's containers do not crash.
+    """The kernel is none that mailcow's containers crash
 
     Some kernels panic, hours or days later, while they run containers with health checks or with name servers of
     their own, and mailcow has both. No test of a few seconds shows that; the release alone tells.
     """
     release = look.host.kernel.get()
     rule, possible = versions.matching_rule(look.requirements.kernels, release, look.host.os_release.value)
-    measured: dict[str, Any] = {"found": release, "evidence": KernelEvidence(release=release)}
-    if versions.parse(release) is None:
+    measured = Measured(found=release, evidence=KernelEvidence(release=release))
+    if versions.parse_version(release) is None:
         reason = say("The kernel's release does not begin with a version.")
         text = say("The kernel calls itself {release}, which is no version.", release=release[:60])
         evidence = KernelEvidence(release=release)
@@ -39,17 +38,17 @@ def kernel(look: Look) -> Iterator[Finding]:
     elif rule is not None:
         text = paragraph(say("Kernel {release} is known to break mailcow.", release=release), told(rule.reason))
         advice = say("Install a newer kernel and restart the host. Read more: {source}", source=rule.source)
-        yield Finding(status=Status.FAIL, message=text, remedy=Remedy(advice, _newer(look)), **measured)
+        yield measured.judged(Status.FAIL, text, Remedy(advice, _newer(look)))
     elif possible is not None:
         reason = paragraph(say("The distribution is unknown, and this holds for one of them."), told(possible.reason))
         text = say(
             "Whether kernel {release} breaks mailcow depends on the distribution, which could not be read.",
             release=release,
         )
-        yield unknown(reason, say("Look into /etc/os-release."), "cat /etc/os-release", message=text, **measured)
+        yield measured.unknown(reason, say("Look into /etc/os-release."), "cat /etc/os-release", message=text)
     else:
         text = say("Kernel {release} is none of those that are known to break mailcow.", release=release)
-        yield Finding(status=Status.PASS, message=text, **measured)
+        yield measured.judged(Status.PASS, text)
 
 
 def _newer(look: Look) -> tuple[str, ...]:

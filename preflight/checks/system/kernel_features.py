@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from preflight.checks import Look, check
+from preflight.checks.findings import Outcome
 from preflight.checks.remedies import distro
 from preflight.checks.sources import issue
 from preflight.checks.system import kernel_needs
@@ -21,7 +22,7 @@ from preflight.text.sentences import paragraph, phrase, say
     sources=(issue(49557, "moby/moby"), issue(4474), issue(4802)),
 )
 def kernel_features(look: Look) -> Iterator[Finding]:
-    """Have all kernel features at hand that mailcow's containers need.
+    """The kernel has all features that mailcow's containers need
 
     Docker needs namespaces, control groups, bridges and NAT, and mailcow's netfilter container the tables of iptables.
     After a kernel upgrade without a restart the running kernel's modules are gone, and what is not loaded by then
@@ -29,10 +30,10 @@ def kernel_features(look: Look) -> Iterator[Finding]:
     """
     features = look.host.kernel_features.get()
     needs = kernel_needs.sort(features)
-    status, text, remedy = _outcome(look, features, needs)
+    outcome = _outcome(look, features, needs)
     yield Finding(
-        status=status,
-        message=text,
+        status=outcome.status,
+        message=outcome.message,
         expected=phrase("all"),
         found=_share(needs),
         evidence=KernelFeaturesEvidence(
@@ -42,12 +43,12 @@ def kernel_features(look: Look) -> Iterator[Finding]:
             modules_directory=features.modules_directory,
             source=features.options_source,
         ),
-        remedy=remedy,
-        reason=text if status is Status.UNKNOWN else None,
+        remedy=outcome.remedy,
+        reason=outcome.message if outcome.status is Status.UNKNOWN else None,
     )
 
 
-def _outcome(look: Look, features: KernelFeatures, needs: kernel_needs.Sorted) -> tuple[Status, str, Remedy | None]:
+def _outcome(look: Look, features: KernelFeatures, needs: kernel_needs.Sorted) -> Outcome:
     release = look.host.kernel.or_("?")
     if needs.gone:
         text = say(
@@ -57,14 +58,15 @@ def _outcome(look: Look, features: KernelFeatures, needs: kernel_needs.Sorted) -
         lost = say("Not loaded, and so out of reach: {needs}.", needs=_listed(needs.grave)) if needs.grave else None
         worst = Status.FAIL if needs.grave or needs.unknown else Status.WARN
         advice = say("Restart the host, so that the kernel and its modules fit each other.")
-        return worst, paragraph(text, lost), Remedy(advice, ("reboot",))
+        return Outcome(worst, paragraph(text, lost), Remedy(advice, ("reboot",)))
     install = _modules(look) if features.absent else ()
     if needs.grave or needs.lesser:
         lacking = _listed(needs.grave or needs.lesser)
         text = say("The kernel {release} lacks this: {needs}.", release=release, needs=lacking)
         why = say("Its modules are not installed.") if features.absent else say("It was built without it.")
         advice = say("Install the distribution's complete kernel and all its modules, and restart the host.")
-        return Status.FAIL if needs.grave else Status.WARN, paragraph(text, why), Remedy(advice, install)
+        worst = Status.FAIL if needs.grave else Status.WARN
+        return Outcome(worst, paragraph(text, why), Remedy(advice, install))
     if needs.unknown:
         text = say(
             "Neither a configuration nor modules tell whether the kernel {release} has this: {needs}.",
@@ -72,11 +74,11 @@ def _outcome(look: Look, features: KernelFeatures, needs: kernel_needs.Sorted) -
             needs=_listed(needs.unknown),
         )
         advice = say("Look for the kernel's configuration in /boot, or run the moby project's check-config.sh.")
-        return Status.UNKNOWN, text, Remedy(advice, install)
+        return Outcome(Status.UNKNOWN, text, Remedy(advice, install))
     text = say(
         "The kernel {release} has all that containers, bridges, NAT and mailcow's netfilter need.", release=release
     )
-    return Status.PASS, text, None
+    return Outcome(Status.PASS, text)
 
 
 def _share(needs: kernel_needs.Sorted) -> str:

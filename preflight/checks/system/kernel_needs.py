@@ -45,7 +45,7 @@ NEEDS = (
 )  # fmt: skip
 
 
-def given(need: Need, features: KernelFeatures) -> bool | None:
+def is_met(need: Need, features: KernelFeatures) -> bool | None:
     """Say whether the kernel gives what is needed; None: cannot be told."""
     ways = [_all(way, features) for way in need.ways]
     if True in ways:
@@ -81,7 +81,7 @@ class Sorted(Struct, frozen=True):
 
 def sort(features: KernelFeatures) -> Sorted:
     """Sort what is needed by whether the kernel gives it."""
-    states = [(need, given(need, features)) for need in NEEDS]
+    states = [(need, is_met(need, features)) for need in NEEDS]
     modular = features.options.get("MODULES") == "y" and (
         "m" in features.options.values() or any(state is None for _, state in states)
     )

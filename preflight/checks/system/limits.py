@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
-from preflight.checks.findings import skipped
+from preflight.checks.findings import Outcome, skipped
 from preflight.checks.sources import issue
 from preflight.report.evidence.host import LimitEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
@@ -24,7 +24,7 @@ _FILE = "/etc/sysctl.d/90-mailcow.conf"
     subjects=lambda _: (_INOTIFY, _OVERCOMMIT, _OPEN_FILES),
 )
 def limits(look: Look, name: str) -> Iterator[Finding]:
-    """Know the limits that a busy mailcow meets.
+    """The limits of kernel and engine suit a busy mailcow
 
     Dovecot needs more inotify instances than the kernel's default when many clients wait for mail, Redis asks for
     overcommitted memory to save its data, and containers inherit the engine's limit of open files.
@@ -41,14 +41,14 @@ def limits(look: Look, name: str) -> Iterator[Finding]:
         text = say("{name} is {value}.", name=name, value=value)
         yield Finding(status=Status.PASS, message=text, found=str(value), evidence=evidence)
         return
-    text, remedy = _advice(name, value, lowest)
+    outcome = _advice(name, value, lowest)
     yield Finding(
-        status=Status.PASS,
-        message=text,
+        status=outcome.status,
+        message=outcome.message,
         expected=str(lowest) if name == _OVERCOMMIT else phrase("at least {lowest}", lowest=lowest),
         found=str(value),
         evidence=evidence,
-        remedy=remedy,
+        remedy=outcome.remedy,
     )
 
 
@@ -58,7 +58,7 @@ def _unread(name: str) -> str:
     return say("{name} could not be read.", name=name)
 
 
-def _advice(name: str, value: int, lowest: int) -> tuple[str, Remedy]:
+def _advice(name: str, value: int, lowest: int) -> Outcome:
     """Return what a value that is too low leads to, and how it is raised."""
     if name == _OPEN_FILES:
         text = say(
@@ -67,16 +67,16 @@ def _advice(name: str, value: int, lowest: int) -> tuple[str, Remedy]:
             lowest=lowest,
         )
         advice = say("Remove LimitNOFILE from Docker's unit and default-ulimits from /etc/docker/daemon.json.")
-        return text, Remedy(advice)
+        return Outcome(Status.PASS, text, Remedy(advice))
     if name == _OVERCOMMIT:
         text = say(
             "{name} is {value}: Redis will warn that saving its data may fail when memory is low.",
             name=name,
             value=value,
         )
-        return text, Remedy(say("Let the kernel overcommit memory."), _write(name, lowest))
+        return Outcome(Status.PASS, text, Remedy(say("Let the kernel overcommit memory."), _write(name, lowest)))
     text = say("{name} is {value}: with many mail clients Dovecot may exceed it.", name=name, value=value)
-    return text, Remedy(say("Raise it."), _write(name, max(1024, lowest)))
+    return Outcome(Status.PASS, text, Remedy(say("Raise it."), _write(name, max(1024, lowest))))
 
 
 def _write(name: str, value: int) -> tuple[str, ...]:

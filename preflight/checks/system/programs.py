@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.checks import Look, check
-from preflight.checks.findings import skipped, unknown
+from preflight.checks.findings import Measured, skipped
 from preflight.checks.remedies import distro, install
 from preflight.checks.sources import INSTALLATION, PREREQUISITES
 from preflight.facts import Command
@@ -31,7 +30,7 @@ def _names(look: Look) -> tuple[str, ...]:
     subjects=_names,
 )
 def commands(look: Look, name: str) -> Iterator[Finding]:
-    """Have the commands at hand that mailcow's scripts call.
+    """The commands that mailcow's scripts call are there
 
     generate_config.sh and update.sh stop where one is missing, and where grep, cp or sed are BusyBox's, which lack
     options that the scripts use.
@@ -39,7 +38,7 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
     command, gnu = look.host.commands.get().get(name), name in look.requirements.not_busybox
     evidence = CommandEvidence(path=(command or _UNSEEN).path, busybox=(command or _UNSEEN).busybox)
     expected = phrase("installed, not BusyBox's") if gnu else phrase("installed")
-    measured: dict[str, Any] = {"expected": expected, "evidence": evidence}
+    measured = Measured(expected=expected, evidence=evidence)
     if command is None or (gnu and command.path and command.busybox is None):
         yield _unread(name, gnu, measured)
     elif command.path is None and name == "docker" and install.absent(look.host) and look.told_by("docker.engine"):
@@ -47,20 +46,20 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
     elif command.path is None:
         text = say("The command {name} is not on this host; mailcow's scripts need it.", name=name)
         remedy = _docker(look) if name == "docker" else _install(look)
-        yield Finding(status=Status.FAIL, message=text, found=phrase("missing"), remedy=remedy, **measured)
+        yield measured.judged(Status.FAIL, text, remedy, found=phrase("missing"))
     elif gnu and command.busybox:
         text = say("{path} is BusyBox's; mailcow's scripts refuse to run with it.", path=command.path)
-        yield Finding(status=Status.FAIL, message=text, found="BusyBox", remedy=_install(look), **measured)
+        yield measured.judged(Status.FAIL, text, _install(look), found="BusyBox")
     else:
-        yield Finding(status=Status.PASS, message=_there(name, command), found=command.path, **measured)
+        yield measured.judged(Status.PASS, _there(name, command), found=command.path)
 
 
-def _unread(name: str, gnu: bool, measured: dict[str, Any]) -> Finding:
+def _unread(name: str, gnu: bool, measured: Measured) -> Finding:
     text = say("Whether {name} is there could not be found out.", name=name)
     if gnu:
         text = say("Whether {name} is there and not BusyBox's could not be found out.", name=name)
     reason = say("{name} was not looked at or cannot be read.", name=name)
-    return unknown(reason, say("Look which version it is."), f"{name} --version", message=text, **measured)
+    return measured.unknown(reason, say("Look which version it is."), f"{name} --version", message=text)
 
 
 def _there(name: str, command: Command) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
+from preflight.checks.findings import Outcome
 from preflight.checks.remedies import distro
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import SecurityModules
@@ -21,21 +22,21 @@ from preflight.text.sentences import phrase, say
     sources=(issue(6510), issue(5044)),
 )
 def security_modules(look: Look) -> Iterator[Finding]:
-    """Have Docker and the kernel's security modules know of each other.
+    """Docker and the kernel's security modules know of each other
 
     With SELinux enforcing and Docker not told of it, MariaDB's socket is out of reach for the other containers and
     mailcow waits for SQL endlessly. With AppArmor in the kernel and no parser on the host, no container starts.
     """
     found = look.host.security.get()
-    text, remedy = _at_odds(look, found) or (_agreed(found), None)
+    outcome = _at_odds(look, found) or Outcome(Status.PASS, _agreed(found))
     yield Finding(
-        status=Status.WARN if remedy else Status.PASS,
-        message=text,
+        status=outcome.status,
+        message=outcome.message,
         found=_on(found),
         evidence=SecurityModulesEvidence(
             selinux=found.selinux, apparmor=found.apparmor, apparmor_parser=found.apparmor_parser
         ),
-        remedy=remedy,
+        remedy=outcome.remedy,
     )
 
 
@@ -45,18 +46,19 @@ def _on(found: SecurityModules) -> str:
     return f"SELinux ({found.selinux})" if found.selinux != "disabled" else phrase("none")
 
 
-def _at_odds(look: Look, found: SecurityModules) -> tuple[str, Remedy] | None:
+def _at_odds(look: Look, found: SecurityModules) -> Outcome | None:
     """Say where Docker and a security module do not know of each other, and how they get to; None: they do."""
     enforcing = found.selinux == "enforcing"
     unlabelled = enforcing and "selinux" not in look.host.engine.get().options
     if found.apparmor and not found.apparmor_parser:
         text = say("AppArmor is on in the kernel, but its parser is not installed: Docker cannot load its profile.")
-        return text, _parser(look)
+        return Outcome(Status.WARN, text, _parser(look))
     if unlabelled:
-        return say("SELinux is enforcing, but Docker does not label its containers for it."), _selinux(look)
+        text = say("SELinux is enforcing, but Docker does not label its containers for it.")
+        return Outcome(Status.WARN, text, _selinux(look))
     if enforcing and not found.container_selinux:
         text = say("SELinux is enforcing, but the policy for containers (container-selinux) is not installed.")
-        return text, _selinux(look)
+        return Outcome(Status.WARN, text, _selinux(look))
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from preflight.checks import Look, check
+from preflight.checks.findings import Outcome
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import Virtualization
 from preflight.report.evidence.host import VirtualizationEvidence
@@ -32,37 +33,40 @@ _MACHINES = {
     sources=(issue(4829), issue(4404)),
 )
 def virtualization(look: Look) -> Iterator[Finding]:
-    """Run on a real or fully virtual machine.
+    """The host is a real or fully virtual machine
 
     In OpenVZ, Virtuozzo and LXC containers the kernel is shared: Docker cannot load netfilter modules, set limits or
     unpack images there, and NAS systems replace parts of Docker. mailcow's developers support neither, nor WSL.
     """
     found = look.host.virtualization.get()
-    status, text = _outcome(found)
+    outcome = _outcome(found)
     yield Finding(
-        status=status,
-        message=text,
+        status=outcome.status,
+        message=outcome.message,
         expected=phrase("a real machine or KVM, ESX, Hyper-V"),
         found=found.container or found.nas or found.vm or phrase("none"),
         evidence=VirtualizationEvidence(container=found.container, vm=found.vm, nas=found.nas, hints=found.hints),
-        remedy=None if status is Status.PASS else Remedy(say("Use a virtual machine (KVM, ESX, Hyper-V) instead.")),
+        remedy=outcome.remedy,
     )
 
 
-def _outcome(found: Virtualization) -> tuple[Status, str]:
+def _outcome(found: Virtualization) -> Outcome:
+    instead = Remedy(say("Use a virtual machine (KVM, ESX, Hyper-V) instead."))
     if found.container in _UNSUPPORTED:
-        return Status.FAIL, say(_UNSUPPORTED[found.container])
+        return Outcome(Status.FAIL, say(_UNSUPPORTED[found.container]), instead)
     if found.nas == "haos":
-        return Status.FAIL, say("This host runs Home Assistant OS. mailcow does not support such appliances.")
+        text = say("This host runs Home Assistant OS. mailcow does not support such appliances.")
+        return Outcome(Status.FAIL, text, instead)
     if found.nas:
-        return Status.FAIL, say("This host is a NAS ({nas}); mailcow does not support such systems.", nas=found.nas)
+        text = say("This host is a NAS ({nas}); mailcow does not support such systems.", nas=found.nas)
+        return Outcome(Status.FAIL, text, instead)
     if found.container:
         text = say(
             "This host is itself a container ({container}); mailcow is documented for machines only.",
             container=found.container,
         )
-        return Status.WARN, text
-    return Status.PASS, _below(found.vm)
+        return Outcome(Status.WARN, text, instead)
+    return Outcome(Status.PASS, _below(found.vm))
 
 
 def _below(machine: str | None) -> str:

@@ -20,7 +20,7 @@ from preflight.text.sentences import phrase
 if TYPE_CHECKING:
     from subprocess import Popen
 
-LIMIT = 1 << 16
+OUTPUT_BYTES = 1 << 16
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -45,7 +45,7 @@ except OSError as error:
 HURRY = 1.0  # seconds that the end waits for programs that are being started
 
 
-class Ran(Struct, frozen=True):
+class Output(Struct, frozen=True):
     """How a program ended. `code` None: it was not started, or killed for its time or output; `error` says why."""
 
     code: int | None
@@ -103,7 +103,9 @@ class _Programs:
 _programs = _Programs()
 
 
-def run(argv: tuple[str, ...], timeout: float, root: str | None = None, limit: int = LIMIT, stdin: bytes = b"") -> Ran:
+def run(
+    argv: tuple[str, ...], timeout: float, root: str | None = None, limit: int = OUTPUT_BYTES, stdin: bytes = b""
+) -> Output:
     """Run a program, given by its absolute path in `root`, for at most `timeout` seconds; never raises.
 
     It has no other input than `stdin`, an environment of its own, and is killed with all that it started in its process
@@ -114,16 +116,16 @@ def run(argv: tuple[str, ...], timeout: float, root: str | None = None, limit: i
     try:
         process = programs.start(words, stdin)
     except (OSError, ValueError) as error:
-        return Ran(None, "", "", getattr(error, "strerror", None) or str(error))
+        return Output(None, "", "", getattr(error, "strerror", None) or str(error))
     if process is None:
-        return Ran(None, "", "", phrase("the run is over"))
+        return Output(None, "", "", phrase("the run is over"))
     with process:  # closes the pipes and waits
         try:
             out, err, why = _read(process, time.monotonic() + timeout, limit)
         finally:
             programs.over(process)
     code = None if why else process.returncode
-    return Ran(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), why)
+    return Output(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), why)
 
 
 def end() -> None:

@@ -2,7 +2,7 @@
 
 Reading files is the interpreter's own work, which threads only fight for (twice the time, measured): one thread
 does it, and another takes over where a part takes longer than it should (a dead mount). What waits for others (the
-engine, name servers, experiments) has a thread of its own from the start.
+engine, name servers, probes) has a thread of its own from the start.
 
 The threads are daemons: one that hangs in the kernel does not keep the program from ending.
 Signals reach the main thread alone, so a request to the engine is never cut in two by one.

@@ -99,4 +99,4 @@ class Gate:
             return self._changed.wait_for(lambda: not self._inside, seconds)
 
 
-boxes = Gate()  # for the containers of experiments
+boxes = Gate()  # for the containers of probes

@@ -19,7 +19,7 @@ from msgspec import Struct
 from preflight.facts import Fact, Missing, View
 from preflight.text.sentences import phrase, say
 
-LIMIT = 1 << 20
+FILE_BYTES = 1 << 20
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")  # where systemd's tree may be mounted
 LINKS = 40
 
@@ -134,7 +134,7 @@ class Roots(Struct, frozen=True, dict=True):
             todo.extend(p for p in reversed(target.split("/")) if p not in ("", "."))
         return done, there
 
-    def read(self, path: str, limit: int = LIMIT) -> bytes:
+    def read(self, path: str, limit: int = FILE_BYTES) -> bytes:
         """Return a regular file's first `limit` bytes; raise `Unreadable`."""
         if self.root is None and self.view.live and path in _SHARED:
             return _read(path, path, limit)
@@ -144,11 +144,11 @@ class Roots(Struct, frozen=True, dict=True):
         """Open a regular file for reading, for one that is too large to be read whole; raise `Unreadable`."""
         return _open(self.locate(path), path)
 
-    def text(self, path: str, limit: int = LIMIT) -> str:
+    def text(self, path: str, limit: int = FILE_BYTES) -> str:
         """Return a regular file's text; bytes that are no UTF-8 come as replacement characters."""
         return self.read(path, limit).decode("utf-8", "replace")
 
-    def try_text(self, path: str, limit: int = LIMIT) -> str:
+    def try_text(self, path: str, limit: int = FILE_BYTES) -> str:
         """Return a regular file's text, '' where it is not there or cannot be read: for files that decide nothing."""
         try:
             return self.text(path, limit)

@@ -13,7 +13,7 @@ from preflight.text.sentences import say
 MARKER = "MAILCOW_PREFLIGHT_IMAGE"
 
 
-def find(environ: dict[str, str], given: str | None = None) -> Roots:
+def find_roots(environ: dict[str, str], given: str | None = None) -> Roots:
     """Find the host: the root given, `/proc/1/root` in our own container, `/` otherwise."""
     inside = environ.get(MARKER) == "1"
     if given is not None:

@@ -47,7 +47,7 @@ def statements(text: str) -> Iterator[Statement]:
     """Yield every statement. After one that Compose refuses it goes on with the next line, to tell of them all."""
     at, line, counted = 0, 1, 0
     endless: set[str] = set()  # quotes that nothing ends: looked for once, not once a line
-    known = _Known({}, PATIENCE)
+    variables = _Variables({}, PATIENCE)
     while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]  # it always matches
         line += text.count("\n", counted, at)
         counted = at
@@ -69,18 +69,18 @@ def statements(text: str) -> Iterator[Statement]:
             yield Statement(line, name, "", alone=True)
             continue
         value_at = _SKIP.match(text, start if end == "" else at).end()  # type: ignore[union-attr]
-        said, at = _value(text, value_at, endless, known)
+        said, at = _value(text, value_at, endless, variables)
         if not said.refused:
-            known.filled[name] = said.refers or bool(said.value)
+            variables.filled[name] = said.refers or bool(said.value)
         yield said._replace(line=line, name=name)
 
 
-def _value(text: str, at: int, endless: set[str], known: _Known) -> tuple[Statement, int]:
+def _value(text: str, at: int, endless: set[str], variables: _Variables) -> tuple[Statement, int]:
     """Read a value from where it starts, and say where it ends."""
     quote = text[at : at + 1]
     if quote not in _QUOTED:
         end = _line_end(text, at)
-        return _template(text[at:end].partition(" #")[0].rstrip(SPACE), known), end
+        return _template(text[at:end].partition(" #")[0].rstrip(SPACE), variables), end
     found = None if quote in endless else _QUOTED[quote].match(text, at)
     if found is None:
         endless.add(quote)
@@ -89,7 +89,7 @@ def _value(text: str, at: int, endless: set[str], known: _Known) -> tuple[Statem
     if quote == "'":
         return Statement(0, "", inner, refused=_nul(inner)), found.end()
     # What is longer than anybody writes is not looked into; without a dollar Compose takes it.
-    return _template(inner if len(inner) > 8 * LONGEST else _unescape(inner), known), found.end()
+    return _template(inner if len(inner) > 8 * LONGEST else _unescape(inner), variables), found.end()
 
 
 def _line_end(text: str, at: int) -> int:
@@ -127,7 +127,7 @@ _REFERENCE = re.compile(
 )
 _BRACE = re.compile(r"[{}]")
 _OPERATOR = re.compile(r":?[-+?]")
-LONGEST, MOST, DEEPEST = 8192, 50, 20  # of a value with references: characters, references, how deep they nest
+LONGEST, REFERENCES, DEEPEST = 8192, 50, 20  # of a value with references: characters, references, how deep they nest
 
 
 PATIENCE = 4_000_000  # characters of a file's references
@@ -137,33 +137,33 @@ class _Refused(ValueError):
     """Compose refuses a value, and with it the file."""
 
 
-class _Known(Struct):
+class _Variables(Struct):
     """The variables so far and whether they hold anything; how much more of references is looked at."""
 
     filled: dict[str, bool]
     patience: int
 
 
-def _template(template: str, known: _Known) -> Statement:
+def _template(template: str, variables: _Variables) -> Statement:
     """Find out whether a value refers to others, and whether Compose could follow it."""
     if refused := _nul(template):
         return Statement(0, "", "", refused=refused)
     if not any(found.lastgroup != "escaped" for found in _REFERENCE.finditer(template)):
         return Statement(0, "", template.replace("$$", "$"))
     try:
-        _fill(template, known)
+        _fill(template, variables)
     except _Refused as error:
         return Statement(0, "", "", refused=str(error))
     return Statement(0, "", template, refers=True)
 
 
-def _fill(template: str, known: _Known, depth: int = 0) -> bool:
+def _fill(template: str, variables: _Variables, depth: int = 0) -> bool:
     """Say whether a template comes to anything, following only which variables are empty; raise `_Refused`."""
-    known.patience -= len(template)
-    if len(template) > LONGEST or depth > DEEPEST or known.patience < 0:
+    variables.patience -= len(template)
+    if len(template) > LONGEST or depth > DEEPEST or variables.patience < 0:
         raise _Refused(phrase("its references are too many to be followed"))
     anything, rest = False, template
-    for _ in range(MOST):
+    for _ in range(REFERENCES):
         found = _REFERENCE.search(rest)
         if found is None:
             return anything or bool(rest)
@@ -172,12 +172,12 @@ def _fill(template: str, known: _Known, depth: int = 0) -> bool:
             raise _Refused(phrase("its ${{ starts no reference"))
         reference, after = found[0], rest[found.end() :]
         if found["braced"] is None:
-            anything = anything or known.filled.get(found["named"] or "", False)
+            anything = anything or variables.filled.get(found["named"] or "", False)
         else:
             # The pattern took all up to the last brace; the reference ends with the brace that closes it.
             close = _closing(reference)
             reference, after = reference[: close + 1], reference[close + 1 :] + after
-            anything = _braced(reference, known, depth) or anything
+            anything = _braced(reference, variables, depth) or anything
         rest = after
     raise _Refused(phrase("its references are too many to be followed"))
 
@@ -192,19 +192,19 @@ def _closing(reference: str) -> int:
     return len(reference) - 1
 
 
-def _braced(reference: str, known: _Known, depth: int) -> bool:
+def _braced(reference: str, variables: _Variables, depth: int) -> bool:
     found = _REFERENCE.fullmatch(reference)
     if found is None or found["braced"] is None:
         raise _Refused(phrase("its ${{ starts no reference"))
     operator = _OPERATOR.search(found["braced"])
     if operator is None:
-        return known.filled.get(found["braced"], False)
+        return variables.filled.get(found["braced"], False)
     name, other = found["braced"][: operator.start()], found["braced"][operator.end() :]
-    usable = known.filled.get(name, False) if operator[0].startswith(":") else name in known.filled
+    usable = variables.filled.get(name, False) if operator[0].startswith(":") else name in variables.filled
     # Compose looks at the other value whether it takes it or not (2.26 and 2.40 do).
-    comes_to = _fill(other, known, depth + 1)
+    comes_to = _fill(other, variables, depth + 1)
     if operator[0].endswith("?") and not usable:
         raise _Refused(phrase("it requires a variable that is not set"))
     if operator[0].endswith("+"):
         return usable and comes_to
-    return known.filled[name] if usable else comes_to
+    return variables.filled[name] if usable else comes_to

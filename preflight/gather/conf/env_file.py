@@ -6,7 +6,7 @@ from preflight.facts import EnvFile
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.mailcow.plan import DEFAULT_CONF
 
-LIMIT = 1 << 20  # bytes that are compared
+FILE_BYTES = 1 << 20  # that are compared
 CLONE = ("docker-compose.yml", "generate_config.sh")  # in the top directory of mailcow's repository
 
 
@@ -34,7 +34,7 @@ def _seen(roots: Roots, path: str, conf: str, clone: bool) -> EnvFile:
     if not roots.exists(path):
         return EnvFile(path, "absent", clone=clone)
     try:
-        return EnvFile(path, "file", same=roots.read(path, LIMIT) == roots.read(conf, LIMIT), clone=clone)
+        return EnvFile(path, "file", same=roots.read(path, FILE_BYTES) == roots.read(conf, FILE_BYTES), clone=clone)
     except Unreadable as error:
         # Of a file of its own it is enough to know that it is one; what is no file cannot be read as settings.
         regular = error.path == conf or error.cause == "denied"

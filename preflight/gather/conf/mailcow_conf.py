@@ -12,12 +12,12 @@ from preflight.facts import ConfFile, Fact, Mark, Setting
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.conf.env_file import env_file
 from preflight.mailcow.plan import DEFAULT_CONF, SHAPE
-from preflight.text.inputs import LIMIT, InputError
+from preflight.text.inputs import FILE_BYTES, InputError
 from preflight.text.sentences import say
 
 if TYPE_CHECKING:  # the grammars are imported where there is a file: most hosts have none yet
     from preflight.gather.conf.dotenv import Statement
-    from preflight.gather.conf.sourced import Sourced
+    from preflight.gather.conf.shell_reading import Sourced
 
 # Everything else in the file (passwords, keys) is forgotten as soon as it is read.
 ALLOWED = frozenset(
@@ -33,7 +33,7 @@ ALLOWED = frozenset(
 )  # fmt: skip
 LONGEST = 512  # characters of a value
 STATEMENTS = 100_000  # read; mailcow's own file has some 100
-MOST = 20  # bad lines and repetitions told
+TOLD = 20  # bad lines and repetitions told
 ZONES = "/usr/share/zoneinfo"
 
 
@@ -48,7 +48,7 @@ def mailcow_conf(roots: Roots, path: str | None, read: ConfFile | None = None) -
         if roots.root is None:
             help_ = roots.why.help if roots.why else ""
             return Fact.unknown(DEFAULT_CONF, say("The host's files are out of reach."), help_)
-        return Fact.of(DEFAULT_CONF, _completed(roots, parse(roots.read(DEFAULT_CONF, LIMIT), DEFAULT_CONF)))
+        return Fact.of(DEFAULT_CONF, _completed(roots, parse(roots.read(DEFAULT_CONF, FILE_BYTES), DEFAULT_CONF)))
     except Unreadable as error:
         if error.absent:
             return Fact.of(DEFAULT_CONF, _completed(roots, ConfFile(DEFAULT_CONF, False, {})))
@@ -72,13 +72,13 @@ def given(roots: Roots, path: str) -> ConfFile:
     # Only where the host's root is our own does a relative path mean something else than one below the root.
     place = os.path.abspath(path) if roots.root == "/" else os.path.normpath("/" + path.lstrip("/"))
     try:
-        data = roots.read(place, LIMIT + 1)
+        data = roots.read(place, FILE_BYTES + 1)
     except Unreadable as error:
         kind = _kind(roots, place) or error.reason
         help_ = f" {roots.why.help}" if roots.root is None and roots.why else ""
         raise InputError(f"{path}: {kind}{help_}") from None
-    if len(data) > LIMIT:
-        raise InputError(f"{path}: larger than {LIMIT >> 20} MiB")
+    if len(data) > FILE_BYTES:
+        raise InputError(f"{path}: larger than {FILE_BYTES >> 20} MiB")
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise InputError(f"{path}: line {line}: a binary file, not a mailcow.conf")
@@ -110,7 +110,7 @@ def _kind(roots: Roots, path: str) -> str:
 def parse(text: bytes | str, path: str) -> ConfFile:
     """Read the allowed variables of an env file; never raises. A line that Compose refuses is told by its number."""
     from preflight.gather.conf.dotenv import statements
-    from preflight.gather.conf.sourced import sourced
+    from preflight.gather.conf.shell_reading import sourced
 
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
@@ -138,7 +138,7 @@ def parse(text: bytes | str, path: str) -> ConfFile:
         elif said.name in ALLOWED:
             settings[said.name] = _setting(said, shell, len(text))
             lines.setdefault(said.name, []).append(said.line)
-    duplicates = {name: numbers[-MOST:] for name, numbers in lines.items() if len(numbers) > 1}
+    duplicates = {name: numbers[-TOLD:] for name, numbers in lines.items() if len(numbers) > 1}
     unlike = {setting.line for setting in settings.values() if setting.shell is not None}
     return ConfFile(
         path=path,
@@ -147,9 +147,9 @@ def parse(text: bytes | str, path: str) -> ConfFile:
         duplicates=duplicates,
         marks=tuple(marks),
         read_to=read_to,
-        bad_lines=tuple(bad)[:MOST],
-        reasons=tuple(bad.values())[:MOST],
-        nameless=tuple(nameless[:MOST]),
+        bad_lines=tuple(bad)[:TOLD],
+        reasons=tuple(bad.values())[:TOLD],
+        nameless=tuple(nameless[:TOLD]),
         commands=tuple(line for line in shell.commands if line not in unlike),
         shell_ends=shell.broken,
     )
@@ -157,13 +157,12 @@ def parse(text: bytes | str, path: str) -> ConfFile:
 
 def _setting(said: Statement, shell: Sourced, length: int) -> Setting:
     """Make what is kept of a value, beside what a shell reads instead where that is something else."""
-    from preflight.gather.conf.sourced import LIMIT as SHELL_LIMIT
-    from preflight.gather.conf.sourced import Word
+    from preflight.gather.conf.shell_reading import CHARACTERS, Word
 
     word = shell.words.get(said.name) or Word("")
     same = (word.value, word.refers) == (said.value, said.refers) and (word.plain or word.refers)
     # The last of several counts for Compose and for the shell; of those before, nothing is kept.
-    known = length <= SHELL_LIMIT and not shell.broken
+    known = length <= CHARACTERS and not shell.broken
     return Setting(kept(said.value), said.line, said.refers, None if same or not known else kept(word.value))
 
 

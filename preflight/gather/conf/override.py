@@ -18,7 +18,7 @@ NAMES = (
     "compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml",
 )  # fmt: skip
 USUAL = NAMES[2]
-LIMIT = 256 << 10
+FILE_BYTES = 256 << 10
 LINES = 10_000
 _WAY = ("networks", "mailcow-network", "driver_opts", "com.docker.network.driver.mtu")
 _KEY = re.compile(r"""("[^"\\]*"|'[^']*'|[^\s"'#&*!|>%@`\[\]{},?:-][^:#]*?)\s*:(?:\s+(.*))?""")
@@ -31,12 +31,12 @@ def override(roots: Roots, directory: str) -> Fact[Override]:
     for name in NAMES:
         path = f"{directory.rstrip('/')}/{name}"
         try:
-            data = roots.read(path, LIMIT)
+            data = roots.read(path, FILE_BYTES)
         except Unreadable as error:
             if error.absent:
                 continue
             return Fact.unknown(path, error.sentence, say("Run the check as root."))
-        if len(data) >= LIMIT:
+        if len(data) >= FILE_BYTES:
             return Fact.of(path, Override(path=path, present=True, clear=False))
         return Fact.of(path, parse(data.decode("utf-8-sig", "replace"), path))
     if roots.root is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
     from ssl import SSLContext
 
-LIMIT = 32 << 20  # bytes of one reply: some ten thousand containers
+REPLY_BYTES = 32 << 20  # some ten thousand containers
 
 State = Literal["ok", "absent", "refused", "timeout", "denied", "invalid"]
 
@@ -43,7 +43,7 @@ class _Wire(io.RawIOBase):
 
     def __init__(self, connection: socket.socket, until: float) -> None:
         self._connection, self._until = connection, until
-        self._bytes = 2 * LIMIT  # a reply's head and the sizes of its chunks included
+        self._bytes = 2 * REPLY_BYTES  # a reply's head and the sizes of its chunks included
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self, 1 << 16)
@@ -67,7 +67,7 @@ class _Wire(io.RawIOBase):
         """Leave the socket open: `http.client` closes what it is given before it has read the reply."""
 
 
-class Question:
+class ApiRequest:
     """A request that is sent at once, and answered later: several can be under way without a thread for each.
 
     Whatever goes wrong is raised by `answer`. `until` is of time.monotonic().
@@ -102,7 +102,7 @@ class Question:
 
 def get(url: str, path: str, until: float, **parameters: object) -> object:
     """Return the JSON document at a path, of the engine's newest API version; raise `EngineError`."""
-    with closing(Question(url, path, until, **parameters)) as question:
+    with closing(ApiRequest(url, path, until, **parameters)) as question:
         return question.answer()
 
 
@@ -142,12 +142,12 @@ def _receive(connection: HTTPConnection) -> tuple[int, bytes]:
         response = connection.getresponse()
         if "content-encoding" in response.headers:
             raise ValueError(phrase("the reply is packed, which nobody asked for"))
-        body = response.read(LIMIT + 1)
+        body = response.read(REPLY_BYTES + 1)
     except IncompleteRead:
         raise ValueError(phrase("the reply ends too early")) from None
     except HTTPException:
         raise ValueError(phrase("the reply is not HTTP")) from None
-    if len(body) > LIMIT:
+    if len(body) > REPLY_BYTES:
         raise ValueError(_too_large())
     if response.length:
         raise ValueError(phrase("the reply ends too early"))
@@ -155,7 +155,7 @@ def _receive(connection: HTTPConnection) -> tuple[int, bytes]:
 
 
 def _too_large() -> str:
-    return phrase("the reply is larger than {size} MiB", size=LIMIT >> 20)
+    return phrase("the reply is larger than {size} MiB", size=REPLY_BYTES >> 20)
 
 
 def _words(error: Exception) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from preflight.facts import DaemonConfig, Engine, Fact
-from preflight.gather.access.roots import LIMIT, Roots, Unreadable
+from preflight.gather.access.roots import FILE_BYTES, Roots, Unreadable
 from preflight.gather.engine import daemon_flags, dockerd
-from preflight.gather.engine.settings import parse, parse_arguments, shown
+from preflight.gather.engine.settings import as_arguments, parse_arguments, parse_daemon_json
 from preflight.text.sentences import phrase, say
 
 PATH = "/etc/docker/daemon.json"
@@ -48,16 +48,16 @@ def daemon_config(
     except Unreadable as missing:
         if missing.cause == "directory":
             error = phrase("it is a directory")
-            return Fact.of(path, DaemonConfig(path, True, error, settings, shown(settings), directory=True))
+            return Fact.of(path, DaemonConfig(path, True, error, settings, as_arguments(settings), directory=True))
         if not missing.absent:
             return Fact.unknown(path, missing.sentence, say("Run as root; in a container, add --privileged."), look_at)
-        return Fact.of(path, DaemonConfig(path, False, "", settings, shown(settings)))
-    if len(data) >= LIMIT:
+        return Fact.of(path, DaemonConfig(path, False, "", settings, as_arguments(settings)))
+    if len(data) >= FILE_BYTES:
         return Fact.unknown(
             path,
-            say("{path} is larger than {size} MiB.", path=path, size=LIMIT >> 20),
+            say("{path} is larger than {size} MiB.", path=path, size=FILE_BYTES >> 20),
             say("Look what it holds."),
             look_at,
         )
-    held, error = parse(data)
-    return Fact.of(path, DaemonConfig(path, True, error, {**held, **settings}, shown(settings)))
+    held, error = parse_daemon_json(data)
+    return Fact.of(path, DaemonConfig(path, True, error, {**held, **settings}, as_arguments(settings)))

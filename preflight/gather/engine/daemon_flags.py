@@ -13,7 +13,7 @@ from preflight.gather.services.systemd import PATH
 
 UNIT = "docker.service"
 _SIZE = 1 << 16
-_MOST = 200
+_ITEMS = 200
 _CONF = (("/etc/conf.d/docker", "/etc/init.d/docker"), ("/etc/default/docker", "/etc/init.d/docker"))
 
 # Flags of another name than the setting in daemon.json.
@@ -56,7 +56,7 @@ def flags(words: Words, source: str) -> tuple[GivenFlag, ...]:
     """Name the settings that arguments give, as daemon.json calls them, each once."""
     names: list[str] = []
     rest = list(words)
-    while rest and len(names) < _MOST:
+    while rest and len(names) < _ITEMS:
         word = rest.pop(0)
         if word == "--":
             break
@@ -91,7 +91,7 @@ def _unit_texts(roots: Roots) -> list[tuple[str, str]]:
     for folder in reversed(PATH):
         for place in (f"{folder}/service.d", f"{folder}/{UNIT}.d"):
             try:
-                beside |= {name: f"{place}/{name}" for name in roots.entries(place)[:_MOST] if name.endswith(".conf")}
+                beside |= {name: f"{place}/{name}" for name in roots.entries(place)[:_ITEMS] if name.endswith(".conf")}
             except Unreadable:
                 continue
     return texts + [(beside[name], roots.try_text(beside[name], _SIZE)) for name in sorted(beside)]
@@ -151,7 +151,7 @@ def _arguments(words: list[str], variables: dict[str, str]) -> Words | None:
             spread.append(re.sub(r"\$\{(\w+)\}", lambda match: variables.get(match[1], ""), word))
     for number, word in enumerate(spread[:20]):
         if basename(word).startswith("dockerd"):
-            return tuple(spread[number + 1 :][:_MOST])
+            return tuple(spread[number + 1 :][:_ITEMS])
         if word == "-c" and number + 1 < len(spread) and "dockerd" in spread[number + 1]:
             return _arguments(_split(spread[number + 1]), variables)
     return None

@@ -8,21 +8,21 @@ import json
 import re
 
 from preflight.facts import Directive, Form
-from preflight.net.addresses import parse
+from preflight.net.addresses import parse_address
 
-MOST = 2000
+DIRECTIVES = 2000
 _DEEPEST = 8
 _TOKEN = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+)')
 _WORDS: dict[str, Form] = {"true": "boolean", "false": "boolean", "null": "null"}
 
 
 def directives(text: str) -> tuple[Directive, ...]:
-    """List the values of a text that is known to be JSON, each after what holds it; at most `MOST`."""
+    """List the values of a text that is known to be JSON, each after what holds it; at most `DIRECTIVES`."""
     ends = [match.start() for match in re.finditer("\n", text)]
     found: list[Directive] = []
     open_: list[list[str | int | None]] = []  # of each list the number, of each object the key, of the next value
     place, labels = 0, dict[str, str]()
-    while len(found) < MOST and (match := _TOKEN.match(text, place)):
+    while len(found) < DIRECTIVES and (match := _TOKEN.match(text, place)):
         token, place = match[1], match.end()
         here = open_[-1] if open_ else None
         if token == ":":
@@ -107,7 +107,7 @@ def flaw(path: tuple[str, ...], token: str) -> str:
         word = text.lower() if key == "log-level" else text
         return "" if word in _ONE_OF[key] else "word"
     if key in _ADDRESSES:
-        if parse(text.partition("%")[0]) is None:
+        if parse_address(text.partition("%")[0]) is None:
             return "address"
         return "zone" if "%" in text else ""
     if key in _NETWORKS:

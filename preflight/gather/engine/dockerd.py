@@ -69,10 +69,10 @@ def _listener(url: str) -> int | None:
     path = url.removeprefix("unix://")
     if path == url or len(os.fsencode(path)) > 107:
         return None
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as asked:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sock:
         try:
-            asked.connect(path)
-            told = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+            sock.connect(path)
+            told = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         except (OSError, ValueError):
             return None
     return int(struct.unpack("=iII", told)[0])

@@ -151,22 +151,22 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
     """Ask for everything at once. Silence is an error of the whole; a list that is refused only leaves its part out."""
     with ExitStack() as stack:
 
-        def send(path: str, **parameters: object) -> http.Question:
-            return stack.enter_context(closing(http.Question(url, path, until, **parameters)))
+        def send(path: str, **parameters: object) -> http.ApiRequest:
+            return stack.enter_context(closing(http.ApiRequest(url, path, until, **parameters)))
 
-        asked = {path: send(path) for path in ("/version", "/info", "/networks", "/volumes")}
-        asked["/containers/json"] = send("/containers/json", all=1)
-        version = _await(asked, "/version")
+        requests = {path: send(path) for path in ("/version", "/info", "/networks", "/volumes")}
+        requests["/containers/json"] = send("/containers/json", all=1)
+        version = _await(requests, "/version")
         if not reply.is_version(version):
             raise EngineError(phrase("the reply to /version is not an engine's"))
-        info = _await(asked, "/info")
+        info = _await(requests, "/info")
         wanted = (*LISTS, SERVICES) if reply.is_manager(info) else LISTS
         if SERVICES in wanted:
-            asked[SERVICES] = send(SERVICES)
+            requests[SERVICES] = send(SERVICES)
         lists: dict[str, object] = {}
         for path in wanted:
             try:
-                lists[path] = _await(asked, path)
+                lists[path] = _await(requests, path)
             except EngineError as error:
                 if error.state == "timeout":
                     raise
@@ -184,9 +184,9 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
     )
 
 
-def _await(asked: Mapping[str, http.Question], path: str) -> object:
+def _await(requests: Mapping[str, http.ApiRequest], path: str) -> object:
     try:
-        return asked[path].answer()
+        return requests[path].answer()
     except EngineError as error:
         if error.state == "timeout":
             raise EngineError(phrase("no reply to {path} in time", path=path), "timeout") from None

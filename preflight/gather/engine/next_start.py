@@ -8,7 +8,7 @@ from preflight.facts import DaemonConfig, Engine, EngineStart, Fact, GivenFlag
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.engine import containerd, daemon_flags, daemon_json
 from preflight.gather.engine.daemon import PATH
-from preflight.gather.engine.settings import parse, parse_arguments
+from preflight.gather.engine.settings import parse_arguments, parse_daemon_json
 from preflight.gather.packages import packages
 from preflight.text.sentences import say
 
@@ -32,7 +32,7 @@ def engine_start(roots: Roots, engine: Engine | None, config: DaemonConfig | Non
     except Unreadable:
         data = b""
     text = data.decode("utf-8-sig", "replace")
-    whole = bool(text.strip()) and not parse(data)[1]
+    whole = bool(text.strip()) and not parse_daemon_json(data)[1]
     root = config.settings.get("data-root")
     start = EngineStart(
         version=engine.version if engine else _version(roots),
@@ -60,7 +60,7 @@ def _version(roots: Roots) -> str:
         (packages.APK, r"^P:(?:{})\n(?:.+\n)*?V:([0-9.]+)"),
     ):
         try:
-            text = roots.read(path, packages.LIMIT).decode("utf-8", "replace")
+            text = roots.read(path, packages.DATABASE_BYTES).decode("utf-8", "replace")
         except Unreadable:
             continue
         for name in _PACKAGES:

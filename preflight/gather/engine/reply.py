@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
 from preflight.facts.engine import RUN
 from preflight.gather.machine import architecture
-from preflight.net.addresses import parse
+from preflight.net.addresses import parse_address
 
 OWN = "self"  # stands for a run's id in the very container that the program runs in
 OBJECTS = 2000  # of a kind; more are cut off
@@ -151,7 +151,7 @@ def _addresses(value: object) -> Iterator[str]:
     for network in table(table(value).get("Networks")).values():
         for key in ("IPAddress", "GlobalIPv6Address"):
             address = text(table(network).get(key), 50)
-            if parse(address):
+            if parse_address(address):
                 yield address
 
 

@@ -30,7 +30,7 @@ MTU_OPTION = "com.docker.network.driver.mtu"
 _SHORT = ("-H", "-s", "-g", "-b")  # may have their value in the same word
 
 
-def shown(settings: dict[str, Value]) -> tuple[str, ...]:
+def as_arguments(settings: dict[str, Value]) -> tuple[str, ...]:
     """Write settings as arguments, each value a word: `--name=value`."""
     words = []
     for key, value in settings.items():
@@ -39,7 +39,7 @@ def shown(settings: dict[str, Value]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def parse(data: bytes) -> tuple[dict[str, Value], str]:
+def parse_daemon_json(data: bytes) -> tuple[dict[str, Value], str]:
     """Read daemon.json; return the settings that matter, and what is wrong with the file ('' = nothing)."""
     try:
         text = data.decode("utf-8-sig")

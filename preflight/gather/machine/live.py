@@ -10,7 +10,8 @@ these against psutil on the machine that it runs on.
 - A process's arguments: psutil splits a title that a process wrote over them, so "nginx: master process" is three.
 
 It takes 10 ms of the processor to load: a look at the ports of a busy host takes 0.58 of the time of `ss -tlnp` instead
-of 0.55. A process takes it 0.2 ms, so thousands of names are searched through without it (`sockets.processes.names`).
+of 0.55. A process takes it 0.2 ms, so thousands of names are searched through without it
+(`sockets.processes.running_processes`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-LIMIT = 4 << 20
+TABLE_BYTES = 4 << 20
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _LONG = 120  # characters; overlays list their layers in an option
 

@@ -87,7 +87,7 @@ def _read_only(roots: Roots, mount: mounts.Mount | None, here: str, flagged: boo
         return flagged
     try:
         with open(OWN, "rb") as file:
-            ours = mounts.mount_of(mounts.parse_mountinfo(os.fsdecode(file.read(mounts.LIMIT))), here)
+            ours = mounts.mount_of(mounts.parse_mountinfo(os.fsdecode(file.read(mounts.TABLE_BYTES))), here)
     except OSError:
         return False  # nobody can tell, and it is no reason to call a disk broken
     return ours is not None and "ro" in ours.of_filesystem
@@ -96,7 +96,7 @@ def _read_only(roots: Roots, mount: mounts.Mount | None, here: str, flagged: boo
 def _mount(roots: Roots, here: str) -> mounts.Mount | None:
     """Return the mount of a path of this process, by the host's own table."""
     try:
-        table = roots.text(roots.process_file("mountinfo"), mounts.LIMIT)
+        table = roots.text(roots.process_file("mountinfo"), mounts.TABLE_BYTES)
     except Unreadable:
         return None
     inside = here[len((roots.root or "/").rstrip("/")) :] or "/"

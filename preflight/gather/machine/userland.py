@@ -7,7 +7,7 @@ import re
 from preflight.facts import Fact, Userland
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.machine import architecture
-from preflight.gather.packages.packages import DPKG, LIMIT
+from preflight.gather.packages.packages import DATABASE_BYTES, DPKG
 
 SOURCE = "the host's programs and its package manager"
 _SHELLS = ("/bin/sh", "/usr/bin/env", "/bin/busybox")
@@ -39,7 +39,7 @@ def _program(roots: Roots, paths: tuple[str, ...]) -> str:
 
 def _packages(roots: Roots) -> str:
     try:
-        if own := _DPKG_OWN.search(roots.read(DPKG, LIMIT)):
+        if own := _DPKG_OWN.search(roots.read(DPKG, DATABASE_BYTES)):
             return architecture.named(own[1].decode("ascii"))
     except Unreadable:
         pass

@@ -29,9 +29,11 @@ def questions(answers: Iterable[Answer]) -> list[Question]:
 
 def weighed(answers: Answers, above: Answers) -> Answers:
     """Return the answers with what the name servers said of the names above them."""
-    doubtful = {Answers.key(answer.name, answer.type) for answer in _doubtful(answers.given.values())}
-    given = {one: _weighed(answer, above) if one in doubtful else answer for one, answer in answers.given.items()}
-    return msgspec.structs.replace(answers, given=given)
+    doubtful = {Answers.key(answer.name, answer.type) for answer in _doubtful(answers.by_question.values())}
+    weighed = {
+        one: _weighed(answer, above) if one in doubtful else answer for one, answer in answers.by_question.items()
+    }
+    return msgspec.structs.replace(answers, by_question=weighed)
 
 
 def _doubtful(answers: Iterable[Answer]) -> list[Answer]:

@@ -9,7 +9,7 @@ from preflight.facts.names import Unasked
 from preflight.gather.access.roots import Roots
 from preflight.gather.names import denial
 from preflight.gather.names.budget import Budget, weigh
-from preflight.gather.names.nameservers import Server, find, shown
+from preflight.gather.names.nameservers import Server, find_servers, shown
 from preflight.gather.names.questions import MailHost, due
 from preflight.gather.names.resolver import MARGIN, SILENT, ask
 from preflight.net.hostnames import askable
@@ -36,11 +36,11 @@ def look_up(
     if not askable(fqdn):
         reason = say("{fqdn} is not a name that the DNS can be asked for.", fqdn=fqdn[:80])
         return Fact.unknown("DNS", reason, say("Give a correct --hostname."))
-    servers = find(roots, resolvers)
+    servers = find_servers(roots, resolvers)
     if servers.missing is not None:
         return Fact(servers.source, None, servers.missing)
     found = in_rounds(servers.get(), MailHost(fqdn, domains, addresses), BUDGET, deadline)
-    if above := denial.questions(found.given.values()):
+    if above := denial.questions(found.by_question.values()):
         told = ask(servers.get(), above, deadline, BUDGET.weight)
         found = denial.weighed(found, Answers(told))
     return _fact(servers.get(), found)
@@ -72,15 +72,15 @@ def _fact(servers: tuple[Server, ...], found: Answers) -> Fact[Answers]:
     """Make the fact; where nobody ever answered, that is one cause, and it is said once."""
     names = ", ".join(map(shown, servers))
     source = f"DNS, asked of {names}"
-    if not found.given:
+    if not found.by_question:
         return Fact.unknown(
             source,
             say("The time of this run was over before a name server was asked."),
             say("Run the check again with a longer --timeout."),
         )
-    if not _dead(found.given):
+    if not _dead(found.by_question):
         return Fact.of(source, found)
-    details = {answer.detail for answer in found.given.values() if answer.rcode == "error"}
+    details = {answer.detail for answer in found.by_question.values() if answer.rcode == "error"}
     why = say("One cause was named: {detail}.", detail=details.pop()) if len(details) == 1 else None
     silence = say("The name servers asked did not answer any question: {names}.", names=names)
     if len(servers) == 1:

@@ -7,7 +7,7 @@ import re
 
 from preflight.facts import Fact
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.net.addresses import IpAddress, parse, with_port
+from preflight.net.addresses import IpAddress, parse_address, with_port
 from preflight.text.sentences import noted, say
 
 Server = tuple[str, int]  # address (a link-local one with its scope), port
@@ -15,7 +15,7 @@ Server = tuple[str, int]  # address (a link-local one with its scope), port
 PATH = "/etc/resolv.conf"
 BEHIND_STUB = "/run/systemd/resolve/resolv.conf"  # the real servers of systemd-resolved's 127.0.0.53
 STUB = "127.0.0.53"
-LIMIT = 1 << 16
+FILE_BYTES = 1 << 16
 SERVERS = 3  # as many as the C library asks
 
 _HELP = noted("Name a server with --resolver.")
@@ -26,7 +26,7 @@ def server(text: str) -> Server:
     match = re.fullmatch(r"\[(?P<v6>[^\]]+)\](?::(?P<port6>[0-9]{1,5}))?|(?P<v4>[0-9.]+):(?P<port4>[0-9]{1,5})", text)
     address = (match["v6"] or match["v4"]) if match else text
     port = int((match["port6"] or match["port4"] or 53) if match else 53)
-    parsed = parse(address)
+    parsed = parse_address(address)
     if parsed is None or (match and match["v6"] and parsed.version == 4):
         form = "198.51.100.53, 198.51.100.53:5353, [2001:db8::53]:5353"
         raise ValueError(say("{text} is not a name server: write {form}.", text=repr(text[:60]), form=form))
@@ -48,7 +48,7 @@ def parse_resolv_conf(text: str) -> tuple[Server, ...]:
         word, *rest = line.split() or [""]
         if word != "nameserver" or not rest:
             continue
-        if (address := parse(rest[0])) is not None:
+        if (address := parse_address(rest[0])) is not None:
             found[str(address), 53] = None
     return tuple(found)[:SERVERS]
 
@@ -59,9 +59,9 @@ def handed(roots: Roots) -> Fact[tuple[str, ...]]:
     It takes /etc/resolv.conf, and the file behind it where systemd-resolved's stub is all that it names.
     """
     try:
-        found = _written(roots.text(PATH, LIMIT))
+        found = _written(roots.text(PATH, FILE_BYTES))
         if found == (STUB,):
-            return Fact.of(BEHIND_STUB, _written(roots.text(BEHIND_STUB, LIMIT)))
+            return Fact.of(BEHIND_STUB, _written(roots.text(BEHIND_STUB, FILE_BYTES)))
     except Unreadable as error:
         return roots.unknown(error.path, error)
     return Fact.of(PATH, found)
@@ -73,7 +73,7 @@ def _written(text: str) -> tuple[str, ...]:
     return tuple(row[1][:100] for row in rows if len(row) > 1 and row[0] == "nameserver")[:20]
 
 
-def find(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:
+def find_servers(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:
     """Return the servers to ask, or why there are none."""
     if resolvers:
         try:
@@ -90,7 +90,7 @@ def find(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server, ...]]:
     if roots.root is None:
         return _containers_own()
     try:
-        found = parse_resolv_conf(roots.text(PATH, LIMIT))
+        found = parse_resolv_conf(roots.text(PATH, FILE_BYTES))
     except Unreadable as error:
         return Fact.unknown(
             PATH, say("{path} of the host cannot be read: {reason}.", path=PATH, reason=error.reason), say(_HELP)
@@ -105,7 +105,7 @@ def _containers_own() -> Fact[tuple[Server, ...]]:
     source = f"{PATH} of the container"
     try:
         with open(PATH, "rb") as file:
-            found = parse_resolv_conf(file.read(LIMIT).decode("utf-8", "replace"))
+            found = parse_resolv_conf(file.read(FILE_BYTES).decode("utf-8", "replace"))
     except OSError as error:
         return Fact.unknown(
             source, say("{path} of the container cannot be read: {error}.", path=PATH, error=error.strerror), say(_HELP)
@@ -122,7 +122,7 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
     if not reachable:
         source = BEHIND_STUB
         with contextlib.suppress(Unreadable):
-            reachable = _reachable(parse_resolv_conf(roots.text(BEHIND_STUB, LIMIT)))
+            reachable = _reachable(parse_resolv_conf(roots.text(BEHIND_STUB, FILE_BYTES)))
     if reachable:
         return Fact.of(source, reachable)
     names = ", ".join(shown(one) for one in found)
@@ -136,7 +136,7 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
 
 
 def _reachable(servers: tuple[Server, ...]) -> tuple[Server, ...]:
-    return tuple(one for one in servers if not _is_local(parse(one[0])))
+    return tuple(one for one in servers if not _is_local(parse_address(one[0])))
 
 
 def _is_local(address: IpAddress | None) -> bool:

@@ -22,9 +22,9 @@ class MailHost(Struct, frozen=True):
     addresses: tuple[str, ...] = ()
 
 
-def due(host: MailHost, known: Answers) -> list[Question]:
+def due(host: MailHost, answers: Answers) -> list[Question]:
     """Return all that can be asked by now, asked already or not, the important questions first, each once."""
-    found = [question for source in SOURCES for question in source(host, known)]
+    found = [question for source in SOURCES for question in source(host, answers)]
     return list({Answers.key(*question): question for question in found}.values())
 
 
@@ -36,9 +36,9 @@ def first(host: MailHost, _: Answers) -> Iterator[Question]:
     yield from _addresses(f"{label}.{domain}" for domain in host.domains for label in LABELS)
 
 
-def targets(_: MailHost, known: Answers) -> Iterator[Question]:
+def targets(_: MailHost, answers: Answers) -> Iterator[Question]:
     """Yield the questions for the addresses of the names that MX and PTR records lead to."""
-    for answer in known.given.values():
+    for answer in answers.by_question.values():
         exchanges = (record.exchange for record in answer.of(Mx)[:TARGETS])
         names = (*exchanges, *(record.target for record in answer.of(Ptr)[:TARGETS]))
         yield from _addresses(name for name in names if name.strip("."))

@@ -125,7 +125,7 @@ def _ask(one: Server, name: str, kind: str, until: float, *, edns: bool) -> tupl
     flags = dns.flags.RD | dns.flags.AD
     query = dns.message.make_query(name, kind, use_edns=0 if edns else False, payload=1232, flags=flags)
     message, transport = _exchange(query, one, until)
-    answer = replace(parse(name, kind, message, shown(one)), transport=transport)
+    answer = replace(parse_message(name, kind, message, shown(one)), transport=transport)
     return answer, bool(message.flags & dns.flags.RA)
 
 
@@ -155,7 +155,7 @@ def _exchange(query: QueryMessage, one: Server, until: float) -> tuple[Message, 
     return dns.query.tcp(query, address, max(0.01, until - time.monotonic()), port), "tcp"
 
 
-def parse(name: str, kind: str, message: Message, asked_of: str) -> Answer:
+def parse_message(name: str, kind: str, message: Message, asked_of: str) -> Answer:
     """Read the records that answer the question, along the CNAMEs; records of other names are passed over.
 
     All are kept: a message has 64 KiB at most, and any of them may be the one that is asked for.
@@ -214,4 +214,4 @@ def _text(name: Name) -> str:
     return name.to_text().lower()
 
 
-__all__ = ["SILENT", "Question", "ask", "parse", "server"]
+__all__ = ["SILENT", "Question", "ask", "parse_message", "server"]

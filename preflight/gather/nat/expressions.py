@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from preflight.gather.nat.fields import LOADERS, NOTHING, Field, asked, compared, number, text, value
+from preflight.gather.nat.fields import LOADERS, NOTHING, Field, between, compared, number, text, value
 from preflight.gather.nat.matching import NEVER, Condition, Rule, match, other, place, target
 from preflight.gather.network import netlink
 
 if TYPE_CHECKING:
     from preflight.gather.nat.nft import Element, Table
 
-MOST = 20_000  # rules that one is read as
+RULES = 20_000  # rules that one is read as
 _VERDICTS = {-5: "return", -4: "goto", -3: "jump", 1: "accept", 0: "drop"}
 # What decides nothing: neither whether a rule holds nor where a packet goes.
 _SILENT = ("counter", "log", "notrack", "objref", "flow_offload", "dup", "last")
@@ -47,7 +47,7 @@ def read(raw: bytes, table: Table) -> Iterator[Rule]:
         parts = netlink.attributes(expression)
         name, data = text(parts.get(1)), netlink.attributes(parts.get(2, b""))
         states = [after for state in states for after in _step(state, name, data, table)]
-        if len(states) > MOST:
+        if len(states) > RULES:
             states = [_State(0, conditions=[other("map")], verdict="divert")]
             break
     handle = number(found.get(3))
@@ -89,7 +89,7 @@ def _cmp(state: _State, data: dict[int, bytes]) -> None:
 
 def _range(state: _State, data: dict[int, bytes]) -> None:
     held = state.registers.get(_slot(data.get(1)), NOTHING)
-    _add(state, asked(held, value(data.get(3)), value(data.get(4)), any(data.get(2, b""))))
+    _add(state, between(held, value(data.get(3)), value(data.get(4)), any(data.get(2, b""))))
 
 
 def _match(state: _State, data: dict[int, bytes]) -> None:
@@ -135,10 +135,10 @@ def _lookup(state: _State, data: dict[int, bytes], table: Table) -> list[_State]
         return [_outside(state, parts, elements)]
     mapped = 3 in data
     if not mapped and len(parts) == 1 and not any(element.any for element in elements):
-        state.conditions += _one_of([asked(parts[0], element.first, element.last, False) for element in elements])
+        state.conditions += _one_of([between(parts[0], element.first, element.last, False) for element in elements])
         return [state]
     made = []
-    for element in elements[: MOST + 1]:
+    for element in elements[: RULES + 1]:
         after = state.fork()
         # Of what shares a load out every value is an element.
         if not element.any and not (mapped and parts[0].name in ("numgen", "hash")):
@@ -169,15 +169,15 @@ def _within(state: _State, parts: list[Field], element: Element) -> None:
     at = 0
     for held in parts:
         first, last = (key[at : at + held.size] for key in (element.first, element.last))
-        _add(state, asked(held, first, last, False))
+        _add(state, between(held, first, last, False))
         at += held.size + 3 & ~3
 
 
-def _one_of(all_asked: list[Condition | None]) -> list[Condition]:
+def _one_of(conditions: list[Condition | None]) -> list[Condition]:
     """Make one condition of those of which one has to hold."""
-    if any(condition is None for condition in all_asked):
+    if any(condition is None for condition in conditions):
         return []
-    known = [condition for condition in all_asked if condition is not None and condition != NEVER]
+    known = [condition for condition in conditions if condition is not None and condition != NEVER]
     if not known:
         return [NEVER]
     if len({(condition.kind, condition.negated) for condition in known}) > 1 or known[0].kind == "other":
@@ -191,7 +191,7 @@ def _outside(state: _State, parts: list[Field], elements: tuple[Element, ...]) -
         state.conditions.append(other("set"))
         return state
     for element in elements:
-        _add(state, asked(parts[0], element.first, element.last, True))
+        _add(state, between(parts[0], element.first, element.last, True))
     return state
 
 

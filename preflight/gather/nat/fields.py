@@ -94,10 +94,10 @@ LOADERS: dict[str, tuple[int, Callable[[int, dict[int, bytes]], Field]]] = {
 # --- what is compared ------------------------------------------------------------------------------------------------
 
 
-def compared(held: Field, operation: int, wanted: bytes) -> Condition | None:
+def compared(field: Field, operation: int, wanted: bytes) -> Condition | None:
     """Return the condition of a comparison with one value; None: it always holds."""
     if operation in (EQ, NEQ):
-        return asked(held, wanted, wanted, operation == NEQ)
+        return between(field, wanted, wanted, operation == NEQ)
     size = len(wanted) or 1
     first, last = 0, (1 << 8 * size) - 1
     if operation in (_LT, _LTE):
@@ -106,15 +106,15 @@ def compared(held: Field, operation: int, wanted: bytes) -> Condition | None:
         first = number(wanted) + (operation == _GT)
     if not 0 <= first <= last:
         return NEVER
-    return asked(held, first.to_bytes(size, "big"), last.to_bytes(size, "big"), False)
+    return between(field, first.to_bytes(size, "big"), last.to_bytes(size, "big"), False)
 
 
-def asked(held: Field, first: bytes, last: bytes, negated: bool) -> Condition | None:
+def between(field: Field, first: bytes, last: bytes, negated: bool) -> Condition | None:
     """Return the condition that a part of the packet lies between two values; None: it always holds."""
-    if held.mask and held.name not in ("source", "destination", "state"):
-        return other(held.name)
-    asks = _ASKED.get(held.name)
-    return asks(held, first, last, negated) if asks else other(held.name)
+    if field.mask and field.name not in ("source", "destination", "state"):
+        return other(field.name)
+    condition = _CONDITIONS.get(field.name)
+    return condition(field, first, last, negated) if condition else other(field.name)
 
 
 def _family(_: Field, first: bytes, _last: bytes, negated: bool) -> Condition:
@@ -133,10 +133,10 @@ def _protocol(_: Field, first: bytes, last: bytes, negated: bool) -> Condition |
     return _holds(met=number(first) <= TCP <= number(last), negated=negated)
 
 
-def _way_in(held: Field, first: bytes, last: bytes, negated: bool) -> Condition:
+def _way_in(field: Field, first: bytes, last: bytes, negated: bool) -> Condition:
     if first != last:
-        return other(held.name)
-    name = _interface(first) if held.name == "interface" else _named(int.from_bytes(first, sys.byteorder))
+        return other(field.name)
+    name = _interface(first) if field.name == "interface" else _named(int.from_bytes(first, sys.byteorder))
     return Condition("interface", (name,), negated)
 
 
@@ -151,18 +151,18 @@ def _direction(_: Field, first: bytes, _last: bytes, negated: bool) -> Condition
     return _holds(met=not any(first), negated=negated)  # a connection that is opened, not an answer
 
 
-def _addresses(held: Field, first: bytes, last: bytes, negated: bool) -> Condition:
-    width = 4 if held.version == 4 else 16
+def _addresses(field: Field, first: bytes, last: bytes, negated: bool) -> Condition:
+    width = 4 if field.version == 4 else 16
     if not 0 < len(first) <= width or first > last:
-        return other(held.name)
+        return other(field.name)
     if first != last and (len(first), len(last)) != (width, width):
-        return other(held.name)
-    if held.mask:
-        found = network(first, held.mask) if first == last and len(first) == len(held.mask) == width else ""
-        return Condition(held.name, (found,), negated) if found else other(held.name)
+        return other(field.name)
+    if field.mask:
+        found = network(first, field.mask) if first == last and len(first) == len(field.mask) == width else ""
+        return Condition(field.name, (found,), negated) if found else other(field.name)
     if first == last:
-        return Condition(held.name, (network(first + bytes(width - len(first)), 8 * len(first)),), negated)
-    return Condition(held.name, tuple(_networks(first, last)), negated)
+        return Condition(field.name, (network(first + bytes(width - len(first)), 8 * len(first)),), negated)
+    return Condition(field.name, tuple(_networks(first, last)), negated)
 
 
 def _networks(first: bytes, last: bytes) -> Iterator[str]:
@@ -184,17 +184,17 @@ def _named(index: int) -> str:
         return f"#{index}"
 
 
-def _new(held: Field, first: bytes, _last: bytes, negated: bool) -> Condition | None:
+def _new(field: Field, first: bytes, _last: bytes, negated: bool) -> Condition | None:
     value = int.from_bytes(first, sys.byteorder)
-    if not held.mask:
+    if not field.mask:
         return _holds(met=value == NEW, negated=negated)
     if value or not negated:
         return other("state")
-    return _holds(met=bool(int.from_bytes(held.mask, sys.byteorder) & NEW), negated=False)
+    return _holds(met=bool(int.from_bytes(field.mask, sys.byteorder) & NEW), negated=False)
 
 
 # What is asked of a part of the packet, between two values.
-_ASKED = {
+_CONDITIONS = {
     "family": _family, "port": _port, "protocol": _protocol, "source": _addresses, "destination": _addresses,
     "interface": _way_in, "index": _way_in, "type": _type, "state": _new, "direction": _direction,
 }  # fmt: skip

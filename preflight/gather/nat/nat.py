@@ -15,10 +15,10 @@ from preflight.gather.nat.matching import Base
 from preflight.text.sentences import say
 
 if TYPE_CHECKING:
-    from preflight.gather.nat.walk import Taken
+    from preflight.gather.nat.walk import Match
 
 SOURCE = "nf_tables"
-MOST = 500  # diversions told
+DIVERSIONS = 500  # that are told
 DOCKERS_PRIORITY = -100
 # By the names of their chains and tables, the first that fits: whose rules these are.
 OWNERS = (
@@ -100,13 +100,13 @@ def taken(bases: list[Base], ports: tuple[int, ...], addresses: tuple[str, ...] 
                     for one in walker.follow(base, port, version):
                         found[_told(one, base, bases, port, version)] = None
     except TooMany:
-        return Nat(tuple(found)[:MOST], "late")
+        return Nat(tuple(found)[:DIVERSIONS], "late")
     except OSError:
-        return Nat(tuple(found)[:MOST], "refused")
-    return Nat(tuple(found)[:MOST], "late" if len(found) > MOST else "")
+        return Nat(tuple(found)[:DIVERSIONS], "refused")
+    return Nat(tuple(found)[:DIVERSIONS], "late" if len(found) > DIVERSIONS else "")
 
 
-def _told(one: Taken, base: Base, bases: list[Base], port: int, version: int) -> Diversion:
+def _told(one: Match, base: Base, bases: list[Base], port: int, version: int) -> Diversion:
     names = (*reversed(one.chains), base.table)
     owner = next((owner for owner, pattern in OWNERS if any(map(pattern.fullmatch, names))), "")
     compatible = base.family in ("ip", "ip6") and (base.table, base.chain) == ("nat", "PREROUTING")
@@ -125,7 +125,7 @@ def _told(one: Taken, base: Base, bases: list[Base], port: int, version: int) ->
     )
 
 
-def _order(one: Taken, base: Base, bases: list[Base], *, compatible: bool) -> Literal["before", "after", "either"]:
+def _order(one: Match, base: Base, bases: list[Base], *, compatible: bool) -> Literal["before", "after", "either"]:
     """Say whether a rule comes before the engine's, which stand at the end of PREROUTING in iptables' nat table."""
     if base.priority != DOCKERS_PRIORITY:
         return "before" if base.priority < DOCKERS_PRIORITY else "after"

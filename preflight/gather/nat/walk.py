@@ -26,7 +26,7 @@ class Narrowed(Struct, frozen=True):
     conditions: tuple[str, ...] = ()
 
 
-class Taken(Struct, frozen=True):
+class Match(Struct, frozen=True):
     """A rule that takes the packet: where it is (the chains that lead to it, its own last), and for which packets."""
 
     chains: tuple[str, ...]
@@ -47,17 +47,17 @@ class Walker(Struct):
     known: dict[str, bool] = field(default_factory=dict)
     docker: bool = False
 
-    def follow(self, base: Base, port: int, version: int) -> Iterator[Taken]:
+    def follow(self, base: Base, port: int, version: int) -> Iterator[Match]:
         """Yield the rules that take a packet for the port; raise `TooMany`."""
         if {"ip": 4, "ip6": 6}.get(base.family, version) != version:
             return
         self.docker = False
-        found: list[Taken] = []
+        found: list[Match] = []
         self._chain(base, (base.chain,), port, version, Narrowed(), found)
         yield from found
 
     def _chain(
-        self, base: Base, chains: tuple[str, ...], port: int, version: int, so_far: Narrowed, found: list[Taken]
+        self, base: Base, chains: tuple[str, ...], port: int, version: int, so_far: Narrowed, found: list[Match]
     ) -> tuple[bool, list[Narrowed]]:
         """Walk a chain; say whether no packet comes back from it, and which of them do not."""
         if len(chains) > DEEPEST:
@@ -73,7 +73,7 @@ class Walker(Struct):
             if narrowed is None:
                 continue
             if rule.verdict == "divert":
-                found.append(Taken(chains, rule, narrowed, self.docker))
+                found.append(Match(chains, rule, narrowed, self.docker))
             ended = rule.verdict in ("divert", "accept", "drop")
             below: list[Narrowed] = []
             if rule.verdict in ("jump", "goto"):

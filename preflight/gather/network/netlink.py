@@ -21,20 +21,20 @@ _REQUEST = 0x1  # NLM_F_REQUEST
 _DUMP = _REQUEST | 0x300  # NLM_F_DUMP
 _ERROR, _DONE = 2, 3
 SECONDS = 3.0
-MOST = 200_000  # messages
+MESSAGES = 200_000  # in answer to one request
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 
 def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
     """Yield the payload of each message that answers a dump request; raise `OSError` where it is refused or late."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as asked:
-        asked.settimeout(SECONDS)
-        asked.bind((0, 0))
-        asked.send(struct.pack("=IHHII", 16 + len(request), kind, _DUMP, 1, 0) + request)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as sock:
+        sock.settimeout(SECONDS)
+        sock.bind((0, 0))
+        sock.send(struct.pack("=IHHII", 16 + len(request), kind, _DUMP, 1, 0) + request)
         deadline = time.monotonic() + SECONDS
         seen = 0
         while True:
-            data = asked.recv(1 << 17)
+            data = sock.recv(1 << 17)
             for what, payload in messages(data):
                 seen += 1
                 if what == _DONE:
@@ -42,8 +42,8 @@ def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
                 if what == _ERROR:
                     code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
                     raise OSError(code, "refused by netlink")
-                if seen > MOST:
-                    raise OSError(f"more than {MOST} answers")
+                if seen > MESSAGES:
+                    raise OSError(f"more than {MESSAGES} answers")
                 yield payload
             if time.monotonic() > deadline:
                 raise TimeoutError("netlink takes too long")
@@ -51,11 +51,11 @@ def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
 
 def ask(protocol: int, kind: int, request: bytes) -> bytes:
     """Return the payload of the one message that answers a request; raise `OSError` as the kernel refuses it."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as asked:
-        asked.settimeout(SECONDS)
-        asked.bind((0, 0))
-        asked.send(struct.pack("=IHHII", 16 + len(request), kind, _REQUEST, 1, 0) + request)
-        for what, payload in messages(asked.recv(1 << 17)):
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as sock:
+        sock.settimeout(SECONDS)
+        sock.bind((0, 0))
+        sock.send(struct.pack("=IHHII", 16 + len(request), kind, _REQUEST, 1, 0) + request)
+        for what, payload in messages(sock.recv(1 << 17)):
             if what == _ERROR:
                 code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
                 raise OSError(code, "refused by netlink")

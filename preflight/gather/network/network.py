@@ -15,8 +15,8 @@ from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.network.rules import other_tables
 from preflight.text.sentences import say
 
-MOST = 50_000  # lines of a table
-LIMIT = 16 << 20
+LINES = 50_000  # of a table
+TABLE_BYTES = 16 << 20
 DEVICES = 500  # whose settings are read
 _CONF = "/proc/sys/net/ipv6/conf"
 _SCOPES = {0x00: "global", 0x10: "host", 0x20: "link", 0x40: "site"}
@@ -136,11 +136,11 @@ def _has_network(roots: Roots) -> bool:
 
 def _table(roots: Roots, name: str) -> str:
     try:
-        return roots.text(roots.process_file(f"net/{name}"), LIMIT)
+        return roots.text(roots.process_file(f"net/{name}"), TABLE_BYTES)
     except Unreadable:
         if roots.view.live:
             raise
-    return roots.text(f"/proc/net/{name}", LIMIT)  # where a copy may have it
+    return roots.text(f"/proc/net/{name}", TABLE_BYTES)  # where a copy may have it
 
 
 def _optional(roots: Roots, name: str) -> str:
@@ -174,13 +174,13 @@ def _device(roots: Roots, name: str) -> tuple[int | None, bool | None]:
 
 def devices(table: str) -> list[str]:
     """Read the names in /proc/net/dev, in its order."""
-    return [line.rpartition(":")[0].strip() for line in table.splitlines()[2:MOST] if ":" in line]
+    return [line.rpartition(":")[0].strip() for line in table.splitlines()[2:LINES] if ":" in line]
 
 
 def ipv4_routes(table: str) -> tuple[Route, ...]:
     """Read /proc/net/route: addresses are numbers in the machine's byte order. Lines that are none are left out."""
     found = []
-    for line in table.splitlines()[1:MOST]:
+    for line in table.splitlines()[1:LINES]:
         fields = line.split()
         try:
             name, destination, gateway, metric, mask = (
@@ -213,7 +213,7 @@ _LEARNED = 0x00010000 | 0x00040000  # RTF_DEFAULT, RTF_ADDRCONF: a default route
 def ipv6_routes(table: str) -> tuple[Route, ...]:
     """Read /proc/net/ipv6_route without the kernel's own entries (local addresses, multicast, the last refusal)."""
     found = []
-    for line in table.splitlines()[:MOST]:
+    for line in table.splitlines()[:LINES]:
         fields = line.split()
         try:
             network = ipaddress.IPv6Network((bytes.fromhex(fields[0]), int(fields[1], 16)), strict=False)
@@ -235,7 +235,7 @@ def ipv4_addresses(trie: str, table: tuple[Route, ...]) -> dict[str, list[Addres
     on_link = sorted((pair for pair in on_link if pair[0].prefixlen), key=lambda pair: -pair[0].prefixlen)
     on_link.append((ipaddress.IPv4Network("127.0.0.0/8"), "lo"))
     found: dict[str, list[Address]] = {}
-    for text in list(local)[:MOST]:
+    for text in list(local)[:LINES]:
         try:
             address = ipaddress.IPv4Address(text)
         except ValueError:
@@ -251,7 +251,7 @@ def ipv4_addresses(trie: str, table: tuple[Route, ...]) -> dict[str, list[Addres
 def ipv6_addresses(table: str) -> list[tuple[str, Address]]:
     """Read /proc/net/if_inet6: interface and address. Lines that are none are left out."""
     found = []
-    for line in table.splitlines()[:MOST]:
+    for line in table.splitlines()[:LINES]:
         fields = line.split()
         try:
             address = ipaddress.IPv6Address(bytes.fromhex(fields[0]))

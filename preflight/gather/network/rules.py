@@ -8,7 +8,7 @@ import re
 import socket
 import struct
 
-from preflight.facts import Fact, Route, Rule
+from preflight.facts import Fact, Route, RoutingRule
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.network import netlink
 from preflight.packets.routing import STANDARD
@@ -26,11 +26,11 @@ _OTHERS = {
 _TABLES = re.compile(r"^(Main|Local|Id (\d{1,10})):\n", re.MULTILINE)
 _LEAF = re.compile(r"\|-- ([0-9.]{7,15})\n((?:\s+/\d+ .*\n?)+)")
 _ENTRY = re.compile(r"/(\d{1,2}) \w+ (UNICAST|BLACKHOLE|UNREACHABLE|PROHIBIT|THROW)\b")
-LIMIT = 16 << 20
-MOST = 10_000
+TRIE_BYTES = 16 << 20
+RULES = 10_000
 
 
-def rules(roots: Roots) -> Fact[tuple[Rule, ...]]:
+def rules(roots: Roots) -> Fact[tuple[RoutingRule, ...]]:
     """Return the rules by priority. Only the kernel tells them; its tables tell at least whether there can be more."""
     if roots.view.network:
         try:
@@ -39,7 +39,7 @@ def rules(roots: Roots) -> Fact[tuple[Rule, ...]]:
             pass
     source = roots.process_file("net/fib_trie")
     try:
-        trie = roots.text(source, LIMIT)
+        trie = roots.text(source, TRIE_BYTES)
     except Unreadable as error:
         return roots.unknown(source, error)
     if not other_tables(trie):
@@ -53,9 +53,9 @@ def rules(roots: Roots) -> Fact[tuple[Rule, ...]]:
     )
 
 
-def dumped() -> tuple[Rule, ...]:
+def dumped() -> tuple[RoutingRule, ...]:
     """Ask the kernel for its rules; raise `OSError`. One without policy routing has the tables that all have."""
-    found: list[Rule] = []
+    found: list[RoutingRule] = []
     for family, version in ((socket.AF_INET, 4), (socket.AF_INET6, 6)):
         try:
             found += [
@@ -67,10 +67,10 @@ def dumped() -> tuple[Rule, ...]:
             if error.errno not in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
                 raise
             found += [rule for rule in STANDARD if rule.version == version]
-    return tuple(found[:MOST])
+    return tuple(found[:RULES])
 
 
-def read_rule(payload: bytes) -> Rule | None:
+def read_rule(payload: bytes) -> RoutingRule | None:
     """Read a fib_rule_hdr and its attributes; None: it is none that this program knows."""
     if len(payload) < 12:
         return None
@@ -79,7 +79,7 @@ def read_rule(payload: bytes) -> Rule | None:
     if family not in (socket.AF_INET, socket.AF_INET6) or action not in _ACTIONS:
         return None
     mark, suppress = _number(found, _MARK) or 0, _number(found, _SUPPRESS)
-    return Rule(
+    return RoutingRule(
         version=4 if family == socket.AF_INET else 6,
         priority=_number(found, _PRIORITY) or 0,
         action=_ACTIONS[action],
@@ -128,4 +128,4 @@ def other_tables(trie: str) -> tuple[Route, ...]:
                     continue
                 name = "" if kind == "UNICAST" else "*"
                 found.append(Route(str(network), name, "", 0, int(mark[2]), kind.lower()))
-    return tuple(found[:MOST])
+    return tuple(found[:RULES])

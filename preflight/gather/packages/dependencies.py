@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-MOST = 20  # packages that are named
+NAMED = 20  # packages
 
 
 class Installed(Struct, frozen=True):
@@ -97,5 +97,5 @@ def needing(installed: Iterable[Installed], group: frozenset[str], groups: Group
             )
         }
         if not more:
-            return tuple(sorted(gone - group))[:MOST]
+            return tuple(sorted(gone - group))[:NAMED]
         gone |= more

@@ -12,7 +12,7 @@ from preflight.gather.access.roots import Roots, Unreadable
 DPKG = "/var/lib/dpkg/status"
 APK = "/lib/apk/db/installed"
 _GONE: tuple[list[bytes], ...] = ([], [b"config-files"], [b"not-installed"])
-LIMIT = 32 << 20  # 5 MB on a large host
+DATABASE_BYTES = 32 << 20  # 5 MB on a large host
 FILES = "/var/lib/dpkg/info"
 PACMAN = "/var/lib/pacman/local"
 SECONDS = 1.0  # for dpkg's lists of files, some thousands on a large host
@@ -27,7 +27,7 @@ def installed(roots: Roots, wanted: frozenset[str]) -> dict[str, bool] | None:
     """
     for path, parse in ((DPKG, dpkg), (APK, apk)):
         try:
-            return parse(roots.read(path, LIMIT), wanted)
+            return parse(roots.read(path, DATABASE_BYTES), wanted)
         except Unreadable:
             continue
     from preflight.gather.packages import rpm
@@ -65,10 +65,10 @@ def dependents(roots: Roots, groups: dict[str, frozenset[str]]) -> dict[str, tup
     kinds = (DPKG, dependencies.dpkg, dependencies.dpkg_groups), (APK, dependencies.apk, dependencies.apk_groups)
     for path, parse, apart in kinds:
         try:
-            database = roots.read(path, LIMIT)
+            database = roots.read(path, DATABASE_BYTES)
         except Unreadable:
             continue
-        if len(database) >= LIMIT:
+        if len(database) >= DATABASE_BYTES:
             return {}  # cut: more may depend on them
         installed = list(parse(database))
         return {name: dependencies.needing(installed, group, apart) for name, group in groups.items()}
@@ -85,7 +85,7 @@ def owners(roots: Roots, paths: set[str]) -> dict[str, str]:
         if roots.exists(FILES):
             return _dpkg_owners(roots, left)
         if roots.exists(APK):
-            return apk_owners(roots.read(APK, LIMIT), left)
+            return apk_owners(roots.read(APK, DATABASE_BYTES), left)
         if roots.exists(PACMAN):
             return _pacman_owners(roots, left)
         from preflight.gather.packages import rpm
@@ -119,7 +119,7 @@ def _listed(roots: Roots, left: set[str], lists: dict[str, str], top: str) -> di
         if not wanted or time.monotonic() > until:
             break
         try:
-            held = b"\n%s\n" % roots.read(place, LIMIT)
+            held = b"\n%s\n" % roots.read(place, DATABASE_BYTES)
         except Unreadable:
             continue
         for path in [path for path, lines in wanted.items() if any(line in held for line in lines)]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from preflight.gather.access.roots import Roots, Unreadable
 
-MOST = 50  # conditions of one unit
+CONDITIONS = 50  # of one unit
 
 
 def unmet(roots: Roots, text: str) -> str:
@@ -30,7 +30,7 @@ def unmet(roots: Roots, text: str) -> str:
         if section != "[Unit]" or not equals or not key.startswith(("Condition", "Assert")):
             continue
         found = [*found, (key, value)] if value else []
-    told = [(key, value, _met(roots, key, value)) for key, value in found[:MOST]]
+    told = [(key, value, _met(roots, key, value)) for key, value in found[:CONDITIONS]]
     needed = [f"{key}={value}" for key, value, met in told if not value.startswith("|") and met is False]
     enough = [met for _, value, met in told if value.startswith("|")]
     if needed:

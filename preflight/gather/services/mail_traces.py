@@ -35,7 +35,7 @@ _PANELS = (
     ("Zimbra", "/opt/zimbra/bin"), ("iRedMail", "/etc/iredmail-release"), ("Mail-in-a-Box", "/etc/mailinabox.conf"),
     ("Modoboa", "/srv/modoboa"), ("YunoHost", "/etc/yunohost"),
 )  # fmt: skip
-MOST = 1000  # names looked at in one place
+ENTRIES = 1000  # names looked at in one place
 
 
 def mail_traces(roots: Roots) -> Fact[tuple[MailTrace, ...]]:
@@ -70,7 +70,7 @@ def _there(roots: Roots, path: str) -> bool:
 
 def _entries(roots: Roots, path: str) -> list[str]:
     try:
-        return roots.entries(path, MOST)
+        return roots.entries(path, ENTRIES)
     except Unreadable:
         return []
 

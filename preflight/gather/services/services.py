@@ -1,4 +1,4 @@
-"""Known services of the host: installed, enabled at boot, running. From the host's own files and processes alone."""
+"""Profile services of the host: installed, enabled at boot, running. From the host's own files and processes alone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from preflight.facts import Fact, Service, Services, SocketUnit
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.packages import packages
 from preflight.gather.services import firewall_files, listeners
-from preflight.gather.services.known import KNOWN, PACKAGES, PROCESSES, Known, of_process
-from preflight.gather.services.scripts import Scripts, Unit, openrc, sysv
+from preflight.gather.services.init_scripts import Scripts, Unit, openrc, sysv
+from preflight.gather.services.profiles import PACKAGES, PROCESSES, PROFILES, Profile, of_process
 from preflight.gather.services.systemd import Systemd
 from preflight.gather.sockets import processes
 from preflight.gather.sockets.processes import Running
@@ -27,7 +27,7 @@ def services(roots: Roots) -> Fact[Services]:
     try:
         name, units = init(roots)
         listed = packages.installed(roots, PACKAGES)
-        running = processes.names(roots, PROCESSES.__contains__)
+        running = processes.running_processes(roots, PROCESSES.__contains__)
         found = tuple(_described(roots, row) for row in find(units, listed or {}, running.value))
         found = _with_dependents(roots, found)
         own = {socket for row in found for socket in row.sockets}
@@ -100,24 +100,24 @@ def find(units: Units, listed: dict[str, bool], running: tuple[Running, ...] | N
     """Bring units, packages and processes together; `running` None: processes could not be seen."""
     found: list[Service] = []
     claimed: set[str] = set()
-    for known in KNOWN:
-        package = " ".join(name for name in known.packages if listed.get(name)) or None
-        own = list(_units(known, units, listed))
-        rows = [_of_unit(known, unit, package) for unit in own if unit.name not in claimed]
+    for profile in PROFILES:
+        package = " ".join(name for name in profile.packages if listed.get(name)) or None
+        own = list(_units(profile, units, listed))
+        rows = [_of_unit(profile, unit, package) for unit in own if unit.name not in claimed]
         # Debian's ntp only brings ntpsec, whose unit has the name of ntp's as well: that is one service.
         if package and not own:
-            rows = [_of_package(known, package)]
+            rows = [_of_package(profile, package)]
         claimed.update(row.unit for row in rows if row.unit)
         found.extend(rows)
     return tuple(found) if running is None else tuple(_with_processes(found, units, running))
 
 
-def _units(known: Known, units: Units, listed: dict[str, bool]) -> Iterator[Unit]:
+def _units(profile: Profile, units: Units, listed: dict[str, bool]) -> Iterator[Unit]:
     """Yield a service's units, each once whatever aliases it has, and enabled instances of them."""
-    states = [listed[name] for name in known.packages if name in listed]
+    states = [listed[name] for name in profile.packages if name in listed]
     removed = bool(states) and not any(states)
     seen: set[str] = set()
-    for name in (*known.units, *(instance for base in known.units for instance in units.instances(base))):
+    for name in (*profile.units, *(instance for base in profile.units for instance in units.instances(base))):
         unit = units.unit(name)
         if unit is None or unit.name in seen:
             continue
@@ -127,16 +127,16 @@ def _units(known: Known, units: Units, listed: dict[str, bool]) -> Iterator[Unit
             yield unit
 
 
-def _of_package(known: Known, package: str) -> Service:
+def _of_package(profile: Profile, package: str) -> Service:
     return Service(
-        name=known.name, kind=known.kind, unit=None, enabled=None, active=None, package=package, source="packages"
+        name=profile.name, kind=profile.kind, unit=None, enabled=None, active=None, package=package, source="packages"
     )  # fmt: skip
 
 
-def _of_unit(known: Known, unit: Unit, package: str | None) -> Service:
+def _of_unit(profile: Profile, unit: Unit, package: str | None) -> Service:
     return Service(
-        name=known.name,
-        kind=known.kind,
+        name=profile.name,
+        kind=profile.kind,
         unit=unit.name,
         enabled=unit.enabled,
         active=unit.active,
@@ -155,7 +155,7 @@ def _with_processes(found: list[Service], units: Units, running: tuple[Running, 
     more: dict[tuple[str, str | None], Service] = {}
     for process in running:
         candidates = of_process(process.name, process.command)
-        row = _row_of(process, found, tuple(known.name for known in candidates))
+        row = _row_of(process, found, tuple(profile.name for profile in candidates))
         if row is not None:
             first.setdefault(row, process)
         elif candidates:
@@ -175,10 +175,10 @@ def _row_of(process: Running, found: list[Service], names: tuple[str, ...]) -> i
     return next(own, next((number for number, stem in enumerate(stems) if stem and unit.startswith(stem)), None))
 
 
-def _of_process(known: Known, process: Running, units: Units) -> Service:
+def _of_process(profile: Profile, process: Running, units: Units) -> Service:
     unit = units.unit(process.unit) if process.unit else None
     return Service(
-        name=known.name, kind=known.kind, unit=process.unit, enabled=unit.enabled if unit else None, active=True,
+        name=profile.name, kind=profile.kind, unit=process.unit, enabled=unit.enabled if unit else None, active=True,
         source="processes", seen=True, process=process.pid, pid=None if process.unit else process.pid,
         parent=process.parent,
     )  # fmt: skip
@@ -186,12 +186,16 @@ def _of_process(known: Known, process: Running, units: Units) -> Service:
 
 def _running(row: Service, process: Running | None) -> Service:
     """Say of a row whether it runs, now that the processes are known."""
-    if any(known.processes for known in KNOWN if known.name == row.name):
+    if any(profile.processes for profile in PROFILES if profile.name == row.name):
         row = replace(row, seen=process is not None)
     if process is not None and not row.active:
         outside = row.unit is None or (row.active is False and process.unit is None)
         row = replace(row, active=True, process=process.pid)
         return replace(row, pid=process.pid, parent=process.parent) if outside else row
-    if process is None and row.active is None and any(known.processes for known in KNOWN if known.name == row.name):
+    if (
+        process is None
+        and row.active is None
+        and any(profile.processes for profile in PROFILES if profile.name == row.name)
+    ):
         return replace(row, active=False)
     return row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-MOST = 500  # units, and drop-ins of each
+UNITS = 500  # units, and drop-ins of each
 SIZE = 1 << 16
 
 Streams = dict[str, tuple[tuple[str, int], ...]]  # unit: address ('' = every one) and port of each stream

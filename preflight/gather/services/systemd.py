@@ -9,8 +9,8 @@ from posixpath import basename, dirname, join, normpath
 from preflight.facts import SocketUnit
 from preflight.gather.access.roots import CGROUPS, Roots, Unreadable
 from preflight.gather.services.conditions import unmet
-from preflight.gather.services.scripts import Unit, started_at_boot
-from preflight.gather.services.socket_units import MOST, SIZE, Streams, listen_streams
+from preflight.gather.services.init_scripts import Unit, started_at_boot
+from preflight.gather.services.socket_units import SIZE, UNITS, Streams, listen_streams
 
 # In the order of precedence, systemd.unit(5): the first directory that has a file of the name counts.
 PATH = (
@@ -79,14 +79,14 @@ class Systemd:
     def sockets(self) -> Streams:
         """Return the .socket units that start at boot, with the address ('' = every one) and port of each stream."""
         names = sorted(name for name in self._starts if name and name.endswith(".socket") and self._enabled(name))
-        found = {name: self._streams(name) for name in names[:MOST]}
+        found = {name: self._streams(name) for name in names[:UNITS]}
         return {name: streams for name, streams in found.items() if streams}
 
     def streams(self) -> Streams:
         """Return what every .socket unit listens on, whether it starts at boot or not, but for masked ones."""
         names = {self._resolve(name) for name in self._files if name.endswith(".socket")}
         units = [name for name in sorted(filter(None, names)) if not self._masked(name)]
-        found = {name: self._streams(name) for name in units[:MOST]}
+        found = {name: self._streams(name) for name in units[:UNITS]}
         return {name: streams for name, streams in found.items() if streams}
 
     def active(self, name: str) -> bool | None:
@@ -231,7 +231,7 @@ class Systemd:
             for folder in reversed(self._files.get(f"{name}.d", ())):
                 place = f"{folder}/{name}.d"
                 beside |= {entry: f"{place}/{entry}" for entry in self._entries(place) if entry.endswith(".conf")}
-        places = [self._path(unit), *(beside[entry] for entry in sorted(beside)[:MOST])]
+        places = [self._path(unit), *(beside[entry] for entry in sorted(beside)[:UNITS])]
         return "\n".join(self._roots.try_text(place, SIZE) for place in places)
 
     def _entries(self, folder: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import NamedTuple
 
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.text.sentences import paragraph, say
@@ -23,17 +24,24 @@ class Late(Exception):
     """The walk takes too long."""
 
 
-def walk(roots: Roots, inodes: set[int]) -> tuple[dict[int, int], str]:
-    """Find a process for each inode: of several with the socket the parent; say why where some may be hidden."""
+class Owners(NamedTuple):
+    """Which process has which socket, by inode; `why`: a sentence where some may be hidden, else ''."""
+
+    pids: dict[int, int]
+    why: str = ""
+
+
+def walk(roots: Roots, inodes: set[int]) -> Owners:
+    """Find a process for each inode: of several with the socket the parent."""
     left = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[int, int] = {}
     if not left:
-        return found, ""
+        return Owners(found)
     try:
         proc = roots.locate("/proc")
         pids = sorted(int(name) for name in roots.entries("/proc", 1_000_000) if name.isdecimal())
     except Unreadable as error:
-        return found, paragraph(error.sentence, _help(roots))
+        return Owners(found, paragraph(error.sentence, _help(roots)))
     hidden = pids[:1] != [1]  # where PID 1 is not shown, other users' processes are not either
     until = time.monotonic() + SECONDS
     some = pids
@@ -43,11 +51,11 @@ def walk(roots: Roots, inodes: set[int]) -> tuple[dict[int, int], str]:
             hidden |= closed
         hidden |= _look(proc, pids, (), left, found, until)[1]
     except Late:
-        return found, say(
-            "Looking through the open files of all processes took longer than {seconds} s.", seconds=f"{SECONDS:g}"
-        )
+        slow = say("Looking through the open files of all processes took longer than {seconds} s.",
+                   seconds=f"{SECONDS:g}")  # fmt: skip
+        return Owners(found, slow)
     why = paragraph(say("Other users' processes are hidden."), _help(roots)) if hidden and left else ""
-    return _eldest(proc, found), why
+    return Owners(_eldest(proc, found), why)
 
 
 def _look(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -14,7 +14,7 @@ from preflight.gather.machine import live
 from preflight.text.sentences import phrase, say
 
 SOURCE = "/proc/PID"
-MOST = 100_000  # processes looked at
+PROCESSES = 100_000  # that are looked at
 COMMAND = 4096  # bytes of a command line
 
 Runtime = Literal["docker", "podman", "kubernetes", "lxc", "nspawn"]
@@ -54,14 +54,14 @@ def describe(roots: Roots, pid: int) -> Process | None:
     """Say whose a process is; None: it has gone, or cannot be read."""
     try:
         told = live.process(roots, pid)
-        unit, container, _ = _place(roots, pid, told.name)
+        member = _membership(roots, pid, told.name)
     except Unreadable:
         return None
     command = _command(roots, pid)
     return Process(
-        pid, told.name, _user(roots, told.uid), unit, container, command, told.parent or None,
+        pid, told.name, _user(roots, told.uid), member.unit, member.container, command, told.parent or None,
         _binary(roots, pid, command),
-        runtime(roots.try_text(f"/proc/{pid}/cgroup", 1 << 16)) if container else None,
+        runtime(roots.try_text(f"/proc/{pid}/cgroup", 1 << 16)) if member.container else None,
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def parent_of(roots: Roots, pid: int) -> Parent | None:
         return None
 
 
-def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ...]]:
+def running_processes(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ...]]:
     """Find running processes by name (the kernel's: 15 characters), but for those in containers.
 
     Reads a process's name alone until it is one that is wanted: a busy host has thousands.
@@ -83,7 +83,7 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
         return Fact.unknown(SOURCE, say("The root is a copy, which has no processes."), cause="copy")
     try:
         proc = roots.locate("/proc")
-        pids = [int(entry) for entry in roots.entries("/proc", MOST) if entry.isdecimal()]
+        pids = [int(entry) for entry in roots.entries("/proc", PROCESSES) if entry.isdecimal()]
         roots.text("/proc/1/comm", 100)
     except Unreadable as error:
         return roots.unknown(SOURCE, error) if roots.why else _hidden(error.reason)
@@ -94,15 +94,15 @@ def names(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple[Running, ..
             if not wanted(name):
                 continue
             command = roots.text(f"/proc/{pid}/cmdline", 4096).replace("\0", " ").strip()
-            unit, _, inside = _place(roots, pid, name)
+            member = _membership(roots, pid, name)
         except PermissionError as error:
             return _hidden(error.strerror or phrase("not readable"))
         except Unreadable as error:
             if error.cause == "denied":
                 return _hidden(error.reason)
             continue  # it has gone
-        if command and not inside:  # kernel threads and zombies have no command
-            found.append(Running(pid, name, command, unit, None if unit else parent_of(roots, pid)))
+        if command and not member.inside:  # kernel threads and zombies have no command
+            found.append(Running(pid, name, command, member.unit, None if member.unit else parent_of(roots, pid)))
     return Fact.of(SOURCE, tuple(found))
 
 
@@ -163,8 +163,16 @@ _LAUNCHERS = r"(sshd?|cron|crond|atd|(serial-|console-)?getty|rescue|emergency|d
 _OWN = ("sshd", "cron", "crond", "atd", "agetty")
 
 
-def _place(roots: Roots, pid: int, name: str) -> tuple[str | None, str | None, bool]:
-    """Return a process's unit and container as the host itself sees them, and whether it is in one at all."""
+class _Membership(NamedTuple):
+    """What a process is a part of; `inside`: of a container at all, be it one that has no name here."""
+
+    unit: str | None
+    container: str | None
+    inside: bool
+
+
+def _membership(roots: Roots, pid: int, name: str) -> _Membership:
+    """Return a process's unit and container as the host itself sees them."""
     unit, container = place(roots.text(f"/proc/{pid}/cgroup", 1 << 16))
     # A host that is a container itself (LXC, a CI job): what its PID 1 is in too is the host, no container on it.
     if container and container == place(roots.text("/proc/1/cgroup", 1 << 16))[1]:
@@ -173,7 +181,7 @@ def _place(roots: Roots, pid: int, name: str) -> tuple[str | None, str | None, b
     inside = container is not None or len(_field(roots.text(f"/proc/{pid}/status", 1 << 14), "NSpid")) > 1
     if inside or (unit and re.match(_LAUNCHERS, unit) and name not in _OWN):
         unit = None
-    return unit, container, inside
+    return _Membership(unit, container, inside)
 
 
 _CONTAINER = r"""(?x)

@@ -28,7 +28,7 @@ from preflight.gather.sockets.processes import describe, parent_of
 from preflight.net.addresses import is_loopback, unmapped
 from preflight.text.sentences import say
 
-LIMIT = 64 << 20  # bytes of a table; the listeners come first in it
+TABLE_BYTES = 64 << 20  # the listeners come first in it
 OTHERS = 16  # sockets of a port that do not listen
 LISTENERS = 64
 SIZE = 1 << 16  # of a list of reserved ports
@@ -84,11 +84,11 @@ def ranges(text: str) -> tuple[tuple[int, int], ...]:
 def _from_tables(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     source = roots.process_file("net/tcp")
     try:
-        rows = parse(roots.read(source, LIMIT), ports)
+        rows = parse_table(roots.read(source, TABLE_BYTES), ports)
     except Unreadable as error:
         return roots.unknown(source, error, say("Run the check as root."))
     try:
-        rows += parse(roots.read(f"{source}6", LIMIT), ports)
+        rows += parse_table(roots.read(f"{source}6", TABLE_BYTES), ports)
     except Unreadable as error:
         if not error.absent:  # a kernel without IPv6 has no such table
             return roots.unknown(source, error, say("Run the check as root."))
@@ -102,7 +102,7 @@ def _seen(roots: Roots, rows: list[Row], ports: tuple[int, ...], *, bound: bool)
     return Sockets(_holders(roots, rows, owners, served), not why, why, bound, **_given_out(roots))
 
 
-def parse(table: bytes, ports: tuple[int, ...]) -> list[Row]:
+def parse_table(table: bytes, ports: tuple[int, ...]) -> list[Row]:
     """Read the rows of /proc/net/tcp or tcp6 with these local ports; lines that are none are left out."""
     if not ports:
         return []

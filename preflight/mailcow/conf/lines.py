@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from preflight.facts import ConfFile, Setting
-from preflight.mailcow.conf.problems import Kind, Problem
+from preflight.mailcow.conf.problems import Problem, ProblemKind
 
 
 def problems(conf: ConfFile) -> Iterator[Problem]:
@@ -17,7 +17,7 @@ def problems(conf: ConfFile) -> Iterator[Problem]:
         yield Problem(variable, "set-twice", setting.line, setting.value, "", fatal=False, details={"lines": where})
     for variable, setting in conf.settings.items():
         if setting.shell is not None:
-            kind: Kind = "shell-differs" if setting.shell else "shell-reads-nothing"
+            kind: ProblemKind = "shell-differs" if setting.shell else "shell-reads-nothing"
             better, details = _for_both(variable, setting), {"other": setting.shell}
             yield Problem(variable, kind, setting.line, setting.value, better, fatal=False, details=details)
 

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from preflight.mailcow.conf.problems import Problem, Read, Values
+from preflight.mailcow.conf.problems import Meaning, Problem, Values
 from preflight.mailcow.layout import BEHIND, RESERVED, Published
 from preflight.net.addresses import IpAddress, bracketed, parse_mapped, split_port, unbracketed
 
@@ -16,31 +16,31 @@ _WRITTEN = re.compile(
 )
 _LAST_PORT = 65535
 
-Place = tuple[str, int]  # address ('' = every one) and port
+Endpoint = tuple[str, int]  # address ('' = every one) and port
 
 
-def place(values: Values, published: Published) -> Read[Place]:
+def place(values: Values, published: Published) -> Meaning[Endpoint]:
     """Read the place that a port of mailcow's is published on: mailcow's default where the value is none."""
     return _web(values, published) if published.kind == "web" else _mail(values, published)
 
 
-def _mail(values: Values, published: Published) -> Read[Place]:
+def _mail(values: Values, published: Published) -> Meaning[Endpoint]:
     variable, default = published.variable, (published.address, published.port)
     value = values.text(variable)
     if not value:
-        return Read(default, values.reference(variable, published.default.partition("=")[2]))
+        return Meaning(default, values.reference(variable, published.default.partition("=")[2]))
     match = _WRITTEN.fullmatch(value)
     if match is None or (match["last"] and not match["port"]):
         example = f"192.0.2.1:{published.port}"
-        return Read(default, (values.problem(variable, "not-a-place", published.default, example=example),))
+        return Meaning(default, (values.problem(variable, "not-a-place", published.default, example=example),))
     if fault := _fault(values, published, match):
-        return Read(default, (fault,))
+        return Meaning(default, (fault,))
     address = _address(match)
     bound = str(address) if address else ""
     if not match["port"]:
         better = f"{variable}={value}{published.port}"
-        return Read((bound, published.port), (values.problem(variable, "no-port", better),))
-    return Read((bound, int(match["port"])), tuple(_remarks(values, published, match)))
+        return Meaning((bound, published.port), (values.problem(variable, "no-port", better),))
+    return Meaning((bound, int(match["port"])), tuple(_remarks(values, published, match)))
 
 
 def _address(match: re.Match[str]) -> IpAddress | None:
@@ -71,45 +71,45 @@ def _remarks(values: Values, published: Published, match: re.Match[str]) -> Iter
         yield values.problem(variable, "public", better, fatal=False, address=everywhere, title=published.title)
 
 
-def _web(values: Values, published: Published) -> Read[Place]:
+def _web(values: Values, published: Published) -> Meaning[Endpoint]:
     """Read HTTP_PORT or HTTPS_PORT, a bare port, and its bind address, which stands in a variable of its own."""
     address, port = _web_address(values, published), _web_port(values, published)
-    return Read((address.value, port.value), (*address.problems, *port.problems))
+    return Meaning((address.value, port.value), (*address.problems, *port.problems))
 
 
-def _web_port(values: Values, published: Published) -> Read[int]:
+def _web_port(values: Values, published: Published) -> Meaning[int]:
     variable, bind, default = published.variable, published.bind, published.default
     value = values.text(variable)
     if not value:
-        return Read(published.port, values.reference(variable, str(published.port)))
+        return Meaning(published.port, values.reference(variable, str(published.port)))
     if bound := split_port(value):
         better = f"{bind}={bracketed(bound[0])}\n{variable}={bound[1]}"
-        return Read(published.port, (values.problem(variable, "port-with-address", better, bind=bind),))
+        return Meaning(published.port, (values.problem(variable, "port-with-address", better, bind=bind),))
     if not re.fullmatch(r"[0-9]{1,9}", value):
-        return Read(published.port, (values.problem(variable, "not-a-port", default),))
+        return Meaning(published.port, (values.problem(variable, "not-a-port", default),))
     port = int(value)
     if not 1 <= port <= _LAST_PORT:
-        return Read(published.port, (values.problem(variable, "port-out-of-range", default),))
+        return Meaning(published.port, (values.problem(variable, "port-out-of-range", default),))
     if port in RESERVED:
         better = f"{variable}={BEHIND[variable][0]}"
-        return Read(port, (values.problem(variable, "reserved-port", better, port=port, service=RESERVED[port]),))
-    return Read(port)
+        return Meaning(port, (values.problem(variable, "reserved-port", better, port=port, service=RESERVED[port]),))
+    return Meaning(port)
 
 
-def _web_address(values: Values, published: Published) -> Read[str]:
+def _web_address(values: Values, published: Published) -> Meaning[str]:
     variable, value = published.bind, values.text(published.bind)
     bare = unbracketed(value)
     if not bare:
-        return Read("", values.reference(variable))
+        return Meaning("", values.reference(variable))
     address, bound = parse_mapped(bare), split_port(value)
     if address is None:
         better = f"{variable}={bracketed(bound[0])}\n{published.variable}={bound[1]}" if bound else f"{variable}="
-        return Read("", (values.problem(variable, "not-an-address", better),))
+        return Meaning("", (values.problem(variable, "not-an-address", better),))
     if _unreachable(address):
-        return Read("", (values.problem(variable, "unreachable-address", f"{variable}=", address=bare),))
+        return Meaning("", (values.problem(variable, "unreachable-address", f"{variable}=", address=bare),))
     if ":" in value and bare == value:
-        return Read(str(address), (values.problem(variable, "no-brackets", f"{variable}={bracketed(address)}"),))
-    return Read(str(address))
+        return Meaning(str(address), (values.problem(variable, "no-brackets", f"{variable}={bracketed(address)}"),))
+    return Meaning(str(address))
 
 
 def _unreachable(address: IpAddress) -> bool:

@@ -12,7 +12,7 @@ from preflight.facts import Setting
 T = TypeVar("T")
 
 # What the words about a kind need beside variable and value stands behind it.
-Kind = Literal[
+ProblemKind = Literal[
     "refers",  # to another variable, which is not followed
     # Ports and the addresses that they are bound to:
     "not-a-place",  # example
@@ -58,15 +58,16 @@ class Problem(Struct, frozen=True):
     """A value in mailcow.conf that mailcow cannot use (fatal), or should not (not fatal)."""
 
     variable: str
-    kind: Kind
+    kind: ProblemKind
     line: int  # 0: in none
     value: str
     fix: str  # the line or lines to write instead; '': none is known
     fatal: bool = True
     details: Mapping[str, str | int] = field(default_factory=dict)
+    network: str = ""  # that the fix would give mailcow; '': it gives none
 
 
-class Read(Struct, Generic[T], frozen=True):
+class Meaning(Struct, Generic[T], frozen=True):
     """What mailcow makes of a value, and what is wrong with it."""
 
     value: T
@@ -98,7 +99,9 @@ class Values(Struct, frozen=True):
             return ()
         return (self.problem(variable, "refers", f"{variable}={default}", fatal=False),)
 
-    def problem(self, variable: str, kind: Kind, fix: str, *, fatal: bool = True, **details: str | int) -> Problem:
+    def problem(
+        self, variable: str, kind: ProblemKind, fix: str, *, fatal: bool = True, **details: str | int
+    ) -> Problem:
         """Make a problem of a variable, where it stands."""
         setting = self.settings.get(variable, Setting("", 0))
         return Problem(variable, kind, setting.line, setting.value, fix, fatal, details)

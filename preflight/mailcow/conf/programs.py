@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from preflight.mailcow.conf.problems import Kind, Problem, Read, Values
+from preflight.mailcow.conf.problems import Meaning, Problem, ProblemKind, Values
 from preflight.mailcow.layout import PROJECT
 from preflight.net import hostnames
-from preflight.net.addresses import parse, parse_mapped
+from preflight.net.addresses import parse_address, parse_mapped
 
 SWITCHES = (
     "SKIP_CLAMD", "SKIP_FTS", "SKIP_SOGO", "SKIP_OLEFY", "SKIP_UNBOUND_HEALTHCHECK", "SKIP_LETS_ENCRYPT",
@@ -16,7 +16,7 @@ SWITCHES = (
     "DISABLE_NETFILTER_ISOLATION_RULE",
 )  # fmt: skip
 # Those for which y has to be written so, and what comes of it otherwise.
-_EXACT: dict[str, Kind] = {"SKIP_UNBOUND_HEALTHCHECK": "y-ignored", "SKIP_SOGO": "y-half-ignored"}
+_EXACT: dict[str, ProblemKind] = {"SKIP_UNBOUND_HEALTHCHECK": "y-ignored", "SKIP_SOGO": "y-half-ignored"}
 # Addresses to send from: variable and version of IP.
 SOURCES = {"SNAT_TO_SOURCE": 4, "SNAT6_TO_SOURCE": 6}
 
@@ -32,17 +32,17 @@ def sources(values: Values) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(address)) for name, address in named if address is not None)
 
 
-def project(values: Values) -> Read[str]:
+def project(values: Values) -> Meaning[str]:
     """Read COMPOSE_PROJECT_NAME, which Compose wants in lower case."""
     variable, better = "COMPOSE_PROJECT_NAME", f"COMPOSE_PROJECT_NAME={PROJECT}"
     value = values.text(variable)
     if values.refers(variable):
-        return Read(PROJECT, values.reference(variable, PROJECT))
+        return Meaning(PROJECT, values.reference(variable, PROJECT))
     if not value and variable in values.settings:
-        return Read(PROJECT, (values.problem(variable, "project-empty", better, fatal=False),))
+        return Meaning(PROJECT, (values.problem(variable, "project-empty", better, fatal=False),))
     if value and not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
-        return Read(PROJECT, (values.problem(variable, "project", better),))
-    return Read(value or PROJECT)
+        return Meaning(PROJECT, (values.problem(variable, "project", better),))
+    return Meaning(value or PROJECT)
 
 
 def problems(values: Values, zone: bool | None) -> Iterator[Problem]:
@@ -71,7 +71,7 @@ def _hostname(values: Values) -> Iterator[Problem]:
     if variable not in values.settings or values.refers(variable) or not name.isascii():
         return  # the DNS checks say what a name with umlauts is to be written as
     if not name or hostnames.fault(name, name.lower()):
-        kind: Kind = "hostname" if name else "hostname-empty"
+        kind: ProblemKind = "hostname" if name else "hostname-empty"
         yield values.problem(variable, kind, "MAILCOW_HOSTNAME=mail.example.org (your own)")
 
 
@@ -108,6 +108,6 @@ def _source(values: Values, variable: str, version: int) -> Iterator[Problem]:
     yield from values.reference(variable)
     if value in ("", "n"):
         return
-    address = parse(value)
+    address = parse_address(value)
     if address is None or address.version != version or address.is_loopback or address.is_unspecified:
         yield values.problem(variable, "not-a-source", f"{variable}=n", fatal=False, version=version)

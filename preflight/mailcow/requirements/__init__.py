@@ -32,7 +32,7 @@ class KernelRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SupportedOs(Struct, frozen=True, forbid_unknown_fields=True):
-    """A distribution of mailcow's support table; versions are exact, or `from` upwards."""
+    """A distribution of mailcow's support table: exact `versions`, or all from `at_least` on; neither: every one."""
 
     id: str
     name: str
@@ -49,7 +49,7 @@ class EndOfLife(Struct, frozen=True, forbid_unknown_fields=True):
     date: datetime.date
 
 
-class MemoryNumbers(Struct, frozen=True, forbid_unknown_fields=True):
+class MemoryRequirements(Struct, frozen=True, forbid_unknown_fields=True):
     """RAM and swap in bytes. `tolerance`: the share that firmware and kernel keep of a nominal size."""
 
     bytes: int
@@ -62,7 +62,7 @@ class MemoryNumbers(Struct, frozen=True, forbid_unknown_fields=True):
     reduced_by: tuple[Literal["SKIP_CLAMD", "SKIP_FTS"], ...] = ("SKIP_CLAMD", "SKIP_FTS")
 
 
-class DiskNumbers(Struct, frozen=True, forbid_unknown_fields=True):
+class DiskRequirements(Struct, frozen=True, forbid_unknown_fields=True):
     """Free space in bytes where the engine keeps its data and where mailcow is cloned; free inodes there.
 
     `images_bytes`: the part of `bytes` that the images take, where containerd keeps them apart from the volumes; 0: not
@@ -85,8 +85,8 @@ class Requirements(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     cpu_mhz: int
     cpu_features: dict[str, tuple[str, ...]]  # architecture: flags
     architectures: tuple[str, ...]
-    memory: MemoryNumbers
-    disk: DiskNumbers
+    memory: MemoryRequirements
+    disk: DiskRequirements
     docker: str  # lowest version, "" = none named
     compose: str
     commands: tuple[str, ...]

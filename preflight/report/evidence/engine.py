@@ -1,4 +1,4 @@
-"""What the checks of the engine measured, and what its experiments came to."""
+"""What the checks of the engine measured, and what its probes came to."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class DaemonConfigEvidence(Evidence, frozen=True, kw_only=True):
     missing: tuple[str, ...]
 
 
-class ExperimentEvidence(Evidence, frozen=True, kw_only=True):
-    """A container that was started for trial, and the exit code that it came to."""
+class StartEvidence(Evidence, frozen=True, kw_only=True):
+    """A container that a probe started, and the exit code that it came to."""
 
     started: bool
     exit_code: int | None

@@ -12,8 +12,8 @@ from preflight.report.evidence.engine import (
     ComposeEvidence,
     DaemonConfigEvidence,
     EngineEvidence,
-    ExperimentEvidence,
     HealthEvidence,
+    StartEvidence,
 )
 from preflight.report.evidence.firewall import BackendEvidence, FirewallEvidence
 from preflight.report.evidence.host import (
@@ -65,8 +65,8 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "docker.engine": (EngineEvidence,),
     "docker.compose": (ComposeEvidence,),
     "docker.daemon-config": (DaemonConfigEvidence,),
-    "docker.privileged": (ExperimentEvidence,),
-    "docker.limits": (ExperimentEvidence,),
+    "docker.privileged": (StartEvidence,),
+    "docker.limits": (StartEvidence,),
     "docker.healthcheck": (HealthEvidence,),
     "ports.configuration": (EnvFileEvidence, ConfFileEvidence, ConfLineEvidence, AddressEvidence),
     "ports.free": (PortEvidence,),

@@ -1,4 +1,4 @@
-"""The frame of every experiment: a box on the engine, our own image in it, and a reason where there is no result."""
+"""The frame of every probe: a box on the engine, our own image in it, and a reason where there is no result."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from preflight.text.sentences import say
 TIDYING = 0.3  # seconds before the run's deadline at which a probe gives up, so that it is removing by then
 
 
-def perform(probe: Probe, bench: Bench) -> Fact[Any]:
-    """Make an experiment within its budget; never raises what the engine or the clock brings about."""
+def run_probe(probe: Probe, bench: Bench) -> Fact[Any]:
+    """Run a probe within its budget; never raises what the engine or the clock brings about."""
     limit = time.monotonic() + probe.seconds
     until = min(bench.deadline - TIDYING, limit)
     try:
@@ -28,7 +28,7 @@ def perform(probe: Probe, bench: Bench) -> Fact[Any]:
             image = own_image(box, bench.own)
             return _no_image(probe) if image is None else Fact.of(probe.source, probe.act(box, image))
     except Stopped:
-        return Fact.unknown(probe.source, say("The run was ended before the experiment was."))
+        return Fact.unknown(probe.source, say("The run was ended before the probe was."))
     except TimeoutError:
         return _late(probe, own=until == limit)
     except EngineError as error:
@@ -36,11 +36,11 @@ def perform(probe: Probe, bench: Bench) -> Fact[Any]:
 
 
 def _late(probe: Probe, *, own: bool) -> Fact[Any]:
-    """Say what would help: more time for the run, unless it was the experiment's own that was over."""
+    """Say what would help: more time for the run, unless it was the probe's own that was over."""
     if not own:
-        why = say("The run reached its deadline before the experiment ended.")
+        why = say("The run reached its deadline before the probe ended.")
         return Fact.unknown(probe.source, why, say("Raise --timeout."))
-    why = say("The experiment did not end within {limit} s.", limit=f"{probe.seconds:g}")
+    why = say("The probe did not end within {limit} s.", limit=f"{probe.seconds:g}")
     return Fact.unknown(
         probe.source,
         why,

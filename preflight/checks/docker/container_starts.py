@@ -10,13 +10,13 @@ from preflight.checks import Look, check
 from preflight.checks.findings import unknown
 from preflight.checks.remedies import distro
 from preflight.checks.sources import COMPOSE_ULIMITS, PREREQUISITES, issue
-from preflight.facts import NO_SERVICES, Host, TrialRun
-from preflight.report.evidence.engine import ExperimentEvidence
+from preflight.facts import NO_SERVICES, Host, StartRun
+from preflight.report.evidence.engine import StartEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, phrase, say
 
 
-class Words(Struct, frozen=True):
+class Sentences(Struct, frozen=True):
     """What to say of each end but for that which says nothing."""
 
     held: str
@@ -25,19 +25,19 @@ class Words(Struct, frozen=True):
     short: str  # for tables: what a container lacks
 
 
-_PRIVILEGES = Words(
+_PRIVILEGES = Sentences(
     held=noted("A privileged container in the host's network was started, and it held the privileges."),
     lacking=noted("A privileged container was started, but without the privileges to change the host's firewall."),
     refused=noted("The engine refuses to start a privileged container."),
     short=noted("no privileges"),
 )
-_NO_CGROUPS = Words(
+_NO_CGROUPS = Sentences(
     held=_PRIVILEGES.held,
     lacking=_PRIVILEGES.lacking,
     refused=noted("The engine starts no container, because the control groups (cgroups) are not mounted on this host."),
     short=_PRIVILEGES.short,
 )
-_LIMITS = Words(
+_LIMITS = Sentences(
     held=noted("A container with mailcow's limits of open files and processes was started, and it held them."),
     lacking=noted("A container with mailcow's limits was started, but with other ones than it asked for."),
     refused=noted("The engine refuses to start a container with mailcow's limits of open files and processes."),
@@ -68,11 +68,11 @@ def privileged(look: Look) -> Iterator[Finding]:
     mailcow's netfilter container is privileged and works in the host's network: it bans attackers and keeps the
     containers' ports to themselves. In LXC, with user namespaces and with restricted capabilities it does not start.
     """
-    ran = look.host.probes.privileged.get()
-    if ran.cause == "cgroups":
-        yield _judged(ran, _NO_CGROUPS, _mount(look.host))
+    run = look.host.probes.privileged.get()
+    if run.cause == "cgroups":
+        yield _judged(run, _NO_CGROUPS, _mount(look.host))
     else:
-        yield _judged(ran, _PRIVILEGES)
+        yield _judged(run, _PRIVILEGES)
 
 
 def _mount(host: Host) -> Remedy:
@@ -94,10 +94,10 @@ def limits(look: Look) -> Iterator[Finding]:
     Dovecot's container asks for 40000 open files and 65535 processes, Redis' for a longer queue of connections. Where
     the engine may not grant that, as in LXC or below a low limit of its own, those containers never start.
     """
-    ran = look.host.probes.limits.get()
+    run = look.host.probes.limits.get()
     systemd = look.host.services.or_(NO_SERVICES).init == "systemd"
-    nothing = None if ran.started else nothing_starts(look.host, ran.error)
-    yield nothing or _judged(ran, _LIMITS, Remedy(say(_RAISING), _RAISE if systemd else ()))
+    nothing = None if run.started else nothing_starts(look.host, run.error)
+    yield nothing or _judged(run, _LIMITS, Remedy(say(_RAISING), _RAISE if systemd else ()))
 
 
 def nothing_starts(host: Host, error: str) -> Finding | None:
@@ -109,22 +109,22 @@ def nothing_starts(host: Host, error: str) -> Finding | None:
     return unknown(reason, say("Remove that reason first."))
 
 
-def _judged(ran: TrialRun, words: Words, remedy: Remedy | None = None) -> Finding:
+def _judged(run: StartRun, sentences: Sentences, remedy: Remedy | None = None) -> Finding:
     """Judge one; `remedy` None: the check's own."""
-    evidence = ExperimentEvidence(started=ran.started, exit_code=ran.exit_code)
-    if not ran.started:
-        status, message, found = Status.FAIL, say(words.refused), phrase("refused")
-    elif ran.granted:
-        status, message, found, remedy = Status.PASS, say(words.held), phrase("started"), None
-    elif ran.granted is False:
-        status, message, found = Status.FAIL, say(words.lacking), phrase(words.short)
+    evidence = StartEvidence(started=run.started, exit_code=run.exit_code)
+    if not run.started:
+        status, message, found = Status.FAIL, say(sentences.refused), phrase("refused")
+    elif run.granted:
+        status, message, found, remedy = Status.PASS, say(sentences.held), phrase("started"), None
+    elif run.granted is False:
+        status, message, found = Status.FAIL, say(sentences.lacking), phrase(sentences.short)
     else:
-        reason = say("The container ended with exit code {code}.", code=ran.exit_code)
-        return unknown(reason, say("Look at what the engine logs."), detail=ran.error, evidence=evidence)
+        reason = say("The container ended with exit code {code}.", code=run.exit_code)
+        return unknown(reason, say("Look at what the engine logs."), detail=run.error, evidence=evidence)
     return Finding(
         status=status,
         message=message,
-        detail=ran.error,
+        detail=run.error,
         expected=phrase("starts"),
         found=found,
         evidence=evidence,

@@ -1,4 +1,4 @@
-"""The experiments with what mailcow asks for record whether a container started and what it held; nothing is left."""
+"""The probes with what mailcow asks for record whether a container started and what it held; nothing is left."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from preflight.facts import Fact, TrialRun
-from preflight.probes.trial import PRIVILEGES
+from preflight.facts import Fact, StartRun
+from preflight.probes.starts import PRIVILEGES
 from tests.probes.engine import FakeEngine, performed
 
 ENDED = {"Status": "exited", "Running": False, "ExitCode": 0}
@@ -19,7 +19,7 @@ ENDED = {"Status": "exited", "Running": False, "ExitCode": 0}
 
 def probe(
     engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None, budget: float | None = None
-) -> Fact[TrialRun]:
+) -> Fact[StartRun]:
     fact = performed("privileged", engine.bench(seconds, stop), budget)
     assert engine.dead or engine.left == set()
     return fact
@@ -27,7 +27,7 @@ def probe(
 
 def test_it_is_as_mailcows_own_one_is(engine: FakeEngine) -> None:
     engine.state = ENDED
-    assert probe(engine).get() == TrialRun(True, 0, granted=True)
+    assert probe(engine).get() == StartRun(True, 0, granted=True)
     (made,) = engine.created
     assert (made["HostConfig"]["Privileged"], made["HostConfig"]["NetworkMode"]) == (True, "host")
     assert made["HostConfig"].get("Binds") is None
@@ -36,14 +36,14 @@ def test_it_is_as_mailcows_own_one_is(engine: FakeEngine) -> None:
 @pytest.mark.parametrize(
     ("state", "run"),
     [
-        ({**ENDED, "ExitCode": 3}, TrialRun(True, 3, granted=False)),
-        ({"Status": "dead", "ExitCode": 137, "Error": "x" * 2000}, TrialRun(True, 137, "x" * 1000)),
-        ({"Status": "exited", "ExitCode": "0"}, TrialRun(True, None, "")),
-        ({"Status": "exited"}, TrialRun(True, None, "")),
-        ({"Status": "exited", "ExitCode": None, "Error": None}, TrialRun(True, None, "")),
+        ({**ENDED, "ExitCode": 3}, StartRun(True, 3, granted=False)),
+        ({"Status": "dead", "ExitCode": 137, "Error": "x" * 2000}, StartRun(True, 137, "x" * 1000)),
+        ({"Status": "exited", "ExitCode": "0"}, StartRun(True, None, "")),
+        ({"Status": "exited"}, StartRun(True, None, "")),
+        ({"Status": "exited", "ExitCode": None, "Error": None}, StartRun(True, None, "")),
     ],
 )
-def test_how_it_ended(engine: FakeEngine, state: dict[str, object], run: TrialRun) -> None:
+def test_how_it_ended(engine: FakeEngine, state: dict[str, object], run: StartRun) -> None:
     engine.state = state
     assert probe(engine).get() == run
 
@@ -51,7 +51,7 @@ def test_how_it_ended(engine: FakeEngine, state: dict[str, object], run: TrialRu
 @pytest.mark.parametrize("moment", ["create", "/start"])
 def test_an_engine_that_refuses_says_why(engine: FakeEngine, moment: str) -> None:
     engine.faults[moment] = (400, "privileged mode is incompatible with user namespaces")
-    assert probe(engine).get() == TrialRun(False, None, "privileged mode is incompatible with user namespaces")
+    assert probe(engine).get() == StartRun(False, None, "privileged mode is incompatible with user namespaces")
 
 
 def test_an_engine_that_dies_after_the_start_leaves_the_end_open(engine: FakeEngine) -> None:
@@ -68,10 +68,10 @@ def test_a_container_that_does_not_end_in_time_is_unknown(engine: FakeEngine) ->
 
 
 def test_more_time_is_not_advised_where_it_changes_nothing(engine: FakeEngine) -> None:
-    """The experiment has a budget of its own, which --timeout does not raise."""
+    """The probe has a budget of its own, which --timeout does not raise."""
     missing = probe(engine, 60, budget=0.3).missing
     assert missing is not None
-    assert (missing.kind, missing.reason) == ("unknown", "The experiment did not end within 0.3 s.")
+    assert (missing.kind, missing.reason) == ("unknown", "The probe did not end within 0.3 s.")
     assert "--timeout" not in missing.help
     assert missing.help
 
@@ -84,7 +84,7 @@ def test_a_stop_ends_it_and_nothing_is_left(engine: FakeEngine) -> None:
     assert fact.missing is not None
     assert "The run was ended" in fact.missing.reason
     assert engine.created
-    assert time.monotonic() - began < 5  # a trial may take 10
+    assert time.monotonic() - began < 5  # a probe may take 10
 
 
 def test_without_the_image_it_is_unknown(engine: FakeEngine) -> None:
@@ -116,7 +116,7 @@ def test_the_program_inside_knows_privileges(held: str, code: int, monkeypatch: 
 def test_the_limits_are_those_that_mailcows_shape_asks_for(engine: FakeEngine) -> None:
     engine.state = ENDED
     fact = performed("limits", engine.bench())
-    assert fact.get() == TrialRun(True, 0, granted=True)
+    assert fact.get() == StartRun(True, 0, granted=True)
     (made,) = engine.created
     host = made["HostConfig"]
     assert {(row["Name"], row["Soft"], row["Hard"]) for row in host["Ulimits"]} == {

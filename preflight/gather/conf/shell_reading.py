@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-LIMIT = 1 << 20  # characters; mailcow's own file has some 20 thousand
-MOST = 20  # commands told
+CHARACTERS = 1 << 20  # mailcow's own file has some 20 thousand
+COMMANDS = 20  # that are told
 
 
 class Word(NamedTuple):
@@ -65,7 +65,7 @@ _IN_DOUBLE = re.compile(r'\\([$`"\\])|\\\n')
 def sourced(text: str) -> Sourced:
     """Read a file; where its end is not looked at, say nothing of what stands there."""
     known = Sourced()
-    text = text[:LIMIT].replace("\0", "")
+    text = text[:CHARACTERS].replace("\0", "")
     at, line, counted = 0, 1, 0
     pending: dict[str, Word] = {}  # of this line: bash reads whole lines before it runs them
     command: list[tuple[str, Word]] = []  # the words of this command, as written and as read
@@ -86,7 +86,7 @@ def sourced(text: str) -> Sourced:
             ran, command, piped, wanting = ran or said, [], ended in ("|", "|&"), ended not in ("\n", ";", "&")
             if ended == "\n":
                 known.words |= pending
-                if ran and len(known.commands) < MOST:
+                if ran and len(known.commands) < COMMANDS:
                     known.commands.append(line)
                 pending, ran = {}, False
             if separator is None:

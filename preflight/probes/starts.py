@@ -1,4 +1,4 @@
-"""Experiments with containers that ask for what mailcow's ask for: does the engine start them, and do they get it?
+"""Probes with containers that ask for what mailcow's ask for: does the engine start them, and do they get it?
 
 Each container says by its exit code whether it holds what was asked for.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from preflight.facts import TrialRun
+from preflight.facts import StartRun
 from preflight.facts.refusals import refusal
 from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
@@ -30,12 +30,12 @@ sys.exit({} if all(held) else {})
 """
 
 
-def privileged(box: Box, image: str) -> TrialRun:
+def privileged(box: Box, image: str) -> StartRun:
     """Start a privileged container in the host's network, as mailcow's netfilter container is one; about 0.5 s."""
     return _try(box, image, "privileged", PRIVILEGES, {"privileged": True, "network_mode": "host"})
 
 
-def limits(box: Box, image: str) -> TrialRun:
+def limits(box: Box, image: str) -> StartRun:
     """Start a container with the limits, kernel settings and capabilities that mailcow's containers ask for."""
     ulimits = [entry for container in CONTAINERS for entry in container.ulimits]
     sysctls = [entry for container in CONTAINERS for entry in container.sysctls]
@@ -48,7 +48,7 @@ def limits(box: Box, image: str) -> TrialRun:
     return _try(box, image, "limits", LIMITS.format(ulimits, sysctls, HELD, LACKING), host)
 
 
-def _try(box: Box, image: str, name: str, code: str, host: dict[str, Any]) -> TrialRun:
+def _try(box: Box, image: str, name: str, code: str, host: dict[str, Any]) -> StartRun:
     started = False
     try:
         key = box.create(name, image, code, host=host)
@@ -60,11 +60,11 @@ def _try(box: Box, image: str, name: str, code: str, host: dict[str, Any]) -> Tr
                 return _ended(state.get("ExitCode"), reply.text(state.get("Error"), 1000))
             box.pause(0.03)
     except EngineError as error:
-        return TrialRun(started, None, str(error), refusal(str(error)))
+        return StartRun(started, None, str(error), refusal(str(error)))
 
 
-def _ended(code: object, said: str) -> TrialRun:
+def _ended(code: object, said: str) -> StartRun:
     """Tell what a container has shown by its end; any other exit code than those of the programs shows nothing."""
     known = code if isinstance(code, int) and not isinstance(code, bool) else None
     granted = known == HELD if known in (HELD, LACKING) else None
-    return TrialRun(True, known, said, granted=granted)
+    return StartRun(True, known, said, granted=granted)

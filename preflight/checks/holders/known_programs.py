@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Kind = Literal["ssh", "sharer", "tunnel", "desktop", "panel", "cluster"]
+WayKind = Literal["ssh", "sharer", "tunnel", "desktop", "panel", "cluster"]
 
 # By the names of processes, of units without their suffix and instance, and of packages.
-NAMES: dict[Kind, str] = {
+NAMES: dict[WayKind, str] = {
     "ssh": "sshd sshd-session ssh openssh openssh-server dropbear dropbearmulti tinysshd lsh-server lshd mosh-server",
     "sharer": "sslh sslh-fork sslh-select sslh-ev",
     "tunnel": """
@@ -35,7 +35,7 @@ NAMES: dict[Kind, str] = {
     """,
 }
 # By the last part of an image's name.
-IMAGES: dict[Kind, str] = {
+IMAGES: dict[WayKind, str] = {
     "ssh": "openssh-server sshd ssh sshpiper",
     "tunnel": """
         tailscale headscale wg-easy wireguard wireguard-ui openvpn openvpn-as netbird cloudflared zerotier zerotier-one

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.gather.access.view import find
-from preflight.gather.services.scripts import Scripts, default_level, openrc, started_at_boot, sysv
+from preflight.gather.access.view import find_roots
+from preflight.gather.services.init_scripts import Scripts, default_level, openrc, started_at_boot, sysv
 from tests.build import VIEW
 from tests.gather.trees import copy, out_of_reach, write
 
@@ -26,7 +26,7 @@ def links(root: Path, *paths: str) -> Roots:
         place = root / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to("/etc/init.d/" + place.name.lstrip("SK0123456789"))
-    return find({}, str(root))
+    return find_roots({}, str(root))
 
 
 # --- OpenRC --------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def test_what_openrc_has_started(tmp_path: Path, files: dict[str, str], active: 
     unit = openrc(live(tmp_path, **NGINX, **files)).unit("nginx.service")
     assert unit is not None
     assert unit.active is active
-    of_copy = openrc(find({}, str(tmp_path))).unit("nginx.service")
+    of_copy = openrc(find_roots({}, str(tmp_path))).unit("nginx.service")
     assert of_copy is not None
     assert of_copy.active is None
 
@@ -136,7 +136,7 @@ def test_where_the_scripts_cannot_be_read_nothing_is_made_up(tmp_path: Path) -> 
         (tmp_path / "etc" / name).symlink_to(name)
     for read in (openrc, sysv):
         with pytest.raises(Unreadable, match="too many links"):
-            read(find({}, str(tmp_path)))
+            read(find_roots({}, str(tmp_path)))
 
 
 def test_scripts_have_no_instances() -> None:

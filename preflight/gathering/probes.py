@@ -1,4 +1,4 @@
-"""The experiments: made where they were asked for, on an engine that answers and a kernel that stands them."""
+"""The probes: made where they were asked for, on an engine that answers and a kernel that stands them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from preflight.text.sentences import paragraph, say, told
 
 
 def recipe(probe: Probe) -> Recipe:
-    """Return how the fact of an experiment is made."""
+    """Return how the fact of a probe is made."""
 
     def made(run: Run) -> Fact[Any]:
         if (why := _prevented(run)) is not None:
             return why
         from preflight.gather.engine.engine import own_container
         from preflight.probes.bench import Bench
-        from preflight.probes.experiment import perform
+        from preflight.probes.frame import run_probe
 
         run.share(_TIDIED)
         url = run.share(URL)
         assert isinstance(url, str), "an engine that is known has an address"
-        return perform(probe, Bench(url, own_container(run.roots), run.crew.stop, run.crew.deadline))
+        return run_probe(probe, Bench(url, own_container(run.roots), run.crew.stop, run.crew.deadline))
 
     return made
 
 
 def _prevented(run: Run) -> Fact[Any] | None:
-    """Return why there is no experiment; None: there may be."""
+    """Return why there is no probe; None: there may be."""
     if not run.wishes.asked.probe:
         return Fact.skipped("probe", say("--no-probe was given."), cause="no-probe")
     engine = run.fact("engine")
