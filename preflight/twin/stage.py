@@ -71,7 +71,7 @@ class Stage:
             for family in rules.make(wire, self._made.around.routing.rules):
                 self._ruled.add(f"{_version(family)} ip rule")
             for version, side in self.sides.items():
-                if not self._leads(wire, side):
+                if not self._made.around.ways[version].denied and not self._leads(wire, side):
                     self._ruled.add(f"{version} ip route")
 
     def _leads(self, wire: Wire, side: Side) -> bool:
