@@ -20,7 +20,7 @@ from preflight.twin.send_verdicts import Outcome
 from preflight.twin.stage import Side
 from preflight.twin.texts import Text, rule
 from preflight.twin.wire import Wire
-from preflight.twin.worlds import SOURCES, Host, Played, Source, play, published
+from preflight.twin.worlds import SOURCES, Host, Played, Source, play, published, sources_of
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
 ICMPV6 = 58
@@ -107,7 +107,7 @@ class Table:
     def _arrival(self, side: Side, port: Port, source: Source) -> Journey:
         key = (side.version, port, source)
         found = fate([world.arrivals.get(key, ()) for world in self._worlds], self._first.loaded.conditions)
-        address = side.neighbour if source == "neighbour" else side.sources[0]
+        address = side.neighbour if source == "neighbour" else sources_of(self._host.request, side, port)[0]
         proxies = self._host.request.userland_proxy
         return self._journey(
             side, source, found, to_port(port.port, port.inside),

@@ -113,10 +113,13 @@ def _verdicts(told: Twin, found: dict[Key, Shot], result: Compared) -> list[Key]
     """Hold all verdicts against each other; return the packets that are lost by both."""
     ways, lost = journeys(told), []
     blind = {family.version: f"{family.doubt} {family.detail}".strip() for family in told.families if family.state != "judged"}
+    shut = {family.version for family in told.families if family.state == "none"}
     for key, shot in found.items():
         figures = result.figures[key[1]]
         figures["packets"] += 1
         way = ways.get(key)
+        if key[1] in shut:
+            way = Journey(version=key[1], source="internet", verdict="dropped")  # type: ignore[arg-type]  # 4 or 6
         if way is None or way.verdict == "unknown":
             why = (way.reason or "unknown") if way else blind.get(key[1], "not said")
             figures["undecided"] += 1
@@ -125,7 +128,7 @@ def _verdicts(told: Twin, found: dict[Key, Shot], result: Compared) -> list[Key]
             figures["depends" if result.case.rates or way.reason == "sources" else "undecided"] += 1
         elif same(way.verdict, shot.verdict):
             figures["right"] += 1
-            if shot.verdict in LOST:
+            if shot.verdict in LOST and key in ways:
                 lost.append(key)
         else:
             figures["wrong"] += 1

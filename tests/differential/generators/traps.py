@@ -46,7 +46,7 @@ TRAPS: dict[str, tuple[tuple[str, ...], ...]] = {
     "egress": ((N, "add table netdev a", 'add chain netdev a e { type filter hook egress device "eth0" priority 0 ; policy accept ; }', "add rule netdev a e tcp sport 25 counter drop", "add rule netdev a e tcp dport 25 counter drop"),),
     "ingress": ((N, "add table netdev a", 'add chain netdev a i { type filter hook ingress device "eth0" priority -500 ; policy accept ; }', "add rule netdev a i tcp dport { 25, 587 } tcp flags syn counter drop"),),
     "stateless": ((N, "add table ip a", "add chain ip a p " + PRE % "-350", f"add rule ip a p tcp dport 4190 counter ip daddr set {C143} notrack"),),
-    "copied": ((N, "add table ip a", "add chain ip a p " + PRE % "-250", 'add rule ip a p tcp dport 25 counter dup to 198.51.100.77 device "eth0"'),),
+    "copied": ((N, "add table ip a", "add chain ip a p " + PRE % "-250", 'add rule ip a p iifname "eth0" tcp dport 25 counter dup to 198.51.100.77 device "eth0"'),),
     "neighbours": ((N, "add table ip6 a", "add chain ip6 a i { type filter hook input priority 0 ; policy accept ; }", "add rule ip6 a i icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } counter drop"),),
     "addresses asked": ((N, "add table arp a", "add chain arp a i { type filter hook input priority 0 ; policy accept ; }", 'add rule arp a i iifname "eth0" arp operation request counter drop'),),
     "input6": ((I6, "filter -P INPUT DROP", "filter -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"),),
