@@ -44,11 +44,11 @@ class Played(Struct):
         return [side for version, side in sorted(self.stage.sides.items()) if version not in self.doubts]
 
 
-def play(host: Host, world: World) -> Played:
-    """Make a world and send all packets through it; raise `OSError`."""
+def play(host: Host, world: World, *, swapped: bool = False) -> Played:
+    """Make a world and send all packets through it; raise `OSError`. `swapped`: nf_tables come before ip_tables."""
     stage = build(host.request, host.around, host.rules.ordinary())
     failing = stage.control()
-    loaded = copies.load(host.rules, stage, world)
+    loaded = copies.load(host.rules, stage, world, swapped=swapped)
     stage.load_rules()
     played = Played(stage, loaded)
     for version, side in stage.sides.items():

@@ -45,13 +45,23 @@ def _nft(space: Space) -> list[tuple[Place, Rule]]:
     found = []
     for one in listed["nftables"]:
         if rule := one.get("rule"):
-            counter = next((part["counter"] for part in rule["expr"] if isinstance(part, dict) and isinstance(part.get("counter"), dict)), None)
+            counter = _counter(rule["expr"])
             drops = bool(_JSON.search(json.dumps(rule["expr"])))
             place = rule["family"], rule["table"], rule["chain"], rule["handle"]
             found.append((place, Rule(counter["packets"] if counter else 0, drops, counter is not None)))
         elif (chain := one.get("chain")) and chain.get("policy") == "drop":
             found.append(((chain["family"], chain["table"], chain["name"], 0), Rule(0, True, False)))
     return found
+
+
+def _counter(parts: list[Any]) -> dict[str, int] | None:
+    """Return a rule's counter that every packet moves which the rule ends: none behind a map of verdicts."""
+    for part in parts:
+        if isinstance(part, dict) and "vmap" in part:
+            return None
+        if isinstance(part, dict) and isinstance(part.get("counter"), dict):
+            return dict(part["counter"])
+    return None
 
 
 def _legacy(saved: str, table: str) -> dict[Place, Rule]:
