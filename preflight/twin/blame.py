@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,8 @@ class Court:
                 self._wire = Wire(w.NETFILTER)
                 self._bases = bases(self._wire)
                 families = {"ip", "ip6"} | {family for family, _, _ in self._bases if family == "bridge"}
-                self._trace = Trace(self._wire, families)
+                early = {name for one in self._bases.values() if one.hook == "ingress" for name in one.devices}
+                self._trace = Trace(self._wire, families, early & {name for _, name in socket.if_nameindex()})
 
     def close(self) -> None:
         """Follow no more."""
