@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,8 @@ class Court:
                 self._wire = Wire(w.NETFILTER)
                 self._bases = bases(self._wire)
                 families = {"ip", "ip6"} | {family for family, _, _ in self._bases if family == "bridge"}
-                self._trace = Trace(self._wire, families)
+                early = {name for one in self._bases.values() if one.hook == "ingress" for name in one.devices}
+                self._trace = Trace(self._wire, families, early & {name for _, name in socket.if_nameindex()})
 
     def close(self) -> None:
         """Follow no more."""
@@ -56,25 +58,28 @@ class Court:
         self, version: int, meant: Callable[[bytes], bool], send: Callable[[], Outcome | None], protocol: int = TCP
     ) -> Case:
         """Send one packet whose transport header is meant, and say what it met."""
+        # Behind docker-proxy, what came by IPv6 may go on by IPv4.
+        versions = (6, 4) if version == 6 else (4,)
         with self._twin.entered():
-            before = legacy.counters(version, self._loaded.legacy)
+            before = {one: legacy.counters(one, self._loaded.legacy) for one in versions}
             filtered = _filtered()
         if self._trace:
             self._trace.forget()
         outcome = send()
         events = self._trace.events(meant) if self._trace else ()
         with self._twin.entered():
-            after = legacy.counters(version, self._loaded.legacy, before)
+            after = {one: legacy.counters(one, self._loaded.legacy, before[one]) for one in versions}
             filtered = _filtered() - filtered
         stopped = end(events)
-        uncopied = bool(legacy.met(before, after)) or bool(
+        uncopied = any(legacy.met(before[one], after[one]) for one in versions) or bool(
             self._loaded.nft and self._wire and self._loaded.nft.met(self._wire)
         )
         passed = steps(events, self._bases)
         if outcome is None or outcome.verdict in ("delivered", "proxy"):
             return Case(outcome, None, passed, uncopied)
-        culprit = self._named(stopped) if stopped else legacy.culprit(before, after, protocol)
-        culprit = culprit or self._other(version, outcome, filtered)
+        culprit = self._named(stopped) if stopped else None
+        counted = (legacy.culprit(before[one], after[one], protocol) for one in versions)
+        culprit = culprit or next(filter(None, counted), None) or self._other(version, outcome, filtered)
         return Case(outcome, culprit, passed, uncopied, bool(stopped and stopped.queue))
 
     def _named(self, stopped: End) -> Culprit:
@@ -104,7 +109,8 @@ class Court:
         if filtered:
             return Culprit(kind="filter")
         with self._twin.entered():
-            if _read(_FORWARDING[version]) == "0":
+            # docker-proxy's own connections are not forwarded.
+            if not outcome.masked and _read(_FORWARDING[version]) == "0":
                 return Culprit(kind="forwarding")
         if outcome.closed:
             return Culprit(kind="socket")

@@ -19,6 +19,7 @@ from preflight.twin.stage import Stage
 from preflight.twin.wire import Wire
 
 VERSIONS = (4, 6)
+_CHANGING = ("nat", "mangle")  # tables of ip_tables whose rules change packets
 _LEGACY = {4: ("ip_tables",), 6: ("ip6_tables",)}
 
 
@@ -38,6 +39,22 @@ class Copies(Struct, frozen=True):
             *([ipsets.mentions(self.sets)] if self.sets else ()),
         ]
         return lambda address: not any(mentions(address) for mentions in single)
+
+    def disputed(self) -> bool:
+        """Say whether it is not known whose rules are asked first where either may decide: of ip_tables, or nf_tables.
+
+        Of equal priorities the one registered last comes first, and the kernel does not tell which that was. Where both
+        only filter, the order does not matter.
+        """
+        hooks: dict[str, set[tuple[str, str, int]]] = {"ip_tables": set(), "nf_tables": set()}
+        for table in self.outline():
+            if table.backend == "ip_tables" and table.name not in _CHANGING:
+                continue
+            families = ("ip", "ip6") if table.family == "inet" else (table.family,)
+            for one in table.chains:
+                if one.hook and one.rules:
+                    hooks[table.backend].update((family, one.hook, one.priority) for family in families)
+        return not hooks["ip_tables"].isdisjoint(hooks["nf_tables"])
 
     def outline(self) -> tuple[Table, ...]:
         """Return the tables in outline."""
@@ -89,17 +106,24 @@ def read(request: Request) -> Copies:
     return Copies(found, blobs, sets, legacy.queues())
 
 
-def load(copies: Copies, stage: Stage, world: World) -> Loaded:
-    """Put the copies in place in the twin; raise `OSError`."""
+def load(copies: Copies, stage: Stage, world: World, *, swapped: bool = False) -> Loaded:
+    """Put the copies in place in the twin; raise `OSError`. `swapped`: nf_tables before ip_tables."""
     loaded = Loaded()
+
+    def native() -> None:
+        if copies.nft:
+            with Wire(w.NETFILTER) as wire:
+                loaded.nft = nft_load.load(copies.nft, wire, world, indices, copies.queues)
+
     with stage.twin.entered():
         if copies.sets and copies.sets.found:
             with Wire(w.NETFILTER) as wire:
                 loaded.sets = ipsets.load(copies.sets, wire)
         indices = loaded.sets.indices if loaded.sets else {}
+        if swapped:
+            native()
         for blob in copies.legacy:
             loaded.legacy.append(legacy.load(blob, indices, world, copies.queues))
-        if copies.nft:
-            with Wire(w.NETFILTER) as wire:
-                loaded.nft = nft_load.load(copies.nft, wire, world, indices, copies.queues)
+        if not swapped:
+            native()
     return loaded

@@ -15,12 +15,12 @@ from preflight.twin.blame import Case, Court
 from preflight.twin.nft.trace import discovering, to_port
 from preflight.twin.request import Port, Request
 from preflight.twin.send import Transport
-from preflight.twin.send_neighbours import discovery
+from preflight.twin.send_neighbours import Discovery, discovery, discovery_inside
 from preflight.twin.send_verdicts import Outcome
 from preflight.twin.stage import Side
 from preflight.twin.texts import Text, rule
 from preflight.twin.wire import Wire
-from preflight.twin.worlds import SOURCES, Host, Played, Source, play, published
+from preflight.twin.worlds import SOURCES, Host, Played, Source, play, published, sources_of
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
 ICMPV6 = 58
@@ -46,8 +46,9 @@ def twin(request: Request) -> Twin:
     worlds = [first]
     if first.loaded.conditions and first.sides:
         worlds += [play(host, "met"), play(host, "without")]
+    swapped = play(host, "as-is", swapped=True) if first.sides and host.rules.disputed() else None
     court = Court(first.stage.twin, first.loaded)
-    table = Table(host, worlds, court, until)
+    table = Table(host, worlds, swapped, court, until)
     told = Twin(
         derived=not request.present,
         families=tuple(families(first, request)),
@@ -59,7 +60,7 @@ def twin(request: Request) -> Twin:
         seconds=round(time.monotonic() - began, 3),
     )
     court.close()
-    for world in worlds:
+    for world in (*worlds, *filter(None, (swapped,))):
         world.stage.close()
     return told
 
@@ -78,10 +79,15 @@ def families(played: Played, request: Request) -> Iterable[Family]:
 
 
 class Table:
-    """What is told of each port and of each way out: the verdicts of the worlds, and whose rule it was."""
+    """What is told of each port and of each way out: the verdicts of the worlds, and whose rule it was.
 
-    def __init__(self, host: Host, worlds: list[Played], court: Court, until: float) -> None:
-        self._host, self._worlds, self._court, self._until = host, worlds, court, until
+    `swapped`: a world in which nf_tables come before ip_tables, where it is not known which of them does.
+    """
+
+    def __init__(
+        self, host: Host, worlds: list[Played], swapped: Played | None, court: Court, until: float
+    ) -> None:
+        self._host, self._worlds, self._swapped, self._court, self._until = host, worlds, swapped, court, until
         self._first = worlds[0]
         self._texts: dict[Culprit, Culprit] = {}
         self._unfound = {side.version: case for side in self._first.sides if (case := self._discovered(side))}
@@ -107,7 +113,8 @@ class Table:
     def _arrival(self, side: Side, port: Port, source: Source) -> Journey:
         key = (side.version, port, source)
         found = fate([world.arrivals.get(key, ()) for world in self._worlds], self._first.loaded.conditions)
-        address = side.neighbour if source == "neighbour" else side.sources[0]
+        found = ordered(found, self._swapped.arrivals.get(key, ()) if self._swapped else ())
+        address = side.neighbour if source == "neighbour" else sources_of(self._host.request, side, port)[0]
         proxies = self._host.request.userland_proxy
         return self._journey(
             side, source, found, to_port(port.port, port.inside),
@@ -118,6 +125,7 @@ class Table:
         key = (side.version, protocol, number)
         outcomes = [(world.exits[key],) if key in world.exits else () for world in self._worlds]
         found = fate(outcomes, self._first.loaded.conditions)
+        found = ordered(found, filter(None, (self._swapped.exits.get(key),)) if self._swapped else ())
         return self._journey(
             side, "internet", found, to_port(number), lambda: send.call(self._first.stage, side, protocol, number),
             PROTOCOLS[protocol],
@@ -160,9 +168,19 @@ class Table:
         """
         if side.version == 4:
             return None
+        stage, twin = self._first.stage, self._first.stage.twin
+        asking: list[Callable[[], Discovery | None]] = [
+            lambda: discovery(twin, stage.world, side.interface, side.host, stage.router(6))
+        ]
+        if side.containers and 6 in stage.gateways:
+            container = next(iter(side.containers.values()))
+            bridge = self._host.request.bridge
+            asking.append(lambda: discovery_inside(twin, stage.inner, bridge, stage.gateways[6], container))
+        return next(filter(None, map(self._asked, asking)), None)
 
+    def _asked(self, asking: Callable[[], Discovery | None]) -> Case | None:
         def ask() -> Outcome | None:
-            found = discovery(self._first.stage.twin, self._first.stage.world, side.interface, side.host)
+            found = asking()
             return None if found is None or (found.answers and found.hears) else Outcome(verdict="dropped")
 
         case = self._court.try_(6, discovering, ask, ICMPV6)
@@ -203,3 +221,14 @@ def fate(worlds: Sequence[tuple[Outcome, ...]], conditions: frozenset[str]) -> F
     if len(set(verdicts)) > 1:
         return Fate("depends", conditions)
     return Fate(verdicts[0])
+
+
+def ordered(found: Fate, swapped: Iterable[Outcome]) -> Fate:
+    """Say whether it hangs on the order of ip_tables and nf_tables what becomes of packets."""
+    lost = ("refused", "dropped")
+    if found.verdict in ("depends", "unknown"):
+        return found
+    for one in swapped:
+        if one.verdict != found.verdict and not (one.verdict in lost and found.verdict in lost):
+            return Fate("depends", frozenset(("order",)))
+    return found

@@ -55,12 +55,16 @@ class Route(Struct, frozen=True):
 
 
 class Way(Struct, frozen=True):
-    """How the kernel goes to the Internet: over which interface, by which gateway (b'' = none), from which address."""
+    """How the kernel goes to the Internet: over which interface, by which gateway (b'' = none), from which address.
+
+    denied: not with packets of its own, by its rules; others' may go there.
+    """
 
     index: int
     family: int  # of the gateway
     gateway: bytes
     source: bytes
+    denied: bool = False
 
 
 class Routing(Struct, frozen=True):

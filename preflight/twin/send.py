@@ -7,7 +7,7 @@ nothing is known. What is said of a single packet is in `Outcome`.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from itertools import pairwise
@@ -83,17 +83,18 @@ class Aim(Struct, frozen=True):
 
 
 def arrivals(
-    stage: Stage, side: Side, ports: Sequence[Port], sources: Sequence[str], proxies: bool
+    stage: Stage, side: Side, ports: Sequence[Port], sources: Sequence[str] | Callable[[Port], Sequence[str]], proxies: bool
 ) -> dict[tuple[Port, str], Outcome]:
-    """Say what becomes of connections from addresses of the world to ports of the host.
+    """Say what becomes of connections from addresses of the world to ports of the host: the same for all, or each its own.
 
     A port bound to an address of the other family, or to a loopback address, is left out. `proxies`: the engine runs a
     docker-proxy for each; where one answers, it must also reach the container from the twin itself.
     """
     reached = [port for port in ports if _address(side, port)]
+    own = sources if callable(sources) else lambda _: sources
     with _round(stage, "world", side.version) as going:
         _serve(going, stage, side, reached, proxies=proxies)
-        found = _played(going, [{(port, source): _in(side, port, source) for source in sources} for port in reached])
+        found = _played(going, [{(port, source): _in(side, port, source) for source in own(port)} for port in reached])
     taken = {port for (port, _), outcome in found.items() if outcome.verdict == "proxy"}
     if not taken:
         return found

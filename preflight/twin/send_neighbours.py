@@ -9,6 +9,9 @@ import fcntl
 import select
 import socket
 import struct
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,37 +24,98 @@ GET_MAC, FILTER = 0x8927, 1  # SIOCGIFHWADDR, ICMP6_FILTER
 TRIES = 2
 SECONDS = 0.015  # for an answer, after the kernel has dealt with the question
 MOST = 50  # packets of others meanwhile
+UNICAST_HOPS = 16  # IPV6_UNICAST_HOPS
 LINK = 0x20  # the scope of fe80::/10 in /proc/net/if_inet6
 
 
 class Discovery(Struct, frozen=True):
     """Whether the host's rules leave neighbour discovery alone.
 
-    answers: a router gets the host's link address. hears: the host gets a router's.
+    answers: the neighbour, a router or a container, gets the host's link address. hears: the host gets the neighbour's.
     """
 
     answers: bool
     hears: bool
 
 
-def discovery(twin: Space, world: Space, interface: str, host: str) -> Discovery | None:
-    """Ask from the world for the host's IPv6 address, and from the twin for the world's; None where neither has one.
+def discovery(twin: Space, other: Space, interface: str, host: str, far: str = "") -> Discovery | None:
+    """Ask from another namespace for an IPv6 address of the host, and from the twin for that one's; None: it has none.
 
-    `interface`: of the twin's default route. Raises `OSError`: EPERM without CAP_NET_RAW.
+    `interface`: of the twin, that leads there. `far`: the other's address, '' = that of its link. As the kernel does,
+    each asks from an address of the sort that it asks for. Raises `OSError`: EPERM without CAP_NET_RAW.
     """
-    with world.entered():
+    with other.entered():
         there = _links()
     if not there:
         return None
     index, address = there[0]
     with twin.entered():
         own = socket.if_nametoindex(interface)
+    local = not far or ip_address(far).is_link_local
+    sources = ("", "") if local else (far, host)
     with pinned():
-        rounds = Rounds(world)
+        rounds = Rounds(other)
         try:
-            return Discovery(_asked(world, index, host, rounds), _asked(twin, own, address, rounds))
+            return Discovery(
+                _asked(other, index, host, rounds, sources[0]),
+                _asked(twin, own, address if local else far, rounds, sources[1]),
+            )
         finally:
             rounds.close()
+
+
+def discovery_inside(twin: Space, inner: Space, bridge: str, gateway: str, container: str) -> Discovery:
+    """Ask from a container's address for its gateway, and from the twin for the container; raise `OSError`.
+
+    The cable between them knows no neighbours: groups are joined, and the twin is answered, by hand.
+    """
+    with twin.entered():
+        own = socket.if_nametoindex(bridge)
+        joined = _member(own, gateway)
+    with inner.entered():
+        index = next(number for number, name in socket.if_nameindex() if name != "lo")
+        listening = _member(index, container)
+        listening.setsockopt(socket.IPPROTO_ICMPV6, FILTER, _only(SOLICIT))
+        listening.setsockopt(socket.IPPROTO_IPV6, UNICAST_HOPS, 255)
+        listening.bind((container, 0))
+        mac = _mac(listening, index)
+    with joined, listening, pinned():
+        rounds = Rounds(inner)
+        try:
+            answers = _asked(inner, index, gateway, rounds, container)
+            hears = _asked(twin, own, container, rounds, gateway, lambda: _advertise(listening, mac, container, gateway))
+            return Discovery(answers, hears)
+        finally:
+            rounds.close()
+
+
+def _member(index: int, address: str) -> socket.socket:
+    """Return a socket that has joined the group in which an address is asked for, on an interface."""
+    made = socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.IPPROTO_ICMPV6)
+    made.setsockopt(socket.IPPROTO_ICMPV6, FILTER, bytes([255]) * 32)
+    made.setsockopt(
+        socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, _group(address)) + struct.pack("=I", index)
+    )
+    return made
+
+
+def _advertise(listening: socket.socket, mac: bytes, container: str, gateway: str) -> None:
+    """Answer what has been asked."""
+    wanted = socket.inet_pton(socket.AF_INET6, container)
+    answer = struct.pack(">BBHI", ADVERT, 0, 0, 0x60000000) + wanted + b"\x02\x01" + mac
+    for _ in range(MOST):
+        if not select.select([listening], [], [], 0)[0]:
+            return
+        data = listening.recv(512)
+        if len(data) >= 24 and data[8:24] == wanted:
+            with suppress(OSError):
+                listening.sendto(answer, (gateway, 0))
+
+
+def _group(address: str) -> str:
+    """Return the group that a neighbour with an address listens to (RFC 4291, 2.7.1)."""
+    last = socket.inet_pton(socket.AF_INET6, address)[13:]
+    return socket.inet_ntop(socket.AF_INET6, bytes.fromhex("ff0200000000000000000001ff") + last)
 
 
 def _links() -> list[tuple[int, str]]:
@@ -66,23 +130,31 @@ def _links() -> list[tuple[int, str]]:
     return [(index, address) for index, (_, address) in sorted(found.items())]
 
 
-def _asked(space: Space, index: int, target: str, rounds: Rounds) -> bool:
-    """Ask on an interface who has an address. Return whether an answer came."""
+def _asked(
+    space: Space, index: int, target: str, rounds: Rounds, source: str = "", answer: Callable[[], None] = lambda: None
+) -> bool:
+    """Ask on an interface who has an address, from another one ('' = that of the link). Return whether an answer came.
+
+    `answer`: called when the question has arrived, where the kernel does not answer.
+    """
     wanted = socket.inet_pton(socket.AF_INET6, target)
-    group = socket.inet_ntop(socket.AF_INET6, bytes.fromhex("ff0200000000000000000001ff") + wanted[13:])
     with space.entered():
         asking = socket.socket(
             socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.IPPROTO_ICMPV6
         )
         question = struct.pack(">BBHI", SOLICIT, 0, 0, 0) + wanted + b"\x01\x01" + _mac(asking, index)
     with asking:
+        if source:
+            asking.bind((source, 0))
         asking.setsockopt(socket.IPPROTO_ICMPV6, FILTER, _only(ADVERT))
         asking.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
         for _ in range(TRIES):
             try:
-                asking.sendto(question, (group, 0, 0, index))
+                asking.sendto(question, (_group(target), 0, 0, index))
             except OSError:  # a rule of its own namespace drops it
                 continue
+            rounds.settle()
+            answer()
             rounds.settle()
             if _answered(asking, wanted):
                 return True

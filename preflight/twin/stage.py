@@ -17,6 +17,7 @@ from preflight.twin.control import Call
 from preflight.twin.request import Request
 from preflight.twin.routes import Route
 from preflight.twin.spaces import Space
+from preflight.twin.links import FAMILIES
 from preflight.twin.stage_making import Made, wired
 from preflight.twin.stage_plan import Side
 from preflight.twin.surroundings import Surroundings
@@ -40,7 +41,13 @@ class Stage:
         self.inner: Space = made.inner
         self.sides: dict[int, Side] = made.plan.sides
         self.absent: dict[int, str] = made.plan.absent
+        self.gateways = {version: str(own[0].ip) for version, own in made.plan.inner.items() if own}  # of containers
         self._ruled: set[str] = set()  # what is not as on the host, of routing
+
+    def router(self, version: int) -> str:
+        """Return the host's gateway; '' = none, or one of the other family."""
+        way = self._made.around.ways[version]
+        return str(ip_address(way.gateway)) if way.gateway and way.family == FAMILIES[version] else ""
 
     def close(self) -> None:
         """Let the namespaces go."""
@@ -71,7 +78,7 @@ class Stage:
             for family in rules.make(wire, self._made.around.routing.rules):
                 self._ruled.add(f"{_version(family)} ip rule")
             for version, side in self.sides.items():
-                if not self._leads(wire, side):
+                if not self._made.around.ways[version].denied and not self._leads(wire, side):
                     self._ruled.add(f"{version} ip route")
 
     def _leads(self, wire: Wire, side: Side) -> bool:

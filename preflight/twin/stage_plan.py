@@ -15,7 +15,7 @@ from preflight.twin.routes import Way
 from preflight.twin.surroundings import Surroundings
 from preflight.twin.uplinks import HALF, Uplink, interface
 
-SOURCES, TARGETS = 3, 2
+SOURCES, TARGETS = 36, 2  # of mailcow's ports each has three of its own
 LINKS = 2000  # interfaces: more are not copied
 PORTS = 64  # interfaces from which on containers' ends are left out
 NEAR = bytes.fromhex("0200005e0002")  # hardware address of mailcow's bridge, where it is not there yet
@@ -106,9 +106,9 @@ def _side(request: Request, around: Surroundings, version: int, own: Address, or
         version=version,
         host=str(ip_address(own.local)),
         interface=link.title if link else "",
-        sources=chosen[:SOURCES],
+        sources=chosen[:-TARGETS] or chosen,
         neighbour=_neighbour(around, version, own, ordinary),
-        targets=chosen[SOURCES:] or chosen[-1:],
+        targets=chosen[-TARGETS:] if len(chosen) > TARGETS else chosen[-1:],
         containers=_containers(request, around, version),
         ordinary=bool(found),
     )

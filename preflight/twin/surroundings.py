@@ -46,13 +46,14 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
 def read(wire: Wire) -> Surroundings:
     """Read the namespace that the process is in, to which the wire (of rtnetlink) belongs; raise `OSError`."""
-    found, own = links.read(wire), links.addresses(wire)
+    found, own, routing = links.read(wire), links.addresses(wire), routes.read(wire)
+    asked = {version: _way(wire, version, own) or _listed(routing, version, own) for version in FAMILIES}
     return Surroundings(
         links=found,
         addresses=own,
-        routing=routes.read(wire),
+        routing=routing,
         neighbours=links.neighbours(wire),
-        ways={version: way for version in FAMILIES if (way := _way(wire, version, own))},
+        ways={version: way for version, way in asked.items() if way},
         sysctls=sysctls.read(),
         unseen=tuple(_unseen(wire, found)),
     )
@@ -69,6 +70,18 @@ def _way(wire: Wire, version: int, own: Iterable[Address]) -> Way | None:
                 return None
             if found and found.index != links.LOOPBACK:
                 return replace(found, source=found.source or source)
+    return None
+
+
+def _listed(routing: Routing, version: int, own: Iterable[Address]) -> Way | None:
+    """Return the way of a default route that the host's own packets may not take: rules deny them, and not others'."""
+    family = FAMILIES[version]
+    there = [one for one in routing.routes if (one.family, one.kind, one.prefix) == (family, routes.UNICAST, 0)]
+    for route in sorted(there, key=lambda one: one.table != routes.MAIN):
+        for index, of, gateway in route.hops:
+            sources = [one.local for one in own if (one.family, one.index, one.scope) == (family, index, 0)]
+            if sources and index != links.LOOPBACK:
+                return Way(index, of, gateway, sources[0], denied=True)
     return None
 
 

@@ -17,6 +17,7 @@ from preflight.twin.surroundings import Surroundings
 
 Source = Literal["internet", "neighbour"]
 SOURCES: tuple[Source, ...] = ("internet", "neighbour")
+EACH = 3  # addresses of the Internet that try a port
 Doubt = Literal["control", "rules", "sysctls", "modules", "derivation"]
 
 
@@ -43,11 +44,11 @@ class Played(Struct):
         return [side for version, side in sorted(self.stage.sides.items()) if version not in self.doubts]
 
 
-def play(host: Host, world: World) -> Played:
-    """Make a world and send all packets through it; raise `OSError`."""
+def play(host: Host, world: World, *, swapped: bool = False) -> Played:
+    """Make a world and send all packets through it; raise `OSError`. `swapped`: nf_tables come before ip_tables."""
     stage = build(host.request, host.around, host.rules.ordinary())
     failing = stage.control()
-    loaded = copies.load(host.rules, stage, world)
+    loaded = copies.load(host.rules, stage, world, swapped=swapped)
     stage.load_rules()
     played = Played(stage, loaded)
     for version, side in stage.sides.items():
@@ -85,7 +86,11 @@ def _send(request: Request, played: Played, side: Side) -> None:
     places = dict[str, Source].fromkeys(side.sources, "internet")
     if side.neighbour:
         places[side.neighbour] = "neighbour"
-    found = send.arrivals(stage, side, ports, tuple(places), request.userland_proxy)
+
+    def own(port: Port) -> tuple[str, ...]:
+        return (*sources_of(request, side, port), *filter(None, (side.neighbour,)))
+
+    found = send.arrivals(stage, side, ports, own, request.userland_proxy)
     for port in ports:
         for source in SOURCES:
             outcomes = tuple(
@@ -95,6 +100,15 @@ def _send(request: Request, played: Played, side: Side) -> None:
                 played.arrivals[side.version, port, source] = outcomes
     for (protocol, number), outcome in send.exits(stage, side).items():
         played.exits[side.version, protocol, number] = outcome
+
+
+def sources_of(request: Request, side: Side, port: Port) -> tuple[str, ...]:
+    """Return the addresses of the Internet from which a port is tried: others than its neighbours, as far as they go.
+
+    A list that learns whom it has seen at one port, and keeps them from another, would mix up what they are told of.
+    """
+    first, number = EACH * request.ports.index(port), len(side.sources)
+    return tuple(dict.fromkeys(side.sources[(first + place) % number] for place in range(EACH)))
 
 
 def published(request: Request, port: Port, version: int) -> bool:

@@ -57,6 +57,7 @@ class Case(Struct, frozen=True, kw_only=True):
     bridge: bool = False
     before: tuple[Step, ...] = ()
     after: tuple[Step, ...] = ()
+    beside: tuple[Step, ...] = ()  # what others do when mailcow comes up: firewalld
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -66,7 +67,8 @@ class Case(Struct, frozen=True, kw_only=True):
     @property
     def rates(self) -> bool:
         """Say whether rules have rates, chance, time, or a program."""
-        return any(_RATES.search(line) for step in self.steps for line in step.lines)
+        lines = [line for step in self.steps for line in step.lines if "-j LOG" not in line]
+        return any(_RATES.search(line) for line in lines)
 
     def request(self, **changed: object) -> Request:
         """Return what the twin is asked."""

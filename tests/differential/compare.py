@@ -113,19 +113,22 @@ def _verdicts(told: Twin, found: dict[Key, Shot], result: Compared) -> list[Key]
     """Hold all verdicts against each other; return the packets that are lost by both."""
     ways, lost = journeys(told), []
     blind = {family.version: f"{family.doubt} {family.detail}".strip() for family in told.families if family.state != "judged"}
+    shut = {family.version for family in told.families if family.state == "none"}
     for key, shot in found.items():
         figures = result.figures[key[1]]
         figures["packets"] += 1
         way = ways.get(key)
+        if key[1] in shut:
+            way = Journey(version=key[1], source="internet", verdict="dropped")  # type: ignore[arg-type]  # 4 or 6
         if way is None or way.verdict == "unknown":
             why = (way.reason or "unknown") if way else blind.get(key[1], "not said")
             figures["undecided"] += 1
             result.undecided.append(f"IPv{key[1]} {why} {key[0]}")
         elif way.verdict == "depends":
             figures["depends" if result.case.rates or way.reason == "sources" else "undecided"] += 1
-        elif same(way.verdict, shot.verdict):
+        elif same(way.verdict, shot.verdict, key[1]):
             figures["right"] += 1
-            if shot.verdict in LOST:
+            if shot.verdict in LOST and key in ways:
                 lost.append(key)
         else:
             figures["wrong"] += 1
@@ -134,9 +137,13 @@ def _verdicts(told: Twin, found: dict[Key, Shot], result: Compared) -> list[Key]
     return lost
 
 
-def same(twin: str, truth: str) -> bool:
-    """Say whether two verdicts are the same: a loss is a loss, told or not."""
-    return twin == truth or (twin in LOST and truth in LOST)
+def same(twin: str, truth: str, version: int) -> bool:
+    """Say whether two verdicts are the same: a loss is a loss, told or not.
+
+    What comes through over IPv6 where neighbours cannot ask for each other hangs on who has asked whom before.
+    """
+    lost = (*LOST, "oneway") if version == 6 else LOST
+    return twin == truth or (twin in lost and truth in lost)
 
 
 def _blame(truth: Truth, lab: Lab, shot: Shot, way: Journey, result: Compared) -> None:

@@ -13,6 +13,7 @@ from preflight.twin.spaces import Space
 from tests.differential.host import run
 
 _ENDS = re.compile(r"-[jg] (DROP|REJECT|NFQUEUE|TPROXY|STEAL|SYNPROXY)\b")
+_JSON = re.compile(r'"(drop|reject|queue|tproxy|synproxy)": |"name": "(REJECT|NFQUEUE|TPROXY|SYNPROXY|DROP)"')
 Place = tuple[str, str, str, int]  # family, table, chain, handle; of ip_tables: "", table, chain, number
 
 
@@ -44,18 +45,23 @@ def _nft(space: Space) -> list[tuple[Place, Rule]]:
     found = []
     for one in listed["nftables"]:
         if rule := one.get("rule"):
-            kinds = [next(iter(part)) if isinstance(part, dict) else str(part) for part in rule["expr"]]
-            text = json.dumps(rule["expr"])
-            counter = next((part["counter"] for part in rule["expr"] if isinstance(part, dict) and "counter" in part), None)
-            packets = counter["packets"] if isinstance(counter, dict) else 0
-            drops = any(kind in ("drop", "reject", "queue", "tproxy", "synproxy") for kind in kinds) or bool(
-                re.search(r'"(drop|reject|queue|REJECT|NFQUEUE|TPROXY)"|"type": "target"|"xt"', text)
-            )
+            counter = _counter(rule["expr"])
+            drops = bool(_JSON.search(json.dumps(rule["expr"])))
             place = rule["family"], rule["table"], rule["chain"], rule["handle"]
-            found.append((place, Rule(packets, drops, counter is not None)))
+            found.append((place, Rule(counter["packets"] if counter else 0, drops, counter is not None)))
         elif (chain := one.get("chain")) and chain.get("policy") == "drop":
             found.append(((chain["family"], chain["table"], chain["name"], 0), Rule(0, True, False)))
     return found
+
+
+def _counter(parts: list[Any]) -> dict[str, int] | None:
+    """Return a rule's counter that every packet moves which the rule ends: none behind a map of verdicts."""
+    for part in parts:
+        if isinstance(part, dict) and "vmap" in part:
+            return None
+        if isinstance(part, dict) and isinstance(part.get("counter"), dict):
+            return dict(part["counter"])
+    return None
 
 
 def _legacy(saved: str, table: str) -> dict[Place, Rule]:

@@ -27,7 +27,11 @@ def start(case: Case, version: int) -> list[str]:
         lines += ["nat -A DOCKER -i docker0 -j RETURN"] if case.proxy else []
     lines += ["filter -P FORWARD DROP", "filter -N DOCKER", f"filter -N {USER}"]
     new = _start28 if generation(case) >= 28 else _start
-    return lines + [f"filter {line}" for line in new(version, generation(case))]
+    made = new(version, generation(case))
+    # It puts its own to the top of FORWARD, the last one first.
+    forward = [line.replace("-A", "-I", 1) for line in reversed(made) if line.startswith("-A FORWARD")]
+    others = [line for line in made if not line.startswith("-A FORWARD")]
+    return lines + [f"filter {line}" for line in (*others, *forward)]
 
 
 def _start(version: int, engine: int) -> list[str]:

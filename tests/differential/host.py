@@ -66,6 +66,8 @@ class Lab:
             saved = run(self.host, [f"{program}{kind}", "-S", "FORWARD"]).stdout.splitlines()
             if self._restore(f"{program}{kind}", engines.up(case, version, saved)):
                 self.came_up = False
+        for step in case.beside:
+            self._put(step)
         if case.six:
             run(self.host, ["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1", "net.ipv6.conf.default.forwarding=1"])
         if not case.proxy:
@@ -146,9 +148,15 @@ class Lab:
             found = re.findall(r"^/dev/stdin:(\d+):|line:? (\d+)|^(?:internal:)?0:(\d+)", ran.stderr, re.MULTILINE)
             bad = {order[int(a or b or c)] for a, b, c in found if int(a or b or c) in order}
             if not bad:
-                raise Refused(ran.stderr[:500])
+                return replace(step, lines=tuple(self._singly(step.program, lines)))
             lines = [line for number, line in enumerate(lines) if number not in bad]
         return replace(step, lines=())
+
+    def _singly(self, program: str, lines: list[str]) -> list[str]:
+        """Give lines one by one, where the kernel refuses one and nobody says which; return those that it took."""
+        if program == "nft":
+            return [line for line in lines if run(self.host, ["nft", "-f", "-"], line + "\n").returncode == 0]
+        return [line for line in lines if not self._restore(program, [line])]
 
     def _restore(self, program: str, lines: list[str]) -> str:
         ran = run(self.host, [f"{program}-restore", "--noflush"], written(program, lines)[1])

@@ -298,3 +298,49 @@ def test_what_is_told_goes_through_json() -> None:
     journey = Journey(version=4, source="internet", verdict="dropped", culprit=Culprit(kind="route"))
     twin = Twin(derived=True, families=(), arrivals=(Arrival("", 25, (journey,)),), exits=(Exit("udp", 53, journey),))
     assert msgspec.json.decode(msgspec.json.encode(twin), type=Twin) == twin
+
+
+@needs_programs
+def test_a_list_that_learns_at_one_port_keeps_nobody_from_another(played: Played) -> None:
+    """Addresses of the Internet differ from port to port; the neighbour is one."""
+    learning = """table inet a {
+        set seen { type ipv4_addr; flags dynamic,timeout; timeout 1h; }
+        chain c { type filter hook prerouting priority -300;
+            ip saddr @seen tcp dport 993 drop
+            tcp dport 25 add @seen { ip saddr }
+        }
+    }"""
+    twin = played(nft=learning)
+    assert verdicts(twin) == {25: "delivered", 993: "delivered", 443: "delivered"}
+    assert verdicts(twin, source="neighbour")[993] == "dropped"
+
+
+@needs_programs
+def test_what_docker_proxy_s_own_connection_meets_is_named(played: Played) -> None:
+    """By IPv6 to the host, and from there by IPv4."""
+    sh = "iptables-legacy -t raw -A OUTPUT -p tcp --dport 993 -j DROP; sysctl -qw net.ipv6.conf.all.forwarding=0"
+    culprit = told(played(sh=sh), 993, 6).culprit
+    assert culprit
+    assert (culprit.kind, culprit.family, culprit.table, culprit.chain) == ("rule", "ip", "raw", "OUTPUT")
+
+
+@needs_programs
+def test_neighbours_that_cannot_ask_for_each_other_on_mailcow_s_bridge_are_cut_off(played: Played) -> None:
+    """Over IPv6 alone: ARP is no matter of these tables."""
+    six = tuple(replace(port, container6=f"fd4d:6169:6c63:6f77::{port.container4.split('.')[-1]}") for port in PORTS)
+    rule = 'oifname != "eth0" meta l4proto ipv6-icmp drop'
+    twin = played(nft=chain("output", rule), ports=six, subnet6="fd4d:6169:6c63:6f77::/64", ip6tables=False)
+    assert verdicts(twin) == {25: "delivered", 993: "delivered", 443: "delivered"}
+    assert verdicts(twin, 6) == {25: "dropped", 993: "dropped", 443: "dropped"}
+    culprit = told(twin, 25, 6).culprit
+    assert culprit
+    assert (culprit.kind, culprit.table, culprit.chain) == ("rule", "fw", "c")
+    healthy = played(ports=six, subnet6="fd4d:6169:6c63:6f77::/64", ip6tables=False)
+    assert verdicts(healthy, 6) == {25: "proxy", 993: "proxy", 443: "proxy"}
+
+
+@needs_programs
+def test_where_ip_tables_and_nf_tables_both_redirect_it_hangs_on_their_order(played: Played) -> None:
+    sh = "iptables-legacy -t nat -A PREROUTING -p tcp --dport 25 -j DNAT --to-destination 172.22.1.250:993"
+    journey = told(played(sh=sh), 25)
+    assert (journey.verdict, journey.depends) == ("depends", ("order",))

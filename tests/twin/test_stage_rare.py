@@ -37,6 +37,18 @@ def test_a_way_that_only_rules_about_the_source_lead_to(namespaces: Make) -> Non
         assert failing([out]) == [out]
 
 
+def test_a_way_that_rules_deny_to_the_hosts_own_packets_is_there_for_others(namespaces: Make) -> None:
+    hosts.run(host := namespaces(), *FORWARDING, hosts.ETH0, OUT4, "rule add from 203.0.113.0/24 prohibit")
+    hosts.run(host, "rule add iif lo to 0.0.0.0/1 prohibit")
+    with hosts.built(host) as stage:
+        assert stage.sides[4].host == "203.0.113.5"
+        assert not stage.control()
+        stage.load_rules()
+        assert not stage.unwritten(4)
+        own = Call(stage.twin, "", stage.world, stage.sides[4].targets[0])
+        assert failing([own]) == [own]
+
+
 def test_a_bridge_that_the_engine_has_yet_to_set_up(namespaces: Make) -> None:
     hosts.run(host := namespaces(), hosts.ETH0, OUT4, OUT6, BRIDGE)
     with hosts.built(host) as stage:

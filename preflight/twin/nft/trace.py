@@ -15,8 +15,8 @@ TABLES = 10 << 8  # NFNL_SUBSYS_NFTABLES
 NEWTABLE, NEWCHAIN, GETCHAIN, NEWRULE, TRACE = (TABLES | kind for kind in (0, 3, 4, 6, 17))
 GROUP = 9  # NFNLGRP_NFTRACE
 OWN = "preflight-twin"  # the table that marks
-INET, IPV4, IPV6, BRIDGE = 1, 2, 10, 7  # NFPROTO_…
-FAMILIES = {INET: "inet", IPV4: "ip", 3: "arp", 5: "netdev", BRIDGE: "bridge", IPV6: "ip6"}
+INET, IPV4, IPV6, BRIDGE, NETDEV = 1, 2, 10, 7, 5  # NFPROTO_…
+FAMILIES = {INET: "inet", IPV4: "ip", 3: "arp", NETDEV: "netdev", BRIDGE: "bridge", IPV6: "ip6"}
 HOOKS = {
     "inet": ("prerouting", "input", "forward", "output", "postrouting", "ingress"),
     "netdev": ("ingress", "egress"),
@@ -51,21 +51,28 @@ class End(Struct, frozen=True):
 
 
 class Base(Struct, frozen=True):
-    """A chain that packets enter."""
+    """A chain that packets enter. `devices`: of ingress and egress, the interfaces."""
 
     hook: str
     priority: int
+    devices: tuple[str, ...] = ()
 
 
 class Trace:
-    """Marks all packets of the namespace that is entered when it is made, and hears what becomes of them."""
+    """Marks all packets of the namespace that is entered when it is made, and hears what becomes of them.
 
-    def __init__(self, wire: Wire, families: Iterable[str] = ("ip", "ip6")) -> None:
+    `devices`: interfaces with chains that come before those of any family.
+    """
+
+    def __init__(self, wire: Wire, families: Iterable[str] = ("ip", "ip6"), devices: Iterable[str] = ()) -> None:
         self._events = Wire(w.NETFILTER)
         self._events.listen(GROUP)
         numbers = {name: number for number, name in FAMILIES.items()}
         for family in sorted(families):
-            mark(wire, numbers[family])
+            mark(wire, numbers[family], (("prerouting", 0, ""), ("output", 3, "")))
+        devices = sorted(devices)
+        if devices:
+            mark(wire, NETDEV, [(f"ingress {device}", 0, device) for device in devices])
 
     def close(self) -> None:
         """Hear no more."""
@@ -82,8 +89,11 @@ class Trace:
         return tuple(event for event in told if event.packet == first)[:MOST]
 
 
-def mark(wire: Wire, family: int) -> None:
-    """Add a table of ours whose chains come first and mark every packet; raise `OSError`."""
+def mark(wire: Wire, family: int, chains: Iterable[tuple[str, int, str]]) -> None:
+    """Add a table of ours whose chains come first and mark every packet; raise `OSError`.
+
+    `chains`: their names, hooks, and interfaces, where they belong to one.
+    """
     head = struct.pack("=BBH", family, 0, 0)
     changes = [Message(NEWTABLE, head + attribute(1, w.name(OWN)), w.CREATE)]
     expression = nested(
@@ -96,11 +106,12 @@ def mark(wire: Wire, family: int) -> None:
         attribute(1, w.name("meta")),
         nested(2, attribute(2, be32(12)), attribute(3, be32(8))),  # NFTA_META_KEY NFTRACE, NFTA_META_SREG
     )
-    for hook, number in (("prerouting", 0), ("output", 3)):
-        place = nested(4, attribute(1, be32(number)), attribute(2, struct.pack(">i", FIRST)))  # NFTA_CHAIN_HOOK
-        chain = attribute(1, w.name(OWN)) + attribute(3, w.name(hook)) + place + attribute(7, w.name("filter"))
+    for name, number, device in chains:
+        there = [attribute(3, w.name(device))] if device else []  # NFTA_HOOK_DEV
+        place = nested(4, attribute(1, be32(number)), attribute(2, struct.pack(">i", FIRST)), *there)  # NFTA_CHAIN_HOOK
+        chain = attribute(1, w.name(OWN)) + attribute(3, w.name(name)) + place + attribute(7, w.name("filter"))
         changes.append(Message(NEWCHAIN, head + chain, w.CREATE))
-        rule = attribute(1, w.name(OWN)) + attribute(2, w.name(hook)) + nested(4, expression, setting)
+        rule = attribute(1, w.name(OWN)) + attribute(2, w.name(name)) + nested(4, expression, setting)
         changes.append(Message(NEWRULE, head + rule, w.CREATE | w.APPEND))
     refused = wire.batch(changes)
     if refused:
@@ -154,7 +165,10 @@ def bases(wire: Wire) -> dict[tuple[str, str, str], Base]:
         names = HOOKS.get(family, HOOKS["inet"])
         number, priority = _number(place.get(1)) or 0, struct.unpack(">i", place.get(2, bytes(4)))[0]
         hook = names[number] if number < len(names) else ""
-        found[family, w.text(told.get(1, b"")), w.text(told.get(3, b""))] = Base(hook, priority)
+        listed = w.attributes(place.get(4, b""))  # NFTA_HOOK_DEVS
+        names_of = [place[3]] if 3 in place else [value for kind, value in listed if kind & w.MASK == 1]
+        devices = tuple(map(w.text, names_of))
+        found[family, w.text(told.get(1, b"")), w.text(told.get(3, b""))] = Base(hook, priority, devices)
     return found
 
 
