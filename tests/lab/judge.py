@@ -118,6 +118,8 @@ def unforeseen(scenario: Scenario, results: Results, outcome: Outcome) -> Iterat
     if scenario.unknowable:
         return
     ports = predicted(results)
+    if outcome.up and not scenario.then:
+        yield from strayed(results, outcome)
     if not scenario.then:
         yield from (
             f"{port} could not be published, and was not predicted" for port in outcome.held if port not in ports
@@ -126,6 +128,28 @@ def unforeseen(scenario: Scenario, results: Results, outcome: Outcome) -> Iterat
     harm = scenario.observe or scenario.then or scenario.truth.unreachable
     if failed and outcome.up and not harm:
         yield f"{', '.join(failed)} fail, and no harm was seen"
+
+
+def strayed(results: Results, outcome: Outcome) -> Iterator[str]:
+    """List ports that answer although the firewall's row says they do not, or the other way round.
+
+    Who sees whom is held for IPv4 alone: the stack is brought up without what mailcow's installer has the engine do for
+    IPv6.
+    """
+    for place, said in outcome.answers.items():
+        address, _, port = place.rpartition("=")
+        family = "ipv6" if ":" in address else "ipv4"
+        row = results.get(("firewall.inbound", f"{port}/tcp"), {"evidence": {}})
+        verdict = ((row["evidence"].get("families") or {}).get(family) or {}).get("verdict")
+        answers = re.match(r"[a-z]+-mailcow (\S*)", said)
+        if verdict in ("delivered", "proxy") and not answers:
+            yield f"{place} does not answer, and was to be {verdict}"
+        elif verdict in ("dropped", "refused", "oneway", "elsewhere") and answers:
+            yield f"{place} answers, and was to be {verdict}"
+        elif verdict in ("delivered", "proxy") and answers and family == "ipv4":
+            masked = answers[1].startswith("172.")
+            if masked is (verdict == "delivered"):
+                yield f"{place} saw {answers[1]}, and was to be {verdict}"
 
 
 def predicted(results: Results) -> set[int]:

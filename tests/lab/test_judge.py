@@ -10,7 +10,7 @@ import pytest
 
 from preflight.checks import catalogue
 from tests.lab import figure
-from tests.lab.judge import Verdict, judge
+from tests.lab.judge import Verdict, judge, strayed
 from tests.lab.kinds import KINDS
 from tests.lab.scenario import Expect, Observe, Scenario, Truth, scenarios
 from tests.lab.stack import SERVICES, Outcome
@@ -131,3 +131,35 @@ def test_every_scenario_means_something(scenario: Scenario) -> None:
 def test_there_are_enough() -> None:
     assert len(SCENARIOS) >= 40
     assert {scenario.host for scenario in SCENARIOS} == set(KINDS)
+
+
+def reached(port: int, verdict: str | None, family: str = "ipv4") -> dict[str, Any]:
+    found = row("firewall.inbound", "pass" if verdict == "delivered" else "fail", f"{port}/tcp")
+    return {**found, "evidence": {"families": {family: verdict and {"verdict": verdict}}}}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said", "differs"),
+    [
+        ("delivered", "postfix-mailcow 198.51.100.1", False),
+        ("delivered", "postfix-mailcow 172.22.1.1", True),
+        ("delivered", "timeout", True),
+        ("proxy", "postfix-mailcow 172.22.1.1", False),
+        ("proxy", "postfix-mailcow 198.51.100.1", True),
+        ("dropped", "timeout", False),
+        ("dropped", "postfix-mailcow 198.51.100.1", True),
+        ("oneway", "timeout", False),
+        ("depends", "timeout", False),
+        (None, "timeout", False),
+    ],
+)
+def test_a_packets_predicted_way_is_held_against_who_answers(verdict: str | None, said: str, differs: bool) -> None:
+    outcome = Outcome("", (), {"198.51.100.10=25": said})
+    results = {("firewall.inbound", "25/tcp"): reached(25, verdict)}
+    assert bool(list(strayed(results, outcome))) is differs
+
+
+def test_of_ipv6_only_whether_it_answers_is_held() -> None:
+    results = {("firewall.inbound", "25/tcp"): reached(25, "delivered", "ipv6")}
+    for said, differs in (("postfix-mailcow 172.22.1.1", False), ("timeout", True)):
+        assert bool(list(strayed(results, Outcome("", (), {"2001:db8::10=25": said})))) is differs
