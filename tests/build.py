@@ -10,16 +10,31 @@ import msgspec
 from preflight.assess.running import run as run_check
 from preflight.checks import Check, Look, catalogue
 from preflight.facts import SCHEMA, Asked, ConfFile, Fact, Host, Setting, View
-from preflight.facts.parts import PARTS, fields
+from preflight.facts.parts import GROUPS, PARTS, fields
 from preflight.mailcow import plan as plan_module
 from preflight.mailcow import requirements as requirements_module
 from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.evidence.shapes import SHAPES
 from preflight.report.model import Evidence, Result, SourceEvidence
-from tests import advice, sentences
+from tests import advice, sentences, told
 
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
+ALWAYS = {"name", "os_release", "kernel", "machine", "mailcow_conf"}  # parts that every run makes
 STARTED = "2026-11-23T01:23:45Z"
+
+
+class Spy:
+    """A host that notes which of its parts are read."""
+
+    def __init__(self, watched: object, read: set[str], group: str = "") -> None:
+        self.watched, self.read, self.group = watched, read, group
+
+    def __getattr__(self, name: str) -> object:
+        place = f"{self.group}{name}"
+        if place in PARTS:
+            self.read.add(place)
+        found = getattr(self.watched, name)
+        return Spy(found, self.read, f"{place}.") if place in GROUPS else found
 
 
 def host(
@@ -91,6 +106,7 @@ def run(identity: str, given: Look) -> list[Result]:
             assert result.evidence.zone == tuple(f"{r.name}. {r.ttl} IN {r.type} {r.value}" for r in records)
     harm = [fault for result in results for fault in advice.faults_of(result.remedy, given.host)]
     assert not harm, harm
+    told.hold(entry, given)
     return results
 
 
@@ -101,9 +117,12 @@ def measured(result: Result) -> dict[str, Any]:
 
 
 def _hold(entry: Check, given: Look) -> None:
+    """Hold a check to what it names and says: it reads nothing else, and people read whole sentences of it."""
+    read: set[str] = set()
     with sentences.marked():
         marked = sentences.mark_facts(given.host)
         plan = plan_module.make(marked.mailcow_conf.value, marked.asked)
-        results = list(run_check(entry, Look(marked, plan, given.requirements)))
+        results = list(run_check(entry, Look(Spy(marked, read), plan, given.requirements)))  # type: ignore[arg-type]
+    assert read <= {*entry.reads, *ALWAYS}, f"{entry.id} does not name all that it reads"
     faults = [fault for result in results for fault in sentences.faults_of(result)]
     assert not faults, faults

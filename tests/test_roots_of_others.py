@@ -20,6 +20,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from preflight import gathering
+from preflight.checks import catalogue
 from tests.line import Run, line
 from tests.machines import MACHINES, Tree, plant
 
@@ -29,12 +30,18 @@ SECONDS = 10  # a run takes some 0.1 s; a FIFO that is waited for, or a file wit
 TODAY = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
 
 ALMA = MACHINES["alma-9"].tree
-JUDGED = MACHINES["nothing"].statuses  # every check that a copy can be judged by
+JUDGED = MACHINES["nothing"].statuses  # the checks that every machine here has a status for
 # What only a running kernel or engine knows.
 OF_THE_RUNNING = {
     "resources.disk", "resources.inodes", "docker.engine", "docker.packaging", "docker.storage", "docker.privileged",
     "docker.healthcheck", "docker.leftovers", "ports.free", "clock.synchronized", "network.subnet", "network.mtu",
     "network.ipv6",
+}  # fmt: skip
+# What the programs and settings of a tree decide, if it has any; and the DNS, which is not asked.
+OF_THE_TREE = {
+    "system.commands", "system.limits", "system.security-modules", "docker.compose", "docker.daemon-config",
+    "docker.limits", "ports.configuration", "dns.hostname", "dns.address", "dns.reverse", "dns.mx", "dns.autodiscover",
+    "dns.autoconfig",
 }  # fmt: skip
 
 
@@ -96,6 +103,11 @@ def look(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         return told
 
     return checked
+
+
+def test_no_check_is_left_out_here() -> None:
+    named = [*JUDGED, *OF_THE_RUNNING, *OF_THE_TREE]
+    assert sorted(named) == sorted(check.id for check in catalogue())
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -24,6 +24,16 @@ from preflight.facts.kinds import (
 RUN = "mailcow-preflight.run"  # the label that our own objects on an engine carry: the run's id
 
 
+Build = Literal["docker", "other", ""]  # whose build of the engine it is; '' = it does not say
+
+
+def build_of(platform: str) -> Build:
+    """Say whose build an engine is that calls its platform so."""
+    if not platform:
+        return ""
+    return "docker" if platform.startswith("Docker Engine") else "other"
+
+
 class Contact(Struct, frozen=True):
     """How the engine was reached. state: ok, absent, refused, timeout, denied, invalid."""
 
@@ -100,7 +110,8 @@ class Engine(Struct, frozen=True, kw_only=True):
     api_version: Version
     min_api_version: Version = ""
     components: tuple[Word, ...] = ()  # "Engine", "Podman Engine", "containerd" …
-    platform: Text = ""  # "Docker Engine - Community": Docker's own build
+    platform: Text = ""  # "Docker Engine - Community"
+    build: Build = ""
     operating_system: Text = ""
     kernel: Version = ""
     architecture: Word = ""  # of the kernel that it runs on

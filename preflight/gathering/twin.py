@@ -38,8 +38,8 @@ def twin(run: Run) -> Fact[Twin]:
     if engine.missing is not None:
         return Fact(engine.source, None, engine.missing)
     if engine.get().podman:
-        why = say("Podman publishes ports in ways of its own, which mailcow does not support (see docker.packaging).")
-        return Fact.skipped(engine.source, why, cause="engine")
+        other = say("Podman publishes ports in ways of its own, which mailcow does not support (see docker.packaging).")
+        return Fact.skipped(engine.source, other, cause="engine")
     if run.wishes.asked.probe:
         # They have the engine load the modules that publishing takes; the twin loads none.
         for probe in PROBES:

@@ -22,7 +22,7 @@ from preflight.mailcow.requirements import NAMES, Requirements, load
 from preflight.net.hostnames import mail_domain
 from preflight.redact.kinds import masked
 from preflight.redact.masks import Masks
-from preflight.redact.retold import WITHHELD, proposals, retold, unique
+from preflight.redact.retold import WITHHELD, advised, proposals, retold, unique
 from preflight.redact.tokens import PLACEHOLDER, Unveiler, everywhere, redacted, texts, veil
 from preflight.report.compare import GROUPS, Change, Comparison, Side, compare
 from preflight.report.model import Report, Result
@@ -43,7 +43,8 @@ def _told(real: Report, host: Host, unveil: Unveiler, judging: Judging) -> Repor
     made = plan.make(host.mailcow_conf.value, host.asked)
     with writing(unveil):
         other = assess(host, made, judging.requirements, judging.checks, proposals=proposals(real.results))
-        results = tuple(unique(retold(real.results, other.results, judging.waivers, today), unveil))
+        shown = unique(retold(real.results, other.results, judging.waivers, today), unveil)
+        results = tuple(advised(real.results, shown))
     return msgspec.structs.replace(
         real,
         requirements=everywhere(other.requirements, unveil),

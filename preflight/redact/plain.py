@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from preflight.checks.holders.images import telling
+from preflight.checks.holders.supervised import PER_USER
 from preflight.mailcow.layout import CONTAINERS, PROJECT, SHAPE
 from preflight.net.addresses import parse_address
 from preflight.redact import vocabulary
@@ -93,9 +95,12 @@ class Plain:
     def unit(self, value: str) -> str:
         """Keep the name of a well-known unit."""
         stem, dot, ending = value.rpartition(".")
-        if dot and ending in ("service", "socket", "scope", "slice", "mount", "target", "timer"):
-            return f"{self.program(stem, 'unit')}.{ending}"
-        return self.program(value, "unit")
+        if ending not in ("service", "socket", "scope", "slice", "mount", "target", "timer"):
+            stem, dot, ending = value, "", ""
+        name, at, instance = stem.partition("@")
+        begins = PER_USER if name.startswith(PER_USER) else ""
+        shown = begins + self.program(name[len(begins) :], "unit") if name else ""
+        return f"{shown}{at}{instance if instance == '-' else self.program(instance, 'unit')}{dot}{ending}"
 
     def package(self, value: str) -> str:
         """Keep the names of well-known packages."""
@@ -112,7 +117,10 @@ class Plain:
         if re.fullmatch(r"br-[0-9a-f]{12}", value):
             # The engine's own bridges are told from others by their form.
             return f"br-{self.registry.number('interface', value):012x}"
-        prefix = next((kind for kind in ("veth", "cni", "podman") if value.startswith(kind)), "")
+        if re.fullmatch(r"cali[0-9a-f]{11}", value):
+            return f"cali{self.registry.number('interface', value):011x}"
+        begins = ("veth", "cni", "podman", "cilium_", "flannel", "dummy")
+        prefix = next((kind for kind in begins if value.startswith(kind)), "")
         return prefix + self.secret(value, "interface")
 
     def chain(self, value: str) -> str:
@@ -138,14 +146,17 @@ class Plain:
         )  # fmt: skip
 
     def image(self, value: str) -> str:
-        """Keep the names of well-known images, with a plain version."""
+        """Keep the names of well-known images, with a plain version, and of others the part that tells what they do."""
         name, colon, _ = value.rpartition(":")
         name = name if colon and "/" not in value[len(name) :] else value
         known = name.removeprefix("docker.io/").removeprefix("library/") in vocabulary.listed("images")
         mailcow = re.fullmatch(r"(?:ghcr\.io/)?mailcow/([a-z0-9-]+)", name)
         known = known or bool(mailcow and set(mailcow[1].split("-")) <= _MAILCOW)
         good = known and (name == value or _TAG.fullmatch(value[len(name) :]))
-        return value if good else self.secret(value, "image")
+        if good:
+            return value
+        hidden, part = self.secret(value, "image"), telling(value)
+        return f"{part}{hidden}" if part.endswith("/") else f"{hidden}/{part}" if part else hidden
 
     def path(self, value: str) -> str:
         """Replace the parts of a path that are not every system's; below a home everything is somebody's own."""

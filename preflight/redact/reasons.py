@@ -41,6 +41,11 @@ _HELP: dict[Cause, str] = {
 }
 
 
+def helps(text: str) -> bool:
+    """Say whether a text is one that stands here for what would make a fact known."""
+    return text in (say(_ASK), *map(say, _HELP.values()))
+
+
 def reason(why: Missing) -> Missing:
     """Return why a fact is missing, in words that name nothing of the host."""
     if why.cause not in _REASONS:

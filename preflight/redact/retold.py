@@ -10,6 +10,7 @@ from operator import attrgetter
 import msgspec
 
 from preflight.assess.waivers import Waiver, waived
+from preflight.redact.likeness import alike
 from preflight.redact.tokens import everywhere
 from preflight.report.evidence.network import SubnetEvidence
 from preflight.report.model import Evidence, Remedy, Result
@@ -61,7 +62,7 @@ def _withheld(real: Result, number: int) -> Result:
         expected=None,
         found=None,
         evidence=Evidence(),
-        remedy=Remedy(say(_ASK)) if real.remedy else None,
+        remedy=withheld(real.remedy),
         reason=say(WITHHELD) if silent else None,
     )
 
@@ -87,6 +88,18 @@ def unique(results: Iterable[Result], unveil: Callable[[str], str]) -> Iterator[
         seen.add((result.check, changed["subject"]))
         # What another program said is left out: a placeholder of it would tell nobody anything.
         yield msgspec.structs.replace(result, **changed, detail=None, remedy=_remedy(result.remedy, unveil))
+
+
+def advised(real: Iterable[Result], shown: Iterable[Result]) -> Iterator[Result]:
+    """Yield results as they are shown; advice that is not the real host's is left out."""
+    for one, other in zip(real, shown, strict=True):
+        good = other.remedy is None or alike(one.remedy, other.remedy)
+        yield other if good else msgspec.structs.replace(other, remedy=withheld(one.remedy))
+
+
+def withheld(real: Remedy | None) -> Remedy | None:
+    """Say of a remedy only where and when it is followed."""
+    return None if real is None else Remedy(say(_ASK), place=real.place, when=real.when)
 
 
 def _remedy(remedy: Remedy | None, unveil: Callable[[str], str]) -> Remedy | None:

@@ -8,12 +8,18 @@ import re
 import tomllib
 from functools import cache
 
+from preflight.checks.docker import directives
+from preflight.checks.holders import known_programs, supervised
+
 LONGEST = 4000  # characters that are looked at of one value
 _TOKEN = re.compile(r"[^\W_]+")
 FOUR = re.compile(r"[0-9]{1,3}([._-])[0-9]{1,3}\1[0-9]{1,3}\1[0-9]{1,3}")  # an address, in whatever disguise
 _RATE = re.compile(r"[0-9]{1,3}[GM]Hz")
 INTERFACES = re.compile(
     r"\*|lo|dummy[0-9]{1,2}|ifb[0-9]{1,2}|docker0|docker_gwbridge|br-mailcow|br[0-9]{1,3}|virbr[0-9]{1,2}|sit[0-9]{1,2}"
+    r"|cni[0-9]{1,2}|(?:cni-)?podman[0-9]{1,2}|(?:nerdctl|incusbr)[0-9]{1,2}|flannel(?:\.[0-9]{1,4}|-v6\.[0-9]{1,4})"
+    r"|(?:eth|en|wl|wlan|bond|team|tun|tap|wg|ppp|veth|cni|cali|lxc|br-?|virbr|vmbr)\*"
+    r"|cilium_(?:host|net|vxlan|geneve)|kube-bridge|kube-ipvs0"
     r"|(?:eth|wlan|bond|team|tun|tap|wg|ppp|venet|vmbr|lxcbr|lxdbr|ib)[0-9]{1,3}(?:\.[0-9]{1,4})?"
     r"|(?:en|wl|ww)(?:o[0-9]{1,3}|s[0-9]{1,3}|p[0-9]{1,3}s[0-9]{1,3})(?:f[0-9]{1,3})?(?:np?[0-9]{1,3}|d[0-9]{1,3})?"
 )
@@ -23,6 +29,14 @@ INTERFACES = re.compile(
 def listed(name: str) -> frozenset[str]:
     """Return one of the lists of everybodys.toml."""
     return frozenset(_lists()[name].split())
+
+
+@cache
+def deciding() -> frozenset[str]:
+    """Return the names of programs and units by which checks decide how one is told to end it: those stay, whole."""
+    ways = {name for names in known_programs.NAMES.values() for name in names.split()}
+    units = {name for entry in supervised.SUPERVISORS for name in entry.units}
+    return known_programs.SENDERS | known_programs.READERS | ways | units
 
 
 @cache
@@ -37,7 +51,9 @@ def is_public_text(text: str) -> bool:
         return False
     if text.count(":") > 2 or FOUR.search(text):
         return False
-    return text.lower() in words() or all(_everybodys(part) for part in _TOKEN.findall(text))
+    if text.lower() in words() or text in directives.ENGINE_KEYS:
+        return True
+    return all(_everybodys(part) for part in _TOKEN.findall(text))
 
 
 def _everybodys(word: str) -> bool:
@@ -47,6 +63,8 @@ def _everybodys(word: str) -> bool:
 
 def is_public_name(name: str) -> bool:
     """Say whether a name is made of parts that everybody knows, and short numbers."""
+    if name in deciding():
+        return True
     parts = _TOKEN.findall(name)
     usual = all(part in listed("programs") or (part.isdecimal() and len(part) < 3) for part in parts)
     return name.isascii() and len(name) <= 80 and usual and any(not part.isdecimal() for part in parts)

@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from preflight.facts import Fact, HealthRun, Host, Probes, StartRun, refusals
+from preflight.facts.engine import build_of
 from preflight.report.older_sentences import from_sentences
 
 # The exit codes by which a container told what it held, before `granted` was a field of its own.
@@ -25,7 +26,7 @@ def of_today(host: Host, document: bytes) -> Host:
 
     Raise msgspec's errors where an older part is of the wrong type.
     """
-    return refusals.with_causes(_granted(_grouped(from_sentences(host, document), document)))
+    return refusals.with_causes(_built(_granted(_grouped(from_sentences(host, document), document))))
 
 
 def _grouped(host: Host, document: bytes) -> Host:
@@ -35,6 +36,14 @@ def _grouped(host: Host, document: bytes) -> Host:
     top = msgspec.json.decode(document, type=_Top)
     found = {name: fact for name in Probes.__struct_fields__ if (fact := getattr(top, name, None)) is not None}
     return replace(host, probes=Probes(**found)) if found else host
+
+
+def _built(host: Host) -> Host:
+    """Say whose build an engine is, which its platform alone told before."""
+    engine = host.engine.value
+    if engine is None or engine.build or not engine.platform:
+        return host
+    return replace(host, engine=replace(host.engine, value=replace(engine, build=build_of(engine.platform))))
 
 
 def _granted(host: Host) -> Host:

@@ -201,7 +201,7 @@ def test_compose_comes_from_where_the_engine_came(system: OsRelease, package: st
 
 
 def test_the_engines_own_word_counts_where_the_packages_cannot_be_read() -> None:
-    said = Engine(version="28.5.2", api_version="1.51", platform="Docker Engine - Community")
+    said = Engine(version="28.5.2", api_version="1.51", build="docker")
     found = result("docker.compose", **there(release("almalinux", "8.10"), None, engine=said))
     assert fixes(found) == ("dnf install -y docker-compose-plugin",)
     by_hand = result("docker.compose", **there(DEBIAN, None, "/usr/local/bin/dockerd", engine=said))
@@ -209,7 +209,7 @@ def test_the_engines_own_word_counts_where_the_packages_cannot_be_read() -> None
 
 
 def test_dockers_script_is_not_run_over_dockers_own_packages() -> None:
-    old = Engine(version="20.10.24", api_version="1.41", platform="Docker Engine - Community")
+    old = Engine(version="20.10.24", api_version="1.41", build="docker")
     found = result("docker.engine", **there(DEBIAN, "docker-ce", engine=old))
     assert (found.status, GET in fixes(found)) == (Status.FAIL, False)
     assert fixes(found)[0] == f"apt-get update && apt-get install -y {PACKAGES}"

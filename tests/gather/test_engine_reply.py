@@ -32,6 +32,7 @@ def test_a_docker_engine() -> None:
     said = parsed(DOCKER)
     assert (said.version, said.api_version, said.min_api_version) == ("28.5.2", "1.51", "1.24")
     assert (said.components, said.platform) == (("Engine", "containerd"), "Docker Engine - Community")
+    assert said.build == "docker"
     assert (said.root_dir, said.driver) == ("/var/lib/docker", "overlay2")
     assert said.driver_status == {"Backing Filesystem": "extfs", "Supports d_type": "true"}
     assert said.security_options == ("name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns")

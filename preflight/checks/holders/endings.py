@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from preflight.checks import Look
-from preflight.checks.holders import mailers, supervised, way_in
+from preflight.checks.holders import images, mailers, supervised, way_in
 from preflight.checks.holders.conflicts import PROXIES, Occupant
 from preflight.checks.remedies import distro
 from preflight.checks.sources import SYNC_JOBS
@@ -15,11 +15,6 @@ from preflight.net.addresses import is_loopback
 from preflight.report.model import Remedy
 from preflight.text.sentences import noted, paragraph, say
 
-# Images of whole mail servers, by the last two parts of their names.
-_MAIL_IMAGES = (
-    "docker-mailserver", "poste.io", "mailu", "iredmail", "stalwart", "mail-server", "modoboa", "maddy", "zimbra",
-    "mailserver", "mailcow/",
-)  # fmt: skip
 # Processes that take any free port below 1024 when they start, so that another one may take it next time.
 _WANDERERS = ("rpc.statd", "rpc.mountd", "rpc.rquotad", "ypbind", "ypserv", "rpc.yppasswdd", "rpc.ypxfrd")
 # Web servers that can pass on what they are asked for: the documentation's first.
@@ -200,7 +195,7 @@ def of_container(look: Look, binding: Binding, container: Container) -> Remedy:
     kind = way_in.of_container(container)
     if kind is not None:
         return way_in.contained(binding, container, kind)
-    if _mails(container.image):
+    if images.serves_mail(container.image):
         text = _moved_first(container.name, container.image)
         return Remedy(text, (f"docker inspect {shlex.quote(container.name)}",), when="last")
     text = say("Stop the container {name}, and keep it from starting again.", name=container.name)
@@ -214,22 +209,16 @@ def of_container(look: Look, binding: Binding, container: Container) -> Remedy:
     return Remedy(text, stop(container, binding.port))
 
 
-def _mails(image: str) -> bool:
-    """Say whether an image is known as that of a mail server."""
-    name = "/".join(image.partition("@")[0].split("/")[-2:])
-    return any(part in name for part in _MAIL_IMAGES)
-
-
 def of_swarm(service: SwarmService, port: int) -> Remedy:
     """Say how a service of the swarm gives a port up."""
     show = (f"docker service inspect --pretty {shlex.quote(service.name)}",)
-    if way_in.of_image(service.image) is not None:
+    if images.way_in(service.image) is not None:
         text = paragraph(
             say("The swarm's service {service} may be your only way in.", service=service.name),
             say("Give it another port, connect through that, and only then take {port} away from it.", port=port),
         )
         return Remedy(text, show)
-    if _mails(service.image):
+    if images.serves_mail(service.image):
         return Remedy(_moved_first(service.name, service.image), show, when="last")
     text = say("Take the port away from the swarm's service {service}.", service=service.name)
     return Remedy(text, unpublish(service, port))

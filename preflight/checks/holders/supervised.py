@@ -27,12 +27,14 @@ _PROXY = noted(
     "{name} holds the port for an instance: a proxy device of it listens there. Remove that device from the instance,"
     " and leave {unit} on."
 )
+PER_USER = "pm2-"  # begins the name of a unit that runs one user's programs
 SUPERVISORS = (
     Supervisor(("inetd", "openbsd-inetd", "inetutils-inetd"), _INETD, "cat /etc/inetd.conf"),
     Supervisor(("xinetd",), _INETD, "grep -rn . /etc/xinetd.d"),
     Supervisor(("supervisor", "supervisord"), _STOP, "supervisorctl status"),
     Supervisor(("monit",), _STOP, "monit summary"),
     Supervisor(("runit", "runsvdir", "runsvdir-start", "svscan", "daemontools", "s6", "s6-svscan"), _STOP, "ps -ejH"),
+    Supervisor(("pm2",), _STOP, "pm2 list"),
     Supervisor(("circus", "circusd", "god", "eye"), _STOP, "ps -ejH"),
     Supervisor(("snap.lxd.daemon", "lxd"), _PROXY, "systemctl status lxd"),
     Supervisor(("incus", "incusd"), _PROXY, "systemctl status incus"),
@@ -50,10 +52,8 @@ SUPERVISORS = (
 def remedy(holder: Holder) -> Remedy | None:
     """Say how a holder of a port is taken out of a service that runs others too; None: it is no such service's."""
     unit = holder.unit or ""
-    name = stem(unit)
+    name = "pm2" if stem(unit).startswith(PER_USER) else stem(unit)
     for entry in SUPERVISORS:
         if name in entry.units:
             return Remedy(say(entry.text, name=holder.process or "?", unit=unit), (entry.show,))
-    if name.startswith("pm2-") or name == "pm2":
-        return Remedy(say(_STOP, name=holder.process or "?", unit=unit), ("pm2 list",))
     return None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from shlex import quote
 
-from preflight.checks.holders.known_programs import IMAGES, NAMES, WayKind, stem
+from preflight.checks.holders import images
+from preflight.checks.holders.known_programs import NAMES, WayKind, stem
 from preflight.facts import Container, Holder
 from preflight.mailcow.layout import BEHIND
 from preflight.mailcow.plan import Binding
@@ -16,7 +17,6 @@ from preflight.report.model import Remedy
 from preflight.text.sentences import noted, paragraph, say
 
 _KINDS: dict[str, WayKind] = {name: kind for kind, names in NAMES.items() for name in names.split()}
-_IMAGES: dict[str, WayKind] = {name: kind for kind, names in IMAGES.items() for name in names.split()}
 
 _WHAT: dict[WayKind, str] = {
     "sharer": noted("{name} shares this port between several services, SSH among them. It may be your only way in."),
@@ -42,12 +42,7 @@ def of_unit(unit: str) -> WayKind | None:
 
 def of_container(container: Container) -> WayKind | None:
     """Say which kind of a way in a container is, by its image; None: none that is known."""
-    return of_image(container.image)
-
-
-def of_image(image: str) -> WayKind | None:
-    """Say which kind of a way in an image is for; None: none that is known."""
-    return _IMAGES.get(image.partition("@")[0].rpartition("/")[2].partition(":")[0])
+    return images.way_in(container.image)
 
 
 def remedy(binding: Binding, process: str, unit: str, kind: WayKind) -> Remedy:

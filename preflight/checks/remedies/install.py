@@ -49,8 +49,8 @@ def origin(host: Host) -> Origin | None:
     engine = host.engine.value
     if (path(host, "dockerd") or "").startswith(_BY_HAND):
         return "hand"
-    if engine is not None and engine.platform:
-        return "docker" if engine.platform.startswith("Docker Engine") else "distribution"
+    if engine is not None and engine.build:
+        return "docker" if engine.build == "docker" else "distribution"
     known = host.commands.or_({})
     for name in ("dockerd", "docker"):
         package = known[name].package if name in known else None

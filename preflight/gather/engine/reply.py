@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, SwarmService
-from preflight.facts.engine import RUN
+from preflight.facts.engine import RUN, build_of
 from preflight.gather.machine import architecture
 from preflight.net.addresses import parse_address
 
@@ -76,12 +76,14 @@ def is_whole(listed: object) -> bool:
 def parse_engine(version: object, info: object, **objects: Any) -> Engine:
     """Put together what the engine says of itself (/version, /info), and what lives on it (fields of `Engine`)."""
     said, about = table(version), table(info)
+    platform = text(table(said.get("Platform")).get("Name"), 100)
     return Engine(
         version=text(said.get("Version"), 100),
         api_version=api_version(said),
         min_api_version=text(said.get("MinAPIVersion"), 20),
         components=components(said),
-        platform=text(table(said.get("Platform")).get("Name"), 100),
+        platform=platform,
+        build=build_of(platform),
         operating_system=text(about.get("OperatingSystem")),
         kernel=text(about.get("KernelVersion")),
         architecture=text(about.get("Architecture")),

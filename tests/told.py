@@ -1,0 +1,22 @@
+"""Hold the redacted report of what a test of a check gives against the real one: it gives the same advice, or none."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from preflight.assess import assess
+from preflight.checks import Check, Look
+from preflight.redact import Redaction
+from preflight.redact.likeness import alike
+
+# Where advice may be left out, as the value that is found fault with is not shown, or its stand-in has no fault.
+MAY_BE_SILENT = ("dns.*", "docker.daemon-config", "docker.leftovers", "ports.configuration")
+
+
+def hold(entry: Check, given: Look) -> None:
+    """Fail where advice is left out that can be told, or is told that is another host's."""
+    real = assess(given.host, given.plan, given.requirements, (entry,), proposals=given.proposals)
+    shown = Redaction(given.host).report(real, given.requirements, (entry,))
+    silent = any(fnmatchcase(entry.id, pattern) for pattern in MAY_BE_SILENT)
+    for one, other in zip(real.results, shown.results, strict=True):
+        assert silent or alike(one.remedy, other.remedy), (one.remedy, other.remedy)
