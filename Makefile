@@ -49,6 +49,12 @@ unit: venv test-tools ## the tests that need no engine
 	@$(VENV)/pytest -q -n auto -m 'not ($(MACHINE))'
 
 # 77: no browser can be had here. Only on a developer's own machine is that no failure.
+# A few hundred cases of it are a part of unit.
+N ?= 300
+.PHONY: differential
+differential: venv ## the twin against real packets on random hosts (make differential N=2000 FAMILY=nft SEED=7), as root
+	@$(VENV)/python -m tests.differential --number $(N) $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED))
+
 test-browser: venv ## the HTML report in Chromium; screenshots in build/page
 	@echo "==> tests in a browser" >&2
 	@$(PYTHON) tools/browser.py; code=$$?; \

@@ -13,7 +13,7 @@ from preflight.facts.twin import Culprit, Step
 from preflight.twin import legacy
 from preflight.twin import wire as w
 from preflight.twin.copies import Loaded
-from preflight.twin.nft.trace import Base, End, Trace, bases, end, steps
+from preflight.twin.nft.trace import Base, End, Meant, Trace, bases, steps
 from preflight.twin.send_verdicts import Outcome
 from preflight.twin.spaces import Space
 from preflight.twin.wire import Wire
@@ -55,7 +55,7 @@ class Court:
                 open_.close()
 
     def try_(
-        self, version: int, meant: Callable[[bytes], bool], send: Callable[[], Outcome | None], protocol: int = TCP
+        self, version: int, meant: tuple[Meant, ...], send: Callable[[], Outcome | None], protocol: int = TCP
     ) -> Case:
         """Send one packet whose transport header is meant, and say what it met."""
         # Behind docker-proxy, what came by IPv6 may go on by IPv4.
@@ -66,11 +66,10 @@ class Court:
         if self._trace:
             self._trace.forget()
         outcome = send()
-        events = self._trace.events(meant) if self._trace else ()
+        events, stopped = self._trace.events(*meant) if self._trace else ((), None)
         with self._twin.entered():
             after = {one: legacy.counters(one, self._loaded.legacy, before[one]) for one in versions}
             filtered = _filtered() - filtered
-        stopped = end(events)
         uncopied = any(legacy.met(before[one], after[one]) for one in versions) or bool(
             self._loaded.nft and self._wire and self._loaded.nft.met(self._wire)
         )

@@ -12,7 +12,7 @@ from preflight.facts.twin import Arrival, Culprit, Exit, Family, Journey, Twin, 
 from preflight.twin import copies, send, surroundings
 from preflight.twin import wire as w
 from preflight.twin.blame import Case, Court
-from preflight.twin.nft.trace import discovering, to_port
+from preflight.twin.nft.trace import Meant, discovering, opened, opening, to_port
 from preflight.twin.request import Port, Request
 from preflight.twin.send import Transport
 from preflight.twin.send_neighbours import Discovery, discovery, discovery_inside
@@ -84,9 +84,7 @@ class Table:
     `swapped`: a world in which nf_tables come before ip_tables, where it is not known which of them does.
     """
 
-    def __init__(
-        self, host: Host, worlds: list[Played], swapped: Played | None, court: Court, until: float
-    ) -> None:
+    def __init__(self, host: Host, worlds: list[Played], swapped: Played | None, court: Court, until: float) -> None:
         self._host, self._worlds, self._swapped, self._court, self._until = host, worlds, swapped, court, until
         self._first = worlds[0]
         self._texts: dict[Culprit, Culprit] = {}
@@ -117,7 +115,7 @@ class Table:
         address = side.neighbour if source == "neighbour" else sources_of(self._host.request, side, port)[0]
         proxies = self._host.request.userland_proxy
         return self._journey(
-            side, source, found, to_port(port.port, port.inside),
+            side, source, found, (opening(port.port, port.inside), opened(port.port, port.inside)),
             lambda: send.knock(self._first.stage, side, port, address, proxies),
         )  # fmt: skip
 
@@ -126,8 +124,9 @@ class Table:
         outcomes = [(world.exits[key],) if key in world.exits else () for world in self._worlds]
         found = fate(outcomes, self._first.loaded.conditions)
         found = ordered(found, filter(None, (self._swapped.exits.get(key),)) if self._swapped else ())
+        meant = (to_port(number),) if protocol == "udp" else (opening(number), opened(number))
         return self._journey(
-            side, "internet", found, to_port(number), lambda: send.call(self._first.stage, side, protocol, number),
+            side, "internet", found, meant, lambda: send.call(self._first.stage, side, protocol, number),
             PROTOCOLS[protocol],
         )  # fmt: skip
 
@@ -136,7 +135,7 @@ class Table:
         side: Side,
         source: Source,
         found: Fate,
-        meant: Callable[[bytes], bool],
+        meant: tuple[Meant, ...],
         again: Callable[[], Outcome | None],
         protocol: int = 6,
     ) -> Journey:
@@ -183,7 +182,7 @@ class Table:
             found = asking()
             return None if found is None or (found.answers and found.hears) else Outcome(verdict="dropped")
 
-        case = self._court.try_(6, discovering, ask, ICMPV6)
+        case = self._court.try_(6, (discovering,), ask, ICMPV6)
         if case.outcome is None:
             return None
         return case if case.culprit and case.culprit.kind in ("rule", "policy") else replace(case, culprit=None)
@@ -194,7 +193,7 @@ class Table:
         return Journey(version=6, source=source, verdict="dropped", culprit=culprit, steps=case.steps)
 
     def _case(
-        self, side: Side, meant: Callable[[bytes], bool], again: Callable[[], Outcome | None], protocol: int
+        self, side: Side, meant: tuple[Meant, ...], again: Callable[[], Outcome | None], protocol: int
     ) -> Case:
         """Follow one more packet, while there is time."""
         if self._until - time.monotonic() < SPARE * self._host.request.seconds:

@@ -83,9 +83,13 @@ class Aim(Struct, frozen=True):
 
 
 def arrivals(
-    stage: Stage, side: Side, ports: Sequence[Port], sources: Sequence[str] | Callable[[Port], Sequence[str]], proxies: bool
+    stage: Stage,
+    side: Side,
+    ports: Sequence[Port],
+    sources: Sequence[str] | Callable[[Port], Sequence[str]],
+    proxies: bool,
 ) -> dict[tuple[Port, str], Outcome]:
-    """Say what becomes of connections from addresses of the world to ports of the host: the same for all, or each its own.
+    """Say what becomes of connections from addresses of the world to ports of the host: the same for all, or own ones.
 
     A port bound to an address of the other family, or to a loopback address, is left out. `proxies`: the engine runs a
     docker-proxy for each; where one answers, it must also reach the container from the twin itself.

@@ -83,7 +83,9 @@ def discovery_inside(twin: Space, inner: Space, bridge: str, gateway: str, conta
         rounds = Rounds(inner)
         try:
             answers = _asked(inner, index, gateway, rounds, container)
-            hears = _asked(twin, own, container, rounds, gateway, lambda: _advertise(listening, mac, container, gateway))
+            hears = _asked(
+                twin, own, container, rounds, gateway, lambda: _advertise(listening, mac, container, gateway)
+            )
             return Discovery(answers, hears)
         finally:
             rounds.close()
@@ -91,10 +93,14 @@ def discovery_inside(twin: Space, inner: Space, bridge: str, gateway: str, conta
 
 def _member(index: int, address: str) -> socket.socket:
     """Return a socket that has joined the group in which an address is asked for, on an interface."""
-    made = socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.IPPROTO_ICMPV6)
+    made = socket.socket(
+        socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.IPPROTO_ICMPV6
+    )
     made.setsockopt(socket.IPPROTO_ICMPV6, FILTER, bytes([255]) * 32)
     made.setsockopt(
-        socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, _group(address)) + struct.pack("=I", index)
+        socket.IPPROTO_IPV6,
+        socket.IPV6_JOIN_GROUP,
+        socket.inet_pton(socket.AF_INET6, _group(address)) + struct.pack("=I", index),
     )
     return made
 

@@ -14,10 +14,10 @@ from ipaddress import ip_address
 from preflight.twin import control, routes, rules, stage_plan, sysctls
 from preflight.twin import wire as w
 from preflight.twin.control import Call
+from preflight.twin.links import FAMILIES
 from preflight.twin.request import Request
 from preflight.twin.routes import Route
 from preflight.twin.spaces import Space
-from preflight.twin.links import FAMILIES
 from preflight.twin.stage_making import Made, wired
 from preflight.twin.stage_plan import Side
 from preflight.twin.surroundings import Surroundings

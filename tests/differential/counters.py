@@ -14,7 +14,7 @@ from tests.differential.host import run
 
 _ENDS = re.compile(r"-[jg] (DROP|REJECT|NFQUEUE|TPROXY|STEAL|SYNPROXY)\b")
 _JSON = re.compile(r'"(drop|reject|queue|tproxy|synproxy)": |"name": "(REJECT|NFQUEUE|TPROXY|SYNPROXY|DROP)"')
-Place = tuple[str, str, str, int]  # family, table, chain, handle; of ip_tables: "", table, chain, number
+Place = tuple[str, str, str, int]  # family, table, chain, handle; of ip_tables: legacy …, table, chain, number
 
 
 class Rule(Struct):
@@ -26,17 +26,18 @@ class Rule(Struct):
 
 
 def read(space: Space, version: int) -> dict[Place, Rule]:
-    """Return all rules of a namespace by their place."""
+    """Return all rules of a namespace by their place. What comes by IPv6 may go on by IPv4."""
     found = dict(_nft(space))
-    program = "iptables-legacy-save" if version == 4 else "ip6tables-legacy-save"
-    with space.entered():
-        try:
-            with open(f"/proc/self/net/{'ip' if version == 4 else 'ip6'}_tables_names") as file:
-                tables = file.read().split()
-        except OSError:
-            tables = []
-    for table in tables:
-        found |= _legacy(run(space, [program, "-c", "-t", table]).stdout, table)
+    for family in ("ip", "ip6")[: 1 if version == 4 else 2]:
+        with space.entered():
+            try:
+                with open(f"/proc/self/net/{family}_tables_names") as file:
+                    tables = file.read().split()
+            except OSError:
+                tables = []
+        program = "iptables-legacy-save" if family == "ip" else "ip6tables-legacy-save"
+        for table in tables:
+            found |= _legacy(run(space, [program, "-c", "-t", table]).stdout, family, table)
     return found
 
 
@@ -64,29 +65,36 @@ def _counter(parts: list[Any]) -> dict[str, int] | None:
     return None
 
 
-def _legacy(saved: str, table: str) -> dict[Place, Rule]:
+def _legacy(saved: str, family: str, table: str) -> dict[Place, Rule]:
     found: dict[Place, Rule] = {}
     numbers: dict[str, int] = {}
     for line in saved.splitlines():
         if line.startswith(":"):
             name, policy, counts = line[1:].split(" ")
-            found["", table, name, 0] = Rule(int(counts[1:].split(":")[0]), policy == "DROP")
+            found[f"legacy {family}", table, name, 0] = Rule(int(counts[1:].split(":")[0]), policy == "DROP")
         elif line.startswith("["):
             counts, _, chain, rest = line.split(" ", 3)
             numbers[chain] = numbers.get(chain, 0) + 1
-            found["", table, chain, numbers[chain]] = Rule(int(counts[1:].split(":")[0]), bool(_ENDS.search(rest)))
+            found[f"legacy {family}", table, chain, numbers[chain]] = Rule(
+                int(counts[1:].split(":")[0]), bool(_ENDS.search(rest))
+            )
     return found
 
 
 def place(culprit: Culprit) -> Place:
     """Return where a culprit stands."""
     if culprit.backend == "ip_tables":
-        return "", culprit.table, culprit.chain, culprit.number or 0
+        return f"legacy {culprit.family}", culprit.table, culprit.chain, culprit.number or 0
     return culprit.family, culprit.table, culprit.chain, culprit.handle or 0
 
 
-def agrees(culprit: Culprit | None, before: dict[Place, Rule], after: dict[Place, Rule]) -> bool | None:
-    """Say whether the rule that the twin names is one that moved; None: it cannot be told, as it has no counter."""
+def agrees(
+    culprit: Culprit | None, before: dict[Place, Rule], after: dict[Place, Rule], *, discovery: bool
+) -> bool | None:
+    """Say whether the rule that the twin names is one that moved; None: it cannot be told, as it has no counter.
+
+    `discovery`: it may be one that keeps neighbours from finding each other, who do not look for each other each time.
+    """
     moved = {one for one, rule in after.items() if rule.packets > before.get(one, rule).packets}
     ended = {one for one in moved if after[one].drops}
     silent = any(rule.drops and not rule.counts for rule in after.values())
@@ -98,5 +106,7 @@ def agrees(culprit: Culprit | None, before: dict[Place, Rule], after: dict[Place
     if named is None:
         return False
     if culprit.kind == "policy" and (culprit.backend == "nf_tables" or not named.packets):
-        return named.drops and not {one for one in ended if one[3]}
-    return place(culprit) in moved if named.counts else None
+        found = named.drops and not {one for one in ended if one[3]}
+        return found or (None if discovery else False)
+    found = place(culprit) in moved
+    return found or (None if discovery or not named.counts else False)

@@ -1,4 +1,4 @@
-"""A host of namespaces: its uplink's other end is the world (gateway, neighbour, the Internet), its bridge's the containers."""
+"""A host of namespaces: beyond its uplink is the world (gateway, neighbour, Internet), beyond its bridge containers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ TARGETS = {4: ("9.9.9.9", "195.20.225.53"), 6: ("2620:fe::fe", "2001:8d8:fe:53::
 CONTAINER = {4: "172.22.1.1", 6: "fd4d:6169:6c63:6f77::1"}
 OTHERS = (("172.22.1.254", "fd4d:6169:6c63:6f77::fe"), ("172.22.1.99", "fd4d:6169:6c63:6f77::63"))
 QUIET = "net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0"
+NEAR, FAR = "52:54:00:12:34:56", "52:54:00:ab:cd:ef"
 TRIES = 12  # of loading lines, each time without those that were refused
 
 
@@ -96,14 +97,22 @@ class Lab:
     def _links(self) -> None:
         world, pid = self.world.descriptor, os.getpid()
         for space in (self.host, self.world, self.inner):
-            run(space, ["sysctl", "-qw", *QUIET.split(), "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0"])
+            run(
+                space,
+                ["sysctl", "-qw", *QUIET.split(), "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0"],
+            )
         run(self.host, ["sysctl", "-qw", "net.ipv4.icmp_ratemask=0", "net.ipv6.icmp.ratelimit=0"])
         made = [
-            "link set lo up", "link add eth0 address 52:54:00:12:34:56 type veth peer name up0",
+            "link set lo up", f"link add eth0 address {NEAR} type veth peer name up0",
             f"link set up0 netns /proc/{pid}/fd/{world}", "link set eth0 up",
             "link add docker0 type bridge", "address add 172.17.0.1/16 dev docker0", "link set docker0 up",
         ]  # fmt: skip
-        far = ["link set lo up", "link set up0 address 52:54:00:ab:cd:ef", "link set up0 up", "address add fe80::1/64 dev up0 nodad"]
+        far = [
+            "link set lo up",
+            f"link set up0 address {FAR}",
+            "link set up0 up",
+            "address add fe80::1/64 dev up0 nodad",
+        ]
         for version, long in ((4, 24), (6, 64)):
             nodad = " nodad" if version == 6 else ""
             far += [f"address add {one}/{long} dev up0{nodad}" for one in (GATE[version], NEIGHBOUR[version])]
@@ -111,7 +120,17 @@ class Lab:
             made.append(f"address add {HOST[version]}/{long} dev eth0{nodad}")
         batch(self.host, made)
         batch(self.world, far)
-        batch(self.host, ["route add default via 198.51.100.1", f"-6 route add default via {'fe80::1' if self.case.seed % 2 else GATE[6]} dev eth0"])
+        # Whoever keeps ARP from a host notices that soon; here it would be a matter of who has asked whom before.
+        known = [f"neighbour replace {one} lladdr {FAR} dev eth0 nud permanent" for one in (GATE[4], NEIGHBOUR[4])]
+        batch(self.host, known)
+        batch(self.world, [f"neighbour replace {HOST[4]} lladdr {NEAR} dev up0 nud permanent"])
+        batch(
+            self.host,
+            [
+                "route add default via 198.51.100.1",
+                f"-6 route add default via {'fe80::1' if self.case.seed % 2 else GATE[6]} dev eth0",
+            ],
+        )
 
     def _bridge(self) -> None:
         pid, inner = os.getpid(), self.inner.descriptor
@@ -136,13 +155,24 @@ class Lab:
         """Give lines to a program; return those that it took."""
         lines = list(step.lines)
         if step.program in ("ip", "sysctl"):
-            kept = [line for line in lines if run(self.host, [*(["sysctl", "-qw"] if step.program == "sysctl" else ["ip"]), *line.split()]).returncode == 0]
+            kept = [
+                line
+                for line in lines
+                if run(
+                    self.host, [*(["sysctl", "-qw"] if step.program == "sysctl" else ["ip"]), *line.split()]
+                ).returncode
+                == 0
+            ]
             return replace(step, lines=tuple(kept))
         for _ in range(TRIES):
             if not lines:
                 break
             order, text = written(step.program, lines)
-            ran = run(self.host, ["nft", "-f", "-"] if step.program == "nft" else [f"{step.program}-restore", "--noflush"], text)
+            ran = run(
+                self.host,
+                ["nft", "-f", "-"] if step.program == "nft" else [f"{step.program}-restore", "--noflush"],
+                text,
+            )
             if ran.returncode == 0:
                 return replace(step, lines=tuple(lines))
             found = re.findall(r"^/dev/stdin:(\d+):|line:? (\d+)|^(?:internal:)?0:(\d+)", ran.stderr, re.MULTILINE)
@@ -190,6 +220,8 @@ def batch(space: Space, lines: list[str]) -> None:
     """Give lines to `ip`; raise `Refused`."""
     ran = run(space, ["ip", "-batch", "-"], "\n".join(line for line in lines if not line.startswith("-6")) + "\n")
     if not ran.returncode and any(line.startswith("-6") for line in lines):
-        ran = run(space, ["ip", "-6", "-batch", "-"], "\n".join(line[3:] for line in lines if line.startswith("-6")) + "\n")
+        ran = run(
+            space, ["ip", "-6", "-batch", "-"], "\n".join(line[3:] for line in lines if line.startswith("-6")) + "\n"
+        )
     if ran.returncode:
         raise Refused(ran.stderr)

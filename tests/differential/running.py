@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.differential.cases import Case
 from tests.differential.compare import Compared, Difference, compare
 from tests.differential.generators import UNDECIDED, make
 from tests.differential.host import Refused
@@ -49,19 +48,23 @@ class Figures:
     def failures(self) -> list[str]:
         """Return what is not as it must be."""
         found = list(self.told)
-        most = UNDECIDED.get(self.family, 0.05)
-        if self.plain["undecided"] > most * self.plain["packets"]:
-            found.append(f"{self.family}: undecided {self.plain['undecided']} of {self.plain['packets']}: {self.why.most_common(5)}")
+        packets, undecided = self.plain["packets"], self.plain["undecided"]
+        if undecided > UNDECIDED.get(self.family, 0.05) * packets:
+            found.append(f"{self.family}: undecided {undecided} of {packets}: {self.why.most_common(5)}")
         return found
 
     def text(self) -> str:
         """Write them as lines."""
         median = statistics.median(self.seconds) if self.seconds else 0
-        slow = max(self.seconds, default=0)
-        lines = [f"{self.family}: {self.cases} cases, {self.refused} not taken by their programs, {self.strayed} strayed; twin {median:.2f} s, at most {slow:.2f} s"]
+        lines = [
+            f"{self.family}: {self.cases} cases, {self.refused} not taken by their programs, {self.strayed} strayed; "
+            f"twin {median:.2f} s, at most {max(self.seconds, default=0):.2f} s"
+        ]
         for version, counts in self.counts.items():
-            lines.append(f"  IPv{version} " + ", ".join(f"{name} {counts[name]}" for name in COLUMNS if counts[name]))
-        lines.append(f"  undecided without rates: {self.plain['undecided']} of {self.plain['packets']}; {dict(self.why.most_common(8))}")
+            told = ", ".join(f"{name} {counts[name]}" for name in COLUMNS if counts[name])
+            lines.append(f"  IPv{version} {told}")
+        undecided, packets = self.plain["undecided"], self.plain["packets"]
+        lines.append(f"  undecided without rates: {undecided} of {packets}; {dict(self.why.most_common(8))}")
         return "\n".join(lines)
 
 
@@ -76,15 +79,11 @@ def play(family: str, seed: int, links: Path, figures: Figures, *, shrinking: bo
         return
     for one in result.differences[:1]:
         again = persists(result.case, one, links)
-        if again is None:
+        if again is None:  # a busy machine
             figures.strayed += 1
-            result.figures = {version: counts for version, counts in result.figures.items()}
-            for counts in result.figures.values():
-                counts["strayed"] += counts.pop("wrong", 0) + counts.pop("misnamed", 0)
-            continue
+            return
         if shrinking:
-            smaller = shrink(result.case, one, links)
-            again = persists(smaller, one, links) or again
+            again = persists(shrink(result.case, one, links), one, links) or again
         figures.told.append(told(again, one))
         print(figures.told[-1], flush=True)
     figures.add(result)
@@ -95,9 +94,4 @@ def told(result: Compared, first: Difference) -> str:
     shown = [one for one in result.differences if one.what == first.what][:3]
     lines = [f"== {result.case.family} {result.case.seed}: {len(result.differences)} differences"]
     lines += [f"{one.what} {one.key}\n   twin:  {one.twin}\n   truth: {one.truth}" for one in shown]
-    return "\n".join([*lines, written(result.case)])
-
-
-def written(case: Case) -> str:
-    """Write a case, to be pasted."""
-    return case.text()
+    return "\n".join([*lines, result.case.text()])

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
+from itertools import cycle
 
 from msgspec import Struct
 
 from preflight.twin.spaces import Space
-from tests.differential.cases import HOST, PUBLISHED, SERVICES, SUBNET4
+from tests.differential.cases import HOST, PUBLISHED, SERVICES
 from tests.differential.host import NEIGHBOUR, OTHERS, SOURCES, TARGETS, Lab
 
 EXITS = {
@@ -27,7 +27,7 @@ EXITS = {
 }  # fmt: skip
 PATIENCE = (0.2, 0.9)  # seconds for the first try, and for the second: a SYN is sent again after a second
 UNREACHED = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.ENOPROTOOPT, errno.EPERM}
-_counter = iter(range(20000, 60000))
+_ports = cycle(range(32768, 60999))  # those that a kernel gives
 Key = tuple[str, int, str, int]  # internet, neighbour, or out; version; tcp or udp; port
 
 
@@ -77,12 +77,12 @@ class Truth:
         self._stop.set()
         self._ended.close()
 
-    def all(self) -> dict[Key, Shot]:
-        """Send all packets; return what became of each."""
+    def all(self, believed: Callable[[Shot], bool]) -> dict[Key, Shot]:
+        """Send all packets, and those once more that were lost, unless that is believed; return what became of each."""
         shots = list(self.shots())
-        for patience in PATIENCE:
-            todo = [shot for shot in shots if shot.verdict not in ("delivered", "proxy", "elsewhere")]
-            self.send(todo, patience)
+        self.send(shots, PATIENCE[0])
+        answered = ("delivered", "proxy", "elsewhere")
+        self.send([shot for shot in shots if shot.verdict not in answered and not believed(shot)], PATIENCE[1])
         return {shot.key: shot for shot in shots}
 
     def shots(self) -> Iterator[Shot]:
@@ -104,7 +104,7 @@ class Truth:
             return
         ready = [(shot, self._socket(shot)) for shot in shots]
         with ThreadPoolExecutor(len(shots)) as pool:
-            list(pool.map(lambda one: self._one(*one, patience), ready))
+            list(pool.map(lambda one: self._one(one[0], one[1], patience), ready))
         with self._lock:
             for shot in shots:
                 if shot.verdict in ("dropped", "refused") and (shot.own, shot.port) in self._arrived:
@@ -115,7 +115,7 @@ class Truth:
         with space.entered():
             made = _made(shot.target, socket.SOCK_DGRAM if shot.key[2] == "udp" else socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        shot.own = next(_counter)
+        shot.own = next(_ports)
         made.bind((shot.source, shot.own))
         return made
 

@@ -23,8 +23,11 @@ HOOKS = {
     "arp": ("input", "output"),
 }
 FIRST = -(1 << 31)  # before all others
+FULL = 20  # bytes of a header of TCP
+FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 POLICY, RULE = 1, 3  # NFT_TRACETYPE_…
 DROP, ACCEPT, QUEUE = 0, 1, 3  # NF_…
+Meant = Callable[[bytes], bool]  # says of a header of a transport protocol whether its packet is meant
 MOST = 10_000  # events of one packet: more is a loop of ours
 
 
@@ -82,11 +85,19 @@ class Trace:
         """Pass over what was told until now."""
         self._events.heard()
 
-    def events(self, meant: Callable[[bytes], bool]) -> tuple[Event, ...]:
-        """Return what became of the first packet since then whose transport header is meant, in order."""
-        told = [event for message in self._events.heard() if (event := read(message)) is not None]
-        first = next((event.packet for event in told if meant(event.header)), None)
-        return tuple(event for event in told if event.packet == first)[:MOST]
+    def events(self, *meant: Meant) -> tuple[tuple[Event, ...], End | None]:
+        """Return what became of the first packet since then whose transport header is meant, and what ended it.
+
+        Where nothing did: what ended another such packet, as what docker-proxy sends on, or one that is meant next, as
+        an answer.
+        """
+        packets: dict[int, list[Event]] = {}
+        for message in self._events.heard():
+            if (event := read(message)) is not None:
+                packets.setdefault(event.packet, []).append(event)
+        sorts = [[told for told in packets.values() if any(sort(one.header) for one in told)] for sort in meant]
+        ends = (found for sort in sorts for told in sort if (found := end(told[:MOST])))
+        return tuple(sorts[0][0][:MOST]) if sorts[0] else (), next(ends, None)
 
 
 def mark(wire: Wire, family: int, chains: Iterable[tuple[str, int, str]]) -> None:
@@ -141,12 +152,30 @@ def read(message: Message) -> Event | None:
     )
 
 
-def to_port(*ports: int) -> Callable[[bytes], bool]:
+def to_port(*ports: int) -> Meant:
     """Return whether a header of TCP or UDP is for one of these ports.
 
     Several: a packet's port, and the one that it has once something has sent it to a container.
     """
-    return lambda header: len(header) >= 4 and struct.unpack_from(">H", header, 2)[0] in ports
+    return lambda header: _ports(header)[1] in ports
+
+
+def opening(*ports: int) -> Meant:
+    """Return whether a header of TCP asks for a connection to one of these ports."""
+    return lambda header: _ports(header)[1] in ports and _flags(header) & (SYN | ACK) == SYN
+
+
+def opened(*ports: int) -> Meant:
+    """Return whether a header of TCP is of an answer from one of these ports, or of what follows it."""
+    return lambda header: not set(_ports(header)).isdisjoint(ports) and _flags(header) & (ACK | RST | FIN) == ACK
+
+
+def _ports(header: bytes) -> tuple[int, int]:
+    return struct.unpack_from(">HH", header) if len(header) >= 4 else (0, 0)
+
+
+def _flags(header: bytes) -> int:
+    return header[13] if len(header) >= FULL else 0
 
 
 def discovering(header: bytes) -> bool:

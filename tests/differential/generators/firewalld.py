@@ -32,7 +32,9 @@ class Wall:
         for name, (chain, hook) in HEADS.items():
             kind = "nat" if name in ("PRE", "POST") else "filter"
             priority = {"PRE": "-90", "POST": "110"}.get(name, "10")
-            self.lines.append(f"add chain {T} {chain} {{ type {kind} hook {hook} priority {priority} ; policy accept ; }}")
+            self.lines.append(
+                f"add chain {T} {chain} {{ type {kind} hook {hook} priority {priority} ; policy accept ; }}"
+            )
             self.lines += [f"add chain {T} {chain}_{part}" for part in ("POLICIES_pre", "ZONES", "POLICIES_post")]
         self._ipv6()
         self._heads()
@@ -48,9 +50,15 @@ class Wall:
         self.lines += [f"add rule {T} {chain} {rule}" for rule in rules]
 
     def _ipv6(self) -> None:
-        self.lines.append(f"add chain {T} filter_PREROUTING {{ type filter hook prerouting priority 10 ; policy accept ; }}")
+        self.lines.append(
+            f"add chain {T} filter_PREROUTING {{ type filter hook prerouting priority 10 ; policy accept ; }}"
+        )
         if self.draw.random() < 0.8:
-            self._add("filter_PREROUTING", "icmpv6 type { nd-router-advert, nd-neighbor-solicit } counter accept", "meta nfproto ipv6 fib saddr . mark . iif oif missing counter drop")
+            self._add(
+                "filter_PREROUTING",
+                "icmpv6 type { nd-router-advert, nd-neighbor-solicit } counter accept",
+                "meta nfproto ipv6 fib saddr . mark . iif oif missing counter drop",
+            )
 
     def _heads(self) -> None:
         draw = self.draw
@@ -62,9 +70,22 @@ class Wall:
                 self._add(chain, "ct status dnat counter accept")
             self._add(chain, 'iifname "lo" counter accept', "ct state invalid counter drop")
             if name == "FWD":
-                self._add(chain, "ip6 daddr { ::/96, ::ffff:0.0.0.0/96, 2002:0000::/24, 2002:0a00::/24 } counter reject with icmpv6 type addr-unreachable")
-            self._add(chain, *(f"jump {chain}_{part}" for part in ("POLICIES_pre", "ZONES", "POLICIES_post")), f"counter {REJECT}")
-        self._add("filter_OUTPUT", "ct state { established, related } counter accept", 'oifname "lo" counter accept', "jump filter_OUTPUT_POLICIES_pre", "jump filter_OUTPUT_POLICIES_post")
+                self._add(
+                    chain,
+                    "ip6 daddr { ::/96, ::ffff:0.0.0.0/96, 2002:0000::/24, 2002:0a00::/24 } counter reject with icmpv6 type addr-unreachable",
+                )
+            self._add(
+                chain,
+                *(f"jump {chain}_{part}" for part in ("POLICIES_pre", "ZONES", "POLICIES_post")),
+                f"counter {REJECT}",
+            )
+        self._add(
+            "filter_OUTPUT",
+            "ct state { established, related } counter accept",
+            'oifname "lo" counter accept',
+            "jump filter_OUTPUT_POLICIES_pre",
+            "jump filter_OUTPUT_POLICIES_post",
+        )
         for chain in ("nat_PREROUTING", "nat_POSTROUTING"):
             self._add(chain, *(f"jump {chain}_{part}" for part in ("POLICIES_pre", "ZONES", "POLICIES_post")))
 
@@ -83,8 +104,16 @@ class Wall:
             elif zone == "drop":
                 self._add(f"{prefix}_{zone}", "counter drop")
             else:
-                self._add(f"{prefix}_{zone}", *(["meta l4proto { icmp, ipv6-icmp } counter accept"] if prefix == "filter_IN" else []), f"counter {REJECT}")
-        self._add(f"filter_IN_{zone}_allow", "tcp dport 22 ct state { new, untracked } counter accept", "ip6 daddr fe80::/64 udp dport 546 ct state { new, untracked } counter accept")
+                self._add(
+                    f"{prefix}_{zone}",
+                    *(["meta l4proto { icmp, ipv6-icmp } counter accept"] if prefix == "filter_IN" else []),
+                    f"counter {REJECT}",
+                )
+        self._add(
+            f"filter_IN_{zone}_allow",
+            "tcp dport 22 ct state { new, untracked } counter accept",
+            "ip6 daddr fe80::/64 udp dport 546 ct state { new, untracked } counter accept",
+        )
         for port in some(draw, 4) if draw.random() < 0.5 else ():
             self._add(f"filter_IN_{zone}_allow", f"tcp dport {port} counter accept")
         for _ in range(draw.choice((0, 0, 1, 2))):
@@ -106,8 +135,25 @@ class Wall:
         draw = self.draw
         version = draw.choice((4, 6))
         word = "ip" if version == 4 else "ip6"
-        where = draw.choice((f"{word} saddr {draw.choice(NETWORKS[version])}", f"{word} saddr {LINK[version]}", f"{word} saddr != {draw.choice(NETWORKS[version])}", f"meta nfproto ipv{version}", f"tcp dport {draw.choice(PORTS)}"))
-        part, end = draw.choice((("deny", "drop"), ("deny", "reject"), ("allow", "accept"), ("pre", "drop"), ("post", "accept"), ("log", 'log prefix "x"')))
+        where = draw.choice(
+            (
+                f"{word} saddr {draw.choice(NETWORKS[version])}",
+                f"{word} saddr {LINK[version]}",
+                f"{word} saddr != {draw.choice(NETWORKS[version])}",
+                f"meta nfproto ipv{version}",
+                f"tcp dport {draw.choice(PORTS)}",
+            )
+        )
+        part, end = draw.choice(
+            (
+                ("deny", "drop"),
+                ("deny", "reject"),
+                ("allow", "accept"),
+                ("pre", "drop"),
+                ("post", "accept"),
+                ("log", 'log prefix "x"'),
+            )
+        )
         prefix = draw.choice(("filter_IN", "filter_FWD", "filter_FWD"))
         self._add(f"{prefix}_{zone}_{part}", f"{where} counter {end}")
 
@@ -115,7 +161,12 @@ class Wall:
         """Which interface belongs to which zone: those that are named, then the default zone."""
         draw = self.draw
         internal = draw.random() < 0.2
-        for prefix, word in (("filter_IN", "iifname"), ("filter_FWD", "iifname"), ("nat_PRE", "iifname"), ("nat_POST", "oifname")):
+        for prefix, word in (
+            ("filter_IN", "iifname"),
+            ("filter_FWD", "iifname"),
+            ("nat_PRE", "iifname"),
+            ("nat_POST", "oifname"),
+        ):
             chain = f"{HEADS[prefix.split('_')[1]][0]}_ZONES"
             if internal:
                 self._add(chain, f"ip {'s' if word == 'iifname' else 'd'}addr 192.168.0.0/16 goto {prefix}_internal")
@@ -126,29 +177,48 @@ class Wall:
     def _policies(self) -> None:
         draw = self.draw
         self._set("filter_IN", "policy_allow-host-ipv6")
-        self._add("filter_IN_policy_allow-host-ipv6_allow", *(f"icmpv6 type {kind} counter accept" for kind in ("nd-neighbor-advert", "nd-neighbor-solicit", "nd-router-advert", "nd-redirect")))
+        self._add(
+            "filter_IN_policy_allow-host-ipv6_allow",
+            *(
+                f"icmpv6 type {kind} counter accept"
+                for kind in ("nd-neighbor-advert", "nd-neighbor-solicit", "nd-router-advert", "nd-redirect")
+            ),
+        )
         self._add("filter_INPUT_POLICIES_pre", "jump filter_IN_policy_allow-host-ipv6")
         if draw.random() < 0.7:
             self._set("filter_FWD", "policy_docker-forwarding")
             self._add("filter_FWD_policy_docker-forwarding", "counter accept")
             for way in self.ways:
                 self._add("filter_FORWARD_POLICIES_pre", f'oifname "{way}" jump filter_FWD_policy_docker-forwarding')
-            self.later.append(f'add rule {T} filter_FORWARD_POLICIES_pre oifname "br-mailcow" jump filter_FWD_policy_docker-forwarding')
+            self.later.append(
+                f'add rule {T} filter_FORWARD_POLICIES_pre oifname "br-mailcow" jump filter_FWD_policy_docker-forwarding'
+            )
         if draw.random() < 0.3:  # a policy of the user from anywhere to the host
             self._set("filter_IN", "policy_own")
-            self._add("filter_IN_policy_own_deny", f"tcp dport {draw.choice(PORTS)} counter {draw.choice(('drop', 'reject'))}")
+            self._add(
+                "filter_IN_policy_own_deny", f"tcp dport {draw.choice(PORTS)} counter {draw.choice(('drop', 'reject'))}"
+            )
             self._add("filter_INPUT_POLICIES_pre", "jump filter_IN_policy_own")
         if draw.random() < 0.35:
             self._set("filter_FWD", "policy_wan")
-            self._add(f"filter_FWD_policy_wan_{draw.choice(('deny', 'allow'))}", f"tcp dport {{ {', '.join(map(str, some(draw, 5)))} }} counter {draw.choice(('drop', 'reject', 'accept'))}")
+            self._add(
+                f"filter_FWD_policy_wan_{draw.choice(('deny', 'allow'))}",
+                f"tcp dport {{ {', '.join(map(str, some(draw, 5)))} }} counter {draw.choice(('drop', 'reject', 'accept'))}",
+            )
             out = draw.choice(("", 'oifname != "lo" '))
-            self._add(f"filter_FORWARD_POLICIES_{draw.choice(('pre', 'post'))}", f'iifname "eth0" {out}jump filter_FWD_policy_wan')
+            self._add(
+                f"filter_FORWARD_POLICIES_{draw.choice(('pre', 'post'))}",
+                f'iifname "eth0" {out}jump filter_FWD_policy_wan',
+            )
 
     def _ports(self) -> None:
         """A forwarded port: by firewalld, beside the engine's."""
         draw = self.draw
         port, service = draw.choice(PORTS), draw.choice(list(SERVICES))
-        self._add(f"nat_PRE_{self.zone}_allow", f"meta nfproto ipv4 tcp dport {port} counter {draw.choice((f'redirect to :{draw.choice(PORTS)}', f'dnat ip to {SERVICES[service][0]}:{port}'))}")
+        self._add(
+            f"nat_PRE_{self.zone}_allow",
+            f"meta nfproto ipv4 tcp dport {port} counter {draw.choice((f'redirect to :{draw.choice(PORTS)}', f'dnat ip to {SERVICES[service][0]}:{port}'))}",
+        )
 
 
 def random(draw: Random, seed: int) -> Case:

@@ -32,7 +32,21 @@ def ways(draw: Random, chain: str) -> str:
     out = chain in ("OUTPUT", "POSTROUTING", "FORWARD") or chain.startswith("DOCKER")
     found = []
     if into and draw.random() < 0.5:
-        found.append(draw.choice(("-i eth0", "-i eth0", "! -i br-mailcow", "-i br-mailcow", "-i br+", "! -i eth0", "-i docker0", "! -i lo", "-i eth+")))
+        found.append(
+            draw.choice(
+                (
+                    "-i eth0",
+                    "-i eth0",
+                    "! -i br-mailcow",
+                    "-i br-mailcow",
+                    "-i br+",
+                    "! -i eth0",
+                    "-i docker0",
+                    "! -i lo",
+                    "-i eth+",
+                )
+            )
+        )
     if out and draw.random() < 0.3:
         found.append(draw.choice(("-o eth0", "-o br-mailcow", "! -o br-mailcow", "! -o eth0", "-o br+", "-o docker0")))
     return " ".join(found)
@@ -77,7 +91,7 @@ def extension(draw: Random, version: int) -> str:
         f"-m connmark --mark 0x{number}", "-m addrtype --dst-type LOCAL", "-m addrtype ! --dst-type LOCAL",
         "-m addrtype --src-type UNICAST", f"-m iprange --src-range {span}", f"-m iprange ! --src-range {span}", hops, few,
         "-m length --length 0:100", "-m pkttype --pkt-type unicast", "-m comment --comment \"a 'rule' {1}\"",
-        "-m dscp --dscp 0", "-m mac --mac-source 52:54:00:11:22:33", f"-m rpfilter", "-m rpfilter --invert",
+        "-m dscp --dscp 0", "-m mac --mac-source 52:54:00:11:22:33", "-m rpfilter", "-m rpfilter --invert",
         "-m string --algo bm --string mail", "-m helper --helper ftp", "-m addrtype --dst-type LOCAL --limit-iface-in",
         "-m u32 --u32 0&0=0", "-m socket", "-m conntrack --ctstate SNAT", "-m cpu --cpu 0", "-m devgroup --src-group 0x0",
         "-m physdev --physdev-is-bridged",
@@ -90,15 +104,22 @@ def ending(draw: Random, version: int, table: str, chain: str, chains: list[str]
         return _nat(draw, version, chain, tcp)
     found = ["ACCEPT", "ACCEPT", "DROP", "DROP", "RETURN"]
     if table == "filter":
-        found += [f"REJECT --reject-with {kind}" for kind in REJECTS[version]] + ["REJECT --reject-with tcp-reset"] * tcp
+        found += [f"REJECT --reject-with {kind}" for kind in REJECTS[version]] + [
+            "REJECT --reject-with tcp-reset"
+        ] * tcp
     if table == "mangle":
         number = draw.randint(1, 3)
-        found += [f"MARK --set-xmark 0x{number}/0xff", f"CONNMARK --set-xmark 0x{number}/0xff", "CONNMARK --restore-mark", "CONNMARK --save-mark"]
+        found += [
+            f"MARK --set-xmark 0x{number}/0xff",
+            f"CONNMARK --set-xmark 0x{number}/0xff",
+            "CONNMARK --restore-mark",
+            "CONNMARK --save-mark",
+        ]
         found += ["DSCP --set-dscp 0x08", "TCPMSS --clamp-mss-to-pmtu" if tcp and chain == "FORWARD" else "ACCEPT"]
         found += ["TTL --ttl-set 64" if version == 4 else "HL --hl-set 64"]
     if table == "raw":
         found += ["CT --notrack"]
-    found += [f"LOG --log-prefix x", "NFLOG --nflog-group 3"] if draw.random() < 0.3 else []
+    found += ["LOG --log-prefix x", "NFLOG --nflog-group 3"] if draw.random() < 0.3 else []
     if draw.random() < 0.02:
         found += ["NFQUEUE --queue-num 7", "NFQUEUE --queue-num 7 --queue-bypass"]
     end = draw.choice(found)
@@ -137,10 +158,15 @@ def table(draw: Random, version: int, name: str, most: int, rates: float, user: 
     chains = [f"own{number}" for number in range(draw.choice((0, 0, 1, 2)))] if name != "nat" else []
     lines = [f"{name} -N {chain}" for chain in chains]
     for depth, chain in enumerate(chains):
-        lines += [f"{name} -A {chain} {rule(draw, version, name, chain, chains[depth + 1 :], rates)}" for _ in range(draw.randint(0, 3))]
+        lines += [
+            f"{name} -A {chain} {rule(draw, version, name, chain, chains[depth + 1 :], rates)}"
+            for _ in range(draw.randint(0, 3))
+        ]
     for _ in range(draw.randint(1, most)):
         chain = draw.choice((*HOOKS[name], *(("DOCKER-USER",) * 2 if user and name == "filter" else ())))
-        lines.append(f"{name} {draw.choice(('-A', '-A', '-I'))} {chain} {rule(draw, version, name, chain, chains, rates)}")
+        lines.append(
+            f"{name} {draw.choice(('-A', '-A', '-I'))} {chain} {rule(draw, version, name, chain, chains, rates)}"
+        )
     if draw.random() < 0.25 and name in ("filter", "mangle"):
         lines.append(f"{name} -P {draw.choice(HOOKS[name])} {draw.choice(('DROP', 'ACCEPT'))}")
     return lines
@@ -163,7 +189,9 @@ def user(draw: Random, seed: int) -> Case:
         chains = [line.split()[-1] for line in found]
         found += [f"filter -A own1 {rule(draw, version, 'filter', 'own1', [], 0)}"] if found else []
         for _ in range(draw.randint(1, 8)):
-            found.append(f"filter {draw.choice(('-I', '-I', '-A'))} DOCKER-USER {rule(draw, version, 'filter', 'DOCKER-USER', chains, 0)}")
+            found.append(
+                f"filter {draw.choice(('-I', '-I', '-A'))} DOCKER-USER {rule(draw, version, 'filter', 'DOCKER-USER', chains, 0)}"
+            )
         kind = "legacy" if made.legacy else "nft"
         steps.append(Step(f"{'iptables' if version == 4 else 'ip6tables'}-{kind}", tuple(found)))
     return _with(made, after=tuple(steps))
@@ -186,13 +214,21 @@ def _both(draw: Random, made: Case, kind: str) -> Case:
     for when, user in (("before", False), ("after", own)):
         for version, program in ((4, "iptables"), (6, "ip6tables")):
             if draw.random() < 0.6:
-                steps[when].append(Step(f"{program}-{kind}", lines(draw, version, rates, user and (version == 4 or made.ip6tables))))
+                steps[when].append(
+                    Step(f"{program}-{kind}", lines(draw, version, rates, user and (version == 4 or made.ip6tables)))
+                )
     return _with(made, before=tuple(_distinct(steps["before"])), after=tuple(_distinct(steps["after"], "b")))
 
 
 def _distinct(steps: list[Step], suffix: str = "") -> list[Step]:
     """Give own chains names of their own, before and after."""
-    return [Step(step.program, tuple(line.replace("own0", f"own0{suffix}").replace("own1", f"own1{suffix}") for line in step.lines)) for step in steps]
+    return [
+        Step(
+            step.program,
+            tuple(line.replace("own0", f"own0{suffix}").replace("own1", f"own1{suffix}") for line in step.lines),
+        )
+        for step in steps
+    ]
 
 
 def _with(made: Case, **steps: tuple[Step, ...]) -> Case:

@@ -31,11 +31,36 @@ def routing(draw: Random, present: bool) -> list[str]:
         f"{word}route add {LINK[version]} dev eth0 table {table}", f"{word}route add {nowhere} {mailcow(version)} metric 9999",
         f"{word}route add {nowhere} {EVERYWHERE[version]} metric 9999",
     )) for _ in range(draw.randint(0, 3))]  # fmt: skip
-    selectors = [f"from {mailcow(version)}", f"to {mailcow(version)}", "iif eth0", "iif docker0", f"from {draw.choice(NETWORKS[version])}", f"fwmark {draw.randint(1, 3)}"]
-    selectors += [f"ipproto tcp dport {draw.choice(PORTS)}", f"from {LINK[version]}", "from all", f"to {draw.choice(NETWORKS[version])}", "not fwmark 1", "iif lo", f"ipproto tcp sport {draw.choice(PORTS)}"]
+    selectors = [
+        f"from {mailcow(version)}",
+        f"to {mailcow(version)}",
+        "iif eth0",
+        "iif docker0",
+        f"from {draw.choice(NETWORKS[version])}",
+        f"fwmark {draw.randint(1, 3)}",
+    ]
+    selectors += [
+        f"ipproto tcp dport {draw.choice(PORTS)}",
+        f"from {LINK[version]}",
+        "from all",
+        f"to {draw.choice(NETWORKS[version])}",
+        "not fwmark 1",
+        "iif lo",
+        f"ipproto tcp sport {draw.choice(PORTS)}",
+    ]
     selectors += ["iif br-mailcow", "oif eth0"] if present else []
     for _ in range(draw.randint(0, 3)):
-        action = draw.choice((f"lookup {table}", f"lookup {table}", "prohibit", "blackhole", "unreachable", "lookup main suppress_prefixlength 0", "lookup main"))
+        action = draw.choice(
+            (
+                f"lookup {table}",
+                f"lookup {table}",
+                "prohibit",
+                "blackhole",
+                "unreachable",
+                "lookup main suppress_prefixlength 0",
+                "lookup main",
+            )
+        )
         lines.append(f"{word}rule add {draw.choice(selectors)} {action} priority {draw.randint(100, 200)}")
     return lines
 
@@ -48,7 +73,9 @@ def random(draw: Random, seed: int) -> Case:
         steps[draw.choice(("before", "after"))].append(Step("nft", tuple(nft.tables(draw, 0.0))))
     for kind in ("nft", "legacy"):
         if draw.random() < 0.4:
-            steps["after"].append(Step(f"iptables-{kind}", iptables.lines(draw, 4, 0.0, user=made.legacy == (kind == "legacy"))))
+            steps["after"].append(
+                Step(f"iptables-{kind}", iptables.lines(draw, 4, 0.0, user=made.legacy == (kind == "legacy")))
+            )
         if draw.random() < 0.25:
             steps["after"].append(Step(f"ip6tables-{kind}", iptables.lines(draw, 6, 0.0)))
     steps["after"].append(Step("sysctl", tuple(draw.sample(SYSCTLS, draw.choice((0, 1, 2, 3))))))

@@ -68,7 +68,10 @@ class Table:
             self.sets.append((looked, f"s{number}"))
 
     def _map(self) -> None:
-        verdicts = [self.draw.choice(("accept", "drop", *(f"jump {chain}" for chain in self.chains), "return")) for _ in range(3)]
+        verdicts = [
+            self.draw.choice(("accept", "drop", *(f"jump {chain}" for chain in self.chains), "return"))
+            for _ in range(3)
+        ]
         ports = some(self.draw, 3)
         self.lines.append(f"add map {self.name} m0 {{ type inet_service : verdict; }}")
         pairs = ", ".join(f"{port} : {verdict}" for port, verdict in zip(ports, verdicts, strict=False))
@@ -78,13 +81,17 @@ class Table:
     def _base(self, name: str) -> None:
         draw = self.draw
         if self.family == "netdev":
-            self.lines.append(f'add chain {self.name} {name} {{ type filter hook ingress device "eth0" priority {draw.choice((0, 10, -500))} ; policy accept ; }}')
+            self.lines.append(
+                f'add chain {self.name} {name} {{ type filter hook ingress device "eth0" priority {draw.choice((0, 10, -500))} ; policy accept ; }}'
+            )
             hook = "ingress"
         else:
             hook = draw.choice(list(HOOKS))
             kind = "route" if hook == "output" and draw.random() < 0.2 else "filter"
             policy = "drop" if draw.random() < 0.08 else "accept"
-            self.lines.append(f"add chain {self.name} {name} {{ type {kind} hook {hook} priority {draw.choice(HOOKS[hook])} ; policy {policy} ; }}")
+            self.lines.append(
+                f"add chain {self.name} {name} {{ type {kind} hook {hook} priority {draw.choice(HOOKS[hook])} ; policy {policy} ; }}"
+            )
         self._rules(name, hook, draw.choice((1, 2, 4, 7)))
 
     def _nat(self) -> None:
@@ -97,10 +104,16 @@ class Table:
         dnat = f"dnat {word} to {to}" if self.family == "inet" else f"dnat to {to}"
         masquerade = draw.choice(("masquerade", "masquerade random", "counter accept"))
         if draw.random() < 0.5:
-            self.lines.append(f"add chain {self.name} dst {{ type nat hook prerouting priority {draw.choice((-100, -110, -90))} ; }}")
-            self.lines.append(f"add rule {self.name} dst {self._where('prerouting')} tcp dport {draw.choice(PORTS)} counter {draw.choice((dnat, 'redirect to :8025', 'accept'))}")
+            self.lines.append(
+                f"add chain {self.name} dst {{ type nat hook prerouting priority {draw.choice((-100, -110, -90))} ; }}"
+            )
+            self.lines.append(
+                f"add rule {self.name} dst {self._where('prerouting')} tcp dport {draw.choice(PORTS)} counter {draw.choice((dnat, 'redirect to :8025', 'accept'))}"
+            )
         else:
-            self.lines.append(f"add chain {self.name} src {{ type nat hook postrouting priority {draw.choice((100, 90, 110))} ; }}")
+            self.lines.append(
+                f"add chain {self.name} src {{ type nat hook postrouting priority {draw.choice((100, 90, 110))} ; }}"
+            )
             self.lines.append(f"add rule {self.name} src {self._where('postrouting')} counter {masquerade}")
 
     def _chain(self, name: str, hook: str, most: int) -> None:
@@ -109,15 +122,35 @@ class Table:
 
     def _rules(self, name: str, hook: str, most: int) -> None:
         for _ in range(most):
-            self.lines.append(f"{self.draw.choice(('add', 'add', 'insert'))} rule {self.name} {name} {self._rule(hook, name)}")
+            self.lines.append(
+                f"{self.draw.choice(('add', 'add', 'insert'))} rule {self.name} {name} {self._rule(hook, name)}"
+            )
 
     def _where(self, hook: str) -> str:
         draw = self.draw
         found = []
         if hook in IN and draw.random() < 0.4:
-            found.append(draw.choice(('iifname "eth0"', "iif eth0", 'iifname != "br-mailcow"', 'iifname { "eth0", "wg0" }', 'iifname "e*"', 'iifname "br-mailcow"', "iif lo", 'iifname vmap { "lo" : accept, "tun0" : drop }', "meta iiftype ether")))
+            found.append(
+                draw.choice(
+                    (
+                        'iifname "eth0"',
+                        "iif eth0",
+                        'iifname != "br-mailcow"',
+                        'iifname { "eth0", "wg0" }',
+                        'iifname "e*"',
+                        'iifname "br-mailcow"',
+                        "iif lo",
+                        'iifname vmap { "lo" : accept, "tun0" : drop }',
+                        "meta iiftype ether",
+                    )
+                )
+            )
         if hook in OUT and draw.random() < 0.3:
-            found.append(draw.choice(('oifname "eth0"', 'oifname "br-mailcow"', 'oifname != "eth0"', "oif eth0", 'oifname "br*"')))
+            found.append(
+                draw.choice(
+                    ('oifname "eth0"', 'oifname "br-mailcow"', 'oifname != "eth0"', "oif eth0", 'oifname "br*"')
+                )
+            )
         return " ".join(found)
 
     def _rule(self, hook: str, chain: str) -> str:
@@ -160,7 +193,11 @@ class Table:
                 f"ct original {word} daddr {HOST[version]}", f"ct mark {draw.randint(0, 2)}", "ct direction reply", "fib daddr type local", "fib daddr type != local",
                 f"ct original proto-dst {{ {listed} }}", "fib saddr type unicast", "ct state vmap { established : accept, related : accept, invalid : drop }", "ct l3proto ipv4", "ct helper \"ftp\"", "ct zone 0",
             ]  # fmt: skip
-            found += ["fib saddr . iif oif missing", "fib saddr . iif oif != 0", "fib daddr . iif type local"] if hook in ("prerouting", "input", "forward") else []
+            found += (
+                ["fib saddr . iif oif missing", "fib saddr . iif oif != 0", "fib daddr . iif type local"]
+                if hook in ("prerouting", "input", "forward")
+                else []
+            )
             found += [f"rt nexthop != {one.split('/')[0]}"] if hook == "output" and self.family != "inet" else []
         if self.sets and draw.random() < 0.4:
             looked, name = draw.choice(self.sets)
@@ -172,7 +209,17 @@ class Table:
         version = draw.choice(self.versions)
         word = "ip" if version == 4 else "ip6"
         number = draw.randint(1, 3)
-        found = ["accept", "accept", "drop", "drop", "return", f"meta mark set {number}", "log prefix \"x\"", "continue", ""]
+        found = [
+            "accept",
+            "accept",
+            "drop",
+            "drop",
+            "return",
+            f"meta mark set {number}",
+            'log prefix "x"',
+            "continue",
+            "",
+        ]
         found += [f"{word} dscp set cs1"]
         if self.family in ("ip", "ip6", "inet"):
             found += [f"ct mark set {number}", "meta mark set ct mark", "ct mark set mark"]
@@ -180,12 +227,20 @@ class Table:
                 found += ["reject", "reject with tcp reset" if draw.random() < 0.5 else "reject"]
                 found += ["reject with icmpx type admin-prohibited"] if self.family == "inet" else []
             found += ["notrack"] if hook in ("prerouting", "output") and draw.random() < 0.3 else []
-            found += [f"meta mark set tcp dport map {{ 25 : 1, 443 : 2, 993 : {number} }}", "tcp option maxseg size set rt mtu"]
+            found += [
+                f"meta mark set tcp dport map {{ 25 : 1, 443 : 2, 993 : {number} }}",
+                "tcp option maxseg size set rt mtu",
+            ]
         if draw.random() < self.rates:
             found += ["queue num 7", "queue num 7 bypass"]
         if self.chains and not chain.startswith("own"):
             one = draw.choice(self.chains)
-            found += [f"jump {one}", f"goto {one}", f"tcp dport vmap {{ 25 : jump {one}, 443 : drop, 80-90 : accept }}", f"jump {one}"]
+            found += [
+                f"jump {one}",
+                f"goto {one}",
+                f"tcp dport vmap {{ 25 : jump {one}, 443 : drop, 80-90 : accept }}",
+                f"jump {one}",
+            ]
             found += [f"meta nfproto vmap {{ ipv4 : jump {one}, ipv6 : goto {one} }}"] if self.family == "inet" else []
         return draw.choice(found)
 

@@ -81,6 +81,9 @@ def random(draw: Random, seed: int) -> Case:
     for number, name in enumerate(chosen):
         for program, *lines in TRAPS[name]:
             if program == N:  # tables of several traps do not get in each other's way
-                lines = [line.replace(" a ", f" a{number} ") if not line.endswith(" a") else f"{line}{number}" for line in lines]
+                lines = [
+                    line.replace(" a ", f" a{number} ") if not line.endswith(" a") else f"{line}{number}"
+                    for line in lines
+                ]
             steps.append(Step(program, tuple(lines)))
     return case(draw, "traps", seed, after=tuple(steps))
