@@ -109,4 +109,6 @@ def agrees(
         found = named.drops and not {one for one in ended if one[3]}
         return found or (None if discovery else False)
     found = place(culprit) in moved
+    if not found and ended and all(one[0].startswith("legacy") != (culprit.backend == "ip_tables") for one in ended):
+        return None  # ip_tables and nf_tables at the same priority: which of them comes first is not known
     return found or (None if discovery or not named.counts else False)
