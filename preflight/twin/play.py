@@ -192,9 +192,7 @@ class Table:
         culprit = self._told(case.culprit) if case.culprit else None
         return Journey(version=6, source=source, verdict="dropped", culprit=culprit, steps=case.steps)
 
-    def _case(
-        self, side: Side, meant: tuple[Meant, ...], again: Callable[[], Outcome | None], protocol: int
-    ) -> Case:
+    def _case(self, side: Side, meant: tuple[Meant, ...], again: Callable[[], Outcome | None], protocol: int) -> Case:
         """Follow one more packet, while there is time."""
         if self._until - time.monotonic() < SPARE * self._host.request.seconds:
             return Case(None)
