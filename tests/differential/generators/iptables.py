@@ -18,6 +18,7 @@ REJECTS = {
     6: ("icmp6-port-unreachable", "icmp6-adm-prohibited"),
 }
 RATES = (
+    "-m cpu --cpu 0",
     "-m limit --limit 5/min --limit-burst 1", "-m limit --limit 100/sec", "-m statistic --mode random --probability 0.5",
     "-m recent --name l{n} --update --seconds 60 --hitcount 3", "-m recent --name l{n} --set",
     "-m hashlimit --hashlimit-name h{n} --hashlimit-upto 5/min --hashlimit-mode srcip --hashlimit-burst 1",
@@ -93,7 +94,7 @@ def extension(draw: Random, version: int) -> str:
         "-m length --length 0:100", "-m pkttype --pkt-type unicast", "-m comment --comment \"a 'rule' {1}\"",
         "-m dscp --dscp 0", "-m mac --mac-source 52:54:00:11:22:33", "-m rpfilter", "-m rpfilter --invert",
         "-m string --algo bm --string mail", "-m helper --helper ftp", "-m addrtype --dst-type LOCAL --limit-iface-in",
-        "-m u32 --u32 0&0=0", "-m socket", "-m conntrack --ctstate SNAT", "-m cpu --cpu 0", "-m devgroup --src-group 0x0",
+        "-m u32 --u32 0&0=0", "-m socket", "-m conntrack --ctstate SNAT", "-m devgroup --src-group 0x0",
         "-m physdev --physdev-is-bridged",
     ))  # fmt: skip
 
