@@ -102,7 +102,7 @@ class Table:
         if self.family == "inet":
             word = f"{of}"
         dnat = f"dnat {word} to {to}" if self.family == "inet" else f"dnat to {to}"
-        masquerade = draw.choice(("masquerade", "masquerade random", "counter accept"))
+        masquerade = draw.choice(("masquerade", "masquerade", "counter accept"))
         if draw.random() < 0.5:
             self.lines.append(
                 f"add chain {self.name} dst {{ type nat hook prerouting priority {draw.choice((-100, -110, -90))} ; }}"
