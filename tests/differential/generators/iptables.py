@@ -18,7 +18,7 @@ REJECTS = {
     6: ("icmp6-port-unreachable", "icmp6-adm-prohibited"),
 }
 # What only these chains may have; of others the kernel tells its log.
-EARLY = ("-m rpfilter", "-m socket", "-m addrtype --dst-type LOCAL --limit-iface-in", "-m devgroup")
+EARLY = ("-m rpfilter", "-m socket", "-m addrtype --dst-type LOCAL --limit-iface-in", "-m devgroup", "-m mac")
 RATES = (
     "-m cpu --cpu 0",
     "-m limit --limit 5/min --limit-burst 1", "-m limit --limit 100/sec", "-m statistic --mode random --probability 0.5",
