@@ -26,8 +26,8 @@ PUBLISHED = {
 }  # fmt: skip
 # What no single packet decides: the twin may say `depends` where a rule has one of these.
 _RATES = re.compile(
-    r"\b(limit|hashlimit|statistic|recent|time|quota|connlimit|numgen|jhash|symhash|meter|ct count|NFQUEUE|queue|hour"
-    r"|day|cpu|HMARK|dynset|osf|nfacct|SYNPROXY|synproxy|random|last)\b|(add|update) @"
+    r"(?<!-)\b(limit|hashlimit|statistic|recent|time|quota|connlimit|numgen|jhash|symhash|meter|ct count|NFQUEUE|queue"
+    r"|hour|day|cpu|HMARK|dynset|osf|nfacct|SYNPROXY|synproxy|random|last)\b|(add|update) @"
 )
 
 

@@ -18,11 +18,15 @@ Place = tuple[str, str, str, int]  # family, table, chain, handle; of ip_tables:
 
 
 class Rule(Struct):
-    """A rule or the policy (number 0) of a chain. drops: it may end a packet; counts: it has a counter."""
+    """A rule or the policy (number 0) of a chain. drops: it may end a packet; counts: it has a counter.
+
+    maps: by a map of verdicts, so that it does not end all packets that it counts.
+    """
 
     packets: int
     drops: bool
     counts: bool = True
+    maps: bool = False
 
 
 def read(space: Space, version: int) -> dict[Place, Rule]:
@@ -49,7 +53,17 @@ def _nft(space: Space) -> list[tuple[Place, Rule]]:
             counter = _counter(rule["expr"])
             drops = bool(_JSON.search(json.dumps(rule["expr"])))
             place = rule["family"], rule["table"], rule["chain"], rule["handle"]
-            found.append((place, Rule(counter["packets"] if counter else 0, drops, counter is not None)))
+            found.append(
+                (
+                    place,
+                    Rule(
+                        counter["packets"] if counter else 0,
+                        drops,
+                        counter is not None,
+                        any("vmap" in part for part in rule["expr"]),
+                    ),
+                )
+            )
         elif (chain := one.get("chain")) and chain.get("policy") == "drop":
             found.append(((chain["family"], chain["table"], chain["name"], 0), Rule(0, True, False)))
     return found
@@ -96,7 +110,7 @@ def agrees(
     `discovery`: it may be one that keeps neighbours from finding each other, who do not look for each other each time.
     """
     moved = {one for one, rule in after.items() if rule.packets > before.get(one, rule).packets}
-    ended = {one for one in moved if after[one].drops}
+    ended = {one for one in moved if after[one].drops and not after[one].maps}
     silent = any(rule.drops and not rule.counts for rule in after.values())
     if culprit is None or culprit.kind not in ("rule", "policy"):
         return None if silent else not ended
@@ -109,4 +123,6 @@ def agrees(
         found = named.drops and not {one for one in ended if one[3]}
         return found or (None if discovery else False)
     found = place(culprit) in moved
+    if not found and ended and all(one[0].startswith("legacy") != (culprit.backend == "ip_tables") for one in ended):
+        return None  # ip_tables and nf_tables at the same priority: which of them comes first is not known
     return found or (None if discovery or not named.counts else False)

@@ -13,7 +13,7 @@ import pytest
 from tests.differential.cases import PROGRAMS, Case, Step
 from tests.differential.generators import FAMILIES, make
 
-NUMBER, BESIDE = 30, 3  # cases of each family; as much at once, as each of them waits now and then
+NUMBER, BESIDE = 18, 3  # cases of each family; as much at once, as each of them waits now and then
 SEED = 1_000_000
 
 

@@ -106,9 +106,10 @@ class Truth:
         with ThreadPoolExecutor(len(shots)) as pool:
             list(pool.map(lambda one: self._one(one[0], one[1], patience), ready))
         with self._lock:
+            strayed = {own for own, _ in self._arrived}
             for shot in shots:
-                if shot.verdict in ("dropped", "refused") and (shot.own, shot.port) in self._arrived:
-                    shot.verdict = "oneway"
+                if shot.verdict in ("dropped", "refused") and shot.own in strayed:
+                    shot.verdict = "oneway" if (shot.own, shot.port) in self._arrived else "elsewhere"
 
     def _socket(self, shot: Shot) -> socket.socket:
         space = self.lab.inner if shot.key[0] == "out" else self.lab.world

@@ -49,6 +49,10 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 def undecided(twin: Twin, journey: Journey) -> str:
     """Return why it is not known what becomes of a packet, in sentences."""
+    if journey.depends == ("order",):
+        return say(
+            "It depends on which rules come first, those of ip_tables or those of nf_tables, and that is not known."
+        )
     if journey.reason != "sources" and journey.depends:
         return say("It depends on conditions of rules that change: {names}.", names=", ".join(journey.depends))
     return paragraph(say(_UNKNOWN[journey.reason]), *_uncopied(twin, journey))

@@ -17,7 +17,10 @@ REJECTS = {
     4: ("icmp-port-unreachable", "icmp-admin-prohibited", "icmp-host-prohibited"),
     6: ("icmp6-port-unreachable", "icmp6-adm-prohibited"),
 }
+# What only these chains may have; of others the kernel tells its log.
+EARLY = ("-m rpfilter", "-m socket", "-m addrtype --dst-type LOCAL --limit-iface-in", "-m devgroup", "-m mac")
 RATES = (
+    "-m cpu --cpu 0",
     "-m limit --limit 5/min --limit-burst 1", "-m limit --limit 100/sec", "-m statistic --mode random --probability 0.5",
     "-m recent --name l{n} --update --seconds 60 --hitcount 3", "-m recent --name l{n} --set",
     "-m hashlimit --hashlimit-name h{n} --hashlimit-upto 5/min --hashlimit-mode srcip --hashlimit-burst 1",
@@ -93,7 +96,7 @@ def extension(draw: Random, version: int) -> str:
         "-m length --length 0:100", "-m pkttype --pkt-type unicast", "-m comment --comment \"a 'rule' {1}\"",
         "-m dscp --dscp 0", "-m mac --mac-source 52:54:00:11:22:33", "-m rpfilter", "-m rpfilter --invert",
         "-m string --algo bm --string mail", "-m helper --helper ftp", "-m addrtype --dst-type LOCAL --limit-iface-in",
-        "-m u32 --u32 0&0=0", "-m socket", "-m conntrack --ctstate SNAT", "-m cpu --cpu 0", "-m devgroup --src-group 0x0",
+        "-m u32 --u32 0&0=0", "-m socket", "-m conntrack --ctstate SNAT", "-m devgroup --src-group 0x0",
         "-m physdev --physdev-is-bridged",
     ))  # fmt: skip
 
@@ -145,7 +148,9 @@ def rule(draw: Random, version: int, table: str, chain: str, chains: list[str], 
     parts = [ways(draw, chain)]
     parts.append(protocol(draw) if draw.random() < 0.6 else "")
     parts.append(addresses(draw, version) if draw.random() < 0.35 else "")
-    parts += [extension(draw, version) for _ in range(draw.choice((0, 0, 1, 1, 2)))]
+    more = [extension(draw, version) for _ in range(draw.choice((0, 0, 1, 1, 2)))]
+    early = chain == "PREROUTING" and table != "nat"
+    parts += [one for one in more if early or not one.startswith(EARLY)]
     if draw.random() < rates:
         parts.append(draw.choice(RATES).format(n=draw.randint(1, 3)))
     tcp = any(part.startswith("-p tcp") for part in parts)

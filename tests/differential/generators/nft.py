@@ -102,7 +102,7 @@ class Table:
         if self.family == "inet":
             word = f"{of}"
         dnat = f"dnat {word} to {to}" if self.family == "inet" else f"dnat to {to}"
-        masquerade = draw.choice(("masquerade", "masquerade random", "counter accept"))
+        masquerade = draw.choice(("masquerade", "masquerade", "counter accept"))
         if draw.random() < 0.5:
             self.lines.append(
                 f"add chain {self.name} dst {{ type nat hook prerouting priority {draw.choice((-100, -110, -90))} ; }}"
@@ -183,7 +183,7 @@ class Table:
             f"{word} saddr . tcp dport {{ {HOST[version]} . 25, {near.split('/')[0]} . {ports[0]} }}",
             "meta protocol ip" if version == 4 else "meta protocol ip6", "meta length < 200", f"tcp dport {ports[0]} tcp flags syn",
             f"meta mark {draw.randint(1, 3)}", "meta mark != 0", "meta mark & 0xff == 0x1", "ether saddr 52:54:00:11:22:33",
-            "ip ttl > 10" if version == 4 else "ip6 hoplimit > 10", "meta cpu 0-100", "tcp option maxseg size 1-1500",
+            "ip ttl > 10" if version == 4 else "ip6 hoplimit > 10", "tcp option maxseg size 1-1500",
             "ip dscp cs0" if version == 4 else "ip6 dscp cs0", "@th,16,16 25", "meta iifgroup 0", "socket transparent 0",
         ]  # fmt: skip
         if self.family in ("ip", "ip6", "inet"):
