@@ -35,7 +35,7 @@ JUDGED = MACHINES["nothing"].statuses  # the checks that every machine here has 
 OF_THE_RUNNING = {
     "resources.disk", "resources.inodes", "docker.engine", "docker.packaging", "docker.storage", "docker.privileged",
     "docker.healthcheck", "docker.leftovers", "ports.free", "clock.synchronized", "network.subnet", "network.mtu",
-    "network.ipv6",
+    "network.ipv6", "firewall.backend", "firewall.inbound", "firewall.forwarding",
 }  # fmt: skip
 # What the programs and settings of a tree decide, if it has any; and the DNS, which is not asked.
 OF_THE_TREE = {
