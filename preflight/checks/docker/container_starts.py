@@ -12,7 +12,7 @@ from preflight.checks.remedies import distro
 from preflight.checks.sources import COMPOSE_ULIMITS, PREREQUISITES, issue
 from preflight.facts import NO_SERVICES, Host, StartRun
 from preflight.report.evidence.engine import StartEvidence
-from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.report.model import Finding, Remedy, Severity, Status, WrittenFile
 from preflight.text.sentences import noted, phrase, say
 
 
@@ -45,6 +45,10 @@ _LIMITS = Sentences(
 )
 _RAISING = noted(
     "Raise the engine's own limits; in a container or a restricted virtual server, those of the machine below."
+)
+_LIMITS_TEXT = "[Service]\nLimitNOFILE=1048576\nLimitNPROC=infinity\n"
+_LIMITS_FILES = tuple(
+    WrittenFile(f"/etc/systemd/system/{unit}.service.d/limits.conf", _LIMITS_TEXT) for unit in ("docker", "containerd")
 )
 _RAISE = (
     "mkdir -p /etc/systemd/system/docker.service.d /etc/systemd/system/containerd.service.d",
@@ -97,7 +101,9 @@ def limits(look: Look) -> Iterator[Finding]:
     run = look.host.probes.limits.get()
     systemd = look.host.services.or_(NO_SERVICES).init == "systemd"
     nothing = None if run.started else nothing_starts(look.host, run.error)
-    yield nothing or _judged(run, _LIMITS, Remedy(say(_RAISING), _RAISE if systemd else ()))
+    yield nothing or _judged(
+        run, _LIMITS, Remedy(say(_RAISING), _RAISE if systemd else (), files=_LIMITS_FILES if systemd else ())
+    )
 
 
 def nothing_starts(host: Host, error: str) -> Finding | None:

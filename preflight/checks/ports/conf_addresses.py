@@ -58,7 +58,7 @@ def stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding
         expected=phrase("an address of this host"),
         found=address,
         evidence=ConfLineEvidence(path=conf.path, line=setting.line, value=setting.value),
-        remedy=Remedy(_own(look, variable, address), ("ip -brief address",)),
+        remedy=Remedy(_own(look, variable, address), ("ip -brief address",), place="mailcow.conf"),
     )
 
 

@@ -77,7 +77,12 @@ def _made_whole(conf: ConfFile, lines: list[int]) -> Remedy:
     if conf.read_to:
         advice.append(say("Remove what does not belong in the file."))
         commands.append(f"wc -l {path}")
-    return Remedy(paragraph(*advice), tuple(commands))
+    return Remedy(paragraph(*advice), tuple(commands), place="mailcow.conf")
+
+
+def _correct(path: str, line: int) -> Remedy:
+    show = f"sed -n {line}p {shlex.quote(path)}"
+    return Remedy(say("Correct the line, or put a # before it."), (show,), place="mailcow.conf")
 
 
 def _shell(conf: ConfFile) -> list[str]:
@@ -107,7 +112,7 @@ def _refused(conf: ConfFile, line: int, why: str) -> Finding:
         message=message,
         expected="NAME=value",
         evidence=ConfLineEvidence(path=conf.path, line=line),
-        remedy=Remedy(say("Correct the line, or put a # before it."), (f"sed -n {line}p {shlex.quote(conf.path)}",)),
+        remedy=_correct(conf.path, line),
     )
 
 
@@ -125,5 +130,5 @@ def _nameless(conf: ConfFile, line: int, version: str) -> Finding:
         ),
         expected="NAME=value",
         evidence=ConfLineEvidence(path=conf.path, line=line),
-        remedy=Remedy(say("Correct the line, or put a # before it."), (f"sed -n {line}p {shlex.quote(conf.path)}",)),
+        remedy=_correct(conf.path, line),
     )

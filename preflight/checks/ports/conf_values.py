@@ -45,7 +45,7 @@ def _value(look: Look, variable: str, problems: list[Problem], conf: ConfFile) -
         expected=fixes.replace("\n", ", ") or None,
         found=problems[0].value or None,
         evidence=ConfLineEvidence(path=conf.path, line=line or None, value=problems[0].value, lines=tuple(lines)),
-        remedy=Remedy(advice),
+        remedy=Remedy(advice, place="mailcow.conf"),
     )
 
 

@@ -9,7 +9,7 @@ from preflight.checks.holders import endings, wording
 from preflight.checks.holders.conflicts import Case
 from preflight.checks.ports.rows import evidence, row
 from preflight.mailcow.plan import Binding
-from preflight.report.model import Finding, Remedy, Status
+from preflight.report.model import Finding, Remedy, Status, WrittenFile
 from preflight.text.sentences import phrase, say
 
 _RESERVED = "/etc/sysctl.d/90-mailcow-ports.conf"
@@ -62,6 +62,8 @@ def outgoing(look: Look, binding: Binding) -> Finding:
     ports = {wanted.port for wanted in look.plan.bindings if given_out(look, wanted.port)}
     reserved = sorted([*look.host.sockets.get().reserved, *((port, port) for port in ports)])
     listed = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in reserved)
-    write = f"echo net.ipv4.ip_local_reserved_ports={listed} > {_RESERVED}"
-    remedy = Remedy(say("Keep mailcow's ports out of that range."), (write, f"sysctl -p {_RESERVED}"))
+    setting = f"net.ipv4.ip_local_reserved_ports={listed}"
+    commands = (f"echo {setting} > {_RESERVED}", f"sysctl -p {_RESERVED}")
+    file = WrittenFile(_RESERVED, f"{setting}\n")
+    remedy = Remedy(say("Keep mailcow's ports out of that range."), commands, files=(file,))
     return row(Status.WARN, message, evidence(binding, "bind"), found=phrase("free for now"), remedy=remedy)

@@ -26,7 +26,7 @@ def unpublished(binding: Binding) -> Finding:
         evidence(binding, "engine"),
         expected=phrase("published"),
         found=phrase("not published"),
-        remedy=Remedy(advice),
+        remedy=Remedy(advice, place="mailcow.conf"),
     )
 
 
