@@ -60,7 +60,8 @@ def twin(run: Run) -> Fact[Twin]:
 def prevented(roots: Roots) -> Fact[Any] | None:
     view = roots.view
     if not view.live:
-        return Fact.skipped(SOURCE, say("Packets are only sent in a twin of a host that runs."), cause="copy")
+        why = say("The root is a copy of a host's files, and only a running host has a firewall that could be tried.")
+        return Fact.unknown(SOURCE, why, say("Run preflight on the host itself."), cause="copy")
     if not view.network:
         why = say("The rules of the firewall are only read in the host's own network.")
         return Fact.unknown(SOURCE, why, say("Add {flag} to docker run.", flag="--network=host"), cause="network")
