@@ -268,9 +268,12 @@ def _onlink(route: Route) -> bytes:
 
 def add(
     wire: Wire, destination: bytes, prefix: int, index: int, *, kind: int = UNICAST, table: int = MAIN,
-    gateway: bytes = b"", other: int = 0,
+    gateway: bytes = b"", other: int = 0, last: bool = False,
 ) -> None:  # fmt: skip
-    """Make a route; raise `Refused`. `other`: the family of the gateway, where it is another one."""
+    """Make a route; raise `Refused`. `other`: the family of the gateway, where it is another one.
+
+    `last`: after those to the same destination that are there, as the kernel does for the network of a new address.
+    """
     family = {4: socket.AF_INET, 16: socket.AF_INET6}[len(destination)]
     scope = UNIVERSE if gateway or family == socket.AF_INET6 else 254 if kind == LOCAL else LINK
     head = struct.pack("=BBBBBBBBI", family, prefix, 0, 0, 0, _STATIC, scope, kind, ONLINK if gateway else 0)
@@ -279,4 +282,4 @@ def add(
         body += w.attribute(_VIA, struct.pack("=H", other) + gateway)
     elif gateway:
         body += w.attribute(_GATEWAY, gateway)
-    tolerant(wire, NEWROUTE, body, w.CREATE | w.EXCL)
+    tolerant(wire, NEWROUTE, body, w.CREATE | (w.APPEND if last else w.EXCL))

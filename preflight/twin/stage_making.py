@@ -136,13 +136,14 @@ class Made:
             if address.index in there:
                 with suppress(Refused):  # where one is missing that is asked, nothing passes the control
                     links.give(twin, address)
-        for address in fresh:
-            network = ip_network((address.local, address.prefix), strict=False)
-            with suppress(Refused):
-                routes.add(twin, network.network_address.packed, network.prefixlen, address.index)
         routing = self.around.routing
         kept = tuple(one for one in routing.routes if not one.hops or any(hop[0] in there for hop in one.hops))
         self.unmade = routes.make(twin, replace(routing, routes=kept))
+        for address in fresh:
+            network = ip_network((address.local, address.prefix), strict=False)
+            with suppress(Refused):
+                last = network.version == 4
+                routes.add(twin, network.network_address.packed, network.prefixlen, address.index, last=last)
 
     def _fresh(self) -> Iterator[Address]:
         """Yield the addresses that mailcow's bridge has not yet, or without routes as it is down.

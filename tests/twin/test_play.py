@@ -222,6 +222,13 @@ def test_where_the_engines_chains_are_gone_its_own_commands_fail(played: Played)
 
 
 @needs_programs
+def test_a_route_of_the_hosts_to_the_same_network_comes_first_as_in_the_kernel(played: Played) -> None:
+    twin = played(sh="ip route add 172.22.1.0/24 via 198.51.100.1")
+    (family,) = (family for family in twin.families if family.version == 4)
+    assert (family.state, family.doubt) == ("blind", "control")
+
+
+@needs_programs
 def test_rules_that_stop_neighbour_discovery_cut_ipv6_off(played: Played) -> None:
     twin = played(nft=chain("input", "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } drop", family="ip6"))
     assert set(verdicts(twin, 6).values()) == {"dropped"}

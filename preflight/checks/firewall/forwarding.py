@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from preflight.checks import Look, check
-from preflight.checks.firewall import culprits, engine_rules, unseen, verdicts, ways
+from preflight.checks.firewall import culprits, engine_rules, overlaps, unseen, verdicts, ways
 from preflight.checks.firewall.culprits import NUMBERS, Case
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
 from preflight.facts import NO_SETTINGS, Exit, Family, Twin
@@ -54,7 +54,7 @@ _ORDER = (Status.FAIL, Status.UNKNOWN, Status.PASS)
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("twin", "services", "engine", "daemon_config", "ipv6", "nat", "os_release"),
+    reads=("twin", "services", "daemon_config", "ipv6", "nat", "os_release", *overlaps.READS),
     remedy="Let what comes from mailcow's network out in the firewall that stops it, and keep all its other rules.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(49528, "moby/moby"),),
@@ -66,6 +66,9 @@ def forwarding(look: Look) -> Iterator[Finding]:
     host forwards. Where its rules do not let them out, mailcow's resolver is unhealthy and nothing else starts.
     """
     twin = look.host.twin.get()
+    if (clash := overlaps.told(look, twin)) is not None:
+        yield clash
+        return
     sides = [_side(look, twin, family) for family in twin.families]
     judged = [side for side in sides if side.family.state not in ("none", "off")]
     if not judged:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from preflight.checks import Look, check
 from preflight.checks.findings import skipped
-from preflight.checks.firewall import culprits, engine_rules, unseen, verdicts, ways
+from preflight.checks.firewall import culprits, engine_rules, overlaps, unseen, verdicts, ways
 from preflight.checks.firewall.culprits import NUMBERS, Case
 from preflight.checks.holders.conflicts import RUNNING, publishes
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
@@ -66,7 +66,7 @@ def _subjects(look: Look) -> tuple[str, ...]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("twin", "services", "engine", "daemon_config", "ipv6", "nat", "os_release"),
+    reads=("twin", "services", "daemon_config", "ipv6", "nat", "os_release", "binds", *overlaps.READS),
     remedy="Let mailcow's connections through in the firewall that stops them, and keep all its other rules.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(2792), issue(2104)),
@@ -85,8 +85,8 @@ def inbound(look: Look, subject: str) -> Iterator[Finding]:
         yield skipped(say("The port is for this host alone."))
         return
     twin = look.host.twin.get()
-    if _published(look, binding):
-        yield skipped(say("Another container publishes this port now (see ports.free)."))
+    if (told := _told_already(look, twin, binding)) is not None:
+        yield told
         return
     legs = _legs(look, twin, binding)
     judged = [leg for leg in legs if leg.family.state not in ("none", "off")]
@@ -94,6 +94,16 @@ def inbound(look: Look, subject: str) -> Iterator[Finding]:
         yield _nowhere(look, binding, legs)
     else:
         yield _judged(look, binding, legs, judged)
+
+
+def _told_already(look: Look, twin: Twin, binding: Binding) -> Finding | None:
+    """Return a finding that refers to the check which tells what stands in the way before any firewall does."""
+    if _published(look, binding):
+        return skipped(say("Another container publishes this port now (see ports.free)."))
+    tried = look.host.binds.or_(())
+    if any((one.address, one.outcome) == (binding.address, "EADDRNOTAVAIL") for one in tried):
+        return skipped(say("This host does not have the address (see ports.free)."))
+    return overlaps.told(look, twin)
 
 
 def _published(look: Look, binding: Binding) -> bool:
