@@ -59,6 +59,8 @@ def twin(run: Run) -> Fact[Twin]:
 
 def prevented(roots: Roots) -> Fact[Any] | None:
     view = roots.view
+    if view.root is None:
+        return roots.unknown(SOURCE)
     if not view.live:
         why = say("The root is a copy of a host's files, and only a running host has a firewall that could be tried.")
         return Fact.unknown(SOURCE, why, say("Run preflight on the host itself."), cause="copy")
