@@ -87,7 +87,7 @@ def answer(ran: command.Output) -> Fact[Twin]:
         why = say("The twin of the host's network did not answer in time.")
         return Fact.unknown(SOURCE, why, say("Raise --timeout, or run the check on a quieter host."), cause="late")
     why = say("The twin of the host's network broke off.")
-    return Fact.unknown(SOURCE, why, detail=ran.err[-300:].strip())
+    return Fact.unknown(SOURCE, why, detail=ran.err.strip().rpartition("\n")[2][:300])
 
 
 def request(

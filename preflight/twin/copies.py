@@ -56,6 +56,12 @@ class Copies(Struct, frozen=True):
                     hooks[table.backend].update((family, one.hook, one.priority) for family in families)
         return not hooks["ip_tables"].isdisjoint(hooks["nf_tables"])
 
+    def bridged(self) -> bool:
+        """Say whether rules decide about what crosses bridges: in the twin there are ends of cables in their place."""
+        return any(
+            one.hook and one.rules for table in self.outline() if table.family == "bridge" for one in table.chains
+        )
+
     def outline(self) -> tuple[Table, ...]:
         """Return the tables in outline."""
         return (*(self.nft.outline() if self.nft else ()), *map(legacy.outline, self.legacy))

@@ -111,7 +111,7 @@ class Table:
     def _arrival(self, side: Side, port: Port, source: Source) -> Journey:
         key = (side.version, port, source)
         found = fate([world.arrivals.get(key, ()) for world in self._worlds], self._first.loaded.conditions)
-        found = ordered(found, self._swapped.arrivals.get(key, ()) if self._swapped else ())
+        found = ordered(found, self._swapped.arrivals.get(key, ()) if self._swapped else None)
         address = side.neighbour if source == "neighbour" else sources_of(self._host.request, side, port)[0]
         proxies = self._host.request.userland_proxy
         return self._journey(
@@ -123,7 +123,8 @@ class Table:
         key = (side.version, protocol, number)
         outcomes = [(world.exits[key],) if key in world.exits else () for world in self._worlds]
         found = fate(outcomes, self._first.loaded.conditions)
-        found = ordered(found, filter(None, (self._swapped.exits.get(key),)) if self._swapped else ())
+        other = self._swapped.exits.get(key) if self._swapped else None
+        found = ordered(found, None if self._swapped is None else () if other is None else (other,))
         meant = (to_port(number),) if protocol == "udp" else (opening(number), opened(number))
         return self._journey(
             side, "internet", found, meant, lambda: send.call(self._first.stage, side, protocol, number),
@@ -145,6 +146,8 @@ class Table:
         verdict, reason = found.verdict, ""
         if case.uncopied:
             verdict, reason = "unknown", "uncopied"
+        elif case.outcome is None and self._first.loaded.uncopied():
+            verdict, reason = "unknown", "late"  # not followed: one of these may lie on its way
         elif found.sources:
             reason = "sources"
         elif case.queue:
@@ -211,7 +214,8 @@ def fate(worlds: Sequence[tuple[Outcome, ...]], conditions: frozenset[str]) -> F
     """Say what became of packets that should fare alike: from several sources, in several worlds."""
     verdicts = [outcome.verdict for world in worlds for outcome in world]
     own = {outcome.verdict for outcome in worlds[0]}
-    if not verdicts or "unknown" in verdicts:
+    # A world without an answer, as it could not be made, leaves open what the others would come to.
+    if not all(worlds) or "unknown" in verdicts:
         return Fate("unknown")
     if len(own) > 1:
         return Fate("depends", sources=True)
@@ -220,11 +224,13 @@ def fate(worlds: Sequence[tuple[Outcome, ...]], conditions: frozenset[str]) -> F
     return Fate(verdicts[0])
 
 
-def ordered(found: Fate, swapped: Iterable[Outcome]) -> Fate:
-    """Say whether it hangs on the order of ip_tables and nf_tables what becomes of packets."""
+def ordered(found: Fate, swapped: Sequence[Outcome] | None) -> Fate:
+    """Say whether it hangs on the order of ip_tables and nf_tables what becomes of packets; None: there is no doubt."""
     lost = ("refused", "dropped")
-    if found.verdict in ("depends", "unknown"):
+    if swapped is None or found.verdict in ("depends", "unknown"):
         return found
+    if not swapped:
+        return Fate("depends", frozenset(("order",)))
     for one in swapped:
         if one.verdict != found.verdict and not (one.verdict in lost and found.verdict in lost):
             return Fate("depends", frozenset(("order",)))

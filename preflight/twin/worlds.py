@@ -54,6 +54,8 @@ def play(host: Host, world: World, *, swapped: bool = False) -> Played:
     for version, side in stage.sides.items():
         if version in failing:
             played.doubts[version] = _blind(side, "control")
+        elif host.rules.bridged():
+            played.doubts[version] = _blind(side, "rules", "bridge")
         elif loaded.blind:
             played.doubts[version] = _blind(side, "rules", loaded.blind)
         elif stage.unwritten(version):

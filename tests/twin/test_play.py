@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from preflight.facts.twin import Arrival, Culprit, Exit, Journey, Twin
-from preflight.twin.play import fate
+from preflight.twin.play import fate, ordered
 from preflight.twin.request import Port, Request
 from preflight.twin.send_verdicts import Outcome
 from preflight.twin.spaces import Space
@@ -292,6 +292,7 @@ DELIVERED, DROPPED, PROXY = (Outcome(verdict=verdict) for verdict in ("delivered
         ([(PROXY,), (PROXY,), (PROXY,)], "proxy", False, False),
         ([(Outcome(verdict="unknown"), DELIVERED)], "unknown", False, False),
         ([()], "unknown", False, False),
+        ([(DELIVERED,), (), (DELIVERED,)], "unknown", False, False),
     ],
 )
 def test_worlds_and_sources_have_to_agree(
@@ -299,6 +300,22 @@ def test_worlds_and_sources_have_to_agree(
 ) -> None:
     found = fate(worlds, frozenset(("limit",)))
     assert (found.verdict, bool(found.depends), found.sources) == (verdict, depends, sources)
+
+
+@pytest.mark.parametrize(
+    ("swapped", "verdict"),
+    [(None, "delivered"), ((DELIVERED,), "delivered"), ((DROPPED,), "depends"), ((), "depends")],
+)
+def test_an_order_that_is_not_known_leaves_open_what_hangs_on_it(
+    swapped: tuple[Outcome, ...] | None, verdict: str
+) -> None:
+    assert ordered(fate([(DELIVERED,)], frozenset()), swapped).verdict == verdict
+
+
+@needs_programs
+def test_rules_of_bridges_are_not_tried_and_pass_nothing(played: Played) -> None:
+    twin = played(nft=chain("forward", "ip protocol tcp drop", family="bridge"))
+    assert {(family.state, family.doubt) for family in twin.families} == {("blind", "rules")}
 
 
 def test_what_is_told_goes_through_json() -> None:
