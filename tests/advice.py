@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from msgspec import Struct
 
@@ -35,6 +37,8 @@ REMOVALS = {
 UNASKED = {"-y", "--yes", "--assume-yes", "--noconfirm", "--force-yes", "-f", "--force", "--allow-remove-essential"}
 # Of these the host stops being one that can be reached or started, or the engine loses what lives on it.
 KEPT = re.compile(r"(openssh|dropbear|systemd|proxmox|pve|linux-image|kernel|network-manager|ifupdown|netplan|sudo).*")
+# Files of a fixed text that are no file of the remedy: whether they are written is found out by the same line.
+CONDITIONAL = {"/etc/ssh/sshd_config.d/50-second-port.conf": "only where sshd_config includes that directory"}
 SPARE = {"/etc/timezone"}  # systemd keeps the zone elsewhere: what this says is an old copy
 DESTROYS = {
     "mkfs",
@@ -77,10 +81,11 @@ PLACEHOLDER = re.compile(r"<[a-z][\w -]*>|…|\bYOUR[_-]|\bXXX\b")
 
 
 class Simple(Struct, frozen=True):
-    """A simple command of a line: its words, and the files that its output goes to."""
+    """A simple command of a line: its words, and the files that its output goes to: all that they hold, or the end."""
 
     words: tuple[str, ...]
     writes: tuple[str, ...] = ()
+    appends: tuple[str, ...] = ()
 
     @property
     def program(self) -> str:
@@ -92,20 +97,20 @@ def simple(line: str) -> Iterator[Simple]:
     lexer = shlex.shlex(line, posix=True, punctuation_chars="();<>|&\n")
     lexer.whitespace_split = True
     words: list[str] = []
-    writes: list[str] = []
-    redirects = False
+    files: dict[str, list[str]] = {">": [], ">>": []}
+    redirects = ""
     for token in [*lexer, ";"]:
         if set(token) <= set("();|&\n") and token:
             if words:
-                yield Simple(_bare(words), tuple(writes))
-            words, writes, redirects = [], [], False
+                yield Simple(_bare(words), tuple(files[">"]), tuple(files[">>"]))
+            words, files, redirects = [], {">": [], ">>": []}, ""
         elif token.startswith((">", "<")) and set(token) <= set("<>&|"):
-            redirects = token.startswith(">")
+            redirects = token[:2] if token[:2] in files else token[0] if token[0] in files else ""
             if not redirects:
                 words.append(token)
         elif redirects:
-            writes.append(token)
-            redirects = False
+            files[redirects].append(token)
+            redirects = ""
         else:
             words.append(token)
 
@@ -129,7 +134,7 @@ def _looks(command: Simple) -> bool:
     verbs = LOOKING.get(command.program, set())
     verb = bool(verbs & set(command.words[1:3]))
     ends = {"rm", "down", "stop", "up", "create", "update", "kill", "prune"} & set(command.words)
-    return not command.writes and not ends and (command.program in LOOKS or verb)
+    return not command.writes and not command.appends and not ends and (command.program in LOOKS or verb)
 
 
 def faults_of(remedy: Remedy | None, host: Host | None) -> list[str]:
@@ -141,7 +146,7 @@ def faults_of(remedy: Remedy | None, host: Host | None) -> list[str]:
         commands = [entry for line in lines for entry in simple(line)]
     except ValueError as error:
         return [f"no shell reads {remedy.commands}: {error}"]
-    found = [*_of_lines(remedy, lines), *_of_order(commands)]
+    found = [*_of_lines(remedy, lines), *_of_order(commands), *_of_files(remedy, commands)]
     for command in commands:
         found += [f"{why}: {' '.join(command.words)}" for why in (*_of_command(command), *_of_host(command, host))]
     return found
@@ -168,7 +173,7 @@ def _of_order(commands: Sequence[Simple]) -> Iterator[str]:
     """Stopping comes before removing, of files only what was just written; a restart of the host comes last."""
     written: set[str] = set()
     for number, command in enumerate(commands):
-        written.update(command.writes)
+        written.update(command.writes, command.appends)
         gone = [word for word in command.words[1:] if not word.startswith("-")]
         if command.program == "rm" and not (gone and set(gone) <= written | SPARE):
             yield f"files are gone for good: {' '.join(command.words)}"
@@ -179,6 +184,36 @@ def _of_order(commands: Sequence[Simple]) -> Iterator[str]:
             engine = any("docker" in word for word in removed(command))
             if not engine and not {"stop", "disable", "--now"} & set(before):
                 yield f"it is removed before it is stopped: {' '.join(command.words)}"
+
+
+def _of_files(remedy: Remedy, commands: Sequence[Simple]) -> Iterator[str]:
+    """What the commands write whole is told as data too, and nothing is that they do not write."""
+    written = dict(_written(commands))
+    told = {file.path: file.text for file in remedy.files}
+    for path in written.keys() - told.keys() - CONDITIONAL.keys():
+        yield f"the file is not among those of the remedy: {path}"
+    for path, text in told.items():
+        if written.get(path) != text:
+            yield f"this is not what the commands write into {path}: {text!r}"
+
+
+def _written(commands: Sequence[Simple]) -> Iterator[tuple[str, str]]:
+    """Yield the files that are made of a fixed text, with it: not what a program makes of the host's own."""
+    text: str | None = None
+    for command in commands:
+        if command.program != "tee":
+            fixed = command.program in ("echo", "printf") and not any("$(" in word for word in command.words)
+            text = _printed(command.words) if fixed else None
+        also = command.words[1:] if command.program == "tee" else ()
+        for path in (*command.writes, *also):
+            if text is not None and not path.startswith("/dev/"):
+                yield path, text
+
+
+@cache
+def _printed(words: tuple[str, ...]) -> str:
+    """Return what echo or printf print: they are asked, as a shell's own would print it."""
+    return subprocess.run(words, stdout=subprocess.PIPE, check=True, encoding="utf-8").stdout
 
 
 def removed(command: Simple) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from preflight.checks import catalogue
 from preflight.checks.firewall import protection
 from preflight.facts import OsRelease, Services
 from preflight.report.documents import read_facts
-from preflight.report.model import Remedy
+from preflight.report.model import Remedy, WrittenFile
 from tests import advice, build
 
 HOSTS = sorted(path for path in (Path(__file__).parent / "hosts").glob("*.json") if ".report." not in path.name)
@@ -64,7 +64,6 @@ def test_what_harms_is_seen(commands: list[str], why: str) -> None:
         ["systemctl disable --now exim4.service", "apt-get purge exim4-base"],
         ["systemctl restart ssh", "sshd -t"],
         ["apt-get update && apt-get install -y jq git"],
-        ["(set -C; printf '%s\\n' 'a: <b' > /opt/x.yml)"],
         ["cat > /etc/x.conf <<'END'\nsystemctl stop ssh\nEND", "systemctl restart docker"],
         ["apt-get dist-upgrade", "reboot"],
         ["jq . a > a.new && cat a.new > a && rm a.new"],
@@ -72,6 +71,43 @@ def test_what_harms_is_seen(commands: list[str], why: str) -> None:
 )
 def test_what_harms_nobody_is_let_through(commands: list[str]) -> None:
     assert advice.faults_of(Remedy("Do it.", tuple(commands)), DEBIAN) == []
+
+
+SETTING = "echo 'a b' > /etc/x.conf"
+PAIR = "printf '%s\\n' a b | tee /etc/x.conf > /etc/y.conf"
+
+
+@pytest.mark.parametrize(
+    ("command", "files"),
+    [
+        (SETTING, {"/etc/x.conf": "a b\n"}),
+        (PAIR, {"/etc/x.conf": "a\nb\n", "/etc/y.conf": "a\nb\n"}),
+        ("(set -C; printf '%s\\n' 'a: <b' > /opt/x.yml)", {"/opt/x.yml": "a: <b\n"}),
+        ("echo a >> /etc/fstab", {}),
+        ('echo "$(dpkg --print-architecture)" > /etc/x.conf', {}),
+        ("jq . /etc/a > /etc/b", {}),
+        ("true > /dev/null 2>&1", {}),
+    ],
+)
+def test_files_that_are_written_are_told_as_data(command: str, files: dict[str, str]) -> None:
+    told = tuple(WrittenFile(path, text) for path, text in files.items())
+    assert advice.faults_of(Remedy("Do it.", (command,), files=told), DEBIAN) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "why"),
+    [
+        (SETTING, {}, "not among those of the remedy: /etc/x.conf"),
+        (PAIR, {"/etc/y.conf": "a\nb\n"}, "not among those of the remedy: /etc/x.conf"),
+        (SETTING, {"/etc/x.conf": "a b"}, "not what the commands write into /etc/x.conf: 'a b'"),
+        ("true", {"/etc/x.conf": "a"}, "not what the commands write into /etc/x.conf: 'a'"),
+        ("echo a >> /etc/x.conf", {"/etc/x.conf": "a\n"}, "not what the commands write into /etc/x.conf"),
+    ],
+)
+def test_a_file_without_data_is_seen_and_data_without_a_file(command: str, files: dict[str, str], why: str) -> None:
+    told = tuple(WrittenFile(path, text) for path, text in files.items())
+    (fault,) = advice.faults_of(Remedy("Do it.", (command,), files=told), DEBIAN)
+    assert why in fault
 
 
 def test_records_of_others_are_not_entered_by_commands_on_the_host() -> None:

@@ -16,7 +16,7 @@ from preflight.checks.remedies.daemon_json import edit
 from preflight.checks.sources import DAEMON_JSON, issue
 from preflight.facts import NO_ENGINE, DaemonConfig, MissingFact
 from preflight.report.evidence.engine import DaemonConfigEvidence
-from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.report.model import Finding, Remedy, Severity, Status, WrittenFile
 from preflight.text.sentences import paragraph, phrase, say
 
 
@@ -131,7 +131,7 @@ def _suits(config: DaemonConfig) -> str:
 
 def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
     correction = corrected(look)
-    text, commands = correction.text, correction.commands
+    text, commands, files = correction.text, correction.commands, correction.files
     if faults.missing and not faults.grave:
         lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
         if config.present:
@@ -145,4 +145,5 @@ def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
             text = say("Nothing has to be done, as mailcow's installer asks for it; the commands do it before.")
             folder = shlex.quote(config.path.rpartition("/")[0] or "/")
             commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(config.path)}")
-    return Remedy(text, (*commands, *restarted(look)))
+            files = (WrittenFile(config.path, f"{{{lines}}}\n"),)
+    return Remedy(text, (*commands, *restarted(look)), files=files)
