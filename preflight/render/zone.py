@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from preflight.render import words
 from preflight.render.context import Context
 from preflight.render.escape import terminal
-from preflight.report.model import Report, Result
+from preflight.report.model import DnsRecord, Report, Result
 
-_NAME = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)+"
-# A record as the checks write it, and nothing that a name server would take for an order ($INCLUDE) or a second line.
-_RECORD = re.compile(rf"(?P<name>{_NAME}) [0-9]{{1,10}} IN (?P<type>[A-Z][A-Z0-9]{{0,9}}) (?P<data>[ -~]+)")
-_REVERSE = (".in-addr.arpa.", ".ip6.arpa.")
+# What a record is made of, and nothing that a name server would take for an order ($INCLUDE) or a second line.
+_NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})")
+_TYPE = re.compile(r"[A-Z][A-Z0-9]{0,9}")
+_DATA = re.compile(r"[ -~]+")
+_TTL = range(1 << 31)  # RFC 2181, 8
+_REVERSE = (".in-addr.arpa", ".ip6.arpa")
 
 
 def zone(report: Report, context: Context) -> str:
@@ -22,33 +24,34 @@ def zone(report: Report, context: Context) -> str:
     Where names were replaced by placeholders, no line is a record: all are comments.
     """
     results = [result for result in report.results if result.check.startswith("dns.")]
-    lines = dict.fromkeys(line for result in results for line in _lines(result) if not _is_last(result))
-    last = dict.fromkeys(line for result in results for line in _lines(result) if _is_last(result))
-    own = _domains(results)
+    records = dict.fromkeys(record for result in results for record in _records(result) if not _is_last(result))
+    last = dict.fromkeys(record for result in results for record in _records(result) if _is_last(result))
     made = [f"; {words.REDACTED}"] if context.redacted else []
-    groups: dict[str, list[str]] = {}
-    strange = []
-    for line in lines:
-        match = _RECORD.fullmatch(line)
-        if context.redacted:
-            made.append(f"; {terminal(line)}")
-        elif match is None or not _balanced(match["data"]):
-            strange.append(line)
-        else:
-            groups.setdefault(_zone(match["name"], own), []).append(line)
-    made += [line for name, records in groups.items() for line in (f"; {name}", *records, "")]
-    made += [f"; {words.ZONE_STRANGE.format(line=terminal(line))}" for line in strange]
+    made += [f"; {terminal(record.line)}" for record in records] if context.redacted else _grouped(records, results)
     if last:
-        made += [f"; {words.ZONE_LATER}", *(f"; {terminal(line)}" for line in last)]
-    if not lines and not last:
+        made += [f"; {words.ZONE_LATER}", *(f"; {terminal(record.line)}" for record in last)]
+    if not records and not last:
         made.append(f"; {words.ZONE_NOTHING if _looked(results) else words.ZONE_UNKNOWN}")
     made += [f"; {_open(result)}" for result in results if result.status.open]
     return "\n".join(made).strip("\n") + "\n"
 
 
-def _lines(result: Result) -> list[str]:
-    """Return the records that are still missing, a line each."""
-    return [entry.line for entry in result.remedy.records] if result.remedy else []
+def _grouped(records: Iterable[DnsRecord], results: Iterable[Result]) -> list[str]:
+    """Return records under a comment for each zone, and behind them as comments what no name server would take."""
+    own = _domains(results)
+    groups: dict[str, list[str]] = {}
+    strange = []
+    for record in records:
+        if _sound(record):
+            groups.setdefault(_zone(record.name, own), []).append(record.line)
+        else:
+            strange.append(f"; {words.ZONE_STRANGE.format(line=terminal(record.line))}")
+    return [*(line for name, lines in groups.items() for line in (f"; {name}", *lines, "")), *strange]
+
+
+def _records(result: Result) -> tuple[DnsRecord, ...]:
+    """Return the records that are still missing."""
+    return result.remedy.records if result.remedy else ()
 
 
 def _is_last(result: Result) -> bool:
@@ -67,19 +70,22 @@ def _open(result: Result) -> str:
 
 def _domains(results: Iterable[Result]) -> list[str]:
     """Return the mail domains, the longest first: they are zones, or in one; no report knows where zones are cut."""
-    found = {f"{result.subject}." for result in results if result.check == "dns.mx" and result.subject}
+    found = {result.subject for result in results if result.check == "dns.mx" and result.subject}
     return sorted(found, key=lambda name: (-len(name), name))
 
 
 def _zone(name: str, domains: Iterable[str]) -> str:
+    """Return the heading of the zone that a name belongs into."""
     if name.lower().endswith(_REVERSE):
         return words.ZONE_REVERSE
     own = next((domain for domain in domains if f".{name}".lower().endswith(f".{domain}".lower())), None)
     host = re.sub(r"^(?:_[^.]*\.|\*\.)+", "", name)
-    return own or (host if host.count(".") < 3 else host.partition(".")[2])
+    return f"{own or (host if host.count('.') < 2 else host.partition('.')[2])}."
 
 
-def _balanced(data: str) -> bool:
-    """Say whether a record ends with its line: no parenthesis or quotation that goes on, no comment inside."""
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", data)
-    return not re.search(r'["();\\]', bare)
+def _sound(record: DnsRecord) -> bool:
+    """Say whether a record is one, and ends with its line: no quotation that goes on, no comment inside."""
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", record.value)
+    fields = ((_NAME, record.name), (_TYPE, record.type), (_DATA, record.value))
+    sound = all(form.fullmatch(text) for form, text in fields) and record.ttl in _TTL
+    return sound and not re.search(r'["();\\]', bare)
