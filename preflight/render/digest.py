@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from preflight.render.ports import PORTS, Port, ports
@@ -148,13 +149,14 @@ def _group(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
 
 
 def _entries(results: list[Result]) -> tuple[Entry, ...]:
-    """Bring results with the same remedy together: of one check by its sentence, of several by its commands too."""
+    """Bring results with the same remedy together: of one check but for commands and records, of several the whole."""
 
     def of_one_check(result: Result) -> object:
-        return (result.check, result.remedy.text) if result.remedy else (result.check, result.subject)
+        kept = msgspec.structs.replace(result.remedy, commands=(), records=()) if result.remedy else result.subject
+        return result.check, kept
 
     def of_several(entry: Entry) -> object:
-        return (entry.remedy.text, entry.remedy.commands) if entry.remedy else id(entry)
+        return entry.remedy or id(entry)
 
     merged = [Entry(tuple(group), _merged(group)) for group in _group(results, of_one_check).values()]
     return tuple(
@@ -169,13 +171,14 @@ def _merged(results: list[Result]) -> Remedy | None:
     if not remedies:
         return None
     lists = dict.fromkeys(remedy.commands for remedy in remedies)
-    return Remedy(remedies[0].text, tuple(command for commands in lists for command in commands))
+    return msgspec.structs.replace(
+        remedies[0],
+        commands=tuple(command for commands in lists for command in commands),
+        records=tuple(dict.fromkeys(record for remedy in remedies for record in remedy.records)),
+    )
 
 
 def _unclear(results: list[Result]) -> list[Unclear]:
-    def help(result: Result) -> object:
-        return (result.remedy.text, result.remedy.commands) if result.remedy else None
-
     return [
         Unclear(
             group[0].remedy,
@@ -184,7 +187,7 @@ def _unclear(results: list[Result]) -> list[Unclear]:
             any(result.severity is Severity.REQUIRED for result in group),
             len(group),
         )
-        for group in _group(results, help).values()
+        for group in _group(results, lambda result: result.remedy).values()
     ]
 
 
