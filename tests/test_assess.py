@@ -36,6 +36,7 @@ def make(
         ("https://example.org/1",),
         "",
         subjects,
+        False,
         function,
     )  # type: ignore[arg-type]
 

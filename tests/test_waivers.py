@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from preflight.assess.waiver_file import read
-from preflight.facts import Asked, Memory
+from preflight.checks import Check, Look, catalogue
+from preflight.facts import Asked, Memory, MissingFact
 from preflight.render import FORMATS
-from preflight.report.documents import encode
+from preflight.report.documents import encode, read_facts
 from preflight.text.inputs import InputError
-from tests.build import STARTED, host
+from tests.build import STARTED, host, look
 from tests.line import Line
 
 GIB = 1 << 30
@@ -193,3 +195,28 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b'[[waiver]]\nid = "\xff"')
     with pytest.raises(InputError, match="UTF-8"):
         read(str(path))
+
+
+HOSTS = sorted(path for path in (Path(__file__).parent / "hosts").glob("*.json") if ".report." not in path.name)
+
+
+def subjects(check: Check, given: Look) -> list[str] | None:
+    """Return what a check is run for; None: that cannot be known."""
+    assert check.subjects
+    try:
+        return [entry if isinstance(entry, str) else entry.subject for entry in check.subjects(given)]
+    except MissingFact:
+        return None
+
+
+def test_a_check_says_whether_its_subjects_are_the_host_s_own() -> None:
+    """They are where a host of which nothing is known, but for mailcow.conf and the options, has other ones."""
+    depend = set()
+    for real in map(read_facts, HOSTS):
+        bare = msgspec.structs.replace(host(asked=real.asked), mailcow_conf=real.mailcow_conf)
+        depend |= {
+            check.id
+            for check in catalogue()
+            if check.subjects and subjects(check, look(real)) != subjects(check, look(bare))
+        }
+    assert depend == {check.id for check in catalogue() if check.of_host}

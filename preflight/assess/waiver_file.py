@@ -23,7 +23,6 @@ from preflight.report.model import Report
 from preflight.text.inputs import InputError, named, read_file
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
-_FOUND = ("path", "address")  # subjects that a check knows beforehand, but from the host
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -86,4 +85,4 @@ def idle(waivers: Iterable[Waiver], report: Report, checks: Sequence[Check], *, 
 
 def _closed(check: Check) -> bool:
     """Say whether a check's subjects are known without the host: mailcow names them, or there are none."""
-    return not check.subject or (check.subjects is not None and check.subject not in _FOUND)
+    return not check.subject or (check.subjects is not None and not check.of_host)

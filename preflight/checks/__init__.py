@@ -58,6 +58,7 @@ class Check(Struct, frozen=True):
     sources: tuple[str, ...]  # evidence: issues in which the problem was reported
     subject: str  # what a subject is, for the catalogue; "" = one object only
     subjects: Subjects | None
+    of_host: bool  # its subjects are what this host has, not what mailcow or this program names
     run: Callable[..., Iterator[Finding]]
 
     @property
@@ -78,6 +79,7 @@ def check(
     sources: tuple[str, ...] = (),
     subject: str = "",
     subjects: Subjects | None = None,
+    of_host: bool = False,
 ) -> Callable[[Callable[..., Iterator[Finding]]], Callable[..., Iterator[Finding]]]:
     """Enter a function into the catalogue.
 
@@ -85,7 +87,7 @@ def check(
     `docs` are pages of documentation, `sources` the evidence: issues in which the problem was reported (`sources`).
     With `subjects` the function takes `(look, subject)`, a name or an object that has one, and is run once for each,
     so that each has a result even when a fact is missing; without, it takes `(look)` and may name subjects in its
-    findings.
+    findings. `of_host`: the subjects are the host's own (paths, addresses), so that one may be gone another day.
     """
 
     def enter(function: Callable[..., Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
@@ -95,7 +97,7 @@ def check(
         _CATALOGUE.append(
             Check(
                 f"{section}.{name}", section, severity, title, " ".join(why.split()), reads, remedy, docs,
-                sources, subject, subjects, function,
+                sources, subject, subjects, of_host, function,
             )
         )  # fmt: skip
         return function

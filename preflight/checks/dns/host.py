@@ -112,6 +112,7 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
     sources=(issue(254),),
     subject="address",
     subjects=pointers.sending,
+    of_host=True,
 )
 def reverse(look: Look, address: str) -> Iterator[Finding]:
     """The address's reverse name is the host name, and leads back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum, auto
 
 from preflight.checks import Look, check
 from preflight.checks.findings import NOTHING, skipped, unknown
@@ -12,9 +13,24 @@ from preflight.facts import Engine
 from preflight.report.model import Evidence, Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, phrase, say
 
-_PODMAN = noted("Podman behind Docker's socket")
-_SNAP = noted("a snap package")
-_REMAPPED = noted("an engine with userns-remap")
+
+class Unfit(Enum):
+    """What mailcow does not work with, of all that an engine is."""
+
+    PODMAN = auto()
+    SNAP = auto()
+    ROOTLESS = auto()
+    REMAPPED = auto()
+    DESKTOP = auto()
+
+
+_NAMES = {
+    Unfit.PODMAN: noted("Podman behind Docker's socket"),
+    Unfit.SNAP: noted("a snap package"),
+    Unfit.ROOTLESS: noted("a rootless engine"),
+    Unfit.REMAPPED: noted("an engine with userns-remap"),
+    Unfit.DESKTOP: "Docker Desktop",
+}
 
 
 def podman(engine: Engine | None, evidence: Evidence = NOTHING) -> Finding | None:
@@ -39,8 +55,8 @@ def packaging(look: Look) -> Iterator[Finding]:
     refused to privileged containers, and Docker Desktop hides the host behind a virtual machine.
     """
     engine = look.host.engine.get()
-    if kinds := _kinds(engine):
-        yield _unfit(look, kinds)
+    if kinds := _unfit(engine):
+        yield _replaced(look, kinds)
     elif elsewhere := _elsewhere(look, engine):
         yield elsewhere
     elif engine.root_dir or engine.operating_system:
@@ -51,27 +67,27 @@ def packaging(look: Look) -> Iterator[Finding]:
         yield unknown(reason, say("Restart the engine."), "docker info")
 
 
-def _kinds(engine: Engine) -> list[str]:
-    """Name what mailcow does not work with, in all that the engine is."""
+def _unfit(engine: Engine) -> list[Unfit]:
+    """Return what mailcow does not work with."""
     kinds = {
-        _PODMAN: engine.podman,
-        _SNAP: engine.root_dir.startswith("/var/snap/"),
-        noted("a rootless engine"): "rootless" in engine.options,
-        _REMAPPED: "userns" in engine.options,
-        "Docker Desktop": engine.operating_system.startswith("Docker Desktop"),
+        Unfit.PODMAN: engine.podman,
+        Unfit.SNAP: engine.root_dir.startswith("/var/snap/"),
+        Unfit.ROOTLESS: "rootless" in engine.options,
+        Unfit.REMAPPED: "userns" in engine.options,
+        Unfit.DESKTOP: engine.operating_system.startswith("Docker Desktop"),
     }
-    return [name for name, here in kinds.items() if here]
+    return [kind for kind, here in kinds.items() if here]
 
 
-def _unfit(look: Look, kinds: list[str]) -> Finding:
+def _replaced(look: Look, kinds: list[Unfit]) -> Finding:
     removal = {
-        _SNAP: ("snap stop --disable docker",),
-        _PODMAN: distro.remove(look.host, "podman-docker"),
-        _REMAPPED: ("grep -n userns-remap /etc/docker/daemon.json",),
+        Unfit.SNAP: ("snap stop --disable docker",),
+        Unfit.PODMAN: distro.remove(look.host, "podman-docker"),
+        Unfit.REMAPPED: ("grep -n userns-remap /etc/docker/daemon.json",),
     }
-    first = [line for name in kinds for line in removal.get(name, ())]
-    again = () if kinds == [_REMAPPED] else (*install.engine(look.host), *distro.enable(look.host, "docker"))
-    listed = ", ".join(map(phrase, kinds))
+    first = [line for kind in kinds for line in removal.get(kind, ())]
+    again = () if kinds == [Unfit.REMAPPED] else (*install.engine(look.host), *distro.enable(look.host, "docker"))
+    listed = ", ".join(phrase(_NAMES[kind]) for kind in kinds)
     return Finding(
         status=Status.FAIL,
         message=say("The engine is of a kind with which mailcow does not work: {kinds}.", kinds=listed),

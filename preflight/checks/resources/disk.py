@@ -29,6 +29,7 @@ def _paths(look: Look) -> tuple[str, ...]:
     sources=(issue(1139),),
     subject="path",
     subjects=_paths,
+    of_host=True,
 )
 def disk(look: Look, path: str) -> Iterator[Finding]:
     """Space is free where the engine keeps its data and where mailcow is cloned

@@ -21,6 +21,7 @@ from preflight.text.sentences import phrase, say
     sources=(issue(3348),),
     subject="path",
     subjects=spaces.data,
+    of_host=True,
 )
 def inodes(look: Look, path: str) -> Iterator[Finding]:
     """Inodes are left where the engine keeps its data
