@@ -20,6 +20,7 @@ from preflight.twin.derive_wanted import (
     address_of,
     concerned,
     container_of,
+    containers_of,
     engine_of,
     host_of,
     loopback,
@@ -124,7 +125,7 @@ def _network(found: Changes, request: Request, version: Literal[4, 6], engine: t
     if engine < (29,):
         _isolate(found.add, found, bridge)
     if engine >= (28, 2) and found.state.usable("raw"):
-        for container in dict.fromkeys(container_of(port, version) for port in ports_of(request, version)):
+        for container in containers_of(request, version):
             found.add("raw", "PREROUTING", f"-d {host_of(container)} ! -i {bridge} -j DROP")
 
 

@@ -12,6 +12,7 @@ from preflight.twin.derive_wanted import (
     address_of,
     concerned,
     container_of,
+    containers_of,
     engine_of,
     loopback,
     ports_of,
@@ -76,10 +77,9 @@ def _rules(request: Request, version: Literal[4, 6]) -> list[tuple[str, str]]:
     if not request.userland_proxy:
         found.append((nat_in, 'fib saddr type local counter masquerade comment "MASQUERADE FROM HOST"'))
         found += [(nat_in, rule) for rule in dict.fromkeys(_to_itself(family, port, version) for port in ports)]
-    containers = dict.fromkeys(container_of(port, version) for port in ports)
     found += [
         (RAW, f'{family} daddr {container} iifname != "{bridge}" counter drop comment "DROP DIRECT ACCESS"')
-        for container in containers
+        for container in containers_of(request, version)
     ]
     for port in ports:
         found.append((NAT, _redirected(request, family, port, version)))

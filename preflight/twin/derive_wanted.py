@@ -46,6 +46,17 @@ def address_of(port: Port) -> str:
     return "" if not port.address or _address(port.address).is_unspecified else port.address
 
 
+def containers_of(request: Request, version: Literal[4, 6]) -> list[str]:
+    """Return the containers that publish anything, each once, even if no port of theirs is of this version."""
+    return list(
+        dict.fromkeys(
+            container_of(port, version)
+            for port in request.ports
+            if (port.container4 if version == 4 else port.container6)
+        )
+    )
+
+
 def container_of(port: Port, version: Literal[4, 6]) -> str:
     """Return the address of a port's container, written as the kernel does."""
     return str(_address(port.container4 if version == 4 else port.container6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from preflight.twin import derive, derive_programs
 from preflight.twin.derive import Underivable
@@ -17,6 +19,7 @@ from preflight.twin.derive_state import State
 from preflight.twin.request import Port, Request
 from preflight.twin.spaces import Space
 
+PROGRAMS = {4: "iptables", 6: "ip6tables"}
 ENGINES = Path(__file__).parent / "engines"
 PORTS = (
     Port("", 25, "postfix-mailcow", 25, "172.22.1.253"),
@@ -70,20 +73,38 @@ def rules_of(name: str) -> str:
     return (ENGINES / f"{name}.rules").read_text()
 
 
+MAILCOW6 = "fd4d:6169:6c63:6f77::"
+BOTH = tuple(replace(port, container6=MAILCOW6 + port.container4.rpartition(".")[2]) for port in PORTS)
+
+
+@pytest.mark.parametrize("variant", ["proxy", "hairpin"])
 @pytest.mark.parametrize("engine", ["20.10.24", "26.1.5", "28.5.2"])
-def test_the_rules_are_those_of_the_engine(namespaces: Callable[[], Space], backend: str, engine: str) -> None:
-    """After its start, and with mailcow's network and its ports; written by moby's sources, see derive_iptables."""
+def test_the_rules_are_those_of_the_engine(
+    namespaces: Callable[[], Space], backend: str, engine: str, variant: str
+) -> None:
+    """As recorded of the engines of Debian 12, 13 and sid: after the start, and with the network and its ports."""
     stage = Stage(namespaces())
     with stage.twin.entered():
         switch("ipv4/ip_forward", "1")
-        run(f"iptables-{backend}-restore", text=rules_of(f"{engine}-start"))
-    assert derive.apply(request(engine), stage) == ""
-    expected = rules_of(f"{engine}-up")
-    with stage.twin.entered():
-        found = saved(backend)
-    for name, table in tables(expected).items():
-        # Of ip_tables there was none, and none is made.
-        assert tables(found)[name] == ([] if (name, backend) == ("*raw", "legacy") else table)
+        # The second of the two that were started there found it switched on by the first.
+        switch("ipv6/conf/all/forwarding", "1" if variant == "hairpin" else "0")
+        for version, program in PROGRAMS.items():
+            run(f"{program}-{backend}-restore", text=rules_of(f"{engine}-{variant}-start-{version}"))
+    asked = request(engine, ports=BOTH, subnet6=f"{MAILCOW6}/64", userland_proxy=variant == "proxy")
+    assert derive.apply(asked, stage) == ""
+    for version, program in PROGRAMS.items():
+        with stage.twin.entered():
+            found = tables(saved(backend, program))
+        for name, table in tables(rules_of(f"{engine}-{variant}-up-{version}")).items():
+            # Of ip_tables there was none, and none is made.
+            expected = [] if (name, backend) == ("*raw", "legacy") else table
+            assert sorted(found[name]) == sorted(expected)
+            assert [shape(rule) for rule in found[name]] == [shape(rule) for rule in expected]
+
+
+def shape(rule: str) -> str:
+    """Return a rule without the port that it is for: which of two ports comes first is of no effect."""
+    return re.sub(r"--dport \d+|(172|fd4d|\[fd4d)[^ ]*[.:]\d+\]?(/\d+|:\d+)", "*", rule)
 
 
 def tables(text: str) -> dict[str, list[str]]:
@@ -95,7 +116,7 @@ def tables(text: str) -> dict[str, list[str]]:
 def test_in_the_engines_own_root(namespaces: Callable[[], Space]) -> None:
     stage = Stage(namespaces())
     with stage.twin.entered():
-        run("iptables-restore", text=rules_of("26.1.5-start"))
+        run("iptables-restore", text=rules_of("26.1.5-proxy-start-4"))
     assert derive.apply(request(root=f"/proc/{os.getpid()}/root"), stage) == ""
     with stage.twin.entered():
         assert "-A DOCKER ! -i br-mailcow -p tcp -m tcp --dport 25 -j DNAT" in run("iptables-save")
@@ -120,7 +141,7 @@ def test_what_is_not_there_is_not_asked_for(namespaces: Callable[[], Space], tmp
     """A table of ip_tables, or nf_tables as a whole: the question would load its module."""
     stage = Stage(namespaces())
     with stage.twin.entered():
-        run("iptables-nft-restore", text=rules_of("26.1.5-start"))
+        run("iptables-nft-restore", text=rules_of("26.1.5-proxy-start-4"))
     called = tmp_path / "called"
     for name in ("iptables-restore", *(("iptables-save",) if backend == "nft" else ())):
         (tmp_path / name).unlink()
@@ -137,7 +158,10 @@ def test_from_28_forwarding_is_switched_on_and_the_rest_dropped(namespaces: Call
     stage = Stage(namespaces())
     with stage.twin.entered():
         switch("ipv4/ip_forward", "0")
-        run(f"iptables-{backend}-restore", text=rules_of("28.5.2-start").replace("FORWARD DROP", "FORWARD ACCEPT"))
+        run(
+            f"iptables-{backend}-restore",
+            text=rules_of("28.5.2-proxy-start-4").replace("FORWARD DROP", "FORWARD ACCEPT"),
+        )
     assert derive.apply(request("28.5.2"), stage) == ""
     with stage.twin.entered():
         assert ":FORWARD DROP" in saved(backend)
@@ -153,7 +177,7 @@ def test_forwarding_that_stays_off_and_policies_that_stay(
     stage = Stage(namespaces())
     with stage.twin.entered():
         switch("ipv4/ip_forward", "0")
-        run("iptables-restore", text=rules_of(f"{engine}-start").replace("FORWARD DROP", "FORWARD ACCEPT"))
+        run("iptables-restore", text=rules_of(f"{engine}-proxy-start-4").replace("FORWARD DROP", "FORWARD ACCEPT"))
     assert derive.apply(request(engine, **changed), stage) == ""
     with stage.twin.entered():
         assert ":FORWARD ACCEPT" in run("iptables-save")
@@ -162,7 +186,7 @@ def test_forwarding_that_stays_off_and_policies_that_stay(
 
 def test_ipv6(namespaces: Callable[[], Space], backend: str) -> None:
     ports = (Port("", 25, "postfix-mailcow", 25, "172.22.1.253", "fd4d::253"),)
-    start = rules_of("28.5.2-start")
+    start = rules_of("28.5.2-proxy-start-4")
     stage = Stage(namespaces())
     with stage.twin.entered():
         run(f"iptables-{backend}-restore", text=start)
@@ -192,7 +216,7 @@ def test_without_docker_proxy_the_host_gets_at_its_loopback_ports(namespaces: Ca
     stage = Stage(namespaces())
     with stage.twin.entered():
         run("ip", "link", "add", "br-mailcow", "type", "veth", "peer", "other")
-        run("iptables-restore", text=rules_of("26.1.5-start"))
+        run("iptables-restore", text=rules_of("26.1.5-proxy-start-4"))
     assert derive.apply(request(userland_proxy=False), stage) == ""
     with stage.twin.entered():
         assert switch("ipv4/conf/br-mailcow/route_localnet") == "1"
@@ -231,7 +255,7 @@ def test_firewalld_has_the_bridge_in_its_zone(namespaces: Callable[[], Space], b
     stage = Stage(namespaces())
     with stage.twin.entered():
         switch("ipv4/ip_forward", "1")
-        run("iptables-restore", text=rules_of("28.5.2-start"))
+        run("iptables-restore", text=rules_of("28.5.2-proxy-start-4"))
         run("nft", "-f", "-", text=FIREWALLD.format(name="docker0"))
     assert derive.apply(request("29.7.2", backend=backend_of_the_engine), stage) == ""
     with stage.twin.entered():
@@ -244,7 +268,7 @@ def test_firewalld_that_uses_iptables(namespaces: Callable[[], Space], backend: 
         stage = Stage(namespaces())
         with stage.twin.entered():
             switch("ipv4/ip_forward", "1")
-            run(f"iptables-{backend}-restore", text=rules_of("26.1.5-start"))
+            run(f"iptables-{backend}-restore", text=rules_of("26.1.5-proxy-start-4"))
             run(f"iptables-{backend}-restore", "--noflush", text=zones)
         assert derive.apply(request(engine, backend=kind), stage) == ""
         with stage.twin.entered():
@@ -254,7 +278,7 @@ def test_firewalld_that_uses_iptables(namespaces: Callable[[], Space], backend: 
 def test_firewalld_without_a_bridge_of_the_engine_to_go_by(namespaces: Callable[[], Space]) -> None:
     stage = Stage(namespaces())
     with stage.twin.entered():
-        run("iptables-restore", text=rules_of("26.1.5-start"))
+        run("iptables-restore", text=rules_of("26.1.5-proxy-start-4"))
         run("nft", "-f", "-", text=FIREWALLD.format(name="eth0"))
     with pytest.raises(Underivable, match="firewalld"):
         derive.apply(request(), stage)
@@ -264,7 +288,7 @@ def test_a_module_that_is_not_there_is_not_loaded(namespaces: Callable[[], Space
     stage = Stage(namespaces())
     modules = ("nf_tables", *(names[-1] for names in derive.needs(request())))
     with stage.twin.entered():
-        run("iptables-restore", text=rules_of("26.1.5-start"))
+        run("iptables-restore", text=rules_of("26.1.5-proxy-start-4"))
     with pytest.raises(Underivable, match="xt_nat"):
         derive.apply(request(modules=tuple(name for name in modules if name != "xt_nat")), stage)
     assert derive.apply(request(modules=modules), stage) == ""

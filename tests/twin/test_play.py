@@ -23,7 +23,7 @@ from preflight.twin.spaces import Space
 needs_programs = pytest.mark.skipif(
     not all(map(shutil.which, ("ip", "nft", "iptables-nft-restore", "sysctl"))), reason="needs ip, nft, iptables-nft"
 )
-ENGINE = (Path(__file__).parent / "engines" / "26.1.5-start.rules").read_text("utf-8")
+ENGINE = (Path(__file__).parent / "engines" / "26.1.5-proxy-start-4.rules").read_text("utf-8")
 NETWORK = """
 ip link set lo up
 ip link add eth0 type veth peer name far
