@@ -184,7 +184,7 @@ def test_what_is_wrong_with_it(tmp_path: Path, script: Script, state: str, words
     began = time.monotonic()
     contact, said = ask(tmp_path, script, 0.5 if state == "timeout" else 5.0)
     assert (contact.state, words in contact.detail, said) == (state, True, None), contact.detail
-    assert time.monotonic() - began < 4.0
+    assert time.monotonic() - began < 20  # who hangs does so for 30 s
     assert (contact.seconds >= 0.5) is (state == "timeout")
 
 
@@ -195,7 +195,7 @@ def test_one_that_inspects_no_container_in_time_is_not_seen_whole(tmp_path: Path
     contact, said = ask(tmp_path, says(replies), 0.5)
     assert said is not None
     assert (contact.state, said.truncated, len(said.containers)) == ("ok", True, 1)
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 20
 
 
 def test_nobody_there(tmp_path: Path) -> None:

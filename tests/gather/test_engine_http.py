@@ -26,7 +26,7 @@ def refused(url: str, path: str = "/info", patience: float = 5.0) -> EngineError
     began = time.monotonic()
     with pytest.raises(EngineError) as caught:
         ask(url, path, patience)
-    assert time.monotonic() - began < patience + 1.0
+    assert time.monotonic() - began < patience + 15  # who hangs does so for 30 s
     return caught.value
 
 

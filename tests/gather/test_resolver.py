@@ -59,17 +59,19 @@ def test_the_four_results_that_are_no_records() -> None:
 def test_silence_is_a_timeout_and_was_asked_again() -> None:
     began = time.monotonic()
     with serve(lambda query, transport: []) as state:
-        answer = ask((state.server,), [(NAME, "A")], time.monotonic() + 5)[Answers.key(NAME, "A")]
+        answer = ask((state.server,), [(NAME, "A")], began + 60)[Answers.key(NAME, "A")]
     assert (answer.rcode, answer.server) == ("timeout", shown(state.server))
     assert len(state.asked) >= 3
-    assert time.monotonic() - began < 4.5
+    assert time.monotonic() - began < 30
 
 
-def test_the_deadline_holds_whatever_the_server_does() -> None:
+def test_the_deadline_holds_whatever_the_server_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("TRY", "LIFETIME"):  # the deadline is the only one that can end it
+        monkeypatch.setattr(resolver, limit, 60.0)
     began = time.monotonic()
     answer = question(lambda query, transport: [], seconds=0.6)
     assert answer.rcode == "timeout"
-    assert time.monotonic() - began <= 0.6
+    assert time.monotonic() - began < 30
 
 
 def test_a_deadline_in_the_past_asks_nobody() -> None:
@@ -83,9 +85,9 @@ def test_a_closed_port_is_an_error_at_once() -> None:
         free.bind(("127.0.0.1", 0))
         closed: Server = free.getsockname()
     began = time.monotonic()
-    (answer,) = ask((closed,), [(NAME, "A")], began + 5).values()
+    (answer,) = ask((closed,), [(NAME, "A")], began + 60).values()
     assert (answer.rcode, answer.detail) == ("error", "Connection refused")
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 30
 
 
 def test_what_does_not_fit_over_udp_comes_over_tcp() -> None:
