@@ -15,7 +15,7 @@ from preflight.checks import Check, catalogue
 from preflight.cli import options, outputs, request
 from preflight.cli.outputs import Target
 from preflight.cli.stop import Stop
-from preflight.cli.streams import colored, put, say
+from preflight.cli.streams import ReaderGone, colored, put, say
 from preflight.facts.parts import descriptions
 from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
@@ -287,7 +287,7 @@ def run() -> int:
         return USAGE
     except (KeyboardInterrupt, click.Abort):
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our output has gone
+    except ReaderGone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except Exception as error:  # noqa: BLE001 - the user gets a line, not a traceback

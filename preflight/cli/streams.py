@@ -12,15 +12,19 @@ from preflight.text.inputs import InputError
 _LINE = 500
 
 
+class ReaderGone(Exception):
+    """Nobody reads our output any more (`| head`). No OSError, of which click would make exit code 1."""
+
+
 def put(text: str) -> None:
-    """Write a document to standard output; raise `InputError` where that cannot take it."""
+    """Write a document to standard output; raise `InputError` where that cannot take it, `ReaderGone`."""
     if sys.stdout is None:
         raise InputError("standard output: closed")
     try:
         sys.stdout.buffer.write(outputs.encoded(text))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise
+        raise ReaderGone from None
     except OSError as error:
         raise InputError(f"standard output: {error.strerror}") from None
 
