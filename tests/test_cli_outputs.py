@@ -235,6 +235,47 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.md", "facts.json"]
 
 
+@pytest.mark.parametrize("may", [True, False])
+def test_a_file_of_somebody_elses_stays_theirs_or_lets_nobody_in(
+    may: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the owner cannot be kept, neither is the mode: 0604 was meant for the group of another owner."""
+    given: list[tuple[int, int]] = []
+
+    def chown(handle: int, user: int, group: int) -> None:
+        if not may:
+            raise PermissionError(1, "Operation not permitted")
+        given.append((user, group))
+
+    (tmp_path / "a.md").write_text("old")
+    (tmp_path / "a.md").chmod(0o604)
+    theirs = (tmp_path / "a.md").stat()
+    monkeypatch.setattr(os, "geteuid", lambda: theirs.st_uid + 1)
+    monkeypatch.setattr(os, "fchown", chown)
+    before = os.umask(0o077)
+    try:
+        replace(str(tmp_path / "a.md"), b"new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.md").read_text() == "new"
+    assert given == ([(theirs.st_uid, theirs.st_gid)] if may else [])
+    assert (tmp_path / "a.md").stat().st_mode & 0o777 == (0o604 if may else 0o600)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_write_that_is_interrupted_leaves_nothing_beside_the_file(
+    error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise error
+
+    (tmp_path / "a.md").write_text("old")
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(error):
+        replace(str(tmp_path / "a.md"), b"new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.md", "old")]
+
+
 def test_a_file_that_is_a_mount_of_its_own_is_written_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with docker run -v FILE:FILE: nothing can be renamed over a mount point."""
 
@@ -296,6 +337,16 @@ def test_a_summary_that_cannot_be_written_costs_no_report(
     assert run.code == 0
     assert "::warning" in run.out
     assert "GITHUB_STEP_SUMMARY" in run.err
+
+
+@pytest.mark.parametrize(("room", "written"), [(12, b"one\ntwo\nend\n"), (11, b"one\ntwo\n"), (3, b""), (0, b"")])
+def test_a_summary_takes_each_line_whole_or_not_at_all(room: int, written: bytes, tmp_path: Path) -> None:
+    """One byte more than GitHub takes, and it shows none of them."""
+    path = tmp_path / "summary"
+    before = outputs.SUMMARY - 1 - room
+    path.write_bytes(b"x" * before)
+    append_summary(str(path), "one\ntwo\nend\n")
+    assert path.read_bytes()[before:] == written
 
 
 def test_a_summary_is_cut_at_a_line_before_githubs_limit(tmp_path: Path) -> None:

@@ -225,6 +225,15 @@ def test_a_run_that_is_over_by_then_has_no_display(clock: Clock, monkeypatch: py
     assert drawn == []
 
 
+def test_a_cursor_that_was_not_taken_is_not_given_back(clock: Clock, capfd: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(None, ("memory",), 30.0)
+    progress.leave()
+    with progress.shown():
+        progress.leave()
+    progress.leave()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_every_stage_has_words_of_its_own() -> None:
     assert len(set(STAGES)) == len(STAGES)
     assert not [stage for stage in STAGES if "_" in stage or stage.endswith(".")]
