@@ -83,7 +83,7 @@ class Plain:
         elif not bare or bare.count(".") >= LABELS or len(value) > LONGEST:
             return self.secret(value) if bare else value
         elif is_address(bare):
-            return self.address(bare)
+            made = self.address(bare)
         else:
             made = self.dns.pseudonym(bare)
         return made + value.strip()[len(bare) :]

@@ -41,6 +41,7 @@ NAMES = {
     "a long label": (f"{'g' * 64}.geheim.example", ("geheim", "g" * 64)),
     "a local ending": ("post.geheim.local", ("geheim", "post.")),
     "a network at home": ("post.home.arpa", ("post.",)),
+    "an address": ("203.0.113.77", ("203.0.113.77",)),
     "numbers": ("10.20.geheim.4711", ("geheim", "4711.")),
     "an empty label": ("post..geheim.example", ("geheim",)),
 }
