@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from preflight.facts import Asked, Fact, Host, Missing
 from preflight.facts.parts import PARTS
 from preflight.gather.access.roots import Roots
+from preflight.gather.engine import engine as adapter
 from preflight.gathering import Wishes, begin, gather
 from preflight.gathering import parts as module
 from tests.build import ALWAYS
@@ -52,8 +54,9 @@ def why(fact: Fact[Any]) -> Missing:
 
 
 @pytest.fixture
-def silent(tmp_path: Path) -> Iterator[str]:
-    """An engine that takes connections and never answers."""
+def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An engine that takes connections and never answers; nothing but the run ends the waiting for it."""
+    monkeypatch.setattr(adapter, "engine", partial(adapter.engine, timeout=LATE))
     path = str(tmp_path / "silent.sock")
     kept = []
     with socket.socket(socket.AF_UNIX) as server:
