@@ -93,11 +93,13 @@ def test_the_order_is_the_reverse_one(way: str, engine: FakeEngine) -> None:
 
 
 def test_the_deadline_is_a_way_out_too(engine: FakeEngine) -> None:
-    box = Box(engine.bench(5.0))
+    box = Box(engine.bench(3.0))
     with pytest.raises(TimeoutError), box:  # noqa: PT012 - the block is what is tested
         fill(box)
         box.pause(LONG)
-    assert removed(engine, box) == ORDER
+    there = len(engine.created)  # all, but on a very busy machine
+    assert there
+    assert removed(engine, box) == [name for name in ORDER if name in MADE[:there]]
 
 
 @pytest.mark.parametrize("names", [(), ("one",), ("net-one",), ("net-one", "net-two"), ("one", "net-one", "two")])
@@ -141,7 +143,7 @@ def test_nothing_of_others_is_touched(engine: FakeEngine) -> None:
 def test_a_network_that_stays_in_use_is_given_up_after_a_while(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(made, "LATE", 0.3)
+    monkeypatch.setattr(made, "LATE", 2.0)
     monkeypatch.setattr(made, "AGAIN", 0.01)
     with Box(engine.bench(LONG)) as box:
         fill(box)
