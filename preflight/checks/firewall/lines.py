@@ -75,6 +75,11 @@ def statements(case: Case) -> Iterator[str]:
         yield from ("tcp flags & (syn | ack) != syn accept", "udp sport 53 accept")
 
 
+def listing(case: Case, tables: tuple[Table, ...]) -> str:
+    """Return the command that shows the rules beside a rule."""
+    return "nft -a list ruleset" if case.culprit.backend != "ip_tables" else f"{_program(case, tables)}-save"
+
+
 def _program(case: Case, tables: tuple[Table, ...]) -> str:
     """Return the command that changes the tables that a rule is in."""
     program = "iptables" if case.version == 4 else "ip6tables"

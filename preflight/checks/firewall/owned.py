@@ -33,11 +33,27 @@ Maker = Callable[[Look, list[Case]], Way]
 
 
 def _ufw(_look: Look, cases: list[Case]) -> Way:
-    custom = [case for case in cases if "-before-" in case.culprit.chain or "-after-" in case.culprit.chain]
-    if custom and len(custom) == len(cases):
-        path = "/etc/ufw/before.rules" if "-before-" in custom[0].culprit.chain else "/etc/ufw/after.rules"
-        text = say("Change the rule in {path} so that it leaves out mailcow's bridge, then load the rules.", path=path)
-        return Way((text,), (f"grep -n forward {path}",))
+    paths = tuple(dict.fromkeys(path for case in cases if (path := _ufw_file(case))))
+    texts = [
+        say("Change the rule in {path} so that it leaves out mailcow's bridge, then load the rules.", path=path)
+        for path in paths
+    ]
+    commands = [f"grep -n forward {' '.join(paths)}"] if paths else []
+    if others := [case for case in cases if not _ufw_file(case)]:
+        way = _ufw_routes(others)
+        texts += way.texts
+        commands += way.commands
+    return Way(tuple(texts), tuple(commands))
+
+
+def _ufw_file(case: Case) -> str:
+    """Return the file whose rules come before or after those that ufw's commands write; '' = it is one of theirs."""
+    six = "6" if case.culprit.chain.startswith("ufw6-") else ""
+    found = next((part for part in ("before", "after") if f"-{part}-" in case.culprit.chain), "")
+    return f"/etc/ufw/{found}{six}.rules" if found else ""
+
+
+def _ufw_routes(cases: list[Case]) -> Way:
     bridge, first = cases[0].bridge, any(case.culprit.chain.endswith("user-forward") for case in cases)
     place = "prepend " if first else ""
     ports = ",".join(map(str, dict.fromkeys(port for case in cases if case.way == "in" for port in case.inner)))
@@ -154,7 +170,8 @@ def by_hand(look: Look, cases: list[Case]) -> Way:
     text = say("Let mailcow's connections through with lines for them alone.")
     texts = [text, say(_MERGE), *_kept(look, cases)]
     if not commands:
-        return Way(tuple(texts), ("nft -a list ruleset",))
+        looks = dict.fromkeys(lines.listing(case, twin.tables) for case in cases)
+        return Way(tuple(texts), tuple(looks))
     return Way(tuple(texts), commands)
 
 
