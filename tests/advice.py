@@ -76,7 +76,17 @@ LOOKING = {
     "dpkg": {"-S", "-l"}, "ufw": {"status"}, "firewall-cmd": {"--list-all-zones"}, "csf": {"-l"}, "shorewall": {"show"},
 }  # fmt: skip
 RUNNERS = ("sudo", "env", "exec", "then", "else", "do")  # say who or when, not what
-SWITCHES_OFF = (("ufw", "disable"), ("ufw", "reset"), ("csf", "-x"), ("csf", "-f"), ("nft", "flush"))
+# Commands of firewalls that take rules away, or open more than what mailcow needs; of the words after the program.
+OPENS = {
+    "iptables": r".*(^| )(-[FXDZ]|--(flush|delete|delete-chain|zero)|-P \S+ ACCEPT|--policy \S+ ACCEPT)( |$).*",
+    "nft": r"(flush|delete|destroy|reset) .*|.*policy accept.*|(add|insert) rule( \S+){3}( position \d+)? accept",
+    "ufw": r"(disable|reset|(--force )?delete .*|default (allow|accept).*|(route )?(prepend )?allow( in| out)?)",
+    "firewall-cmd": r".*--(panic-on|set-default-zone|remove-\S+|complete-reload)\b.*|.*--zone=.*--set-target.*",
+    "fail2ban-client": r"stop.*|unban --all|set \S+ unbanip.*", "cscli": r"decisions delete.*",
+    "csf": r"(-[xf]|--(disable|stop)|-df).*", "shorewall": r"(clear|stop).*", "ipset": r"(flush|destroy|del).*",
+    "update-alternatives": r"--(set|remove|auto).*", "systemctl": r"(restart|reload) (ufw|firewalld|nftables).*",
+}  # fmt: skip
+ANYTHING = re.compile(r"-[IA] \S+( \d+)?( -p (tcp|udp))? -j (ACCEPT|RETURN)")  # of iptables: for all packets there are
 PLACEHOLDER = re.compile(r"<[a-z][\w -]*>|…|\bYOUR[_-]|\bXXX\b")
 
 
@@ -242,16 +252,25 @@ def _of_command(command: Simple) -> Iterator[str]:
             yield "the way in is cut"
         if PROTECTION.fullmatch(unit):
             yield "what protects the host is switched off"
-    if (program, *command.words[1:2]) in SWITCHES_OFF:
-        yield "what protects the host is switched off"
-    if program in ("iptables", "ip6tables", "iptables-legacy", "iptables-nft") and words & {"-F", "-X", "--flush"}:
-        yield "what protects the host is switched off"
+    yield from _of_firewall(command)
     gone = removed(command)
     if gone and words & UNASKED:
         yield "packages are removed without being asked"
     if any(KEPT.fullmatch(name) for name in gone):
         yield "the host lives on this package"
     yield from _of_data(command)
+
+
+def _of_firewall(command: Simple) -> Iterator[str]:
+    """Hold a command of a firewall to mailcow's packets: it takes no rule away, and lets nobody else's through."""
+    family = "iptables" if re.fullmatch(r"ip6?tables(-legacy|-nft)?", command.program) else command.program
+    told = " ".join(command.words[1:])
+    if family in OPENS and re.fullmatch(OPENS[family], told):
+        yield "what protects the host is switched off"
+    if family == "iptables" and ANYTHING.search(told):
+        yield "all packets are let through"
+    if command.program.endswith("tables-restore") or re.search(r"rp_filter ?= ?0|accept_source_route ?= ?1", told):
+        yield "what protects the host is switched off"
 
 
 def _of_data(command: Simple) -> Iterator[str]:
