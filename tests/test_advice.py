@@ -55,7 +55,7 @@ DEBIAN = build.host(
         (["cscli decisions delete --all"], "protects"),
         (["shorewall clear"], "protects"),
         (["systemctl restart firewalld"], "protects"),
-        (["printf '%s\\n' 'net.ipv4.conf.all.rp_filter = 0' > /etc/sysctl.d/x.conf"], "protects"),
+        (["sysctl -w net.ipv4.conf.all.rp_filter=0"], "protects"),
         (["apt-get purge exim4-base"], "before it is stopped"),
         (["systemctl disable --now exim4", "apt-get purge -y exim4-base"], "without being asked"),
         (["systemctl disable --now x", "apt-get purge openssh-server"], "lives on"),
@@ -92,7 +92,7 @@ def test_what_harms_is_seen(commands: list[str], why: str) -> None:
         ["nft 'insert rule inet filter forward position 12 tcp dport 25 accept'"],
         ["ufw route allow in on br-mailcow", "firewall-cmd --permanent --policy=mailcow-out --set-target=ACCEPT"],
         ["firewall-cmd --reload", "csf -r", "shorewall check && shorewall reload", "fail2ban-client banned"],
-        ["printf '%s\\n' 'net.ipv4.conf.eth0.rp_filter = 2' > /etc/sysctl.d/x.conf"],
+        ["sysctl -w net.ipv4.conf.eth0.rp_filter=2"],
     ],
 )
 def test_what_harms_nobody_is_let_through(commands: list[str]) -> None:
