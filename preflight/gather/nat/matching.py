@@ -165,9 +165,10 @@ def target(name: str, revision: int, data: bytes, version: int) -> tuple[str, st
         return "next", ""
     try:
         flags, address, port = _range(data, old=version == 4 and (revision == 0))
-    except (struct.error, ValueError, IndexError):
+        sent = place(address if flags & 1 and name != "REDIRECT" else b"", port if flags & 2 else 0, version)
+    except (struct.error, ValueError):  # shorter than it should be
         return "divert", ""
-    return "divert", place(address if flags & 1 and name != "REDIRECT" else b"", port if flags & 2 else 0, version)
+    return "divert", sent
 
 
 def _range(data: bytes, *, old: bool) -> tuple[int, bytes, int]:
