@@ -8,13 +8,25 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from preflight.facts import NO_SETTINGS, Asked, Container, DaemonConfig, Engine, EngineNetwork, PublishedPort, View
+from preflight.facts import (
+    NO_SETTINGS,
+    Asked,
+    Container,
+    DaemonConfig,
+    Engine,
+    EngineNetwork,
+    Fact,
+    PublishedPort,
+    View,
+)
 from preflight.facts.twin import Twin
 from preflight.gather.access.command import Output
 from preflight.gather.access.roots import Roots
+from preflight.gather.machine import modules
 from preflight.gathering import twin
 from preflight.mailcow import plan
 from preflight.mailcow.plan import Plan
+from preflight.probes.registry import PROBES
 from preflight.twin.request import Request
 from tests.build import conf_file
 
@@ -153,3 +165,127 @@ def test_why_there_is_no_fact(ran: Output, cause: str) -> None:
     assert missing is not None
     assert (missing.kind, missing.cause) == ("unknown", cause)
     assert "Traceback" not in missing.reason + missing.detail
+
+
+@pytest.mark.parametrize(
+    ("change", "service"),
+    [({"project": "other"}, False), ({"ports": ()}, False), ({"service": "x"}, True), ({}, True)],
+)
+def test_mailcow_is_there_where_a_container_of_its_own_publishes_a_port(change: dict[str, Any], service: bool) -> None:
+    running = replace(POSTFIX, **{"ports": (PublishedPort("", 25, 25),), **change})
+    asked = request(replace(ENGINE, containers=(running,), networks=(NETWORK,)))
+    assert asked.present is service
+    elsewhere = replace(NETWORK, interface="br-0123456789ab")
+    assert not request(replace(ENGINE, containers=(running,), networks=(elsewhere,))).present
+
+
+def test_a_container_with_one_family_has_the_other_address_that_it_will_get() -> None:
+    four = replace(POSTFIX, addresses=("172.22.1.9",))
+    port = next(port for port in request(replace(ENGINE, containers=(four,))).ports if port.port == 25)
+    assert (port.container4, port.container6) == ("172.22.1.9", "fd4d:6169:6c63:6f77::fd")
+    none = next(port for port in request(replace(ENGINE, containers=(four,)), ENABLE_IPV6="false").ports)
+    assert none.container6 == ""
+
+
+def test_the_engine_s_own_word_for_its_backend_comes_first() -> None:
+    told = replace(ENGINE, firewall_backend="iptables")
+    assert request(told, configured(firewall_backend="nftables")).backend == "iptables"
+    assert request().backend == ""
+
+
+@pytest.mark.parametrize("version", ["", "unknown", "dev-27"])
+def test_an_engine_of_an_unknown_version_is_taken_for_a_new_one(version: str) -> None:
+    running = replace(POSTFIX, ports=(PublishedPort("", 25, 25),))
+    assert request(Engine(version=version, api_version="1.51", containers=(running,), networks=(NETWORK,))).ip6tables
+
+
+# --- when it is asked -------------------------------------------------------------------------------------------------
+
+
+class Rest:
+    """Stands for a run: its facts, and what was waited for."""
+
+    def __init__(self, engine: Fact[Any], *, probe: bool = True, left: float = 30.0) -> None:
+        self.engine, self.waited = engine, list[str]()
+        self.roots, self.wishes, self.crew = NATIVE, self, self
+        self.asked, self.probe, self.left = self, probe, left
+
+    def fact(self, place: str) -> Fact[Any]:
+        self.waited.append(place)
+        return self.engine if place == "engine" else Fact.skipped(place, "Not here.")
+
+    def share(self, _shared: object) -> Plan:
+        return wanted()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[str, ...], float, int]]:
+    """Return what is started, each with its seconds and its limit."""
+    found: list[tuple[tuple[str, ...], float, int]] = []
+
+    def run(words: tuple[str, ...], seconds: float, *, limit: int) -> Output:
+        found.append((words, seconds, limit))
+        return Output(0, msgspec.json.encode(Twin(derived=True, families=())).decode(), "")
+
+    monkeypatch.setattr(twin.command, "run", run)
+    monkeypatch.setattr(modules, "there", lambda _roots: frozenset({"nf_tables", "br_netfilter"}))
+    return found
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(30.0, twin.SECONDS), (5.0, 4.7), (0.1, -0.2)])
+def test_the_process_has_the_time_that_is_left(started: Any, left: float, seconds: float) -> None:
+    given: Any = Rest(Fact.of("docker", ENGINE), left=left)
+    assert twin.twin(given).known
+    [(words, allowed, limit)] = started
+    asked = msgspec.json.decode(words[-1], type=Request)
+    assert words[1:4] == ("-I", "-m", "preflight.twin")
+    assert asked.seconds == pytest.approx(seconds)
+    assert allowed == pytest.approx(max(0.0, seconds + twin.LEFT / 2))
+    assert (limit, asked.modules, asked.engine) == (twin.LIMIT, ("br_netfilter", "nf_tables"), "28.5.2")
+
+
+@pytest.mark.parametrize("probe", [True, False])
+def test_probes_are_waited_for_where_there_are_some(started: Any, probe: bool) -> None:
+    given: Any = Rest(Fact.of("docker", ENGINE), probe=probe)
+    twin.twin(given)
+    assert started
+    assert [place for place in given.waited if "probes" in place] == [f"probes.{one.name}" for one in PROBES] * probe
+
+
+def test_without_an_engine_there_is_no_twin(started: Any) -> None:
+    absent: Fact[Any] = Fact.unknown("docker", "No engine answers.", cause="absent")
+    given: Any = Rest(absent)
+    assert twin.twin(given).missing == absent.missing
+    podman: Any = Rest(Fact.of("docker", replace(ENGINE, components=("Podman Engine",))))
+    missing = twin.twin(podman).missing
+    assert missing is not None
+    assert (missing.kind, missing.cause) == ("skip", "engine")
+    assert started == []
+
+
+def test_modules_that_cannot_be_listed_are_never_asked_for(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_roots: Roots) -> None:
+        raise PermissionError("/proc/modules")
+
+    monkeypatch.setattr(modules, "there", denied)
+    given: Any = Rest(Fact.of("docker", ENGINE))
+    missing = twin.twin(given).missing
+    assert missing is not None
+    assert missing.cause == "denied"
+    assert started == []
+    monkeypatch.setattr(modules, "there", lambda _roots: None)
+    twin.twin(given)
+    assert msgspec.json.decode(started[0][0][-1], type=Request).modules is None
+
+
+def test_where_the_host_is_out_of_reach_nothing_is_started(started: Any) -> None:
+    given: Any = Rest(Fact.of("docker", ENGINE))
+    given.roots = Roots(None, replace(NATIVE.view, root=None), anchor="self")
+    assert twin.twin(given).missing is not None
+    assert (started, given.waited) == ([], [])
+
+
+def test_of_a_long_complaint_the_last_line_is_told() -> None:
+    missing = twin.answer(Output(1, "", "Traceback\n" + "x" * 400 + "\n")).missing
+    assert missing is not None
+    assert missing.detail == "x" * 300

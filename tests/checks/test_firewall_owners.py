@@ -10,7 +10,7 @@ import pytest
 from preflight.checks.firewall import lines, owners
 from preflight.checks.firewall.culprits import Case
 from preflight.checks.firewall.owned import by_hand
-from preflight.facts import Chain, Culprit, Services, Table
+from preflight.facts import Chain, Culprit, Services, Switch, Table
 from tests.build import host, look
 from tests.checks.twins import docker_tables, legacy, managers, rule, twin
 
@@ -49,6 +49,68 @@ def test_whose_a_rule_is(culprit: Culprit, on: tuple[str, ...], whose: str) -> N
     made = host(services=managers(*on), twin=twin())
     assert owners.owner(made, culprit) == whose
     assert whose in ("", "docker-user", *owners.NAMES)
+
+
+@pytest.mark.parametrize(
+    ("table", "whose"),
+    [
+        ("crowdsec6", "crowdsec"), ("crowdsec-blocklist", "crowdsec"), ("crowdsecurity", ""), ("f2b-table", "fail2ban"),
+        ("libvirt_network", "libvirt"), ("netavark", "podman"), ("netavark_x", "podman"), ("netavarkx", ""),
+        ("kube-proxy", "kubernetes"), ("cni", "kubernetes"), ("cni_hostport", "kubernetes"), ("my-firewalld", ""),
+    ],
+)  # fmt: skip
+def test_a_table_of_its_own_says_whose_it_is(table: str, whose: str) -> None:
+    assert owners.owner(host(services=managers(), twin=twin()), native(table)) == whose
+
+
+SHARED = {
+    "csf": ("DENYOUT", "GALLOWIN", "LOCALINPUT", "INVDROP", "INVALID", "PORTFLOOD", "SPAMHAUS", "DSHIELD", "CC_DENYF",
+            "CC_ALLOW", "UDPFLOOD", "SMTPOUTPUT", "CONNLIMIT", "BLOCKDROP"),
+    "shorewall": ("sfilter", "sfilter1", "smurfs", "tcpflags", "dynamic", "logdrop0", "~log3", "eth0_in", "br-x_fwd",
+                  "net2fw", "loc-net"),
+    "firehol": ("in_internet", "out_internet"),
+    "firewalld": ("INPUT_ZONES", "FORWARD_OUT_ZONES", "FWDO_public_deny", "PRE_public", "IN_docker_allow"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("manager", "chain"), [(name, chain) for name, chains in SHARED.items() for chain in chains])
+def test_names_that_others_may_have_too_count_where_the_manager_is_on(manager: str, chain: str) -> None:
+    on, off = (host(services=managers(*names), twin=twin()) for names in ((manager,), ()))
+    assert owners.owner(on, legacy(chain)) == manager
+    assert owners.owner(off, legacy(chain)) == ""
+
+
+@pytest.mark.parametrize(
+    ("culprit", "on", "more", "whose"),
+    [
+        # The policy of FORWARD is Docker's where nobody else is there; that of INPUT somebody's.
+        (rule("INPUT", kind="policy"), (), {}, ""), (rule("FORWARD", kind="policy"), (), {}, "docker"),
+        (rule("FORWARD", kind="policy"), ("iptables",), {}, "docker"),
+        (rule("FORWARD", kind="policy"), ("iptables",), {"closes": ("FORWARD",)}, "iptables"),
+        (rule("INPUT", kind="policy"), ("iptables",), {"closes": ("FORWARD",)}, ""),
+        (rule("INPUT", kind="policy"), ("ufw",), {}, "ufw"),
+        (rule("FORWARD", kind="policy"), ("csf", "iptables"), {}, "csf"),
+        (rule("FORWARD"), ("csf", "shorewall"), {}, "csf"), (rule("FORWARD"), ("firehol", "ferm"), {}, "ferm"),
+        (native("mine"), ("nftables", "ferm"), {}, "nftables"), (native("mine"), ("csf", "iptables"), {}, ""),
+        (rule("PREROUTING", table="nat", kind="nat"), ("iptables",), {}, ""),
+        (rule("DOCKER", table="nat", kind="nat"), (), {}, "docker"),
+        (rule("InstanceServices"), (), {}, "oracle-cloud"), (rule("BareMetalInstanceServices"), (), {}, "oracle-cloud"),
+        (rule("docker-user"), (), {}, ""), (rule("MAILCOWS"), (), {}, ""), (rule("CrowdSec_X"), (), {}, "crowdsec"),
+        (native("mine", predicted=True), ("nftables",), {}, "docker"),
+        (Culprit(kind="socket"), ("ufw",), {}, ""), (Culprit(kind="filter"), ("csf",), {}, ""),
+    ],
+)  # fmt: skip
+def test_who_closes_a_built_in_chain_is_who_is_on(
+    culprit: Culprit, on: tuple[str, ...], more: dict[str, Any], whose: str
+) -> None:
+    assert owners.owner(host(services=managers(*on, **more), twin=twin()), culprit) == whose
+
+
+def test_a_manager_whose_own_switch_is_off_owns_nothing() -> None:
+    off = managers("csf", switch=Switch("DOCKER", "0", False))
+    assert owners.owner(host(services=off, twin=twin()), legacy("DENYIN")) == ""
+    mail = Services("systemd", (msgspec.structs.replace(managers("csf").services[0], kind="mta"),))
+    assert owners.managers(host(services=mail, twin=twin())) == {}
 
 
 def test_the_rules_of_oracle_clouds_image() -> None:
