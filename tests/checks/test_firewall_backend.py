@@ -158,3 +158,98 @@ def test_mailcows_own_chain_is_looked_for_where_it_runs() -> None:
 def test_without_a_twin_nothing_is_known() -> None:
     (result,) = run("firewall.backend", look(conf={}))
     assert (result.status, result.reason) == (Status.UNKNOWN, "The test gives no twin.")
+
+
+# --- by the rules of the container's own start ------------------------------------------------------------------------
+
+
+def compat(name: str, *chains: Chain, family: str = "ip") -> Table:
+    return Table("nf_tables", family, name, chains)
+
+
+BARE = compat("filter")
+LONG = tuple(Chain(f"c{number}", 0) for number in range(9))
+
+
+@pytest.mark.parametrize(
+    ("given", "picked"),
+    [
+        # A chain is a line of iptables-save, and three of nft; a hook is one more.
+        ((compat("filter", *LONG),), "nftables"), ((compat("filter", Chain("INPUT", 0, "input")),), "nftables"),
+        ((compat("filter", Chain("x", 0)),), "nftables"),
+        # What iptables does not show counts for nft alone.
+        ((BARE, compat("mine", Chain("x", 0))), "nftables"), ((BARE, compat("filter", family="inet")), "nftables"),
+        ((BARE, compat("nat", family="ip6")), "nftables"), ((BARE, compat("nat")), "iptables"),
+        ((BARE, compat("raw"), compat("mangle"), compat("security")), "iptables"),
+        # Without `ip filter` nothing else is asked.
+        ((compat("nat", *LONG), compat("filter", *LONG, family="ip6")), "iptables"),
+        ((Table("ip_tables", "ip", "filter", LONG),), "iptables"),
+    ],
+)  # fmt: skip
+def test_the_longer_listing_wins(given: tuple[Table, ...], picked: str) -> None:
+    assert netfilter(given) == picked
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        (Table("ip_tables", "ip", "nat", (Chain("x", 1),)), Status.WARN),
+        (Table("ip_tables", "ip6", "filter", (Chain("INPUT", 0, "input", 0, "DROP"),)), Status.WARN),
+        (Table("ip_tables", "ip", "filter", (Chain("INPUT", 0, "input", 0, "ACCEPT"), Chain("x", 0))), Status.PASS),
+        (Table("ip_tables", "ip", "filter", (Chain("INPUT", 0, "input"),)), Status.PASS),
+    ],
+)
+def test_a_legacy_table_counts_where_it_decides_anything(more: Table, status: Status) -> None:
+    assert one(tables(more)).status is status
+
+
+def test_native_tables_beside_legacy_ones_are_no_mixture() -> None:
+    """What iptables keeps in nf_tables is mixed with them; rules of nft alone are not."""
+    old = Table("ip_tables", "ip", "filter", LEGACY[0].chains)
+    result = one(tables(native("mine", "inet"), native("mine", "ip"), old, docker=LEGACY))
+    assert result.status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("drop", "missing"),
+    [
+        (("nat", "PREROUTING"), "nat PREROUTING"), (("nat", "DOCKER"), "nat DOCKER"),
+        (("filter", "FORWARD"), "filter FORWARD"), (("filter", "DOCKER"), "filter DOCKER"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("backend", ["nf_tables", "ip_tables"])
+def test_each_chain_of_dockers_is_missed_alone(backend: Any, drop: tuple[str, str], missing: str) -> None:
+    left = tuple(
+        msgspec.structs.replace(table, chains=tuple(one for one in table.chains if (table.name, one.name) != drop))
+        for table in docker_tables(backend)
+    )
+    result = one(tables(docker=left))
+    assert result.found == "missing"
+    assert measured(result)["missing"] == [missing]
+
+
+def test_a_chain_forward_without_rules_leads_nowhere() -> None:
+    first = msgspec.structs.replace(NFT[0], chains=(Chain("FORWARD", 0, "forward", 0, "drop"), Chain("DOCKER", 2)))
+    assert measured(one(tables(docker=(first, NFT[1]))))["missing"] == ["filter FORWARD"]
+    six = tuple(msgspec.structs.replace(table, family="ip6") for table in NFT)
+    assert len(measured(one(tables(docker=six)))["missing"]) == 4  # those for IPv6 are others
+
+
+def test_remedies_change_no_backend_by_themselves() -> None:
+    mixed = tables(Table("ip_tables", "ip", "filter", (Chain("INPUT", 2, "input"),)))
+    for system, first in ((release(), "update-alternatives"), (release("almalinux", "9"), "iptables-legacy-save")):
+        result = one(mixed, os_release=system)
+        assert result.remedy
+        assert result.remedy.commands[0].split()[0] == first
+        assert "have it use nftables" in result.remedy.text
+        assert all("--set" not in line and "-F" not in line for line in result.remedy.commands)
+    apart = one(tables(native(family="ip"), docker=LEGACY))
+    assert apart.remedy
+    assert "have it use iptables" in apart.remedy.text
+
+
+def test_a_container_that_is_not_seen_is_not_restarted_by_name() -> None:
+    result = one(tables(derived=False))
+    assert result.remedy
+    assert result.remedy.commands == ()
+    assert result.remedy.text == "Restart mailcow's netfilter container, and look at what it logs."
