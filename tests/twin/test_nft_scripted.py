@@ -366,3 +366,19 @@ def test_comments_stay_and_matches_of_iptables_have_their_protocol() -> None:
     assert (first[7], table(first[5])[1]) == (b"\0\2hi", be32(6))
     assert 5 not in second
     assert 7 not in second
+
+
+def test_a_rule_whose_ipset_has_no_copy_is_told_by_that_name() -> None:
+    match = kernel.expression(
+        "match", attribute(1, b"set\0"), attribute(2, be32(1)), attribute(3, struct.pack("=HBB", 5, 1, 1) + bytes(4))
+    )
+    rules = (rule("c", match, DROP, handle=7), HOST.rules[1])
+    one = wire(IN_PLACE)
+    loaded = load.load(replace(HOST, rules=rules), one)
+    assert [(told.what, told.error, told.handle) for told in loaded.uncopied()] == [("set", "ENOENT", 7)]
+    assert kinds(one.sent[0][FIRST]) == ["counter"]
+    there_is = wire(IN_PLACE)
+    loaded = load.load(replace(HOST, rules=rules), there_is, sets={5: 9})
+    assert loaded.uncopied() == ()
+    copied = next(step for step in read.expressions(table(there_is.sent[0][FIRST].body[4:])[4]) if step.kind == "match")
+    assert copied.fields[3][:2] == struct.pack("=H", 9)

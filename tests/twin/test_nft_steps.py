@@ -108,6 +108,19 @@ def test_an_object_hangs_on_its_kind_by_its_name_or_through_a_map(kind: int, wor
     assert conditions.condition(rule(by_name, family=10), one(by_name), of) == ""
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "word"),
+    [
+        ("meta", 20, "cpu"), ("meta", 24, "random"), ("meta", 30, "time"), ("meta", 31, "time"), ("meta", 32, "time"),
+        ("ct", 14, "connbytes"), ("ct", 15, "connbytes"), ("ct", 16, "connbytes"),
+        ("meta", 16, ""), ("meta", 29, ""), ("meta", 33, ""), ("ct", 13, ""), ("ct", 17, ""), ("ct", 24, ""),
+    ],
+)  # fmt: skip
+def test_what_is_loaded_may_change_from_packet_to_packet(kind: str, key: int, word: str) -> None:
+    raw = step(kind, a1=1, a2=key)
+    assert conditions.condition(rule(raw), one(raw), Known()) == word
+
+
 @pytest.mark.parametrize("key", [20, 24, 30, 31, 32])
 def test_writing_to_a_packet_hangs_on_nothing(key: int) -> None:
     raw = step("meta", a3=1, a2=key)
@@ -168,6 +181,22 @@ def test_an_answer_that_is_used_is_needed(step_: bytes, kept: list[str]) -> None
     chance = CHANCE if kept[0] != "cmp" else step("numgen", a1=2)
     known = Known(sets={(2, "t", name): Set(2, "t", name, 0, 0, 4, b"") for name in ("s", "m")})
     assert met(chance, step_, DROP, known=known) == kept
+
+
+def test_a_packet_has_to_be_in_the_map_whose_objects_are_limits() -> None:
+    known = Known(sets={(2, "t", "m"): Set(2, "t", "m", 0, 0, 4, b"", object=4)})
+    change = worlds.change(rule(step("objref", a3=9, a4=b"m\0"), DROP), Given("met", {}, known))
+    first = expressions(change.steps or b"")[0]
+    assert (first.kind, first.fields) == ("lookup", {1: b"m\0", 2: be32(9)})
+
+
+def test_sets_that_a_target_adds_to_have_their_indices_in_the_twin() -> None:
+    data = struct.pack("=HBB", 5, 1, 1) + struct.pack("=HBB", 6, 1, 1) + bytes(24)
+    raw = step("target", a1=b"SET\0", a2=2, a3=data)
+    change = worlds.change(rule(raw), Given("as-is", {5: 50, 6: 60}))
+    copied = conditions.xt(one(change.steps or b"")).data
+    assert struct.unpack_from("=H", copied) + struct.unpack_from("=H", copied, 4) == (50, 60)
+    assert len(copied) == len(data)
 
 
 @pytest.mark.parametrize("world", ["as-is", "met", "without"])
