@@ -164,7 +164,7 @@ class Table:
         )
 
     def _discovered(self, side: Side) -> Case | None:
-        """Follow what asks for link addresses over IPv6, and say where it is lost; None: it is not.
+        """Follow what asks for link addresses over IPv6, and say where it is lost, or may be; None: it is not.
 
         No connection shows that, as the twin's neighbours know each other from before the rules were there.
         """
@@ -178,7 +178,8 @@ class Table:
             container = next(iter(side.containers.values()))
             bridge = self._host.request.bridge
             asking.append(lambda: discovery_inside(twin, stage.inner, bridge, stage.gateways[6], container))
-        return next(filter(None, map(self._asked, asking)), None)
+        found = filter(None, map(self._asked, asking))
+        return min(found, key=lambda case: case.uncopied, default=None)
 
     def _asked(self, asking: Callable[[], Discovery | None]) -> Case | None:
         def ask() -> Outcome | None:
@@ -187,12 +188,14 @@ class Table:
 
         case = self._court.try_(6, (discovering,), ask, ICMPV6)
         if case.outcome is None:
-            return None
+            return case if case.uncopied else None  # it is not lost here: a rule that is not here may stop it
         return case if case.culprit and case.culprit.kind in ("rule", "policy") else replace(case, culprit=None)
 
     def _lost(self, side: Side, source: Source) -> Journey:
         case = self._unfound[side.version]
         culprit = self._told(case.culprit) if case.culprit else None
+        if case.uncopied:
+            return Journey(version=6, source=source, verdict="unknown", reason="uncopied", culprit=culprit)
         return Journey(version=6, source=source, verdict="dropped", culprit=culprit, steps=case.steps)
 
     def _case(self, side: Side, meant: tuple[Meant, ...], again: Callable[[], Outcome | None], protocol: int) -> Case:

@@ -43,7 +43,7 @@ def table(backend: str, family: str, *chains: tuple[str, int, int], name: str = 
     ("tables", "disputed"),
     [
         ([table("ip_tables", "ip", ("prerouting", -100, 1)), table("nf_tables", "ip", ("prerouting", -100, 1))], True),
-        ([table("ip_tables", "ip", ("prerouting", -100, 1)), table("nf_tables", "inet", ("prerouting", -100, 2))], True),
+        ([table("ip_tables", "ip", ("output", -100, 1)), table("nf_tables", "inet", ("output", -100, 2))], True),
         ([table("ip_tables", "ip6", ("output", -100, 1)), table("nf_tables", "inet", ("output", -100, 1))], True),
         (
             [
@@ -52,7 +52,7 @@ def table(backend: str, family: str, *chains: tuple[str, int, int], name: str = 
             ],
             True,
         ),
-        ([table("ip_tables", "ip6", ("prerouting", -100, 1)), table("nf_tables", "ip", ("prerouting", -100, 1))], False),
+        ([table("ip_tables", "ip6", ("output", -100, 1)), table("nf_tables", "ip", ("output", -100, 1))], False),
         ([table("ip_tables", "ip", ("prerouting", -100, 1)), table("nf_tables", "ip", ("prerouting", -99, 1))], False),
         ([table("ip_tables", "ip", ("prerouting", -100, 1)), table("nf_tables", "ip", ("output", -100, 1))], False),
         # Nothing stands in the one, or in the other.
@@ -76,7 +76,7 @@ def test_whose_rules_come_first_is_not_known_at_equal_priorities(tables: list[Ta
     ("tables", "bridged"),
     [
         ([table("nf_tables", "bridge", ("forward", 0, 1))], True),
-        ([table("nf_tables", "ip", ("forward", 0, 9)), table("nf_tables", "bridge", ("", 0, 5), ("input", 0, 1))], True),
+        ([table("nf_tables", "ip", ("input", 0, 9)), table("nf_tables", "bridge", ("", 0, 5), ("input", 0, 1))], True),
         ([table("nf_tables", "bridge", ("forward", 0, 0), ("", 0, 5))], False),
         ([table("nf_tables", "inet", ("forward", 0, 1))], False),
         ([], False),

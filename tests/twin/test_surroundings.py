@@ -47,7 +47,7 @@ class Ways:
     """A kernel that knows ways by their target and source, and notes what it is asked."""
 
     def __init__(self, **ways: Way) -> None:
-        self._ways = {key: way for key, way in ways.items()}
+        self._ways = ways
         self.asked: list[tuple[bytes, bytes]] = []
 
     def way(self, wire: Wire, target: bytes, source: bytes = b"") -> Way | None:
