@@ -131,3 +131,300 @@ def test_the_way_out_is_the_kernels(namespaces: Callable[[], Space]) -> None:
         assert routes.local(wire, bytes((203, 0, 113, 5)), 0)
         assert not routes.local(wire, bytes((203, 0, 113, 6)), 0)
     assert list(hosts.read(host).ways) == [4]
+
+
+# --- what is hostile, or of other kernels -----------------------------------------------------------------------------
+
+LINK_LOCAL = b"\xfe\x80" + bytes(13) + b"\1"
+INET, INET6 = int(socket.AF_INET), int(socket.AF_INET6)
+
+
+def leg(length: int, rest: bytes = b"", index: int = 7) -> bytes:
+    """Write an rtnexthop that says it is that long."""
+    return struct.pack("=HBBi", length, 0, 2, index) + rest
+
+
+@pytest.mark.parametrize(
+    ("legs", "hops"),
+    [
+        (leg(8), [7]),
+        (leg(8) + leg(8, index=8), [7, 8]),
+        (leg(7) + leg(8, index=8), []),
+        (leg(8) + leg(9, index=8), [7]),
+        (leg(8) + leg(8, index=8)[:7], [7]),
+        (leg(4000), []),
+    ],
+)
+def test_paths_are_read_as_far_as_their_lengths_are_right(legs: bytes, hops: list[int]) -> None:
+    route = routes.parse(rtm(w.attribute(1, NET), w.attribute(9, legs)))
+    assert route is not None
+    assert [hop[0] for hop in route.hops] == hops
+
+
+@pytest.mark.parametrize(
+    ("parts", "hop"),
+    [
+        ([w.attribute(4, w.u32(7))], (7, 0, b"")),
+        ([w.attribute(4, b"\7")], (0, 0, b"")),
+        ([w.attribute(4, w.u32(7)), w.attribute(5, GATEWAY)], (7, INET, GATEWAY)),
+        ([w.attribute(4, w.u32(7)), w.attribute(5, b"\1\2\3")], (7, 0, b"\1\2\3")),
+        ([w.attribute(4, w.u32(7)), w.attribute(18, b"\x0a\0" + LINK_LOCAL)], (7, INET6, LINK_LOCAL)),
+        ([w.attribute(4, w.u32(7)), w.attribute(18, b"\x0a\0")], (7, 0, b"")),
+        # Its own family's counts.
+        ([w.attribute(4, w.u32(7)), w.attribute(5, GATEWAY), w.attribute(18, b"\x0a\0" + LINK_LOCAL)], (7, 2, GATEWAY)),
+    ],
+)
+def test_gateways(parts: list[bytes], hop: tuple[int, int, bytes]) -> None:
+    route = routes.parse(rtm(w.attribute(1, NET), *parts))
+    assert route is not None
+    assert route.hops == (hop,)
+
+
+def test_a_route_that_expires_lasts_in_the_twin() -> None:
+    route = routes.parse(rtm(w.attribute(1, NET), w.attribute(23, w.u32(9)), w.attribute(4, w.u32(7))))
+    assert route is not None
+    assert 23 not in w.table(route.body[12:])
+
+
+def nexthop(number: int | None, *parts: bytes, flags: int = 0, scope: int = 9) -> bytes:
+    """Write an nhmsg."""
+    own = [] if number is None else [w.attribute(1, w.u32(number))]
+    return struct.pack("=BBBBI", socket.AF_INET, scope, 4, 0, flags) + b"".join([*own, *parts])
+
+
+def member(number: int) -> bytes:
+    return struct.pack("=IBBH", number, 3, 0, 0)
+
+
+class Objects:
+    """A kernel with routes that have objects of next hops."""
+
+    def __init__(self, *objects: bytes, used: tuple[int, ...] = (1,)) -> None:
+        self._objects, self._used = objects, used
+
+    def dump(self, kind: int, body: bytes) -> list[Message]:
+        if kind == routes.GETNEXTHOP:
+            return [Message(104, one) for one in self._objects]
+        if kind == routes.GETROUTE and body[0] == socket.AF_INET:
+            return [Message(24, rtm(w.attribute(1, NET), w.attribute(30, w.u32(one)))) for one in self._used]
+        return []
+
+
+ONE = nexthop(1, w.attribute(5, w.u32(7)), w.attribute(6, GATEWAY))
+TWO = nexthop(2, w.attribute(5, w.u32(8)))
+
+
+@pytest.mark.parametrize(
+    ("objects", "hops"),
+    [
+        ([ONE], ((7, INET, GATEWAY),)),
+        ([TWO], ()),
+        ([nexthop(None, w.attribute(5, w.u32(7))), b"\2\0\0"], ()),
+        ([nexthop(1, w.attribute(4, b""))], ()),  # a blackhole
+        ([ONE, TWO, nexthop(3, w.attribute(2, member(1) + member(2)))], ((7, INET, GATEWAY),)),
+        ([nexthop(1, w.attribute(2, member(2) + member(9))), TWO], ((8, 0, b""),)),
+        # A group of groups, which no kernel has, leads nowhere.
+        ([nexthop(1, w.attribute(2, member(3))), nexthop(3, w.attribute(2, member(2))), TWO], ()),
+    ],
+)
+def test_a_route_goes_where_its_object_does(objects: list[bytes], hops: tuple[routes.Hop, ...]) -> None:
+    (route,) = routes.read(Objects(*objects)).routes  # type: ignore[arg-type]
+    assert (route.hops, route.object) == (hops, 1)
+
+
+def test_objects_are_kept_as_the_kernel_takes_them_again_groups_last() -> None:
+    group = nexthop(3, w.attribute(2, member(1) + member(2)), w.attribute(13, b"for answers"))
+    told = [group, nexthop(1, w.attribute(5, w.u32(7)), flags=0x14), TWO]  # linkdown, onlink
+    kept = [
+        nexthop(1, w.attribute(5, w.u32(7)), flags=ONLINK, scope=0), nexthop(2, w.attribute(5, w.u32(8)), scope=0),
+        nexthop(3, w.attribute(2, member(1) + member(2)), scope=0),
+    ]  # fmt: skip
+    assert list(routes.read(Objects(*told)).objects) == kept  # type: ignore[arg-type]
+
+
+class Picky:
+    """A kernel that refuses some dumps, or some of what it is to make."""
+
+    def __init__(self, refused: dict[tuple[int, int], int] | None = None) -> None:
+        self._refused = refused or {}
+        self.made: list[tuple[int, bytes]] = []
+        self.takes: list[Callable[[int, bytes], bool]] = []
+
+    def dump(self, kind: int, body: bytes) -> list[Message]:
+        if code := self._refused.get((kind, body[0])):
+            raise Refused(code, "")
+        return []
+
+    def do(self, kind: int, body: bytes, flags: int = 0) -> None:
+        if not all(takes(kind, body) for takes in self.takes):
+            raise Refused(errno.ENETUNREACH, "")
+        self.made.append((kind, body))
+
+
+@pytest.mark.parametrize(
+    ("refused", "fails"),
+    [
+        ({(routes.GETROUTE, socket.AF_INET6): errno.EOPNOTSUPP}, False),
+        ({(routes.GETROUTE, socket.AF_INET): errno.EPERM}, True),
+        ({(34, socket.AF_INET6): errno.EAFNOSUPPORT}, False),
+        ({(34, socket.AF_INET): errno.EOPNOTSUPP}, False),  # a kernel with one table alone
+        ({(34, socket.AF_INET): errno.EPERM}, True),
+        ({(routes.GETNEXTHOP, 0): errno.EINVAL}, False),
+        ({(routes.GETNEXTHOP, 0): errno.EPERM}, True),
+    ],
+)
+def test_what_a_kernel_does_not_have_is_no_failure_and_what_it_denies_is(
+    refused: dict[tuple[int, int], int], fails: bool
+) -> None:
+    kernel = Picky(refused)
+    if fails:
+        with pytest.raises(Refused):
+            routes.read(kernel)  # type: ignore[arg-type]
+    else:
+        assert routes.read(kernel) == Routing()  # type: ignore[arg-type]
+
+
+class Answering:
+    """A kernel with one answer to the question for a way."""
+
+    def __init__(self, answer: bytes | int) -> None:
+        self._answer = answer
+        self.asked: list[bytes] = []
+
+    def ask(self, kind: int, body: bytes) -> Message:
+        self.asked.append(body)
+        if isinstance(self._answer, int):
+            raise Refused(self._answer, "")
+        return Message(24, self._answer)
+
+
+TARGET = bytes((1, 1, 1, 1))
+OUT = (w.attribute(4, w.u32(7)), w.attribute(5, GATEWAY), w.attribute(7, bytes((203, 0, 113, 5))))
+
+
+@pytest.mark.parametrize(
+    ("answer", "there"),
+    [
+        (rtm(*OUT), True),
+        (rtm(*OUT, kind=2), False),
+        (rtm(*OUT, kind=6), False),
+        (rtm(*OUT[1:]), False),
+        (rtm(*OUT)[:11], False),
+        (b"", False),
+        *((code, False) for code in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EAGAIN)),
+    ],
+)
+def test_a_way_is_one_that_leads_over_an_interface(answer: bytes | int, there: bool) -> None:
+    found = routes.way(kernel := Answering(answer), TARGET)  # type: ignore[arg-type]
+    assert (found == routes.Way(7, INET, GATEWAY, bytes((203, 0, 113, 5)))) is there
+    assert (found is None) is not there
+    assert kernel.asked == [struct.pack("=BBBBBBBBI", 2, 32, 0, 0, 0, 0, 0, 0, 0) + w.attribute(1, TARGET)]
+
+
+def test_a_way_from_an_address_is_asked_for_from_there() -> None:
+    routes.way(kernel := Answering(rtm(*OUT)), TARGET, GATEWAY)  # type: ignore[arg-type]
+    assert kernel.asked[0][:3] == bytes((2, 32, 32))
+    assert w.table(kernel.asked[0][12:]) == {1: TARGET, 2: GATEWAY}
+
+
+def test_a_kernel_that_does_not_know_the_family_is_no_missing_way() -> None:
+    with pytest.raises(Refused):
+        routes.way(Answering(errno.EAFNOSUPPORT), TARGET)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answer", "address", "own", "asked"),
+    [
+        (rtm(kind=2), TARGET, True, {1: TARGET}),
+        (rtm(kind=1), TARGET, False, {1: TARGET}),
+        (errno.ENETUNREACH, TARGET, False, {1: TARGET}),
+        (rtm(kind=2, family=socket.AF_INET6), LINK_LOCAL, True, {1: LINK_LOCAL, 4: w.u32(9)}),
+    ],
+)
+def test_whether_an_address_is_an_own_one(
+    answer: bytes | int, address: bytes, own: bool, asked: dict[int, bytes]
+) -> None:
+    kernel = Answering(answer)
+    assert routes.local(kernel, address, 9) is own  # type: ignore[arg-type]
+    assert w.table(kernel.asked[0][12:]) == asked
+
+
+# --- made again -------------------------------------------------------------------------------------------------------
+
+
+def near(last: int, scope: int = 253) -> routes.Route:
+    found = routes.parse(rtm(w.attribute(1, bytes((10, last, 0, 0))), w.attribute(4, w.u32(7)), scope=scope))
+    assert found
+    return found
+
+
+def far(last: int, flags: int = 0) -> routes.Route:
+    gateway = bytes((10, last, 0, 1))
+    body = rtm(w.attribute(1, bytes((192, last, 0, 0))), w.attribute(5, gateway), w.attribute(4, w.u32(7)), flags=flags)
+    found = routes.parse(body)
+    assert found
+    return found
+
+
+def test_what_leads_to_a_gateway_comes_before_what_goes_through_it() -> None:
+    kernel = Picky()
+    wanted = (far(1), near(2, 0), near(1), far(2))
+    assert routes.make(kernel, Routing(wanted)) == []  # type: ignore[arg-type]
+    assert [body for _, body in kernel.made] == [one.body for one in (near(1), near(2, 0), far(1), far(2))]
+
+
+def test_a_gateway_that_cannot_be_seen_yet_is_tried_again_and_believed_in_last() -> None:
+    kernel = Picky()
+    stubborn = far(1).body
+    kernel.takes.append(lambda kind, body: body != stubborn)
+    assert routes.make(kernel, Routing((far(1), far(2)))) == []  # type: ignore[arg-type]
+    last = kernel.made[-1][1]
+    assert [body for _, body in kernel.made] == [far(2).body, last]
+    assert last == stubborn[:8] + w.u32(ONLINK) + stubborn[12:]
+
+
+def test_a_route_that_stays_refused_is_told() -> None:
+    kernel = Picky()
+    kernel.takes.append(lambda kind, body: body[12:] != far(1).body[12:] and body[12:] != near(3).body[12:])
+    assert routes.make(kernel, Routing((far(1), near(3), far(2)))) == [far(1), near(3)]  # type: ignore[arg-type]
+    assert [body for _, body in kernel.made] == [far(2).body]
+
+
+def test_objects_are_made_between_near_and_far_and_believed_in_where_they_are_refused() -> None:
+    kernel = Picky()
+    refused = nexthop(1, w.attribute(5, w.u32(7)), scope=0)
+    never = nexthop(9, scope=0)
+    kernel.takes.append(lambda kind, body: body != refused and body[8:] != never[8:])
+    routes.make(kernel, Routing((far(1), near(1)), (refused, never, TWO)))  # type: ignore[arg-type]
+    onlink = refused[:4] + w.u32(ONLINK) + refused[8:]
+    assert kernel.made == [
+        (routes.NEWROUTE, near(1).body), (routes.NEWNEXTHOP, onlink), (routes.NEWNEXTHOP, TWO),
+        (routes.NEWROUTE, far(1).body),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("destination", "given", "head", "said"),
+    [
+        (NET, {}, (2, 16, 253, 1, 0), {4: 7, 15: 254}),
+        (NET, {"gateway": GATEWAY}, (2, 16, 0, 1, ONLINK), {4: 7, 15: 254, 5: GATEWAY}),
+        (NET, {"kind": routes.LOCAL, "table": 255}, (2, 16, 254, 2, 0), {4: 7, 15: 255}),
+        (bytes(16), {"table": 9}, (10, 16, 0, 1, 0), {4: 7, 15: 9}),
+        (bytes(16), {"kind": routes.LOCAL}, (10, 16, 0, 2, 0), {4: 7, 15: 254}),
+        (NET, {"gateway": GATEWAY, "other": socket.AF_INET}, (2, 16, 0, 1, ONLINK), {4: 7, 15: 254, 5: GATEWAY}),
+        (
+            NET, {"gateway": LINK_LOCAL, "other": socket.AF_INET6}, (2, 16, 0, 1, ONLINK),
+            {4: 7, 15: 254, 18: b"\x0a\0" + LINK_LOCAL},
+        ),
+    ],
+)  # fmt: skip
+def test_a_route_that_is_added(
+    destination: bytes, given: dict[str, int | bytes], head: tuple[int, ...], said: dict[int, int | bytes]
+) -> None:
+    kernel = Picky()
+    routes.add(kernel, destination, 16, 7, **given)  # type: ignore[arg-type]
+    ((kind, body),) = kernel.made
+    family, prefix, _, _, _, protocol, scope, sort, flags = struct.unpack_from("=BBBBBBBBI", body)
+    assert (kind, protocol, (family, prefix, scope, sort, flags)) == (routes.NEWROUTE, 4, head)
+    numbers = {key: w.u32(value) if isinstance(value, int) else value for key, value in said.items()}
+    assert w.table(body[12:]) == {1: destination, **numbers}

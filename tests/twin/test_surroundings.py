@@ -57,7 +57,7 @@ class Ways:
 
 PLAIN = Way(2, socket.AF_INET, raw("203.0.113.1"), raw("203.0.113.5"))
 OWN = (
-    address("192.168.9.9", 3), address("203.0.113.5"), address("169.254.0.1", scope=253), address("2001:db8::5"),
+    address("169.254.0.1", scope=253), address("192.168.9.9", 3), address("203.0.113.5"), address("2001:db8::5"),
 )  # fmt: skip
 
 
@@ -157,7 +157,8 @@ class Traffic:
                 raise Refused(errno.EOPNOTSUPP, "")
             return [Message(36, one) for one in self._qdiscs]
         assert kind == GETFILTER
-        _, index, _, parent, _ = struct.unpack("=B3xiIII", body)
+        family, index, handle, parent, info = struct.unpack("=B3xiIII", body)
+        assert (family, handle, info) == (0, 0, 0)  # all of them
         self.asked.append((index, parent))
         if index == 4 and parent == EGRESS:
             raise Refused(errno.EINVAL, "")  # an ingress qdisc has no egress

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from preflight.twin import sysctls
 from preflight.twin.links import Link
 from preflight.twin.sysctls import Sysctls
+from preflight.twin.wire import Refused, Wire
+
+NOWHERE = cast("Wire", None)
 
 
 @pytest.fixture
@@ -98,3 +102,129 @@ def test_what_differs_is_told_by_family(root: Path) -> None:
         6: [],
         0: ["net.bridge.bridge-nf-call-iptables"],
     }
+
+
+# --- single interfaces ------------------------------------------------------------------------------------------------
+
+
+def conf4(**values: int) -> tuple[int, ...]:
+    """Return sysctls of IPv4 as the kernel counts them, all others 0."""
+    found = [0] * 33
+    for name, value in values.items():
+        found[sysctls.DEVICE4[name] - 1] = value
+    return tuple(found)
+
+
+def conf6(**values: int) -> tuple[int, ...]:
+    found = [0] * 50
+    for name, value in values.items():
+        found[sysctls.DEVICE6[name]] = value
+    return tuple(found)
+
+
+class Devices:
+    """A namespace with interfaces, whose sysctls of IPv4 rtnetlink sets, or refuses to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *links: Link, refuses: bool = False) -> None:
+        self.configured: list[tuple[int, dict[int, int]]] = []
+        monkeypatch.setattr(sysctls.links, "read", lambda wire: links)
+
+        def configure(wire: object, index: int, values: dict[int, int]) -> None:
+            if refuses:
+                raise Refused(1, "")
+            self.configured.append((index, values))
+
+        monkeypatch.setattr(sysctls.links, "configure", configure)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Return what is written into files, in their order."""
+    found: list[tuple[str, str]] = []
+    monkeypatch.setattr(sysctls, "put", lambda path, value: found.append((path, value)))
+    return found
+
+
+def test_an_interface_gets_what_differs_from_the_host_s(
+    monkeypatch: pytest.MonkeyPatch, written: list[tuple[str, str]]
+) -> None:
+    host = Link(index=2, name="eth0", conf4=conf4(rp_filter=1, arp_ignore=2, forwarding=1), conf6=conf6(hop_limit=70))
+    twin = Link(index=2, name="eth0", conf4=conf4(forwarding=1, arp_ignore=1), conf6=conf6())
+    devices = Devices(monkeypatch, Link(index=1, name="lo"), twin)
+    sysctls.write_devices(NOWHERE, {2: host, 9: host})
+    assert devices.configured == [(2, {8: 1, 19: 2})]  # IPV4_DEVCONF_RP_FILTER, _ARP_IGNORE
+    assert written == [("ipv6/conf/eth0/hop_limit", "70")]
+
+
+def test_what_is_the_same_is_left_alone(monkeypatch: pytest.MonkeyPatch, written: list[tuple[str, str]]) -> None:
+    same = Link(index=2, name="eth0", conf4=conf4(rp_filter=1), conf6=conf6(hop_limit=70))
+    devices = Devices(monkeypatch, same)
+    sysctls.write_devices(NOWHERE, {2: same})
+    assert devices.configured == written == []
+
+
+def test_where_the_kernel_takes_none_by_rtnetlink_they_are_written(
+    monkeypatch: pytest.MonkeyPatch, written: list[tuple[str, str]]
+) -> None:
+    host = Link(index=2, name="eth0", conf4=conf4(rp_filter=1, arp_filter=1))
+    Devices(monkeypatch, Link(index=2, name="eth0", conf4=conf4()), refuses=True)
+    sysctls.write_devices(NOWHERE, {2: host})
+    assert written == [("ipv4/conf/eth0/rp_filter", "1"), ("ipv4/conf/eth0/arp_filter", "1")]
+
+
+@pytest.mark.parametrize(("wanted", "there"), [(7, 33), (33, 7), (8, 8), (0, 33)])
+def test_older_kernels_count_fewer(
+    monkeypatch: pytest.MonkeyPatch, written: list[tuple[str, str]], wanted: int, there: int
+) -> None:
+    """rp_filter is the eighth: where either side does not have it, nothing is known of it."""
+    host = Link(index=2, name="eth0", conf4=conf4(rp_filter=1)[:wanted])
+    devices = Devices(monkeypatch, Link(index=2, name="eth0", conf4=conf4()[:there]))
+    sysctls.write_devices(NOWHERE, {2: host})
+    assert devices.configured == ([(2, {8: 1})] if min(wanted, there) >= 8 else [])
+
+
+def test_what_differs_of_interfaces_is_told_by_family(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Link(index=2, name="eth\udcff", conf4=conf4(rp_filter=1), conf6=conf6(forwarding=1, disable_ipv6=1))
+    Devices(monkeypatch, Link(index=1, name="lo"), Link(index=2, name="eth\udcff", conf4=conf4(), conf6=conf6()))
+    assert sysctls.unwritten(NOWHERE, Sysctls({}), {2: host}) == {
+        4: ["net.ipv4.conf.eth\ufffd.rp_filter"],
+        6: ["net.ipv6.conf.eth\ufffd.forwarding", "net.ipv6.conf.eth\ufffd.disable_ipv6"],
+        0: [],
+    }
+    assert sysctls.unwritten(NOWHERE, Sysctls({}), {}) == {4: [], 6: [], 0: []}
+
+
+# --- silence ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_namespace_is_silent_before_it_has_interfaces(written: list[tuple[str, str]]) -> None:
+    sysctls.hush()
+    assert written[0] == ("ipv6/conf/all/disable_ipv6", "1")
+    assert set(written[1:]) >= {
+        ("ipv4/conf/all/log_martians", "0"), ("ipv6/conf/default/accept_ra", "0"), ("ipv6/conf/all/accept_dad", "0"),
+        ("ipv6/conf/default/addr_gen_mode", "1"),
+    }  # fmt: skip
+    del written[:]
+    sysctls.wake()
+    assert written == [("ipv6/conf/all/disable_ipv6", "0")]
+
+
+def test_the_world_takes_whatever_is_for_it_and_passes_nothing_on(written: list[tuple[str, str]]) -> None:
+    sysctls.relax("ipv6/ip_nonlocal_bind")
+    assert written[0] == ("ipv4/ip_forward", "0")
+    assert written[-1] == ("ipv6/ip_nonlocal_bind", "1")
+    filters = {(f"ipv4/conf/{group}/rp_filter", "0") for group in ("all", "default")}
+    assert filters < set(written[1:-1])
+    assert {value for _, value in written[:-1]} == {"0"}
+
+
+@pytest.mark.parametrize(("value", "number"), [("2", 2), ("-1", -1), ("", None), ("--", None), ("1\t5", None)])
+def test_a_default_is_a_number_or_none(value: str, number: int | None) -> None:
+    assert Sysctls({"ipv4/conf/default/rp_filter": value}).default(4, "rp_filter") == number
+
+
+def test_what_is_no_text_is_read_all_the_same(root: Path) -> None:
+    put(root, ipv4__ip_forward="1")
+    (root / "ipv4/ip_forward").write_bytes(b" \xff1 \n")
+    assert sysctls.get("ipv4/ip_forward") == "\ufffd1"
+    assert sysctls.get("ipv4") is None

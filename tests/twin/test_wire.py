@@ -84,3 +84,9 @@ def test_a_dump_that_changes_each_time_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Wire, "_dump", lambda *_: [Message(1, b"", w.INTERRUPTED)])
     with Wire(w.ROUTE) as wire, pytest.raises(OSError, match="interrupted"):
         wire.dump(GETLINK, bytes(16))
+
+
+def test_numbers_are_written_as_their_readers_want_them() -> None:
+    assert (w.be32(1), w.be64(1)) == (b"\0\0\0\1", b"\0\0\0\0\0\0\0\1")
+    assert struct.unpack("=I", w.u32(0x01020304)) == (0x01020304,)
+    assert attribute(3, b"abcde") == struct.pack("=HH", 9, 3) + b"abcde\0\0\0"
