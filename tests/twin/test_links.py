@@ -55,7 +55,8 @@ def test_addresses_are_read() -> None:
     own, peer = bytes((203, 0, 113, 5)), bytes((10, 0, 0, 1))
     head = struct.pack("=BBBBI", socket.AF_INET, 32, 0x80, 0, 7)
     body = head + w.attribute(1, peer) + w.attribute(2, own) + w.attribute(3, b"ppp0\0") + w.attribute(8, w.u32(0x280))
-    assert links.parse_address(body) == Address(2, 7, own, 32, 0, 0x280, peer, b"ppp0\0")
+    body += w.attribute(4, peer[:3] + b"\xff")
+    assert links.parse_address(body) == Address(2, 7, own, 32, 0, 0x280, peer, b"ppp0\0", peer[:3] + b"\xff")
     assert links.parse_address(struct.pack("=BBBBI", 10, 64, 0, 0, 7) + w.attribute(1, bytes(16))) == Address(
         10, 7, bytes(16), 64
     )
@@ -93,7 +94,7 @@ class Kernel:
 
     def dump(self, kind: int, body: bytes) -> list[Message]:
         self.asked.append((kind, body))
-        return [Message(0, one) for one in self._bodies]
+        return [Message(0, one) for one in self._bodies]  # whatever it is asked for
 
     def ask(self, kind: int, body: bytes) -> Message:
         self.asked.append((kind, body))
@@ -138,8 +139,9 @@ def ndmsg(address: bytes, hardware: bytes, state: int, family: int = 2) -> bytes
     [(0x80, True), (0x02, True), (0x04, True), (0x08, True), (0x10, True), (0x01, False), (0x20, False), (0x40, False)],
 )  # fmt: skip
 def test_a_neighbour_is_known_that_has_answered(state: int, known: bool) -> None:
-    found = links.neighbours(wire(Kernel(ndmsg(OWN, MAC, state))))
+    found = links.neighbours(wire(kernel := Kernel(ndmsg(OWN, MAC, state))))
     assert found == ((Neighbour(2, 7, OWN, MAC),) if known else ())
+    assert kernel.asked == [(30, bytes(12))]
 
 
 @pytest.mark.parametrize(

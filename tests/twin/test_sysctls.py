@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from preflight.twin import sysctls
+from preflight.twin import links, sysctls
+from preflight.twin import wire as w
 from preflight.twin.links import Link
+from preflight.twin.spaces import Space
 from preflight.twin.sysctls import Sysctls
 from preflight.twin.wire import Refused, Wire
 
@@ -228,3 +231,40 @@ def test_what_is_no_text_is_read_all_the_same(root: Path) -> None:
     (root / "ipv4/ip_forward").write_bytes(b" \xff1 \n")
     assert sysctls.get("ipv4/ip_forward") == "\ufffd1"
     assert sysctls.get("ipv4") is None
+
+
+# --- this kernel ------------------------------------------------------------------------------------------------------
+
+LATER = {"nf_conntrack_helper", "nf_conntrack_tcp_ignore_invalid_rst", "seg6_enabled", "tcp_l3mdev_accept",
+         "udp_l3mdev_accept"}  # fmt: skip
+
+
+def test_this_kernel_has_what_is_copied(namespaces: Callable[[], Space]) -> None:
+    """A name that no kernel has would be passed over in silence, and not be as on the host."""
+    with namespaces().entered():
+        there = {folder for folder in ("ipv4", "ipv6", "bridge", "netfilter") if Path(sysctls.ROOT, folder).exists()}
+        asked = [path for path in (*sysctls.paths(), *sysctls.QUIET) if path.partition("/")[0] in there]
+        conntrack = Path(sysctls.ROOT, "netfilter/nf_conntrack_checksum").exists()
+        missing = {path for path in asked if sysctls.get(path) is None and path.rpartition("/")[2] not in LATER}
+    assert {path for path in missing if conntrack or not path.startswith("netfilter/")} == set()
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_the_kernel_counts_sysctls_of_interfaces_as_we_do(namespaces: Callable[[], Space], version: int) -> None:
+    """Each is changed for itself, and what it is counted as is the one that changes."""
+    names, first = (sysctls.DEVICE4, 1) if version == 4 else (sysctls.DEVICE6, 0)
+    with namespaces().entered(), Wire(w.ROUTE) as wire:
+        folder = Path(sysctls.ROOT, f"ipv{version}/conf/lo")
+        if not folder.exists():
+            pytest.skip("no such family")
+
+        def counted() -> tuple[int, ...]:
+            (lo,) = links.read(wire)
+            return lo.conf4 if version == 4 else lo.conf6
+
+        for name, number in names.items():
+            before, old = counted(), int((folder / name).read_text())
+            (folder / name).write_text(str(70 if name == "hop_limit" else 1 - old if old in (0, 1) else 0))
+            after = counted()
+            assert [place + first for place, value in enumerate(after) if value != before[place]] == [number], name
+            (folder / name).write_text(str(old))
