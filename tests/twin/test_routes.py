@@ -248,6 +248,7 @@ class Picky:
     def __init__(self, refused: dict[tuple[int, int], int] | None = None) -> None:
         self._refused = refused or {}
         self.made: list[tuple[int, bytes]] = []
+        self.flags = 0
         self.takes: list[Callable[[int, bytes], bool]] = []
 
     def dump(self, kind: int, body: bytes) -> list[Message]:
@@ -258,6 +259,7 @@ class Picky:
     def do(self, kind: int, body: bytes, flags: int = 0) -> None:
         if not all(takes(kind, body) for takes in self.takes):
             raise Refused(errno.ENETUNREACH, "")
+        self.flags = flags
         self.made.append((kind, body))
 
 
@@ -428,3 +430,15 @@ def test_a_route_that_is_added(
     assert (kind, protocol, (family, prefix, scope, sort, flags)) == (routes.NEWROUTE, 4, head)
     numbers = {key: w.u32(value) if isinstance(value, int) else value for key, value in said.items()}
     assert w.table(body[12:]) == {1: destination, **numbers}
+
+
+@pytest.mark.parametrize(("last", "flags"), [(False, w.CREATE | w.EXCL), (True, w.CREATE | w.APPEND)])
+def test_a_route_comes_before_those_that_are_there_or_after_them(last: bool, flags: int) -> None:
+    kernel = Picky()
+    routes.add(kernel, NET, 16, 7, last=last)  # type: ignore[arg-type]
+    assert kernel.flags == flags
+    plain = Picky()
+    routes.add(plain, NET, 16, 7)  # type: ignore[arg-type]
+    assert plain.flags == w.CREATE | w.EXCL
+    routes.make(plain, Routing((near(1),)))  # type: ignore[arg-type]
+    assert plain.flags == w.CREATE | w.APPEND  # in the order that they have on the host

@@ -14,7 +14,7 @@ import pytest
 
 from preflight.twin import send_round
 from preflight.twin.send_round import QUESTION, Round, Shot
-from preflight.twin.send_sights import TCP, UDP, Sight
+from preflight.twin.send_sights import TCP, UDP, Sight, Sights
 from preflight.twin.send_verdicts import Observed, Spot
 from preflight.twin.servers import Answer
 from preflight.twin.spaces import Space
@@ -325,3 +325,32 @@ def test_a_wait_that_took_too_long_is_not_sure(going: Round) -> None:
         going._rounds = cast("Any", SimpleNamespace(settle=lambda settled=settled: settled))
         going._settled()
         assert going.sure is sure
+
+
+# --- what a connection is known by ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("family", "target"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_connection_is_known_by_its_first_sequence_number(
+    stage: stand_in.Stage, family: socket.AddressFamily, target: str
+) -> None:
+    """As the kernel has it of a connection that is not answered, and as it stands in the packet."""
+    lost = "table inet t { chain c { type filter hook input priority 0; tcp sport 25 drop\n}\n}"
+    stand_in.run(stage.twin, "nft -f -", lost)
+    sights = Sights(stage.twin, 4 if family == socket.AF_INET else 6, (TCP,))
+    with stage.twin.entered():
+        calls = [socket.socket(family) for _ in range(3)]
+    for calling in calls:
+        calling.setblocking(False)
+        calling.connect_ex((target, 25))
+    marks = {calling.getsockname()[1]: send_round._mark(shot(cast("Received", calling))) for calling in calls}
+    assert {one.source_port: one.mark for one in sights.fresh()} == marks
+    assert len(set(marks.values())) == 3
+    for closing in (*calls, sights):
+        closing.close()
+
+
+def test_what_was_never_opened_is_known_by_nothing() -> None:
+    assert send_round._mark(shot()) == -1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as none_of_tcp:
+        assert send_round._mark(shot(cast("Received", none_of_tcp))) == -1
