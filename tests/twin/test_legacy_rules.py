@@ -114,6 +114,7 @@ def test_packets_pass_a_queue_that_nobody_reads_where_it_says_so(target: bytes, 
     assert legacy_worlds.bypasses(legacy_blob._part(target)) is bypasses
 
 
+DROPS, REJECTS = standard(DROP), part("REJECT", bytes(8))
 LIMIT, TCP_, SET = part("limit", bytes(40)), part("tcp", bytes(12)), part("set", struct.pack("=HBB4x", 2, 1, 1), 1)
 
 
@@ -208,6 +209,36 @@ def test_a_program_judges_otherwise_than_the_kernel_alone(
     version: int, target: bytes, world: World, read: set[int], told: Any
 ) -> None:
     assert became(version, target, world=world, programs=frozenset(read)) == ([], told, "")
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(
+    "name",
+    ["LOG", "NFLOG", "ULOG", "AUDIT", "LED", "IDLETIMER", "TRACE", "CHECKSUM", "SECMARK", "CONNSECMARK"],
+)
+@pytest.mark.parametrize("world", ["as-is", "met", "without"])
+def test_what_acts_outside_of_the_namespace_only_counts(version: int, name: str, world: World) -> None:
+    assert became(version, TCP_, part(name, bytes(32)), world=world) == (["tcp"], "next", "")
+
+
+@pytest.mark.parametrize(
+    ("revision", "size", "kept"), [(0, 64, True), (1, 64, False), (2, 72, False), (2, 56, True)]
+)  # fmt: skip
+def test_a_policy_of_the_host_s_namespace_is_not_looked_for(revision: int, size: int, kept: bool) -> None:
+    data = bytes(range(size))
+    blob = table(entry(4, part("CT", data, revision)), name="raw")
+    found = change(blob, blob.rows[0], {}, "as-is").entry
+    assert (found is None) is kept
+    if found is not None:
+        assert apart(4, found)[1].data == data[:28] + bytes(32) + data[60:]
+
+
+def test_which_sets_a_table_refers_to() -> None:
+    target = part("SET", struct.pack("=HBBHBBHBB", 5, 1, 1, 65535, 0, 0, 7, 0, 0) + bytes(8), 3)
+    none = part("set", struct.pack("=HBB4x", 65535, 1, 1), 1)
+    blob = table(entry(4, SET, none, DROPS), entry(4, TCP_, target), entry(4, DROPS), entry(4, REJECTS))
+    assert legacy.sets(blob) == {2, 5, 7}
+    assert legacy.sets(table()) == frozenset()
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -332,7 +363,6 @@ def tables(*rules: tuple[bytes, bytes], name: str = "filter", policy: tuple[int,
     return was, now
 
 
-DROPS, REJECTS = standard(DROP), part("REJECT", bytes(8))
 TCP, UDP, ICMP = 6, 17, 1
 
 
