@@ -53,6 +53,14 @@ def test_a_result_tells_all_that_can_be_read_documentation_first() -> None:
     assert results(passing)[0].docs == ("https://example.org", "https://example.org/1")
 
 
+@pytest.mark.parametrize(("gathering", "whole"), [(2.5, 3.75), (0.0, 1.25), (-1.0, 1.25)])
+def test_a_run_takes_its_gathering_and_its_judging_and_no_negative_time(gathering: float, whole: float) -> None:
+    clock = iter((10.0, 11.25))
+    of = msgspec.structs.replace(host(), seconds=gathering)
+    report = assess(of, plan.make(None, Asked()), requirements.load("current"), (), timer=lambda: next(clock))
+    assert report.seconds == whole
+
+
 def failing(look: Look) -> Iterator[Finding]:
     yield Finding(status=Status.FAIL, message="Bad.")
 

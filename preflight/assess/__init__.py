@@ -53,7 +53,8 @@ def assess(
         requirements=RequirementsSource(requirements.name, requirements.source, requirements.read.isoformat()),
         host=summary(host),
         started=host.started,
-        seconds=round(host.seconds + timer() - began, 3),
+        # No time is negative, whatever a facts document says.
+        seconds=round(max(0.0, host.seconds) + timer() - began, 3),
         verdict=verdict(results, strict=strict),
         counts=counts,
         results=results,
