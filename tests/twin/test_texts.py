@@ -173,3 +173,11 @@ def test_the_first_program_that_is_there_is_run_and_no_other(folder: Path) -> No
 def program(path: Path, script: str) -> None:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
+
+
+@pytest.mark.parametrize("table", ["filter", "nat", "mangle", "raw", "security"])
+def test_tables_of_iptables_are_said_by_iptables(monkeypatch: pytest.MonkeyPatch, table: str) -> None:
+    asked = programs(monkeypatch, nft=LISTING, **{"ip6tables-nft": SAVED})
+    found = texts.rule(replace(RULE, table=table, family="ip6", handle=12), "/r")
+    assert found.rule.startswith("-A INPUT ")
+    assert asked[1] == ("ip6tables-nft", "-t", table, "-S", "INPUT", "-v")
