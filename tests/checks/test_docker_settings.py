@@ -309,6 +309,36 @@ def test_one_that_does_not_work_is() -> None:
     assert len(left(containers=mailcow()[1:])) == len(CORE) - 1
 
 
+@pytest.mark.parametrize(
+    ("state", "running", "alive"),
+    [("running", 5, True), ("running", 3, True), ("running", 2, False), ("paused", 3, True),
+     ("exited", 6, False), ("restarting", 5, False), ("created", 5, False)],
+)  # fmt: skip
+def test_where_half_of_a_mailcow_runs_its_mail_may_live_there(state: str, running: int, alive: bool) -> None:
+    half = (*mailcow(state=state)[:running], *mailcow(state="exited")[running:])
+    results = left(containers=half)
+    whens = {result.remedy.when for result in results.values() if result.remedy}
+    assert whens == {"last" if alive else "now"}
+    looks = all(commands(result)[0].startswith("docker inspect") for result in results.values())
+    assert looks is alive
+
+
+@pytest.mark.parametrize(
+    ("state", "stopped"),
+    [("running", True), ("paused", True), ("restarting", True), ("exited", False), ("created", False), ("dead", False)],
+)
+def test_a_container_that_runs_is_stopped_before_it_goes(state: str, stopped: bool) -> None:
+    (result,) = left(containers=(container("mailcowdockerized-x-1", OWN, state),)).values()
+    stop = ("docker stop mailcowdockerized-x-1",) if stopped else ()
+    assert commands(result) == (*stop, "docker rm mailcowdockerized-x-1")
+
+
+@pytest.mark.parametrize("cut", ["containers", "networks", "volumes"])
+def test_a_list_that_was_cut_short_shows_nothing_gone(cut: str) -> None:
+    (result,) = left(truncated=True, cut=(cut,)).values()
+    assert result.status is Status.UNKNOWN
+
+
 def test_where_not_everything_was_listed_nothing_passes() -> None:
     (result,) = left(truncated=True, links=(BRIDGE,)).values()
     assert (result.status, commands(result)) == (Status.UNKNOWN, ("docker volume ls", "docker ps -a"))
