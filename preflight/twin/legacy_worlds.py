@@ -61,6 +61,11 @@ _MATCHES: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 }
 
 
+# Of struct xt_physdev_info, behind four names of 16 bytes; XT_PHYSDEV_OP_BRIDGED, …_IN | …_ISIN
+_INVERTED, _OPERATIONS = 64, 65
+_BRIDGED, _CAME_IN = 0x04, 0x01 | 0x08
+
+
 class Change(Struct, frozen=True):
     """What becomes of a rule: its entry, None where it stays as it is; what cannot be copied, and why."""
 
@@ -73,6 +78,19 @@ def hangs_on(match: Part) -> str:
     """Return what a match hangs on that no packet says; '' = nothing."""
     found = _MATCHES.get(match.name)
     return found[0] if found and found[1](match.data) else ""
+
+
+def of_a_port(match: Part) -> bool:
+    """Say whether a match asks by which port of a bridge a packet came in: the twin's interfaces are no ports of any.
+
+    By which port it leaves, and whether it is bridged, is asked in vain of what is routed, here as on the host.
+    """
+    data = match.data
+    if match.name != "physdev" or len(data) <= _OPERATIONS:
+        return match.name == "physdev"
+    asked = data[_OPERATIONS]
+    in_vain = asked & _BRIDGED and not data[_INVERTED] & _BRIDGED
+    return bool(asked & _CAME_IN and not in_vain)
 
 
 def conditions(row: Row, matches: list[Part], target: Part, programs: frozenset[int]) -> frozenset[str]:
@@ -136,6 +154,9 @@ def _kept(matches: list[Part], sets: Mapping[int, int], *, met: bool) -> tuple[l
     for match in matches:
         # What nfacct counts for is of the host's namespace; without it the rule is as if its quota were used up.
         if match.name == "nfacct" or (met and hangs_on(match)):
+            continue
+        if of_a_port(match):
+            missing = match.name
             continue
         if match.name != "set":
             kept.append(match)

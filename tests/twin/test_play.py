@@ -313,6 +313,25 @@ def test_an_order_that_is_not_known_leaves_open_what_hangs_on_it(
 
 
 @needs_programs
+@pytest.mark.parametrize("port", ["--physdev-in eth1", "! --physdev-in eth1", "--physdev-is-in"])
+@pytest.mark.parametrize(("backend", "place"), [("nft", "DOCKER-USER"), ("legacy", "FORWARD")])
+def test_a_rule_about_the_port_of_a_bridge_that_packets_come_in_by_is_not_copied(
+    port: str, backend: str, place: str, played: Played
+) -> None:
+    """The twin's uplink is no bridge with ports, so that the rule would never hold, or always."""
+    drop = f"-I {place} -p tcp --dport 25 -m physdev {port} -j DROP"
+    twin = played(sh=f"iptables-{backend} {drop}")
+    assert verdicts(twin) == {25: "unknown", 993: "delivered", 443: "delivered"}
+    assert [(rule.what, rule.chain) for rule in twin.uncopied] == [("physdev", place)]
+
+
+@needs_programs
+def test_a_rule_about_what_is_bridged_never_holds_for_what_is_routed(played: Played) -> None:
+    twin = played(sh="iptables-nft -I DOCKER-USER -m physdev --physdev-in eth1 --physdev-is-bridged -j DROP")
+    assert (set(verdicts(twin).values()), twin.uncopied) == ({"delivered"}, ())
+
+
+@needs_programs
 def test_rules_of_bridges_are_not_tried_and_pass_nothing(played: Played) -> None:
     twin = played(nft=chain("forward", "ip protocol tcp drop", family="bridge"))
     assert {(family.state, family.doubt) for family in twin.families} == {("blind", "rules")}

@@ -64,7 +64,7 @@ def change(rule: Rule, given: Given) -> Change:
 
 
 def copied(step: Expression, sets: Mapping[int, int]) -> Iterator[bytes]:
-    """Yield a step as it is in the twin; raise `KeyError` where a set of ipset has no copy.
+    """Yield a step as it is in the twin; raise `KeyError` where it cannot be: a set without a copy, a bridge's port.
 
     What is written to the kernel's log, or acts outside of the namespace, decides nothing and is left out.
     """
@@ -82,6 +82,8 @@ def copied(step: Expression, sets: Mapping[int, int]) -> Iterator[bytes]:
 def _extension(step: Expression, sets: Mapping[int, int]) -> Iterator[bytes]:
     part = xt(step)
     data = part.data
+    if step.kind == "match" and legacy_worlds.of_a_port(part):
+        raise KeyError(part.name)
     if (step.kind == "target" and part.name.upper() in HARMLESS) or (step.kind, part.name) == ("match", "nfacct"):
         return  # what nfacct counts for is of the host's namespace
     if (part.name, step.kind) in (("set", "match"), ("SET", "target")):
