@@ -1,4 +1,4 @@
-"""Known findings: read from a file, shown with their reason in every format, counted again when they are over."""
+"""Waivers: read from a file, shown with their reason in every format, counted again when they are over."""
 
 from __future__ import annotations
 

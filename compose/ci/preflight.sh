@@ -7,7 +7,7 @@
 # annotations where GitHub Actions runs it. Every PREFLIGHT_<OPTION> variable is passed on. Also read:
 #
 #     IMAGE=mailcow-preflight      the image; built beforehand by `make image`, or pulled
-#     WAIVERS=waivers.toml         known findings; passed on where the file exists
+#     WAIVERS=waivers.toml         waivers; passed on where the file exists
 #     BASELINE=last/preflight.json an earlier report; passed on where the file exists
 #
 # Files go in and out with `docker cp`: so this works in a CI job that is a container itself and has only the engine's

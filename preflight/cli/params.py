@@ -65,7 +65,7 @@ class WaiverType(click.ParamType[Waiver]):
         return [text for text in rv.splitlines() if text.strip()]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Waiver:
-        """Return what is to be ignored."""
+        """Return what is waived."""
         if isinstance(value, Waiver):
             return value
         text, until = str(value).strip(), None

@@ -1,7 +1,7 @@
 """The report as JUnit XML, as Jenkins (junit-10.xsd) and GitLab read it: a test case for each check and subject.
 
 A failure is a `failure`; what could not be found out, and a check that broke, is an `error`; what was skipped or is
-known and ignored is `skipped`, with its reason; a warning passes, and its output tells it.
+waived is `skipped`, with its reason; a warning passes, and its output tells it.
 """
 
 from __future__ import annotations

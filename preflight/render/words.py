@@ -39,8 +39,8 @@ UNJUDGED_NEXT = (
     "See below why, or ask for other checks."
 )
 # Ready by the contract as well, and no reader shall take it for more than it is.
-WAIVED_READY = "Ready for mailcow, but for what is ignored"
-WAIVED_NEXT = "Findings that would stand in the way are known and ignored in this run: {count}. Nothing else does."
+WAIVED_READY = "Ready for mailcow, but for what is waived"
+WAIVED_NEXT = "Findings that would stand in the way are waived in this run: {count}. Nothing else does."
 PARTLY_READY = "Nothing stands in the way, as far as was asked"
 PARTLY_NEXT = (
     "Checks that were asked for: {asked} of {all}. Whether mailcow can be installed on this host, all of them tell."
@@ -57,14 +57,14 @@ COUNTS = {
     Status.WARN: "{count} with a warning",
     Status.UNKNOWN: "{count} not determined",
     Status.ERROR: "{count} broke off",
-    Status.IGNORED: "{count} known and ignored",
+    Status.IGNORED: "{count} waived",
     Status.SKIP: "{count} skipped",
 }
 
 BLOCKS = "What stands in the way"
 WARNINGS = "Warnings"
 UNCLEAR = "What could not be determined"
-WAIVED = "Known and ignored"
+WAIVED = "Waived"
 PORTS = "Ports"
 PASSED = "What passed"
 SKIPPED = "What was skipped"
@@ -81,8 +81,8 @@ READ_MORE = "Read more:"
 EVIDENCE = "Evidence:"
 CHECK = "Check:"
 INSTALL_LABEL = "How to install it:"
-BECAUSE = "Ignored because:"
-REMARK = "Not ignored any more:"
+BECAUSE = "Waived because:"
+REMARK = "No longer waived:"
 DETAIL = "Original message:"
 SHOW_PASSED = "Show the checks that passed"
 EXPECTED_FOUND = "Expected: {expected} · Found: {found}"
@@ -164,7 +164,7 @@ PORT_STATES = {  # a sign, and words
     Status.WARN: ("⚠", "{detail}"),
     Status.UNKNOWN: ("❓", "unknown"),
     Status.SKIP: ("–", "not checked"),
-    Status.IGNORED: ("–", "ignored: {detail}"),
+    Status.IGNORED: ("–", "waived: {detail}"),
     Status.ERROR: ("❓", "the check is broken"),
 }
 HELD = "held by {holder}"
@@ -181,10 +181,10 @@ STATUSES = {
     Status.WARN: "warning",
     Status.UNKNOWN: "not determined",
     Status.ERROR: "broke off",
-    Status.IGNORED: "known and ignored",
+    Status.IGNORED: "waived",
     Status.SKIP: "skipped",
 }
-WAS = "Were it not ignored, it would be: {status}."
+WAS = "Without the waiver: {status}."
 REASON = "Reason:"
 COPY = "Copy"
 COPY_THESE = "Copy these commands"

@@ -1,4 +1,4 @@
-"""The script of the CI examples with a real engine: reports come out, known findings go in, nothing stays."""
+"""The script of the CI examples with a real engine: reports come out, waivers go in, nothing stays."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_the_sections_stand_in_the_order_of_reading() -> None:
         "All results",
     ]  # fmt: skip
     assert texts(page(reports.warned()), ".//h2") == [
-        "Warnings", "Known and ignored", "What was measured", "Ports", "All results",
+        "Warnings", "Waived", "What was measured", "Ports", "All results",
     ]  # fmt: skip
 
 
@@ -238,8 +238,8 @@ def test_why_is_told_once_for_a_check() -> None:
 def test_a_waived_result_tells_what_it_would_be_and_why_it_is_not() -> None:
     tree = page(reports.warned())
     waived = text_of(by_id(tree, "waived"))
-    assert "eth0 has an MTU of 1400. Ignored because: the provider's tunnel (through 2027-01-31)." in waived
-    assert "Were it not ignored, it would be: warning." in text_of(tree)
+    assert "eth0 has an MTU of 1400. Waived because: the provider's tunnel (through 2027-01-31)." in waived
+    assert "Without the waiver: warning." in text_of(tree)
 
 
 @pytest.mark.parametrize("verdict", Verdict)
