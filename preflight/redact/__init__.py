@@ -43,7 +43,7 @@ def _told(real: Report, host: Host, unveil: Unveiler, judging: Judging) -> Repor
     made = plan.make(host.mailcow_conf.value, host.asked)
     with writing(unveil):
         other = assess(host, made, judging.requirements, judging.checks, proposals=proposals(real.results))
-        shown = unique(retold(real.results, other.results, judging.waivers, today), unveil)
+        shown = retold(real.results, unique(other.results, unveil), judging.waivers, today)
         results = tuple(advised(real.results, shown))
     return msgspec.structs.replace(
         real,

@@ -1,23 +1,37 @@
-"""Whether advice that is told of pseudonyms is the real host's, with placeholders in its places.
+"""Whether what is told of pseudonyms is what is told of the real host, with placeholders in its places.
 
-Checks decide by names which advice harms nobody, and a name that was hidden might lead them to another one.
+Checks decide by names what they say and which advice harms nobody, and a name that was hidden might lead them to
+something else.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 
-from preflight.redact.reasons import helps
+from preflight.redact.reasons import helps, sentences
 from preflight.redact.tokens import KINDS
-from preflight.report.model import Remedy
+from preflight.report.model import Remedy, Result
 
-# What a real value is behind: a placeholder, with what is left of an image's name; the numbered name of a bridge or a
-# cable; the end of a name that is cut.
-_HOLES = re.compile(
-    r"(?:mailcow/)?<image-[0-9]+>(?:/[a-z0-9.-]+)?"
+# What a real value is behind: a placeholder, with what is left of an image's name, of a label that is none and of an
+# ending of digits; the numbered name of a bridge or a cable; the end of a name that is cut.
+_HOLES = (
+    r"(?:mailcow/)?<image-[0-9]+>(?:/[a-z0-9.-]+)?|<host-[0-9]+>_?|<domain-[0-9]+>(?:\.0)?"
     rf"|<(?:{'|'.join(KINDS)})-[0-9]+(?:-reversed>\.(?:in-addr|ip6)\.arpa|>)|\b(?:br-|cali)0{{6}}[0-9a-f]+|(?=…)"
 )
 _QUOTES = str.maketrans("", "", "'\"")  # a shell's: whether there are any depends on the name between them
+
+
+@cache
+def _holes() -> re.Pattern[str]:
+    """Return what anything may stand behind: values that are hidden, and sentences that are left out."""
+    return re.compile("|".join([*map(re.escape, sentences()), _HOLES]))
+
+
+def same(real: Result, shown: Result) -> bool:
+    """Say whether a result says what another one does, in which some names and addresses are hidden."""
+    pairs = ((real.message, shown.message), (real.expected, shown.expected), (real.found, shown.found))
+    return all(_hidden(one or "", other or "") for one, other in pairs)
 
 
 def alike(real: Remedy | None, shown: Remedy | None) -> bool:
@@ -42,7 +56,7 @@ def _texts(remedy: Remedy) -> tuple[tuple[str, ...], ...]:
 
 def _hidden(real: str, shown: str) -> bool:
     """Say whether a text is another one with holes in it."""
-    first, *pieces = _HOLES.split(shown.translate(_QUOTES))
+    first, *pieces = _holes().split(shown.translate(_QUOTES))
     rest = real.translate(_QUOTES)
     if not pieces:
         return rest == first
@@ -56,4 +70,4 @@ def _hidden(real: str, shown: str) -> bool:
     return rest.endswith(last)
 
 
-__all__ = ["alike"]
+__all__ = ["alike", "same"]

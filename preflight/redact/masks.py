@@ -10,6 +10,7 @@ from preflight.redact.vocabulary import LONGEST, is_public_text
 
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]+\.?")
 _PLACE = re.compile(r"\[?(?P<host>[0-9A-Fa-f.:]+)\]?:[0-9]{1,5}|\[(?P<bare>[0-9A-Fa-f.:]+)\]")
+_DRIVER_MTU = re.compile(r"com\.docker\.network\.driver\.mtu=[0-9]{1,5}")  # of default-network-opts, by driver
 _TERM = re.compile(r"(?P<name>[+~?-]?[A-Za-z0-9_-]{1,40})(?P<sign>[:=])(?P<value>.+)")
 
 
@@ -81,4 +82,6 @@ class Masks(Plain):
 
     def _pair(self, text: str) -> str:
         name, equals, value = text.partition("=")
+        if _DRIVER_MTU.fullmatch(value):
+            return f"{self.text(name)}={value}"
         return f"{name}={self.value(value)}" if equals and is_public_text(name) else self.value(text)

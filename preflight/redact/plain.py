@@ -119,7 +119,7 @@ class Plain:
             return f"br-{self.registry.number('interface', value):012x}"
         if re.fullmatch(r"cali[0-9a-f]{11}", value):
             return f"cali{self.registry.number('interface', value):011x}"
-        begins = ("veth", "cni", "podman", "cilium_", "flannel", "dummy")
+        begins = ("veth", "br-", "cni", "podman", "cilium_", "flannel", "dummy")
         prefix = next((kind for kind in begins if value.startswith(kind)), "")
         return prefix + self.secret(value, "interface")
 

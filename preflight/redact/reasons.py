@@ -46,6 +46,11 @@ def helps(text: str) -> bool:
     return text in (say(_ASK), *map(say, _HELP.values()))
 
 
+def sentences() -> tuple[str, ...]:
+    """Return all that is said in place of a sentence of the real host: why a fact is missing, and what would help."""
+    return tuple(map(say, (LEFT_OUT, _ASK, *_REASONS.values(), *_HELP.values())))
+
+
 def reason(why: Missing) -> Missing:
     """Return why a fact is missing, in words that name nothing of the host."""
     if why.cause not in _REASONS:

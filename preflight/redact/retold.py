@@ -10,7 +10,7 @@ from operator import attrgetter
 import msgspec
 
 from preflight.assess.waivers import Waiver, waived
-from preflight.redact.likeness import alike
+from preflight.redact.likeness import alike, same
 from preflight.redact.tokens import everywhere
 from preflight.report.evidence.network import SubnetEvidence
 from preflight.report.model import Evidence, Remedy, Result
@@ -23,17 +23,21 @@ _ASK = noted("Run the check without --redact to see what was found, and what to 
 def retold(
     real: Iterable[Result], twins: Iterable[Result], waivers: tuple[Waiver, ...], today: datetime.date
 ) -> Iterator[Result]:
-    """Yield a result for each real one; where a check came to other results on the pseudonyms, the status alone.
+    """Yield a result for each real one, in its words; where they are not the real one's, the status alone.
 
-    `waivers` mean real subjects; of their reasons all is shown.
+    Where a check came to other results on the pseudonyms, none of its words are told, and no subjects. `waivers` mean
+    real subjects; of their reasons all is shown.
     """
     by_check = {check: list(results) for check, results in groupby(twins, attrgetter("check"))}
     for check, group in groupby(real, attrgetter("check")):
         results, others = list(group), by_check.get(check, [])
         if [result.was or result.status for result in results] == [other.status for other in others]:
-            words = others
+            words = [
+                other if same(result, other) else _withheld(result, other.subject)
+                for result, other in zip(results, others, strict=True)
+            ]
         else:
-            words = [_withheld(result, number) for number, result in enumerate(results, 1)]
+            words = [_withheld(result, result.subject and f"({number})") for number, result in enumerate(results, 1)]
         for result, other in zip(results, words, strict=True):
             yield _joined(result, other, waivers, today)
 
@@ -51,12 +55,12 @@ def _joined(real: Result, told: Result, waivers: tuple[Waiver, ...], today: date
     )
 
 
-def _withheld(real: Result, number: int) -> Result:
-    """Tell a status and nothing else."""
+def _withheld(real: Result, subject: str | None) -> Result:
+    """Tell a status and nothing else, on a subject as it may be told."""
     silent = (real.was or real.status).undecided
     return msgspec.structs.replace(
         real,
-        subject=None if real.subject is None else f"({number})",
+        subject=subject,
         message=say(WITHHELD),
         detail=None,
         expected=None,

@@ -1,4 +1,4 @@
-"""Advice in a redacted report is the real host's, or none: what checks decide by comes through."""
+"""Words and advice in a redacted report are the real host's, or none: what checks decide by comes through."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from preflight.checks.holders.known_programs import IMAGES, NAMES, READERS, SEND
 from preflight.checks.holders.supervised import SUPERVISORS
 from preflight.facts import Link
 from preflight.net.addresses import is_inner
-from preflight.redact.likeness import alike
+from preflight.redact.likeness import alike, same
 from preflight.redact.masks import Masks
+from preflight.redact.reasons import LEFT_OUT
 from preflight.redact.tokens import Unveiler
-from preflight.report.model import Remedy, WrittenFile
+from preflight.report.model import Remedy, Result, WrittenFile
+from tests.render import reports
 from tests.checks.published import container, engine, free, proxy
 
 WAYS = sorted({name for names in IMAGES.values() for name in names.split()})
@@ -122,3 +124,42 @@ def test_the_real_advice_with_placeholders_is_told() -> None:
 def test_other_advice_is_not(shown: Remedy) -> None:
     assert not alike(REAL, shown)
     assert not alike(None, shown)
+
+
+@pytest.mark.parametrize(
+    ("real", "shown"),
+    [
+        ("25/tcp is held by mx (mx:1).", "25/tcp is held by <container-1> (<image-1>)."),
+        ("a_b.example.7 ends in digits.", "<host-1>_.<domain-1>.0 ends in digits."),
+        ("Not known. /srv/a: Permission denied.", f"Not known. {LEFT_OUT}"),
+        ("mx holds 25/tcp, and nothing else.", "<process-1> holds 25/tcp, and nothing else."),
+        ("10.1.2.0/24 is taken.", "<ipv4-1>.0/24 is taken."),
+        ("It works.", "It works."),
+    ],
+)
+def test_the_real_words_with_placeholders_are_told(real: str, shown: str) -> None:
+    assert same(reports.result("a.b", message=real), reports.result("a.b", message=shown))
+
+
+@pytest.mark.parametrize(
+    ("real", "shown"),
+    [
+        ("25/tcp is held by mx.", "25/tcp is free."),
+        ("25/tcp is held by mx.", "26/tcp is held by <container-1>."),
+        ("25/tcp is held by mx. Did you mean my?", "25/tcp is held by <container-1>."),
+        ("Docker uses 1480 for mx.", "Docker uses 1500 for <container-1>."),
+        ("a is below b, and so is c.", "<host-1> is below <host-2>, and not so is c."),
+    ],
+)
+def test_other_words_are_not(real: str, shown: str) -> None:
+    assert not same(reports.result("a.b", message=real), reports.result("a.b", message=shown))
+
+
+@pytest.mark.parametrize("field", ["expected", "found"])
+def test_what_is_expected_and_found_is_the_real_host_s_too(field: str) -> None:
+    def row(value: str | None) -> Result:
+        return reports.result("a.b", message="It is so.", **{field: value})
+
+    assert same(row("mail.example.org"), row("mail.<domain-1>"))
+    assert not same(row("1480 or more"), row("1500 or more"))
+    assert not same(row(None), row("none"))
