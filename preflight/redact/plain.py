@@ -49,8 +49,9 @@ class Plain:
         return value if vocabulary.is_public_text(value) else self.secret(value)
 
     def text(self, value: str) -> str:
-        """Keep a text of which each word is everybody's; of all others nothing is shown."""
-        return value if vocabulary.is_public_text(value) else self.secret(value)
+        """Keep a single word that is everybody's, and what a product calls itself; nothing else of free text."""
+        single = not any(letter.isspace() for letter in value) and vocabulary.is_public_text(value)
+        return value if single or vocabulary.is_product(value) else self.secret(value)
 
     def address(self, value: str) -> str:
         """Replace an address or a network; what is neither is taken for text."""

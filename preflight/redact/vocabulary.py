@@ -56,6 +56,23 @@ def is_public_text(text: str) -> bool:
     return all(_everybodys(part) for part in _TOKEN.findall(text))
 
 
+def is_product(text: str) -> bool:
+    """Say whether text is what a product calls itself, as a whole: nothing that somebody wrote is put together so."""
+    return len(text) <= LONGEST and _products().fullmatch(text) is not None
+
+
+@cache
+def _products() -> re.Pattern[str]:
+    lists = _lists()
+    parts = {"number": r"(?:v?[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}|(?:(?:trixie|forky|duke)/)?sid|rolling)"}
+    parts |= {name: f"(?:{lists[f'{name}s']})" for name in ("code", "model")} | {"family": f"(?:{lists['families']})"}
+    forms = [
+        re.sub(r"\b(number|code|family|model)\b", lambda match: parts[match[0]], form)
+        for form in lists["products"].strip().split("\n")
+    ]
+    return re.compile("|".join(forms))
+
+
 def _everybodys(word: str) -> bool:
     number = word.isdecimal() and len(word) <= 7
     return len(word) == 1 or number or word.lower() in words() or _RATE.fullmatch(word) is not None

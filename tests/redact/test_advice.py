@@ -14,8 +14,8 @@ from preflight.redact.masks import Masks
 from preflight.redact.reasons import LEFT_OUT
 from preflight.redact.tokens import Unveiler
 from preflight.report.model import Remedy, Result, WrittenFile
-from tests.render import reports
 from tests.checks.published import container, engine, free, proxy
+from tests.render import reports
 
 WAYS = sorted({name for names in IMAGES.values() for name in names.split()})
 UNITS = sorted(

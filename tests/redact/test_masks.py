@@ -26,9 +26,14 @@ STAY = [
     ("path", "/opt/mailcow-dockerized/mailcow.conf"), ("path", "/boot/config-6.1.0-28-amd64"), ("path", "/"),
     ("version", "6.1.0-28-amd64"), ("version", "20.10.24+dfsg1"), ("version", "4.15.0-60-generic"),
     ("version", "5.15.167.4-microsoft-standard-WSL2"), ("version", "v2.32.1"), ("version", "5.14.0-427.el9.x86_64"),
-    ("url", "unix:///run/docker.sock"), ("text", "operation not permitted"), ("word", "ACME_DNS_CHALLENGE"),
+    ("url", "unix:///run/docker.sock"), ("text", "overlay2"), ("word", "ACME_DNS_CHALLENGE"),
     ("text", "Debian GNU/Linux 12 (bookworm)"), ("text", "AMD EPYC 7543 32-Core Processor"),
-    ("text", "Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz"), ("argument", "name=seccomp,profile=builtin"),
+    ("text", "Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz"), ("text", "12th Gen Intel(R) Core(TM) i7-12700K"),
+    ("text", "Intel Xeon Processor (Skylake, IBRS)"), ("text", "AMD EPYC-Rome Processor"),
+    ("text", "Ubuntu 24.04.1 LTS"),
+    ("text", "QEMU Virtual CPU version 2.5+"), ("text", "AlmaLinux 9.5 (Teal Serval)"), ("text", "Alpine Linux v3.20"),
+    ("text", "Debian GNU/Linux forky/sid"), ("text", "Docker Engine - Community"), ("text", "ip6 nat"),
+    ("argument", "bridge=com.docker.network.driver.mtu=1450"), ("argument", "name=seccomp,profile=builtin"),
     ("record", "v=spf1 mx a -all"),
     ("address", "127.0.0.1"), ("address", ""), ("name", ""), ("record", "0 ."),
 ]  # fmt: skip
@@ -42,7 +47,10 @@ GO = [
     ("image", "nginx@sha256:00ff"), ("path", "/home/mail/x"), ("path", "/srv/geheim"), ("version", "6.1.0-geheim"),
     ("version", "203.0.113.7"), ("version", "geheim"), ("version", "static-203-0-113-17"),
     ("url", "tcp://geheim:2375"),
-    ("text", "geheim"), ("text", "user alice"), ("text", "02:00:00:00:00:01"), ("text", "203.0.113.7.8"),
+    ("text", "geheim"), ("text", "user alice"), ("text", "operation not permitted"), ("text", "Permission denied"),
+    ("text", "Debian GNU/Linux 13 (geheim)"), ("text", "Ubuntu geheim"), ("text", "Ubuntu 24.04\n"),
+    ("text", "Intel Core Processor (geheim)"), ("text", "AMD EPYC geheim"),
+    ("text", "Ubuntu 24.04 LTS, user alice"), ("text", "02:00:00:00:00:01"), ("text", "203.0.113.7.8"),
     ("word", "ACME_GEHEIM"), ("text", "see\nhost"), ("text", "permission denied" * 300),
     ("text", "550e8400-e29b-41d4-a716-446655440000"), ("text", "0301234567890"), ("text", "@geheim"), ("text", "Ω"),
     ("name", "mail"), ("name", "mx1"), ("record", "v=geheim"), ("address", "geheim"), ("address", "203.0.113.7"),
@@ -65,6 +73,7 @@ def test_what_is_somebodys_goes(kind: str, value: str) -> None:
 PIECES = [
     ("address", "203.0.113.7", "<ipv4-1>"), ("address", "203.0.113.0/24", "<ipv4-1>/24"),
     ("address", "203.0.113.7/24", "<ipv4-1>/24"), ("address", "2001:db8::7", "<ipv6-1>"),
+    ("argument", "geheim=com.docker.network.driver.mtu=1450", "<text-1>=com.docker.network.driver.mtu=1450"),
     ("address", "fe80::1%eth0", "<ipv6-1>%eth0"), ("address", "fe80::1%geheim", "<ipv6-1>%<interface-1>"),
     ("address", "::ffff:203.0.113.7", "<ipv6-1>"), ("octets", "10.1.2", "<ipv4-1>"),
     ("name", "mail.geheim.example", "mail.<domain-1>"), ("name", "x.geheim.example.", "<host-1>.<domain-1>."),
@@ -166,3 +175,10 @@ def test_the_owner_of_a_chain_is_told_by_what_is_left_of_its_name() -> None:
     made = Masks().chain("f2b-geheim")
     assert made.startswith("f2b-")
     assert "geheim" not in made
+
+
+def test_the_network_of_three_octets_is_named_by_their_placeholder() -> None:
+    """A check writes it so; its stand-in must not pass for a real address."""
+    masks = Masks()
+    made = masks.octets("10.8.7")
+    assert Unveiler(masks.registry.placeholders)(f"{made}.0/24, {made}.0") == "<ipv4-1>.0/24, <ipv4-1>.0"
