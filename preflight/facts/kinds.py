@@ -48,7 +48,7 @@ class Kind(Enum):
 
 Secret = Annotated[str, Kind.SECRET]  # so is what other programs say in words of their own
 Word = Annotated[str, Kind.WORD]  # of ours, of the kernel's or of the engine's; only what is known is shown
-Text = Annotated[str, Kind.TEXT]  # what a product calls itself and the like: shown where each word of it is known
+Text = Annotated[str, Kind.TEXT]  # a word, or what a product calls itself: shown where the whole of it is known
 Sentence = Annotated[str, Kind.REASON]  # a sentence of ours, which is left out: it may name anything
 Version = Annotated[str, Kind.VERSION]
 FilePath = Annotated[str, Kind.PATH]
