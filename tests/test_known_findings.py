@@ -109,9 +109,9 @@ def test_one_finding_of_several_may_be_known(judged: Callable[..., Any]) -> None
 def test_what_is_known_is_shown_apart_and_not_advised(form: str, judged: Callable[..., Any]) -> None:
     known = judged(entry("resources.swap"), "--only", "resources.swap", "--format", form).out
     plain = judged(entry("resources.swap", until="2026-11-22"), "--only", "resources.swap", "--format", form).out
-    assert "Known and ignored" in known
-    assert "Known and ignored" not in plain
-    assert "Not ignored any more:" in plain
+    assert "Waived" in known
+    assert "Waived" not in plain
+    assert "No longer waived:" in plain
 
 
 # --- what means nothing any more -------------------------------------------------------------------------------

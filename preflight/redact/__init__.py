@@ -3,7 +3,7 @@
 Nothing is searched for in finished sentences. The facts are replaced first, each text by a pseudonym of the kind that
 is written beside its field (`facts.kinds`), and the checks speak of those; a sentence is said with placeholders in its
 places, and what it says by itself is ours. The verdicts are the real host's: where a check comes to another result on
-the pseudonyms, its status is told, and no word more. A secret that is in none of the replaced
+the pseudonyms, or says something else, its status is told, and no word more. A secret that is in none of the replaced
 facts can be in no sentence, whatever a check makes of them.
 """
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from preflight.redact.reasons import helps, sentences
 from preflight.redact.tokens import KINDS
-from preflight.report.model import Remedy, Result
+from preflight.report.model import Remedy
 
 # What a real value is behind: a placeholder, with what is left of an image's name, of a label that is none and of an
 # ending of digits; the numbered name of a bridge or a cable; the end of a name that is cut.
@@ -28,10 +28,9 @@ def _holes() -> re.Pattern[str]:
     return re.compile("|".join([*map(re.escape, sentences()), _HOLES]))
 
 
-def same(real: Result, shown: Result) -> bool:
-    """Say whether a result says what another one does, in which some names and addresses are hidden."""
-    pairs = ((real.message, shown.message), (real.expected, shown.expected), (real.found, shown.found))
-    return all(_hidden(one or "", other or "") for one, other in pairs)
+def same(real: str | None, shown: str | None) -> bool:
+    """Say whether a text says what another one does, in which some names and addresses are hidden."""
+    return _hidden(real or "", shown or "")
 
 
 def alike(real: Remedy | None, shown: Remedy | None) -> bool:

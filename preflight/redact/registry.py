@@ -53,9 +53,7 @@ class Registry:
         real = ipaddress.IPv4Network(f"{value}.0/24")
         if value == IPV4_NETWORK:
             return value
-        made = self._register(4, value, str(self._twins.network(real)).removesuffix(".0/24"))
-        self.placeholders[f"{made}.0"] = f"{self.placeholders[made]}.0"  # their network, as checks name it
-        return made
+        return self._register(4, value, str(self._twins.network(real)).removesuffix(".0/24"))
 
     def settle(self) -> None:
         """Forget pseudonyms of addresses: by now all are known, and new ones can have their order."""

@@ -32,14 +32,22 @@ def retold(
     for check, group in groupby(real, attrgetter("check")):
         results, others = list(group), by_check.get(check, [])
         if [result.was or result.status for result in results] == [other.status for other in others]:
-            words = [
-                other if same(result, other) else _withheld(result, other.subject)
-                for result, other in zip(results, others, strict=True)
-            ]
+            words = [_true(result, other) for result, other in zip(results, others, strict=True)]
         else:
             words = [_withheld(result, result.subject and f"({number})") for number, result in enumerate(results, 1)]
         for result, other in zip(results, words, strict=True):
             yield _joined(result, other, waivers, today)
+
+
+def _true(real: Result, shown: Result) -> Result:
+    """Return a result as it is shown; words and values that are not the real host's are left out."""
+    if not same(real.message, shown.message):
+        return _withheld(real, shown.subject)
+    expected, found = (
+        other if same(one, other) else None
+        for one, other in ((real.expected, shown.expected), (real.found, shown.found))
+    )
+    return msgspec.structs.replace(shown, expected=expected, found=found)
 
 
 def _joined(real: Result, told: Result, waivers: tuple[Waiver, ...], today: datetime.date) -> Result:

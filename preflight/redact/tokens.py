@@ -64,9 +64,9 @@ def of_pointer(name: str) -> IpAddress | None:
 
 
 def redacted(report: Report) -> bool:
-    """Say whether a report has placeholders in it: they stand for names in one run alone."""
-    texts = (text for r in report.results for text in (r.subject, r.message, r.found) if text)
-    return any(PLACEHOLDER.search(text) for text in (report.host.name or "", *texts))
+    """Say whether a report has placeholders among its values: they stand for names in one run alone."""
+    values = ((row.subject, row.expected, row.found, row.evidence) for row in report.results)
+    return any(PLACEHOLDER.search(text) for value in (report.host, *values) for text in texts(value))
 
 
 class Unveiler:
@@ -84,9 +84,11 @@ class Unveiler:
         return text
 
     def _addressed(self, match: re.Match[str]) -> str:
-        """Name a network as such, else the address in it, else the three octets."""
+        """Name a network as such, else the address in it, else the three octets, whose network has a 0 behind them."""
         base, length = match["base"] or match[0], match["length"] or ""
-        return self._placeholders.get(match[0]) or self._placeholders.get(base, base) + length
+        octets = self._placeholders.get(base.removesuffix(".0"))
+        named = self._placeholders.get(base) or (f"{octets}.0" if octets else base)
+        return self._placeholders.get(match[0]) or named + length
 
     def _reversed(self, match: re.Match[str]) -> str:
         placeholder = self._placeholders.get(str(of_pointer(match[0])))

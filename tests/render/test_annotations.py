@@ -179,6 +179,6 @@ def test_a_reason_of_a_finding_stands_below_it() -> None:
     (case,) = suites(reports.report(bad(1, reason="The waiver ended.", expected="a", found=None))).iter("testcase")
     lines = (case.findtext("failure") or "").splitlines()
     assert lines[:4] == [
-        "s1 is bad.", "Expected: a · Found: –", "Not ignored any more: The waiver ended.", "What to do: Fix it.",
+        "s1 is bad.", "Expected: a · Found: –", "No longer waived: The waiver ended.", "What to do: Fix it.",
     ]  # fmt: skip
     assert lines[-2:] == [f"Read more: {reports.DOCS}", words.about("a.one")]
