@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from preflight.facts import MissingFact
+from preflight.facts.base import Place
 from preflight.report.model import Evidence, Finding, Remedy, SourceEvidence, Status
 from preflight.text.sentences import noted, say, skipped_because, unknown_because
 
@@ -80,6 +81,7 @@ def unknown(
     found: str | None = None,
     detail: str | None = None,
     evidence: Evidence = NOTHING,
+    place: Place = "host",
 ) -> Finding:
     """Make a finding that says why nothing is known, and what would help; `message` where more is to be said."""
     return Finding(
@@ -89,7 +91,7 @@ def unknown(
         expected=expected,
         found=found,
         evidence=evidence,
-        remedy=Remedy(help, commands),
+        remedy=Remedy(help, commands, place),
         reason=reason,
     )
 
@@ -101,7 +103,7 @@ def missing(fact: MissingFact, evidence: Evidence = NOTHING) -> Finding:
     return Finding(
         status=Status(why.kind),
         message=skipped_because(reason) if skips else unknown_because(reason),
-        remedy=None if skips else Remedy(why.help or say(_NO_HELP), why.commands),
+        remedy=None if skips else Remedy(why.help or say(_NO_HELP), why.commands, why.place),
         reason=reason,
         detail=why.detail,
         evidence=SourceEvidence(source=fact.source) if fact.source and evidence == NOTHING else evidence,

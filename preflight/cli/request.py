@@ -118,8 +118,8 @@ def _renamed(host: Host, asked: Asked) -> Host:
             "The facts were recorded for {before}. Questions about {fqdn} were not asked.", before=before, fqdn=fqdn
         )
     help = say("Record them again with this --hostname.")
-    lines: Fact[tuple[HostsEntry, ...]] = Fact.unknown("/etc/hosts", reason, help)
-    answers: Fact[Answers] = Fact.unknown("DNS", reason, help)
+    lines: Fact[tuple[HostsEntry, ...]] = Fact.unknown("/etc/hosts", reason, help, place="docker-run")
+    answers: Fact[Answers] = Fact.unknown("DNS", reason, help, place="docker-run")
     if host.asked.offline or (host.answers.known and host.answers.get().get(fqdn, "A")):
         answers = host.answers
     return msgspec.structs.replace(host, hosts_file=lines, answers=answers)

@@ -18,12 +18,16 @@ Cause = Literal[
     "unasked", "no-hostname", "no-probe", "offline", "older",
 ]  # fmt: skip
 
+# Where something is done about a finding. docker-run: how this program is started, by options of `docker run` and ours.
+Place = Literal["host", "docker-run", "mailcow.conf", "dns", "provider"]
+
 
 class Missing(Struct, frozen=True):
     """Why there is no value. `unknown`: could not be found out; `skip`: not asked for, or does not apply.
 
-    `help` is a sentence on what would make it known, `commands` can be pasted for that. `detail`: what another program
-    said of it, in its own words. `cause` names the reason where it is one of those that many facts have.
+    `help` is a sentence on what would make it known, `commands` can be pasted for that, and `place` is where that is
+    done. `detail`: what another program said of it, in its own words. `cause` names the reason where it is one of those
+    that many facts have.
     """
 
     kind: Literal["unknown", "skip"]
@@ -32,6 +36,7 @@ class Missing(Struct, frozen=True):
     commands: tuple[Secret, ...] = ()
     detail: Secret = ""
     cause: Cause = ""
+    place: Place = "host"
 
 
 class MissingFact(Exception):
@@ -76,10 +81,17 @@ class Fact(Struct, Generic[T], frozen=True):
 
     @classmethod
     def unknown(
-        cls, source: str, reason: str, help: str = "", *commands: str, detail: str = "", cause: Cause = ""
+        cls,
+        source: str,
+        reason: str,
+        help: str = "",
+        *commands: str,
+        detail: str = "",
+        cause: Cause = "",
+        place: Place = "host",
     ) -> Fact[T]:
         """Make a fact that could not be found out; `detail`: what another program said of it."""
-        return cls(source, None, Missing("unknown", reason, help, commands, detail, cause))
+        return cls(source, None, Missing("unknown", reason, help, commands, detail, cause, place))
 
     @classmethod
     def skipped(cls, source: str, reason: str, help: str = "", *, cause: Cause = "") -> Fact[T]:

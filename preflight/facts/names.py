@@ -92,7 +92,7 @@ class Answers(Struct, frozen=True, omit_defaults=True, rename={"by_question": "g
             case "deadline":
                 reason = say("The DNS was not asked for {name} {kind}: the time of this run was over.", **values)
                 help = say("Run the check again with a longer --timeout.")
-        return MissingFact(Missing("unknown", reason, help), "DNS")
+        return MissingFact(Missing("unknown", reason, help, place="docker-run"), "DNS")
 
 
 def absolute(name: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from preflight.facts import NO_SETTINGS, Container, DaemonConfig, Engine, Fact
 from preflight.facts.twin import Twin
 from preflight.gather.access import command
+from preflight.gather.access.advice import add, the_hosts_network
 from preflight.gather.access.roots import Roots
 from preflight.gathering.recipes import PLAN
 from preflight.gathering.run import Run
@@ -49,7 +50,7 @@ def twin(run: Run) -> Fact[Twin]:
     try:
         there = modules.there(run.roots)
     except PermissionError:
-        return Fact.unknown(SOURCE, say("The list of the kernel's modules cannot be read."), cause="denied")
+        return run.roots.denied(SOURCE, say("The list of the kernel's modules cannot be read."))
     seconds = min(SECONDS, run.crew.left - LEFT)
     settings = run.fact("daemon_config").or_(NO_SETTINGS)
     asked = request(run.share(PLAN), engine.get(), settings, run.roots, there, seconds)
@@ -58,6 +59,7 @@ def twin(run: Run) -> Fact[Twin]:
 
 
 def prevented(roots: Roots) -> Fact[Any] | None:
+    """Return why there is no twin of this host's network; None: there may be."""
     view = roots.view
     if view.root is None:
         return roots.unknown(SOURCE)
@@ -66,10 +68,12 @@ def prevented(roots: Roots) -> Fact[Any] | None:
         return Fact.unknown(SOURCE, why, say("Run preflight on the host itself."), cause="copy")
     if not view.network:
         why = say("The rules of the firewall are only read in the host's own network.")
-        return Fact.unknown(SOURCE, why, say("Add {flag} to docker run.", flag="--network=host"), cause="network")
+        help = the_hosts_network(view)
+        return Fact.unknown(SOURCE, why, help.text, cause="network", place=help.place)
     if view.container and not view.privileged:
         why = say("A twin of the host's network takes a privileged container.")
-        return Fact.unknown(SOURCE, why, say("Add {flag} to docker run.", flag="--privileged"), cause="container")
+        help = add("--privileged")
+        return Fact.unknown(SOURCE, why, help.text, cause="container", place=help.place)
     return None
 
 
@@ -85,7 +89,8 @@ def answer(ran: command.Output) -> Fact[Twin]:
         return Fact.unknown(SOURCE, why, say("Run preflight as root."), cause="denied")
     if ran.code is None:
         why = say("The twin of the host's network did not answer in time.")
-        return Fact.unknown(SOURCE, why, say("Raise --timeout, or run the check on a quieter host."), cause="late")
+        help = say("Raise --timeout, or run the check on a quieter host.")
+        return Fact.unknown(SOURCE, why, help, cause="late", place="docker-run")
     why = say("The twin of the host's network broke off.")
     return Fact.unknown(SOURCE, why, detail=ran.err.strip().rpartition("\n")[2][:300])
 

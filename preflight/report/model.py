@@ -1,4 +1,4 @@
-"""What a check says, and the report made of it. Frozen values that compare; imports nothing of ours."""
+"""What a check says, and the report made of it. Frozen values that compare."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from enum import Enum
 from typing import Literal
 
 from msgspec import Struct
+
+from preflight.facts.base import Place
 
 SCHEMA = 1  # of the report
 
@@ -70,7 +72,6 @@ class DnsRecord(Struct, frozen=True):
         return f"{self.name}. {self.ttl} IN {self.type} {self.value}"
 
 
-Place = Literal["host", "docker-run", "mailcow.conf", "dns", "provider"]
 When = Literal["now", "cloned", "last"]
 
 

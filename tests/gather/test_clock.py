@@ -85,7 +85,10 @@ def test_the_kernels_states(
 )
 def test_a_refusal_is_unknown(monkeypatch: pytest.MonkeyPatch, error: int, container: bool, help: str) -> None:
     Kernel(monkeypatch, returns=-1, error=error)
-    assert unknown(clock.clock(live(container=container))) == (f"The kernel did not say: {os.strerror(error)}.", help)
+    fact = clock.clock(live(container=container))
+    assert unknown(fact) == ("The kernel did not say how exact its clock is.", help)
+    assert fact.missing is not None
+    assert fact.missing.detail == os.strerror(error)
 
 
 def test_another_architectures_structure_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_a_part_that_breaks_is_unknown() -> None:
 
     fact = crew(broken=broken).collect("broken")
     assert not fact.known
-    assert "surprise" in fact.missing.reason
+    assert "surprise" in fact.missing.detail
 
 
 def test_what_hangs_is_unknown_at_the_deadline_and_what_builds_on_it_too() -> None:
@@ -145,4 +145,5 @@ def test_what_builds_on_something_shared_that_broke_has_its_reason() -> None:
     team = crew(one=lambda crew: crew.share("both", broken)[0])
     team.start("one")
     fact = team.collect("one")
-    assert (fact.source, fact.missing.reason) == ("one", "Reading it failed: OSError: no such thing.")
+    assert (fact.source, fact.missing.reason) == ("one", "Reading it failed.")
+    assert fact.missing.detail == "OSError: no such thing"

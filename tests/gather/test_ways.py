@@ -58,7 +58,8 @@ def test_no_answer_breaks_it(data: bytes) -> None:
 
 
 def test_in_another_network_nothing_is_asked() -> None:
-    fact = ways.ways(Roots("/", msgspec.structs.replace(VIEW, network=False), anchor="self"))
+    view = msgspec.structs.replace(VIEW, network=False, container=True)
+    fact = ways.ways(Roots("/", view, anchor="self"))
     assert fact.missing is not None
     assert "--network=host" in fact.missing.help
 

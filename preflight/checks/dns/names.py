@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from preflight.checks import Look
 from preflight.facts import Answer, Answers, Missing, MissingFact
+from preflight.facts.base import Place
 from preflight.facts.records import Mx, Record
 from preflight.net import addresses, hostnames
 from preflight.net.hostnames import bare
@@ -62,9 +63,9 @@ def domains(look: Look) -> tuple[str, ...]:
     return look.plan.domains
 
 
-def undetermined(reason: str, help: str, detail: str = "") -> MissingFact:
-    """Make what ends a check as unknown."""
-    return MissingFact(Missing("unknown", reason, help, detail=detail), "DNS")
+def undetermined(reason: str, help: str, detail: str = "", place: Place = "docker-run") -> MissingFact:
+    """Make what ends a check as unknown; `place`: most are known once the options are others."""
+    return MissingFact(Missing("unknown", reason, help, detail=detail, place=place), "DNS")
 
 
 def settled(look: Look, name: str, kind: str) -> Answer:
@@ -101,6 +102,7 @@ def settled(look: Look, name: str, kind: str) -> Answer:
             kind=kind,
         ),
         help,
+        place="dns",
     )
 
 

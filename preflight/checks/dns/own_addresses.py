@@ -55,7 +55,8 @@ def circle(look: Look, name: str, kind: str) -> MissingFact | None:
     reason = say("The CNAME records of {name} lead in a circle.", name=name)
     if answer.broken == "long":
         reason = say("{name} leads through too many CNAME records in a row.", name=name)
-    return undetermined(reason, say("Replace the CNAME record of {name} by address records.", name=name))
+    help = say("Replace the CNAME record of {name} by address records.", name=name)
+    return undetermined(reason, help, place="dns")
 
 
 def broken_ipv6(look: Look, name: str, found: tuple[str, ...]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from preflight.checks.findings import Outcome, unknown
-from preflight.checks.remedies import distro, install
+from preflight.checks.remedies import distro, install, rights
 from preflight.facts import Contact, Host
 from preflight.report.evidence.engine import EngineEvidence
 from preflight.report.model import Finding, Remedy, Status
@@ -23,9 +23,11 @@ def silent(host: Host, contact: Contact) -> Finding:
     evidence = EngineEvidence(version=None, api_version=None, state=contact.state)
     # What answers elsewhere and makes no sense may be a proxy; a certificate or a name server may be what is wrong.
     if contact.state == "denied" or (contact.state == "invalid" and not contact.url.startswith("unix://")):
-        reason, help = _unasked(contact)
+        reason, remedy = _unasked(host, contact)
         message = paragraph(say("The engine could not be asked."), reason)
-        return unknown(reason, help, message=message, detail=contact.detail, evidence=evidence)
+        return unknown(
+            reason, remedy.text, message=message, detail=contact.detail, evidence=evidence, place=remedy.place
+        )
     tell = {"invalid": _senseless, "timeout": _hanging, "refused": _deserted}.get(contact.state, _absent)
     outcome = (_absent if install.absent(host) else tell)(host, contact)
     return Finding(
@@ -39,17 +41,13 @@ def silent(host: Host, contact: Contact) -> Finding:
     )
 
 
-def _unasked(contact: Contact) -> tuple[str, str]:
+def _unasked(host: Host, contact: Contact) -> tuple[str, Remedy]:
     """Return why nothing is known, and what would help."""
     if contact.state == "denied":
-        return (
-            say("This program may not use {where}.", where=contact.url),
-            say("Run preflight as root; in a container, add --privileged."),
-        )
-    return (
-        say("What answers at {where} does not speak as a Docker engine does.", where=contact.url),
-        say("Name the engine with --docker-host, or restart it and look at what it logs."),
-    )
+        return say("This program may not use {where}.", where=contact.url), rights.more(host)
+    text = say("Name the engine with --docker-host, or restart it and look at what it logs.")
+    reason = say("What answers at {where} does not speak as a Docker engine does.", where=contact.url)
+    return reason, Remedy(text, place="docker-run")
 
 
 def _restart(host: Host) -> tuple[str, ...]:

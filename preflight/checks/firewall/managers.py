@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from preflight.checks import Look, check
 from preflight.checks.firewall import protection
 from preflight.checks.firewall.settings import phrases, sentences, switched_off, without_rules
+from preflight.checks.remedies import rights
 from preflight.checks.services import states
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
 from preflight.facts import Service
 from preflight.report.evidence.services import ManagerEvidence
-from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.report.model import Finding, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 BANS = ("fail2ban", "crowdsec")  # add single addresses; let everybody else through
@@ -52,7 +53,7 @@ def managers(look: Look) -> Iterator[Finding]:
             status=Status.UNKNOWN,
             message=say("No firewall manager is set to start at boot; whether one runs now could not be seen."),
             reason=say("Running processes could not be seen."),
-            remedy=Remedy(say("Run the check as root.")),
+            remedy=rights.more(look.host),
         )
     elif not found:
         message = say("No firewall manager was found switched on.")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from preflight.checks import Look
 from preflight.checks.firewall import culprits, engine_rules, ways
 from preflight.checks.firewall.culprits import Case
+from preflight.checks.remedies import rights
 from preflight.facts import Culprit, Family, Journey, Twin, Uncopied, require
 from preflight.report.evidence.firewall import FamilyEvidence, LanEvidence
 from preflight.report.model import Remedy, Status
@@ -100,11 +101,11 @@ def help_for(look: Look, doubt: str) -> Remedy:
         case "derivation":
             return Remedy(say("Start mailcow, then run this check again: Docker's own rules are then tried."))
         case "control" | "sysctls" if look.host.view.container:
-            return Remedy(say("Add --privileged to docker run."), place="docker-run")
+            return rights.more(look.host)
         case "control" | "sysctls":
             return Remedy(say("Run the check as root, outside of a container."))
         case "late" | "memory":
-            return Remedy(say("Run this check again with a longer --timeout."))
+            return Remedy(say("Run this check again with a longer --timeout."), place="docker-run")
     return Remedy(say("Try a connection from another machine once mailcow runs."))
 
 

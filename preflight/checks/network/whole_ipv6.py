@@ -126,7 +126,7 @@ def lost(look: Look, evidence: Ipv6Evidence, way: Way | None) -> Finding | None:
     if kernel.forwarding is None or way.interface not in kernel.accept_ra:
         reason = say("Could not read net.ipv6.conf.{interface}.accept_ra.", interface=way.interface)
         help_ = say("Run preflight on the host, or in a container with --network=host.")
-        return unknown(reason, help_, evidence=evidence)
+        return unknown(reason, help_, evidence=evidence, place="docker-run")
     message = say(
         "The IPv6 default route over {interface} comes from router advertisements. Docker switches IPv6 forwarding on"
         " for mailcow's network, and the kernel then drops this route.",

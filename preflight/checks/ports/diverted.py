@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from preflight.checks import Look
 from preflight.checks.holders.conflicts import Case
 from preflight.checks.ports.rules import Consequence
+from preflight.checks.remedies import rights
 from preflight.facts import Diversion, Nat
 from preflight.mailcow.plan import Binding
 from preflight.net.addresses import is_inner, is_loopback, parse_address, version, within
@@ -50,9 +51,7 @@ def help_for(look: Look) -> Remedy:
     """Say how rules that were not read become known."""
     if look.host.nat.get().unread != "denied":
         return Remedy(say("Look yourself for rules that send this port elsewhere."), ("iptables -t nat -S",))
-    if look.host.view.container:
-        return Remedy(say("Add --privileged to docker run."), place="docker-run")
-    return Remedy(say("Run the check as root."))
+    return rights.more(look.host)
 
 
 def _meets(look: Look, binding: Binding, case: Case, rule: Diversion) -> bool:

@@ -7,6 +7,7 @@ from preflight.checks.findings import missing
 from preflight.checks.holders.conflicts import REFUSED, Case
 from preflight.checks.ports import diverted
 from preflight.checks.ports.rows import evidence, row
+from preflight.checks.remedies import rights
 from preflight.facts import NO_ENGINE, MissingFact
 from preflight.mailcow.plan import Binding
 from preflight.report.model import Finding, Remedy, Status
@@ -19,14 +20,15 @@ def untried(look: Look, binding: Binding, case: Case) -> Finding:
         asked = evidence(binding, "bind", source=look.host.binds.source)
         return missing(MissingFact(look.host.binds.missing, look.host.binds.source), asked)
     said = [case.outcomes[half] for half in case.undecided]
-    reason, help = say("No bind attempt was recorded for it."), say("Gather the facts again with this mailcow.conf.")
+    reason = say("No bind attempt was recorded for it.")
+    remedy = Remedy(say("Gather the facts again with this mailcow.conf."), place="docker-run")
     if any(outcome in REFUSED for outcome in said):
-        reason, help = say("Only root may bind {port} here.", port=binding.subject), say("Run the check as root.")
+        reason, remedy = say("Only root may bind {port} here.", port=binding.subject), rights.more(look.host)
     elif all(said):
         reason = say("The kernel answered {error} to a bind attempt.", error=said[0])
-        help = say("Try it as root on the host itself.")
+        remedy = Remedy(say("Try it as root on the host itself."))
     message = paragraph(say("Whether {port} is free could not be found out.", port=binding.subject), reason)
-    return row(Status.UNKNOWN, message, evidence(binding, "bind"), remedy=Remedy(help), reason=reason)
+    return row(Status.UNKNOWN, message, evidence(binding, "bind"), remedy=remedy, reason=reason)
 
 
 def unlisted(look: Look) -> bool:

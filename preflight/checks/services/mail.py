@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from preflight.checks import Look, check
 from preflight.checks.findings import unknown
+from preflight.checks.remedies import rights
 from preflight.checks.services import claims, fronts, rivals, socket_units, states, staying
 from preflight.checks.sources import PREREQUISITES, REVERSE_PROXY, issue
 from preflight.facts import Host, Service, Services
@@ -104,9 +105,11 @@ def _none(host: Host, services: Services) -> Finding:
             message=say("Whether this is set to start at boot could not be found out: {packages}.", packages=names),
         )
     if host.view.live and not services.processes:
+        more = rights.more(host)
         return unknown(
             say("Running processes could not be seen."),
-            say("Run the check as root."),
+            more.text,
+            place=more.place,
             message=say("No other mail or web server is set to start at boot; whether one runs now could not be seen."),
         )
     message = say("No other mail or web server is set to start at boot (what runs now is not known of a copied root).")

@@ -110,9 +110,8 @@ class Crew:
         except _Lacking as lacking:
             self._made[name] = Fact(name, None, lacking.fact.missing)
         except Exception as error:  # noqa: BLE001 - a part that breaks costs itself, never the run
-            self._made[name] = Fact.unknown(
-                name, say("Reading it failed: {error}.", error=f"{type(error).__name__}: {error}"[:300].rstrip("."))
-            )
+            words = f"{type(error).__name__}: {error}"[:300]
+            self._made[name] = Fact.unknown(name, say("Reading it failed."), detail=words)
         finally:
             done.set()
             if not shared:
@@ -173,4 +172,5 @@ class Crew:
             say("It was not known after {limit} s.", limit=limit),
             say("Raise --timeout above {limit}.", limit=limit),
             cause="late",
+            place="docker-run",
         )

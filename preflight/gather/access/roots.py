@@ -16,7 +16,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from preflight.facts import Fact, Missing, View
+from preflight.facts import Fact, Missing, View, base
+from preflight.gather.access import advice
+from preflight.gather.access.advice import Advice
 from preflight.text.sentences import phrase, say
 
 FILE_BYTES = 1 << 20
@@ -73,18 +75,23 @@ class Roots(Struct, frozen=True, dict=True):
         """Folders that are resolved already: a run asks for thousands of paths in a hundred folders."""
         return {}
 
-    def unknown(self, source: str, error: Unreadable | None = None, advice: str = "") -> Fact[Any]:
-        """Make the fact that could not be read, with what would make it known: by default to be root.
+    def unknown(self, source: str, error: Unreadable | None = None, otherwise: Advice = advice.NONE) -> Fact[Any]:
+        """Make the fact that could not be read, with what would make it known: more rights where they are lacking.
 
-        `error` None: nothing was tried, as the root is out of reach.
+        `error` None: nothing was tried, as the root is out of reach. `otherwise`: what helps against other reasons.
         """
         if self.root is None and self.why is not None:
             return Fact(source, None, self.why)
         error = error or Unreadable(source, phrase("the host's root is out of reach"))
-        advice = advice or (say("Run the check as root.") if error.cause == "denied" else "")
-        return Fact.unknown(
-            source, error.sentence, advice, cause=error.cause if error.cause in ("denied", "absent") else ""
-        )
+        if error.cause == "denied":
+            return self.denied(source, error.sentence)
+        cause: base.Cause = "absent" if error.absent else ""
+        return Fact.unknown(source, error.sentence, otherwise.text, cause=cause, place=otherwise.place)
+
+    def denied(self, source: str, reason: str, *commands: str, detail: str = "") -> Fact[Any]:
+        """Make the fact that takes more rights than the program has."""
+        more = advice.more_rights(self.view)
+        return Fact.unknown(source, reason, more.text, *commands, detail=detail, cause="denied", place=more.place)
 
     def locate(self, path: str) -> str:
         """Resolve a host path to one of this process; raise `Unreadable`. The last part need not exist."""

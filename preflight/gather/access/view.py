@@ -7,6 +7,7 @@ import socket
 import sys
 
 from preflight.facts import Missing, View
+from preflight.gather.access.advice import add
 from preflight.gather.access.roots import Roots
 from preflight.text.sentences import say
 
@@ -63,6 +64,7 @@ def _from_container() -> Roots:
         )
     else:
         flag, reason = "--privileged", say("The container may not look into the host's processes and files.")
+    help = add(flag)
     if flag not in missing:
         missing.append(flag)
     network = None if flag == "--pid=host" else shares_network("/proc/1/net/tcp")
@@ -71,9 +73,7 @@ def _from_container() -> Roots:
     view = View(
         container=True, root=None, live=True, network=network, privileged=privileged, missing_flags=tuple(missing)
     )
-    return Roots(
-        None, view, why=Missing("unknown", reason, say("Add {flag} to docker run.", flag=flag), cause="container")
-    )
+    return Roots(None, view, why=Missing("unknown", reason, help.text, cause="container", place=help.place))
 
 
 def _own_pid_namespace() -> bool:

@@ -46,19 +46,15 @@ def mailcow_conf(roots: Roots, path: str | None, read: ConfFile | None = None) -
         if path is not None:
             return Fact.of(path, _completed(roots, read or given(roots, path)))
         if roots.root is None:
-            help_ = roots.why.help if roots.why else ""
-            return Fact.unknown(DEFAULT_CONF, say("The host's files are out of reach."), help_)
+            return roots.unknown(DEFAULT_CONF)
         return Fact.of(DEFAULT_CONF, _completed(roots, parse(roots.read(DEFAULT_CONF, FILE_BYTES), DEFAULT_CONF)))
     except Unreadable as error:
         if error.absent:
             return Fact.of(DEFAULT_CONF, _completed(roots, ConfFile(DEFAULT_CONF, False, {})))
-        return Fact.unknown(
-            DEFAULT_CONF,
-            say("{path} cannot be read: {reason}.", path=DEFAULT_CONF, reason=error.reason),
-            say("Run the check as root."),
-        )
+        return roots.unknown(DEFAULT_CONF, error)
     except InputError as error:
-        return Fact.unknown(path or DEFAULT_CONF, _refused(error), say("Give a mailcow.conf that can be read."))
+        help = say("Give a mailcow.conf that can be read with --mailcow-conf.")
+        return Fact.unknown(path or DEFAULT_CONF, _refused(error), help, place="docker-run")
 
 
 def _refused(error: InputError) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from preflight.facts import Fact, Override
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.text.sentences import say
 
 # Compose takes the first that is there (compose-go, DefaultOverrideFileNames); the usual one of mailcow's is the third.
 NAMES = (
@@ -35,7 +34,7 @@ def override(roots: Roots, directory: str) -> Fact[Override]:
         except Unreadable as error:
             if error.absent:
                 continue
-            return Fact.unknown(path, error.sentence, say("Run the check as root."))
+            return roots.unknown(path, error)
         if len(data) >= FILE_BYTES:
             return Fact.of(path, Override(path=path, present=True, clear=False))
         return Fact.of(path, parse(data.decode("utf-8-sig", "replace"), path))

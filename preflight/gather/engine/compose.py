@@ -35,7 +35,7 @@ def compose(roots: Roots) -> Fact[Compose]:
         found = _ask(roots, Compose("plugin", plugin, "")) if plugin else None
         alone = None if found and found.version else _first(roots, STANDALONE)
     except Unreadable as error:
-        return Fact.unknown("docker compose", error.sentence, say("Run as root; in a container, add --privileged."))
+        return roots.unknown("docker compose", error)
     if alone:
         second = _ask(roots, Compose("standalone", alone, ""))
         found = second if second.version or found is None else found

@@ -50,7 +50,7 @@ def daemon_config(
             error = phrase("it is a directory")
             return Fact.of(path, DaemonConfig(path, True, error, settings, as_arguments(settings), directory=True))
         if not missing.absent:
-            return Fact.unknown(path, missing.sentence, say("Run as root; in a container, add --privileged."), look_at)
+            return roots.denied(path, missing.sentence, look_at)
         return Fact.of(path, DaemonConfig(path, False, "", settings, as_arguments(settings)))
     if len(data) >= FILE_BYTES:
         return Fact.unknown(

@@ -48,6 +48,7 @@ def locate(
             why,
             say("Run preflight on the host itself, or name its engine with --docker-host."),
             cause="copy",
+            place="docker-run",
         )
     if root_given:
         why = say("With --root, the engine is asked only where it is named too.")
@@ -55,6 +56,7 @@ def locate(
             "unknown",
             why,
             say("Add --docker-host {url}.", url=f"unix://{(roots.view.root or '').rstrip('/')}{SOCKET}"),
+            place="docker-run",
         )
     if environ.get("DOCKER_HOST"):
         try:
@@ -64,6 +66,7 @@ def locate(
                 "unknown",
                 say("The variable DOCKER_HOST does not hold the address of an engine."),
                 say("Unset DOCKER_HOST, or name the engine with --docker-host."),
+                place="docker-run",
             )
     return _default(roots)
 

@@ -25,16 +25,12 @@ def clock(roots: Roots) -> Fact[Clock]:
     try:
         return Fact.of(CLOCK, _adjtimex())
     except OSError as error:
-        help = say("Add --privileged to docker run.") if roots.view.container else say("Run the check as root.")
-        denied = error.errno in (errno.EPERM, errno.EACCES)
-        return Fact.unknown(
-            CLOCK,
-            say("The kernel did not say: {error}.", error=os.strerror(error.errno or 0)),
-            help if denied else "",
-            cause="denied" if denied else "",
-        )
-    except NotImplementedError as error:
-        return Fact.unknown(CLOCK, say("The kernel could not be asked for its clock: {error}.", error=error))
+        reason, words = say("The kernel did not say how exact its clock is."), os.strerror(error.errno or 0)
+        if error.errno in (errno.EPERM, errno.EACCES):
+            return roots.denied(CLOCK, reason, detail=words)
+        return Fact.unknown(CLOCK, reason, detail=words)
+    except NotImplementedError:
+        return Fact.unknown(CLOCK, say("How the kernel tells its clock is not known on this architecture."))
 
 
 def _adjtimex() -> Clock:
@@ -48,7 +44,7 @@ def _adjtimex() -> Clock:
         ]  # fmt: skip
 
     if ctypes.sizeof(ctypes.c_long) != 8 or ctypes.sizeof(Timex) != _TIMEX:
-        raise NotImplementedError(phrase("the kernel's structure for it is not known on this architecture"))
+        raise NotImplementedError
     buffer = Timex()
     if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(buffer)) < 0:
         raise OSError(ctypes.get_errno(), "adjtimex")

@@ -46,9 +46,8 @@ def _keep(roots: Roots, path: str, found: dict[str, Fact[Space]]) -> None:
     except Unreadable as error:
         found[path] = roots.unknown("statvfs", error)
     except OSError as error:
-        found[path] = Fact.unknown(
-            "statvfs", say("The file system at {path} did not tell its size: {error}.", path=path, error=error.strerror)
-        )
+        reason = say("The file system at {path} did not report its size.", path=path)
+        found[path] = Fact.unknown("statvfs", reason, detail=error.strerror or "")
 
 
 def measure(roots: Roots, path: str) -> Space:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from preflight.facts import Fact, Virtualization
+from preflight.gather.access.advice import Advice, more_rights
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.machine.mounts import parse_mountinfo
 from preflight.text.sentences import phrase, say
@@ -76,10 +77,11 @@ def virtualization(roots: Roots) -> Fact[Virtualization]:
     signs = fetch(roots)
     found = weigh(signs)
     if found is None:
-        help_ = say("Copy /proc/1/environ and /proc/2/comm too.")
+        help = Advice(say("Copy /proc/1/environ and /proc/2/comm too."))
         if roots.view.live:
-            help_ = say("Run the check as root.")
-        return Fact.unknown(source, say("Nothing that can be read tells whether the host is a container."), help_)
+            help = more_rights(roots.view)
+        reason = say("Nothing that can be read tells whether the host is a container.")
+        return Fact.unknown(source, reason, help.text, place=help.place)
     return Fact.of(source, found)
 
 

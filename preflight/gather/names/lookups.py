@@ -13,7 +13,7 @@ from preflight.gather.names.nameservers import Server, find_servers, shown
 from preflight.gather.names.questions import MailHost, due
 from preflight.gather.names.resolver import MARGIN, SILENT, ask
 from preflight.net.hostnames import askable
-from preflight.text.sentences import paragraph, say
+from preflight.text.sentences import say
 
 BUDGET = Budget()
 
@@ -35,7 +35,7 @@ def look_up(
         return Fact.skipped("DNS", say("No --hostname was given."), cause="no-hostname")
     if not askable(fqdn):
         reason = say("{fqdn} is not a name that the DNS can be asked for.", fqdn=fqdn[:80])
-        return Fact.unknown("DNS", reason, say("Give a correct --hostname."))
+        return Fact.unknown("DNS", reason, say("Give a correct --hostname."), place="docker-run")
     servers = find_servers(roots, resolvers)
     if servers.missing is not None:
         return Fact(servers.source, None, servers.missing)
@@ -77,17 +77,20 @@ def _fact(servers: tuple[Server, ...], found: Answers) -> Fact[Answers]:
             source,
             say("The time of this run was over before a name server was asked."),
             say("Run the check again with a longer --timeout."),
+            cause="late",
+            place="docker-run",
         )
     if not _dead(found.by_question):
         return Fact.of(source, found)
     details = {answer.detail for answer in found.by_question.values() if answer.rcode == "error"}
-    why = say("One cause was named: {detail}.", detail=details.pop()) if len(details) == 1 else None
     silence = say("The name servers asked did not answer any question: {names}.", names=names)
     if len(servers) == 1:
         silence = say("The name server {name} did not answer any question.", name=names)
     return Fact.unknown(
         source,
-        paragraph(silence, why),
+        silence,
         say("See that this host may reach {names} over UDP and TCP, or name another with --resolver.", names=names),
+        detail=details.pop() if len(details) == 1 else "",
         cause="name-servers",
+        place="host",
     )

@@ -6,6 +6,7 @@ import contextlib
 import re
 
 from preflight.facts import Fact
+from preflight.facts.base import Cause
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.net.addresses import IpAddress, parse_address, with_port
 from preflight.text.sentences import noted, say
@@ -79,24 +80,17 @@ def find_servers(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server,
         try:
             return Fact.of("--resolver", tuple(dict.fromkeys(map(server, resolvers))))
         except ValueError as error:
-            return Fact.unknown("--resolver", str(error))
+            return _none("--resolver", str(error))
     if not roots.view.live:
-        return Fact.unknown(
-            PATH,
-            say("The host is a copy, and its name servers are not asked from another machine."),
-            say(_HELP),
-            cause="copy",
-        )
+        return _none(PATH, say("The host is a copy, and its name servers are not asked from another machine."), "copy")
     if roots.root is None:
         return _containers_own()
     try:
         found = parse_resolv_conf(roots.text(PATH, FILE_BYTES))
     except Unreadable as error:
-        return Fact.unknown(
-            PATH, say("{path} of the host cannot be read: {reason}.", path=PATH, reason=error.reason), say(_HELP)
-        )
+        return _none(PATH, say("{path} of the host cannot be read: {reason}.", path=PATH, reason=error.reason))
     if not found:
-        return Fact.unknown(PATH, say("{path} of the host names no name server.", path=PATH), say(_HELP))
+        return _none(PATH, say("{path} of the host names no name server.", path=PATH))
     return Fact.of(PATH, found) if roots.view.network is True else _from_another_network(roots, found)
 
 
@@ -107,12 +101,15 @@ def _containers_own() -> Fact[tuple[Server, ...]]:
         with open(PATH, "rb") as file:
             found = parse_resolv_conf(file.read(FILE_BYTES).decode("utf-8", "replace"))
     except OSError as error:
-        return Fact.unknown(
-            source, say("{path} of the container cannot be read: {error}.", path=PATH, error=error.strerror), say(_HELP)
-        )
+        return _none(source, say("{path} of the container cannot be read.", path=PATH), detail=error.strerror or "")
     if found:
         return Fact.of(source, found)
-    return Fact.unknown(source, say("{path} of the container names no name server.", path=PATH), say(_HELP))
+    return _none(source, say("{path} of the container names no name server.", path=PATH))
+
+
+def _none(source: str, reason: str, cause: Cause = "", detail: str = "") -> Fact[tuple[Server, ...]]:
+    """Say why there is no server to ask."""
+    return Fact.unknown(source, reason, say(_HELP), cause=cause, detail=detail, place="docker-run")
 
 
 def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple[Server, ...]]:
@@ -130,9 +127,8 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
         "The host's name servers ({names}) answer in the host's network only, and this is not known to be that.",
         names=names,
     )
-    return Fact.unknown(
-        PATH, reason, say("Add --network=host to docker run, or name a server with --resolver."), cause="network"
-    )
+    help = say("Add --network=host to docker run, or name a server with --resolver.")
+    return Fact.unknown(PATH, reason, help, cause="network", place="docker-run")
 
 
 def _reachable(servers: tuple[Server, ...]) -> tuple[Server, ...]:

@@ -156,7 +156,7 @@ def _unknown(roots: Roots, source: str, error: Unreadable) -> Fact[Any]:
         return Fact.unknown(
             source, say("The root is a copy, in which the kernel's network tables are not recorded."), cause="copy"
         )
-    return roots.unknown(source, error, say("Run the check as root."))
+    return roots.unknown(source, error)
 
 
 def _device(roots: Roots, name: str) -> tuple[int | None, bool | None]:

@@ -9,6 +9,7 @@ import socket
 import struct
 
 from preflight.facts import Fact, Route, RoutingRule
+from preflight.gather.access.advice import the_hosts_network
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.network import netlink
 from preflight.packets.routing import STANDARD
@@ -44,13 +45,9 @@ def rules(roots: Roots) -> Fact[tuple[RoutingRule, ...]]:
         return roots.unknown(source, error)
     if not other_tables(trie):
         return Fact.of(source, STANDARD)
-    return Fact.unknown(
-        source,
-        say("The host routes by rules and tables of its own, which are seen in its own network only."),
-        say("Run preflight on the host, or in a container with --network=host."),
-        "ip rule",
-        cause="network",
-    )
+    reason = say("The host routes by rules and tables of its own, which are seen in its own network only.")
+    help = the_hosts_network(roots.view)
+    return Fact.unknown(source, reason, help.text, "ip rule", cause="network", place=help.place)
 
 
 def dumped() -> tuple[RoutingRule, ...]:

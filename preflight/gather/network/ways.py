@@ -11,6 +11,7 @@ import socket
 import struct
 
 from preflight.facts import Fact, Way
+from preflight.gather.access.advice import the_hosts_network
 from preflight.gather.access.roots import Roots
 from preflight.gather.network import netlink
 from preflight.packets.routing import INTERNET
@@ -26,20 +27,15 @@ def ways(roots: Roots) -> Fact[tuple[Way, ...]]:
     """Return the way to each of some addresses on the Internet."""
     source = "rtnetlink"
     if not roots.view.network:
-        return Fact.unknown(
-            source,
-            say("Only in the host's own network does the kernel say which way it would send a packet."),
-            say("In a container, add --network=host."),
-            cause="network",
-        )
+        reason = say("Only in the host's own network does the kernel say which way it would send a packet.")
+        help = the_hosts_network(roots.view)
+        return Fact.unknown(source, reason, help.text, cause="network", place=help.place)
     try:
         names = netlink.interfaces()
         return Fact.of(source, tuple(_way(address, names) for address in INTERNET))
     except OSError as error:
-        return Fact.unknown(
-            source,
-            say("The kernel did not say which way it would send a packet: {error}.", error=error.strerror or "EIO"),
-        )
+        reason = say("The kernel did not say which way it would send a packet.")
+        return Fact.unknown(source, reason, detail=error.strerror or "EIO")
 
 
 def _way(address: str, names: dict[int, str]) -> Way:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from preflight.facts import Fact, Service, Services, SocketUnit
+from preflight.gather.access.advice import NONE, Advice
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.packages import packages
 from preflight.gather.services import firewall_files, listeners
@@ -33,7 +34,7 @@ def services(roots: Roots) -> Fact[Services]:
         own = {socket for row in found for socket in row.sockets}
         others = tuple(row for row in _sockets(units) if row.unit not in own)
     except Unreadable as error:
-        return roots.unknown(SOURCE, error, say("Copy it too.") if error.absent else say("Run the check as root."))
+        return roots.unknown(SOURCE, error, Advice(say("Copy it too.")) if error.absent else NONE)
     return Fact.of(SOURCE, Services(name, found, running.known, others))
 
 

@@ -10,6 +10,7 @@ import errno
 import socket
 
 from preflight.facts import BindAttempt, Fact
+from preflight.gather.access.advice import add, the_hosts_network
 from preflight.gather.access.roots import Roots
 from preflight.net.addresses import version
 from preflight.text.sentences import paragraph, say
@@ -25,19 +26,16 @@ def binds(roots: Roots, wanted: tuple[tuple[str, int], ...]) -> Fact[tuple[BindA
             SOURCE, say("The root is a copy: only a running kernel knows whether a port can be bound."), cause="copy"
         )
     if roots.view.network is None:
-        help_ = roots.why.help if roots.why else say("Add --pid=host to docker run.")
+        help_ = roots.why.help if roots.why else add("--pid=host").text
         reason = say(
             "The network of this process cannot be told to be the host's, so no port of the host can be tried."
         )
-        return Fact.unknown(
-            SOURCE, reason, paragraph(help_, say("--network=host is needed beside it.")), cause="network"
-        )
+        both = paragraph(help_, say("--network=host is needed beside it."))
+        return Fact.unknown(SOURCE, reason, both, cause="network", place="docker-run")
     if not roots.view.network:
-        help_ = say("Run the check on that host itself.")
-        if roots.view.container:
-            help_ = say("Add --network=host to docker run.")
+        help = the_hosts_network(roots.view)
         reason = say("The network of this process is not the host's, so no port of the host can be tried.")
-        return Fact.unknown(SOURCE, reason, help_, cause="network")
+        return Fact.unknown(SOURCE, reason, help.text, cause="network", place=help.place)
     pairs = dict.fromkeys(
         (place, port) for address, port in wanted for place in ((address,) if address else EVERYWHERE)
     )

@@ -86,7 +86,7 @@ def running_processes(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple
         pids = [int(entry) for entry in roots.entries("/proc", PROCESSES) if entry.isdecimal()]
         roots.text("/proc/1/comm", 100)
     except Unreadable as error:
-        return roots.unknown(SOURCE, error) if roots.why else _hidden(error.reason)
+        return roots.unknown(SOURCE, error) if roots.why else _hidden(roots, error.reason)
     found = []
     for pid in sorted(pids):
         try:
@@ -96,20 +96,18 @@ def running_processes(roots: Roots, wanted: Callable[[str], bool]) -> Fact[tuple
             command = roots.text(f"/proc/{pid}/cmdline", 4096).replace("\0", " ").strip()
             member = _membership(roots, pid, name)
         except PermissionError as error:
-            return _hidden(error.strerror or phrase("not readable"))
+            return _hidden(roots, error.strerror or phrase("not readable"))
         except Unreadable as error:
             if error.cause == "denied":
-                return _hidden(error.reason)
+                return _hidden(roots, error.reason)
             continue  # it has gone
         if command and not member.inside:  # kernel threads and zombies have no command
             found.append(Running(pid, name, command, member.unit, None if member.unit else parent_of(roots, pid)))
     return Fact.of(SOURCE, tuple(found))
 
 
-def _hidden(why: str) -> Fact[tuple[Running, ...]]:
-    return Fact.unknown(
-        SOURCE, say("Other users' processes are hidden: {why}.", why=why), say("Run the check as root."), cause="denied"
-    )
+def _hidden(roots: Roots, why: str) -> Fact[tuple[Running, ...]]:
+    return roots.denied(SOURCE, say("Other users' processes are hidden: {why}.", why=why))
 
 
 def _comm(path: str) -> str:

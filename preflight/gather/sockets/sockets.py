@@ -86,12 +86,12 @@ def _from_tables(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
     try:
         rows = parse_table(roots.read(source, TABLE_BYTES), ports)
     except Unreadable as error:
-        return roots.unknown(source, error, say("Run the check as root."))
+        return roots.unknown(source, error)
     try:
         rows += parse_table(roots.read(f"{source}6", TABLE_BYTES), ports)
     except Unreadable as error:
         if not error.absent:  # a kernel without IPv6 has no such table
-            return roots.unknown(source, error, say("Run the check as root."))
+            return roots.unknown(source, error)
     return Fact.of(source, _seen(roots, rows, ports, bound=False))
 
 
