@@ -223,7 +223,7 @@ def test_what_would_make_it_known(doubt: str, container: bool, words: str) -> No
     remedy: Remedy = verdicts.help_for(made, doubt)
     assert words in remedy.text
     assert remedy.commands == ()
-    assert remedy.place == ("docker-run" if "docker run" in words else Remedy("x").place)
+    assert remedy.place == ("docker-run" if "--" in words else "host")
 
 
 def test_missing_rules_of_docker_are_put_back_before_anything_is_derived() -> None:

@@ -345,10 +345,10 @@ def test_each_address_is_asked_for_and_a_refusal_is_an_answer(
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(TimeoutError("late"), "EIO"), (TimeoutError(110, "Timed out"), "Timed out")]
+    ("error", "words"), [(TimeoutError("late"), "EIO"), (TimeoutError(110, "Timed out"), "Timed out")]
 )
 def test_a_kernel_that_is_late_said_nothing(
-    dumps: dict[int, Any], monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+    dumps: dict[int, Any], monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
 ) -> None:
     def ask(*_: object) -> bytes:
         raise error
@@ -356,7 +356,7 @@ def test_a_kernel_that_is_late_said_nothing(
     monkeypatch.setattr(netlink, "ask", ask)
     missing = ways.ways(NATIVE).missing
     assert missing is not None
-    assert reason in missing.reason
+    assert (missing.reason, missing.detail) == ("The kernel did not say which way it would send a packet.", words)
 
 
 def test_an_error_without_a_name_is_one_of_input() -> None:
