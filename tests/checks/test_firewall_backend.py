@@ -235,6 +235,28 @@ def test_a_chain_forward_without_rules_leads_nowhere() -> None:
     assert len(measured(one(tables(docker=six)))["missing"]) == 4  # those for IPv6 are others
 
 
+OLD = ("DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2")
+FORWARD = ("DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT")
+
+
+@pytest.mark.parametrize(
+    ("version", "needed"),
+    [
+        ("17.12.1", ()), ("18.03.0", OLD), ("20.10.24+dfsg1", OLD), ("26.1.5+dfsg1", OLD), ("27.5.1", OLD),
+        ("28.0.0", ()), ("28.0.1", (*FORWARD, *OLD)), ("28.5.2+dfsg3", (*FORWARD, *OLD)), ("29.0.0", FORWARD),
+        ("29.7.2", FORWARD), ("30.0.0", ()), ("dev", ()),
+    ],
+)  # fmt: skip
+def test_chains_without_which_an_engine_makes_no_network(version: str, needed: tuple[str, ...]) -> None:
+    """What CSF writes back by itself are the oldest of Docker's chains."""
+    engine = msgspec.structs.replace(ENGINE, version=version)
+    back = msgspec.structs.replace(NFT[0], chains=NFT[0].chains[:2])
+    result = one(tables(docker=(back, NFT[1])), engine=engine)
+    assert result.status is (Status.WARN if needed else Status.PASS)
+    assert measured(result)["missing"] == [f"filter {name}" for name in needed]
+    assert one(tables(docker=NFT), engine=engine).status is Status.PASS
+
+
 def test_remedies_change_no_backend_by_themselves() -> None:
     mixed = tables(Table("ip_tables", "ip", "filter", (Chain("INPUT", 2, "input"),)))
     for system, first in ((release(), "update-alternatives"), (release("almalinux", "9"), "iptables-legacy-save")):

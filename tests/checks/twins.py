@@ -69,6 +69,8 @@ def docker_tables(backend: Literal["nf_tables", "ip_tables"] = "nf_tables") -> t
     return (
         Table(backend, "ip", "filter", (
             Chain("FORWARD", 3, "forward", 0, "drop"), Chain("DOCKER", 2), Chain("DOCKER-USER", 1),
+            *(Chain(f"DOCKER-{name}", 1) for name in ("FORWARD", "BRIDGE", "CT")),
+            *(Chain(f"DOCKER-ISOLATION-STAGE-{number}", 1) for number in (1, 2)),
         )),
         Table(backend, "ip", "nat", (
             Chain("PREROUTING", 1, "prerouting", -100, "accept"), Chain("DOCKER", 2),

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from preflight.checks import Look
 from preflight.facts import NO_ENGINE, NO_SETTINGS, Chain, Table
+from preflight.text.versions import parse_version
 
 NATIVE = "docker-bridges"  # the table of the engine's own nftables backend
+_ISOLATION = ("DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2")
+_FORWARD = ("DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT")
+# Chains that the engine makes when it starts, and that it needs for each new network: from which version on, to which.
+_NEEDED = (
+    ((18, 3), (28,), _ISOLATION),
+    ((28, 0, 1), (29,), (*_FORWARD, *_ISOLATION)),
+    ((29,), (30,), _FORWARD),
+)
 
 
 def told(look: Look) -> bool:
@@ -20,8 +29,12 @@ def missing(look: Look) -> tuple[str, ...]:
     tables = look.host.twin.get().tables
     if native(look):
         return () if any(table.name == NATIVE for table in tables) else (NATIVE,)
-    networks = any(network.driver == "bridge" for network in look.host.engine.or_(NO_ENGINE).networks)
-    return tuple(f"{table} {chain}" for chain, table, there in _wanted(tables, networks=networks) if not there)
+    engine = look.host.engine.or_(NO_ENGINE)
+    networks = any(network.driver == "bridge" for network in engine.networks)
+    # Some managers write the oldest ones back, and no others.
+    stages = (_wanted(tables, networks=networks), _needed(tables, engine.version))
+    found = (tuple(f"{table} {chain}" for chain, table, there in stage if not there) for stage in stages)
+    return next(filter(None, found), ())
 
 
 def writes(look: Look) -> bool:
@@ -54,7 +67,7 @@ def _has(table: Table) -> bool:
 def _wanted(tables: tuple[Table, ...], *, networks: bool) -> list[tuple[str, str, bool]]:
     """Return the engine's chains for IPv4, and whether each is there and led to."""
     nat = [chain for table in tables if (table.family, table.name) in _IPV4 for chain in _of(table, "nat")]
-    kept = [chain for table in tables if (table.family, table.name) in _IPV4 for chain in _of(table, "filter")]
+    kept = _kept(tables)
     return [
         # What leads there is written with the first network alone.
         ("PREROUTING", "nat", not networks or any(chain.name == "PREROUTING" and chain.rules for chain in nat)),
@@ -62,6 +75,18 @@ def _wanted(tables: tuple[Table, ...], *, networks: bool) -> list[tuple[str, str
         ("FORWARD", "filter", any(chain.name == "FORWARD" and chain.rules for chain in kept)),
         ("DOCKER", "filter", any(chain.name == "DOCKER" for chain in kept)),
     ]
+
+
+def _needed(tables: tuple[Table, ...], version: str) -> list[tuple[str, str, bool]]:
+    """Return the chains that this version needs besides, and whether each is there; none where it is not known."""
+    engine = parse_version(version) or ()
+    names = next((names for first, end, names in _NEEDED if first <= engine < end), ())
+    there = {chain.name for chain in _kept(tables)}
+    return [(name, "filter", name in there) for name in names]
+
+
+def _kept(tables: tuple[Table, ...]) -> list[Chain]:
+    return [chain for table in tables if (table.family, table.name) in _IPV4 for chain in _of(table, "filter")]
 
 
 _IPV4 = {(family, name) for family in ("ip", "ipv4", "") for name in ("nat", "filter")}
