@@ -199,8 +199,12 @@ def test_oracles_rules_are_added_to_and_kept(chain: str, version: Any, program: 
 
 @pytest.mark.parametrize(
     ("culprit", "more"),
-    [(rule("InstanceServices"), {}), (rule("PREROUTING", table="raw"), {"hook": "prerouting", "early": True})],
-    ids=["called", "early"],
+    [
+        (rule("InstanceServices"), {}),
+        (rule("PREROUTING", table="raw"), {"hook": "prerouting", "early": True}),
+        (rule(table="mangle"), {}),
+    ],
+    ids=["called", "early", "another table"],
 )
 def test_no_line_is_written_into_oracles_file_that_it_has_no_place_for(culprit: Culprit, more: dict[str, Any]) -> None:
     remedy = advice(case(culprit, "oracle-cloud", **more))

@@ -150,7 +150,7 @@ def _oracle(look: Look, cases: list[Case]) -> Way:
     tables, derived = look.host.twin.get().tables, look.host.twin.get().derived
     commands = list(lines.iptables(cases, tables, derived=derived))
     for case in cases:
-        if case.culprit.chain in ("INPUT", "FORWARD") and not case.early:
+        if case.culprit.chain in ("INPUT", "FORWARD") and case.culprit.table in ("filter", ""):
             path = f"/etc/iptables/rules.v{case.version}"
             for line in lines.saved(case):
                 before = f"/^-A {case.culprit.chain} -j REJECT/i {line}"
