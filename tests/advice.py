@@ -66,7 +66,7 @@ INITS = {
 LOOKS = {
     "ip", "ss", "df", "du", "cat", "ls", "lsblk", "dmesg", "grep", "uname", "journalctl", "tail", "sort", "head",
     "stat", "ntpq", "chronyc", "ntpctl", "resolvectl", "dig", "host", "ps", "pstree", "tr", "echo", "awk", "readlink",
-    "findmnt", "iptables-save", "ip6tables-save",
+    "findmnt", "iptables-save", "ip6tables-save", "iptables-legacy-save", "ip6tables-legacy-save",
 }  # fmt: skip
 LOOKING = {
     "docker": {"info", "ps", "version", "inspect", "images", "compose", "network", "container", "system"},
@@ -74,6 +74,7 @@ LOOKING = {
     "timedatectl": {"status", "timesync-status", "show"}, "sed": {"-n"}, "python3": {"-m"}, "sshd": {"-t", "-T"},
     "dockerd": {"--validate"}, "iptables": {"-S", "-L", "-nvL"}, "nft": {"list"}, "rpm": {"-qf", "-q"},
     "dpkg": {"-S", "-l"}, "ufw": {"status"}, "firewall-cmd": {"--list-all-zones"}, "csf": {"-l"}, "shorewall": {"show"},
+    "update-alternatives": {"--display"},
 }  # fmt: skip
 RUNNERS = ("sudo", "env", "exec", "then", "else", "do")  # say who or when, not what
 # Commands of firewalls that take rules away, or open more than what mailcow needs; of the words after the program.

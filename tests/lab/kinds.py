@@ -22,6 +22,7 @@ SYSTEM = (
 )  # fmt: skip
 MAILCOW = ("openssl", "curl", "git", "jq", "ca-certificates")  # the commands of its installer
 ENGINE = ("docker.io", "iptables", "nftables")
+FIREWALLS = ("firewalld", "iptables-persistent")  # the latter cannot be beside ufw
 SERVICES = ("exim4-daemon-light", "nginx-light", "dovecot-imapd", "ufw", "chrony", "cron")
 # What a host in namespaces must not do to the machine below it, or cannot.
 MASKED = (
@@ -78,6 +79,10 @@ KINDS = {
         Kind(
             "debian13-services", "trixie", (*SYSTEM, *MAILCOW, *ENGINE, "docker-cli", "docker-compose", *SERVICES),
             disabled=("exim4", "nginx", "dovecot", "dovecot.socket", "ufw", "chrony", "cron"), known=LAB,
+        ),
+        Kind(
+            "debian13-firewalls", "trixie", (*SYSTEM, *MAILCOW, *ENGINE, "docker-cli", "docker-compose", *FIREWALLS),
+            disabled=("firewalld", "netfilter-persistent"), known=LAB,
         ),
         Kind(
             "sid", "sid", (*SYSTEM, *MAILCOW, *ENGINE, "docker-cli", "docker-compose"),
