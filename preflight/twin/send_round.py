@@ -17,7 +17,7 @@ from msgspec import Struct
 from preflight.twin.send_settled import Rounds
 from preflight.twin.send_sights import ICMP, TCP, UDP, Sight, Sights
 from preflight.twin.send_verdicts import Observed, Spot
-from preflight.twin.servers import ANY, Place, Servers, bound, read
+from preflight.twin.servers import ANY, LONG, Answer, Place, Servers, bound, read
 from preflight.twin.spaces import Space
 from preflight.twin.wire import ROUTE, Wire
 
@@ -43,6 +43,8 @@ class Shot(Struct, eq=False):
     own: int = 0  # its port
     mark: int = -1  # what it is known again by
     data: bytes = b""
+    short: bool = False  # of two answers over UDP
+    long: Answer | None = None
     watched: bool = False
 
     @property
@@ -186,7 +188,7 @@ class Round:
         if one.socket is None:
             return
         try:
-            got = one.socket.recv(512)
+            got = one.socket.recv(2 * LONG)
         except BlockingIOError:  # an error that TCP overlooked, as it was still sending: it is seen elsewhere
             with suppress(OSError):
                 one.socket.recvmsg(512, 512, socket.MSG_ERRQUEUE)
@@ -195,14 +197,31 @@ class Round:
             one.observed.error = one.observed.error or _name(error)
             self._drop(one)
             return
+        if one.protocol == "udp":
+            self._hear(one, got)
+            return
         one.data += got
-        told = one.data[2 + len(QUESTION) :] if one.protocol == "udp" else one.data
+        told = one.data
         if (answer := read(told)) is not None:
             one.observed.answer = answer
             self._ignore(one)
         elif not got or len(told) > 256:  # it was ended, or answered, by something that is no server of ours
             one.observed.error = one.observed.error or "EPROTO"
             self._drop(one)
+
+    def _hear(self, one: Shot, got: bytes) -> None:
+        """Note one of the two answers to a question over UDP: only with both is it answered."""
+        asked = 2 + len(QUESTION)
+        if len(got) == asked:
+            one.short = True
+        elif (answer := read(got[asked:].rstrip(b"\0"))) is not None:
+            one.long = answer
+        else:  # of something that is no server of ours
+            one.observed.error = one.observed.error or "EPROTO"
+            self._drop(one)
+        if one.short and one.long is not None:
+            one.observed.answer = one.long
+            self._ignore(one)
 
     def _told(self, sight: Sight) -> bool:
         """Note an error about one of the packets. TCP itself overlooks one that comes while it is still sending."""

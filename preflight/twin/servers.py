@@ -1,6 +1,7 @@
 """Servers in the twin's namespaces: each answers with who it is and whom it saw, so that an answer has an author.
 
-An answer is one line, `PLACE ADDRESS PORT PEER PEERPORT`. One over UDP follows the question's own bytes.
+An answer is one line, `PLACE ADDRESS PORT PEER PEERPORT`. Over UDP there are two, as rules may ask how long a packet
+is: the question's own bytes alone, and these, the line and as much more as a name server's longest answer may have.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import selectors
 import socket
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Literal, cast, get_args
 
 from msgspec import Struct
@@ -21,6 +23,7 @@ WAITING = 1024  # connections that a listener may have open
 FREEBIND, V6ONLY = 15, 26  # IP_FREEBIND, IPV6_V6ONLY
 ABORT = struct.pack("ii", 1, 0)  # linger: a closed connection ends with one packet, and leaves nothing that waits
 ANY = {4: "0.0.0.0", 6: "::"}
+LONG = 1200  # bytes of an answer over UDP: what resolvers ask of name servers, 1232, and every way's MTU have room for
 
 
 class Answer(Struct, frozen=True):
@@ -87,10 +90,10 @@ class Servers:
                 question, peer = server.recvfrom(512)
             except OSError:  # none is left, or an earlier answer was refused
                 return
-            try:
-                server.sendto(question + line(place, server.getsockname(), peer), peer)
-            except OSError:  # no way back
-                continue
+            long = (question + line(place, server.getsockname(), peer)).ljust(LONG, b"\0")
+            for answer in (question, long):
+                with suppress(OSError):  # no way back
+                    server.sendto(answer, peer)
 
 
 def bound(address: str, port: int, kind: int) -> socket.socket:

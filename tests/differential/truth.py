@@ -126,7 +126,9 @@ class Truth:
             made.connect((shot.target, shot.port))
             if shot.key[2] == "udp":
                 made.send(b"?")
-            told = made.recv(200).decode().split()
+            told = made.recv(1300).decode().split()
+            if shot.key[2] == "udp":
+                told = max(told, made.recv(1300).decode().split(), key=len)
         except OSError as error:
             shot.verdict = "refused" if error.errno in UNREACHED else "dropped"
             return
@@ -198,7 +200,8 @@ class Truth:
                     _, peer = made.recvfrom(200)
                     if self._stop.is_set():
                         return
-                    made.sendto(f"world {address} 53 {peer[0]}".encode(), peer)
+                    made.sendto(b"?", peer)  # rules may ask how long a packet is
+                    made.sendto(f"world {address} 53 {peer[0]}".encode().ljust(1200), peer)
                 except OSError:
                     if self._stop.is_set():
                         return

@@ -326,6 +326,16 @@ def test_a_rule_about_the_port_of_a_bridge_that_packets_come_in_by_is_not_copied
 
 
 @needs_programs
+@pytest.mark.parametrize("length", ["0:80", "513:1500"])
+def test_a_rule_about_the_length_of_answers_is_met_by_short_and_long_ones(length: str, played: Played) -> None:
+    """Name servers give both: an answer that does not come back is a way out alone."""
+    twin = played(sh=f"iptables-nft -I DOCKER-USER -p udp -i eth0 -m length --length {length} -j DROP")
+    verdicts_ = {(one.protocol, one.port): one.journey.verdict for one in twin.exits if one.journey.version == 4}
+    assert verdicts_.pop(("udp", 53)) == "oneway"
+    assert set(verdicts_.values()) == {"delivered"}
+
+
+@needs_programs
 def test_a_rule_about_what_is_bridged_never_holds_for_what_is_routed(played: Played) -> None:
     twin = played(sh="iptables-nft -I DOCKER-USER -m physdev --physdev-in eth1 --physdev-is-bridged -j DROP")
     assert (set(verdicts(twin).values()), twin.uncopied) == ({"delivered"}, ())

@@ -97,14 +97,22 @@ def test_what_comes_back_on_a_connection(
     assert received.drained is isinstance(told[0], BlockingIOError)
 
 
-def test_an_answer_to_a_datagram_follows_the_question(going: Round) -> None:
+@pytest.mark.parametrize("short_first", [True, False])
+def test_a_datagram_is_answered_once_a_short_and_a_long_answer_are_there(going: Round, short_first: bool) -> None:
     question = b"\0\1" + QUESTION
-    one = shot(Received(question + LINE), "udp")
+    answers = [question, (question + LINE).ljust(1200, b"\0")]
+    one = shot(Received(*(answers if short_first else reversed(answers))), "udp")
+    going._read(one)
+    assert (one.observed.answer, one.observed.error) == (None, "")  # a rule may stop what is longer, or shorter
     going._read(one)
     assert one.observed.answer == ANSWER
-    one = shot(Received(question), "udp")  # an echo of something else
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\1", b"\0\1" + QUESTION + b"world and more\n"])
+def test_a_datagram_of_somebody_else_is_no_answer(going: Round, data: bytes) -> None:
+    one = shot(Received(data), "udp")
     going._read(one)
-    assert (one.observed.answer, one.observed.error) == (None, "")
+    assert (one.observed.answer, one.observed.error) == (None, "EPROTO")
 
 
 def test_the_first_error_stays_and_what_is_closed_is_not_read(going: Round) -> None:
