@@ -18,11 +18,15 @@ _JUDGED = (Status.PASS, Status.WARN, Status.FAIL, Status.IGNORED)
 
 
 class Station(Struct, frozen=True):
-    """An interface (then there is no `hook`), or a chain at a hook. `ends`: why the way ends there, '' = it goes on."""
+    """An interface (then there is no `hook`), or a chain at a hook. `ends`: why the way ends there, '' = it goes on.
+
+    `more`: how many stations this one stands for, which are not shown; 0 = none, it is one.
+    """
 
     hook: str
     name: str
     ends: str = ""
+    more: int = 0
 
 
 class Way(Struct, frozen=True):
@@ -71,12 +75,18 @@ def _of(result: Result) -> Iterator[Way]:
 
 
 def _stations(family: FamilyEvidence) -> Iterator[Station]:
-    shown = family.way[:STATIONS]
-    for number, text in enumerate(shown, 1):
-        hook, _, rest = text.partition(" ")
-        name = rest.rpartition(" ")[0]
-        last = number == len(shown) and family.verdict != "delivered"
-        yield Station(hook if name else "", name or text, _end(family) if last else "")
+    *before, last = family.way  # where it ends is what counts: it is shown however long the way
+    shown = STATIONS - 2 if len(family.way) > STATIONS else len(before)
+    yield from (_station(text) for text in before[:shown])
+    if left := len(before) - shown:
+        yield Station("", words.MORE.format(count=left), more=left)
+    yield _station(last, "" if family.verdict == "delivered" else _end(family))
+
+
+def _station(text: str, ends: str = "") -> Station:
+    hook, _, rest = text.partition(" ")
+    name = rest.rpartition(" ")[0]
+    return Station(hook if name else "", name or text, ends)
 
 
 def _end(family: FamilyEvidence) -> str:
@@ -92,7 +102,8 @@ def markdown(way: Way) -> Ready:
     for station in way.stations:
         hook = f"{markdown_text(station.hook, 40)} " if station.hook else ""
         ends = f" **✕ {markdown_text(station.ends)}**" if station.ends else ""
-        parts.append(f"{hook}{code_span(station.name)}{ends}")
+        name = markdown_text(station.name) if station.more else code_span(station.name)
+        parts.append(f"{hook}{name}{ends}")
     return Ready(f"{markdown_text(way.title)}: {' → '.join(parts)}")
 
 

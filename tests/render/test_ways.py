@@ -47,6 +47,7 @@ def test_much_is_cut() -> None:
     long = way("dropped", "eth0", *("forward ip filter FORWARD continue" for _ in range(99)))
     [one] = ways.ways([inbound(f"{port}/tcp", long) for port in range(1, 40)])
     assert len(one.stations) == ways.STATIONS
+    assert ways.line(one).endswith(" → and 77 more → forward ip filter FORWARD ✕ dropped here")
     assert one.title.endswith("12/tcp, and 27 more")
     many = [inbound("25/tcp", way("dropped", f"eth{number}", "x")) for number in range(99)]
     assert len(ways.ways(many)) == ways.WAYS

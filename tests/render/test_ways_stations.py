@@ -42,6 +42,33 @@ def test_a_way_ends_at_its_last_station_alone(verdict: str, handle: int | None, 
     assert ways.line(found).count("✕") == ways.markdown(found).count("✕") == 1
 
 
+def long_way(count: int) -> list[str]:
+    return [
+        "eth0",
+        *(f"forward ip filter C{number} continue" for number in range(1, count - 1)),
+        "forward ip own END drop",
+    ]
+
+
+@pytest.mark.parametrize(("count", "left"), [(24, 0), (25, 2), (40, 17)])
+def test_a_long_way_still_ends_where_the_packet_stopped(count: int, left: int) -> None:
+    found = only(*long_way(count), handle=12)
+    assert len(found.stations) == 24
+    assert found.stations[-1] == Station("forward", "ip own END", "dropped here by rule 12")
+    assert [station for station in found.stations[:-1] if station.ends] == []
+    assert sum(station.more or 1 for station in found.stations) == count
+    assert (
+        (f" → and {left} more → " in ways.line(found))
+        is (f" → and {left} more → " in ways.markdown(found))
+        is (left > 0)
+    )
+
+
+def test_a_long_way_that_arrives_ends_at_its_interface() -> None:
+    found = only(*long_way(40)[:-1], "br-mailcow", verdict="delivered")
+    assert found.stations[-1] == Station("", "br-mailcow")
+
+
 @pytest.mark.parametrize("status", ["pass", "warn", "fail", "ignored", "skip", "unknown", "error"])
 def test_only_what_was_judged_has_a_way(status: Any) -> None:
     lost = inbound("25/tcp", way("dropped", "eth0", DROPS))
