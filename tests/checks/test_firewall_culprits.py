@@ -9,7 +9,7 @@ import pytest
 
 from preflight.checks.firewall import culprits, verdicts, ways
 from preflight.checks.firewall.culprits import Case
-from preflight.facts import Chain, Culprit, DaemonConfig, Diversion, Ipv6, Nat, Step, Table, Uncopied
+from preflight.facts import Chain, Culprit, DaemonConfig, Diversion, Ipv6, Nat, Route, Step, Table, Uncopied
 from preflight.report.model import Remedy
 from tests.build import VIEW, host, look
 from tests.checks.hosts import release
@@ -267,6 +267,23 @@ def test_forwarding_of_ipv6_leaves_the_default_route_where_a_router_tells_it(
     remedy = advice(Culprit(kind="forwarding"), {"version": 6}, ipv6=kernel)
     assert remedy.files[0].text.splitlines() == wanted
     assert remedy.commands[-1] == "systemctl restart docker"
+
+
+@pytest.mark.parametrize(
+    ("destination", "interface", "learned", "wanted"),
+    [
+        ("::/0", "eth0", True, [ROUTER, FORWARD6]), ("::/0", "eth0", False, [FORWARD6]),
+        ("::/0", "eth1", True, [FORWARD6]), ("2001:db8::/32", "eth0", True, [FORWARD6]),
+    ],
+    ids=["from a router", "by hand", "over another interface", "not the default"],
+)  # fmt: skip
+@pytest.mark.parametrize("ipv6", [None, Ipv6(True, False, True, False, {"x": 2})], ids=["no IPv6 fact", "not of eth0"])
+def test_where_the_setting_is_not_known_the_routes_tell_who_would_be_forgotten(
+    ipv6: Ipv6 | None, destination: str, interface: str, learned: bool, wanted: list[str]
+) -> None:
+    routes = (Route(destination, interface, "fe80::1", 1024, learned=learned),)
+    known = {"routes": routes, **({"ipv6": ipv6} if ipv6 else {})}
+    assert advice(Culprit(kind="forwarding"), {"version": 6}, **known).files[0].text.splitlines() == wanted
 
 
 def test_forwarding_in_both_families_is_one_file_without_doubles() -> None:

@@ -31,11 +31,20 @@ def _forwarding(look: Look, cases: list[Case]) -> Way:
         settings.append(f"{setting} = 1")
         if case.interface and case.version == 4:
             settings.append(_of_device("ipv4", case.interface, "forwarding", 1))
-        if case.version == 6 and look.host.ipv6.known and look.host.ipv6.get().accept_ra.get(case.interface) == 1:
+        if case.version == 6 and _advertised(look, case.interface):
             settings.insert(0, accept_ra(case.interface))  # the kernel forgets its default route otherwise
     text = say("Docker then closes the chain FORWARD to all but its own networks when it is restarted.")
     way = _set(FORWARDING_CONF, [*texts, text], list(dict.fromkeys(settings)))
     return replace(way, commands=(*way.commands, *distro.restart(look.host, "docker")))
+
+
+def _advertised(look: Look, interface: str) -> bool:
+    """Say whether an interface takes routes that are lost with forwarding: by its setting, or else by its routes."""
+    known = look.host.ipv6.value.accept_ra if look.host.ipv6.value else {}
+    if interface in known:
+        return known[interface] == 1
+    routes = look.host.routes.or_(())
+    return any(route.destination == "::/0" and route.learned and route.interface == interface for route in routes)
 
 
 def _filter(_look: Look, cases: list[Case]) -> Way:
