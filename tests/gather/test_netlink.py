@@ -20,10 +20,11 @@ from tests.gather.kernel import attribute
 VIEW = View(container=False, root="/", live=True, network=True, privileged=None)
 NATIVE = Roots("/", VIEW, anchor="self")
 DONE, ERROR, ROW = 3, 2, 24
+INTERRUPTED = 0x10
 
 
-def message(kind: int, payload: bytes = b"") -> bytes:
-    return struct.pack("=IHHII", 16 + len(payload), kind, 0, 1, 0) + payload + bytes(-len(payload) % 4)
+def message(kind: int, payload: bytes = b"", flags: int = 0) -> bytes:
+    return struct.pack("=IHHII", 16 + len(payload), kind, flags, 1, 0) + payload + bytes(-len(payload) % 4)
 
 
 class Kernel:
@@ -91,11 +92,25 @@ def test_a_refusal_is_an_error_with_the_kernels_number(kernel: Any, payload: byt
 
 def test_what_came_before_a_refusal_is_not_the_answer(kernel: Any) -> None:
     made = kernel(message(ROW, b"one.") + message(ERROR, struct.pack("=i", -errno.EBUSY)))
-    answers = netlink.dump(0, 18, b"")
-    assert next(answers) == b"one."
     with pytest.raises(OSError, match="refused"):
-        next(answers)
+        netlink.dump(0, 18, b"")
     assert made.closed
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [message(ROW, b"one.", INTERRUPTED) + message(DONE), message(ROW, b"one.") + message(DONE, b"", INTERRUPTED)],
+    ids=["a row says so", "its end says so"],
+)
+def test_a_table_that_changes_while_it_is_read_is_read_again(kernel: Any, changed: bytes) -> None:
+    made = kernel(changed, changed, message(ROW, b"one.") + message(ROW, b"two.") + message(DONE))
+    assert netlink.dump(0, 18, b"") == [b"one.", b"two."]
+    assert len(made.sent) == 3
+    made = kernel(*[changed] * 9)
+    with pytest.raises(OSError, match="changed") as raised:
+        netlink.dump(0, 18, b"")
+    assert raised.value.errno == errno.EINTR
+    assert len(made.sent) == netlink.TRIES
 
 
 def test_a_kernel_that_does_not_end_its_answer_is_late(kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +148,7 @@ def test_one_answer_is_one_message(kernel: Any) -> None:
                                   struct.pack("=IHHII", 17, 1, 0, 0, 0)])  # fmt: skip
 def test_what_has_no_right_length_is_no_message(data: bytes) -> None:
     assert list(netlink.messages(data)) == []
-    assert list(netlink.messages(message(ROW, b"ab") + data)) == [(ROW, b"ab")]
+    assert list(netlink.messages(message(ROW, b"ab") + data)) == [(ROW, 0, b"ab")]
 
 
 def test_attributes_end_where_a_length_is_wrong_and_flags_are_none_of_their_kind() -> None:
@@ -252,6 +267,14 @@ def test_a_kernel_without_ipv6_has_no_routes_of_it(dumps: dict[int, Any]) -> Non
     assert netlink.routes() == (Route("0.0.0.0/0", "eth0", "", 0),)
     dumps[netlink.GETROUTE] = {socket.AF_INET: OSError(errno.EPERM, "no")}
     with pytest.raises(OSError, match="no"):
+        netlink.routes()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EINTR, "changed"), TimeoutError("late")], ids=["changed", "late"])
+def test_routes_that_were_not_read_to_their_end_are_not_taken_for_none(dumps: dict[int, Any], error: OSError) -> None:
+    dumps[netlink.GETLINK] = [link(3, "eth0")]
+    dumps[netlink.GETROUTE] = {socket.AF_INET: [route(b"", 0, 1, 0, 254, OUT)], socket.AF_INET6: error}
+    with pytest.raises(OSError, match=str(error.args[-1])):
         netlink.routes()
 
 

@@ -19,32 +19,45 @@ ROUTE, SOCK_DIAG = 0, 4  # NETLINK_ROUTE, NETLINK_SOCK_DIAG
 GETLINK, GETADDR, GETROUTE, BY_FAMILY = 18, 22, 26, 20
 _REQUEST = 0x1  # NLM_F_REQUEST
 _DUMP = _REQUEST | 0x300  # NLM_F_DUMP
+_INTERRUPTED = 0x10  # NLM_F_DUMP_INTR: what was dumped changed meanwhile
 _ERROR, _DONE = 2, 3
 SECONDS = 3.0
+TRIES = 4  # of a dump that is interrupted
 MESSAGES = 200_000  # in answer to one request
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 
-def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
-    """Yield the payload of each message that answers a dump request; raise `OSError` where it is refused or late."""
+def dump(protocol: int, kind: int, request: bytes) -> list[bytes]:
+    """Return the payload of each message that answers a dump request; raise `OSError` where it is refused or late.
+
+    One that the kernel calls interrupted is asked for again: it may hold something twice, and lack something. `EINTR`:
+    it was each time.
+    """
+    deadline = time.monotonic() + SECONDS
+    for _ in range(TRIES):
+        if (found := _dump(protocol, kind, request, deadline)) is not None:
+            return found
+    raise OSError(errno.EINTR, "the table changed while netlink read it")
+
+
+def _dump(protocol: int, kind: int, request: bytes, deadline: float) -> list[bytes] | None:
+    """Ask for a dump once, on a socket of its own: nothing of an earlier one is left there. None: interrupted."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as sock:
         sock.settimeout(SECONDS)
         sock.bind((0, 0))
         sock.send(struct.pack("=IHHII", 16 + len(request), kind, _DUMP, 1, 0) + request)
-        deadline = time.monotonic() + SECONDS
-        seen = 0
+        found: list[bytes] = []
+        whole = True
         while True:
-            data = sock.recv(1 << 17)
-            for what, payload in messages(data):
-                seen += 1
+            for what, flags, payload in messages(sock.recv(1 << 17)):
+                whole = whole and not flags & _INTERRUPTED
                 if what == _DONE:
-                    return
+                    return found if whole else None
                 if what == _ERROR:
-                    code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
-                    raise OSError(code, "refused by netlink")
-                if seen > MESSAGES:
+                    raise _refusal(payload)
+                if len(found) >= MESSAGES:
                     raise OSError(f"more than {MESSAGES} answers")
-                yield payload
+                found.append(payload)
             if time.monotonic() > deadline:
                 raise TimeoutError("netlink takes too long")
 
@@ -55,22 +68,26 @@ def ask(protocol: int, kind: int, request: bytes) -> bytes:
         sock.settimeout(SECONDS)
         sock.bind((0, 0))
         sock.send(struct.pack("=IHHII", 16 + len(request), kind, _REQUEST, 1, 0) + request)
-        for what, payload in messages(sock.recv(1 << 17)):
+        for what, _, payload in messages(sock.recv(1 << 17)):
             if what == _ERROR:
-                code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
-                raise OSError(code, "refused by netlink")
+                raise _refusal(payload)
             return payload
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
-def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Split a datagram into its messages: type and payload. Stops where a length is wrong."""
+def _refusal(payload: bytes) -> OSError:
+    code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
+    return OSError(code, "refused by netlink")
+
+
+def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Split a datagram into its messages: type, flags and payload. Stops where a length is wrong."""
     at = 0
     while at + 16 <= len(data):
-        length, kind = struct.unpack_from("=IH", data, at)
+        length, kind, flags = struct.unpack_from("=IHH", data, at)
         if length < 16 or at + length > len(data):
             return
-        yield kind, data[at + 16 : at + length]
+        yield kind, flags, data[at + 16 : at + length]
         at += length + 3 & ~3
 
 
@@ -155,8 +172,8 @@ def routes() -> tuple[Route, ...]:
                 for payload in dump(ROUTE, GETROUTE, bytes([family]) + bytes(11))
                 if (route := read_route(payload, names))
             ]
-        except OSError:
-            if family == socket.AF_INET:  # a kernel without IPv6 has no IPv6 routes
+        except OSError as error:  # a kernel without IPv6 has no IPv6 routes; one that is late may have some
+            if family == socket.AF_INET or isinstance(error, (TimeoutError, InterruptedError)):
                 raise
     return tuple(found)
 
