@@ -18,7 +18,9 @@ def refused(text: str) -> tuple[int, ...]:
         ("A=", "${A:?no}", False), ("A=''", "${A:?no}", False), ('A=""', "${A:?no}", False), ("A=x", "${A:?no}", True),
         ("A='$B'", "${A:?no}", True), ("A=$$", "${A:?no}", True), ("A=", "${A?no}", True), ("B=x", "${A?no}", False),
         ("A=\nA=x", "${A:?no}", True), ("A=x\nA=", "${A:?no}", False), ("A='x", "${A?no}", False),
-        ("A=$B", "${A:?no}", True),  # of what refers to others itself nothing is said
+        ("A=$B", "${A:?no}", False), ('A="${B}"', "${A:?no}", False), ("A=${B:-}", "${A:?no}", False),
+        ("A=x$B", "${A:?no}", True), ("A=$B", "${A?no}", True), ("A=${B:-x}", "${A:?no}", True),
+        ("A=${B:+x}", "${A:?no}", False), ("B=x\nA=${B:+x}", "${A:?no}", True), ("B=x\nA=${B:+}", "${A:?no}", False),
         ("A=x", "${B:-${A:?no}}", True), ("A=", "${B:-${A:?no}}", False), ("B=x", "${B:-${A:?no}}", False),
         ("A=x", "pre${A:?no}post", True), ("A=", "pre${A:?no}post", False), ("A=", "$${A:?no}", True),
     ],

@@ -26,6 +26,7 @@ class Statement(NamedTuple):
     refers: bool = False
     refused: str = ""
     alone: bool = False  # a name without a value, which takes one from Compose's own environment
+    filled: bool = False  # it comes to anything, by what the file says of the variables that it refers to
 
 
 # Go's idea of space, which is not Python's; within a line it is a shorter one.
@@ -71,7 +72,7 @@ def statements(text: str) -> Iterator[Statement]:
         value_at = _SKIP.match(text, start if end == "" else at).end()  # type: ignore[union-attr]
         said, at = _value(text, value_at, endless, variables)
         if not said.refused:
-            variables.filled[name] = said.refers or bool(said.value)
+            variables.filled[name] = said.filled
         yield said._replace(line=line, name=name)
 
 
@@ -87,7 +88,7 @@ def _value(text: str, at: int, endless: set[str], variables: _Variables) -> tupl
         return Statement(0, "", "", refused=phrase("nothing closes its quote")), _line_end(text, at)
     inner = found[1].replace(f"\\{quote}", quote)
     if quote == "'":
-        return Statement(0, "", inner, refused=_nul(inner)), found.end()
+        return Statement(0, "", inner, refused=_nul(inner), filled=bool(inner)), found.end()
     # What is longer than anybody writes is not looked into; without a dollar Compose takes it.
     return _template(inner if len(inner) > 8 * LONGEST else _unescape(inner), variables), found.end()
 
@@ -149,12 +150,12 @@ def _template(template: str, variables: _Variables) -> Statement:
     if refused := _nul(template):
         return Statement(0, "", "", refused=refused)
     if not any(found.lastgroup != "escaped" for found in _REFERENCE.finditer(template)):
-        return Statement(0, "", template.replace("$$", "$"))
+        return Statement(0, "", template.replace("$$", "$"), filled=bool(template))
     try:
-        _fill(template, variables)
+        filled = _fill(template, variables)
     except _Refused as error:
         return Statement(0, "", "", refused=str(error))
-    return Statement(0, "", template, refers=True)
+    return Statement(0, "", template, refers=True, filled=filled)
 
 
 def _fill(template: str, variables: _Variables, depth: int = 0) -> bool:
