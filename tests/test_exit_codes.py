@@ -177,6 +177,22 @@ def test_a_reader_that_has_gone_ends_it_as_a_pipe_does(
         assert os.readlink(f"/proc/self/fd/{out.fileno()}") == os.devnull
 
 
+@pytest.mark.parametrize("words", [["--help"], ["check", "-h"], ["--version"]], ids=" ".join)
+def test_help_that_nobody_reads_ends_as_a_pipe_does(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """click writes these itself, and would end with 1, which is that of a host that is not ready."""
+    there, here = os.pipe()
+    os.close(there)
+    monkeypatch.setattr(sys, "argv", ["preflight", *words])
+    with os.fdopen(here, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", sys.stderr)  # click puts others in their places
+        assert commands.run() == 141
+        assert os.readlink(f"/proc/self/fd/{out.fileno()}") == os.devnull
+    assert capsys.readouterr().err == ""
+
+
 def test_a_closed_standard_output_is_one_line(judged: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     run = judged("good", MEMORY)

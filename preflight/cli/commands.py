@@ -277,6 +277,7 @@ def main() -> None:
 
 def run() -> int:
     """Run the command line: every end is one of the contract's exit codes, and never a traceback."""
+    out = sys.stdout
     try:
         return int(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -288,8 +289,15 @@ def run() -> int:
     except (KeyboardInterrupt, click.Abort):
         return 128 + signal.SIGINT
     except ReaderGone:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return _unread()
+    except SystemExit as left:  # click's: a shell has its completions, or nobody reads the help; stdout is another then
+        return _unread() if sys.stdout is not out else int(left.code or 0)
     except Exception as error:  # noqa: BLE001 - the user gets a line, not a traceback
         say(f"preflight: internal error, please report it: {type(error).__name__}: {error}")
         return INTERNAL
+
+
+def _unread() -> int:
+    """Have the rest of the output go nowhere; return what a shell sees of a program in a pipe that nobody reads."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
