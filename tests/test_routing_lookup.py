@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from preflight.facts import MissingFact, Route, RoutingRule
-from preflight.packets import routing
-from preflight.packets.routing import STANDARD, Packet, lookup, matches, rules_of, way_out
+from preflight.packets import tables
+from preflight.packets.routing import way_out
+from preflight.packets.tables import STANDARD, Packet, lookup, matches, rules_of
 from tests.build import host
 
 HERE = ipaddress.ip_address("198.51.100.7")
@@ -96,7 +97,7 @@ def test_a_source_that_is_not_settled_matches_no_rule_for_sources() -> None:
 
 
 def test_rules_that_jump_in_a_circle_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routing, "_STEPS", 2)
+    monkeypatch.setattr(tables, "_STEPS", 2)
     assert taken((rule(action="nop"), rule(action="nop"), *FOUR), DEFAULT) is None
 
 

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from preflight.facts import Engine, Fact, Host, Route, RoutingRule, View
 from preflight.gather.access.roots import Roots
 from preflight.gather.network import rules
-from preflight.packets.routing import INTERNET, STANDARD, Packet, lookup, sent_from, way_out
+from preflight.packets.routing import INTERNET, sent_from, way_out
+from preflight.packets.tables import STANDARD, Packet, lookup
 from preflight.report.model import Result, Status
 from tests.build import host, look, measured, run
 from tests.gather.kernel import TRIE, attribute

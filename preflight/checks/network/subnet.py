@@ -11,7 +11,7 @@ from preflight.checks.network.subnets import Family, Neighbour, families, mailco
 from preflight.checks.remedies import install
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import NO_ENGINE, require
-from preflight.packets.routing import rules_of
+from preflight.packets.tables import rules_of
 from preflight.report.evidence.network import SubnetEvidence
 from preflight.report.model import Finding, Severity, Status
 from preflight.text import versions

@@ -13,7 +13,7 @@ from preflight.facts import NO_ENGINE, EngineNetwork, Route
 from preflight.mailcow.plan import IPV4_NETWORK
 from preflight.net import addresses
 from preflight.net.addresses import IpNetwork
-from preflight.packets.routing import MAIN, Packet, lookup, matches
+from preflight.packets.tables import MAIN, Packet, lookup, matches
 from preflight.report.evidence.network import ConflictEvidence
 from preflight.text.sentences import noted, phrase
 

@@ -37,7 +37,7 @@ def dump(protocol: int, kind: int, request: bytes) -> list[bytes]:
     for _ in range(TRIES):
         if (found := _dump(protocol, kind, request, deadline)) is not None:
             return found
-    raise OSError(errno.EINTR, "the table changed while netlink read it")
+    raise OSError(errno.EINTR, os.strerror(errno.EINTR))
 
 
 def _dump(protocol: int, kind: int, request: bytes, deadline: float) -> list[bytes] | None:

@@ -12,7 +12,7 @@ from preflight.facts import Fact, Route, RoutingRule
 from preflight.gather.access.advice import the_hosts_network
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.network import netlink
-from preflight.packets.routing import STANDARD
+from preflight.packets.tables import STANDARD
 from preflight.text.sentences import say
 
 GETRULE = 34
