@@ -15,7 +15,7 @@ from preflight.checks import Check, catalogue
 from preflight.cli import options, outputs, request
 from preflight.cli.outputs import Target
 from preflight.cli.stop import Stop
-from preflight.cli.streams import ReaderGone, colored, put, say
+from preflight.cli.streams import ReaderGone, colored, put, say, unread
 from preflight.facts.parts import descriptions
 from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
@@ -289,15 +289,9 @@ def run() -> int:
     except (KeyboardInterrupt, click.Abort):
         return 128 + signal.SIGINT
     except ReaderGone:
-        return _unread()
+        return unread()
     except SystemExit as left:  # click's: a shell has its completions, or nobody reads the help; stdout is another then
-        return _unread() if sys.stdout is not out else int(left.code or 0)
+        return unread() if sys.stdout is not out else int(left.code or 0)
     except Exception as error:  # noqa: BLE001 - the user gets a line, not a traceback
         say(f"preflight: internal error, please report it: {type(error).__name__}: {error}")
         return INTERNAL
-
-
-def _unread() -> int:
-    """Have the rest of the output go nowhere; return what a shell sees of a program in a pipe that nobody reads."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE

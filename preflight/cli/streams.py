@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 
 from preflight.cli import outputs
@@ -27,6 +28,12 @@ def put(text: str) -> None:
         raise ReaderGone from None
     except OSError as error:
         raise InputError(f"standard output: {error.strerror}") from None
+
+
+def unread() -> int:
+    """Have the rest of the output go nowhere; return what a shell sees of a program in a pipe that nobody reads."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def say(line: str) -> None:
