@@ -18,7 +18,7 @@ from preflight.gather.conf import mailcow_conf, override
 from preflight.gather.engine.compose import compose
 from preflight.gather.engine.daemon import daemon_config
 from preflight.gather.engine.next_start import engine_start
-from preflight.gather.machine import clock, kernel_features, resources, system
+from preflight.gather.machine import clock, distribution, hostname, kernel, kernel_features, memory, processor, security
 from preflight.gather.machine.commands import commands
 from preflight.gather.machine.userland import userland
 from preflight.gather.machine.virtualization import virtualization
@@ -35,18 +35,18 @@ Reader = Callable[[Roots], Fact[Any]]
 
 # Each reader with the files that it reads.
 READERS: dict[str, tuple[Reader, tuple[str, ...]]] = {
-    "name": (system.name, ("/etc/hostname",)),
-    "os_release": (system.os_release, ("/etc/os-release", "/usr/lib/os-release")),
-    "kernel": (system.kernel, ("/proc/sys/kernel/osrelease",)),
-    "machine": (system.machine, ("/proc/cpuinfo", "/bin/sh", "/var/lib/dpkg/arch")),
-    "security": (system.security, ("/sys/fs/selinux/enforce", "/sys/module/apparmor/parameters/enabled")),
-    "sysctls": (system.sysctls, ("/proc/sys/vm/overcommit_memory", "/proc/sys/fs/inotify/max_user_instances")),
+    "name": (hostname.name, ("/etc/hostname",)),
+    "os_release": (distribution.os_release, ("/etc/os-release", "/usr/lib/os-release")),
+    "kernel": (kernel.kernel, ("/proc/sys/kernel/osrelease",)),
+    "machine": (kernel.machine, ("/proc/cpuinfo", "/bin/sh", "/var/lib/dpkg/arch")),
+    "security": (security.security, ("/sys/fs/selinux/enforce", "/sys/module/apparmor/parameters/enabled")),
+    "sysctls": (security.sysctls, ("/proc/sys/vm/overcommit_memory", "/proc/sys/fs/inotify/max_user_instances")),
     "userland": (userland, ("/bin/sh", "/usr/bin/dockerd", "/var/lib/dpkg/status")),
     "virtualization": (virtualization, ("/proc/version", "/proc/1/environ", "/proc/cpuinfo", "/proc/1/cgroup")),
     "kernel_features": (kernel_features.kernel_features, ("/proc/config.gz", "/proc/sys/kernel/osrelease")),
-    "cpu_speed": (resources.cpu_speed, ("/proc/cpuinfo",)),
-    "cpu_features": (resources.cpu_features, ("/proc/cpuinfo",)),
-    "memory": (resources.memory, ("/proc/meminfo", "/proc/1/cgroup")),
+    "cpu_speed": (processor.cpu_speed, ("/proc/cpuinfo",)),
+    "cpu_features": (processor.cpu_features, ("/proc/cpuinfo",)),
+    "memory": (memory.memory, ("/proc/meminfo", "/proc/1/cgroup")),
     "timezone": (clock.timezone, ("/etc/localtime", "/etc/timezone", "/etc/adjtime")),
     "commands": (lambda roots: commands(roots, ("grep", "docker")), ("/usr/bin/grep", "/bin/docker")),
     "services": (services, ("/lib/systemd/system/exim4.service", "/var/lib/dpkg/status", "/etc/inittab")),
@@ -205,7 +205,7 @@ def test_numbers_are_not_made_up_of_nonsense(name: str, content: str, tmp_path: 
 @pytest.mark.parametrize("content", ["numbers beyond all", "negative numbers", "words for numbers"])
 def test_sizes_of_memory_are_sizes(content: str, tmp_path: Path) -> None:
     place(tmp_path, "/proc/meminfo").write_bytes(CONTENTS[content])
-    fact = resources.memory(copy(tmp_path))
+    fact = memory.memory(copy(tmp_path))
     assert not fact.known or 0 <= fact.get().total_bytes < 1 << 63
 
 
@@ -226,4 +226,4 @@ def test_a_link_out_of_the_root_stays_in_it(tmp_path: Path) -> None:
     """`..` at the root is the root, as it is on the host itself: this machine's file is never shown for the host's."""
     place(tmp_path, "/etc/secret").write_text("ID=inside\n")
     place(tmp_path, "/etc/os-release").symlink_to("../" * 40 + "etc/secret")
-    assert system.os_release(copy(tmp_path)).get().id == "inside"
+    assert distribution.os_release(copy(tmp_path)).get().id == "inside"

@@ -11,7 +11,7 @@ import pytest
 
 from preflight.gather.access.roots import Roots
 from preflight.gather.access.view import find_roots
-from preflight.gather.machine import live, resources
+from preflight.gather.machine import live, memory, processor
 from preflight.gather.machine.mounts import parse_mountinfo
 from preflight.gather.sockets import processes
 from tests.build import VIEW
@@ -31,8 +31,8 @@ def running(root: Path) -> Roots:
 
 def test_memory_and_swap() -> None:
     """What is available changes while it is read."""
-    told = resources.memory(find_roots({})).get()
-    parsed = resources.parse_meminfo(Path("/proc/meminfo").read_text(), told.limit_bytes)
+    told = memory.memory(find_roots({})).get()
+    parsed = memory.parse_meminfo(Path("/proc/meminfo").read_text(), told.limit_bytes)
     assert parsed is not None
     assert told.available_bytes is not None
     assert parsed.available_bytes is not None
@@ -46,22 +46,22 @@ def test_the_running_host_and_its_copy_have_the_same_facts(tmp_path: Path) -> No
     """Both where the host's root is, not where this program runs."""
     text = MEMINFO.format(total=9000)
     write(tmp_path, "/proc/vmstat", "pswpin 0\npswpout 0\n")
-    copied = resources.memory(copy(tmp_path, **{"/proc/meminfo": text})).get()
+    copied = memory.memory(copy(tmp_path, **{"/proc/meminfo": text})).get()
     assert copied.total_bytes == 9000 * 1024
-    assert resources.memory(running(tmp_path)).get() == copied
+    assert memory.memory(running(tmp_path)).get() == copied
 
 
 @pytest.mark.parametrize("text", ["", "MemTotal: many kB\n", "MemTotal:\n", "MemTotal: 5 kB\n", "\x00\xff", "\n\n"])
 def test_a_damaged_table_is_no_memory(tmp_path: Path, text: str) -> None:
     write(tmp_path, "/proc/meminfo", text)
     assert live.memory(running(tmp_path)) is None
-    fact = resources.memory(running(tmp_path))
+    fact = memory.memory(running(tmp_path))
     assert fact.missing
     assert "damaged" in fact.missing.reason
 
 
 def test_without_a_table_the_reason_is_told(tmp_path: Path) -> None:
-    fact = resources.memory(running(tmp_path))
+    fact = memory.memory(running(tmp_path))
     assert fact.missing
     assert fact.missing.reason.startswith("/proc/meminfo cannot be read")
 
@@ -73,11 +73,11 @@ def test_a_container_s_short_table_does(tmp_path: Path) -> None:
 
 
 def test_where_the_root_is_out_of_reach_the_machine_has_the_same_memory() -> None:
-    assert resources.memory(out_of_reach()).get().total_bytes == psutil.virtual_memory().total
+    assert memory.memory(out_of_reach()).get().total_bytes == psutil.virtual_memory().total
 
 
 def test_processors() -> None:
-    found = resources.parse_features(Path("/proc/cpuinfo").read_text())
+    found = processor.parse_features(Path("/proc/cpuinfo").read_text())
     assert found is not None
     assert found.count == psutil.cpu_count()
 

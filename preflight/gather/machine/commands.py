@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from preflight.facts import Command, Fact
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.gather.packages.packages import owners
+from preflight.gather.packages.owners import owners
 from preflight.text.sentences import phrase
 
 PATH = (

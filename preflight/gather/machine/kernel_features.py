@@ -8,7 +8,7 @@ from collections.abc import Callable
 from preflight.facts import Fact, KernelFeatures
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.machine import kernel_config
-from preflight.gather.machine.system import kernel
+from preflight.gather.machine.kernel import kernel
 from preflight.text.sentences import phrase, say
 
 _MODULES = ("/lib/modules", "/usr/lib/modules", "/run/booted-system/kernel-modules/lib/modules")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.machine import kernel_config
-from preflight.gather.machine.system import kernel
+from preflight.gather.machine.kernel import kernel
 
 LIMIT = 4 << 20
 FOLDERS = ("/lib/modules", "/usr/lib/modules", "/run/booted-system/kernel-modules/lib/modules")
