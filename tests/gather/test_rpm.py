@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.gather.access.view import find_roots
+from preflight.gather.packages import owners as package_owners
 from preflight.gather.packages import packages, rpm
 from preflight.gather.packages.rpm import PLACES, file_of, installed, owners
 from preflight.gather.packages.sqlite import Damaged
@@ -87,7 +88,7 @@ def test_the_package_that_rpm_names(tmp_path: Path, path: str, package: str | No
     database(tmp_path)
     (tmp_path / "bin").symlink_to("usr/bin")
     (tmp_path / "usr/bin").mkdir(parents=True)
-    assert packages.owners(find_roots({}, str(tmp_path)), {path}) == ({path: package} if package else {})
+    assert package_owners.owners(find_roots({}, str(tmp_path)), {path}) == ({path: package} if package else {})
 
 
 def test_a_database_with_changes_beside_it_is_not_believed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from msgspec import Struct
 from preflight.facts import Fact, Holder, Sockets
 from preflight.facts.sockets import HOLDING
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.gather.packages import packages
+from preflight.gather.packages.owners import owners as packages_of
 from preflight.gather.services.socket_units import Streams, unit_of
 from preflight.gather.sockets.owners import walk
 from preflight.gather.sockets.processes import describe, parent_of
@@ -257,7 +257,7 @@ def _holders(roots: Roots, rows: list[Row], owners: dict[int, int], served: dict
     streams = _opened_by_systemd(roots) if by_systemd else {}
     # What runs in a container came with its image, whatever the host has under that name.
     binaries = {process.binary for process in processes.values() if process and not process.container}
-    brought = packages.owners(roots, {binary for binary in binaries if binary})
+    brought = packages_of(roots, {binary for binary in binaries if binary})
     holders = []
     for row in rows:
         pid = owners.get(row.inode)
