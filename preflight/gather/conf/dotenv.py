@@ -1,6 +1,6 @@
 """The grammar of env files as Docker Compose has it. Pure: nothing is executed, and nothing expanded.
 
-It is that of compose-go's `dotenv` and `template` packages (read 2026-07-21, held against Compose 2.26 and 2.40).
+It is that of compose-go's `dotenv` package (read 2026-07-21, held against Compose 2.26 and 2.40).
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from msgspec import Struct
-
+from preflight.gather.conf.references import LONGEST, PATIENCE, Refused, Variables, fill, refers
 from preflight.text.sentences import phrase
 
 
@@ -48,7 +47,7 @@ def statements(text: str) -> Iterator[Statement]:
     """Yield every statement. After one that Compose refuses it goes on with the next line, to tell of them all."""
     at, line, counted = 0, 1, 0
     endless: set[str] = set()  # quotes that nothing ends: looked for once, not once a line
-    variables = _Variables({}, PATIENCE)
+    variables = Variables({}, PATIENCE)
     while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]  # it always matches
         line += text.count("\n", counted, at)
         counted = at
@@ -76,7 +75,7 @@ def statements(text: str) -> Iterator[Statement]:
         yield said._replace(line=line, name=name)
 
 
-def _value(text: str, at: int, endless: set[str], variables: _Variables) -> tuple[Statement, int]:
+def _value(text: str, at: int, endless: set[str], variables: Variables) -> tuple[Statement, int]:
     """Read a value from where it starts, and say where it ends."""
     quote = text[at : at + 1]
     if quote not in _QUOTED:
@@ -91,6 +90,19 @@ def _value(text: str, at: int, endless: set[str], variables: _Variables) -> tupl
         return Statement(0, "", inner, refused=_nul(inner), filled=bool(inner)), found.end()
     # What is longer than anybody writes is not looked into; without a dollar Compose takes it.
     return _template(inner if len(inner) > 8 * LONGEST else _unescape(inner), variables), found.end()
+
+
+def _template(template: str, variables: Variables) -> Statement:
+    """Find out whether a value refers to others, and whether Compose could follow it."""
+    if refused := _nul(template):
+        return Statement(0, "", "", refused=refused)
+    if not refers(template):
+        return Statement(0, "", template.replace("$$", "$"), filled=bool(template))
+    try:
+        filled = fill(template, variables)
+    except Refused as error:
+        return Statement(0, "", "", refused=str(error))
+    return Statement(0, "", template, refers=True, filled=filled)
 
 
 def _line_end(text: str, at: int) -> int:
@@ -117,95 +129,3 @@ def _unescape(inner: str) -> str:
         return chr(int(digits, 8)) if re.fullmatch("[0-3][0-7]{2}", digits) else f"\\{digits}"
 
     return _ESCAPE.sub(meant, inner)
-
-
-# --- references ----------------------------------------------------------------------------------------------
-
-_REFERENCE = re.compile(
-    r"\$(?:(?P<escaped>\$)|(?P<named>[_a-z][_a-z0-9]*)"
-    r"|\{(?:(?P<braced>[_a-z][_a-z0-9]*(?::?[-+?].*)?)\}|(?P<invalid>)))",
-    re.IGNORECASE,
-)
-_BRACE = re.compile(r"[{}]")
-_OPERATOR = re.compile(r":?[-+?]")
-LONGEST, REFERENCES, DEEPEST = 8192, 50, 20  # of a value with references: characters, references, how deep they nest
-
-
-PATIENCE = 4_000_000  # characters of a file's references
-
-
-class _Refused(ValueError):
-    """Compose refuses a value, and with it the file."""
-
-
-class _Variables(Struct):
-    """The variables so far and whether they hold anything; how much more of references is looked at."""
-
-    filled: dict[str, bool]
-    patience: int
-
-
-def _template(template: str, variables: _Variables) -> Statement:
-    """Find out whether a value refers to others, and whether Compose could follow it."""
-    if refused := _nul(template):
-        return Statement(0, "", "", refused=refused)
-    if not any(found.lastgroup != "escaped" for found in _REFERENCE.finditer(template)):
-        return Statement(0, "", template.replace("$$", "$"), filled=bool(template))
-    try:
-        filled = _fill(template, variables)
-    except _Refused as error:
-        return Statement(0, "", "", refused=str(error))
-    return Statement(0, "", template, refers=True, filled=filled)
-
-
-def _fill(template: str, variables: _Variables, depth: int = 0) -> bool:
-    """Say whether a template comes to anything, following only which variables are empty; raise `_Refused`."""
-    variables.patience -= len(template)
-    if len(template) > LONGEST or depth > DEEPEST or variables.patience < 0:
-        raise _Refused(phrase("its references are too many to be followed"))
-    anything, rest = False, template
-    for _ in range(REFERENCES):
-        found = _REFERENCE.search(rest)
-        if found is None:
-            return anything or bool(rest)
-        anything = anything or found.start() > 0 or found["escaped"] is not None
-        if found["invalid"] is not None:
-            raise _Refused(phrase("its ${{ starts no reference"))
-        reference, after = found[0], rest[found.end() :]
-        if found["braced"] is None:
-            anything = anything or variables.filled.get(found["named"] or "", False)
-        else:
-            # The pattern took all up to the last brace; the reference ends with the brace that closes it.
-            close = _closing(reference)
-            reference, after = reference[: close + 1], reference[close + 1 :] + after
-            anything = _braced(reference, variables, depth) or anything
-        rest = after
-    raise _Refused(phrase("its references are too many to be followed"))
-
-
-def _closing(reference: str) -> int:
-    """Return where the first brace is closed; the end where none closes it."""
-    depth = 0
-    for brace in _BRACE.finditer(reference):
-        depth += 1 if brace[0] == "{" else -1
-        if depth == 0:
-            return brace.start()
-    return len(reference) - 1
-
-
-def _braced(reference: str, variables: _Variables, depth: int) -> bool:
-    found = _REFERENCE.fullmatch(reference)
-    if found is None or found["braced"] is None:
-        raise _Refused(phrase("its ${{ starts no reference"))
-    operator = _OPERATOR.search(found["braced"])
-    if operator is None:
-        return variables.filled.get(found["braced"], False)
-    name, other = found["braced"][: operator.start()], found["braced"][operator.end() :]
-    usable = variables.filled.get(name, False) if operator[0].startswith(":") else name in variables.filled
-    # Compose looks at the other value whether it takes it or not (2.26 and 2.40 do).
-    comes_to = _fill(other, variables, depth + 1)
-    if operator[0].endswith("?") and not usable:
-        raise _Refused(phrase("it requires a variable that is not set"))
-    if operator[0].endswith("+"):
-        return usable and comes_to
-    return variables.filled[name] if usable else comes_to
