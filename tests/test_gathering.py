@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from preflight.facts import Fact, HealthRun, Host, Probes, StartRun
+from preflight.facts import Fact, HealthRun, Host, Probes, PublishRun, StartRun
 from preflight.facts import parts as facts
 from preflight.gathering.parts import PARTS, Kind, Part, Read
 from preflight.gathering.stages import FILES, STAGES
@@ -47,7 +47,8 @@ def test_a_recipe_makes_the_fact_of_its_place(part: Part) -> None:
     assert made(part) == declared(part.place)
 
 
-RESULTS = {"Box": object, "HealthRun": HealthRun, "StartRun": StartRun}  # named for type checking alone
+# Named for type checking alone
+RESULTS = {"Box": object, "HealthRun": HealthRun, "PublishRun": PublishRun, "StartRun": StartRun}
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)

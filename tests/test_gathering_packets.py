@@ -17,7 +17,8 @@ from preflight.gather.access.crew import Crew
 from preflight.gather.access.roots import Roots
 from preflight.gather.machine import modules
 from preflight.gathering.run import Run, Wishes
-from preflight.gathering.twin import DENIED, LEFT, SECONDS, SOURCE, twin
+from preflight.gathering.twin import DENIED, LEFT, SECONDS, twin
+from preflight.gathering.twin_request import SOURCE
 from preflight.probes.registry import PROBES
 from preflight.twin.request import Request
 from tests.build import conf_file

@@ -23,7 +23,7 @@ from preflight.facts.twin import Twin
 from preflight.gather.access.command import Output
 from preflight.gather.access.roots import Roots
 from preflight.gather.machine import modules
-from preflight.gathering import twin
+from preflight.gathering import twin, twin_request
 from preflight.mailcow import plan
 from preflight.mailcow.plan import Plan
 from preflight.probes.registry import PROBES
@@ -44,7 +44,7 @@ def wanted(**settings: str) -> Plan:
 
 
 def request(engine: Engine = ENGINE, config: DaemonConfig = NO_SETTINGS, **settings: str) -> Request:
-    return twin.request(wanted(**settings), engine, config, NATIVE, None, 5.0)
+    return twin_request.request(wanted(**settings), engine, config, NATIVE, None, 5.0)
 
 
 def configured(**settings: Any) -> DaemonConfig:
@@ -130,7 +130,7 @@ VIEWS = {
 @pytest.mark.parametrize("name", VIEWS)
 def test_where_there_can_be_no_twin(name: str) -> None:
     view, kind, cause = VIEWS[name]
-    missing = twin.prevented(Roots("/r", view, anchor="1"))
+    missing = twin_request.prevented(Roots("/r", view, anchor="1"))
     assert missing is not None
     assert missing.missing is not None
     assert missing.missing.kind == kind
@@ -139,9 +139,9 @@ def test_where_there_can_be_no_twin(name: str) -> None:
 
 
 def test_natively_and_in_a_privileged_container_there_may_be_one() -> None:
-    assert twin.prevented(NATIVE) is None
+    assert twin_request.prevented(NATIVE) is None
     inside = View(container=True, root="/proc/1/root", live=True, network=True, privileged=True)
-    assert twin.prevented(Roots("/proc/1/root", inside, anchor="1")) is None
+    assert twin_request.prevented(Roots("/proc/1/root", inside, anchor="1")) is None
 
 
 def test_what_the_process_says_is_the_fact() -> None:

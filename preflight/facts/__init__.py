@@ -23,7 +23,7 @@ from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, Mark, Override, Setting
 from preflight.facts.names import Answer, Answers, HostsEntry, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
-from preflight.facts.probes import HealthRun, Probes, Refusal, StartRun
+from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
     NO_SERVICES,
@@ -66,6 +66,7 @@ __all__ = [
     "CpuSpeed",
     "Culprit",
     "DaemonConfig",
+    "Differing",
     "Directive",
     "Diversion",
     "Engine",
@@ -95,6 +96,7 @@ __all__ = [
     "Override",
     "Parent",
     "Probes",
+    "PublishRun",
     "PublishedPort",
     "Refusal",
     "Route",

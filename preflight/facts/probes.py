@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from preflight.facts.base import BEFORE, Fact, about
-from preflight.facts.kinds import ImageName, Secret, Word
+from preflight.facts.kinds import ChainName, ImageName, Secret, Word
 
 # Why an engine started no container, as far as that has a name: the control groups are not mounted.
 Refusal = Literal["", "cgroups"]
@@ -36,9 +36,39 @@ class StartRun(Struct, frozen=True):
     granted: bool | None = None
 
 
+class Differing(Struct, frozen=True, omit_defaults=True):
+    """A rule by which an engine's own differ from those that were derived for it.
+
+    `only`: who has it; order: both have the same rules in the chain, in another order. `rule`: with {bridge}, {port}
+    and the like in the places of the names of what was started.
+    """
+
+    version: Literal[4, 6]
+    only: Literal["engine", "derived", "order"]
+    table: ChainName
+    chain: ChainName
+    rule: Secret = ""
+
+
+class PublishRun(Struct, frozen=True, omit_defaults=True):
+    """The rules that the engine added for a network and its published ports, held against those derived.
+
+    `versions`: of which the rules were compared. `more`: differences beyond those listed. `doubt`: why the engine's
+    rules cannot be carried over to mailcow's network; '' = they can.
+    """
+
+    versions: tuple[Literal[4, 6], ...]
+    differing: tuple[Differing, ...] = ()
+    more: int = 0
+    doubt: Secret = ""
+
+
 class Probes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The probes of a run, by name. One that was not made says why."""
 
     healthcheck: Annotated[Fact[HealthRun], about("a container with a health check, started for this")] = BEFORE
     privileged: Annotated[Fact[StartRun], about("a privileged container, started for this")] = BEFORE
     limits: Annotated[Fact[StartRun], about("a container with mailcow's limits, started for this")] = BEFORE
+    publishing: Annotated[
+        Fact[PublishRun], about("the rules that Docker added for a network and its published ports, started for this")
+    ] = BEFORE

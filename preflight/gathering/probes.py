@@ -16,13 +16,13 @@ def recipe(probe: Probe) -> Recipe:
     """Return how the fact of a probe is made."""
 
     def made(run: Run) -> Fact[Any]:
-        if (why := _prevented(run)) is not None:
+        if (why := prevented(run)) is not None:
             return why
         from preflight.gather.engine.engine import own_container
         from preflight.probes.bench import Bench
         from preflight.probes.frame import run_probe
 
-        run.share(_TIDIED)
+        tidy(run)
         url = run.share(URL)
         assert isinstance(url, str), "an engine that is known has an address"
         return run_probe(probe, Bench(url, own_container(run.roots), run.crew.stop, run.crew.deadline))
@@ -30,7 +30,7 @@ def recipe(probe: Probe) -> Recipe:
     return made
 
 
-def _prevented(run: Run) -> Fact[Any] | None:
+def prevented(run: Run) -> Fact[Any] | None:
     """Return why there is no probe; None: there may be."""
     if not run.wishes.asked.probe:
         return Fact.skipped("probe", say("--no-probe was given."), cause="no-probe")
@@ -44,8 +44,12 @@ def _prevented(run: Run) -> Fact[Any] | None:
     return None
 
 
+def tidy(run: Run) -> None:
+    """Remove what dead runs left, once in a run, before something new is made."""
+    run.share(_TIDIED)
+
+
 def _tidy(run: Run) -> None:
-    """Remove what dead runs left, before something new is made."""
     from preflight.gather.engine.client import EngineError
     from preflight.probes.cleanup import cleanup
 

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from preflight.gather.access.errand import Errand, Stopped, boxes
 from preflight.gather.engine import reply
+from preflight.gather.engine.client import EngineError
 from preflight.gather.engine.engine import connect, translated
 from preflight.probes import identity
-from preflight.probes.bench import Bench
+from preflight.probes.bench import Bench, Trial
 from preflight.probes.image import PYTHON, TITLE
 from preflight.probes.made import EMPTYING, LATE, Made, empty
 from preflight.probes.publication import Publication, bindings, published
+from preflight.text.sentences import phrase
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -65,6 +67,13 @@ class Box:
         finally:
             if self._entered:
                 boxes.leave()
+
+    @property
+    def trial(self) -> Trial:
+        """Return what the probe with published ports makes; raise `EngineError` where nobody has said so."""
+        if self._bench.trial is None:
+            raise EngineError(phrase("there is no network to make"))
+        return self._bench.trial
 
     def call(self, function: Callable[[], T]) -> T:
         """Call the engine; raise `EngineError` with its words, `Stopped`, or TimeoutError at the deadline."""

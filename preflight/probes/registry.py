@@ -10,7 +10,7 @@ from msgspec import Struct
 from preflight.text.sentences import noted
 
 if TYPE_CHECKING:
-    from preflight.facts import HealthRun, StartRun
+    from preflight.facts import HealthRun, PublishRun, StartRun
     from preflight.probes.box import Box
 
 STAGE = noted("probes")
@@ -48,9 +48,16 @@ def _limits(box: Box, image: str) -> StartRun:
     return limits(box, image)
 
 
+def _publishing(box: Box, image: str) -> PublishRun:
+    from preflight.probes.publishing import publishing
+
+    return publishing(box, image)
+
+
 # What a probe does is loaded with it: a run without probes needs none of it.
 PROBES = (
     Probe("healthcheck", 10.0, STAGE, "a container with a HEALTHCHECK", _healthcheck),
     Probe("privileged", 10.0, STAGE, "a privileged container", _privileged),
     Probe("limits", 10.0, STAGE, "a container with mailcow's limits", _limits),
+    Probe("publishing", 8.0, STAGE, "a container with published ports", _publishing),
 )

@@ -17,7 +17,7 @@ from preflight.twin.request import Request
 from preflight.twin.spaces import Space
 from preflight.twin.wire import NETFILTER, Wire
 
-__all__ = ["Underivable", "apply", "needs", "rules"]
+__all__ = ["Underivable", "apply", "forwards", "needs", "rules", "state_of", "wanted"]
 
 VERSIONS: tuple[Literal[4, 6], ...] = (4, 6)
 _FORWARDING = {4: ("ipv4/ip_forward",), 6: ("ipv6/conf/all/forwarding", "ipv6/conf/default/forwarding")}
@@ -68,8 +68,9 @@ def apply(request: Request, stage: _Stage) -> str:
             raise Underivable(f"module {modules[0]}")
     programs = Programs(request.root, request.seconds)
     with stage.twin.entered():
+        doubted = {given.version for given in request.given if given.doubt}
         for version in VERSIONS if request.subnet6 else VERSIONS[:1]:
-            failed = _add(request, version, engine, programs)
+            failed = "" if version in doubted else _add(request, version, engine, programs)
             if failed:
                 return failed
         if any(concerned(request, version) for version in VERSIONS):
@@ -79,8 +80,13 @@ def apply(request: Request, stage: _Stage) -> str:
     return ""
 
 
+def forwards(version: Literal[4, 6]) -> bool:
+    """Say whether packets are forwarded in the namespace that is entered, as far as the engine switches that on."""
+    return all(_is_on(name) for name in _FORWARDING[version])
+
+
 def _add(request: Request, version: Literal[4, 6], engine: tuple[int, ...], programs: Programs) -> str:
-    forwarding = all(_is_on(name) for name in _FORWARDING[version])
+    forwarding = forwards(version)
     failed = ""
     if native(request) and request.ip_forward and not forwarding:
         # It leaves that to others, but makes no network without (moby/moby 29.0.0,
@@ -104,22 +110,31 @@ def _by_nft(request: Request, version: Literal[4, 6], programs: Programs) -> str
 
 
 def _by_iptables(request: Request, version: Literal[4, 6], forwarding: bool, programs: Programs) -> str:
-    state = _state(request, version, forwarding, programs)
+    state = state_of(request, version, forwarding, programs)
     if version == 6 and request.starts_ip6tables and ("filter", "DOCKER") not in state.chains and state.usable("nat"):
         ran = programs.run("ip6tables-restore", "--noflush", "--wait", stdin=derive_iptables.START.encode())
         if ran.code:
             return words(ran)
-        state = _state(request, version, forwarding, programs)
-    changes = derive_iptables.changes(request, version, state).made
-    changes += derive_zones.in_ip_tables(state, request.bridge)
+        state = state_of(request, version, forwarding, programs)
+    given = next((one.changes for one in request.given if one.version == version), None)
+    changes = wanted(request, version, state) if given is None else list(given)
     failed = _alone(version, changes, state, programs)
     if failed:
         return failed
     ran = programs.run(f"{_PROGRAM[version]}-restore", "--noflush", "--wait", stdin=text(changes).encode())
+    if ran.code and given is not None:
+        raise Underivable(words(ran))  # of rules that were carried over, and not of the engine's commands
     return "" if ran.code == 0 else words(ran)
 
 
-def _state(request: Request, version: Literal[4, 6], forwarding: bool, programs: Programs) -> State:
+def wanted(request: Request, version: Literal[4, 6], state: State) -> list[Change]:
+    """Return what is changed in ip_tables for the network, by the engine and by firewalld; raise `Underivable`."""
+    changes = derive_iptables.changes(request, version, state).made
+    return changes + derive_zones.in_ip_tables(state, request.bridge)
+
+
+def state_of(request: Request, version: Literal[4, 6], forwarding: bool, programs: Programs) -> State:
+    """Read the rules of ip_tables in the namespace that is entered; raise `Underivable`."""
     program = _PROGRAM[version]
     native = programs.native(program)
     if native and not request.there("nf_tables"):
@@ -151,7 +166,7 @@ def _zone(request: Request, programs: Programs) -> None:
     # An engine with nf_tables beside a firewalld with iptables: else its rules were found above.
     if native(request) and "firewalld" in request.backend:
         for version in VERSIONS if request.subnet6 else VERSIONS[:1]:
-            brothers = derive_zones.in_ip_tables(_state(request, version, True, programs), request.bridge)
+            brothers = derive_zones.in_ip_tables(state_of(request, version, True, programs), request.bridge)
             ran = programs.run(f"{_PROGRAM[version]}-restore", "--noflush", "--wait", stdin=text(brothers).encode())
             if ran.code:
                 raise Underivable(words(ran))

@@ -6,8 +6,10 @@ and daemon/libnetwork/internal/nftables/incremental_update.nft.gotmpl.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
+from preflight.twin.derive_state import Change
 from preflight.twin.derive_wanted import (
     address_of,
     concerned,
@@ -33,6 +35,10 @@ CHAINS = {
 }
 
 
+_COUNTED = re.compile(r" packets \d+ bytes \d+")
+_ELEMENT = re.compile(r'"[^"]+" : jump [\w.:@-]+')
+
+
 def text(request: Request, version: Literal[4, 6]) -> str:
     """Write the engine's commands for `nft -f`, '' where it has none; raise `Underivable`.
 
@@ -42,8 +48,7 @@ def text(request: Request, version: Literal[4, 6]) -> str:
     engine_of(request)
     if not concerned(request, version):
         return ""
-    table = f"{'ip' if version == 4 else 'ip6'} {TABLE}"
-    bridge = request.bridge
+    table, bridge = table_of(version), request.bridge
     lines = [f"table {table} {{"]
     lines += [f"\tmap {jumps} {{ type ifname : verdict; }}" for jumps in CHAINS.values()]
     lines += [f"\tchain {NAT} {{ }}", f"\tchain {RAW} {{ type filter hook prerouting priority raw; policy accept; }}"]
@@ -54,6 +59,46 @@ def text(request: Request, version: Literal[4, 6]) -> str:
     ]
     lines += [f"add rule {table} {chain} {rule}" for chain, rule in _rules(request, version)]
     return "\n".join(lines) + "\n"
+
+
+def changes(request: Request, version: Literal[4, 6]) -> list[Change]:
+    """Return the same as changes of chains and of maps; raise `Underivable`."""
+    engine_of(request)
+    if not concerned(request, version):
+        return []
+    table, bridge = table_of(version), request.bridge
+    found = [Change("-N", table, f"{chain}__{bridge}") for chain in CHAINS]
+    found += [Change("-A", table, jumps, f'"{bridge}" : jump {chain}__{bridge}') for chain, jumps in CHAINS.items()]
+    return found + [Change("-A", table, chain, rule) for chain, rule in _rules(request, version)]
+
+
+def table_of(version: Literal[4, 6]) -> str:
+    """Return the engine's table, with its family."""
+    return f"{'ip' if version == 4 else 'ip6'} {TABLE}"
+
+
+def listed(version: Literal[4, 6], listing: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Read the rules of chains, without counters, and the elements of maps, as `nft list table` prints them."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for kind, name, body in _blocks(listing):
+        if kind == "map":
+            rules = [rule for line in body for rule in _ELEMENT.findall(line)]
+        else:
+            rules = [_COUNTED.sub("", line) for line in body if not line.startswith("type ")]
+        found[table_of(version), name] = tuple(rules)
+    return found
+
+
+def _blocks(listing: str) -> list[tuple[str, str, list[str]]]:
+    """Return chains and maps with their lines."""
+    found: list[tuple[str, str, list[str]]] = []
+    for line in map(str.strip, listing.splitlines()):
+        words = line.split(" ")
+        if words[0] in ("chain", "map") and words[-1] == "{":
+            found.append((words[0], words[1], []))
+        elif found and line not in ("", "}"):
+            found[-1][2].append(line)
+    return found
 
 
 def _rules(request: Request, version: Literal[4, 6]) -> list[tuple[str, str]]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
+
+from preflight.twin.derive_state import Change
 
 
 class Port(Struct, frozen=True):
@@ -17,6 +21,17 @@ class Port(Struct, frozen=True):
     inside: int  # the port in the container
     container4: str
     container6: str = ""
+
+
+class Given(Struct, frozen=True):
+    """What the engine does for mailcow, by what it did for a network of our own: it differs from what is derived.
+
+    `doubt`: why that cannot be told with mailcow's names; '' = it can.
+    """
+
+    version: Literal[4, 6]
+    changes: tuple[Change, ...] = ()
+    doubt: str = ""
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -44,6 +59,7 @@ class Request(Struct, frozen=True, kw_only=True):
     ip_masq: bool = True
     root: str = "/"
     modules: tuple[str, ...] | None = None  # of the kernel, that are there; None: it has none, all it can is built in
+    given: tuple[Given, ...] = ()  # in place of what is derived; of a version that is not there, that stays
     seconds: float = 5.0  # what the whole of it may take
 
     def there(self, *modules: str) -> bool:

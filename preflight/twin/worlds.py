@@ -79,6 +79,10 @@ def _derive(host: Host, played: Played) -> None:
             failed = derive.apply(request, played.stage)
         except derive.Underivable as error:
             failed = str(error) or "unknown"
+    doubts = {given.version: given.doubt for given in request.given if given.doubt}
+    for side in played.sides:
+        if words := doubts.get(side.version):  # type: ignore[call-overload]  # 4 or 6
+            played.doubts.setdefault(side.version, _blind(side, "derivation", words[-500:]))
     if failed:
         played.doubts |= {side.version: _blind(side, doubt, failed[-500:]) for side in played.sides}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from preflight.checks import Look, check
 from preflight.checks.findings import skipped
-from preflight.checks.firewall import engine_rules, ways
+from preflight.checks.firewall import engine_rules, seen, ways
 from preflight.checks.remedies import distro
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
 from preflight.facts import NO_ENGINE, NO_SETTINGS, Host, Table, Twin
@@ -22,7 +22,7 @@ _Tell = Callable[[Look], Finding]
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("twin", "engine", "daemon_config", "services", "os_release"),
+    reads=("twin", "engine", "daemon_config", "services", "os_release", *seen.READS),
     remedy="Keep all rules in one backend, and restart Docker when its own rules are gone.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(5847), issue(5478), issue(6904)),
@@ -59,6 +59,7 @@ def _judged(look: Look, twin: Twin) -> Finding:
     )
     if engine is None:
         message = say("mailcow's netfilter container will pick {backend} here.", backend=picked)
+    message = paragraph(message, *seen.sentences(look))
     return Finding(status=Status.PASS, message=message, found=picked, evidence=_evidence(look))
 
 
@@ -178,4 +179,5 @@ def _evidence(look: Look) -> BackendEvidence:
         engine=_OF_BACKENDS.get(engine_rules.place(tables) or ""),
         netfilter=netfilter(tables),
         missing=engine_rules.missing(look),
+        differing=seen.evidence(look),
     )

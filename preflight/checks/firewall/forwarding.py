@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from preflight.checks import Look, check
-from preflight.checks.firewall import culprits, engine_rules, overlaps, unseen, verdicts, ways
+from preflight.checks.firewall import culprits, engine_rules, overlaps, seen, unseen, verdicts, ways
 from preflight.checks.firewall.culprits import NUMBERS, Case
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
 from preflight.facts import NO_SETTINGS, Exit, Family, Twin
@@ -54,7 +54,7 @@ _ORDER = (Status.FAIL, Status.UNKNOWN, Status.PASS)
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("twin", "services", "daemon_config", "ipv6", "nat", "os_release", *overlaps.READS),
+    reads=("twin", "services", "daemon_config", "ipv6", "nat", "os_release", *overlaps.READS, *seen.READS),
     remedy="Let what comes from mailcow's network out in the firewall that stops it, and keep all its other rules.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(49528, "moby/moby"),),
@@ -102,7 +102,7 @@ def _out(look: Look, sides: list[Side], judged: list[Side]) -> Finding:
     over = say("Families tried: {families}.", families=families)
     return Finding(
         status=Status.PASS,
-        message=paragraph(message, over, *unseen.sentences(look.host.twin.get())),
+        message=paragraph(message, over, *unseen.sentences(look.host.twin.get()), *seen.sentences(look)),
         expected=phrase("get out"),
         found=phrase("get out"),
         evidence=_evidence(look, sides),
@@ -122,7 +122,7 @@ def _lost(look: Look, sides: list[Side], lost: list[Side]) -> Finding:
     rules = dict.fromkeys(case.culprit.rule for case in cases if case.culprit.rule)
     return Finding(
         status=Status.FAIL,
-        message=paragraph(*dict.fromkeys(told)),
+        message=paragraph(*dict.fromkeys(told), *seen.sentences(look)),
         detail="\n".join(rules) or None,
         expected=phrase("get out"),
         found=phrase("stopped"),
@@ -152,7 +152,7 @@ def _unknown(look: Look, sides: list[Side], side: Side) -> Finding:
         reason, help = verdicts.blind(look, family), verdicts.help_for(look, family.doubt)
     return Finding(
         status=Status.UNKNOWN,
-        message=paragraph(head, reason),
+        message=paragraph(head, reason, *seen.sentences(look)),
         detail=(family.detail or None) if not side.exits else None,
         evidence=_evidence(look, sides),
         remedy=help,
@@ -178,7 +178,7 @@ def _named(one: Exit) -> str:
 def _evidence(look: Look, sides: list[Side]) -> FirewallEvidence:
     found = {side.family.version: _of(side, look.plan.bridge) for side in sides}
     families = FamiliesEvidence(ipv4=found.get(4), ipv6=found.get(6))
-    return FirewallEvidence(families=families, derived=look.host.twin.get().derived)
+    return FirewallEvidence(families=families, derived=look.host.twin.get().derived, differing=seen.evidence(look))
 
 
 def _of(side: Side, bridge: str) -> FamilyEvidence:

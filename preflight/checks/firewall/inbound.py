@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from preflight.checks import Look, check
 from preflight.checks.findings import skipped
-from preflight.checks.firewall import culprits, engine_rules, overlaps, unseen, verdicts, ways
+from preflight.checks.firewall import culprits, engine_rules, overlaps, seen, unseen, verdicts, ways
 from preflight.checks.firewall.culprits import NUMBERS, Case
 from preflight.checks.holders.conflicts import RUNNING, publishes
 from preflight.checks.sources import PACKET_FILTERING, PREREQUISITES, issue
@@ -66,7 +66,7 @@ def _subjects(look: Look) -> tuple[str, ...]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("twin", "services", "daemon_config", "ipv6", "nat", "os_release", "binds", *overlaps.READS),
+    reads=("twin", "services", "daemon_config", "ipv6", "nat", "os_release", "binds", *overlaps.READS, *seen.READS),
     remedy="Let mailcow's connections through in the firewall that stops them, and keep all its other rules.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(2792), issue(2104)),
@@ -180,7 +180,13 @@ def _reached(look: Look, binding: Binding, legs: list[Leg], judged: list[Leg]) -
     if look.host.twin.get().derived:
         sentence = say("Connections from the Internet to {subject} will reach mailcow.", subject=binding.subject)
     over = say("Families tried: {families}.", families=families)
-    rest = (*_others(legs), *_neighbours(judged), *unseen.sentences(look.host.twin.get()), say(_HOSTER))
+    rest = (
+        *_others(legs),
+        *_neighbours(judged),
+        *unseen.sentences(look.host.twin.get()),
+        *seen.sentences(look),
+        say(_HOSTER),
+    )
     return Finding(
         status=Status.PASS,
         message=paragraph(sentence, over, *rest),
@@ -204,7 +210,7 @@ def _lost(look: Look, binding: Binding, legs: list[Leg], lost: list[Leg]) -> Fin
     rules = dict.fromkeys(case.culprit.rule for case in cases if case.culprit.rule)
     return Finding(
         status=Status.FAIL,
-        message=paragraph(*dict.fromkeys(told), *_neighbours(lost)),
+        message=paragraph(*dict.fromkeys(told), *_neighbours(lost), *seen.sentences(look)),
         detail="\n".join(rules) or None,
         expected=phrase(_REACHES),
         found=phrase(_FOUND[kinds[0]]),
@@ -238,7 +244,7 @@ def _unknown(look: Look, binding: Binding, legs: list[Leg], leg: Leg) -> Finding
     head = say("Could not determine if {subject} can be reached over {name}.", subject=binding.subject, name=leg.name)
     return Finding(
         status=Status.UNKNOWN,
-        message=paragraph(head, reason),
+        message=paragraph(head, reason, *seen.sentences(look)),
         detail=family.detail or None if leg.journey is None else None,
         evidence=_evidence(look, legs),
         remedy=verdicts.help_for(look, doubt),
@@ -269,7 +275,7 @@ def _neighbours(legs: list[Leg]) -> Iterator[str]:
 def _evidence(look: Look, legs: list[Leg]) -> FirewallEvidence:
     found = {leg.family.version: _of(leg, look.plan.bridge) for leg in legs}
     families = FamiliesEvidence(ipv4=found.get(4), ipv6=found.get(6))
-    return FirewallEvidence(families=families, derived=look.host.twin.get().derived)
+    return FirewallEvidence(families=families, derived=look.host.twin.get().derived, differing=seen.evidence(look))
 
 
 def _of(leg: Leg, bridge: str) -> FamilyEvidence:

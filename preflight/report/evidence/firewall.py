@@ -46,21 +46,41 @@ class FamiliesEvidence(Evidence, frozen=True, kw_only=True):
     ipv6: FamilyEvidence | None
 
 
+class DifferingEvidence(Evidence, frozen=True, kw_only=True):
+    """A rule by which the engine differs from what is known of its version, as seen on a network started for that.
+
+    `only`: engine, derived (no longer there), order (all rules of the chain are alike, in another order). `rule`: with
+    {bridge}, {port} and the like in the places of names; None: all of the chain.
+    """
+
+    only: str
+    family: str
+    table: str
+    chain: str
+    rule: str | None
+
+
 class FirewallEvidence(Evidence, frozen=True, kw_only=True):
-    """What becomes of packets, by family; `derived`: by the rules that the engine would add for mailcow."""
+    """What becomes of packets, by family; `derived`: by the rules that the engine would add for mailcow.
+
+    `differing`: where the engine adds others than are known of its version.
+    """
 
     families: FamiliesEvidence
     derived: bool = False
+    differing: tuple[DifferingEvidence, ...] | UnsetType = UNSET
 
 
 class BackendEvidence(Evidence, frozen=True, kw_only=True):
     """Who keeps rules where: nf_tables, ip_tables, both or neither (None).
 
     `engine`: where the engine's own rules are; `netfilter`: what mailcow's netfilter container picks (nftables,
-    iptables); `missing`: chains of the engine's that are not there.
+    iptables); `missing`: chains of the engine's that are not there; `differing`: rules that it adds otherwise than its
+    version is known to.
     """
 
     backends: tuple[str, ...]
     engine: str | None
     netfilter: str | None
     missing: tuple[str, ...]
+    differing: tuple[DifferingEvidence, ...] | UnsetType = UNSET
