@@ -27,6 +27,7 @@ from preflight.facts import (
     Memory,
     Nat,
     Override,
+    PublishRun,
     Route,
     RoutingRule,
     SecurityModules,
@@ -94,6 +95,7 @@ def _engine() -> dict[str, Any]:
         "override": Override(path="/opt/mailcow-dockerized/docker-compose.override.yml", present=False),
         "healthcheck": HealthRun(((0.1, "starting"), (0.6, "unhealthy"), (1.2, "healthy"))),
         "privileged": StartRun(True, 0, granted=True), "limits": StartRun(True, 0, granted=True),
+        "publishing": PublishRun((4, 6)),
     }  # fmt: skip
 
 

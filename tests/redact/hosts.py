@@ -19,6 +19,7 @@ from preflight.facts import (
     CpuSpeed,
     Culprit,
     DaemonConfig,
+    Differing,
     Engine,
     EngineNetwork,
     Exit,
@@ -34,6 +35,7 @@ from preflight.facts import (
     Memory,
     OsRelease,
     PublishedPort,
+    PublishRun,
     Route,
     RuleFile,
     SecurityModules,
@@ -244,6 +246,9 @@ def rich(**given: object) -> Host:
         "healthcheck": HealthRun(((0.6, "starting"), (1.2, "healthy")), "", "s3cr3t", "sha256:9f8e7d"),
         "privileged": StartRun(True, 0, granted=True),
         "limits": StartRun(False, None, "failed to create task for container tannhaeuser: operation not permitted"),
+        "publishing": PublishRun(
+            (4,), (Differing(4, "engine", "filter", "DOCKER-GEHEIM", "-s 203.0.113.25/32 -j tannhaeuser"),), 1, "s3cr3t"
+        ),
         "twin": tried(),
         "links": (
             Link("lo", 65536, True, (Address("127.0.0.1", 8, "host"), Address("::1", 128, "host"))),
