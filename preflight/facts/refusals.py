@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TypeGuard
 
 from preflight.facts import HealthRun, Host, Probes, Refusal, StartRun
 
@@ -22,8 +23,8 @@ def with_causes(host: Host) -> Host:
     """Name the causes in facts that were recorded before causes were named."""
     from msgspec.structs import replace
 
-    def again(run: StartRun | HealthRun | None) -> bool:
-        return run is not None and bool(run.error) and not run.cause and bool(refusal(run.error))
+    def again(run: object) -> TypeGuard[StartRun | HealthRun]:
+        return isinstance(run, StartRun | HealthRun) and bool(run.error) and not run.cause and bool(refusal(run.error))
 
     parts = {}
     for name in Probes.__struct_fields__:
