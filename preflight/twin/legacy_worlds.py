@@ -52,6 +52,7 @@ _MATCHES: dict[str, tuple[str, Callable[[bytes], bool]]] = {
     "connbytes": ("connbytes", _always),
     "cpu": ("cpu", _always),
     "osf": ("osf", _always),
+    "socket": ("socket", _always),  # of the host's own sockets the twin has none
     "bpf": ("bpf", _asks_program),
     # Of xtables-addons: a variable that a program sets, and what counts or draws lots.
     "condition": ("condition", _always),

@@ -179,12 +179,14 @@ class Table:
             bridge = self._host.request.bridge
             asking.append(lambda: discovery_inside(twin, stage.inner, bridge, stage.gateways[6], container))
         found = filter(None, map(self._asked, asking))
-        return min(found, key=lambda case: case.uncopied, default=None)
+        return min(found, key=_doubt, default=None)
 
     def _asked(self, asking: Callable[[], Discovery | None]) -> Case | None:
         def ask() -> Outcome | None:
             found = asking()
-            return None if found is None or (found.answers and found.hears) else Outcome(verdict="dropped")
+            if found is None or (found.answers and found.hears):
+                return None
+            return Outcome(verdict="depends" if found.known else "dropped")
 
         case = self._court.try_(6, (discovering,), ask, ICMPV6)
         if case.outcome is None:
@@ -196,6 +198,8 @@ class Table:
         culprit = self._told(case.culprit) if case.culprit else None
         if case.uncopied:
             return Journey(version=6, source=source, verdict="unknown", reason="uncopied", culprit=culprit)
+        if case.outcome and case.outcome.verdict == "depends":
+            return Journey(version=6, source=source, verdict="depends", culprit=culprit, depends=("neighbours",))
         return Journey(version=6, source=source, verdict="dropped", culprit=culprit, steps=case.steps)
 
     def _case(self, side: Side, meant: tuple[Meant, ...], again: Callable[[], Outcome | None], protocol: int) -> Case:
@@ -211,6 +215,11 @@ class Table:
             counter = culprit.counter if text.counter is None else text.counter
             self._texts[culprit] = replace(culprit, rule=text.rule, counter=counter)
         return self._texts[culprit]
+
+
+def _doubt(case: Case) -> tuple[bool, bool]:
+    """Order what asking for link addresses met: a certain loss first, then what hangs on who has asked before."""
+    return case.uncopied, bool(case.outcome and case.outcome.verdict == "depends")
 
 
 def fate(worlds: Sequence[tuple[Outcome, ...]], conditions: frozenset[str]) -> Fate:

@@ -32,10 +32,12 @@ class Discovery(Struct, frozen=True):
     """Whether the host's rules leave neighbour discovery alone.
 
     answers: the neighbour, a router or a container, gets the host's link address. hears: the host gets the neighbour's.
+    known: where one of them does not, who knows the other's link address already gets an answer, as it asks there.
     """
 
     answers: bool
     hears: bool
+    known: bool = False
 
 
 def discovery(twin: Space, other: Space, interface: str, host: str, far: str = "") -> Discovery | None:
@@ -56,10 +58,14 @@ def discovery(twin: Space, other: Space, interface: str, host: str, far: str = "
     with pinned():
         rounds = Rounds(other)
         try:
-            return Discovery(
-                _asked(other, index, host, rounds, sources[0]),
-                _asked(twin, own, address if local else far, rounds, sources[1]),
+            ways = (
+                (other, index, host, rounds, sources[0]),
+                (twin, own, address if local else far, rounds, sources[1]),
             )
+            found = [_asked(*way) for way in ways]
+            missed = [way for way, heard in zip(ways, found, strict=True) if not heard]
+            met = bool(missed) and all(_asked(*way, known=True) for way in missed)
+            return Discovery(answers=found[0], hears=found[1], known=met)
         finally:
             rounds.close()
 
@@ -137,11 +143,19 @@ def _links() -> list[tuple[int, str]]:
 
 
 def _asked(
-    space: Space, index: int, target: str, rounds: Rounds, source: str = "", answer: Callable[[], None] = lambda: None
+    space: Space,
+    index: int,
+    target: str,
+    rounds: Rounds,
+    source: str = "",
+    answer: Callable[[], None] = lambda: None,
+    *,
+    known: bool = False,
 ) -> bool:
     """Ask on an interface who has an address, from another one ('' = that of the link). Return whether an answer came.
 
-    `answer`: called when the question has arrived, where the kernel does not answer.
+    `answer`: called when the question has arrived, where the kernel does not answer. `known`: the address itself is
+    asked, as by who has its link address, and not the group in which it is looked for.
     """
     wanted = socket.inet_pton(socket.AF_INET6, target)
     with space.entered():
@@ -153,10 +167,11 @@ def _asked(
         if source:
             asking.bind((source, 0))
         asking.setsockopt(socket.IPPROTO_ICMPV6, FILTER, _only(ADVERT))
-        asking.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        for hops in (socket.IPV6_MULTICAST_HOPS, UNICAST_HOPS):
+            asking.setsockopt(socket.IPPROTO_IPV6, hops, 255)
         for _ in range(TRIES):
             try:
-                asking.sendto(question, (_group(target), 0, 0, index))
+                asking.sendto(question, (target if known else _group(target), 0, 0, index))
             except OSError:  # a rule of its own namespace drops it
                 continue
             rounds.settle()

@@ -129,7 +129,9 @@ def _verdicts(told: Twin, found: dict[Key, Shot], result: Compared) -> list[Key]
             figures["undecided"] += 1
             result.undecided.append(f"IPv{key[1]} {why} {key[0]}")
         elif way.verdict == "depends":
-            figures["depends" if result.case.rates or way.reason == "sources" else "undecided"] += 1
+            # Whether a router knows the host already is no more told by the host than the packets of a minute.
+            told_why = result.case.rates or way.reason == "sources" or way.depends == ("neighbours",)
+            figures["depends" if told_why else "undecided"] += 1
         elif same(way.verdict, shot.verdict, key):
             figures["right"] += 1
             if shot.verdict in LOST and key in ways:

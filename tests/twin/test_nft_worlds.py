@@ -50,6 +50,7 @@ PORT = step("payload", a1=1, a2=2, a3=2, a4=2)
         ([step("quota"), ACCEPT], "quota", ["immediate"]),
         ([step("connlimit"), DROP], "connlimit", ["immediate"]),
         ([step("osf", a1=1), compare(b"Linux"), DROP], "osf", ["immediate"]),
+        ([step("socket", a1=0, a2=1), compare(b"\0"), DROP], "socket", ["immediate"]),
         ([step("meta", a1=1, a2=20), compare(b"\1\0\0\0"), DROP], "cpu", ["immediate"]),
         ([step("meta", a1=1, a2=24), compare(b"\1\0\0\0"), DROP], "random", ["immediate"]),
         ([step("ct", a1=1, a2=15), compare(bytes(8)), DROP], "connbytes", ["immediate"]),

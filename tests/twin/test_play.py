@@ -239,6 +239,16 @@ def test_rules_that_stop_neighbour_discovery_cut_ipv6_off(played: Played) -> Non
 
 
 @needs_programs
+def test_rules_that_stop_questions_to_a_group_alone_hang_on_who_has_asked_before(played: Played) -> None:
+    """A router that knows the host's link address asks for it there, and need not look for it in a group."""
+    twin = played(nft=chain("input", "meta pkttype multicast icmpv6 type nd-neighbor-solicit drop"))
+    found = told(twin, 25, 6)
+    assert (found.verdict, found.depends) == ("depends", ("neighbours",))
+    assert "multicast" in (found.culprit.rule if found.culprit else "")
+    assert set(verdicts(twin, 4).values()) == {"delivered"}
+
+
+@needs_programs
 def test_a_module_that_publishing_takes_is_not_loaded_for_the_twin(played: Played) -> None:
     twin = played(modules=("nf_tables", "veth", "bridge", "nf_conntrack", "nf_nat"))
     assert {(family.state, family.doubt) for family in twin.families} == {("blind", "modules")}

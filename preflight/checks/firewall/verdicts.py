@@ -54,6 +54,10 @@ def undecided(twin: Twin, journey: Journey) -> str:
         return say(
             "It depends on which rules come first, those of ip_tables or those of nf_tables, and that is not known."
         )
+    if journey.depends == ("neighbours",):
+        return say(
+            "It depends on whether the router knows this host's link address already: a rule stops the question for it."
+        )
     if journey.reason != "sources" and journey.depends:
         return say("It depends on conditions of rules that change: {names}.", names=", ".join(journey.depends))
     return paragraph(say(_UNKNOWN[journey.reason]), *_uncopied(twin, journey))

@@ -17,6 +17,7 @@ from preflight.twin.wire import attribute, attributes, table, text
 # Expressions that hold for some packets and not for others like them.
 _HANGS = {
     "limit": "limit", "quota": "quota", "connlimit": "connlimit", "numgen": "numgen", "osf": "osf", "hash": "hash",
+    "socket": "socket",  # of the host's own sockets the twin has none
 }  # fmt: skip
 # By the key of `meta`: the processor, chance, and the time of day; by that of `ct`: what a connection has carried.
 _META = {20: "cpu", 24: "random", 30: "time", 31: "time", 32: "time"}
