@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -88,7 +89,12 @@ class Table:
         self._host, self._worlds, self._swapped, self._court, self._until = host, worlds, swapped, court, until
         self._first = worlds[0]
         self._texts: dict[Culprit, Culprit] = {}
-        self._unfound = {side.version: case for side in self._first.sides if (case := self._discovered(side))}
+        # By family and container; "": outside, which all hang on.
+        self._unfound = {
+            (side.version, container): case
+            for side in self._first.sides
+            for container, case in self._discovered(side).items()
+        }
 
     def arrivals(self) -> Iterable[Arrival]:
         """Yield what becomes of connections to each port."""
@@ -115,7 +121,8 @@ class Table:
         address = side.neighbour if source == "neighbour" else sources_of(self._host.request, side, port)[0]
         proxies = self._host.request.userland_proxy
         return self._journey(
-            side, source, found, (opening(port.port, port.inside), opened(port.port, port.inside)),
+            side, source, send.container_of(side, port), found,
+            (opening(port.port, port.inside), opened(port.port, port.inside)),
             lambda: send.knock(self._first.stage, side, port, address, proxies),
         )  # fmt: skip
 
@@ -127,21 +134,23 @@ class Table:
         found = ordered(found, None if self._swapped is None else () if other is None else (other,))
         meant = (to_port(number),) if protocol == "udp" else (opening(number), opened(number))
         return self._journey(
-            side, "internet", found, meant, lambda: send.call(self._first.stage, side, protocol, number),
-            PROTOCOLS[protocol],
+            side, "internet", send.sender_of(side, protocol, number), found, meant,
+            lambda: send.call(self._first.stage, side, protocol, number), PROTOCOLS[protocol],
         )  # fmt: skip
 
     def _journey(
         self,
         side: Side,
         source: Source,
+        container: str,
         found: Fate,
         meant: tuple[Meant, ...],
         again: Callable[[], Outcome | None],
         protocol: int = 6,
     ) -> Journey:
-        if side.version in self._unfound:
-            return self._lost(side, source)
+        unfound = [case for one in ("", container) if (case := self._unfound.get((side.version, one)))]
+        if unfound:
+            return self._lost(min(unfound, key=_doubt), source)
         case = self._case(side, meant, again, protocol)
         verdict, reason = found.verdict, ""
         if case.uncopied:
@@ -163,23 +172,20 @@ class Table:
             steps=case.steps,
         )
 
-    def _discovered(self, side: Side) -> Case | None:
-        """Follow what asks for link addresses over IPv6, and say where it is lost, or may be; None: it is not.
+    def _discovered(self, side: Side) -> dict[str, Case]:
+        """Follow what asks for link addresses over IPv6, outside ('') and of each container; those that are not found.
 
         No connection shows that, as the twin's neighbours know each other from before the rules were there.
         """
         if side.version == 4:
-            return None
+            return {}
         stage, twin = self._first.stage, self._first.stage.twin
-        asking: list[Callable[[], Discovery | None]] = [
-            lambda: discovery(twin, stage.world, side.interface, side.host, stage.router(6))
-        ]
-        if side.containers and 6 in stage.gateways:
-            container = next(iter(side.containers.values()))
-            bridge = self._host.request.bridge
-            asking.append(lambda: discovery_inside(twin, stage.inner, bridge, stage.gateways[6], container))
-        found = filter(None, map(self._asked, asking))
-        return min(found, key=_doubt, default=None)
+        found = {"": self._asked(lambda: discovery(twin, stage.world, side.interface, side.host, stage.router(6)))}
+        if 6 in stage.gateways:
+            bridge, gateway = self._host.request.bridge, stage.gateways[6]
+            for one in dict.fromkeys(side.containers.values()):
+                found[one] = self._asked(partial(discovery_inside, twin, stage.inner, bridge, gateway, one))
+        return {place: case for place, case in found.items() if case}
 
     def _asked(self, asking: Callable[[], Discovery | None]) -> Case | None:
         def ask() -> Outcome | None:
@@ -193,8 +199,7 @@ class Table:
             return case if case.uncopied else None  # it is not lost here: a rule that is not here may stop it
         return case if case.culprit and case.culprit.kind in ("rule", "policy") else replace(case, culprit=None)
 
-    def _lost(self, side: Side, source: Source) -> Journey:
-        case = self._unfound[side.version]
+    def _lost(self, case: Case, source: Source) -> Journey:
         culprit = self._told(case.culprit) if case.culprit else None
         if case.uncopied:
             return Journey(version=6, source=source, verdict="unknown", reason="uncopied", culprit=culprit)

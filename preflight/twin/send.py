@@ -264,20 +264,24 @@ def _shot(aim: Aim) -> Shot:
 
 
 def _in(side: Side, port: Port, source: str) -> Aim:
-    return Aim("tcp", source, _address(side, port), port.port, Spot("inner", _container(side, port), port.inside))
+    return Aim("tcp", source, _address(side, port), port.port, Spot("inner", container_of(side, port), port.inside))
 
 
 def _out(side: Side, protocol: Transport, port: int, target: str) -> Aim:
-    source = side.containers.get(EXITS.get((protocol, port), "")) or next(iter(side.containers.values()))
-    return Aim(protocol, source, target, port, Spot("world", target, port))
+    return Aim(protocol, sender_of(side, protocol, port), target, port, Spot("world", target, port))
 
 
 def _through(side: Side, port: Port) -> Aim:
-    container = _container(side, port)
+    container = container_of(side, port)
     return Aim("tcp", "", container, port.inside, Spot("inner", container, port.inside))
 
 
-def _container(side: Side, port: Port) -> str:
+def sender_of(side: Side, protocol: Transport, port: int) -> str:
+    """Return the address of the container that sends to a port of others; without its own, that of any."""
+    return side.containers.get(EXITS.get((protocol, port), "")) or next(iter(side.containers.values()))
+
+
+def container_of(side: Side, port: Port) -> str:
     """Return the address of a port's container: without one of the family, docker-proxy goes to its IPv4 address."""
     own = side.containers.get(port.service) or (port.container4 if side.version == 4 else port.container6)
     return own or port.container4

@@ -41,7 +41,8 @@ RECENT = struct.pack("=IIBB", 60, 5, 0, 0)
         ("limit", b"", "limit"), ("hashlimit", b"", "hashlimit"), ("rateest", b"", "rateest"),
         ("statistic", b"", "statistic"), ("time", b"", "time"), ("quota", b"", "quota"), ("quota2", b"", "quota"),
         ("nfacct", b"", "quota"), ("connlimit", b"", "connlimit"), ("connbytes", b"", "connbytes"), ("cpu", b"", "cpu"),
-        ("osf", b"", "osf"), ("socket", b"", "socket"), ("condition", b"", "condition"), ("psd", b"", "psd"), ("lscan", b"", "lscan"),
+        ("osf", b"", "osf"), ("socket", b"", "socket"), ("condition", b"", "condition"), ("psd", b"", "psd"),
+        ("lscan", b"", "lscan"),
         ("fuzzy", b"", "fuzzy"), ("tcp", b"", ""), ("conntrack", b"", ""), ("geoip", b"", ""), ("", b"", ""),
         # --set only notes an address, and holds for every packet; turned around it holds for none.
         ("recent", struct.pack("=IIBB", 0, 0, 2, 0), ""), ("recent", struct.pack("=IIBB", 0, 0, 2, 1), "recent"),

@@ -249,6 +249,16 @@ def test_rules_that_stop_questions_to_a_group_alone_hang_on_who_has_asked_before
 
 
 @needs_programs
+def test_a_container_that_cannot_be_found_on_the_bridge_is_lost_alone(played: Played) -> None:
+    ports = tuple(replace(port, container6=f"fd4d:6169:6c63:6f77::{port.port}") for port in PORTS)
+    twin = played(
+        nft=chain("postrouting", "ip6 daddr fd4d:6169:6c63:6f77::25 drop", family="ip6"),
+        ports=ports, subnet6="fd4d:6169:6c63:6f77::/64", ip6tables=True, starts_ip6tables=True,
+    )  # fmt: skip
+    assert verdicts(twin, 6) == {25: "dropped", 993: "delivered", 443: "delivered"}
+
+
+@needs_programs
 def test_a_module_that_publishing_takes_is_not_loaded_for_the_twin(played: Played) -> None:
     twin = played(modules=("nf_tables", "veth", "bridge", "nf_conntrack", "nf_nat"))
     assert {(family.state, family.doubt) for family in twin.families} == {("blind", "modules")}

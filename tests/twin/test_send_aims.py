@@ -44,7 +44,7 @@ def test_where_a_port_is_reached(address: str, four: str, six: str) -> None:
     ],
 )  # fmt: skip
 def test_which_container_a_port_belongs_to(version: int, which: Port, container: str) -> None:
-    assert send._container(side(version), which) == container
+    assert send.container_of(side(version), which) == container
     onward = send._through(side(version), which)
     assert onward == Aim("tcp", "", container, 25, Spot("inner", container, 25))
     coming = send._in(side(version), which, "198.41.0.4")
