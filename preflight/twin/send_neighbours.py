@@ -11,6 +11,7 @@ import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -58,14 +59,10 @@ def discovery(twin: Space, other: Space, interface: str, host: str, far: str = "
     with pinned():
         rounds = Rounds(other)
         try:
-            ways = (
-                (other, index, host, rounds, sources[0]),
-                (twin, own, address if local else far, rounds, sources[1]),
+            return _both(
+                partial(_asked, other, index, host, rounds, sources[0]),
+                partial(_asked, twin, own, address if local else far, rounds, sources[1]),
             )
-            found = [_asked(*way) for way in ways]
-            missed = [way for way, heard in zip(ways, found, strict=True) if not heard]
-            met = bool(missed) and all(_asked(*way, known=True) for way in missed)
-            return Discovery(answers=found[0], hears=found[1], known=met)
         finally:
             rounds.close()
 
@@ -85,16 +82,29 @@ def discovery_inside(twin: Space, inner: Space, bridge: str, gateway: str, conta
         listening.setsockopt(socket.IPPROTO_IPV6, UNICAST_HOPS, 255)
         listening.bind((container, 0))
         mac = _mac(listening, index)
+
+    def answer() -> None:
+        _advertise(listening, mac, container, gateway)
+
     with joined, listening, pinned():
         rounds = Rounds(inner)
         try:
-            answers = _asked(inner, index, gateway, rounds, container)
-            hears = _asked(
-                twin, own, container, rounds, gateway, lambda: _advertise(listening, mac, container, gateway)
+            asks = (
+                partial(_asked, inner, index, gateway, rounds, container),
+                partial(_asked, twin, own, container, rounds, gateway, answer),
             )
-            return Discovery(answers, hears)
+            return _both(*asks)
         finally:
             rounds.close()
+
+
+def _both(answers: Callable[..., bool], hears: Callable[..., bool]) -> Discovery:
+    """Ask in both directions; again where that is in vain, as who knows the other already."""
+    asks = (answers, hears)
+    found = [ask() for ask in asks]
+    missed = [ask for ask, heard in zip(asks, found, strict=True) if not heard]
+    known = bool(missed) and all(ask(known=True) for ask in missed)
+    return Discovery(answers=found[0], hears=found[1], known=known)
 
 
 def _member(index: int, address: str) -> socket.socket:

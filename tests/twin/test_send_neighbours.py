@@ -224,8 +224,15 @@ def outside(stage: Stage) -> Discovery | None:
         ("output", "oifname br-mailcow icmpv6 type nd-neighbor-solicit drop", Discovery(True, False), HEALTHY),
         ("prerouting", "iifname eth0 icmpv6 type nd-neighbor-advert drop", HEALTHY, Discovery(True, False)),
         ("prerouting", "meta l4proto ipv6-icmp drop", Discovery(False, False), Discovery(False, False)),
+        (
+            "input", "meta pkttype multicast icmpv6 type nd-neighbor-solicit drop",
+            Discovery(False, True, known=True), Discovery(False, True, known=True),
+        ),
     ],
-    ids=["healthy", "the gateway is not found", "no container is found", "the router is not found", "nobody"],
+    ids=[
+        "healthy", "the gateway is not found", "no container is found", "the router is not found", "nobody",
+        "who knows it",
+    ],
 )  # fmt: skip
 def test_what_the_hosts_rules_do_to_it(
     stage: Stage, hook: str, line: str, within: Discovery, beyond: Discovery
