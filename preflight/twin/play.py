@@ -15,7 +15,7 @@ from preflight.twin import wire as w
 from preflight.twin.blame import Case, Court
 from preflight.twin.nft.trace import Meant, discovering, opened, opening, to_port
 from preflight.twin.request import Port, Request
-from preflight.twin.send import Transport
+from preflight.twin.send_aims import Transport, container_of, sender_of
 from preflight.twin.send_neighbours import Discovery, discovery, discovery_inside
 from preflight.twin.send_verdicts import Outcome
 from preflight.twin.stage import Side
@@ -121,7 +121,7 @@ class Table:
         address = side.neighbour if source == "neighbour" else sources_of(self._host.request, side, port)[0]
         proxies = self._host.request.userland_proxy
         return self._journey(
-            side, source, send.container_of(side, port), found,
+            side, source, container_of(side, port), found,
             (opening(port.port, port.inside), opened(port.port, port.inside)),
             lambda: send.knock(self._first.stage, side, port, address, proxies),
         )  # fmt: skip
@@ -134,7 +134,7 @@ class Table:
         found = ordered(found, None if self._swapped is None else () if other is None else (other,))
         meant = (to_port(number),) if protocol == "udp" else (opening(number), opened(number))
         return self._journey(
-            side, "internet", send.sender_of(side, protocol, number), found, meant,
+            side, "internet", sender_of(side, protocol, number), found, meant,
             lambda: send.call(self._first.stage, side, protocol, number), PROTOCOLS[protocol],
         )  # fmt: skip
 

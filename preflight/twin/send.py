@@ -12,26 +12,16 @@ from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
-
-from msgspec import Struct
+from typing import Protocol, TypeVar
 
 from preflight.twin.request import Port
+from preflight.twin.send_aims import EXITS, Aim, Side, Transport, address_of, arriving, leaving, through
 from preflight.twin.send_round import Round, Shot
 from preflight.twin.send_settled import pinned
-from preflight.twin.send_verdicts import Observed, Outcome, Spot, behind, best, joined, judge, local
+from preflight.twin.send_verdicts import Observed, Outcome, behind, best, joined, judge, local
 from preflight.twin.servers import ANY, Place
 from preflight.twin.spaces import Space
 
-Transport = Literal["tcp", "udp"]
-# What mailcow sends out, and the container that does.
-EXITS: dict[tuple[Transport, int], str] = {
-    ("tcp", 25): "postfix-mailcow",
-    ("tcp", 80): "acme-mailcow",
-    ("tcp", 443): "acme-mailcow",
-    ("tcp", 53): "unbound-mailcow",
-    ("udp", 53): "unbound-mailcow",
-}
 # Seconds without news: after all at once; after each port of the second time; before what is missing counts as lost,
 # where it is sure that the kernel has dealt with all packets (2,000 rounds on a busy machine lacked nothing after 0 s),
 # and where it is not.
@@ -44,23 +34,6 @@ _COUNTS = {4: ("/proc/self/net/snmp",), 6: ("/proc/self/net/snmp", "/proc/self/n
 K = TypeVar("K")
 
 
-class Side(Protocol):
-    """What is needed of a family's side of the stage."""
-
-    @property
-    def version(self) -> int: ...
-    @property
-    def host(self) -> str: ...
-    @property
-    def sources(self) -> tuple[str, ...]: ...
-    @property
-    def neighbour(self) -> str: ...
-    @property
-    def targets(self) -> tuple[str, ...]: ...
-    @property
-    def containers(self) -> Mapping[str, str]: ...
-
-
 class Stage(Protocol):
     """What is needed of the stage: its namespaces."""
 
@@ -70,16 +43,6 @@ class Stage(Protocol):
     def world(self) -> Space: ...
     @property
     def inner(self) -> Space: ...
-
-
-class Aim(Struct, frozen=True):
-    """A packet that opens a connection, and where it should arrive. `source` '': as the kernel chooses."""
-
-    protocol: Transport
-    source: str
-    target: str
-    port: int
-    wanted: Spot
 
 
 def arrivals(
@@ -94,11 +57,12 @@ def arrivals(
     A port bound to an address of the other family, or to a loopback address, is left out. `proxies`: the engine runs a
     docker-proxy for each; where one answers, it must also reach the container from the twin itself.
     """
-    reached = [port for port in ports if _address(side, port)]
+    reached = [port for port in ports if address_of(side, port)]
     own = sources if callable(sources) else lambda _: sources
     with _round(stage, "world", side.version) as going:
         _serve(going, stage, side, reached, proxies=proxies)
-        found = _played(going, [{(port, source): _in(side, port, source) for source in own(port)} for port in reached])
+        aims = [{(port, source): arriving(side, port, source) for source in own(port)} for port in reached]
+        found = _played(going, aims)
     taken = {port for (port, _), outcome in found.items() if outcome.verdict == "proxy"}
     if not taken:
         return found
@@ -115,7 +79,7 @@ def exits(stage: Stage, side: Side) -> dict[tuple[Transport, int], Outcome]:
         return {}
     with _round(stage, "inner", side.version) as going:
         _serve_world(going, stage, side)
-        groups = [{(what, target): _out(side, *what, target) for target in side.targets} for what in EXITS]
+        groups = [{(what, target): leaving(side, *what, target) for target in side.targets} for what in EXITS]
         found = _played(going, groups)
     return {what: joined([found[what, target] for target in side.targets]) for what in EXITS}
 
@@ -125,17 +89,17 @@ def knock(stage: Stage, side: Side, port: Port, source: str, proxies: bool = Fal
 
     Where docker-proxy takes it, one more is sent from there to the container.
     """
-    if not _address(side, port):
+    if not address_of(side, port):
         return None
     with _round(stage, "world", side.version) as going:
         _serve(going, stage, side, [port], proxies=proxies)
-        found = _single(going, stage, side, _in(side, port, source))
+        found = _single(going, stage, side, arriving(side, port, source))
     return behind(found, onward(stage, side, port)) if found.verdict == "proxy" else found
 
 
 def onward(stage: Stage, side: Side, port: Port) -> Outcome:
     """Send one packet as docker-proxy would, from the twin to the container, and return when it has been dealt with."""
-    aim = _through(side, port)
+    aim = through(side, port)
     with _round(stage, "twin", _version(aim.target)) as going:
         going.servers.tcp(stage.inner, "inner", [(ANY[_version(aim.target)], port.inside)])
         return local(_single(going, stage, side, aim))
@@ -147,7 +111,7 @@ def call(stage: Stage, side: Side, protocol: Transport, port: int) -> Outcome | 
         return None
     with _round(stage, "inner", side.version) as going:
         _serve_world(going, stage, side)
-        return _single(going, stage, side, _out(side, protocol, port, side.targets[0]))
+        return _single(going, stage, side, leaving(side, protocol, port, side.targets[0]))
 
 
 @contextmanager
@@ -175,7 +139,7 @@ def _serve(going: Round, stage: Stage, side: Side, ports: Sequence[Port], *, pro
     if proxies:
         everywhere = {port.port for port in ports if not port.address or ip_address(port.address).is_unspecified}
         where = {(ANY[side.version], port): None for port in everywhere}
-        where |= {(_address(side, port), port.port): None for port in ports if port.port not in everywhere}
+        where |= {(address_of(side, port), port.port): None for port in ports if port.port not in everywhere}
         going.servers.tcp(stage.twin, "twin", where)
 
 
@@ -194,7 +158,7 @@ def _serve_world(going: Round, stage: Stage, side: Side) -> None:
 
 def _onward(stage: Stage, side: Side, ports: Sequence[Port]) -> dict[Port, Outcome]:
     """Say what becomes of docker-proxy's own connections, from the twin to the containers."""
-    aims = {port: _through(side, port) for port in ports}
+    aims = {port: through(side, port) for port in ports}
     found: dict[Port, Outcome] = {}
     for version in sorted({_version(aim.target) for aim in aims.values()}):
         these = {port: aim for port, aim in aims.items() if _version(aim.target) == version}
@@ -261,40 +225,6 @@ def _judged(shot: Shot, aim: Aim) -> Outcome:
 
 def _shot(aim: Aim) -> Shot:
     return Shot(aim.protocol, aim.target, aim.port, Observed(aim.source))
-
-
-def _in(side: Side, port: Port, source: str) -> Aim:
-    return Aim("tcp", source, _address(side, port), port.port, Spot("inner", container_of(side, port), port.inside))
-
-
-def _out(side: Side, protocol: Transport, port: int, target: str) -> Aim:
-    return Aim(protocol, sender_of(side, protocol, port), target, port, Spot("world", target, port))
-
-
-def _through(side: Side, port: Port) -> Aim:
-    container = container_of(side, port)
-    return Aim("tcp", "", container, port.inside, Spot("inner", container, port.inside))
-
-
-def sender_of(side: Side, protocol: Transport, port: int) -> str:
-    """Return the address of the container that sends to a port of others; without its own, that of any."""
-    return side.containers.get(EXITS.get((protocol, port), "")) or next(iter(side.containers.values()))
-
-
-def container_of(side: Side, port: Port) -> str:
-    """Return the address of a port's container: without one of the family, docker-proxy goes to its IPv4 address."""
-    own = side.containers.get(port.service) or (port.container4 if side.version == 4 else port.container6)
-    return own or port.container4
-
-
-def _address(side: Side, port: Port) -> str:
-    """Return where to send for a port; '' where it is published for the other family, or for the host alone."""
-    if not port.address:
-        return side.host
-    address = ip_address(port.address)
-    if address.version != side.version or address.is_loopback:
-        return ""
-    return side.host if address.is_unspecified else str(address)
 
 
 def _version(address: str) -> int:

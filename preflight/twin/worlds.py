@@ -10,7 +10,7 @@ from preflight.facts.twin import Family
 from preflight.twin import copies, derive, send
 from preflight.twin.legacy_worlds import World
 from preflight.twin.request import Port, Request
-from preflight.twin.send import Transport
+from preflight.twin.send_aims import Transport
 from preflight.twin.send_verdicts import Outcome
 from preflight.twin.stage import Side, Stage, build
 from preflight.twin.surroundings import Surroundings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -382,3 +382,23 @@ def test_a_rule_whose_ipset_has_no_copy_is_told_by_that_name() -> None:
     assert loaded.uncopied() == ()
     copied = next(step for step in read.expressions(table(there_is.sent[0][FIRST].body[4:])[4]) if step.kind == "match")
     assert copied.fields[3][:2] == struct.pack("=H", 9)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "flags", "told", "expected"),
+    [
+        ([20, 25], 0, 25, 25),  # a table that is being moved tells a part
+        ([20, 20, 20, 20, 25], 0, 25, 20),  # so often is it asked
+        ([20, 25], 0, None, 20),  # an older kernel does not say how many there are
+        ([20, 25], kernel.INTERVAL, 25, 20),  # which are counted another way
+        ([25, 20], 0, 25, 25),
+    ],
+)
+def test_a_set_is_read_again_while_its_elements_are_fewer_than_it_has(
+    monkeypatch: pytest.MonkeyPatch, sizes: list[int], flags: int, told: int | None, expected: int
+) -> None:
+    waiting = iter(sizes)
+    monkeypatch.setattr(read, "_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(read, "elements_of", lambda *_: ())
+    monkeypatch.setattr(read.elements, "sendable", lambda *_: ((), next(waiting)))
+    assert read._elements(cast("Any", None), (2, "t", "s"), flags, told) == ((), expected)

@@ -9,6 +9,7 @@ import pytest
 
 from preflight.twin import send
 from preflight.twin.request import Port
+from preflight.twin.send_aims import EXITS
 from preflight.twin.send_neighbours import Discovery, discovery
 from preflight.twin.send_verdicts import Outcome
 from preflight.twin.spaces import Space
@@ -310,9 +311,9 @@ def test_what_never_left_says_so(stage: Stage, version: int) -> None:
 def test_exits(stage: Stage, version: int) -> None:
     rules(stage, published(version))
     found = send.exits(stage, side(version))
-    assert list(found) == list(send.EXITS)
+    assert list(found) == list(EXITS)
     assert set(found.values()) == {Outcome(verdict="delivered", seen=True, masked=True)}
-    for protocol, number in send.EXITS:
+    for protocol, number in EXITS:
         assert send.call(stage, side(version), protocol, number) == Outcome(verdict="delivered", seen=True, masked=True)
 
 

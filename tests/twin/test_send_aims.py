@@ -9,9 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from preflight.twin import send
+from preflight.twin import send, send_aims
 from preflight.twin.request import Port
-from preflight.twin.send import Aim, Stage
+from preflight.twin.send import Stage
+from preflight.twin.send_aims import Aim
 from preflight.twin.send_round import Shot
 from preflight.twin.send_verdicts import Observed, Outcome, Spot
 from preflight.twin.servers import Answer
@@ -31,7 +32,7 @@ BARE = Port("", 25, "other-mailcow", 25, "172.22.1.9")
 )  # fmt: skip
 def test_where_a_port_is_reached(address: str, four: str, six: str) -> None:
     bound = port(25, address=address)
-    assert (send._address(side(4), bound), send._address(side(6), bound)) == (four, six)
+    assert (send_aims.address_of(side(4), bound), send_aims.address_of(side(6), bound)) == (four, six)
 
 
 @pytest.mark.parametrize(
@@ -44,10 +45,10 @@ def test_where_a_port_is_reached(address: str, four: str, six: str) -> None:
     ],
 )  # fmt: skip
 def test_which_container_a_port_belongs_to(version: int, which: Port, container: str) -> None:
-    assert send.container_of(side(version), which) == container
-    onward = send._through(side(version), which)
+    assert send_aims.container_of(side(version), which) == container
+    onward = send_aims.through(side(version), which)
     assert onward == Aim("tcp", "", container, 25, Spot("inner", container, 25))
-    coming = send._in(side(version), which, "198.41.0.4")
+    coming = send_aims.arriving(side(version), which, "198.41.0.4")
     assert coming == Aim("tcp", "198.41.0.4", HOST[version], which.port, Spot("inner", container, which.inside))
 
 
@@ -61,7 +62,7 @@ def test_which_container_a_port_belongs_to(version: int, which: Port, container:
 )  # fmt: skip
 @pytest.mark.parametrize("version", [4, 6])
 def test_who_sends_out(version: int, protocol: str, number: int, service: str) -> None:
-    aim = send._out(side(version), cast("Any", protocol), number, TARGETS[version][0])
+    aim = send_aims.leaving(side(version), cast("Any", protocol), number, TARGETS[version][0])
     target = TARGETS[version][0]
     assert aim == Aim(
         cast("Any", protocol), CONTAINERS[version][service], target, number, Spot("world", target, number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import struct
+import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -18,6 +19,7 @@ from preflight.twin.nft.steps import number
 from preflight.twin.wire import MASK, NESTED, Message, Wire, attribute, attributes, name, nested, table, text
 
 TRIES = 4  # of rules that change while they are read
+_PAUSES = (0.002, 0.01, 0.02)  # seconds before a set is read again
 MOST = 200_000  # rules
 MOST_ELEMENTS = 1_000_000  # of all sets
 
@@ -203,14 +205,29 @@ def _sets(wire: Wire) -> Iterator[Set]:
         family, found = message.body[0], table(message.body[4:])
         whose, called = text(found.get(1, b"")), text(found.get(2, b""))
         flags, key_type, key_length, kind = (number(found.get(place)) for place in (3, 4, 5, 15))
-        copied, size = elements.sendable(elements_of(wire, family, whose, called), flags)
+        told = number(found[20]) if 20 in found else None
+        copied, size = _elements(wire, (family, whose, called), flags, told)
         room -= size
         if room < 0:
             raise OSError(errno.EFBIG, "too many elements of sets")
         yield Set(
             family, whose, called, flags, key_type, key_length, _description(message.body[4:], flags), copied, size,
-            number(found[20]) if 20 in found else None, kind,
+            told, kind,
         )  # fmt: skip
+
+
+def _elements(wire: Wire, of: tuple[int, str, str], flags: int, told: int | None) -> tuple[tuple[bytes, ...], int]:
+    """Return a set's elements in chunks, and how many: read again while they are fewer than the kernel says it has.
+
+    A hash table that has just grown is still being moved, and then told in part. Intervals it counts another way.
+    """
+    found = elements.sendable(elements_of(wire, *of), flags)
+    for pause in _PAUSES:
+        if told is None or found[1] >= told or flags & kernel.INTERVAL:
+            break
+        time.sleep(pause)
+        found = elements.sendable(elements_of(wire, *of), flags)
+    return found
 
 
 def elements_of(wire: Wire, family: int, whose: str, called: str) -> Iterator[bytes]:
