@@ -19,6 +19,7 @@ from preflight.twin.derive_state import Change, State, Underivable
 from preflight.twin.wire import Message, Wire
 
 MODEL = "docker0"
+_POLICY = "_policy_"  # in the names of policies' chains
 TABLE = "firewalld"
 SIZE = 16  # IFNAMSIZ: names of interfaces are compared whole, with their zeros
 NFTABLES = 10 << 8
@@ -41,14 +42,18 @@ def in_ip_tables(state: State, bridge: str) -> list[Change]:
     numbers: dict[tuple[str, str], int] = {}
     found = []
     runs = False
-    for table, chain, rule in state.rules:
+    targets = [(table, chain, rule.rpartition(" ")[2]) for table, chain, rule in state.rules]
+    for at, (table, chain, rule) in enumerate(state.rules):
         place = table, chain
         numbers[place] = numbers.get(place, 0) + 1
         if not _CHAIN.fullmatch(chain):
             continue
         runs = True
         words = rule.split(" ")
-        for names in _choices(tuple(_named(words)), bridge):
+        choices = _choices(tuple(_named(words)), bridge)
+        if choices:
+            _sorted(targets[at:])
+        for names in choices:
             brother = " ".join(names.get(index, word) for index, word in enumerate(words))
             # Each brother that stands above moves the rule down.
             numbers[place] += 1
@@ -56,6 +61,26 @@ def in_ip_tables(state: State, bridge: str) -> list[Change]:
     if runs and not found:
         raise Underivable(f"firewalld: {MODEL}")
     return found
+
+
+def _sorted(targets: list[tuple[str, str, str]]) -> None:
+    """Raise `Underivable` where rules of other policies follow that of a policy, by their tables, chains and targets.
+
+    Before 2.0 firewalld puts a new rule behind those of all policies of the same priority; from then on it sorts them.
+    """
+    *place, own = targets[0]
+    others = {target for *where, target in targets if where == place and _POLICY in target}
+    if _POLICY in own and others - {own}:
+        raise Underivable(f"firewalld: {place[1]}")
+
+
+def _target(rule: _Rule) -> str:
+    """Return the chain that a rule leads to; '' = none."""
+    for data in reversed(rule.expressions):
+        found = wire.table(data)
+        if wire.text(found.get(1, b"")) == "immediate":  # its data, a verdict's, its chain
+            return wire.text(wire.table(wire.table(wire.table(found.get(2, b"")).get(2, b"")).get(2, b"")).get(2, b""))
+    return ""
 
 
 def _named(words: list[str]) -> Iterator[int]:
@@ -75,8 +100,11 @@ def in_nf_tables(netlink: Wire, bridge: str) -> int:
     rules = list(_rules(netlink))
     sets: dict[tuple[int, str, bytes], bool] = {}
     brothers = []
-    for rule in rules:
+    targets = [(str(rule.family), wire.text(rule.chain), _target(rule)) for rule in rules]
+    for at, rule in enumerate(rules):
         places = tuple(index for index, data in enumerate(rule.expressions) if _names(netlink, rule, data, sets))
+        if places:
+            _sorted(targets[at:])
         for names in _choices(places, bridge):
             expressions = [
                 _naming(data, names[index]) if index in names else data for index, data in enumerate(rule.expressions)

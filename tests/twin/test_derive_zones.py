@@ -167,3 +167,36 @@ def test_rules_stay_where_they_are(namespaces: Callable[[], Space]) -> None:
     assert [line.split()[3] for line in listed.splitlines()[1:]] == [
         "docker0", "br-mailcow", "eth0", "docker0", "br-mailcow", "eth1",
     ]  # fmt: skip
+
+
+DOCKERS, OWN = "FWD_policy_docker-forwarding", "FWD_policy_wan"
+
+
+@pytest.mark.parametrize(
+    ("policies", "known"),
+    [
+        ([DOCKERS], True),
+        ([OWN, DOCKERS], True),  # as at boot
+        ([DOCKERS, DOCKERS], True),
+        ([DOCKERS, OWN], False),  # it came while Docker ran: an older firewalld has mailcow's behind it
+    ],
+)
+def test_policies_that_follow_docker_s_leave_open_which_comes_first(
+    namespaces: Callable[[], Space], policies: list[str], known: bool
+) -> None:
+    which = {DOCKERS: ('oifname "docker0"', "-o docker0"), OWN: ('iifname "eth0"', "-i eth0")}
+    rules = tuple(("filter", "FORWARD_POLICIES_pre", f"{which[one][1]} -j {one}") for one in policies)
+    state = State(chains=frozenset(), rules=rules)
+    chains = "\n".join(f"chain {one} {{ }}" for one in (DOCKERS, OWN))
+    jumps = "\n".join(f"{which[one][0]} jump {one}" for one in policies)
+    text = f"table inet firewalld {{\n{chains}\nchain filter_FORWARD_POLICIES_pre {{\n{jumps}\n}}\n}}\n"
+    with namespaces().entered(), Wire(NETFILTER) as netlink:
+        nft("-f", "-", text=text)
+        if known:
+            assert derive_zones.in_nf_tables(netlink, "br-mailcow") == policies.count(DOCKERS)
+            assert len(derive_zones.in_ip_tables(state, "br-mailcow")) == policies.count(DOCKERS)
+            return
+        with pytest.raises(Underivable, match="filter_FORWARD_POLICIES_pre"):
+            derive_zones.in_nf_tables(netlink, "br-mailcow")
+        with pytest.raises(Underivable, match="FORWARD_POLICIES_pre"):
+            derive_zones.in_ip_tables(state, "br-mailcow")

@@ -185,6 +185,18 @@ class Wall:
             ),
         )
         self._add("filter_INPUT_POLICIES_pre", "jump filter_IN_policy_allow-host-ipv6")
+        # The user's own comes first, as at boot: Docker brings its policy once firewalld runs.
+        if draw.random() < 0.35:
+            self._set("filter_FWD", "policy_wan")
+            self._add(
+                f"filter_FWD_policy_wan_{draw.choice(('deny', 'allow'))}",
+                f"tcp dport {{ {', '.join(map(str, some(draw, 5)))} }} counter {draw.choice(('drop', 'reject', 'accept'))}",
+            )
+            out = draw.choice(("", 'oifname != "lo" '))
+            self._add(
+                f"filter_FORWARD_POLICIES_{draw.choice(('pre', 'post'))}",
+                f'iifname "eth0" {out}jump filter_FWD_policy_wan',
+            )
         if draw.random() < 0.7:
             self._set("filter_FWD", "policy_docker-forwarding")
             self._add("filter_FWD_policy_docker-forwarding", "counter accept")
@@ -199,17 +211,6 @@ class Wall:
                 "filter_IN_policy_own_deny", f"tcp dport {draw.choice(PORTS)} counter {draw.choice(('drop', 'reject'))}"
             )
             self._add("filter_INPUT_POLICIES_pre", "jump filter_IN_policy_own")
-        if draw.random() < 0.35:
-            self._set("filter_FWD", "policy_wan")
-            self._add(
-                f"filter_FWD_policy_wan_{draw.choice(('deny', 'allow'))}",
-                f"tcp dport {{ {', '.join(map(str, some(draw, 5)))} }} counter {draw.choice(('drop', 'reject', 'accept'))}",
-            )
-            out = draw.choice(("", 'oifname != "lo" '))
-            self._add(
-                f"filter_FORWARD_POLICIES_{draw.choice(('pre', 'post'))}",
-                f'iifname "eth0" {out}jump filter_FWD_policy_wan',
-            )
 
     def _ports(self) -> None:
         """A forwarded port: by firewalld, beside the engine's."""
