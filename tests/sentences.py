@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from preflight.facts import Fact, Host, Missing, Probes, Sockets
+from preflight.facts import Fact, Host, Missing, Probes
 from preflight.report.model import Result, Status
 from preflight.text import sentences
 
@@ -125,8 +125,6 @@ def mark_facts(host: Host) -> Host:
             return Fact(
                 fact.source, None, Missing(missing.kind, _mark(missing.reason), _mark(missing.help), missing.commands)
             )
-        if isinstance(fact, Fact) and isinstance(fact.value, Sockets):
-            return Fact(fact.source, replace(fact.value, why=_mark(fact.value.why)))
         if isinstance(fact, Fact) and isinstance(fact.value, dict):
             return Fact(fact.source, {key: mark(value) for key, value in fact.value.items()})
         return fact

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from preflight.facts import Host, RuleFile, Service, Services, SocketUnit, Switch
+from preflight.facts import Host, RuleFile, Service, Services, Sockets, SocketUnit, Switch
 from preflight.report.documents import encode, read_facts
 from preflight.text.inputs import InputError
 from tests.build import conf_file, host
@@ -97,3 +97,43 @@ def test_the_remarks_on_mailcow_conf(tmp_path: Path, remarks: list[str], marks: 
 def test_the_oldest_document_has_its_rules_in_fields() -> None:
     rows = {row.name: row for row in read_facts(HOSTS / "older" / "first.json").services.get().services}
     assert rows["nftables"].rule_files == (RuleFile("/etc/nftables.conf", 0, flushes=True),)
+
+
+REASONS = {
+    "its name holds a character that no name may, or is none": "character",
+    "its name holds a space": "space",
+    "nothing closes its quote": "quote",
+    "it holds a NUL byte": "nul",
+    "its ${ starts no reference": "dollar",
+    "its references are too many to be followed": "many",
+    "it requires a variable that is not set": "unset",
+    "zqtext1qz": "",  # redacted
+}
+
+
+def test_the_reasons_for_refused_lines(tmp_path: Path) -> None:
+    lines = tuple(range(1, len(REASONS) + 1))
+    document = json.loads(encode(host(mailcow_conf=replace(conf_file({}), bad_lines=lines))))
+    del document["mailcow_conf"]["value"]["refusals"]
+    document["mailcow_conf"]["value"]["reasons"] = list(REASONS)
+    (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
+    found = read_facts(tmp_path / "facts.json").mailcow_conf.get()
+    assert found == replace(conf_file({}), bad_lines=lines, refusals=tuple(REASONS.values()))
+
+
+@pytest.mark.parametrize(
+    ("why", "hidden"),
+    [
+        ("", ""),
+        ("Other users' processes are hidden. Run the check as root.", "denied"),
+        ("/proc cannot be read: the host's root is out of reach. Run the check as root.", "unreadable"),
+        ("Looking through the open files of all processes took longer than 5 s.", "late"),
+        ("The reason is left out here, as it may name files, hosts or addresses.", ""),
+    ],
+)
+def test_why_owners_of_sockets_were_hidden(tmp_path: Path, why: str, hidden: str) -> None:
+    document = json.loads(encode(host(sockets=Sockets((), not why, bound=True))))
+    del document["sockets"]["value"]["hidden"]
+    document["sockets"]["value"]["why"] = why
+    (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
+    assert read_facts(tmp_path / "facts.json").sockets.get() == Sockets((), not why, hidden, bound=True)

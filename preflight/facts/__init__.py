@@ -20,7 +20,7 @@ from preflight.facts.engine import (
     SwarmService,
 )
 from preflight.facts.host import SCHEMA, Host
-from preflight.facts.mailcow import ConfFile, EnvFile, Mark, Override, Setting
+from preflight.facts.mailcow import ConfFile, EnvFile, LineFault, Mark, Override, Setting
 from preflight.facts.names import Answer, Answers, HostsEntry, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
@@ -85,6 +85,7 @@ __all__ = [
     "Ipv6",
     "Journey",
     "KernelFeatures",
+    "LineFault",
     "Link",
     "MailTrace",
     "Mark",

@@ -9,6 +9,10 @@ from msgspec import Struct, field
 from preflight.facts.kinds import FilePath, Kind, Secret, Word
 
 Mark = Literal["bom", "crlf"]  # of another system: a byte-order mark at the start, lines that end with CR LF
+# Why Compose refuses a line. character, space: in its name; quote: none closes it; nul: its value holds that byte;
+# dollar: a ${ that starts no reference; many: more references than it would follow; unset: it requires a variable
+# that is not set; '': recorded before that was told.
+LineFault = Literal["", "character", "space", "quote", "nul", "dollar", "many", "unset"]
 
 
 class Override(Struct, frozen=True, kw_only=True):
@@ -54,7 +58,7 @@ class ConfFile(Struct, frozen=True):
     settings: Annotated[dict[str, Setting], Kind.SETTINGS]
     duplicates: dict[Word, list[int]] = field(default_factory=dict)  # variable: lines, the last wins
     bad_lines: tuple[int, ...] = ()  # lines that Compose would refuse
-    reasons: tuple[Secret, ...] = ()  # why it would, one for each of them
+    refusals: tuple[LineFault, ...] = ()  # why it would, one for each of them
     nameless: tuple[int, ...] = ()  # lines with a value and no name, which only some versions of Compose refuse
     commands: tuple[int, ...] = ()  # lines that a shell would run as commands
     shell_ends: int = 0  # the line at which a shell would give up; 0: none

@@ -15,7 +15,6 @@ from preflight.facts.kinds import (
     Ip,
     PackageName,
     ProgramName,
-    Sentence,
     ServerName,
     Text,
     UnitName,
@@ -24,6 +23,9 @@ from preflight.facts.kinds import (
 )
 from preflight.facts.services import Parent
 
+# Why owners of sockets could not be seen. denied: the program may not look into other users' processes; unreadable:
+# there is no list of processes; late: that took too long; '': all could be seen, or it is not known.
+Hidden = Literal["", "denied", "unreadable", "late"]
 HOLDING = ("listening", "bound")  # states of a socket that was opened on a port to stay there
 
 
@@ -56,7 +58,7 @@ class Holder(Struct, frozen=True, kw_only=True):
 
 
 class Sockets(Struct, frozen=True):
-    """Sockets on the ports that mailcow wants. `owners` False: processes could not be seen, why in `why`.
+    """Sockets on the ports that mailcow wants. `owners` False: processes could not be seen, for what is `hidden`.
 
     `bound`: sockets that are bound without listening are shown as well, which tables and older kernels do not.
     `fleeting`: first and last of the ports that the kernel gives to whoever asks for none (most are connections to
@@ -65,7 +67,7 @@ class Sockets(Struct, frozen=True):
 
     holders: tuple[Holder, ...]
     owners: bool
-    why: Sentence = ""
+    hidden: Hidden = ""
     bound: bool = False
     fleeting: tuple[int, int] | None = None
     reserved: tuple[tuple[int, int], ...] = ()

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from preflight.facts import ConfFile, Fact, Host, Mark, RuleFile, Service, SocketUnit, Switch
+from preflight.facts import ConfFile, Fact, Host, LineFault, Mark, RuleFile, Service, Sockets, SocketUnit, Switch
+from preflight.facts.sockets import Hidden
 
 
 class _Service(Struct):
@@ -26,10 +27,19 @@ class _ServicesFact(Struct):
 
 class _Conf(Struct):
     remarks: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 class _ConfFact(Struct):
     value: _Conf | None = None
+
+
+class _Sockets(Struct):
+    why: str = ""
+
+
+class _SocketsFact(Struct):
+    value: _Sockets | None = None
 
 
 class _Host(Struct):
@@ -37,6 +47,7 @@ class _Host(Struct):
 
     services: _ServicesFact = msgspec.field(default_factory=_ServicesFact)
     mailcow_conf: _ConfFact = msgspec.field(default_factory=_ConfFact)
+    sockets: _SocketsFact = msgspec.field(default_factory=_SocketsFact)
 
 
 def from_sentences(host: Host, document: bytes) -> Host:
@@ -46,6 +57,7 @@ def from_sentences(host: Host, document: bytes) -> Host:
         host,
         services=_services(host.services, before.services.value),
         mailcow_conf=_conf(host.mailcow_conf, before.mailcow_conf.value),
+        sockets=_sockets(host.sockets, before.sockets.value),
     )
 
 
@@ -83,13 +95,40 @@ def _of_firewall(row: Service, part: str) -> Service:
 
 
 def _conf(fact: Fact[ConfFile], before: _Conf | None) -> Fact[ConfFile]:
-    if fact.value is None or before is None or not before.remarks:
+    if fact.value is None or before is None or not (before.remarks or before.reasons):
         return fact
     remarks = " ".join(before.remarks)
     marks: tuple[Mark, ...] = tuple(mark for mark, words in _MARKS.items() if words in remarks)
     end = re.search(r"were read, up to line ([0-9]{1,9})", remarks)
-    value = replace(fact.value, marks=fact.value.marks or marks, read_to=int(end[1]) if end else fact.value.read_to)
+    value = replace(
+        fact.value,
+        marks=fact.value.marks or marks,
+        read_to=int(end[1]) if end else fact.value.read_to,
+        refusals=fact.value.refusals or tuple(map(_refusal, before.reasons)),
+    )
     return replace(fact, value=value)
 
 
+def _refusal(reason: str) -> LineFault:
+    """Return the fault that a reason named; of redacted ones nothing is known."""
+    return next((fault for fault, words in _REFUSALS.items() if words in reason), "")
+
+
+def _sockets(fact: Fact[Sockets], before: _Sockets | None) -> Fact[Sockets]:
+    if fact.value is None or fact.value.hidden or before is None:
+        return fact
+    hidden: Hidden = next((cause for cause, words in _HIDDEN.items() if words in before.why), "")
+    return replace(fact, value=replace(fact.value, hidden=hidden)) if hidden else fact
+
+
 _MARKS: dict[Mark, str] = {"bom": "starts with a byte-order mark", "crlf": "ines end with CR LF"}
+_REFUSALS: dict[LineFault, str] = {
+    "character": "holds a character",
+    "space": "holds a space",
+    "quote": "closes its quote",
+    "nul": "NUL byte",
+    "dollar": "starts no reference",
+    "many": "too many to be followed",
+    "unset": "not set",
+}
+_HIDDEN: dict[Hidden, str] = {"denied": "are hidden", "unreadable": "cannot be read", "late": "took longer than"}

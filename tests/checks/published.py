@@ -58,8 +58,7 @@ def free(
     **facts: Any,
 ) -> Result:
     """Judge one port: what a bind said to IPv4 and IPv6 (None: not tried), and the sockets that are seen."""
-    why = "" if owners else "processes are hidden. Add --privileged to docker run."
-    facts = {"ipv6": ON, "sockets": Sockets(holders, owners, why), **facts}
+    facts = {"ipv6": ON, "sockets": Sockets(holders, owners, "" if owners else "denied"), **facts}
     given = look(conf=conf or {}, **facts)
     if outcomes:
         given = look(conf=conf or {}, binds=attempts(given, port, *outcomes), **facts)

@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
+from preflight.checks.ports.conf_lines import REFUSALS
 from preflight.checks.ports.conf_words import WORDS, words
-from preflight.facts import Asked
+from preflight.facts import Asked, LineFault
 from preflight.mailcow import plan
 from preflight.mailcow.conf.problems import ProblemKind
 from tests.build import conf_file
@@ -15,6 +16,10 @@ from tests.build import conf_file
 
 def test_every_kind_has_words() -> None:
     assert WORDS.keys() | {"hostname"} == set(get_args(ProblemKind))
+
+
+def test_every_fault_of_a_line_has_words() -> None:
+    assert REFUSALS.keys() | {""} == set(get_args(LineFault))
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,6 @@ def test_settings_that_cannot_be_read_are_a_failure_of_theirs() -> None:
 
 
 def test_a_mailcow_conf_that_compose_refuses_is_a_failure_of_its_own() -> None:
-    conf = ConfFile(DEFAULT_CONF, True, {}, bad_lines=(3,), reasons=("unexpected character",))
+    conf = ConfFile(DEFAULT_CONF, True, {}, bad_lines=(3,), refusals=("character",))
     found = run("ports.configuration", look(well(mailcow_conf=conf)))
     assert Status.FAIL in {result.status for result in found}

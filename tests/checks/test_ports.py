@@ -86,7 +86,7 @@ def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
         conf_file({"SMTP_PORT": "25", "HTTP_PORT": "x"}),
         duplicates={"SMTP_PORT": [1, 7], "HTTP_PORT": [2, 3]},
         bad_lines=(3, 5),
-        reasons=("nothing closes its quote", "its name holds a space"),
+        refusals=("quote", "space"),
         marks=("bom", "crlf"),
         commands=(4,),
         shell_ends=9,
@@ -566,7 +566,7 @@ def test_a_listener_without_owner() -> None:
     assert "kernel itself" in row.message
     row = free(("EADDRINUSE", "free"), listener("0.0.0.0", pid=None), owners=False)
     assert row.evidence.holder.address == "0.0.0.0"
-    assert "Add --privileged to docker run." in row.message
+    assert "Run the check as root." in row.message
 
 
 def test_no_socket_at_all() -> None:
@@ -695,6 +695,29 @@ def test_what_is_published_elsewhere_does_not_matter() -> None:
     conf = {"SMTP_PORT": "192.0.2.2:25"}
     assert free(conf=conf, engine=engine(container("web", ("192.0.2.3", 25)))).status is PASS
     assert free(engine=engine(container("probe", ("", 25), run="abc"))).status is PASS
+
+
+@pytest.mark.parametrize("container", [True, False])
+@pytest.mark.parametrize(
+    ("hidden", "told", "helped"),
+    [
+        ("denied", "Other users' processes are hidden.", True),
+        ("unreadable", "The host's processes could not be listed.", True),
+        ("late", "took too long.", False),
+        ("", "25/tcp is held by a process that is hidden here.", False),
+    ],
+)
+def test_why_a_holder_is_hidden(hidden: Any, told: str, helped: bool, container: bool) -> None:
+    """What would show it is advised as this program was started."""
+    holders = listener("0.0.0.0", pid=None), listener("::", pid=None)
+    row = free(
+        ("EADDRINUSE", "EADDRINUSE"),
+        sockets=Sockets(holders, False, hidden),
+        view=msgspec.structs.replace(VIEW, container=container),
+    )
+    assert row.status is FAIL
+    help_ = "Add --privileged to docker run." if container else "Run the check as root."
+    assert row.message.endswith(f"{told} {help_}" if helped else told)
 
 
 def test_mailcow_itself_is_no_conflict() -> None:

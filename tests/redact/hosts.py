@@ -275,7 +275,7 @@ def rich(**given: object) -> Host:
             for address in ("0.0.0.0", "::", IPV4, IPV6, "203.0.113.99", "127.0.0.1")
         ),
         "mailcow_conf": ConfFile(
-            DEFAULT_CONF, True, SETTINGS, {"IMAP_PORT": [4, 40]}, (20,), ("the name 's3cr3t geheim' has a blank",),
+            DEFAULT_CONF, True, SETTINGS, {"IMAP_PORT": [4, 40]}, (20,), ("space",),
         ),
         "hosts_file": (HostsEntry("127.0.1.1", (NAME, "tannhaeuser"), 3),),
         "answers": answers(),

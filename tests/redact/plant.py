@@ -12,7 +12,7 @@ from preflight.facts import SCHEMA, Fact, Host
 from preflight.redact.kinds import hints
 from tests.build import STARTED
 
-KEPT = ("started", "kind", "state", "runtime", "marks")  # what can be but one of a few values, or a time
+KEPT = ("started", "kind", "state", "runtime", "marks", "refusals")  # what can be but one of a few values, or a time
 Plant = Callable[[str], str]
 
 

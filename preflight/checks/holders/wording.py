@@ -11,7 +11,7 @@ from preflight.checks import Look
 from preflight.checks.holders import connections, endings
 from preflight.checks.holders.conflicts import KERNEL, PROXIES, Occupant
 from preflight.checks.holders.endings import WEB
-from preflight.checks.remedies import distro
+from preflight.checks.remedies import distro, rights
 from preflight.checks.sources import REVERSE_PROXY
 from preflight.facts import NO_ENGINE, Container, Holder, PublishedPort, SwarmService
 from preflight.mailcow.layout import BEHIND
@@ -57,8 +57,21 @@ def _holding(look: Look, port: str, occupants: list[Occupant]) -> Iterator[str]:
         yield say("{port} is held by {processes}.", port=port, processes=", ".join(processes))
     others = dict.fromkeys(_other(port, entry) for entry in occupants if not _plain(entry))
     yield from others
-    if any(entry.holder.pid is None for entry in occupants) and look.host.sockets.get().why:
-        yield look.host.sockets.get().why
+    if any(entry.holder.pid is None for entry in occupants):
+        yield unseen(look)
+
+
+def unseen(look: Look) -> str:
+    """Say why a process that holds a port could not be seen, and what would show it; '' where that is not known."""
+    match look.host.sockets.get().hidden:
+        case "denied":
+            return paragraph(say("Other users' processes are hidden."), rights.more(look.host).text)
+        case "unreadable":
+            return paragraph(say("The host's processes could not be listed."), rights.more(look.host).text)
+        case "late":
+            return say("Looking through the open files of all processes took too long.")
+        case "":
+            return ""
 
 
 def _proxied(occupant: Occupant) -> bool:

@@ -7,7 +7,7 @@ import shlex
 import msgspec
 
 from preflight.checks import Look
-from preflight.facts import ConfFile, Mark
+from preflight.facts import ConfFile, LineFault, Mark
 from preflight.report.evidence.ports import ConfFileEvidence, ConfLineEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text import versions
@@ -23,14 +23,24 @@ CURES: dict[Mark, str] = {
     "crlf": noted("Convert the ends of the lines to LF."),
 }
 COMMANDS: dict[Mark, str] = {"bom": r"sed -i '1s/^\xef\xbb\xbf//'", "crlf": r"sed -i 's/\r$//'"}
+# Why Compose refuses a line.
+REFUSALS: dict[LineFault, str] = {
+    "character": noted("its name holds a character that no name may, or is none"),
+    "space": noted("its name holds a space"),
+    "quote": noted("nothing closes its quote"),
+    "nul": noted("it holds a NUL byte"),
+    "dollar": noted("its ${{ starts no reference"),
+    "many": noted("its references are too many to be followed"),
+    "unset": noted("it requires a variable that is not set"),
+}
 # Releases of Compose before this one take over every variable, and so refuse one without a name.
 LEAVES_NAMELESS = (2, 27, 2)
 
 
 def line_findings(look: Look, conf: ConfFile) -> dict[str, Finding]:
     """Complain of lines that Compose refuses, and of what mailcow's shell scripts choke on."""
-    reasons = dict(zip(conf.bad_lines, conf.reasons, strict=False))
-    found = {f"line {line}": _refused(conf, line, reasons.get(line, "")) for line in conf.bad_lines}
+    faults = dict(zip(conf.bad_lines, conf.refusals, strict=False))
+    found = {f"line {line}": _refused(conf, line, _why(faults.get(line, ""))) for line in conf.bad_lines}
     known = compose.version if (compose := look.host.compose.value) else ""
     version = (versions.parse_version(known) or ())[:3]
     if version < LEAVES_NAMELESS:
@@ -98,6 +108,10 @@ def _shell(conf: ConfFile) -> list[str]:
             )
         )
     return texts
+
+
+def _why(fault: LineFault) -> str:
+    return phrase(REFUSALS[fault]) if fault else ""
 
 
 def _refused(conf: ConfFile, line: int, why: str) -> Finding:

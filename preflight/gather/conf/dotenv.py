@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from preflight.facts import LineFault
 from preflight.gather.conf.references import LONGEST, PATIENCE, Refused, Variables, fill, refers
-from preflight.text.sentences import phrase
 
 
 class Statement(NamedTuple):
@@ -23,7 +23,7 @@ class Statement(NamedTuple):
     name: str  # '' where a value has none
     value: str
     refers: bool = False
-    refused: str = ""
+    refused: LineFault = ""
     alone: bool = False  # a name without a value, which takes one from Compose's own environment
     filled: bool = False  # it comes to anything, by what the file says of the variables that it refers to
 
@@ -54,14 +54,14 @@ def statements(text: str) -> Iterator[Statement]:
         start = export.end() if (export := _EXPORT.match(text, at)) else at
         found = _NAME.match(text, start) if start < len(text) else None
         if found is None:
-            yield Statement(line, "", "", refused=phrase("its name holds a character that no name may, or is none"))
+            yield Statement(line, "", "", refused="character")
             at = _line_end(text, start)
             continue
         name, end = found[1].rstrip(SPACE), found[2]
         if end == "":  # the file ends within a name, which Compose takes for a value without one
             name = ""
         if " " in name:
-            yield Statement(line, "", "", refused=phrase("its name holds a space"))
+            yield Statement(line, "", "", refused="space")
             at = _line_end(text, start)
             continue
         at = found.end()
@@ -84,7 +84,7 @@ def _value(text: str, at: int, endless: set[str], variables: Variables) -> tuple
     found = None if quote in endless else _QUOTED[quote].match(text, at)
     if found is None:
         endless.add(quote)
-        return Statement(0, "", "", refused=phrase("nothing closes its quote")), _line_end(text, at)
+        return Statement(0, "", "", refused="quote"), _line_end(text, at)
     inner = found[1].replace(f"\\{quote}", quote)
     if quote == "'":
         return Statement(0, "", inner, refused=_nul(inner), filled=bool(inner)), found.end()
@@ -101,7 +101,7 @@ def _template(template: str, variables: Variables) -> Statement:
     try:
         filled = fill(template, variables)
     except Refused as error:
-        return Statement(0, "", "", refused=str(error))
+        return Statement(0, "", "", refused=error.fault)
     return Statement(0, "", template, refers=True, filled=filled)
 
 
@@ -110,9 +110,9 @@ def _line_end(text: str, at: int) -> int:
     return len(text) if end < 0 else end
 
 
-def _nul(value: str) -> str:
+def _nul(value: str) -> LineFault:
     # Older ones refuse the file, newer ones the container that gets the value.
-    return phrase("it holds a NUL byte") if "\0" in value else ""
+    return "nul" if "\0" in value else ""
 
 
 _ESCAPE = re.compile(r'\\([abcfnrtv$"\\]|0[0-9]{0,3})')

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from preflight.facts import ConfFile, Fact, Mark, Setting
+from preflight.facts import ConfFile, Fact, LineFault, Mark, Setting
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.conf.env_file import env_file
 from preflight.mailcow.plan import DEFAULT_CONF, SHAPE
@@ -118,7 +118,7 @@ def parse(text: bytes | str, path: str) -> ConfFile:
     shell = sourced(text.replace("\r\n", "\n"))
     settings: dict[str, Setting] = {}
     lines: dict[str, list[int]] = {}
-    bad: dict[int, str] = {}
+    bad: dict[int, LineFault] = {}
     nameless: list[int] = []
     read_to = 0
     for number, said in enumerate(statements(text)):
@@ -144,7 +144,7 @@ def parse(text: bytes | str, path: str) -> ConfFile:
         marks=tuple(marks),
         read_to=read_to,
         bad_lines=tuple(bad)[:TOLD],
-        reasons=tuple(bad.values())[:TOLD],
+        refusals=tuple(bad.values())[:TOLD],
         nameless=tuple(nameless[:TOLD]),
         commands=tuple(line for line in shell.commands if line not in unlike),
         shell_ends=shell.broken,

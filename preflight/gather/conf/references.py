@@ -9,7 +9,7 @@ import re
 
 from msgspec import Struct
 
-from preflight.text.sentences import phrase
+from preflight.facts import LineFault
 
 _REFERENCE = re.compile(
     r"\$(?:(?P<escaped>\$)|(?P<named>[_a-z][_a-z0-9]*)"
@@ -26,6 +26,10 @@ PATIENCE = 4_000_000  # characters of a file's references
 
 class Refused(ValueError):
     """Compose refuses a value, and with it the file."""
+
+    def __init__(self, fault: LineFault) -> None:
+        super().__init__(fault)
+        self.fault = fault
 
 
 class Variables(Struct):
@@ -44,7 +48,7 @@ def fill(template: str, variables: Variables, depth: int = 0) -> bool:
     """Say whether a template comes to anything, following only which variables are empty; raise `Refused`."""
     variables.patience -= len(template)
     if len(template) > LONGEST or depth > DEEPEST or variables.patience < 0:
-        raise Refused(phrase("its references are too many to be followed"))
+        raise Refused("many")
     anything, rest = False, template
     for _ in range(REFERENCES):
         found = _REFERENCE.search(rest)
@@ -52,7 +56,7 @@ def fill(template: str, variables: Variables, depth: int = 0) -> bool:
             return anything or bool(rest)
         anything = anything or found.start() > 0 or found["escaped"] is not None
         if found["invalid"] is not None:
-            raise Refused(phrase("its ${{ starts no reference"))
+            raise Refused("dollar")
         reference, after = found[0], rest[found.end() :]
         if found["braced"] is None:
             anything = anything or variables.filled.get(found["named"] or "", False)
@@ -62,7 +66,7 @@ def fill(template: str, variables: Variables, depth: int = 0) -> bool:
             reference, after = reference[: close + 1], reference[close + 1 :] + after
             anything = _braced(reference, variables, depth) or anything
         rest = after
-    raise Refused(phrase("its references are too many to be followed"))
+    raise Refused("many")
 
 
 def _closing(reference: str) -> int:
@@ -78,7 +82,7 @@ def _closing(reference: str) -> int:
 def _braced(reference: str, variables: Variables, depth: int) -> bool:
     found = _REFERENCE.fullmatch(reference)
     if found is None or found["braced"] is None:
-        raise Refused(phrase("its ${{ starts no reference"))
+        raise Refused("dollar")
     operator = _OPERATOR.search(found["braced"])
     if operator is None:
         return variables.filled.get(found["braced"], False)
@@ -87,7 +91,7 @@ def _braced(reference: str, variables: Variables, depth: int) -> bool:
     # Compose looks at the other value whether it takes it or not (2.26 and 2.40 do).
     comes_to = fill(other, variables, depth + 1)
     if operator[0].endswith("?") and not usable:
-        raise Refused(phrase("it requires a variable that is not set"))
+        raise Refused("unset")
     if operator[0].endswith("+"):
         return usable and comes_to
     return variables.filled[name] if usable else comes_to

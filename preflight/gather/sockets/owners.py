@@ -10,8 +10,8 @@ import os
 import time
 from typing import NamedTuple
 
+from preflight.facts.sockets import Hidden
 from preflight.gather.access.roots import Roots, Unreadable
-from preflight.text.sentences import paragraph, say
 
 SECONDS = 5.0
 # Numbers of files: nobody opens a listener as the first three, so inetd's alone are left to the look at all files.
@@ -25,10 +25,10 @@ class Late(Exception):
 
 
 class Owners(NamedTuple):
-    """Which process has which socket, by inode; `why`: a sentence where some may be hidden, else ''."""
+    """Which process has which socket, by inode, and why some may be hidden."""
 
     pids: dict[int, int]
-    why: str = ""
+    hidden: Hidden = ""
 
 
 def walk(roots: Roots, inodes: set[int]) -> Owners:
@@ -41,21 +41,18 @@ def walk(roots: Roots, inodes: set[int]) -> Owners:
         proc = roots.locate("/proc")
         pids = sorted(int(name) for name in roots.entries("/proc", 1_000_000) if name.isdecimal())
     except Unreadable as error:
-        return Owners(found, paragraph(error.sentence, _help(roots)))
-    hidden = pids[:1] != [1]  # where PID 1 is not shown, other users' processes are not either
+        return Owners(found, "denied" if error.cause == "denied" else "unreadable")
+    closed = pids[:1] != [1]  # where PID 1 is not shown, other users' processes are not either
     until = time.monotonic() + SECONDS
     some = pids
     try:
         for numbers in FIRST:
-            some, closed = _look(proc, some, numbers, left, found, until)
-            hidden |= closed
-        hidden |= _look(proc, pids, (), left, found, until)[1]
+            some, more = _look(proc, some, numbers, left, found, until)
+            closed |= more
+        closed |= _look(proc, pids, (), left, found, until)[1]
     except Late:
-        slow = say("Looking through the open files of all processes took longer than {seconds} s.",
-                   seconds=f"{SECONDS:g}")  # fmt: skip
-        return Owners(found, slow)
-    why = paragraph(say("Other users' processes are hidden."), _help(roots)) if hidden and left else ""
-    return Owners(_eldest(proc, found), why)
+        return Owners(found, "late")
+    return Owners(_eldest(proc, found), "denied" if closed and left else "")
 
 
 def _look(
@@ -136,7 +133,3 @@ def _parent(proc: str, pid: int) -> int:
             return int(file.read(4096).rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return 0
-
-
-def _help(roots: Roots) -> str:
-    return say("Add --privileged to docker run.") if roots.view.container else say("Run the check as root.")

@@ -98,8 +98,8 @@ def _from_tables(roots: Roots, ports: tuple[int, ...]) -> Fact[Sockets]:
 def _seen(roots: Roots, rows: list[Row], ports: tuple[int, ...], *, bound: bool) -> Sockets:
     served = clients(rows)
     rows = few(rows, ports)
-    owners, why = walk(roots, {row.inode for row in rows if row.inode})
-    return Sockets(_holders(roots, rows, owners, served), not why, why, bound, **_given_out(roots))
+    owners, hidden = walk(roots, {row.inode for row in rows if row.inode})
+    return Sockets(_holders(roots, rows, owners, served), not hidden, hidden, bound, **_given_out(roots))
 
 
 def parse_table(table: bytes, ports: tuple[int, ...]) -> list[Row]:
