@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from preflight.facts import Asked, Fact, Host, Missing
+from preflight.facts import Asked, Fact, Host, Missing, StartRun
 from preflight.facts.parts import PARTS
 from preflight.gather.access.roots import Roots
 from preflight.gather.engine import engine as adapter
@@ -195,3 +195,16 @@ def test_a_deadline_that_has_passed_makes_nothing_known_and_breaks_nothing(silen
     host, _ = looked(wishes("engine", "contact", "compose", docker_host=silent, seconds=0.0))
     for fact in (host.engine, host.contact):
         assert why(fact).cause == "late"
+
+
+def test_containers_are_given_their_cause_as_they_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one container says of the engine is known when the other's words are there: not by its own probe."""
+
+    def refused(run: object) -> Fact[StartRun]:
+        return Fact.of("the engine", StartRun(False, None, "no caps"))
+
+    ours = ("probes.privileged", "probes.limits")
+    changed = tuple(module.Part(one.place, refused) if one.place in ours else one for one in module.PARTS)
+    monkeypatch.setattr("preflight.gathering.PARTS", changed)
+    host, _ = looked(wishes(*ours))
+    assert [part(host, place).get().cause for place in ours] == ["", "every"]

@@ -49,6 +49,34 @@ def test_facts_of_before_get_the_cause_when_they_are_read(tmp_path: Path) -> Non
     )  # fmt: skip
 
 
+NO_CAPS = "no caps"
+REFUSED = StartRun(False, None, NO_CAPS)
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "cause"),
+    [
+        (REFUSED, REFUSED, "every"),
+        (REFUSED, HealthRun((), NO_CAPS), "every"),
+        (REFUSED, StartRun(False, None, "no rlimit"), ""),
+        (REFUSED, StartRun(True, None, NO_CAPS), ""),
+        (REFUSED, HealthRun(((0.1, "starting"),), NO_CAPS), ""),
+        (StartRun(True, None, NO_CAPS), REFUSED, ""),
+        (StartRun(False, None), StartRun(False, None), ""),
+        (None, REFUSED, ""),
+    ],
+)
+def test_what_is_refused_as_the_privileged_container_was(
+    first: StartRun | None, other: StartRun | HealthRun, cause: str
+) -> None:
+    """It is refused for what the engine refuses every container, whose own word stays without a cause."""
+    place = "healthcheck" if isinstance(other, HealthRun) else "limits"
+    given = {place: other} if first is None else {place: other, "privileged": first}
+    probes = with_causes(host(**given)).probes  # type: ignore[arg-type]  # the parameters give what fits
+    assert getattr(probes, place).get().cause == cause
+    assert first is None or probes.privileged.get() == first
+
+
 def test_facts_without_such_a_cause_stay_as_they_are() -> None:
     made = host(privileged=StartRun(False, None, "something else"))
     assert with_causes(made) is made

@@ -9,8 +9,9 @@ from msgspec import Struct
 from preflight.facts.base import BEFORE, Fact, about
 from preflight.facts.kinds import ChainName, ImageName, Secret, Word
 
-# Why an engine started no container, as far as that has a name: the control groups are not mounted.
-Refusal = Literal["", "cgroups"]
+# Why an engine started no container, as far as that has a name. cgroups: the control groups are not mounted; every: it
+# said the same of the privileged container, so it starts none at all.
+Refusal = Literal["", "cgroups", "every"]
 
 
 class HealthRun(Struct, frozen=True):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TypeGuard
 
-from preflight.facts import HealthRun, Host, Probes, Refusal, StartRun
+from msgspec.structs import replace
+
+from preflight.facts import Fact, HealthRun, Host, Probes, Refusal, StartRun
 
 # runc, containerd and dockerd, each in its own words, where nobody has mounted the control groups.
 _WORDS: dict[Refusal, str] = {
@@ -20,15 +21,22 @@ def refusal(words: str) -> Refusal:
 
 
 def with_causes(host: Host) -> Host:
-    """Name the causes in facts that were recorded before causes were named."""
-    from msgspec.structs import replace
-
-    def again(run: object) -> TypeGuard[StartRun | HealthRun]:
-        return isinstance(run, StartRun | HealthRun) and bool(run.error) and not run.cause and bool(refusal(run.error))
-
+    """Name the causes for which the engine started no container, of those that have none yet."""
+    first = host.probes.privileged.value
+    always = first.error if first is not None and not first.started else ""
     parts = {}
     for name in Probes.__struct_fields__:
-        fact = getattr(host.probes, name)
-        if again(fact.value):
-            parts[name] = replace(fact, value=replace(fact.value, cause=refusal(fact.value.error)))
+        fact: Fact[object] = getattr(host.probes, name)
+        run = fact.value
+        if not isinstance(run, StartRun | HealthRun) or not run.error or run.cause:
+            continue
+        cause = refusal(run.error)
+        if not cause and name != "privileged" and run.error == always and not _began(run):
+            cause = "every"
+        if cause:
+            parts[name] = replace(fact, value=replace(run, cause=cause))
     return replace(host, probes=replace(host.probes, **parts)) if parts else host
+
+
+def _began(run: StartRun | HealthRun) -> bool:
+    return bool(run.states) if isinstance(run, HealthRun) else run.started

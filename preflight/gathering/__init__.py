@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from preflight import __version__
-from preflight.facts import SCHEMA, Asked, Fact, Host
+from preflight.facts import SCHEMA, Asked, Fact, Host, refusals
 from preflight.facts.parts import fields
 from preflight.gather.access.crew import Crew, Recipe, Tell
 from preflight.gather.access.roots import Roots
@@ -51,7 +51,7 @@ def gather(roots: Roots, wishes: Wishes, begun: Begun) -> Host:
         else Fact.skipped("", say("No check that was asked for needs it."), cause="unasked")
         for part in PARTS
     }
-    return Host(
+    host = Host(
         schema=SCHEMA,
         version=__version__,
         started=begun.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -60,6 +60,7 @@ def gather(roots: Roots, wishes: Wishes, begun: Begun) -> Host:
         asked=wishes.asked,
         **fields(facts),
     )
+    return refusals.with_causes(host)
 
 
 def _recipes(parts: Iterable[Part], roots: Roots, wishes: Wishes) -> dict[str, Recipe]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 
 from preflight.facts import HealthRun
-from preflight.facts.refusals import refusal
 from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.probes.box import Box
@@ -58,7 +57,7 @@ def healthcheck(box: Box, image: str) -> HealthRun:
         if seen.vain < PATIENCE:
             raise
         error = ""  # the states so far say it
-    return HealthRun(tuple(seen.states), error, seen.output, image, refusal(error))
+    return HealthRun(tuple(seen.states), error, seen.output, image)
 
 
 class _Seen:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from preflight.facts import StartRun
-from preflight.facts.refusals import refusal
 from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.mailcow.layout import CONTAINERS
@@ -60,7 +59,7 @@ def _try(box: Box, image: str, name: str, code: str, host: dict[str, Any]) -> St
                 return _ended(state.get("ExitCode"), reply.text(state.get("Error"), 1000))
             box.pause(0.03)
     except EngineError as error:
-        return StartRun(started, None, str(error), refusal(str(error)))
+        return StartRun(started, None, str(error))
 
 
 def _ended(code: object, said: str) -> StartRun:

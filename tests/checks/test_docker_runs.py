@@ -163,6 +163,17 @@ def test_control_groups_that_nobody_mounts_are_one_finding(system: Any, init: An
         assert not commands(other)
 
 
+@pytest.mark.parametrize(("words", "cause"), [("no caps", "every"), (f"{CGROUPS}, of another container", "cgroups")])
+def test_what_every_container_is_refused_for_is_one_finding(words: str, cause: Any) -> None:
+    """The cause decides, not the words, which may name the container."""
+    first = "cgroups" if cause == "cgroups" else ""
+    facts = {"privileged": StartRun(False, None, "no", first), "services": Services("systemd", ())}
+    assert judged("docker.limits", limits=StartRun(False, None, words, cause), **facts).status is Status.UNKNOWN
+    assert judged("docker.healthcheck", healthcheck=HealthRun((), words, cause=cause), **facts).status is Status.UNKNOWN
+    begun = HealthRun(states("starting"), words, cause=cause)
+    assert judged("docker.healthcheck", healthcheck=begun, **facts).status is Status.FAIL
+
+
 def test_containers_refused_for_other_reasons_are_findings_of_their_own() -> None:
     facts = {"privileged": StartRun(False, None, "no caps"), "services": Services("systemd", ())}
     assert judged("docker.limits", limits=StartRun(False, None, "no rlimit"), **facts).status is Status.FAIL

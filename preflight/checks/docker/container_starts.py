@@ -10,7 +10,7 @@ from preflight.checks import Look, check
 from preflight.checks.findings import unknown
 from preflight.checks.remedies import distro
 from preflight.checks.sources import COMPOSE_ULIMITS, PREREQUISITES, issue
-from preflight.facts import NO_SERVICES, Host, StartRun
+from preflight.facts import NO_SERVICES, Host, Refusal, StartRun
 from preflight.report.evidence.engine import StartEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status, WrittenFile
 from preflight.text.sentences import noted, phrase, say
@@ -100,16 +100,16 @@ def limits(look: Look) -> Iterator[Finding]:
     """
     run = look.host.probes.limits.get()
     systemd = look.host.services.or_(NO_SERVICES).init == "systemd"
-    nothing = None if run.started else nothing_starts(look.host, run.error)
+    nothing = None if run.started else nothing_starts(look.host, run.cause)
     yield nothing or _judged(
         run, _LIMITS, Remedy(say(_RAISING), _RAISE if systemd else (), files=_LIMITS_FILES if systemd else ())
     )
 
 
-def nothing_starts(host: Host, error: str) -> Finding | None:
+def nothing_starts(host: Host, cause: Refusal) -> Finding | None:
     """Say that a container was refused as the privileged one was: then no container starts, and that is one finding."""
     privileged = host.probes.privileged.value
-    if not error or privileged is None or privileged.started or privileged.error != error:
+    if not cause or privileged is None or privileged.started or cause not in ("every", privileged.cause):
         return None
     reason = say("The engine refuses a privileged container for the same reason (see docker.privileged).")
     return unknown(reason, say("Remove that reason first."))

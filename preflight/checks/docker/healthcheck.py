@@ -31,7 +31,7 @@ def healthcheck(look: Look) -> Iterator[Finding]:
     names = [state for _, state in run.states]
     if not run.error and "unhealthy" in names and "healthy" in names[names.index("unhealthy") :]:
         yield _told(run, Status.PASS, _healed(run))
-    elif not names and (nothing := nothing_starts(look.host, run.error)):
+    elif not names and (nothing := nothing_starts(look.host, run.cause)):
         yield nothing
     else:
         commands = (*distro.restart(look.host, "docker"), "docker info", "docker ps --all")
