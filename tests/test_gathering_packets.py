@@ -76,7 +76,7 @@ def twinned(
 
 
 def test_it_is_asked_in_a_process_of_its_own_as_the_facts_say(asking: Asking) -> None:
-    settings = DaemonConfig("/etc/docker/daemon.json", True, "", {"iptables": False})
+    settings = DaemonConfig("/etc/docker/daemon.json", True, {"iptables": False})
     conf = Fact.of("mailcow.conf", conf_file({"HTTP_PORT": "8080", "IPV4_NETWORK": "10.99.1"}))
     fact = twinned(asking, daemon_config=Fact.of("daemon.json", settings), mailcow_conf=conf)
     assert (fact.value, fact.source) == (TOLD, SOURCE)

@@ -48,7 +48,7 @@ def request(engine: Engine = ENGINE, config: DaemonConfig = NO_SETTINGS, **setti
 
 
 def configured(**settings: Any) -> DaemonConfig:
-    return DaemonConfig("/etc/docker/daemon.json", True, "", {key.replace("_", "-"): settings[key] for key in settings})
+    return DaemonConfig("/etc/docker/daemon.json", True, {key.replace("_", "-"): settings[key] for key in settings})
 
 
 def test_where_mailcow_runs_its_containers_have_the_addresses_that_they_have() -> None:

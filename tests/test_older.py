@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from preflight.facts import Probes, StartRun
-from preflight.report.documents import read_facts
+from preflight.facts import HealthRun, Probes, StartRun
+from preflight.report.documents import encode, read_facts
 from tests.build import host
 
 HOSTS = Path(__file__).parent / "hosts"
@@ -63,3 +63,27 @@ def test_an_exit_code_becomes_what_it_meant(
     base = {name: getattr(host(), name) for name in ("schema", "version", "started", "seconds")}
     whole = base | {"view": json.loads(RECORDED.read_text("utf-8"))["view"], "asked": {}, "limits": document}
     assert read(whole, tmp_path).limits.get().granted is granted
+
+
+ENDED = "the container ended by itself with exit code"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (f"{ENDED} 137", (True, 137, "")),
+        (f"{ENDED} 137, saying: OOM", (True, 137, "OOM")),
+        (f"{ENDED} None, saying: a\nb", (True, None, "a\nb")),
+        ("runc: exec failed", (False, None, "runc: exec failed")),
+        ("", (False, None, "")),
+    ],
+)
+def test_the_end_of_a_container_that_was_told_in_its_error(
+    tmp_path: Path, error: str, told: tuple[bool, int | None, str]
+) -> None:
+    document = json.loads(encode(host(healthcheck=HealthRun((), error))))
+    for name in ("ended", "exit_code"):
+        del document["probes"]["healthcheck"]["value"][name]
+    (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
+    run = read_facts(tmp_path / "facts.json").probes.healthcheck.get()
+    assert (run.ended, run.exit_code, run.error) == told

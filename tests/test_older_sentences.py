@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from preflight.facts import Host, RuleFile, Service, Services, Sockets, SocketUnit, Switch
+from preflight.facts import DaemonConfig, Host, JsonFault, RuleFile, Service, Services, Sockets, SocketUnit, Switch
 from preflight.report.documents import encode, read_facts
 from preflight.text.inputs import InputError
 from tests.build import conf_file, host
@@ -137,3 +137,29 @@ def test_why_owners_of_sockets_were_hidden(tmp_path: Path, why: str, hidden: str
     document["sockets"]["value"]["why"] = why
     (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
     assert read_facts(tmp_path / "facts.json").sockets.get() == Sockets((), not why, hidden, bound=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        ("", None),
+        ("it is a directory", JsonFault("directory")),
+        ("it is not UTF-8 text", JsonFault("encoding")),
+        ("it is empty", JsonFault("empty")),
+        ("it is not JSON that the engine could read", JsonFault("json")),
+        ("it is not a JSON object", JsonFault("object")),
+        ("line 3 ends with a comma too many", JsonFault("last-comma", 3)),
+        ("a comma is missing at the end of line 12", JsonFault("comma", 12)),
+        ("line 1 has a comment, which JSON does not allow", JsonFault("comment", 1)),
+        ("line 2 has other quotation marks than the straight double ones of JSON", JsonFault("quotes", 2)),
+        ("line 4, column 2: Expecting value", JsonFault("syntax", 4, "line 4, column 2: Expecting value")),
+        ("zqtext3qz", JsonFault("json", 0, "zqtext3qz")),  # redacted
+    ],
+)
+def test_what_was_wrong_with_daemon_json(tmp_path: Path, error: str, fault: JsonFault | None) -> None:
+    config = DaemonConfig("/etc/docker/daemon.json", True, {"iptables": False})
+    document = json.loads(encode(host(daemon_config=config)))
+    del document["daemon_config"]["value"]["fault"]
+    document["daemon_config"]["value"] |= {"error": error, "directory": error == "it is a directory"}
+    (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
+    assert read_facts(tmp_path / "facts.json").daemon_config.get() == replace(config, fault=fault)

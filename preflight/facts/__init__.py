@@ -8,7 +8,7 @@ Sizes are in bytes, times in seconds, ports are numbers, addresses are strings a
 from __future__ import annotations
 
 from preflight.facts.base import Fact, Missing, MissingFact, require
-from preflight.facts.daemon import NO_SETTINGS, DaemonConfig, Directive, EngineStart, Form, GivenFlag
+from preflight.facts.daemon import NO_SETTINGS, DaemonConfig, Directive, EngineStart, Form, GivenFlag, JsonFault
 from preflight.facts.engine import (
     NO_ENGINE,
     Compose,
@@ -84,6 +84,7 @@ __all__ = [
     "HostsEntry",
     "Ipv6",
     "Journey",
+    "JsonFault",
     "KernelFeatures",
     "LineFault",
     "Link",

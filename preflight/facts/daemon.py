@@ -13,22 +13,40 @@ SNAPSHOTTER = "containerd-snapshotter"  # the feature by which containerd keeps 
 _BRIDGE_MTU = re.compile(r"bridge=com\.docker\.network\.driver\.mtu=([0-9]{2,5})")
 
 
+class JsonFault(Struct, frozen=True):
+    """Why a file that is to be JSON cannot be used. `line`: where that is; 0 = in no line of its own.
+
+    encoding: no UTF-8; json: what no engine could read (too deep, too long, NaN); object: JSON, and no object;
+    last-comma: nothing follows a comma; comma: one is missing; comment, quotes: which JSON has not; syntax: the rest.
+    """
+
+    kind: Literal[
+        "directory", "encoding", "empty", "json", "object", "last-comma", "comma", "comment", "quotes", "syntax"
+    ]
+    line: int = 0
+    detail: Secret = ""  # what the parser said
+
+
 class DaemonConfig(Struct, frozen=True):
     """daemon.json and the daemon's own arguments. `settings` holds the keys that matter, JSON values.
 
-    `error`: the file is there and not usable (then `settings` comes from the arguments alone).
+    `fault`: the file is there and not usable (then `settings` comes from the arguments alone).
     """
 
     path: FilePath
     present: bool
-    error: Secret
     settings: dict[Word, bool | int | float | Argument | list[Argument] | None]
     arguments: tuple[Argument, ...] = ()  # --name=value of the running daemon that override the file
-    directory: bool = False  # Docker makes one where a container is given a file that is not there
+    fault: JsonFault | None = None
 
     def feature(self, name: str) -> bool | None:
         """Say whether a feature is switched on or off; None: neither."""
         return next((on for on in (True, False) if f"{name}={str(on).lower()}" in self._listed("features")), None)
+
+    @property
+    def directory(self) -> bool:
+        """Say whether it is a directory: Docker makes one where a container is given a file that is not there."""
+        return self.fault is not None and self.fault.kind == "directory"
 
     @property
     def bridge_mtu(self) -> int | None:
@@ -42,7 +60,7 @@ class DaemonConfig(Struct, frozen=True):
         return held if isinstance(held, list) else []
 
 
-NO_SETTINGS = DaemonConfig("", False, "", {})  # what is read of settings that are not known
+NO_SETTINGS = DaemonConfig("", False, {})  # what is read of settings that are not known
 
 Form = Literal["null", "boolean", "integer", "fraction", "huge", "string", "list", "object"]
 

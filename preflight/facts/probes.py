@@ -15,13 +15,18 @@ Refusal = Literal["", "cgroups", "every"]
 
 
 class HealthRun(Struct, frozen=True):
-    """What a container with a HEALTHCHECK did: states with the seconds since its start, in order."""
+    """What a container with a HEALTHCHECK did: states with the seconds since its start, in order.
+
+    `ended`: it ended by itself, which it should not, with `exit_code` (None: not told).
+    """
 
     states: tuple[tuple[float, Word], ...]
-    error: Secret = ""  # what the engine said when it would not
+    error: Secret = ""  # what the engine said when it would not, or of a container that ended
     output: Secret = ""  # of the last test that failed
     image: ImageName = ""
     cause: Refusal = ""
+    ended: bool = False
+    exit_code: int | None = None
 
 
 class StartRun(Struct, frozen=True):

@@ -13,7 +13,6 @@ from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.probes.box import Box
 from preflight.probes.image import PYTHON
-from preflight.text.sentences import phrase
 
 INTERVAL = 0.4
 # Looks in vain (3 s at least) after which the absence of a state says something of the engine. Not seconds: they
@@ -29,7 +28,7 @@ TOUCH = "open('/tmp/{}', 'w').close()"
 
 def healthcheck(box: Box, image: str) -> HealthRun:
     """Start a container, see it unhealthy, tell it to be healthy, see that; about 2 s."""
-    seen, mark = _Seen(box), f"mailcow-preflight-{box.run.run}"
+    seen, mark, error = _Seen(box), f"mailcow-preflight-{box.run.run}", ""
     try:
         key = box.create(
             "healthcheck",
@@ -50,14 +49,23 @@ def healthcheck(box: Box, image: str) -> HealthRun:
         done = box.call(lambda: box.client.exec_create(key, [PYTHON, "-I", "-S", "-c", TOUCH.format(mark)]))
         box.call(lambda: box.client.exec_start(done["Id"], detach=True))
         seen.wait_for(key, "healthy")
-        error = ""
+    except _Ended as end:
+        return HealthRun(tuple(seen.states), end.said, seen.output, image, ended=True, exit_code=end.code)
     except EngineError as said:
         error = str(said)
     except TimeoutError:
         if seen.vain < PATIENCE:
-            raise
-        error = ""  # the states so far say it
+            raise  # else the states so far say it
     return HealthRun(tuple(seen.states), error, seen.output, image)
+
+
+class _Ended(Exception):
+    """The container has ended by itself: with which exit code (None: not told), and what the engine says of it."""
+
+    def __init__(self, code: int | None, said: str) -> None:
+        super().__init__(code, said)
+        self.code = code
+        self.said = said
 
 
 class _Seen:
@@ -71,7 +79,7 @@ class _Seen:
         self.vain = 0  # looks for a state that has not come (yet)
 
     def wait_for(self, key: str, wanted: str) -> None:
-        """Look until the container is in the state wanted; raise `EngineError` where the container has ended."""
+        """Look until the container is in the state wanted; raise `_Ended` where the container has ended."""
         while True:
             state = self.box.state(key)
             health = reply.table(state.get("Health"))
@@ -81,13 +89,7 @@ class _Seen:
                 return
             self.vain += 1
             if state.get("Running") is False:
-                code, said = state.get("ExitCode"), reply.text(state.get("Error"), 300)
-                if said:
-                    ended = phrase(
-                        "the container ended by itself with exit code {code}, saying: {words}", code=code, words=said
-                    )
-                    raise EngineError(ended)
-                raise EngineError(phrase("the container ended by itself with exit code {code}", code=code))
+                raise _Ended(reply.exit_code(state), reply.text(state.get("Error"), 300))
             self.box.pause()
 
     def _note(self, status: str, log: object) -> None:

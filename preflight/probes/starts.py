@@ -56,14 +56,13 @@ def _try(box: Box, image: str, name: str, code: str, host: dict[str, Any]) -> St
         while True:
             state = box.state(key)
             if state.get("Status") in ("exited", "dead", "stopped"):
-                return _ended(state.get("ExitCode"), reply.text(state.get("Error"), 1000))
+                return _ended(reply.exit_code(state), reply.text(state.get("Error"), 1000))
             box.pause(0.03)
     except EngineError as error:
         return StartRun(started, None, str(error))
 
 
-def _ended(code: object, said: str) -> StartRun:
+def _ended(code: int | None, said: str) -> StartRun:
     """Tell what a container has shown by its end; any other exit code than those of the programs shows nothing."""
-    known = code if isinstance(code, int) and not isinstance(code, bool) else None
-    granted = known == HELD if known in (HELD, LACKING) else None
-    return StartRun(True, known, said, granted=granted)
+    granted = code == HELD if code in (HELD, LACKING) else None
+    return StartRun(True, code, said, granted=granted)

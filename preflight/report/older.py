@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 from msgspec.structs import replace
 
@@ -11,6 +13,10 @@ from preflight.report.older_sentences import from_sentences
 
 # The exit codes by which a container told what it held, before `granted` was a field of its own.
 _HELD, _LACKED = 0, 3
+# What the error of a health check said of a container that ended by itself.
+_BY_ITSELF = (
+    r"the container ended by itself with exit code (?:None|(?P<code>-?[0-9]{1,10}))(?:, saying: (?P<said>.*?))?\.?"
+)
 
 
 class _Top(msgspec.Struct):
@@ -26,7 +32,7 @@ def of_today(host: Host, document: bytes) -> Host:
 
     Raise msgspec's errors where an older part is of the wrong type.
     """
-    return refusals.with_causes(_built(_granted(_grouped(from_sentences(host, document), document))))
+    return refusals.with_causes(_built(_granted(_ended(_grouped(from_sentences(host, document), document)))))
 
 
 def _grouped(host: Host, document: bytes) -> Host:
@@ -36,6 +42,17 @@ def _grouped(host: Host, document: bytes) -> Host:
     top = msgspec.json.decode(document, type=_Top)
     found = {name: fact for name in Probes.__struct_fields__ if (fact := getattr(top, name, None)) is not None}
     return replace(host, probes=Probes(**found)) if found else host
+
+
+def _ended(host: Host) -> Host:
+    """Say of a container that ended by itself in fields what its error told before."""
+    fact = host.probes.healthcheck
+    match = re.fullmatch(_BY_ITSELF, fact.value.error, re.DOTALL) if fact.value is not None else None
+    if fact.value is None or match is None:
+        return host
+    code = int(match["code"]) if match["code"] else None
+    run = replace(fact.value, ended=True, exit_code=code, error=match["said"] or "")
+    return replace(host, probes=replace(host.probes, healthcheck=replace(fact, value=run)))
 
 
 def _built(host: Host) -> Host:

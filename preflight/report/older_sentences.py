@@ -9,7 +9,20 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from preflight.facts import ConfFile, Fact, Host, LineFault, Mark, RuleFile, Service, Sockets, SocketUnit, Switch
+from preflight.facts import (
+    ConfFile,
+    DaemonConfig,
+    Fact,
+    Host,
+    JsonFault,
+    LineFault,
+    Mark,
+    RuleFile,
+    Service,
+    Sockets,
+    SocketUnit,
+    Switch,
+)
 from preflight.facts.sockets import Hidden
 
 
@@ -42,12 +55,22 @@ class _SocketsFact(Struct):
     value: _Sockets | None = None
 
 
+class _Daemon(Struct):
+    error: str = ""
+    directory: bool = False
+
+
+class _DaemonFact(Struct):
+    value: _Daemon | None = None
+
+
 class _Host(Struct):
     """The fields of a document that are gone."""
 
     services: _ServicesFact = msgspec.field(default_factory=_ServicesFact)
     mailcow_conf: _ConfFact = msgspec.field(default_factory=_ConfFact)
     sockets: _SocketsFact = msgspec.field(default_factory=_SocketsFact)
+    daemon_config: _DaemonFact = msgspec.field(default_factory=_DaemonFact)
 
 
 def from_sentences(host: Host, document: bytes) -> Host:
@@ -58,6 +81,7 @@ def from_sentences(host: Host, document: bytes) -> Host:
         services=_services(host.services, before.services.value),
         mailcow_conf=_conf(host.mailcow_conf, before.mailcow_conf.value),
         sockets=_sockets(host.sockets, before.sockets.value),
+        daemon_config=_daemon(host.daemon_config, before.daemon_config.value),
     )
 
 
@@ -121,6 +145,22 @@ def _sockets(fact: Fact[Sockets], before: _Sockets | None) -> Fact[Sockets]:
     return replace(fact, value=replace(fact.value, hidden=hidden)) if hidden else fact
 
 
+def _daemon(fact: Fact[DaemonConfig], before: _Daemon | None) -> Fact[DaemonConfig]:
+    if fact.value is None or before is None or not before.error:
+        return fact
+    fault = JsonFault("directory") if before.directory else _fault(before.error)
+    return replace(fact, value=replace(fact.value, fault=fault))
+
+
+def _fault(error: str) -> JsonFault:
+    """Return the fault that an error named; of redacted ones no more is known than that there was one."""
+    if match := re.fullmatch(r"line (?P<line>[0-9]{1,9}), column [0-9]{1,9}: .+", error):
+        return JsonFault("syntax", int(match["line"]), error)
+    line = re.search(r"\bline ([0-9]{1,9})\b", error)
+    kind = next((kind for kind, words in _FAULTS.items() if words in error), None)
+    return JsonFault("json", 0, error) if kind is None else JsonFault(kind, int(line[1]) if line else 0)
+
+
 _MARKS: dict[Mark, str] = {"bom": "starts with a byte-order mark", "crlf": "ines end with CR LF"}
 _REFUSALS: dict[LineFault, str] = {
     "character": "holds a character",
@@ -132,3 +172,14 @@ _REFUSALS: dict[LineFault, str] = {
     "unset": "not set",
 }
 _HIDDEN: dict[Hidden, str] = {"denied": "are hidden", "unreadable": "cannot be read", "late": "took longer than"}
+_FAULTS: dict[Any, str] = {
+    "directory": "is a directory",
+    "encoding": "not UTF-8",
+    "empty": "is empty",
+    "json": "not JSON that",
+    "object": "not a JSON object",
+    "last-comma": "a comma too many",
+    "comma": "a comma is missing",
+    "comment": "has a comment",
+    "quotes": "other quotation marks",
+}

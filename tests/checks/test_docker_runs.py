@@ -122,6 +122,13 @@ def states(*names: str) -> tuple[tuple[float, str], ...]:
             Status.FAIL,
             "not be run. | it vanished.",
         ),
+        (
+            HealthRun(states("starting"), "OOM", ended=True, exit_code=137),
+            Status.FAIL,
+            "ended by itself with exit code 137. | OOM",
+        ),
+        (HealthRun(states("starting"), ended=True), Status.FAIL, "A container with a HEALTHCHECK ended by itself."),
+        (HealthRun(states("unhealthy", "healthy"), ended=True, exit_code=0), Status.FAIL, "with exit code 0."),
         (Fact.skipped("probe", "Kernel 3.16 panics."), Status.SKIP, "3.16"),
         (Fact.unknown("probe", "Out of time."), Status.UNKNOWN, "Out of time."),
     ],

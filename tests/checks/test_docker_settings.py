@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from preflight.checks.docker.leftovers import PROJECTS
-from preflight.facts import Address, Container, DaemonConfig, EngineNetwork, Fact, Ipv6, Link, Route, Services
+from preflight.checks.docker.settings import FAULTS
+from preflight.facts import (
+    Address,
+    Container,
+    DaemonConfig,
+    EngineNetwork,
+    Fact,
+    Ipv6,
+    JsonFault,
+    Link,
+    Route,
+    Services,
+)
 from preflight.report.model import Result, Status
 from tests.build import look, measured, run
 from tests.checks.engines import PODMAN, commands, engine, judged
@@ -20,10 +32,10 @@ CIDR = '"fd00:dead:beef:c0::/80"'
 
 
 def config(
-    present: bool = True, error: str = "", path: str = PATH, arguments: tuple[str, ...] = (), **held: Any
+    present: bool = True, fault: JsonFault | None = None, path: str = PATH, arguments: tuple[str, ...] = (), **held: Any
 ) -> Any:
     settings = {name.replace("_", "-"): value for name, value in held.items()}
-    return DaemonConfig(path, present, error, settings, arguments)
+    return DaemonConfig(path, present, settings, arguments, fault)
 
 
 def network(
@@ -63,11 +75,10 @@ def test_settings_that_suit(held: DaemonConfig, words: str) -> None:
     [
         (config(iptables=False, ipv6=True), "an open relay"),
         (
-            config(error="it is empty"),
+            config(fault=JsonFault("empty")),
             f"{PATH} cannot be used, and the engine or mailcow's installer stops at it: it is empty",
         ),
-        (config(error="line 1, column 2: Expecting value", path=""), "stops at it: line 1, column 2"),
-        (config(error="the daemon has hosts among its arguments, too", hosts=["fd://"]), "hosts among its arguments"),
+        (config(fault=JsonFault("syntax", 7, "Expecting value"), path=""), "stops at it: line 7 is not JSON."),
         (config(mtu=None, iptables=None, ipv6=True), f"In {PATH} the value of mtu, iptables is of the wrong kind"),
         (config(False, arguments=("--iptables=false",), iptables=False), "an open relay"),
     ],
@@ -78,7 +89,7 @@ def test_settings_that_must_not_be(held: DaemonConfig, words: str) -> None:
         result = settings(held, **facts)
         assert (result.status, words in result.message) == (Status.FAIL, True), result.message
         assert commands(result)[-1].endswith("systemctl restart docker")
-        assert bool(held.error) == commands(result)[0].startswith("python3 -m json.tool")
+        assert bool(held.fault) == commands(result)[0].startswith("python3 -m json.tool")
 
 
 @pytest.mark.parametrize(
@@ -99,8 +110,19 @@ def test_what_the_engine_that_answers_would_not_start_with_again(
     assert (result.status, words in result.message) == (Status.FAIL, True), result.message
 
 
+def test_every_fault_of_the_file_has_words_and_the_parser_s_are_a_detail() -> None:
+    kinds = get_args(get_type_hints(JsonFault)["kind"])
+    assert FAULTS.keys() == set(kinds)
+    for kind in kinds:
+        result = settings(config(fault=JsonFault(kind, 7, "Expecting value")))
+        assert result.detail == "Expecting value"
+        assert "Expecting" not in result.message
+        assert ("line 7" in result.message) == ("{line}" in FAULTS[kind])
+    assert settings(config(fault=JsonFault("empty"))).detail is None
+
+
 def test_a_directory_in_the_place_of_the_file() -> None:
-    result = settings(DaemonConfig(PATH, True, "it is a directory", {}, directory=True))
+    result = settings(DaemonConfig(PATH, True, {}, fault=JsonFault("directory")))
     assert (result.status, "stops at it: it is a directory" in result.message) == (Status.FAIL, True)
     # Asked to validate a file that is no longer there, dockerd would refuse, and not be restarted.
     assert commands(result) == (f"rmdir {PATH}", "systemctl restart docker")
@@ -195,7 +217,7 @@ def test_a_path_of_hostile_shape_stays_one_word_of_a_command(path: str) -> None:
     mkdir, echo = commands(settings(config(False, path=path)))[:2]
     assert shlex.split(mkdir)[2:] == [path.rpartition("/")[0] or "/"]
     assert shlex.split(echo)[3:] == [path]
-    assert shlex.split(commands(settings(config(error="it is empty", path=path)))[0])[3:] == [path]
+    assert shlex.split(commands(settings(config(fault=JsonFault("empty"), path=path)))[0])[3:] == [path]
 
 
 def test_podman_has_no_such_settings() -> None:

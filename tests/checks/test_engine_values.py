@@ -25,7 +25,7 @@ def judged(
     start = EngineStart(
         version=version, directives=directives, flags=given, command="/lib/systemd/system/docker.service"
     )
-    config = DaemonConfig(PATH, True, "", TAKEN | (held or {}))
+    config = DaemonConfig(PATH, True, TAKEN | (held or {}))
     programs = {name: Command(f"/usr/bin/{name}", False) for name in COMMANDS}
     host = well(engine=engine(version=version), engine_start=start, daemon_config=config, commands=programs)
     (result,) = run("docker.daemon-config", look(host))

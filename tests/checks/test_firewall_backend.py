@@ -118,7 +118,7 @@ def test_what_leads_to_dockers_chain_comes_with_its_first_network() -> None:
 
 
 def test_other_settings_are_told_by_their_own_check() -> None:
-    off = DaemonConfig("/etc/docker/daemon.json", True, "", {"iptables": False})
+    off = DaemonConfig("/etc/docker/daemon.json", True, {"iptables": False})
     result = one(tables(docker=()), daemon_config=off)
     assert (result.status, result.reason) == (
         Status.SKIP, "Docker writes no rules of its own (see docker.daemon-config).",

@@ -322,7 +322,7 @@ def test_only_a_port_that_ports_free_tells_as_taken_is_left_to_it(changed: dict[
     [({"iptables": False}, True), ({"ip6tables": False}, True), ({"iptables": True}, False), ({}, False)],
 )
 def test_docker_that_may_not_write_rules_is_not_restarted_for_them(settings: dict[str, Any], told: bool) -> None:
-    config = DaemonConfig("/etc/docker/daemon.json", True, "", settings)
+    config = DaemonConfig("/etc/docker/daemon.json", True, settings)
     remedy = advice(Culprit(kind="socket"), daemon_config=config)
     assert ("see docker.daemon-config" in remedy.text) is told
     assert remedy.commands == (() if told else ("systemctl restart docker",))

@@ -388,7 +388,7 @@ def test_missing_rules_of_docker_are_one_cause() -> None:
 
 
 def test_settings_of_the_engine_are_told_by_their_own_check() -> None:
-    config = DaemonConfig("/etc/docker/daemon.json", True, "", {"iptables": False})
+    config = DaemonConfig("/etc/docker/daemon.json", True, {"iptables": False})
     result = one(twin(journey("proxy"), tables=()), daemon_config=config)
     assert result.remedy
     assert result.remedy.text == "Have Docker manage the firewall: see docker.daemon-config."

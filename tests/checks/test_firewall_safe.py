@@ -146,7 +146,7 @@ def test_lines_of_iptables_are_said_as_a_shell_reads_them(owner: str) -> None:
 @pytest.mark.parametrize("kind", ["forwarding", "route", "filter", "nat", "socket"])
 @pytest.mark.parametrize("settings", [{}, {"iptables": False}, {"ip6tables": False}], ids=["plain", "off", "off6"])
 def test_what_no_rule_stops_is_put_right_without_harm(kind: Any, settings: dict[str, Any]) -> None:
-    config = DaemonConfig("/etc/docker/daemon.json", True, "", settings)
+    config = DaemonConfig("/etc/docker/daemon.json", True, settings)
     made = look(twin=twin(), services=managers(), os_release=release(), engine=ENGINE, daemon_config=config, conf={})
     for way, version, verdict in itertools.product(("in", "out"), (4, 6), ("dropped", "oneway", "elsewhere")):
         case = Case(

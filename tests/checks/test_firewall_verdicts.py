@@ -21,7 +21,7 @@ from tests.checks.twins import ENGINE, EXITS, State, docker_tables, families, jo
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 STATES: tuple[State, ...] = get_args(State)
 FACTS: dict[str, Any] = {"os_release": release(), "engine": ENGINE, "services": managers(), "conf": {}}
-OFF = DaemonConfig("/etc/docker/daemon.json", True, "", {"iptables": False})
+OFF = DaemonConfig("/etc/docker/daemon.json", True, {"iptables": False})
 
 
 def inbound(given: Twin, **facts: Any) -> Result:

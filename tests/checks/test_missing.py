@@ -20,6 +20,7 @@ from preflight.facts import (
     Engine,
     Fact,
     HealthRun,
+    JsonFault,
     KernelFeatures,
     Link,
     OsRelease,
@@ -238,7 +239,7 @@ def test_without_binds_free_sockets_prove_nothing() -> None:
 
 
 def test_settings_that_cannot_be_read_are_a_failure_of_theirs() -> None:
-    broken = DaemonConfig("/etc/docker/daemon.json", True, "invalid character 'x'", {})
+    broken = DaemonConfig("/etc/docker/daemon.json", True, {}, fault=JsonFault("syntax", 1, "invalid character 'x'"))
     (result,) = run("docker.daemon-config", look(well(daemon_config=broken)))
     assert result.status is Status.FAIL
 

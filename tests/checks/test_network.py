@@ -422,7 +422,7 @@ def test_the_engines_own_setting_counts_from_version_24(tmp_path: Path) -> None:
     there.write_text('{"mtu": 1450}')
     row = of_root(tmp_path)
     assert (row.status, "default bridge only" in row.message) == (WARN, True)
-    told = DaemonConfig("d.json", True, "", {"default-network-opts": ["bridge=com.docker.network.driver.mtu=1450"]})
+    told = DaemonConfig("d.json", True, {"default-network-opts": ["bridge=com.docker.network.driver.mtu=1450"]})
     for version, status in (("23.0.6", WARN), ("24.0.0", PASS), ("28.5.2", PASS)):
         facts = {"links": (eth(1450),), "routes": (DEFAULT,), "daemon_config": told, "engine": engine(version=version)}
         (row,) = run("network.mtu", look(conf={}, **facts))
@@ -431,7 +431,7 @@ def test_the_engines_own_setting_counts_from_version_24(tmp_path: Path) -> None:
 
 
 def test_a_network_that_is_there_already_counts_and_nothing_else() -> None:
-    told = DaemonConfig("d.json", True, "", {"default-network-opts": ["bridge=com.docker.network.driver.mtu=1450"]})
+    told = DaemonConfig("d.json", True, {"default-network-opts": ["bridge=com.docker.network.driver.mtu=1450"]})
     facts: dict[str, Any] = {"links": (eth(1450),), "routes": (DEFAULT,), "daemon_config": told}
     for value, status in ((None, WARN), (1500, WARN), (1450, PASS), (1400, PASS)):
         made = msgspec.structs.replace(MAILCOW, mtu=value)
@@ -545,7 +545,7 @@ def test_a_default_route_that_routers_advertise_goes_when_docker_forwards(
 
 def test_an_advertised_route_is_none_of_mailcows_business_without_ipv6_or_forwarding() -> None:
     assert ipv6(advertised(), SIX, LEARNED, Route("::/0", "eth0", "fe80::9", 2048)).status is PASS  # another stays
-    daemon_ = DaemonConfig("/etc/docker/daemon.json", True, "", {"ip-forward": False})
+    daemon_ = DaemonConfig("/etc/docker/daemon.json", True, {"ip-forward": False})
     assert ipv6(advertised(), SIX, LEARNED, daemon_config=daemon_).status is PASS
     assert "addresses of IPv6 clients" in ipv6(advertised(), SIX, LEARNED, conf={"ENABLE_IPV6": "false"}).message
 
@@ -593,13 +593,13 @@ def test_a_name_server_with_a_scope(version: str, server: str, status: Status) -
     assert row.status is status
     if server == "fe80::1%ens192" and status is WARN:
         assert "does not start" in row.message
-    given_ = DaemonConfig("/etc/docker/daemon.json", True, "", {"dns": ["192.0.2.53"]})
+    given_ = DaemonConfig("/etc/docker/daemon.json", True, {"dns": ["192.0.2.53"]})
     assert ipv6(ON, SIX, SIX_DEFAULT, daemon_config=given_, **facts).status is PASS  # as advised
     assert "fe80" not in ipv6(ON, ETH0, conf={"ENABLE_IPV6": "false"}, **facts).message
 
 
 def test_an_engine_that_leaves_ip6tables_alone() -> None:
-    daemon = DaemonConfig("/etc/docker/daemon.json", True, "", {"ip6tables": False})
+    daemon = DaemonConfig("/etc/docker/daemon.json", True, {"ip6tables": False})
     assert ipv6(ON, SIX, SIX_DEFAULT, daemon_config=daemon).status is WARN
     assert ipv6(ON, ETH0, daemon_config=daemon).status is PASS
 

@@ -471,7 +471,7 @@ def test_the_attempt_decides_whatever_the_tables_show() -> None:
 
 # --- the IPv6 half -------------------------------------------------------------------------------------------
 
-NO_PROXY = DaemonConfig("/etc/docker/daemon.json", True, "", {"userland-proxy": False})
+NO_PROXY = DaemonConfig("/etc/docker/daemon.json", True, {"userland-proxy": False})
 
 
 @pytest.mark.parametrize(

@@ -234,10 +234,10 @@ def test_the_clone_lies_where_mailcow_conf_does() -> None:
 def test_the_engine_says_where_its_data_lies() -> None:
     engine = Engine(version="28", api_version="1.50", root_dir="/data/docker/")
     assert list(disks("resources.disk", engine=engine)) == ["/data/docker", CLONE]
-    told = DaemonConfig("/etc/docker/daemon.json", True, "", {"data-root": "/big"})
+    told = DaemonConfig("/etc/docker/daemon.json", True, {"data-root": "/big"})
     assert list(disks("resources.disk", daemon_config=told)) == ["/big", CLONE]
     assert list(disks("resources.disk", daemon_config=told, engine=engine)) == ["/data/docker", CLONE]
-    damaged = DaemonConfig("/etc/docker/daemon.json", True, "", {"data-root": ["/big"]})
+    damaged = DaemonConfig("/etc/docker/daemon.json", True, {"data-root": ["/big"]})
     assert list(disks("resources.disk", daemon_config=damaged)) == [DOCKER, CLONE]
 
 
@@ -292,7 +292,7 @@ def test_before_there_is_an_engine_containerds_place_is_judged_where_it_was_meas
 def test_where_an_engine_that_does_not_answer_will_keep_images(
     settings: dict[str, Any], more: dict[str, Any], paths: list[str]
 ) -> None:
-    assert list(data_paths(None, DaemonConfig("/x", True, "", settings), EngineStart(version="", **more))) == paths
+    assert list(data_paths(None, DaemonConfig("/x", True, settings), EngineStart(version="", **more))) == paths
 
 
 def test_the_snaps_engine_has_a_containerd_of_its_own() -> None:

@@ -89,7 +89,7 @@ def _engine() -> dict[str, Any]:
     return {
         "contact": Contact("unix:///run/docker.sock", "ok"),
         "engine": engine(platform="Docker Engine - Community", build="docker", built_for="x86_64"),
-        "daemon_config": DaemonConfig("/etc/docker/daemon.json", True, "", {"ipv6": True, "fixed-cidr-v6": CIDR}),
+        "daemon_config": DaemonConfig("/etc/docker/daemon.json", True, {"ipv6": True, "fixed-cidr-v6": CIDR}),
         "engine_start": EngineStart(version="28.5.2"),
         "compose": Compose("plugin", plugin, "2.40.3"),
         "override": Override(path="/opt/mailcow-dockerized/docker-compose.override.yml", present=False),

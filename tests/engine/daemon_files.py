@@ -128,7 +128,7 @@ def ours(text: str, given: tuple[str, ...], version: str) -> str:
     if error:
         return error
     start = EngineStart(version=version, directives=daemon_json.directives(text), flags=flags((*given, *OWN), ""))
-    config = DaemonConfig("/etc/docker/daemon.json", True, "", settings)
+    config = DaemonConfig("/etc/docker/daemon.json", True, settings)
     made: Look = look(engine_start=start, daemon_config=config)
     return " ".join(refused(made))
 

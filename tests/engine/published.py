@@ -228,7 +228,7 @@ def verdicts(batch: list[Case], url: str, *, ipv6: bool, proxy: bool) -> None:
     roots = find_roots({})
     conf = dict(zip(VARIABLES, (case.value for case in batch), strict=False))
     conf["ENABLE_IPV6"] = "true" if ipv6 else "false"
-    settings = DaemonConfig("/etc/docker/daemon.json", True, "", {} if proxy else {"userland-proxy": False})
+    settings = DaemonConfig("/etc/docker/daemon.json", True, {} if proxy else {"userland-proxy": False})
     facts: dict[str, Any] = {"ipv6": network.ipv6(roots), "daemon_config": settings}
     plan = look(conf=conf).plan
     mine = {case.port for case in batch}

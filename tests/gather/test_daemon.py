@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.facts import DaemonConfig, Engine, View
+from preflight.facts import DaemonConfig, Engine, JsonFault, View
 from preflight.gather.access.roots import FILE_BYTES, Roots
 from preflight.gather.engine.daemon import PATH, SNAP, daemon_config
 from preflight.gather.engine.dockerd import fits
@@ -64,7 +64,7 @@ def live(root: Path) -> Roots:
     ],
 )  # fmt: skip
 def test_settings_that_matter_are_kept(text: str, settings: dict[str, Any]) -> None:
-    assert parse_daemon_json(text.encode()) == (settings, "")
+    assert parse_daemon_json(text.encode()) == (settings, None)
 
 
 @pytest.mark.parametrize(
@@ -78,42 +78,44 @@ def test_settings_that_matter_are_kept(text: str, settings: dict[str, Any]) -> N
     ],
 )  # fmt: skip
 def test_a_value_of_the_wrong_kind_is_kept_as_none(text: str) -> None:
-    settings, error = parse_daemon_json(f"{{{text}}}".encode())
-    assert (list(settings.values()), error) == ([None], "")
+    settings, fault = parse_daemon_json(f"{{{text}}}".encode())
+    assert (list(settings.values()), fault) == ([None], None)
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "kind", "line"),
     [
-        (b"", "empty"), (b" \n\t", "empty"), (b"\xef\xbb\xbf", "empty"), (b"{", "line 1, column 2: Expecting"),
-        (b'{"iptables": false,}', "line 1 ends with a comma too many"),
-        (b'{\n  "a": 1\n  "b": 2\n}', "comma is missing at the end of line 2"),
-        (b"# comment\n{}", "line 1 has a comment"),
-        (b'{"a": 1} {"b": 2}', "Extra data"), (b"{'a': 1}", "other quotation marks"),
-        (b'{"a": "\xff"}', "not UTF-8"), ('{"a": 1}'.encode("utf-16"), "not UTF-8"), (b"\0" * 100, "line 1"),
-        (b"[]", "not a JSON object"), (b"null", "not a JSON object"), (b'"x"', "not a JSON object"),
-        (b'{"mtu": NaN}', "not JSON"), (b'{"mtu": ' + b"9" * 5000 + b"}", "not JSON"),
-        (b"[" * 200_000, "not JSON"), (b'{"a":' * 100_000, "not JSON"), (b'{"a": "x\ny"}', "Invalid control character"),
-        (b"<html></html>", "line 1, column 1"),
+        (b"", "empty", 0), (b" \n\t", "empty", 0), (b"\xef\xbb\xbf", "empty", 0), (b"{", "syntax", 1),
+        (b'{"iptables": false,}', "last-comma", 1), (b'{\n  "a": 1,\n\n}', "last-comma", 2),
+        (b'{\n  "a": [1\n,]}', "last-comma", 3),
+        (b'{\n  "a": 1\n  "b": 2\n}', "comma", 2), (b"# comment\n{}", "comment", 1),
+        (b'{"a": 1,\n// b\n}', "comment", 2), (b'{"a": 1} {"b": 2}', "syntax", 1), (b"{'a': 1}", "quotes", 1),
+        (b'{"a": "\xff"}', "encoding", 0), ('{"a": 1}'.encode("utf-16"), "encoding", 0), (b"\0" * 100, "syntax", 1),
+        (b"[]", "object", 0), (b"null", "object", 0), (b'"x"', "object", 0),
+        (b'{"mtu": NaN}', "json", 0), (b'{"mtu": ' + b"9" * 5000 + b"}", "json", 0),
+        (b"[" * 200_000, "json", 0), (b'{"a":' * 100_000, "json", 0), (b'{"a": \n"x\ny"}', "syntax", 2),
+        (b"<html></html>", "syntax", 1),
     ],
 )  # fmt: skip
-def test_files_that_the_engine_or_the_installer_stops_at(data: bytes, words: str) -> None:
-    settings, error = parse_daemon_json(data)
-    assert (settings, words in error) == ({}, True), error
+def test_files_that_the_engine_or_the_installer_stops_at(data: bytes, kind: str, line: int) -> None:
+    settings, fault = parse_daemon_json(data)
+    assert fault is not None
+    assert (settings, fault.kind, fault.line) == ({}, kind, line)
+    assert bool(fault.detail) == (kind == "syntax")  # the parser's own words, where there are no better ones
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)) | JSON)
 def test_whatever_the_file_holds_becomes_a_fact_that_can_be_written_and_read(document: Any) -> None:
-    settings, error = parse_daemon_json(json.dumps(document).encode())
-    fact = DaemonConfig(PATH, True, error, settings, as_arguments(settings))
+    settings, fault = parse_daemon_json(json.dumps(document).encode())
+    fact = DaemonConfig(PATH, True, settings, as_arguments(settings), fault)
     assert msgspec.json.decode(msgspec.json.encode(fact), type=DaemonConfig) == fact
 
 
 @given(st.binary() | st.text().map(str.encode))
 def test_what_is_no_json_is_an_error_in_a_line(data: bytes) -> None:
-    settings, error = parse_daemon_json(data)
-    assert error.isprintable()
-    assert not (settings and error)
+    settings, fault = parse_daemon_json(data)
+    assert fault is None or (fault.detail.isprintable() and fault.line <= data.count(b"\n") + 1)
+    assert not (settings and fault)
 
 
 # --- arguments -----------------------------------------------------------------------------------------------
@@ -176,7 +178,7 @@ def test_which_daemon_answers_there(words: tuple[str, ...], root: str, url: str,
 
 
 def test_without_file_and_daemon_there_are_no_settings(tmp_path: Path) -> None:
-    nothing = DaemonConfig(PATH, False, "", {})
+    nothing = DaemonConfig(PATH, False, {})
     assert daemon_config(live(tmp_path)).get() == nothing
     assert daemon_config(copy(tmp_path), engine(), DEFAULT).get() == nothing
 
@@ -185,7 +187,7 @@ def test_a_setting_stands_in_the_file_or_among_the_arguments(tmp_path: Path) -> 
     write(tmp_path, PATH, '{"mtu": 1400}')
     start(tmp_path, 812, *USUAL, "--iptables=false")
     found = daemon_config(live(tmp_path), engine(), DEFAULT).get()
-    assert (found.path, found.present, found.error) == (PATH, True, "")
+    assert (found.path, found.present, found.fault) == (PATH, True, None)
     assert found.settings == {"mtu": 1400, "hosts": ["fd://"], "iptables": False}
     assert found.arguments == ("--hosts=fd://", "--iptables=false")
 
@@ -309,7 +311,7 @@ def test_what_cannot_be_read_is_unknown_and_never_a_default(tmp_path: Path) -> N
 def test_a_directory_is_a_file_that_the_engine_stops_at(tmp_path: Path) -> None:
     (tmp_path / PATH.lstrip("/")).mkdir(parents=True)
     found = daemon_config(copy(tmp_path)).get()
-    assert (found.present, found.directory, found.error) == (True, True, "it is a directory")
+    assert (found.present, found.directory, found.fault) == (True, True, JsonFault("directory"))
 
 
 def test_a_huge_file_is_not_called_broken(tmp_path: Path) -> None:

@@ -109,8 +109,8 @@ def test_a_container_that_ends_by_itself_is_an_error_of_the_engine(
 ) -> None:
     engine.state = state
     engine.before = ["starting"]
-    said = f", saying: {state['Error']}" if "Error" in state else ""
-    assert probe(engine).get().error == f"the container ended by itself with exit code {state.get('ExitCode')}{said}"
+    run = probe(engine).get()
+    assert (run.ended, run.exit_code, run.error) == (True, state.get("ExitCode"), state.get("Error", ""))
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def rich(**given: object) -> Host:
         "contact": Contact("tcp://alice:s3cr3t@docker.kundenname.example:2375", "ok"),
         "engine": ENGINE,
         "daemon_config": DaemonConfig(
-            "/etc/docker/daemon.json", True, "", {"data-root": "/srv/geheim/docker", "hosts": ["tcp://203.0.113.25:2375"]},
+            "/etc/docker/daemon.json", True, {"data-root": "/srv/geheim/docker", "hosts": ["tcp://203.0.113.25:2375"]},
             ("--host=tcp://203.0.113.25:2375",),
         ),
         "compose": Compose("plugin", "/home/alice/.docker/cli-plugins/docker-compose", "2.32.1"),

@@ -35,7 +35,7 @@ def corrected(look: Look) -> Remedy:
             "Remove the directory {path}, and restart the engine; its containers stop meanwhile.", path=config.path
         )
         return Remedy(text, (f"rmdir {shlex.quote(config.path)}",))
-    if config is not None and config.error:
+    if config is not None and config.fault:
         return Remedy(again, (f"python3 -m json.tool {shlex.quote(config.path)}",))
     if start is None or config is None:
         return Remedy(again)

@@ -29,7 +29,7 @@ def healthcheck(look: Look) -> Iterator[Finding]:
     """
     run = look.host.probes.healthcheck.get()
     names = [state for _, state in run.states]
-    if not run.error and "unhealthy" in names and "healthy" in names[names.index("unhealthy") :]:
+    if not run.error and not run.ended and "unhealthy" in names and "healthy" in names[names.index("unhealthy") :]:
         yield _told(run, Status.PASS, _healed(run))
     elif not names and (nothing := nothing_starts(look.host, run.cause)):
         yield nothing
@@ -63,6 +63,10 @@ def _healed(run: HealthRun) -> str:
 
 def _sick(run: HealthRun, names: list[str]) -> str:
     """Say in a sentence what went wrong with the health check."""
+    if run.ended and run.exit_code is not None:
+        return say("A container with a HEALTHCHECK ended by itself with exit code {code}.", code=run.exit_code)
+    if run.ended:
+        return say("A container with a HEALTHCHECK ended by itself.")
     if run.error:
         return say("A container with a HEALTHCHECK could not be run.")
     if set(names) <= {"none"}:

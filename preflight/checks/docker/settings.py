@@ -17,7 +17,21 @@ from preflight.checks.sources import DAEMON_JSON, issue
 from preflight.facts import NO_ENGINE, DaemonConfig, MissingFact
 from preflight.report.evidence.engine import DaemonConfigEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status, WrittenFile
-from preflight.text.sentences import paragraph, phrase, say
+from preflight.text.sentences import noted, paragraph, phrase, say
+
+# What is wrong with daemon.json as a file.
+FAULTS = {
+    "directory": noted("it is a directory"),
+    "encoding": noted("it is not UTF-8 text"),
+    "empty": noted("it is empty"),
+    "json": noted("it is not JSON that the engine could read"),
+    "object": noted("it is not a JSON object"),
+    "last-comma": noted("line {line} ends with a comma too many"),
+    "comma": noted("a comma is missing at the end of line {line}"),
+    "comment": noted("line {line} has a comment, which JSON does not allow"),
+    "quotes": noted("line {line} has other quotation marks than the straight double ones of JSON"),
+    "syntax": noted("line {line} is not JSON"),
+}
 
 
 @check(
@@ -58,6 +72,7 @@ def daemon_config(look: Look) -> Iterator[Finding]:
     yield Finding(
         status=Status.FAIL if faults.grave else Status.WARN,
         message=paragraph(*faults.grave, *faults.lesser),
+        detail=(found.fault and found.fault.detail) or None,
         found="; ".join(found.arguments) or None,
         evidence=evidence,
         remedy=_remedy(look, found, faults),
@@ -75,7 +90,7 @@ class _Faults(Struct, frozen=True):
 def _faults(look: Look) -> _Faults:
     grave, missing = tuple(_grave(look)), dict[str, str]()
     try:
-        missing = {} if look.host.daemon_config.get().error else ipv6_keys.missing(look)
+        missing = {} if look.host.daemon_config.get().fault else ipv6_keys.missing(look)
     except MissingFact:
         if not grave:  # what is certain fails, whatever else is unknown
             raise
@@ -84,11 +99,11 @@ def _faults(look: Look) -> _Faults:
 
 def _grave(look: Look) -> Iterator[str]:
     found, start = look.host.daemon_config.get(), look.host.engine_start.value
-    if found.error:
+    if found.fault:
         yield say(
-            "{path} cannot be used, and the engine or mailcow's installer stops at it: {error}.",
+            "{path} cannot be used, and the engine or mailcow's installer stops at it: {fault}.",
             path=found.path,
-            error=found.error,
+            fault=phrase(FAULTS[found.fault.kind], line=found.fault.line),
         )
     yield from refused(look)
     wrong = ", ".join(key for key, value in found.settings.items() if value is None)

@@ -36,7 +36,7 @@ def elsewhere(look: Look, space: Space, data_root: str, free: str) -> Remedy:
     if engine is not None and (engine.containers or engine.truncated):
         return Remedy(paragraph(free, move, switch), (*look_at, "docker system df"))
     restart = distro.restart(look.host, "docker") if engine is not None else ()
-    if config is None or config.error:
+    if config is None or config.fault:
         return Remedy(paragraph(free, move, switch), look_at)
     if not config.present:
         made = (f"mkdir -p {shlex.quote(config.path.rpartition('/')[0] or '/')}",)

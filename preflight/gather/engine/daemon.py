@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 
-from preflight.facts import DaemonConfig, Engine, Fact
+from preflight.facts import DaemonConfig, Engine, Fact, JsonFault
 from preflight.gather.access.roots import FILE_BYTES, Roots, Unreadable
 from preflight.gather.engine import daemon_flags, dockerd
 from preflight.gather.engine.settings import as_arguments, parse_arguments, parse_daemon_json
-from preflight.text.sentences import phrase, say
+from preflight.text.sentences import say
 
 PATH = "/etc/docker/daemon.json"
 SNAP = "/var/snap/docker/current/config/daemon.json"
@@ -47,11 +47,11 @@ def daemon_config(
         data = roots.read(path)
     except Unreadable as missing:
         if missing.cause == "directory":
-            error = phrase("it is a directory")
-            return Fact.of(path, DaemonConfig(path, True, error, settings, as_arguments(settings), directory=True))
+            fault = JsonFault("directory")
+            return Fact.of(path, DaemonConfig(path, True, settings, as_arguments(settings), fault))
         if not missing.absent:
             return roots.denied(path, missing.sentence, look_at)
-        return Fact.of(path, DaemonConfig(path, False, "", settings, as_arguments(settings)))
+        return Fact.of(path, DaemonConfig(path, False, settings, as_arguments(settings)))
     if len(data) >= FILE_BYTES:
         return Fact.unknown(
             path,
@@ -59,5 +59,5 @@ def daemon_config(
             say("Look what it holds."),
             look_at,
         )
-    held, error = parse_daemon_json(data)
-    return Fact.of(path, DaemonConfig(path, True, error, {**held, **settings}, as_arguments(settings)))
+    held, broken = parse_daemon_json(data)
+    return Fact.of(path, DaemonConfig(path, True, {**held, **settings}, as_arguments(settings), broken))

@@ -47,6 +47,12 @@ def tables(value: object) -> Iterator[dict[str, Any]]:
     return (row for row in rows(value) if isinstance(row, dict))
 
 
+def exit_code(state: dict[str, Any]) -> int | None:
+    """Return the exit code in a container's state; None where there is no number that could be one."""
+    code = state.get("ExitCode")
+    return code if isinstance(code, int) and not isinstance(code, bool) and -(2**31) <= code < 2**31 else None
+
+
 def is_version(reply: object) -> bool:
     """Say whether a reply to /version is an engine's: it names its version and the API's."""
     return bool(text(table(reply).get("Version"))) and bool(api_version(reply))
@@ -128,7 +134,7 @@ def _container(row: dict[str, Any], detail: dict[str, Any], own: str | None) -> 
     key, state = identity(row), text(row.get("State"), 50)
     mode = table(row.get("HostConfig")).get("NetworkMode") or config.get("NetworkMode")
     runs = state in ("running", "paused")
-    past, code = table(detail.get("State")), table(detail.get("State")).get("ExitCode")
+    past = table(detail.get("State"))
     published = _published(row.get("Ports")) if runs else _bindings(config.get("PortBindings"))
     return Container(
         id=key,
@@ -136,7 +142,7 @@ def _container(row: dict[str, Any], detail: dict[str, Any], own: str | None) -> 
         image=text(row.get("Image")),
         state=state,
         restart=text(table(config.get("RestartPolicy")).get("Name"), 50),
-        exit_code=code if isinstance(code, int) and not runs and -(2**31) <= code < 2**31 else None,
+        exit_code=None if runs else exit_code(past),
         error="" if runs else text(past.get("Error"), 500),
         project=text(labels.get(_PROJECT)),
         service=text(labels.get(_SERVICE)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from preflight.text.sentences import phrase
+from preflight.facts import JsonFault
 
 if TYPE_CHECKING:
     import json
@@ -39,14 +39,14 @@ def as_arguments(settings: dict[str, Value]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def parse_daemon_json(data: bytes) -> tuple[dict[str, Value], str]:
-    """Read daemon.json; return the settings that matter, and what is wrong with the file ('' = nothing)."""
+def parse_daemon_json(data: bytes) -> tuple[dict[str, Value], JsonFault | None]:
+    """Read daemon.json; return the settings that matter, and what is wrong with the file (None: nothing)."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return {}, phrase("it is not UTF-8 text")
+        return {}, JsonFault("encoding")
     if not text.strip():
-        return {}, phrase("it is empty")
+        return {}, JsonFault("empty")
     import json
 
     try:
@@ -54,29 +54,29 @@ def parse_daemon_json(data: bytes) -> tuple[dict[str, Value], str]:
     except json.JSONDecodeError as error:
         return {}, mistake(text, error)
     except (ValueError, RecursionError):
-        return {}, phrase("it is not JSON that the engine could read")
+        return {}, JsonFault("json")
     if not isinstance(document, dict):
-        return {}, phrase("it is not a JSON object")
+        return {}, JsonFault("object")
     # A null is to the engine as good as nothing.
-    return {key: _held(key, document[key], kind) for key, kind in KEYS.items() if document.get(key) is not None}, ""
+    return {key: _held(key, document[key], kind) for key, kind in KEYS.items() if document.get(key) is not None}, None
 
 
-def mistake(text: str, error: json.JSONDecodeError) -> str:
-    """Say what is wrong with a text that is no JSON, by its line: what people write most often in their own words."""
+def mistake(text: str, error: json.JSONDecodeError) -> JsonFault:
+    """Return what is wrong with a text that is no JSON: what people write most often has a name."""
     before = text[: error.pos].rstrip()
     line, here = text.count("\n", 0, error.pos) + 1, text[error.pos : error.pos + 2]
     last = text.count("\n", 0, len(before)) + 1
     if before.endswith(",") and here[:1] in ("}", "]", ""):
-        return phrase("line {line} ends with a comma too many", line=last)
+        return JsonFault("last-comma", last)
     if here[:1] == "," and text[error.pos + 1 :].lstrip()[:1] in ("}", "]"):
-        return phrase("line {line} ends with a comma too many", line=line)
+        return JsonFault("last-comma", line)
     if here[:1] == "#" or here in ("//", "/*"):
-        return phrase("line {line} has a comment, which JSON does not allow", line=line)
+        return JsonFault("comment", line)
     if here[:1] in ("'", "\u201c", "\u201d", "\u2018", "\u2019"):
-        return phrase("line {line} has other quotation marks than the straight double ones of JSON", line=line)
+        return JsonFault("quotes", line)
     if here[:1] == '"' and before[-1:] not in ("", "{", "[", ",", ":"):
-        return phrase("a comma is missing at the end of line {line}", line=last)
-    return f"line {error.lineno}, column {error.colno}: {error.msg}"
+        return JsonFault("comma", last)
+    return JsonFault("syntax", error.lineno, str(error))
 
 
 def _held(key: str, value: Any, kind: type) -> Value:
