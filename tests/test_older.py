@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from preflight.facts import HealthRun, Probes, StartRun
+from preflight.facts import EngineLimits, Fact, HealthRun, Probes, StartRun
 from preflight.report.documents import encode, read_facts
 from tests.build import host
 
@@ -87,3 +87,22 @@ def test_the_end_of_a_container_that_was_told_in_its_error(
     (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
     run = read_facts(tmp_path / "facts.json").probes.healthcheck.get()
     assert (run.ended, run.exit_code, run.error) == told
+
+
+@pytest.mark.parametrize("number", [524288, None])
+def test_the_engine_s_limit_that_stood_among_the_kernel_s_settings(tmp_path: Path, number: int | None) -> None:
+    document = json.loads(encode(host(sysctls={"vm.overcommit_memory": 1})))
+    document.pop("engine_limits", None)
+    document["sysctls"]["value"] |= {} if number is None else {"engine.nofile": number}
+    (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
+    found = read_facts(tmp_path / "facts.json")
+    assert (found.sysctls.get(), found.engine_limits.get()) == ({"vm.overcommit_memory": 1}, EngineLimits(number))
+
+
+def test_where_no_settings_of_the_kernel_were_known_nor_was_the_engine_s_limit(tmp_path: Path) -> None:
+    document = json.loads(encode(host(sysctls=Fact.unknown("/proc/sys", "Denied.", cause="denied"))))
+    document.pop("engine_limits", None)
+    (tmp_path / "facts.json").write_text(json.dumps(document), "utf-8")
+    missing = read_facts(tmp_path / "facts.json").engine_limits.missing
+    assert missing is not None
+    assert missing.cause == "denied"

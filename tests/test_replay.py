@@ -46,7 +46,10 @@ def test_there_are_recorded_hosts() -> None:
     assert FACTS
 
 
-@pytest.mark.parametrize("part", PARTS)
+MOVED = {"engine_limits"}  # parts that stood among another one, where they are found again
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part not in MOVED])
 def test_facts_recorded_before_a_part_was_looked_at_stay_readable(part: str, preflight: Line, tmp_path: Path) -> None:
     document = json.loads(FACTS[0].read_text("utf-8"))
     group, _, name = part.rpartition(".")

@@ -43,6 +43,12 @@ class Contact(Struct, frozen=True):
     seconds: float = 0.0
 
 
+class EngineLimits(Struct, frozen=True):
+    """Limits of the engine's own process. `open_files`: the hard one; None: no engine is found, or it is not told."""
+
+    open_files: int | None
+
+
 class PublishedPort(Struct, frozen=True):
     """A port of the host that a container publishes ('' = every address)."""
 

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from preflight.facts.base import BEFORE, Fact, about
 from preflight.facts.daemon import DaemonConfig, EngineStart
-from preflight.facts.engine import Compose, Contact, Engine
+from preflight.facts.engine import Compose, Contact, Engine, EngineLimits
 from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, ProgramName, Version, Word
 from preflight.facts.mailcow import ConfFile, Override
 from preflight.facts.names import Answers, HostsEntry
@@ -61,6 +61,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     engine: Annotated[Fact[Engine], about("the engine, its containers, networks and volumes")] = BEFORE
     daemon_config: Annotated[Fact[DaemonConfig], about("the engine's settings")] = BEFORE
     engine_start: Annotated[Fact[EngineStart], about("what the engine meets when it is started next")] = BEFORE
+    engine_limits: Annotated[Fact[EngineLimits], about("the limits of the engine's own process")] = BEFORE
     compose: Annotated[Fact[Compose], about("Docker Compose on the host")] = BEFORE
     override: Annotated[Fact[Override], about("docker-compose.override.yml in mailcow's directory")] = BEFORE
     probes: Probes = Probes()

@@ -90,6 +90,7 @@ PARTS = (
     Part("engine", engine.engine, Kind.PROGRAM, ENGINE),
     Part("daemon_config", engine.daemon_config, stage=ENGINE, after="engine"),
     Part("engine_start", engine.engine_start, stage=ENGINE, after="engine"),
+    _read("engine_limits", "engine.engine_limits"),
     Part("compose", Read("engine.compose", "compose"), Kind.PROGRAM, COMPOSE),
     Part("override", recipes.override),
     *(Part(f"probes.{probe.name}", _tried(probe), Kind.PROBE, probe.stage, after="engine") for probe in PROBES),

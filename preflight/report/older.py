@@ -7,12 +7,14 @@ import re
 import msgspec
 from msgspec.structs import replace
 
-from preflight.facts import Fact, HealthRun, Host, Probes, StartRun, refusals
+from preflight.facts import EngineLimits, Fact, HealthRun, Host, Probes, StartRun, refusals
+from preflight.facts.base import BEFORE
 from preflight.facts.engine import build_of
 from preflight.report.older_sentences import from_sentences
 
 # The exit codes by which a container told what it held, before `granted` was a field of its own.
 _HELD, _LACKED = 0, 3
+_OPEN_FILES = "engine.nofile"
 # What the error of a health check said of a container that ended by itself.
 _BY_ITSELF = (
     r"the container ended by itself with exit code (?:None|(?P<code>-?[0-9]{1,10}))(?:, saying: (?P<said>.*?))?\.?"
@@ -32,7 +34,8 @@ def of_today(host: Host, document: bytes) -> Host:
 
     Raise msgspec's errors where an older part is of the wrong type.
     """
-    return refusals.with_causes(_built(_granted(_ended(_grouped(from_sentences(host, document), document)))))
+    host = _limited(_grouped(from_sentences(host, document), document))
+    return refusals.with_causes(_built(_granted(_ended(host))))
 
 
 def _grouped(host: Host, document: bytes) -> Host:
@@ -53,6 +56,18 @@ def _ended(host: Host) -> Host:
     code = int(match["code"]) if match["code"] else None
     run = replace(fact.value, ended=True, exit_code=code, error=match["said"] or "")
     return replace(host, probes=replace(host.probes, healthcheck=replace(fact, value=run)))
+
+
+def _limited(host: Host) -> Host:
+    """Take the engine's limit from the settings of the kernel, among which it stood."""
+    settings = host.sysctls.value
+    if host.engine_limits != BEFORE:
+        return host
+    if settings is None:
+        return replace(host, engine_limits=host.sysctls)
+    limits = Fact.of(host.sysctls.source, EngineLimits(settings.get(_OPEN_FILES)))
+    rest = {name: value for name, value in settings.items() if name != _OPEN_FILES}
+    return replace(host, engine_limits=limits, sysctls=replace(host.sysctls, value=rest))
 
 
 def _built(host: Host) -> Host:

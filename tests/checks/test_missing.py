@@ -18,6 +18,7 @@ from preflight.facts import (
     CpuSpeed,
     DaemonConfig,
     Engine,
+    EngineLimits,
     Fact,
     HealthRun,
     JsonFault,
@@ -44,7 +45,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "system.kernel-features": ("kernel_features",),
     "system.commands": ("commands",),
     "system.security-modules": ("security",),
-    "system.limits": ("sysctls",),
+    "system.limits": ("sysctls", "engine_limits"),
     "resources.cpu-frequency": ("cpu_speed",),
     "resources.cpu-features": ("cpu_features", "machine"),
     "resources.memory": ("memory",),
@@ -81,6 +82,11 @@ DECIDES: dict[str, tuple[str, ...]] = {
 EITHER: dict[str, tuple[tuple[str, ...], ...]] = {
     "network.mtu": (("ways", "routes"),),
     "network.ipv6": (("ways", "routes"),),
+}
+# Parts that decide some of a check's subjects: the others pass without them.
+OWN: dict[tuple[str, str], tuple[str, ...]] = {
+    ("system.limits", "sysctls"): ("fs.inotify.max_user_instances", "vm.overcommit_memory"),
+    ("system.limits", "engine_limits"): ("engine.nofile",),
 }
 MISSING: dict[str, Fact[Any]] = {
     "denied": Fact.unknown("src", "Permission denied.", "Run it as root.", cause="denied"),
@@ -129,7 +135,10 @@ def test_on_a_host_that_is_well_everything_passes(check: Check) -> None:
 def test_without_what_decides_nothing_passes(check: Check, part: str, kind: str) -> None:
     fact = MISSING[kind]
     assert fact.missing
-    for result in run(check.id, look(well(**{bare(part): fact}))):
+    results = run(check.id, look(well(**{bare(part): fact})))
+    own = OWN.get((check.id, part), tuple(result.subject for result in results))
+    assert {result.status for result in results if result.subject not in own} <= {Status.PASS}
+    for result in (result for result in results if result.subject in own):
         assert (result.status.value, result.reason) == (fact.missing.kind, fact.missing.reason), result
         assert bool(result.remedy) is (result.status is Status.UNKNOWN)
 
@@ -158,7 +167,7 @@ EMPTY: dict[str, tuple[str, dict[str, Any], Status]] = {
     "a kernel without options": (
         "system.kernel-features", {"kernel_features": KernelFeatures({}, None, None)}, Status.UNKNOWN,
     ),
-    "no limits": ("system.limits", {"sysctls": {}}, Status.SKIP),
+    "no limits": ("system.limits", {"sysctls": {}, "engine_limits": EngineLimits(None)}, Status.SKIP),
     "a moment's rate": ("resources.cpu-frequency", {"cpu_speed": CpuSpeed(800.0, "cpuinfo", False)}, Status.UNKNOWN),
     "no flags": ("resources.cpu-features", {"cpu_features": CpuFeatures("", (), 0)}, Status.UNKNOWN),
     "no file systems": ("resources.disk", {"spaces": {}}, Status.UNKNOWN),

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from preflight.facts import Command, Engine, Fact, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
+from preflight.facts import (
+    Command,
+    Engine,
+    EngineLimits,
+    Fact,
+    KernelFeatures,
+    OsRelease,
+    SecurityModules,
+    Userland,
+    Virtualization,
+)
 from preflight.report.model import Result, Status
 from tests.build import look, measured, run
 from tests.checks.hosts import release
@@ -307,19 +317,20 @@ def test_security_modules(found: SecurityModules, engine: Engine | None, status:
 
 
 def test_limits_pass_with_a_remark() -> None:
-    low = {"fs.inotify.max_user_instances": 128, "vm.overcommit_memory": 0, "engine.nofile": 1024}
-    results = run("system.limits", look(sysctls=low))
-    assert [result.subject for result in results] == list(low)
+    low = {"fs.inotify.max_user_instances": 128, "vm.overcommit_memory": 0}
+    results = run("system.limits", look(sysctls=low, engine_limits=EngineLimits(1024)))
+    assert [result.subject for result in results] == [*low, "engine.nofile"]
     assert [result.status for result in results] == [Status.PASS] * 3
     assert "exceed" in results[0].message
     assert all(result.remedy for result in results)
 
 
 def test_limits_that_are_high_enough_need_no_remark() -> None:
-    high = {"fs.inotify.max_user_instances": 1024, "vm.overcommit_memory": 1, "engine.nofile": 1 << 62}
-    assert not any(result.remedy for result in run("system.limits", look(sysctls=high)))
+    high = {"fs.inotify.max_user_instances": 1024, "vm.overcommit_memory": 1}
+    results = run("system.limits", look(sysctls=high, engine_limits=EngineLimits(1 << 62)))
+    assert not any(result.remedy for result in results)
 
 
 def test_a_limit_that_was_not_read_is_skipped() -> None:
-    results = run("system.limits", look(sysctls={"vm.overcommit_memory": 2}))
+    results = run("system.limits", look(sysctls={"vm.overcommit_memory": 2}, engine_limits=EngineLimits(None)))
     assert [result.status for result in results] == [Status.SKIP, Status.PASS, Status.SKIP]

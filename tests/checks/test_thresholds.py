@@ -13,6 +13,7 @@ from preflight.facts import (
     Contact,
     CpuSpeed,
     Engine,
+    EngineLimits,
     Fact,
     Memory,
     OsRelease,
@@ -272,7 +273,8 @@ INOTIFY, OVERCOMMIT, FILES = "fs.inotify.max_user_instances", "vm.overcommit_mem
     ],
 )  # fmt: skip
 def test_limits(name: str, value: int, told: bool) -> None:
-    results = {result.subject: result for result in run("system.limits", look(sysctls={name: value}))}
+    facts = {"sysctls": {name: value}, "engine_limits": EngineLimits(value if name == FILES else None)}
+    results = {result.subject: result for result in run("system.limits", look(**facts))}
     assert (results[name].status, results[name].remedy is not None) == (PASS, told)
     assert measured(results[name])["value"] == value
     assert {result.status for subject, result in results.items() if subject != name} == {SKIP}

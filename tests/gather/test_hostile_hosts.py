@@ -219,7 +219,7 @@ def test_a_daemon_json_of_nonsense_is_an_error_and_no_settings(content: str, tmp
     if content == "empty":  # the engine itself takes an empty file for none
         assert (fact.known, fact.get().settings) == (True, {})
     else:
-        assert not fact.known or (fact.get().error and fact.get().settings == {})
+        assert not fact.known or (fact.get().fault and fact.get().settings == {})
 
 
 def test_a_link_out_of_the_root_stays_in_it(tmp_path: Path) -> None:

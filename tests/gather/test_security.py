@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from preflight.facts import EngineLimits
 from preflight.gather.access.view import find_roots
+from preflight.gather.engine.engine_limits import engine_limits, parse_open_files
 from preflight.gather.machine import security
-from tests.gather.trees import copy, write
+from tests.gather.trees import copy, out_of_reach, write
 
 
 def test_selinux_enforcing(tmp_path: Path) -> None:
@@ -45,17 +47,22 @@ def test_sysctls_and_the_engines_open_files(tmp_path: Path, named: str) -> None:
         "/proc/812/status": "Name:\tdockerd\nUid:\t0\t0\t0\t0\n", "/proc/812/limits": LIMITS,
     }  # fmt: skip
     roots = copy(tmp_path, **files)
-    sysctls = {"fs.inotify.max_user_instances": 128}
-    assert security.sysctls(roots).get() == sysctls  # a container's, or another host's
+    assert engine_limits(roots).get() == EngineLimits(None)  # a container's, or another host's
     (tmp_path / "proc/812/root").symlink_to(tmp_path)
-    assert security.sysctls(roots).get() == {**sysctls, "engine.nofile": 524288}
+    assert engine_limits(roots).get() == EngineLimits(524288)
+    assert security.sysctls(roots).get() == {"fs.inotify.max_user_instances": 128}
 
 
 def test_a_stale_pid_file_names_no_engine(tmp_path: Path) -> None:
     files = {"/run/docker.pid": "812", "/proc/812/comm": "bash\n", "/proc/812/limits": LIMITS}
+    assert engine_limits(copy(tmp_path, **files)).get() == EngineLimits(None)
     assert not security.sysctls(copy(tmp_path, **files)).known
 
 
+def test_limits_out_of_reach_are_unknown() -> None:
+    assert engine_limits(out_of_reach()).missing == out_of_reach().why
+
+
 def test_unlimited_open_files() -> None:
-    assert security.parse_open_files(LIMITS.replace("524288   ", "unlimited")) == (1 << 63) - 1
-    assert security.parse_open_files("Max open files none") is None
+    assert parse_open_files(LIMITS.replace("524288   ", "unlimited")) == (1 << 63) - 1
+    assert parse_open_files("Max open files none") is None

@@ -21,6 +21,7 @@ from preflight.facts import (
     DaemonConfig,
     Differing,
     Engine,
+    EngineLimits,
     EngineNetwork,
     Exit,
     Fact,
@@ -229,7 +230,8 @@ def rich(**given: object) -> Host:
             for name in ("openssl", "curl", "docker", "git", "awk", "sha1sum", "grep", "cut", "jq", "cp", "sed")
         },
         "security": SecurityModules("disabled", True, True, False),
-        "sysctls": {"fs.inotify.max_user_instances": 128, "vm.overcommit_memory": 0, "engine.nofile": 1024},
+        "sysctls": {"fs.inotify.max_user_instances": 128, "vm.overcommit_memory": 0},
+        "engine_limits": EngineLimits(1024),
         "cpu_speed": CpuSpeed(2400.0, "cpu MHz", False),
         "cpu_features": CpuFeatures("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", ("ssse3", "sse4_2", "avx"), 4),
         "memory": Memory(4 << 30, 1 << 30, 0, 0),

@@ -17,7 +17,7 @@ _FILE = "/etc/sysctl.d/90-mailcow.conf"
 
 @check(
     severity=Severity.INFO,
-    reads=("sysctls",),
+    reads=("sysctls", "engine_limits"),
     remedy="Raise the limit in /etc/sysctl.d.",
     sources=(issue(453), issue(5300), issue(4055)),
     subject="sysctl",
@@ -29,7 +29,7 @@ def limits(look: Look, name: str) -> Iterator[Finding]:
     Dovecot needs more inotify instances than the kernel's default when many clients wait for mail, Redis asks for
     overcommitted memory to save its data, and containers inherit the engine's limit of open files.
     """
-    value = look.host.sysctls.get().get(name)
+    value = look.host.engine_limits.get().open_files if name == _OPEN_FILES else look.host.sysctls.get().get(name)
     lowest = {_INOTIFY: look.requirements.inotify_instances, _OVERCOMMIT: 1}.get(
         name, look.requirements.engine_open_files
     )

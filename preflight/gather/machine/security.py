@@ -19,7 +19,6 @@ _SYSCTLS = {
     "fs.inotify.max_user_instances": "/proc/sys/fs/inotify/max_user_instances",
     "vm.overcommit_memory": "/proc/sys/vm/overcommit_memory",
 }
-ENGINE_FILES = "engine.nofile"
 
 
 def security(roots: Roots) -> Fact[SecurityModules]:
@@ -42,7 +41,7 @@ def security(roots: Roots) -> Fact[SecurityModules]:
 
 
 def sysctls(roots: Roots) -> Fact[dict[str, int]]:
-    """Return the limits that can be read: sysctls, and the open files that the engine passes on (`engine.nofile`)."""
+    """Return those of the kernel's settings that limit a busy mailcow, as far as they can be read."""
     found: dict[str, int] = {}
     error: Unreadable | None = None
     for key, path in _SYSCTLS.items():
@@ -53,27 +52,6 @@ def sysctls(roots: Roots) -> Fact[dict[str, int]]:
             continue
         if re.fullmatch(r"[0-9]{1,18}", value):
             found[key] = int(value)
-    if files := _engine_files(roots):
-        found[ENGINE_FILES] = files
     if not found and error:
         return roots.unknown("/proc/sys", error)
     return Fact.of("/proc/sys", found)
-
-
-def _engine_files(roots: Roots) -> int | None:
-    """Return the hard limit of open files of the engine that runs; None: none is found."""
-    from preflight.gather.engine import dockerd
-
-    try:
-        pid = dockerd.process(roots)
-    except Unreadable:
-        return None
-    return parse_open_files(roots.try_text(f"/proc/{pid}/limits", 1 << 14)) if pid else None
-
-
-def parse_open_files(text: str) -> int | None:
-    """Read the hard limit of open files in /proc/PID/limits; unlimited counts as 2**63 - 1."""
-    match = re.search(r"^Max open files +(?:[0-9]{1,19}|unlimited) +([0-9]{1,19}|unlimited) ", text, re.MULTILINE)
-    if not match:
-        return None
-    return (1 << 63) - 1 if match[1] == "unlimited" else min(int(match[1]), (1 << 63) - 1)
