@@ -71,7 +71,6 @@ class Container(Struct, frozen=True, kw_only=True):
     project: ContainerName = ""  # com.docker.compose.project
     service: ContainerName = ""  # com.docker.compose.service
     ports: tuple[PublishedPort, ...] = ()
-    host_network: bool = False
     run: Secret = ""  # of the label RUN: one of our own
     swarm: ContainerName = ""  # the swarm's service that it is a task of
     addresses: tuple[Ip, ...] = ()  # in the engine's networks, while it runs
@@ -114,7 +113,6 @@ class Engine(Struct, frozen=True, kw_only=True):
 
     version: Version
     api_version: Version
-    min_api_version: Version = ""
     components: tuple[Word, ...] = ()  # "Engine", "Podman Engine", "containerd" …
     platform: Text = ""  # "Docker Engine - Community"
     build: Build = ""
@@ -126,11 +124,9 @@ class Engine(Struct, frozen=True, kw_only=True):
     driver: Word = ""
     driver_status: dict[Word, Text] = field(default_factory=dict)
     security_options: tuple[Argument, ...] = ()
-    cgroup_version: Word = ""
     swarm: Word = ""
     services: tuple[SwarmService, ...] = ()  # those that publish ports; only a manager of the swarm knows them
     firewall_backend: Word = ""
-    live_restore: bool = False
     warnings: tuple[Secret, ...] = ()
     address_pools: tuple[Ip, ...] = ()
     containers: tuple[Container, ...] = ()

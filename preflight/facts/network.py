@@ -56,7 +56,7 @@ class RoutingRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: Ip = ""
     destination: Ip = ""
     mark: int = 0
-    mask: int = 0
+    mask: int = 0  # of the mark; a packet of mailcow's has none, so that it decides nothing
     incoming: InterfaceName = ""  # 'lo': the host's own packets
     outgoing: InterfaceName = ""
     others: tuple[Word, ...] = ()

@@ -29,7 +29,7 @@ class Memory(Struct, frozen=True):
     total_bytes: int
     available_bytes: int | None
     swap_total_bytes: int
-    swap_free_bytes: int
+    swap_free_bytes: int  # no check asks; earlier versions read no facts without it
     limit_bytes: int | None = None
 
 

@@ -15,7 +15,7 @@ class View(Struct, frozen=True, kw_only=True):
     live: bool  # the root has a live procfs: not a copy
     network: bool | None
     privileged: bool | None
-    missing_flags: tuple[Word, ...] = ()  # of the documented `docker run` line
+    missing_flags: tuple[Word, ...] = ()  # of the documented `docker run` line: for who reads the facts
 
 
 class Asked(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from preflight.facts.twin import Culprit
 from preflight.gather.access.command import run
 
 SECONDS = 3.0
-LIMIT = 4 << 20  # bytes of a listing
+LISTING_BYTES = 4 << 20
 LONGEST = 1000  # characters of a rule that are kept
 TABLES = ("filter", "nat", "mangle", "raw", "security")  # those that iptables knows
 FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin:/run/current-system/sw/bin"
@@ -94,6 +94,6 @@ def _run(root: str, name: str, *words: str) -> str:
     for folder in FOLDERS.split(":"):
         path = f"{folder}/{name}"
         if shutil.which(f"{root.rstrip('/')}{path}"):
-            ran = run((path, *words), SECONDS, root, LIMIT)
+            ran = run((path, *words), SECONDS, root, LISTING_BYTES)
             return ran.out if ran.code == 0 else ""
     return ""

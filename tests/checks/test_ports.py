@@ -650,7 +650,7 @@ def test_a_proxy_of_an_unknown_container() -> None:
 
 
 def test_a_process_inside_a_container_on_the_hosts_network() -> None:
-    inside = container("mail", host_network=True)
+    inside = container("mail")
     holder = listener("0.0.0.0", process="master", unit=None, container="a" * 64)
     row = free(("EADDRINUSE", "free"), holder, engine=engine(inside))
     assert row.message == "25/tcp is held by master (pid 812) in the container mail."

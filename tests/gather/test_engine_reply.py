@@ -30,14 +30,14 @@ def parsed(replies: dict[str, Any]) -> Engine:
 
 def test_a_docker_engine() -> None:
     said = parsed(DOCKER)
-    assert (said.version, said.api_version, said.min_api_version) == ("28.5.2", "1.51", "1.24")
+    assert (said.version, said.api_version) == ("28.5.2", "1.51")
     assert (said.components, said.platform) == (("Engine", "containerd"), "Docker Engine - Community")
     assert said.build == "docker"
     assert (said.root_dir, said.driver) == ("/var/lib/docker", "overlay2")
     assert said.driver_status == {"Backing Filesystem": "extfs", "Supports d_type": "true"}
     assert said.security_options == ("name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns")
-    assert (said.swarm, said.firewall_backend, said.cgroup_version) == ("inactive", "iptables", "2")
-    assert (said.live_restore, said.warnings, said.address_pools) == (False, (), ("172.30.0.0/16",))
+    assert (said.swarm, said.firewall_backend) == ("inactive", "iptables")
+    assert (said.warnings, said.address_pools) == ((), ("172.30.0.0/16",))
     assert not is_podman(reply.components(DOCKER["/version"]))
 
 
@@ -122,7 +122,7 @@ def test_in_the_hosts_network_nothing_is_published(state: str) -> None:
     of_the_list = container({"State": state, "HostConfig": {"NetworkMode": "host"}}, PortBindings=BINDINGS)
     inspected = container({"State": state, "HostConfig": None}, NetworkMode="host", PortBindings=BINDINGS)
     for found in (of_the_list, inspected):
-        assert (found.host_network, found.ports) == (True, ())
+        assert found.ports == ()
 
 
 @pytest.mark.parametrize(

@@ -388,7 +388,7 @@ def test_a_table_that_is_too_large_is_not_fetched(monkeypatch: pytest.MonkeyPatc
 
     def option(_socket: Any, _level: int, number: int, _request: bytes) -> bytes:
         asked.append(number)
-        return bytes(80) + struct.pack("=I", legacy.LIMIT + 1)
+        return bytes(80) + struct.pack("=I", legacy.TABLE_BYTES + 1)
 
     monkeypatch.setattr(legacy, "option", option)
     with pytest.raises(OSError, match="too large") as raised:

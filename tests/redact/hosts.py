@@ -97,11 +97,11 @@ CONTAINERS = (
               project="mailcowdockerized", service="postfix-mailcow"),
 )  # fmt: skip
 ENGINE = Engine(
-    version="27.5.1", api_version="1.47", min_api_version="1.24", components=("Engine", "containerd", "runc"),
+    version="27.5.1", api_version="1.47", components=("Engine", "containerd", "runc"),
     operating_system="Debian GNU/Linux 12 (bookworm)", kernel="6.1.0-28-amd64", architecture="x86_64",
     root_dir="/srv/geheim/docker", driver="overlay2",
     driver_status={"Backing Filesystem": "extfs", "Supports d_type": "true"},
-    security_options=("name=apparmor", "name=seccomp,profile=/etc/geheim.json"), cgroup_version="2", swarm="active",
+    security_options=("name=apparmor", "name=seccomp,profile=/etc/geheim.json"), swarm="active",
     warnings=("WARNING: API is accessible on http://203.0.113.25:2375 without encryption.",),
     address_pools=("10.44.0.0/16",), containers=CONTAINERS, volumes=("geheim_data", "mailcowdockerized_vmail-vol-1"),
     networks=(

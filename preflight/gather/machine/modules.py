@@ -6,7 +6,7 @@ from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.machine import kernel_config
 from preflight.gather.machine.kernel import kernel
 
-LIMIT = 4 << 20
+LIST_BYTES = 4 << 20  # of a list of modules, or of the kernel's configuration
 FOLDERS = ("/lib/modules", "/usr/lib/modules", "/run/booted-system/kernel-modules/lib/modules")
 
 
@@ -16,7 +16,7 @@ def there(roots: Roots) -> frozenset[str] | None:
     Raise `PermissionError` where the list cannot be read.
     """
     try:
-        loaded = kernel_config.parse_modules(roots.text("/proc/modules", LIMIT))
+        loaded = kernel_config.parse_modules(roots.text("/proc/modules", LIST_BYTES))
     except Unreadable as error:
         if error.absent:
             return None
@@ -27,10 +27,10 @@ def there(roots: Roots) -> frozenset[str] | None:
 def _builtin(roots: Roots) -> frozenset[str]:
     release = kernel(roots).value or ""
     for folder in FOLDERS:
-        text = roots.try_text(f"{folder}/{release}/modules.builtin", LIMIT)
+        text = roots.try_text(f"{folder}/{release}/modules.builtin", LIST_BYTES)
         if text:
             return kernel_config.parse_files(text)
-    config = kernel_config.parse_config(roots.try_text(f"/boot/config-{release}", LIMIT)) or {}
+    config = kernel_config.parse_config(roots.try_text(f"/boot/config-{release}", LIST_BYTES)) or {}
     return frozenset(
         module for name, modules in kernel_config.MODULES.items() if config.get(name) == "y" for module in modules
     )

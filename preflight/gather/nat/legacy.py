@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from preflight.gather.nat.matching import NEVER, TCP, Base, Condition, Rule, match, network, other, target
 
 GET_INFO, GET_ENTRIES = 64, 65
-LIMIT = 32 << 20  # bytes of a table
+TABLE_BYTES = 32 << 20  # of a table that is still read
 _PREROUTING = 0
 _SOURCE, _DESTINATION, _IN, _PROTOCOL = 0x08, 0x10, 0x01, 0x40  # of an entry's inverted flags
 
@@ -38,7 +38,7 @@ def fetch(version: int, table: str) -> tuple[bytes, bytes]:
     with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
         info = option(asked, level, GET_INFO, name + bytes(52))
         size = struct.unpack_from("=I", info, 80)[0]
-        if size > LIMIT:
+        if size > TABLE_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         data = option(asked, level, GET_ENTRIES, name + struct.pack("=I", size) + bytes(4 + size))
     return info, data[40:]
