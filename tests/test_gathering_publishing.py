@@ -126,7 +126,7 @@ def test_ipv6_is_left_out_where_it_would_change_the_host(
     engine: FakeEngine, stand_in: StandIn, six: bool, obstacles: dict[int, str], settings: dict[str, Any]
 ) -> None:
     stand_in.obstacles = obstacles
-    config = DaemonConfig("/etc/docker/daemon.json", True, "", settings)
+    config = DaemonConfig("/etc/docker/daemon.json", True, settings)
     assert publishing.publishing(run(engine, daemon_config=config)).known
     assert engine.created[0].get("EnableIPv6", False) is six
     assert stand_in.left_out == list(obstacles)
