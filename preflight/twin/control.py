@@ -12,8 +12,8 @@ from ipaddress import ip_address
 
 from msgspec import Struct
 
+from preflight.packets import nlmsg as nl
 from preflight.twin import routes, rules
-from preflight.twin import wire as w
 from preflight.twin.links import FAMILIES
 from preflight.twin.routes import Way
 from preflight.twin.spaces import Space
@@ -80,8 +80,8 @@ def _unanswered(waiting: dict[socket.socket, Call]) -> Iterator[Call]:
 def led(wire: Wire, host: Way, side: Side) -> Iterator[None]:
     """Lead what the twin sends to a family's sources by the way to the Internet, whatever its routes say."""
     rule = bytes([FAMILIES[side.version], 0, 0, 0, 0, 0, 0, _TO_TABLE]) + bytes(4)
-    rule += w.attribute(_PRIORITY, w.u32(1)) + w.attribute(_FRA_TABLE, w.u32(_TABLE))
-    wire.do(rules.NEWRULE, rule, w.CREATE | w.EXCL)
+    rule += nl.attribute(_PRIORITY, nl.u32(1)) + nl.attribute(_FRA_TABLE, nl.u32(_TABLE))
+    wire.do(rules.NEWRULE, rule, nl.CREATE | nl.EXCL)
     try:
         for source in side.sources:
             routes.add(

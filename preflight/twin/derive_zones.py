@@ -14,9 +14,10 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from preflight.twin import wire
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import Message
 from preflight.twin.derive_state import Change, State, Underivable
-from preflight.twin.wire import Message, Wire
+from preflight.twin.wire import Wire
 
 MODEL = "docker0"
 _POLICY = "_policy_"  # in the names of policies' chains
@@ -120,14 +121,14 @@ def in_nf_tables(netlink: Wire, bridge: str) -> int:
 
 def _rules(netlink: Wire) -> Iterator[_Rule]:
     """Read firewalld's rules. Old kernels send those of all tables."""
-    for message in netlink.dump(RULES, bytes(4) + wire.attribute(1, wire.name(TABLE))):
+    for message in netlink.dump(RULES, bytes(4) + nl.attribute(1, nl.name(TABLE))):
         if len(message.body) < 4:
             continue
-        found = wire.table(message.body[4:])
-        if {1, 2, 3, 4} - found.keys() or wire.text(found[1]) != TABLE:
+        found = nl.by_type(message.body[4:])
+        if {1, 2, 3, 4} - found.keys() or nl.text(found[1]) != TABLE:
             continue
-        expressions = [value for _, value in wire.attributes(found[4])]
-        yield _Rule(message.body[0], wire.text(found[1]), found[2], found[3], expressions)
+        expressions = [value for _, value in nl.attributes(found[4])]
+        yield _Rule(message.body[0], nl.text(found[1]), found[2], found[3], expressions)
 
 
 def _names(netlink: Wire, rule: _Rule, expression: bytes, sets: dict[tuple[int, str, bytes], bool]) -> bool:
@@ -135,12 +136,12 @@ def _names(netlink: Wire, rule: _Rule, expression: bytes, sets: dict[tuple[int, 
 
     Raise `Underivable` where it does something else with the name: firewalld writes no such rules.
     """
-    found = wire.table(expression)
-    kind, data = wire.text(found.get(1, b"")), wire.table(found.get(2, b""))
+    found = nl.by_type(expression)
+    kind, data = nl.text(found.get(1, b"")), nl.by_type(found.get(2, b""))
     plain = named = False
     if kind == "cmp":  # NFTA_CMP_OP: NFT_CMP_EQ; NFTA_CMP_DATA
-        named = wire.table(data.get(3, b"")).get(1) == _name(MODEL)
-        plain = data.get(2) == wire.be32(0)
+        named = nl.by_type(data.get(3, b"")).get(1) == _name(MODEL)
+        plain = data.get(2) == nl.be32(0)
     elif kind == "lookup":
         place = rule.family, rule.table, data.get(1, b"")
         if place not in sets:
@@ -148,15 +149,15 @@ def _names(netlink: Wire, rule: _Rule, expression: bytes, sets: dict[tuple[int, 
         named = sets[place]
         plain = 3 not in data and data.get(5, bytes(4)) == bytes(4)  # no map, not inverted
     if named and not plain:
-        raise Underivable(f"firewalld: {wire.text(rule.chain)}")
+        raise Underivable(f"firewalld: {nl.text(rule.chain)}")
     return named
 
 
 def _holds(netlink: Wire, family: int, table: str, name: bytes) -> bool:
-    body = struct.pack("=BBH", family, 0, 0) + wire.attribute(1, wire.name(table)) + wire.attribute(2, name)
+    body = struct.pack("=BBH", family, 0, 0) + nl.attribute(1, nl.name(table)) + nl.attribute(2, name)
     for message in netlink.dump(ELEMENTS, body):
-        for _, element in wire.attributes(wire.table(message.body[4:]).get(3, b"")):
-            key = wire.table(wire.table(element).get(1, b"")).get(1)
+        for _, element in nl.attributes(nl.by_type(message.body[4:]).get(3, b"")):
+            key = nl.by_type(nl.by_type(element).get(1, b"")).get(1)
             if key == _name(MODEL):
                 return True
     return False
@@ -164,24 +165,22 @@ def _holds(netlink: Wire, family: int, table: str, name: bytes) -> bool:
 
 def _naming(expression: bytes, name: str) -> bytes:
     """Write a comparison with another name, of the register that this one looks at."""
-    found = wire.table(expression)
-    data = wire.table(found[2])
-    register = data[1] if wire.text(found[1]) == "cmp" else data[2]
-    value = wire.nested(3, wire.attribute(1, _name(name)))
-    return wire.attribute(1, wire.name("cmp")) + wire.nested(
-        2, wire.attribute(1, register), wire.attribute(2, wire.be32(0)), value
-    )
+    found = nl.by_type(expression)
+    data = nl.by_type(found[2])
+    register = data[1] if nl.text(found[1]) == "cmp" else data[2]
+    value = nl.nested(3, nl.attribute(1, _name(name)))
+    return nl.attribute(1, nl.name("cmp")) + nl.nested(2, nl.attribute(1, register), nl.attribute(2, nl.be32(0)), value)
 
 
 def _brother(rule: _Rule, expressions: list[bytes]) -> Message:
     body = [
         struct.pack("=BBH", rule.family, 0, 0),
-        wire.attribute(1, wire.name(rule.table)),
-        wire.attribute(2, rule.chain),
-        wire.nested(4, *(wire.nested(1, data) for data in expressions)),
-        wire.attribute(6, rule.handle),  # NFTA_RULE_POSITION: after that one
+        nl.attribute(1, nl.name(rule.table)),
+        nl.attribute(2, rule.chain),
+        nl.nested(4, *(nl.nested(1, data) for data in expressions)),
+        nl.attribute(6, rule.handle),  # NFTA_RULE_POSITION: after that one
     ]
-    return Message(RULE, b"".join(body), wire.CREATE | wire.APPEND)
+    return Message(RULE, b"".join(body), nl.CREATE | nl.APPEND)
 
 
 def _name(interface: str) -> bytes:

@@ -9,7 +9,7 @@ import ipaddress
 import struct
 from collections.abc import Iterator
 
-from preflight.twin.wire import MASK, attributes, text
+from preflight.packets.nlmsg import MASK, attributes, text
 
 ORDERED = 0x4000  # NLA_F_NET_BYTEORDER
 _IP, _IP_TO, _CIDR, _BITMASK, _NAME, _IP2, _CIDR2, _IP2_TO = 1, 2, 3, 12, 18, 20, 21, 22

@@ -13,9 +13,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from msgspec import Struct
 
 from preflight.facts.twin import Uncopied
+from preflight.packets.nlmsg import CREATE as NEW
+from preflight.packets.nlmsg import EXCL, MASK, NESTED, attribute, attributes, be32, by_type, name, text
 from preflight.twin import ipset_elements as elements
-from preflight.twin.wire import CREATE as NEW
-from preflight.twin.wire import EXCL, MASK, NESTED, Refused, Wire, attribute, attributes, be32, name, table, text
+from preflight.twin.wire import Refused, Wire
 
 PROTOCOL = 7  # since Linux 4.20: dumps tell the indices of sets
 _CREATE, _LIST, _ADD = (6 << 8 | command for command in (2, 7, 9))  # NFNL_SUBSYS_IPSET
@@ -99,13 +100,13 @@ def _headers(wire: Wire) -> list[Header]:
         if refusal.errno == 4097:
             raise OSError(errno.EPROTO, "the kernel's ipset does not tell indices") from None
         raise
-    return [header for answer in answers if (header := _header(table(answer.body[4:])))]
+    return [header for answer in answers if (header := _header(by_type(answer.body[4:])))]
 
 
 def _header(found: dict[int, bytes]) -> Header | None:
     if not {_NAME, _TYPE, _REVISION, _FAMILY, _DATA, _INDEX} <= found.keys():
         return None
-    data = table(found[_DATA])
+    data = by_type(found[_DATA])
     kept = [(kind, value) for kind, value in attributes(found[_DATA]) if kind & MASK not in _COUNTED]
     return Header(
         int.from_bytes(found[_INDEX][:2], "big"), text(found[_NAME]), text(found[_TYPE]), found[_FAMILY][0],
@@ -126,7 +127,7 @@ def _read(wire: Wire, header: Header) -> Set | None:
         if refusal.errno == errno.ENOENT:
             return None
         raise
-    chunks = [found[_ADT] for answer in answers if _ADT in (found := table(answer.body[4:]))]
+    chunks = [found[_ADT] for answer in answers if _ADT in (found := by_type(answer.body[4:]))]
     fixed = [elements.ordered_all(chunk) for chunk in chunks if chunk]
     members: tuple[str, ...] = ()
     if header.kind == "list:set":

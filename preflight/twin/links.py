@@ -8,7 +8,7 @@ import struct
 
 from msgspec import Struct
 
-from preflight.twin import wire as w
+from preflight.packets import nlmsg as nl
 from preflight.twin.wire import Refused, Wire
 
 NEWLINK, GETLINK, NEWADDR, GETADDR, NEWNEIGH, GETNEIGH = 16, 18, 20, 22, 28, 30  # RTM_…
@@ -46,7 +46,7 @@ class Link(Struct, frozen=True, kw_only=True):
     @property
     def title(self) -> str:
         """Return the name as it can be told."""
-        return w.text(w.name(self.name))
+        return nl.text(nl.name(self.name))
 
 
 class Address(Struct, frozen=True):
@@ -74,7 +74,7 @@ class Neighbour(Struct, frozen=True):
 
 def read(wire: Wire) -> tuple[Link, ...]:
     """Return the interfaces; raise `OSError`."""
-    body = bytes(16) + w.attribute(_EXT_MASK, w.u32(_SKIP_STATS))
+    body = bytes(16) + nl.attribute(_EXT_MASK, nl.u32(_SKIP_STATS))
     return tuple(link for message in wire.dump(GETLINK, body) if (link := parse(message.body)))
 
 
@@ -83,20 +83,20 @@ def parse(body: bytes) -> Link | None:
     if len(body) < 16:
         return None
     index, flags = struct.unpack_from("=iI", body, 4)
-    found = w.table(body[16:])
-    families = w.table(found.get(_AF_SPEC, b""))
+    found = nl.by_type(body[16:])
+    families = nl.by_type(found.get(_AF_SPEC, b""))
     return Link(
         index=index,
         name=found.get(_NAME, b"").split(b"\0", 1)[0].decode("utf-8", "surrogateescape"),
-        kind=w.text(w.table(found.get(_LINKINFO, b"")).get(1, b"")),
+        kind=nl.text(nl.by_type(found.get(_LINKINFO, b"")).get(1, b"")),
         address=found.get(_ADDRESS, b""),
         mtu=_number(found.get(_MTU, b""), 1500),
         up=bool(flags & UP),
         master=_number(found.get(_MASTER, b"")),
         group=_number(found.get(_GROUP, b"")),
-        xdp=w.table(found.get(_XDP, b"")).get(2, b"\0") != b"\0",  # IFLA_XDP_ATTACHED
-        conf4=_numbers(w.table(families.get(socket.AF_INET, b"")).get(1, b"")),  # IFLA_INET_CONF
-        conf6=_numbers(w.table(families.get(socket.AF_INET6, b"")).get(2, b"")),  # IFLA_INET6_CONF
+        xdp=nl.by_type(found.get(_XDP, b"")).get(2, b"\0") != b"\0",  # IFLA_XDP_ATTACHED
+        conf4=_numbers(nl.by_type(families.get(socket.AF_INET, b"")).get(1, b"")),  # IFLA_INET_CONF
+        conf6=_numbers(nl.by_type(families.get(socket.AF_INET6, b"")).get(2, b"")),  # IFLA_INET6_CONF
     )
 
 
@@ -123,7 +123,7 @@ def parse_address(body: bytes) -> Address | None:
     if len(body) < 8:
         return None
     family, prefix, flags, scope, index = struct.unpack_from("=BBBBI", body)
-    found = w.table(body[8:])
+    found = nl.by_type(body[8:])
     other, local = found.get(1, b""), found.get(2, b"")  # IFA_ADDRESS, IFA_LOCAL
     local = local or other
     if family not in BYTES or len(local) != BYTES[family] or prefix > 8 * len(local):
@@ -140,7 +140,7 @@ def neighbours(wire: Wire) -> tuple[Neighbour, ...]:
         if len(message.body) < 12:
             continue
         family, index, state = struct.unpack_from("=B3xiH", message.body)
-        values = w.table(message.body[12:])
+        values = nl.by_type(message.body[12:])
         address, hardware = values.get(1, b""), values.get(2, b"")  # NDA_DST, NDA_LLADDR
         if state & _KNOWN and len(address) == BYTES.get(family, 0):
             found.append(Neighbour(family, index, address, hardware))
@@ -157,17 +157,17 @@ def cable(wire: Wire, near: Link, far: Link, space: int, flags: int = UP) -> Non
 
     `flags`: of the interface, IFF_…. Its other end is down.
     """
-    end = _head(far.index) + _shape(far) + w.attribute(_NS_FD, w.u32(space))
-    data = w.nested(2, w.nested(1, end))  # IFLA_INFO_DATA, VETH_INFO_PEER
-    info = w.nested(_LINKINFO, w.attribute(1, w.name("veth")), data)
-    wire.do(NEWLINK, _head(near.index, flags) + _shape(near) + info, w.CREATE | w.EXCL)
+    end = _head(far.index) + _shape(far) + nl.attribute(_NS_FD, nl.u32(space))
+    data = nl.nested(2, nl.nested(1, end))  # IFLA_INFO_DATA, VETH_INFO_PEER
+    info = nl.nested(_LINKINFO, nl.attribute(1, nl.name("veth")), data)
+    wire.do(NEWLINK, _head(near.index, flags) + _shape(near) + info, nl.CREATE | nl.EXCL)
 
 
 def _shape(link: Link) -> bytes:
-    found = w.attribute(_NAME, w.name(link.name)) + w.attribute(_MTU, w.u32(min(link.mtu, 65535) or 1500))
+    found = nl.attribute(_NAME, nl.name(link.name)) + nl.attribute(_MTU, nl.u32(min(link.mtu, 65535) or 1500))
     if usable(link.address):
-        found += w.attribute(_ADDRESS, link.address)
-    return found + (w.attribute(_GROUP, w.u32(link.group)) if link.group else b"")
+        found += nl.attribute(_ADDRESS, link.address)
+    return found + (nl.attribute(_GROUP, nl.u32(link.group)) if link.group else b"")
 
 
 def _head(index: int, flags: int = 0) -> bytes:
@@ -184,7 +184,7 @@ def ready(wire: Wire, index: int) -> bool:
 
     From Linux 6.8 on, who asks has it done.
     """
-    return w.table(wire.ask(GETLINK, _head(index)).body[16:]).get(_OPERSTATE) == _OPERATES
+    return nl.by_type(wire.ask(GETLINK, _head(index)).body[16:]).get(_OPERSTATE) == _OPERATES
 
 
 def hardware(wire: Wire, index: int) -> bytes:
@@ -195,8 +195,8 @@ def hardware(wire: Wire, index: int) -> bytes:
 
 def configure(wire: Wire, index: int, values: dict[int, int]) -> None:
     """Set sysctls of IPv4 of an interface, by IPV4_DEVCONF_…; raise `Refused`."""
-    conf = w.nested(1, *(w.attribute(key, struct.pack("=i", value)) for key, value in values.items()))
-    wire.do(NEWLINK, _head(index) + w.nested(_AF_SPEC, w.nested(socket.AF_INET, conf)))
+    conf = nl.nested(1, *(nl.attribute(key, struct.pack("=i", value)) for key, value in values.items()))
+    wire.do(NEWLINK, _head(index) + nl.nested(_AF_SPEC, nl.nested(socket.AF_INET, conf)))
 
 
 def give(wire: Wire, address: Address) -> None:
@@ -204,19 +204,21 @@ def give(wire: Wire, address: Address) -> None:
     # The routes of the host's networks are copied with all others. Only lo has one that the kernel alone can make.
     flags = NODAD | (0 if address.index == LOOPBACK else NOPREFIXROUTE)
     body = struct.pack("=BBBBI", address.family, address.prefix, flags & 0xFF, address.scope, address.index)
-    body += w.attribute(2, address.local) + w.attribute(1, address.peer or address.local) + w.attribute(8, w.u32(flags))
+    body += (
+        nl.attribute(2, address.local) + nl.attribute(1, address.peer or address.local) + nl.attribute(8, nl.u32(flags))
+    )
     for key, value in ((3, address.label), (4, address.broadcast)):  # IFA_LABEL, IFA_BROADCAST
-        body += w.attribute(key, value) if value else b""
+        body += nl.attribute(key, value) if value else b""
     if address.flags & DEPRECATED:
-        body += w.attribute(6, struct.pack("=IIII", 0, _EVER, 0, 0))  # IFA_CACHEINFO: preferred for no time
-    tolerant(wire, NEWADDR, body, w.CREATE | w.EXCL)
+        body += nl.attribute(6, struct.pack("=IIII", 0, _EVER, 0, 0))  # IFA_CACHEINFO: preferred for no time
+    tolerant(wire, NEWADDR, body, nl.CREATE | nl.EXCL)
 
 
 def introduce(wire: Wire, neighbour: Neighbour) -> None:
     """Tell which hardware address a neighbour has, so that nobody has to ask; raise `Refused`."""
     body = struct.pack("=B3xiHBB", neighbour.family, neighbour.index, _PERMANENT, 0, 0)
-    body += w.attribute(1, neighbour.address) + w.attribute(2, neighbour.hardware)
-    wire.do(NEWNEIGH, body, w.CREATE | REPLACE)
+    body += nl.attribute(1, neighbour.address) + nl.attribute(2, neighbour.hardware)
+    wire.do(NEWNEIGH, body, nl.CREATE | REPLACE)
 
 
 def tolerant(wire: Wire, kind: int, body: bytes, flags: int) -> None:

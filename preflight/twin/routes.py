@@ -11,8 +11,8 @@ from operator import attrgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
+from preflight.packets import nlmsg as nl
 from preflight.twin import rules
-from preflight.twin import wire as w
 from preflight.twin.links import BYTES, FAMILIES, tolerant
 from preflight.twin.wire import Refused, Wire
 
@@ -100,8 +100,8 @@ def parse(body: bytes) -> Route | None:
     if len(body) < 12:
         return None
     family, prefix, _, _, number, protocol, scope, kind, flags = struct.unpack_from("=BBBBBBBBI", body)
-    values = w.attributes(body[12:])
-    found = {key & w.MASK: value for key, value in values}
+    values = nl.attributes(body[12:])
+    found = {key & nl.MASK: value for key, value in values}
     size = BYTES.get(family, 0)
     destination = found.get(_DST, bytes(size))
     if not size or len(destination) != size or prefix > 8 * size or flags & _CLONED:
@@ -111,20 +111,20 @@ def parse(body: bytes) -> Route | None:
         return None
     head = struct.pack("=BBBBBBBBI", *body[:4], number, protocol, scope, kind, flags & ONLINK)
     dropped = {_CACHEINFO, _EXPIRES} | (_HOPS if _NH_ID in found else set())
-    parts = [_again(key, value) for key, value in values if key & w.MASK not in dropped]
+    parts = [_again(key, value) for key, value in values if key & nl.MASK not in dropped]
     object_ = _number(found.get(_NH_ID, b""))
     hops = () if object_ else tuple(_hops(found))
     return Route(family, kind, table, destination, prefix, hops, scope, head + b"".join(parts), object_)
 
 
 def _again(key: int, value: bytes) -> bytes:
-    if key & w.MASK != _MULTIPATH:
-        return w.attribute(key, value)
+    if key & nl.MASK != _MULTIPATH:
+        return nl.attribute(key, value)
     parts = [
         struct.pack("=HBBi", length, flags & ONLINK, weight, index) + rest + bytes(-len(rest) % 4)
         for length, flags, weight, index, rest in _legs(value)
     ]
-    return w.attribute(key, b"".join(parts))
+    return nl.attribute(key, b"".join(parts))
 
 
 def _legs(value: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
@@ -141,7 +141,7 @@ def _hops(found: dict[int, bytes]) -> Iterator[Hop]:
     if _OIF in found:
         yield (_number(found[_OIF]), *_gateway(found))
     for _, _, _, index, rest in _legs(found.get(_MULTIPATH, b"")):
-        yield (index, *_gateway(w.table(rest)))
+        yield (index, *_gateway(nl.by_type(rest)))
 
 
 def _gateway(found: dict[int, bytes]) -> tuple[int, bytes]:
@@ -163,18 +163,18 @@ def _objects(wire: Wire) -> tuple[bytes, ...]:
         if refused.errno in (errno.EOPNOTSUPP, errno.EINVAL):
             return ()
         raise
-    return tuple(sorted(found, key=lambda body: _GROUP in w.table(body[8:])))
+    return tuple(sorted(found, key=lambda body: _GROUP in nl.by_type(body[8:])))
 
 
 def _object(body: bytes) -> bytes:
     """Return a nhmsg as the kernel takes it again: without its scope, flags of the moment, and what is for answers."""
-    head = body[:1] + b"\0" + body[2:4] + w.u32(struct.unpack_from("=I", body, 4)[0] & ONLINK)
-    return head + b"".join(w.attribute(*one) for one in w.attributes(body[8:]) if one[0] & w.MASK in _TAKEN)
+    head = body[:1] + b"\0" + body[2:4] + nl.u32(struct.unpack_from("=I", body, 4)[0] & ONLINK)
+    return head + b"".join(nl.attribute(*one) for one in nl.attributes(body[8:]) if one[0] & nl.MASK in _TAKEN)
 
 
 def _object_hops(body: bytes) -> tuple[int, tuple[Hop, ...] | tuple[int, ...]] | None:
     """Read a nhmsg: its number, and its hop, or the numbers of those that it is a group of."""
-    found = w.table(body[8:])
+    found = nl.by_type(body[8:])
     if 1 not in found:  # NHA_ID
         return None
     if _GROUP in found:
@@ -200,7 +200,7 @@ def way(wire: Wire, target: bytes, source: bytes = b"") -> Way | None:
         if refused.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EAGAIN):
             return None
         raise
-    found = w.table(answer[12:])
+    found = nl.by_type(answer[12:])
     if len(answer) < 12 or answer[7] != UNICAST or _OIF not in found:
         return None
     return Way(_number(found[_OIF]), *_gateway(found), found.get(_PREFSRC, b""))
@@ -210,7 +210,7 @@ def local(wire: Wire, address: bytes, index: int) -> bool:
     """Say whether what comes by an interface for an address is the namespace's own."""
     body = _question(address)
     if address[:2] == b"\xfe\x80":
-        body += w.attribute(_OIF, w.u32(index))
+        body += nl.attribute(_OIF, nl.u32(index))
     try:
         return wire.ask(GETROUTE, body).body[7] == LOCAL
     except Refused:
@@ -220,7 +220,7 @@ def local(wire: Wire, address: bytes, index: int) -> bool:
 def _question(target: bytes, source: bytes = b"") -> bytes:
     family = {4: socket.AF_INET, 16: socket.AF_INET6}[len(target)]
     head = struct.pack("=BBBBBBBBI", family, 8 * len(target), 8 * len(source), 0, 0, 0, 0, 0, 0)
-    return head + w.attribute(_DST, target) + (w.attribute(_SRC, source) if source else b"")
+    return head + nl.attribute(_DST, target) + (nl.attribute(_SRC, source) if source else b"")
 
 
 def make(wire: Wire, routing: Routing) -> list[Route]:
@@ -244,9 +244,9 @@ def make(wire: Wire, routing: Routing) -> list[Route]:
 def _make_objects(wire: Wire, objects: Iterable[bytes]) -> None:
     """Make objects of next hops; the routes that use one that the kernel refuses are refused then."""
     for body in objects:
-        for head in (body[:8], body[:4] + w.u32(ONLINK)):
+        for head in (body[:8], body[:4] + nl.u32(ONLINK)):
             try:
-                tolerant(wire, NEWNEXTHOP, head + body[8:], w.CREATE | w.EXCL)
+                tolerant(wire, NEWNEXTHOP, head + body[8:], nl.CREATE | nl.EXCL)
                 break
             except Refused:
                 continue
@@ -256,14 +256,14 @@ def _tried(wire: Wire, wanted: Iterable[Route], body: Callable[[Route], bytes]) 
     refused = []
     for route in wanted:
         try:
-            tolerant(wire, NEWROUTE, body(route), w.CREATE | w.APPEND)
+            tolerant(wire, NEWROUTE, body(route), nl.CREATE | nl.APPEND)
         except Refused:
             refused.append(route)
     return refused
 
 
 def _onlink(route: Route) -> bytes:
-    return route.body[:8] + w.u32(ONLINK) + route.body[12:]
+    return route.body[:8] + nl.u32(ONLINK) + route.body[12:]
 
 
 def add(
@@ -277,9 +277,11 @@ def add(
     family = {4: socket.AF_INET, 16: socket.AF_INET6}[len(destination)]
     scope = UNIVERSE if gateway or family == socket.AF_INET6 else 254 if kind == LOCAL else LINK
     head = struct.pack("=BBBBBBBBI", family, prefix, 0, 0, 0, _STATIC, scope, kind, ONLINK if gateway else 0)
-    body = head + w.attribute(_DST, destination) + w.attribute(_OIF, w.u32(index)) + w.attribute(_TABLE, w.u32(table))
+    body = (
+        head + nl.attribute(_DST, destination) + nl.attribute(_OIF, nl.u32(index)) + nl.attribute(_TABLE, nl.u32(table))
+    )
     if gateway and other not in (0, family):
-        body += w.attribute(_VIA, struct.pack("=H", other) + gateway)
+        body += nl.attribute(_VIA, struct.pack("=H", other) + gateway)
     elif gateway:
-        body += w.attribute(_GATEWAY, gateway)
-    tolerant(wire, NEWROUTE, body, w.CREATE | (w.APPEND if last else w.EXCL))
+        body += nl.attribute(_GATEWAY, gateway)
+    tolerant(wire, NEWROUTE, body, nl.CREATE | (nl.APPEND if last else nl.EXCL))

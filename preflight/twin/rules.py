@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from preflight.twin import wire as w
+from preflight.packets import nlmsg as nl
 from preflight.twin.links import tolerant
 from preflight.twin.wire import Refused, Wire
 
@@ -21,7 +21,7 @@ def read(wire: Wire, family: int) -> list[tuple[int, bytes]]:
 
 
 def _again(body: bytes) -> bytes:
-    return body[:8] + w.u32(struct.unpack_from("=I", body, 8)[0] & _INVERT) + body[12:]
+    return body[:8] + nl.u32(struct.unpack_from("=I", body, 8)[0] & _INVERT) + body[12:]
 
 
 def make(wire: Wire, wanted: Iterable[tuple[int, bytes]]) -> set[int]:
@@ -31,7 +31,7 @@ def make(wire: Wire, wanted: Iterable[tuple[int, bytes]]) -> set[int]:
     for family in {family for family, _ in wanted}:
         there = read(wire, family)
         own = [one for one in wanted if one[0] == family]
-        changes = [(NEWRULE, one, w.CREATE) for one in own if one not in there]
+        changes = [(NEWRULE, one, nl.CREATE) for one in own if one not in there]
         changes += [(DELRULE, one, 0) for one in there if one not in own]
         for kind, (_, body), flags in changes:
             try:

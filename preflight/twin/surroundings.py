@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from preflight.facts.twin import Unseen
+from preflight.packets import nlmsg as nl
 from preflight.twin import links, programs, routes, sysctls
-from preflight.twin import wire as w
 from preflight.twin.links import FAMILIES, Address, Link, Neighbour
 from preflight.twin.routes import Routing, Way
 from preflight.twin.sysctls import Sysctls
@@ -103,7 +103,7 @@ def _classified(wire: Wire) -> list[int]:
     except Refused:  # a kernel without
         return []
     bodies = [message.body for message in messages if len(message.body) >= 20]
-    kinds = ((struct.unpack_from("=i", body, 4)[0], w.text(w.table(body[20:]).get(1, b""))) for body in bodies)
+    kinds = ((struct.unpack_from("=i", body, 4)[0], nl.text(nl.by_type(body[20:]).get(1, b""))) for body in bodies)
     return sorted({index for index, kind in kinds if kind in ("clsact", "ingress")})
 
 

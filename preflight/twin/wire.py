@@ -12,14 +12,10 @@ import struct
 import time
 from collections.abc import Iterator, Sequence
 
-from msgspec import Struct
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import ACK, DONE, DUMP, ERROR, INTERRUPTED, REQUEST, Message, error_number, messages
 
 ROUTE, NETFILTER = 0, 12  # NETLINK_ROUTE, NETLINK_NETFILTER
-REQUEST, ACK, EXCL, CREATE, APPEND = 0x1, 0x4, 0x200, 0x400, 0x800  # NLM_F_…
-DUMP = 0x300
-INTERRUPTED = 0x10  # NLM_F_DUMP_INTR: what was dumped changed meanwhile
-ERROR, DONE = 2, 3
-NESTED, MASK = 0x8000, 0x3FFF
 SECONDS = 5.0
 MOST = 64 << 20  # bytes of one dump
 TRIES = 4  # of a dump that is interrupted
@@ -28,14 +24,6 @@ ROOM = 60_000  # bytes of one datagram that the kernel takes
 
 class Refused(OSError):
     """The kernel refuses a request: its error number, and where it names it, the attribute and its words."""
-
-
-class Message(Struct, frozen=True):
-    """A message: its type, its flags, and what follows its header."""
-
-    kind: int
-    body: bytes
-    flags: int = 0
 
 
 class Wire:
@@ -135,12 +123,12 @@ class Wire:
         """
         first, last = self._number + 1, self._number + 2 + len(changes)
         mark = struct.pack("=BBH", 0, 0, socket.htons(10))  # nfgenmsg: NFNL_SUBSYS_NFTABLES
-        parts = [_packed(16, REQUEST, first, mark)]  # NFNL_MSG_BATCH_BEGIN
+        parts = [nl.message(16, REQUEST, first, mark)]  # NFNL_MSG_BATCH_BEGIN
         parts += [
-            _packed(change.kind, change.flags | REQUEST, first + 1 + place, change.body)
+            nl.message(change.kind, change.flags | REQUEST, first + 1 + place, change.body)
             for place, change in enumerate(changes)
         ]
-        parts.append(_packed(17, REQUEST | ACK, last, mark))  # NFNL_MSG_BATCH_END
+        parts.append(nl.message(17, REQUEST | ACK, last, mark))  # NFNL_MSG_BATCH_END
         data = b"".join(parts)
         for option in (socket.SO_SNDBUF, 32):  # 32: SO_SNDBUFFORCE
             try:
@@ -159,8 +147,7 @@ class Wire:
             if message.kind != ERROR or not first <= number <= last:
                 continue
             told = True
-            code = -struct.unpack_from("=i", message.body)[0]
-            if code:
+            if code := error_number(message.body):
                 found[number - first - 1] = code
         if not told:
             raise TimeoutError("the batch has no answer")
@@ -168,7 +155,7 @@ class Wire:
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
         self._number += 1
-        self._socket.send(_packed(kind, flags, self._number, body))
+        self._socket.send(nl.message(kind, flags, self._number, body))
 
     def _receive(self) -> Iterator[tuple[int, Message]]:
         until = time.monotonic() + SECONDS
@@ -178,74 +165,7 @@ class Wire:
                 raise TimeoutError("netlink takes too long")
 
 
-def messages(data: bytes) -> Iterator[tuple[int, Message]]:
-    """Split a datagram into its messages, with their sequence numbers. Stops where a length is wrong."""
-    at = 0
-    while at + 16 <= len(data):
-        length, kind, flags, number = struct.unpack_from("=IHHI", data, at)
-        if length < 16 or at + length > len(data):
-            return
-        yield number, Message(kind, data[at + 16 : at + length], flags)
-        at += length + 3 & ~3
-
-
-def attributes(data: bytes) -> list[tuple[int, bytes]]:
-    """Read attributes in their order: type with its flags, and value. Stops where a length is wrong."""
-    found = []
-    at = 0
-    while at + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, at)
-        if length < 4 or at + length > len(data):
-            break
-        found.append((kind, data[at + 4 : at + length]))
-        at += length + 3 & ~3
-    return found
-
-
-def table(data: bytes) -> dict[int, bytes]:
-    """Read attributes by their type, without its flags; of several the last."""
-    return {kind & MASK: value for kind, value in attributes(data)}
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    """Write one attribute, padded."""
-    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
-
-
-def nested(kind: int, *parts: bytes) -> bytes:
-    """Write an attribute that holds others."""
-    return attribute(kind | NESTED, b"".join(parts))
-
-
-def text(value: bytes) -> str:
-    """Read a name that ends with a zero."""
-    return value.split(b"\0", 1)[0].decode("utf-8", "replace")
-
-
-def name(value: str) -> bytes:
-    """Write a name with its zero."""
-    return value.encode("utf-8", "surrogateescape") + b"\0"
-
-
-def u32(value: int) -> bytes:
-    """Write a number as the machine does (rtnetlink)."""
-    return struct.pack("=I", value)
-
-
-def be32(value: int) -> bytes:
-    """Write a number as the network does (nf_tables)."""
-    return struct.pack(">I", value)
-
-
-def be64(value: int) -> bytes:
-    """Write a long number as the network does (nf_tables)."""
-    return struct.pack(">Q", value)
-
-
-def _packed(kind: int, flags: int, number: int, body: bytes) -> bytes:
-    return struct.pack("=IHHII", 16 + len(body), kind, flags, number, 0) + body + bytes(-len(body) % 4)
-
-
 def _refusal(body: bytes) -> Refused:
-    code = -struct.unpack_from("=i", body)[0] if len(body) >= 4 else errno.EIO
+    code = error_number(body)
+    code = errno.EIO if code is None else code
     return Refused(code, os.strerror(code))

@@ -145,20 +145,6 @@ def test_one_answer_is_one_message(kernel: Any) -> None:
     assert raised.value.errno == errno.EIO
 
 
-@pytest.mark.parametrize("data", [b"", bytes(15), bytes(16), struct.pack("=IHHII", 15, 1, 0, 0, 0),
-                                  struct.pack("=IHHII", 17, 1, 0, 0, 0)])  # fmt: skip
-def test_what_has_no_right_length_is_no_message(data: bytes) -> None:
-    assert list(netlink.messages(data)) == []
-    assert list(netlink.messages(message(ROW, b"ab") + data)) == [(ROW, 0, b"ab")]
-
-
-def test_attributes_end_where_a_length_is_wrong_and_flags_are_none_of_their_kind() -> None:
-    whole = attribute(1, b"ab") + attribute(0x8002, b"c")
-    assert netlink.attributes(whole) == {1: b"ab", 2: b"c"}
-    for wrong in (struct.pack("=HH", 3, 9), struct.pack("=HH", 5, 9), b"\4\0"):
-        assert netlink.attributes(whole + wrong) == {1: b"ab", 2: b"c"}
-
-
 # --- links ------------------------------------------------------------------------------------------------------------
 
 

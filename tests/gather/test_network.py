@@ -102,9 +102,6 @@ def test_no_table_breaks_it(text: str) -> None:
 @example(struct.pack("=BBBBBBBBI", 2, 33, 0, 0, 254, 4, 0, 1, 0))
 @example(struct.pack("=BBBBI", 2, 33, 0, 0, 1) + struct.pack("=HH", 8, 1) + bytes(4))
 def test_no_answer_of_the_kernel_breaks_it(data: bytes) -> None:
-    for _, payload in netlink.messages(data):
-        assert payload in data
-    netlink.attributes(data)
     netlink.read_link(data)
     if found := netlink.read_address(data):
         assert ipaddress.ip_interface(f"{found[1].address}/{found[1].prefix}")

@@ -12,8 +12,8 @@ from typing import cast
 
 import pytest
 
+from preflight.packets import nlmsg as nl
 from preflight.twin import control, routes, rules
-from preflight.twin import wire as w
 from preflight.twin.control import Call, failing, led
 from preflight.twin.routes import Way
 from preflight.twin.spaces import Space
@@ -98,12 +98,12 @@ def test_the_world_s_addresses_are_led_by_a_table_of_their_own_which_is_asked_no
     assert kernel.kinds[3:] == [rules.DELRULE]
     rule, first, second, gone = (body for _, body, _ in kernel.done)
     assert rule == gone
-    said = w.table(rule[12:])
+    said = nl.by_type(rule[12:])
     assert (rule[0], rule[7]) == (socket.AF_INET, 1)  # FR_ACT_TO_TBL
     (table,) = struct.unpack("=I", said[15])
     assert struct.unpack("=I", said[6]) == (1,)  # before all others but that of local addresses
     for body, source in ((first, (84, 0, 0, 1)), (second, (85, 0, 0, 1))):
-        told = w.table(body[12:])
+        told = nl.by_type(body[12:])
         assert (told[1], body[1], told[5]) == (bytes(source), 32, WAY.gateway)
         assert struct.unpack("=I", told[15]) == (table,)
         assert struct.unpack("=I", told[4]) == (WAY.index,)

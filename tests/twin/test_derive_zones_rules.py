@@ -6,9 +6,10 @@ from typing import cast
 
 import pytest
 
+from preflight.packets.nlmsg import Message, attribute, be32, name, nested
 from preflight.twin import derive_zones
 from preflight.twin.derive_state import Underivable
-from preflight.twin.wire import Message, Wire, attribute, be32, name, nested
+from preflight.twin.wire import Wire
 
 HEAD = b"\1\0\0\0"
 RULES, ELEMENTS = derive_zones.RULES, derive_zones.ELEMENTS
@@ -48,7 +49,7 @@ class Firewalld:
         if kind == RULES:
             return [Message(0, one) for one in self._rules]
         assert kind == ELEMENTS
-        which = derive_zones.wire.text(derive_zones.wire.table(body[4:])[2])
+        which = derive_zones.nl.text(derive_zones.nl.by_type(body[4:])[2])
         self.looked.append(which)
         keys = [nested(1, nested(1, attribute(1, named(one)))) for one in self._sets.get(which, ())]
         return [Message(0, HEAD + nested(3, key)) for key in keys]
@@ -101,9 +102,9 @@ def test_a_brother_stands_behind_the_rule_and_looks_at_the_same() -> None:
     kernel = Firewalld(rule(compare("docker0", register=9), compare("eth0")))
     assert brothers(kernel) == 1
     (made,) = kernel.made
-    said = derive_zones.wire.table(made.body[4:])
+    said = derive_zones.nl.by_type(made.body[4:])
     assert (said[1], said[2], said[6]) == (name("firewalld"), name("INPUT_ZONES"), bytes(7) + b"\5")
-    written = [value for _, value in derive_zones.wire.attributes(said[4])]
+    written = [value for _, value in derive_zones.nl.attributes(said[4])]
     assert written == [compare("br-mailcow", register=9), compare("eth0")]
 
 

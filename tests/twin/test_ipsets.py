@@ -17,11 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preflight.packets.nlmsg import Message
 from preflight.twin import ipset_elements as elements
 from preflight.twin import ipsets
 from preflight.twin.ipsets import Sets
 from preflight.twin.spaces import Space
-from preflight.twin.wire import NETFILTER, Message, Refused, Wire
+from preflight.twin.wire import NETFILTER, Refused, Wire
 
 RECORDED = json.loads((Path(__file__).parent / "ipsets.json").read_text())
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="recorded on a little-endian machine")

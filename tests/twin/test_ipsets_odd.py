@@ -10,10 +10,11 @@ from typing import cast
 import pytest
 from msgspec.structs import replace
 
+from preflight.packets.nlmsg import Message, attribute, attributes, be32, by_type, name, nested
 from preflight.twin import ipset_elements as elements
 from preflight.twin import ipsets
 from preflight.twin.ipsets import Copied, Header, Set, Sets
-from preflight.twin.wire import Message, Refused, Wire, attribute, attributes, be32, name, nested, table
+from preflight.twin.wire import Refused, Wire
 
 LIST, CREATE, ADD = 6 << 8 | 7, 6 << 8 | 2, 6 << 8 | 9
 
@@ -53,7 +54,7 @@ class Kernel:
         self.bodies: list[bytes] = []
 
     def dump(self, kind: int, body: bytes) -> list[Message]:
-        found = table(body[4:])
+        found = by_type(body[4:])
         assert (kind, found[1]) == (LIST, b"\7")
         if 2 not in found:
             assert found[6] == be32(4)  # headers alone
@@ -66,7 +67,7 @@ class Kernel:
         return [Message(0, chunk) for chunk in one]
 
     def do(self, kind: int, body: bytes, flags: int = 0) -> None:
-        told = table(body[4:])[2][:-1].decode()
+        told = by_type(body[4:])[2][:-1].decode()
         self.done.append((kind, told, flags))
         self.bodies.append(body)
         if code := self._refused.get((kind, told)):
@@ -130,7 +131,7 @@ def test_what_a_set_has_is_told_apart_from_what_it_was_made_with() -> None:
     head = one.header
     assert (head.index, head.kind, head.family, head.revision) == (5, "hash:ip", 2, 4)
     assert (head.size, head.netmask, head.timed) == (7, 24, True)
-    assert table(head.data) == {18: be32(4096), 20: b"\x18", 6: be32(600)}
+    assert by_type(head.data) == {18: be32(4096), 20: b"\x18", 6: be32(600)}
 
 
 def test_how_many_elements_each_set_has() -> None:
@@ -154,7 +155,7 @@ def test_sets_are_made_before_they_are_filled_and_lists_last() -> None:
     assert copied == Copied({3: 0, 1: 1}, ())
     # One that is there already would be another's; elements may be told twice.
     assert [flags for _, _, flags in kernel.done] == [0x600, 0x600, 0, 0, 0]
-    made = table(kernel.bodies[0][4:])
+    made = by_type(kernel.bodies[0][4:])
     assert (made[3], made[4], made[5], made[7]) == (b"hash:ip\0", b"\4", b"\2", attribute(18, be32(4096)))
 
 
@@ -217,7 +218,7 @@ def test_elements_are_alike_where_their_attributes_are(chunk: bytes, stride: int
 def test_names_and_numbers_are_no_addresses() -> None:
     data = nested(1, attribute(1, bytes(4))) + attribute(18, name("a")) + attribute(4, b"\0\x19\0\0")
     changed = elements.ordered(data)
-    assert attributes(table(changed)[1]) == [(1 | elements.ORDERED, bytes(4))]
+    assert attributes(by_type(changed)[1]) == [(1 | elements.ORDERED, bytes(4))]
     assert changed[12:] == data[12:]
 
 

@@ -9,10 +9,11 @@ from typing import cast
 
 import pytest
 
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import Message
 from preflight.twin import links
-from preflight.twin import wire as w
 from preflight.twin.links import Address, Link, Neighbour
-from preflight.twin.wire import Message, Refused, Wire
+from preflight.twin.wire import Refused, Wire
 
 MAC = bytes.fromhex("525400123456")
 
@@ -23,12 +24,12 @@ def link(*parts: bytes, index: int = 7, flags: int = 1) -> bytes:
 
 
 def test_an_interface_is_read() -> None:
-    conf4 = w.nested(socket.AF_INET, w.attribute(1, struct.pack("=3i", 1, -1, 2)))
-    conf6 = w.nested(socket.AF_INET6, w.attribute(1, bytes(4)), w.attribute(2, struct.pack("=2i", 3, 4)))
+    conf4 = nl.nested(socket.AF_INET, nl.attribute(1, struct.pack("=3i", 1, -1, 2)))
+    conf6 = nl.nested(socket.AF_INET6, nl.attribute(1, bytes(4)), nl.attribute(2, struct.pack("=2i", 3, 4)))
     body = link(
-        w.attribute(3, b"br0\0"), w.attribute(1, MAC), w.attribute(4, w.u32(1400)), w.attribute(10, w.u32(3)),
-        w.attribute(27, w.u32(5)), w.nested(18, w.attribute(1, b"bridge\0")), w.nested(26, conf4, conf6),
-        w.nested(43, w.attribute(2, b"\2")),
+        nl.attribute(3, b"br0\0"), nl.attribute(1, MAC), nl.attribute(4, nl.u32(1400)), nl.attribute(10, nl.u32(3)),
+        nl.attribute(27, nl.u32(5)), nl.nested(18, nl.attribute(1, b"bridge\0")), nl.nested(26, conf4, conf6),
+        nl.nested(43, nl.attribute(2, b"\2")),
     )  # fmt: skip
     assert links.parse(body) == Link(
         index=7, name="br0", kind="bridge", address=MAC, mtu=1400, up=True, master=3, group=5, xdp=True,
@@ -37,35 +38,41 @@ def test_an_interface_is_read() -> None:
 
 
 def test_a_name_that_is_no_utf8_is_kept_and_can_be_told() -> None:
-    found = links.parse(link(w.attribute(3, b"eth\xff\0")))
+    found = links.parse(link(nl.attribute(3, b"eth\xff\0")))
     assert found is not None
-    assert w.name(found.name) == b"eth\xff\0"
+    assert nl.name(found.name) == b"eth\xff\0"
     assert found.title == "eth\ufffd"
 
 
 @pytest.mark.parametrize("cut", range(0, 70, 3))
 def test_bytes_that_are_cut_off_are_read_as_far_as_they_go(cut: int) -> None:
-    links.parse(link(w.attribute(3, b"br0\0"), w.attribute(1, MAC), w.attribute(4, w.u32(1400)))[:cut])
+    links.parse(link(nl.attribute(3, b"br0\0"), nl.attribute(1, MAC), nl.attribute(4, nl.u32(1400)))[:cut])
     links.parse_address(
-        struct.pack("=BBBBI", 2, 24, 0, 0, 7) + w.attribute(1, bytes(4)) + w.attribute(2, bytes(4))[:cut]
+        struct.pack("=BBBBI", 2, 24, 0, 0, 7) + nl.attribute(1, bytes(4)) + nl.attribute(2, bytes(4))[:cut]
     )
 
 
 def test_addresses_are_read() -> None:
     own, peer = bytes((203, 0, 113, 5)), bytes((10, 0, 0, 1))
     head = struct.pack("=BBBBI", socket.AF_INET, 32, 0x80, 0, 7)
-    body = head + w.attribute(1, peer) + w.attribute(2, own) + w.attribute(3, b"ppp0\0") + w.attribute(8, w.u32(0x280))
-    body += w.attribute(4, peer[:3] + b"\xff")
+    body = (
+        head
+        + nl.attribute(1, peer)
+        + nl.attribute(2, own)
+        + nl.attribute(3, b"ppp0\0")
+        + nl.attribute(8, nl.u32(0x280))
+    )
+    body += nl.attribute(4, peer[:3] + b"\xff")
     assert links.parse_address(body) == Address(2, 7, own, 32, 0, 0x280, peer, b"ppp0\0", peer[:3] + b"\xff")
-    assert links.parse_address(struct.pack("=BBBBI", 10, 64, 0, 0, 7) + w.attribute(1, bytes(16))) == Address(
+    assert links.parse_address(struct.pack("=BBBBI", 10, 64, 0, 0, 7) + nl.attribute(1, bytes(16))) == Address(
         10, 7, bytes(16), 64
     )
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", struct.pack("=BBBBI", 9, 0, 0, 0, 7), struct.pack("=BBBBI", 2, 33, 0, 0, 7) + w.attribute(2, bytes(4)),
-     struct.pack("=BBBBI", 2, 24, 0, 0, 7) + w.attribute(2, bytes(16))],
+    [b"", struct.pack("=BBBBI", 9, 0, 0, 0, 7), struct.pack("=BBBBI", 2, 33, 0, 0, 7) + nl.attribute(2, bytes(4)),
+     struct.pack("=BBBBI", 2, 24, 0, 0, 7) + nl.attribute(2, bytes(16))],
 )  # fmt: skip
 def test_what_is_no_address_is_left_out(body: bytes) -> None:
     assert links.parse_address(body) is None
@@ -111,15 +118,17 @@ def wire(kernel: Kernel) -> Wire:
 
 
 def test_interfaces_are_asked_for_without_their_counters() -> None:
-    kernel = Kernel(link(w.attribute(3, b"lo\0"), index=1), b"", link()[:15], link(w.attribute(3, b"x\0y\0"), flags=0))
+    kernel = Kernel(
+        link(nl.attribute(3, b"lo\0"), index=1), b"", link()[:15], link(nl.attribute(3, b"x\0y\0"), flags=0)
+    )
     assert [(one.index, one.name, one.up, one.mtu) for one in links.read(wire(kernel))] == [
         (1, "lo", True, 1500), (7, "x", False, 1500),
     ]  # fmt: skip
-    assert kernel.asked == [(18, bytes(16) + w.attribute(29, w.u32(8)))]
+    assert kernel.asked == [(18, bytes(16) + nl.attribute(29, nl.u32(8)))]
 
 
 def ifa(local: bytes, *parts: bytes, family: int = 2, index: int = 7) -> bytes:
-    return struct.pack("=BBBBI", family, 8 * len(local), 0, 0, index) + w.attribute(2, local) + b"".join(parts)
+    return struct.pack("=BBBBI", family, 8 * len(local), 0, 0, index) + nl.attribute(2, local) + b"".join(parts)
 
 
 def test_the_newest_address_of_ipv6_is_given_last() -> None:
@@ -131,7 +140,7 @@ def test_the_newest_address_of_ipv6_is_given_last() -> None:
 
 def ndmsg(address: bytes, hardware: bytes, state: int, family: int = 2) -> bytes:
     head = struct.pack("=B3xiHBB", family, 7, state, 0, 0)
-    return head + w.attribute(1, address) + w.attribute(2, hardware)
+    return head + nl.attribute(1, address) + nl.attribute(2, hardware)
 
 
 @pytest.mark.parametrize(
@@ -156,21 +165,21 @@ def test_a_cable_has_the_hosts_interface_at_one_end() -> None:
     far = Link(index=1_000_000, name="w0", address=b"\1" + MAC[1:], mtu=0)
     links.cable(wire(kernel := Kernel()), near, far, 33, links.UP | links.NOARP)
     ((kind, body, flags),) = kernel.done
-    assert (kind, flags) == (16, w.CREATE | w.EXCL)
+    assert (kind, flags) == (16, nl.CREATE | nl.EXCL)
     assert struct.unpack_from("=BxHiII", body) == (0, 0, 2, 0x81, 0x81)
-    said = w.table(body[16:])
-    assert said == {3: b"eth0\0", 4: w.u32(1400), 1: MAC, 27: w.u32(5), 18: said[18]}
-    info = w.table(said[18])
+    said = nl.by_type(body[16:])
+    assert said == {3: b"eth0\0", 4: nl.u32(1400), 1: MAC, 27: nl.u32(5), 18: said[18]}
+    info = nl.by_type(said[18])
     assert info[1] == b"veth\0"
-    other = w.table(info[2])[1]
+    other = nl.by_type(info[2])[1]
     assert struct.unpack_from("=BxHiII", other) == (0, 0, 1_000_000, 0, 0)
     # Without an address that it cannot have, a size that it cannot have, and without a group.
-    assert w.table(other[16:]) == {3: b"w0\0", 4: w.u32(1500), 28: w.u32(33)}
+    assert nl.by_type(other[16:]) == {3: b"w0\0", 4: nl.u32(1500), 28: nl.u32(33)}
 
 
 def test_a_size_of_loopback_is_one_that_a_cable_can_have() -> None:
     links.cable(wire(kernel := Kernel()), Link(index=2, name="a", mtu=65536), Link(index=3, name="b", mtu=9000), 3)
-    assert w.table(kernel.done[0][1][16:])[4] == w.u32(65535)
+    assert nl.by_type(kernel.done[0][1][16:])[4] == nl.u32(65535)
 
 
 @pytest.mark.parametrize(
@@ -190,10 +199,10 @@ def test_an_address_is_given_as_it_is_without_asking_who_has_it(
 ) -> None:
     links.give(wire(kernel := Kernel()), address)
     ((kind, body, how),) = kernel.done
-    assert (kind, how) == (20, w.CREATE | w.EXCL)
+    assert (kind, how) == (20, nl.CREATE | nl.EXCL)
     head = (address.family, address.prefix, flags & 0xFF, address.scope, address.index)
     assert struct.unpack_from("=BBBBI", body) == head
-    assert w.table(body[8:]) == {**said, 8: w.u32(flags)}
+    assert nl.by_type(body[8:]) == {**said, 8: nl.u32(flags)}
 
 
 def test_what_is_there_already_is_no_error_and_all_else_is() -> None:
@@ -206,21 +215,21 @@ def test_what_is_there_already_is_no_error_and_all_else_is() -> None:
 
 def test_neighbours_are_introduced_for_good() -> None:
     links.introduce(wire(kernel := Kernel()), Neighbour(2, 7, OWN, MAC))
-    assert kernel.done == [(28, ndmsg(OWN, MAC, 0x80), w.CREATE | 0x100)]
+    assert kernel.done == [(28, ndmsg(OWN, MAC, 0x80), nl.CREATE | 0x100)]
 
 
 def test_sysctls_of_ipv4_are_set_by_number() -> None:
     links.configure(wire(kernel := Kernel()), 7, {8: -1, 19: 2})
     ((kind, body, flags),) = kernel.done
     assert (kind, flags, struct.unpack_from("=BxHiII", body)) == (16, 0, (0, 0, 7, 0, 0))
-    conf = w.table(w.table(w.table(body[16:])[26])[2])[1]
-    assert {key: struct.unpack("=i", value)[0] for key, value in w.attributes(conf)} == {8: -1, 19: 2}
+    conf = nl.by_type(nl.by_type(nl.by_type(body[16:])[26])[2])[1]
+    assert {key: struct.unpack("=i", value)[0] for key, value in nl.attributes(conf)} == {8: -1, 19: 2}
 
 
 @pytest.mark.parametrize(
     ("body", "ready"),
     [
-        (link(w.attribute(16, b"\6")), True), (link(w.attribute(16, b"\2")), False), (link(), False), (b"", False),
+        (link(nl.attribute(16, b"\6")), True), (link(nl.attribute(16, b"\2")), False), (link(), False), (b"", False),
     ],
 )  # fmt: skip
 def test_an_interface_sends_once_it_operates(body: bytes, ready: bool) -> None:
@@ -234,6 +243,6 @@ def test_an_interface_is_set_up_and_nothing_else_of_it_is_changed() -> None:
     assert kernel.done == [(16, struct.pack("=BxHiII", 0, 0, 7, 0x81, 0x81), 0)]
 
 
-@pytest.mark.parametrize(("body", "address"), [(link(w.attribute(1, MAC)), MAC), (link(), b""), (b"", b"")])
+@pytest.mark.parametrize(("body", "address"), [(link(nl.attribute(1, MAC)), MAC), (link(), b""), (b"", b"")])
 def test_hardware_addresses_are_asked_for(body: bytes, address: bytes) -> None:
     assert links.hardware(wire(Kernel(body)), 7) == address

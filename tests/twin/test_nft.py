@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from preflight.packets.nlmsg import CREATE, Message, attribute, by_type
 from preflight.twin.nft import elements, kernel, load, read
 from preflight.twin.nft.load import Loaded
 from preflight.twin.nft.read import Ruleset
 from preflight.twin.spaces import Space
-from preflight.twin.wire import CREATE, NETFILTER, Message, Wire, attribute, table
+from preflight.twin.wire import NETFILTER, Wire
 from tests.twin.nft_rules import Rules
 
 Make = Callable[[], Space]
@@ -225,7 +226,7 @@ def test_a_dormant_table_stays_so_and_an_owned_one_loses_its_owner(namespaces: M
     owner.close()
     assert loaded.blind == ""
     with wire(twin) as one:
-        assert {table_.table: table(table_.body)[2][3] for table_ in read.read(one).tables} == {"z": 1, "owned": 0}
+        assert {table_.table: by_type(table_.body)[2][3] for table_ in read.read(one).tables} == {"z": 1, "owned": 0}
 
 
 def test_chains_of_one_priority_keep_their_order(namespaces: Make) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Callable
 import pytest
 
 from preflight.facts.twin import Table, Uncopied
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import attribute, attributes, by_type
 from preflight.twin import wire as w
 from preflight.twin.nft import elements as elements_of
 from preflight.twin.nft import kernel, load, mentions, read
 from preflight.twin.nft.load import Loaded
 from preflight.twin.nft.read import Rule, Ruleset
 from preflight.twin.spaces import Space
-from preflight.twin.wire import Wire, attribute, attributes, table
+from preflight.twin.wire import Wire
 
 pytestmark = pytest.mark.skipif(not shutil.which("nft"), reason="there is no nft")
 
@@ -151,7 +153,7 @@ def elements(ruleset: Ruleset) -> dict[tuple[int, str, str], list[bytes]]:
     """Return the elements of all sets, without what is left of their time."""
     found = {}
     for one in ruleset.sets:
-        values = [table(value) for chunk in one.elements for _, value in attributes(chunk)]
+        values = [by_type(value) for chunk in one.elements for _, value in attributes(chunk)]
         plain = [{kind: part for kind, part in value.items() if kind not in (6, 8)} for value in values]
         found[one.family, one.table, one.name] = sorted(repr(value).encode() for value in plain)
     return found
@@ -347,10 +349,10 @@ def test_addresses_that_rules_single_out(
 def test_elements_of_intervals_are_sent_start_by_start() -> None:
     ends = [(b"\x0a\0\0\x10", 1), (b"\x0a\0\0\x10", 0), (b"\x0a\0\0\0", 0), (b"\x0b\0\0\0", 1)]
     items = [
-        attribute(1 | w.NESTED, attribute(1 | w.NESTED, attribute(1, key)) + attribute(3, struct.pack(">I", flag)))
+        attribute(1 | nl.NESTED, attribute(1 | nl.NESTED, attribute(1, key)) + attribute(3, struct.pack(">I", flag)))
         for key, flag in ends
     ]
     chunks, size = elements_of.sendable([b"".join(items)], kernel.INTERVAL)
-    sent = [table(value) for chunk in chunks for _, value in attributes(chunk)]
+    sent = [by_type(value) for chunk in chunks for _, value in attributes(chunk)]
     assert size == 4
-    assert [(table(value[1])[1], value[3][-1]) for value in sent] == [ends[2], ends[0], ends[1], ends[3]]
+    assert [(by_type(value[1])[1], value[3][-1]) for value in sent] == [ends[2], ends[0], ends[1], ends[3]]

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from preflight.facts.twin import Chain as Outline
 from preflight.facts.twin import Table
+from preflight.packets.nlmsg import Message, attribute, attributes, be32, be64, by_type, name, nested, text
 from preflight.twin.nft import kernel, load, placed, read
 from preflight.twin.nft.placed import Copies
 from preflight.twin.nft.read import Chain, Rule, Ruleset, Set, Thing
-from preflight.twin.wire import Message, attribute, attributes, be32, be64, name, nested, table, text
 
 
 def told(family: int, *parts: bytes) -> Message:
@@ -109,7 +109,7 @@ def test_a_kernel_without_flowtables_has_none(code: int) -> None:
 def test_a_flowtable_is_not_offloaded_in_the_twin() -> None:
     one = named("t", attribute(2, b"f\0"), hooked(0, 0), attribute(7, be32(3)), attribute(5, be64(9)))
     [found] = read.read(wire({kernel.GET_FLOWTABLE: [one]})).flowtables
-    assert (found.name, table(found.body)[7], 5 in table(found.body)) == ("f", be32(2), False)
+    assert (found.name, by_type(found.body)[7], 5 in by_type(found.body)) == ("f", be32(2), False)
 
 
 def test_a_quota_that_is_used_up_is_so_by_its_count_alone() -> None:
@@ -118,9 +118,9 @@ def test_a_quota_that_is_used_up_is_so_by_its_count_alone() -> None:
     other = named("t", attribute(2, b"l\0"), attribute(3, be32(kernel.LIMIT)), nested(4, attribute(1, be64(3))))
     found = read.read(wire({kernel.GET_OBJECT: [one, other]})).objects
     assert [(thing.name, thing.kind) for thing in found] == [("q", kernel.QUOTA), ("l", kernel.LIMIT)]
-    inner = table(table(found[0].body)[4])
+    inner = by_type(by_type(found[0].body)[4])
     assert (inner[1], inner[2], inner[4]) == (be64(100), be32(1), be64(500))
-    assert table(table(found[1].body)[4])[1] == be64(3)
+    assert by_type(by_type(found[1].body)[4])[1] == be64(3)
 
 
 @pytest.mark.parametrize(("what", "limit"), [("MOST", kernel.GET_RULE), ("MOST_ELEMENTS", kernel.GET_SET)])
@@ -146,10 +146,10 @@ def test_a_set_is_made_again_under_its_own_name(flags: int, kept: list[int]) -> 
     one = named("t", attribute(2, b"__set0\0"), attribute(3, be32(flags)), attribute(4, be32(7)), attribute(5, be32(4)),
                 size, attribute(16, be64(9)), attribute(20, be32(0)))  # fmt: skip
     [found] = read.read(wire({kernel.GET_SET: [one]})).sets
-    body = table(found.body)
+    body = by_type(found.body)
     assert (text(body[2]), body[3], found.told) == ("__set0", be32(flags & ~kernel.ANONYMOUS), 0)
     assert 16 not in body  # its handle
-    assert sorted(table(body[9])) == (kept or [2])
+    assert sorted(by_type(body[9])) == (kept or [2])
 
 
 # --- what is in place -------------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def test_all_is_sent_at_once_in_the_order_that_the_kernel_wants() -> None:
     ]  # fmt: skip
     assert (loaded.blind, loaded.missing, loaded.refusals) == ("", {}, [])
     assert loaded.host("ip", "t", "c", 2) == HOST.rules[1]
-    assert table(sent[SET_].body[4:])[10] == be32(1)
+    assert by_type(sent[SET_].body[4:])[10] == be32(1)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_what_only_some_rules_refer_to_is_left_out(at: int, what: str) -> None:
 
 
 def kinds(message: Message) -> list[str]:
-    return [text(table(step)[1]) for _, step in attributes(table(message.body[4:])[4])]
+    return [text(by_type(step)[1]) for _, step in attributes(by_type(message.body[4:])[4])]
 
 
 def test_a_refused_rule_counts_and_is_told_with_its_first_error() -> None:
@@ -362,8 +362,8 @@ def test_comments_stay_and_matches_of_iptables_have_their_protocol() -> None:
     one = wire(IN_PLACE)
     noted = replace(rule("c", meta, compare, match, DROP, handle=7), note=b"\0\2hi")
     load.load(replace(HOST, rules=(noted, HOST.rules[1])), one)
-    first, second = (table(one.sent[0][at].body[4:]) for at in (FIRST, SECOND))
-    assert (first[7], table(first[5])[1]) == (b"\0\2hi", be32(6))
+    first, second = (by_type(one.sent[0][at].body[4:]) for at in (FIRST, SECOND))
+    assert (first[7], by_type(first[5])[1]) == (b"\0\2hi", be32(6))
     assert 5 not in second
     assert 7 not in second
 
@@ -380,7 +380,9 @@ def test_a_rule_whose_ipset_has_no_copy_is_told_by_that_name() -> None:
     there_is = wire(IN_PLACE)
     loaded = load.load(replace(HOST, rules=rules), there_is, sets={5: 9})
     assert loaded.uncopied() == ()
-    copied = next(step for step in read.expressions(table(there_is.sent[0][FIRST].body[4:])[4]) if step.kind == "match")
+    copied = next(
+        step for step in read.expressions(by_type(there_is.sent[0][FIRST].body[4:])[4]) if step.kind == "match"
+    )
     assert copied.fields[3][:2] == struct.pack("=H", 9)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from preflight.packets.nlmsg import attribute, attributes, be32, by_type, nested
 from preflight.twin.nft import conditions, elements, kernel, mentions, steps, worlds
 from preflight.twin.nft.conditions import Known
 from preflight.twin.nft.read import Expression, Rule, Ruleset, Set, Thing, expressions
 from preflight.twin.nft.worlds import Given
-from preflight.twin.wire import attribute, attributes, be32, nested, table
 
 ACCEPT, DROP = kernel.verdict(kernel.ACCEPT), kernel.verdict(kernel.DROP)
 NEW, EXISTING = 1, 0
@@ -307,7 +307,7 @@ def element(key: bytes, *more: bytes) -> bytes:
 def test_an_element_has_all_of_its_time_again_and_is_sent_once() -> None:
     timed = element(b"a", attribute(4, b"t"), attribute(5, b"left"), attribute(8, b""))
     chunks, size = elements.sendable([timed + element(b"b"), element(b"a", attribute(4, b"t"))], kernel.TIMEOUT)
-    sent = [table(value) for chunk in chunks for _, value in attributes(chunk)]
+    sent = [by_type(value) for chunk in chunks for _, value in attributes(chunk)]
     assert size == 2
     assert [sorted(value) for value in sent] == [[1, 4], [1]]
     assert elements.sendable([timed], 0)[0] == (timed,)
@@ -339,7 +339,7 @@ def test_what_stands_for_all_others_is_no_interval() -> None:
 def test_elements_without_what_runs_where_they_are_found() -> None:
     bare = elements.bare(element(b"a", attribute(7, b"limit"), attribute(11, b"x"), attribute(6, b"note")))
     [(_, value)] = attributes(bare)
-    assert sorted(table(value)) == [1, 6]
+    assert sorted(by_type(value)) == [1, 6]
 
 
 def test_verdicts_of_a_map_are_told_from_its_other_data() -> None:

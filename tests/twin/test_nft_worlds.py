@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preflight.packets.nlmsg import attribute, be32, nested
 from preflight.twin.legacy_worlds import World
 from preflight.twin.nft import conditions, elements, kernel, mentions, steps, worlds
 from preflight.twin.nft.conditions import Known
 from preflight.twin.nft.read import Rule, Ruleset, Set, Thing, expressions
 from preflight.twin.nft.worlds import Given
-from preflight.twin.wire import attribute, be32, nested
 
 ACCEPT, DROP = kernel.verdict(kernel.ACCEPT), kernel.verdict(kernel.DROP)
 

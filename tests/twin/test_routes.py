@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import pytest
 
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import Message
 from preflight.twin import routes
-from preflight.twin import wire as w
 from preflight.twin.routes import ONLINK, Routing
 from preflight.twin.spaces import Space
 from preflight.twin.stage_making import wired
-from preflight.twin.wire import Message, Refused
+from preflight.twin.wire import Refused
 from tests.twin import hosts
 
 GATEWAY = bytes((203, 0, 113, 1))
@@ -30,8 +31,8 @@ def rtm(
 
 
 def test_what_only_an_answer_has_is_left_out() -> None:
-    stay = w.attribute(1, NET) + w.attribute(15, w.u32(1000)) + w.attribute(5, GATEWAY) + w.attribute(4, w.u32(7))
-    told = rtm(stay, w.attribute(12, bytes(32)), table=252, flags=0x10 | 0x1 | ONLINK)  # linkdown, dead
+    stay = nl.attribute(1, NET) + nl.attribute(15, nl.u32(1000)) + nl.attribute(5, GATEWAY) + nl.attribute(4, nl.u32(7))
+    told = rtm(stay, nl.attribute(12, bytes(32)), table=252, flags=0x10 | 0x1 | ONLINK)  # linkdown, dead
     route = routes.parse(told)
     assert route is not None
     assert (route.table, route.prefix, route.destination) == (1000, 16, NET)
@@ -40,28 +41,33 @@ def test_what_only_an_answer_has_is_left_out() -> None:
 
 
 def test_paths_lose_the_flags_of_the_moment() -> None:
-    rest = w.attribute(5, GATEWAY)
+    rest = nl.attribute(5, GATEWAY)
     legs = b"".join(struct.pack("=HBBi", 8 + len(rest), flags, 2, index) + rest for flags, index in ((0x10, 7), (4, 8)))
-    route = routes.parse(rtm(w.attribute(1, NET), w.attribute(9, legs)))
+    route = routes.parse(rtm(nl.attribute(1, NET), nl.attribute(9, legs)))
     assert route is not None
     assert route.hops == ((7, socket.AF_INET, GATEWAY), (8, socket.AF_INET, GATEWAY))
-    again = w.table(route.body[12:])[9]
+    again = nl.by_type(route.body[12:])[9]
     assert [again[at + 2] for at in (0, 16)] == [0, 4]
     assert len(again) == len(legs)
 
 
 def test_of_an_object_the_kernel_wants_nothing_but_its_number() -> None:
     route = routes.parse(
-        rtm(w.attribute(1, NET), w.attribute(30, w.u32(9)), w.attribute(5, GATEWAY), w.attribute(4, w.u32(7)))
+        rtm(
+            nl.attribute(1, NET),
+            nl.attribute(30, nl.u32(9)),
+            nl.attribute(5, GATEWAY),
+            nl.attribute(4, nl.u32(7)),
+        )
     )
     assert route is not None
     assert (route.object, route.hops) == (9, ())
-    assert route.body == rtm(w.attribute(1, NET), w.attribute(30, w.u32(9)))
+    assert route.body == rtm(nl.attribute(1, NET), nl.attribute(30, nl.u32(9)))
 
 
 def test_a_gateway_of_another_family_is_read() -> None:
     via = struct.pack("=H", socket.AF_INET6) + b"\xfe\x80" + bytes(13) + b"\1"
-    route = routes.parse(rtm(w.attribute(18, via), w.attribute(4, w.u32(7)), prefix=0))
+    route = routes.parse(rtm(nl.attribute(18, via), nl.attribute(4, nl.u32(7)), prefix=0))
     assert route is not None
     assert route.hops == ((7, socket.AF_INET6, b"\xfe\x80" + bytes(13) + b"\1"),)
 
@@ -69,9 +75,9 @@ def test_a_gateway_of_another_family_is_read() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"\2\0\0", rtm(family=7), rtm(prefix=33), rtm(w.attribute(1, b"\1\2")), rtm(table=0),
-        rtm(w.attribute(1, NET), kind=2, protocol=2, table=255), rtm(w.attribute(1, NET), kind=3, protocol=2),
-        rtm(w.attribute(1, NET), flags=0x200),
+        b"", b"\2\0\0", rtm(family=7), rtm(prefix=33), rtm(nl.attribute(1, b"\1\2")), rtm(table=0),
+        rtm(nl.attribute(1, NET), kind=2, protocol=2, table=255), rtm(nl.attribute(1, NET), kind=3, protocol=2),
+        rtm(nl.attribute(1, NET), flags=0x200),
     ],
 )  # fmt: skip
 def test_what_is_no_route_of_somebody_is_left_out(body: bytes) -> None:
@@ -79,18 +85,18 @@ def test_what_is_no_route_of_somebody_is_left_out(body: bytes) -> None:
 
 
 def test_a_local_route_that_somebody_made_is_copied() -> None:
-    assert routes.parse(rtm(w.attribute(1, NET), kind=2, protocol=3, table=255)) is not None
+    assert routes.parse(rtm(nl.attribute(1, NET), kind=2, protocol=3, table=255)) is not None
 
 
 @pytest.mark.parametrize("cut", range(0, 60, 3))
 def test_bytes_that_are_cut_off_are_read_as_far_as_they_go(cut: int) -> None:
-    rest = w.attribute(5, GATEWAY)
+    rest = nl.attribute(5, GATEWAY)
     legs = struct.pack("=HBBi", 8 + len(rest), 0, 2, 7) + rest
-    routes.parse(rtm(w.attribute(1, NET), w.attribute(9, legs), w.attribute(18, b"\2\0" + GATEWAY))[:cut])
+    routes.parse(rtm(nl.attribute(1, NET), nl.attribute(9, legs), nl.attribute(18, b"\2\0" + GATEWAY))[:cut])
 
 
 def test_a_route_covers_what_is_behind_it() -> None:
-    route = routes.parse(rtm(w.attribute(1, NET)))
+    route = routes.parse(rtm(nl.attribute(1, NET)))
     assert route is not None
     assert route.covers(bytes((10, 9, 255, 255)))
     assert not route.covers(bytes((10, 8, 255, 255)))
@@ -156,7 +162,7 @@ def leg(length: int, rest: bytes = b"", index: int = 7) -> bytes:
     ],
 )
 def test_paths_are_read_as_far_as_their_lengths_are_right(legs: bytes, hops: list[int]) -> None:
-    route = routes.parse(rtm(w.attribute(1, NET), w.attribute(9, legs)))
+    route = routes.parse(rtm(nl.attribute(1, NET), nl.attribute(9, legs)))
     assert route is not None
     assert [hop[0] for hop in route.hops] == hops
 
@@ -164,31 +170,38 @@ def test_paths_are_read_as_far_as_their_lengths_are_right(legs: bytes, hops: lis
 @pytest.mark.parametrize(
     ("parts", "hop"),
     [
-        ([w.attribute(4, w.u32(7))], (7, 0, b"")),
-        ([w.attribute(4, b"\7")], (0, 0, b"")),
-        ([w.attribute(4, w.u32(7)), w.attribute(5, GATEWAY)], (7, INET, GATEWAY)),
-        ([w.attribute(4, w.u32(7)), w.attribute(5, b"\1\2\3")], (7, 0, b"\1\2\3")),
-        ([w.attribute(4, w.u32(7)), w.attribute(18, b"\x0a\0" + LINK_LOCAL)], (7, INET6, LINK_LOCAL)),
-        ([w.attribute(4, w.u32(7)), w.attribute(18, b"\x0a\0")], (7, 0, b"")),
+        ([nl.attribute(4, nl.u32(7))], (7, 0, b"")),
+        ([nl.attribute(4, b"\7")], (0, 0, b"")),
+        ([nl.attribute(4, nl.u32(7)), nl.attribute(5, GATEWAY)], (7, INET, GATEWAY)),
+        ([nl.attribute(4, nl.u32(7)), nl.attribute(5, b"\1\2\3")], (7, 0, b"\1\2\3")),
+        ([nl.attribute(4, nl.u32(7)), nl.attribute(18, b"\x0a\0" + LINK_LOCAL)], (7, INET6, LINK_LOCAL)),
+        ([nl.attribute(4, nl.u32(7)), nl.attribute(18, b"\x0a\0")], (7, 0, b"")),
         # Its own family's counts.
-        ([w.attribute(4, w.u32(7)), w.attribute(5, GATEWAY), w.attribute(18, b"\x0a\0" + LINK_LOCAL)], (7, 2, GATEWAY)),
+        (
+            [
+                nl.attribute(4, nl.u32(7)),
+                nl.attribute(5, GATEWAY),
+                nl.attribute(18, b"\x0a\0" + LINK_LOCAL),
+            ],
+            (7, 2, GATEWAY),
+        ),
     ],
 )
 def test_gateways(parts: list[bytes], hop: tuple[int, int, bytes]) -> None:
-    route = routes.parse(rtm(w.attribute(1, NET), *parts))
+    route = routes.parse(rtm(nl.attribute(1, NET), *parts))
     assert route is not None
     assert route.hops == (hop,)
 
 
 def test_a_route_that_expires_lasts_in_the_twin() -> None:
-    route = routes.parse(rtm(w.attribute(1, NET), w.attribute(23, w.u32(9)), w.attribute(4, w.u32(7))))
+    route = routes.parse(rtm(nl.attribute(1, NET), nl.attribute(23, nl.u32(9)), nl.attribute(4, nl.u32(7))))
     assert route is not None
-    assert 23 not in w.table(route.body[12:])
+    assert 23 not in nl.by_type(route.body[12:])
 
 
 def nexthop(number: int | None, *parts: bytes, flags: int = 0, scope: int = 9) -> bytes:
     """Write an nhmsg."""
-    own = [] if number is None else [w.attribute(1, w.u32(number))]
+    own = [] if number is None else [nl.attribute(1, nl.u32(number))]
     return struct.pack("=BBBBI", socket.AF_INET, scope, 4, 0, flags) + b"".join([*own, *parts])
 
 
@@ -206,12 +219,12 @@ class Objects:
         if kind == routes.GETNEXTHOP:
             return [Message(104, one) for one in self._objects]
         if kind == routes.GETROUTE and body[0] == socket.AF_INET:
-            return [Message(24, rtm(w.attribute(1, NET), w.attribute(30, w.u32(one)))) for one in self._used]
+            return [Message(24, rtm(nl.attribute(1, NET), nl.attribute(30, nl.u32(one)))) for one in self._used]
         return []
 
 
-ONE = nexthop(1, w.attribute(5, w.u32(7)), w.attribute(6, GATEWAY))
-TWO = nexthop(2, w.attribute(5, w.u32(8)))
+ONE = nexthop(1, nl.attribute(5, nl.u32(7)), nl.attribute(6, GATEWAY))
+TWO = nexthop(2, nl.attribute(5, nl.u32(8)))
 
 
 @pytest.mark.parametrize(
@@ -219,12 +232,12 @@ TWO = nexthop(2, w.attribute(5, w.u32(8)))
     [
         ([ONE], ((7, INET, GATEWAY),)),
         ([TWO], ()),
-        ([nexthop(None, w.attribute(5, w.u32(7))), b"\2\0\0"], ()),
-        ([nexthop(1, w.attribute(4, b""))], ()),  # a blackhole
-        ([ONE, TWO, nexthop(3, w.attribute(2, member(1) + member(2)))], ((7, INET, GATEWAY),)),
-        ([nexthop(1, w.attribute(2, member(2) + member(9))), TWO], ((8, 0, b""),)),
+        ([nexthop(None, nl.attribute(5, nl.u32(7))), b"\2\0\0"], ()),
+        ([nexthop(1, nl.attribute(4, b""))], ()),  # a blackhole
+        ([ONE, TWO, nexthop(3, nl.attribute(2, member(1) + member(2)))], ((7, INET, GATEWAY),)),
+        ([nexthop(1, nl.attribute(2, member(2) + member(9))), TWO], ((8, 0, b""),)),
         # A group of groups, which no kernel has, leads nowhere.
-        ([nexthop(1, w.attribute(2, member(3))), nexthop(3, w.attribute(2, member(2))), TWO], ()),
+        ([nexthop(1, nl.attribute(2, member(3))), nexthop(3, nl.attribute(2, member(2))), TWO], ()),
     ],
 )
 def test_a_route_goes_where_its_object_does(objects: list[bytes], hops: tuple[routes.Hop, ...]) -> None:
@@ -233,11 +246,11 @@ def test_a_route_goes_where_its_object_does(objects: list[bytes], hops: tuple[ro
 
 
 def test_objects_are_kept_as_the_kernel_takes_them_again_groups_last() -> None:
-    group = nexthop(3, w.attribute(2, member(1) + member(2)), w.attribute(13, b"for answers"))
-    told = [group, nexthop(1, w.attribute(5, w.u32(7)), flags=0x14), TWO]  # linkdown, onlink
+    group = nexthop(3, nl.attribute(2, member(1) + member(2)), nl.attribute(13, b"for answers"))
+    told = [group, nexthop(1, nl.attribute(5, nl.u32(7)), flags=0x14), TWO]  # linkdown, onlink
     kept = [
-        nexthop(1, w.attribute(5, w.u32(7)), flags=ONLINK, scope=0), nexthop(2, w.attribute(5, w.u32(8)), scope=0),
-        nexthop(3, w.attribute(2, member(1) + member(2)), scope=0),
+        nexthop(1, nl.attribute(5, nl.u32(7)), flags=ONLINK, scope=0), nexthop(2, nl.attribute(5, nl.u32(8)), scope=0),
+        nexthop(3, nl.attribute(2, member(1) + member(2)), scope=0),
     ]  # fmt: skip
     assert list(routes.read(Objects(*told)).objects) == kept  # type: ignore[arg-type]
 
@@ -301,7 +314,7 @@ class Answering:
 
 
 TARGET = bytes((1, 1, 1, 1))
-OUT = (w.attribute(4, w.u32(7)), w.attribute(5, GATEWAY), w.attribute(7, bytes((203, 0, 113, 5))))
+OUT = (nl.attribute(4, nl.u32(7)), nl.attribute(5, GATEWAY), nl.attribute(7, bytes((203, 0, 113, 5))))
 
 
 @pytest.mark.parametrize(
@@ -320,13 +333,13 @@ def test_a_way_is_one_that_leads_over_an_interface(answer: bytes | int, there: b
     found = routes.way(kernel := Answering(answer), TARGET)  # type: ignore[arg-type]
     assert (found == routes.Way(7, INET, GATEWAY, bytes((203, 0, 113, 5)))) is there
     assert (found is None) is not there
-    assert kernel.asked == [struct.pack("=BBBBBBBBI", 2, 32, 0, 0, 0, 0, 0, 0, 0) + w.attribute(1, TARGET)]
+    assert kernel.asked == [struct.pack("=BBBBBBBBI", 2, 32, 0, 0, 0, 0, 0, 0, 0) + nl.attribute(1, TARGET)]
 
 
 def test_a_way_from_an_address_is_asked_for_from_there() -> None:
     routes.way(kernel := Answering(rtm(*OUT)), TARGET, GATEWAY)  # type: ignore[arg-type]
     assert kernel.asked[0][:3] == bytes((2, 32, 32))
-    assert w.table(kernel.asked[0][12:]) == {1: TARGET, 2: GATEWAY}
+    assert nl.by_type(kernel.asked[0][12:]) == {1: TARGET, 2: GATEWAY}
 
 
 def test_a_kernel_that_does_not_know_the_family_is_no_missing_way() -> None:
@@ -340,7 +353,7 @@ def test_a_kernel_that_does_not_know_the_family_is_no_missing_way() -> None:
         (rtm(kind=2), TARGET, True, {1: TARGET}),
         (rtm(kind=1), TARGET, False, {1: TARGET}),
         (errno.ENETUNREACH, TARGET, False, {1: TARGET}),
-        (rtm(kind=2, family=socket.AF_INET6), LINK_LOCAL, True, {1: LINK_LOCAL, 4: w.u32(9)}),
+        (rtm(kind=2, family=socket.AF_INET6), LINK_LOCAL, True, {1: LINK_LOCAL, 4: nl.u32(9)}),
     ],
 )
 def test_whether_an_address_is_an_own_one(
@@ -348,21 +361,26 @@ def test_whether_an_address_is_an_own_one(
 ) -> None:
     kernel = Answering(answer)
     assert routes.local(kernel, address, 9) is own  # type: ignore[arg-type]
-    assert w.table(kernel.asked[0][12:]) == asked
+    assert nl.by_type(kernel.asked[0][12:]) == asked
 
 
 # --- made again -------------------------------------------------------------------------------------------------------
 
 
 def near(last: int, scope: int = 253) -> routes.Route:
-    found = routes.parse(rtm(w.attribute(1, bytes((10, last, 0, 0))), w.attribute(4, w.u32(7)), scope=scope))
+    found = routes.parse(rtm(nl.attribute(1, bytes((10, last, 0, 0))), nl.attribute(4, nl.u32(7)), scope=scope))
     assert found
     return found
 
 
 def far(last: int, flags: int = 0) -> routes.Route:
     gateway = bytes((10, last, 0, 1))
-    body = rtm(w.attribute(1, bytes((192, last, 0, 0))), w.attribute(5, gateway), w.attribute(4, w.u32(7)), flags=flags)
+    body = rtm(
+        nl.attribute(1, bytes((192, last, 0, 0))),
+        nl.attribute(5, gateway),
+        nl.attribute(4, nl.u32(7)),
+        flags=flags,
+    )
     found = routes.parse(body)
     assert found
     return found
@@ -382,7 +400,7 @@ def test_a_gateway_that_cannot_be_seen_yet_is_tried_again_and_believed_in_last()
     assert routes.make(kernel, Routing((far(1), far(2)))) == []  # type: ignore[arg-type]
     last = kernel.made[-1][1]
     assert [body for _, body in kernel.made] == [far(2).body, last]
-    assert last == stubborn[:8] + w.u32(ONLINK) + stubborn[12:]
+    assert last == stubborn[:8] + nl.u32(ONLINK) + stubborn[12:]
 
 
 def test_a_route_that_stays_refused_is_told() -> None:
@@ -394,11 +412,11 @@ def test_a_route_that_stays_refused_is_told() -> None:
 
 def test_objects_are_made_between_near_and_far_and_believed_in_where_they_are_refused() -> None:
     kernel = Picky()
-    refused = nexthop(1, w.attribute(5, w.u32(7)), scope=0)
+    refused = nexthop(1, nl.attribute(5, nl.u32(7)), scope=0)
     never = nexthop(9, scope=0)
     kernel.takes.append(lambda kind, body: body != refused and body[8:] != never[8:])
     routes.make(kernel, Routing((far(1), near(1)), (refused, never, TWO)))  # type: ignore[arg-type]
-    onlink = refused[:4] + w.u32(ONLINK) + refused[8:]
+    onlink = refused[:4] + nl.u32(ONLINK) + refused[8:]
     assert kernel.made == [
         (routes.NEWROUTE, near(1).body), (routes.NEWNEXTHOP, onlink), (routes.NEWNEXTHOP, TWO),
         (routes.NEWROUTE, far(1).body),
@@ -428,17 +446,17 @@ def test_a_route_that_is_added(
     ((kind, body),) = kernel.made
     family, prefix, _, _, _, protocol, scope, sort, flags = struct.unpack_from("=BBBBBBBBI", body)
     assert (kind, protocol, (family, prefix, scope, sort, flags)) == (routes.NEWROUTE, 4, head)
-    numbers = {key: w.u32(value) if isinstance(value, int) else value for key, value in said.items()}
-    assert w.table(body[12:]) == {1: destination, **numbers}
+    numbers = {key: nl.u32(value) if isinstance(value, int) else value for key, value in said.items()}
+    assert nl.by_type(body[12:]) == {1: destination, **numbers}
 
 
-@pytest.mark.parametrize(("last", "flags"), [(False, w.CREATE | w.EXCL), (True, w.CREATE | w.APPEND)])
+@pytest.mark.parametrize(("last", "flags"), [(False, nl.CREATE | nl.EXCL), (True, nl.CREATE | nl.APPEND)])
 def test_a_route_comes_before_those_that_are_there_or_after_them(last: bool, flags: int) -> None:
     kernel = Picky()
     routes.add(kernel, NET, 16, 7, last=last)  # type: ignore[arg-type]
     assert kernel.flags == flags
     plain = Picky()
     routes.add(plain, NET, 16, 7)  # type: ignore[arg-type]
-    assert plain.flags == w.CREATE | w.EXCL
+    assert plain.flags == nl.CREATE | nl.EXCL
     routes.make(plain, Routing((near(1),)))  # type: ignore[arg-type]
-    assert plain.flags == w.CREATE | w.APPEND  # in the order that they have on the host
+    assert plain.flags == nl.CREATE | nl.APPEND  # in the order that they have on the host

@@ -10,11 +10,13 @@ from typing import cast
 
 import pytest
 
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import Message
 from preflight.twin import rules
 from preflight.twin import wire as w
 from preflight.twin.rules import DELRULE, GETRULE, NEWRULE
 from preflight.twin.spaces import Space
-from preflight.twin.wire import Message, Refused, Wire
+from preflight.twin.wire import Refused, Wire
 from tests.twin import hosts
 
 IP4, IP6 = int(socket.AF_INET), int(socket.AF_INET6)
@@ -22,7 +24,7 @@ IP4, IP6 = int(socket.AF_INET), int(socket.AF_INET6)
 
 def rule(family: int, number: int, flags: int = 0) -> bytes:
     """Write a fib_rule_hdr with a priority."""
-    return struct.pack("=BBBBBxxBI", family, 0, 0, 0, 254, 1, flags) + w.attribute(6, w.u32(number))
+    return struct.pack("=BBBBBxxBI", family, 0, 0, 0, 254, 1, flags) + nl.attribute(6, nl.u32(number))
 
 
 class Kernel:
@@ -58,7 +60,7 @@ def test_what_is_missing_is_made_and_what_is_too_much_goes() -> None:
     kernel = Kernel(rule(IP4, 0), rule(IP4, 32766), rule(IP6, 0))
     assert made(kernel, (IP4, rule(IP4, 5)), (IP4, rule(IP4, 32766)), (IP6, rule(IP6, 0))) == set()
     # The new ones first: meanwhile, nothing would say which table is asked.
-    assert kernel.done == [(NEWRULE, rule(IP4, 5), w.CREATE), (DELRULE, rule(IP4, 0), 0)]
+    assert kernel.done == [(NEWRULE, rule(IP4, 5), nl.CREATE), (DELRULE, rule(IP4, 0), 0)]
 
 
 def test_a_family_of_which_nothing_is_known_keeps_its_rules() -> None:

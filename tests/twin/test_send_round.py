@@ -12,13 +12,13 @@ from typing import Any, cast
 
 import pytest
 
+from preflight.packets.nlmsg import Message
 from preflight.twin import send_round
 from preflight.twin.send_round import QUESTION, Round, Shot
 from preflight.twin.send_sights import TCP, UDP, Sight, Sights
 from preflight.twin.send_verdicts import Observed, Spot
 from preflight.twin.servers import Answer
 from preflight.twin.spaces import Space
-from preflight.twin.wire import Message
 from tests.twin import stand_in
 
 HOST, SOURCE = "203.0.113.5", "198.41.0.4"

@@ -13,13 +13,14 @@ from typing import Any, cast
 import pytest
 
 from preflight.facts.twin import Unseen
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import Message
 from preflight.twin import surroundings
-from preflight.twin import wire as w
 from preflight.twin.links import Address, Link
 from preflight.twin.routes import LOCAL, MAIN, UNICAST, Hop, Route, Routing, Way
 from preflight.twin.surroundings import PROBES, Surroundings
 from preflight.twin.sysctls import Sysctls
-from preflight.twin.wire import Message, Refused, Wire
+from preflight.twin.wire import Refused, Wire
 
 NOBODY = cast("Wire", None)
 GETQDISC, GETFILTER = 38, 46  # RTM_GETQDISC, RTM_GETTFILTER
@@ -141,7 +142,7 @@ def test_an_address_of_the_link_alone_is_no_source() -> None:
 
 
 def qdisc(index: int, kind: bytes) -> bytes:
-    return struct.pack("=Bxxx iIII", 0, index, 0, 0, 0) + w.attribute(1, kind + b"\0")
+    return struct.pack("=Bxxx iIII", 0, index, 0, 0, 0) + nl.attribute(1, kind + b"\0")
 
 
 class Traffic:

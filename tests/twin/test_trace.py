@@ -7,17 +7,22 @@ import struct
 import pytest
 
 from preflight.facts.twin import Step
-from preflight.twin import wire as w
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import Message, attribute, be32, be64
 from preflight.twin.nft import trace
 from preflight.twin.nft.trace import Base, End, Event
-from preflight.twin.wire import Message, attribute, be32, be64
 
 SYN = struct.pack(">HH", 40000, 25) + bytes(16)
 
 
 def message(family: int, table: str, chain: str, kind: int, **more: bytes) -> Message:
     numbers = {"handle": 3, "verdict": 5, "header": 9, "policy": 16}
-    parts = [attribute(1, w.name(table)), attribute(2, w.name(chain)), attribute(4, be32(kind)), attribute(6, be32(77))]
+    parts = [
+        attribute(1, nl.name(table)),
+        attribute(2, nl.name(chain)),
+        attribute(4, be32(kind)),
+        attribute(6, be32(77)),
+    ]
     parts += [attribute(numbers[name], value) for name, value in more.items()]
     return Message(trace.TRACE, struct.pack("=BBH", family, 0, 0) + b"".join(parts))
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from preflight.facts.twin import Step
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import Message, attribute, attributes, be32, be64, by_type, nested
 from preflight.twin import wire as w
 from preflight.twin.nft import trace
 from preflight.twin.nft.trace import Base, End, Event, Trace
-from preflight.twin.wire import Message, attribute, attributes, be32, be64, nested, table
 
 
 class Kernel:
@@ -50,7 +51,7 @@ def header(source: int, port: int, flags: int = trace.SYN) -> bytes:
 def event(packet: int, chain: str, code: int | None = None, header: bytes = b"", handle: int = 7) -> Message:
     """Write what the kernel tells of a rule that a packet met."""
     verdict = nested(5, attribute(1, struct.pack(">i", -1 if code is None else code)))
-    parts = [attribute(1, b"filter\0"), attribute(2, w.name(chain)), attribute(3, be64(handle)),
+    parts = [attribute(1, b"filter\0"), attribute(2, nl.name(chain)), attribute(3, be64(handle)),
              attribute(4, be32(trace.RULE)), verdict, attribute(6, be32(packet))]  # fmt: skip
     return Message(trace.TRACE, bytes([2, 0, 0, 0]) + b"".join(parts) + (attribute(9, header) if header else b""))
 
@@ -178,7 +179,7 @@ def chain(family: int, name: str, hook: int | None, priority: int = 0, *extra: b
         if hook is not None
         else b""
     )
-    return Message(3, bytes([family, 0, 0, 0]) + attribute(1, b"t\0") + attribute(3, w.name(name)) + place)
+    return Message(3, bytes([family, 0, 0, 0]) + attribute(1, b"t\0") + attribute(3, nl.name(name)) + place)
 
 
 def test_base_chains_are_known_with_their_hooks_and_devices() -> None:
@@ -199,17 +200,19 @@ def test_all_packets_are_marked_before_any_other_chain(monkeypatch: pytest.Monke
     monkeypatch.setattr(trace, "Wire", lambda _protocol: Kernel())
     kernel = Kernel()
     Trace(kernel, ("ip6", "ip"), ("eth1", "eth0"))  # type: ignore[arg-type]  # a stand-in
-    told = [(one.kind, one.body[0], table(one.body[4:])) for one in kernel.sent]
+    told = [(one.kind, one.body[0], by_type(one.body[4:])) for one in kernel.sent]
     assert [family for kind, family, _ in told if kind == trace.NEWTABLE] == [2, 10, trace.NETDEV]
-    chains = [(family, w.text(found[3]), table(found[4])) for kind, family, found in told if kind == trace.NEWCHAIN]
-    assert [(family, name, w.text(place.get(3, b""))) for family, name, place in chains] == [
+    chains = [(family, nl.text(found[3]), by_type(found[4])) for kind, family, found in told if kind == trace.NEWCHAIN]
+    assert [(family, name, nl.text(place.get(3, b""))) for family, name, place in chains] == [
         (2, "prerouting", ""), (2, "output", ""), (10, "prerouting", ""), (10, "output", ""),
         (trace.NETDEV, "ingress eth0", "eth0"), (trace.NETDEV, "ingress eth1", "eth1"),
     ]  # fmt: skip
     assert {place[2] for _, _, place in chains} == {struct.pack(">i", -(1 << 31))}
     assert [place[1][3] for _, _, place in chains] == [0, 3, 0, 3, 0, 0]
     rules = [found[4] for kind, _, found in told if kind == trace.NEWRULE]
-    assert [[w.text(table(step)[1]) for _, step in attributes(rule)] for rule in rules] == [["immediate", "meta"]] * 6
+    assert [[nl.text(by_type(step)[1]) for _, step in attributes(rule)] for rule in rules] == [
+        ["immediate", "meta"]
+    ] * 6
 
 
 def test_without_devices_no_table_of_theirs_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import DONE, ERROR, INTERRUPTED, Message
 from preflight.twin import wire as w
-from preflight.twin.wire import DONE, ERROR, INTERRUPTED, Message, Refused, Wire
+from preflight.twin.wire import Refused, Wire
 
 LINK, ROUTE = 16, 24  # RTM_NEWLINK, RTM_NEWROUTE
 
@@ -143,7 +145,7 @@ def test_a_kernel_that_tells_without_end_is_given_up(monkeypatch: pytest.MonkeyP
 def test_what_is_done_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = told(1, LINK, b"told on the way") + error(9, errno.EPERM) + error(1, 0)
     with wired(monkeypatch, answers, error(2, errno.EEXIST)) as (wire, scripted):
-        wire.do(LINK, b"", w.CREATE)
+        wire.do(LINK, b"", nl.CREATE)
         assert struct.unpack_from("=IHH", scripted.sent[0]) == (16, LINK, 0x405)
         with pytest.raises(Refused) as refused:
             wire.do(LINK, b"")
@@ -180,13 +182,13 @@ def test_buffers_are_as_large_as_the_machine_allows(monkeypatch: pytest.MonkeyPa
 
 # --- batches ----------------------------------------------------------------------------------------------------------
 
-CHANGES = [Message(10 << 8, b"first", w.CREATE), Message(10 << 8 | 3, b"second"), Message(10 << 8 | 6, b"third")]
+CHANGES = [Message(10 << 8, b"first", nl.CREATE), Message(10 << 8 | 3, b"second"), Message(10 << 8 | 6, b"third")]
 
 
 def test_a_batch_is_one_datagram_between_two_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     with wired(monkeypatch, error(5, 0)) as (wire, scripted):
         assert wire.batch(CHANGES) == {}
-        sent = [(number, one.kind, one.flags, one.body) for number, one in w.messages(scripted.sent[0])]
+        sent = [(number, one.kind, one.flags, one.body) for number, one in nl.messages(scripted.sent[0])]
         size = max(value for _, option, value in scripted.options if option == socket.SO_SNDBUF)
         assert size > 2 * len(scripted.sent[0])
     mark = b"\0\0\0\x0a"

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from preflight.gather.nat.fields import LOADERS, NOTHING, Field, between, compared, number, text, value
 from preflight.gather.nat.matching import NEVER, Condition, Rule, match, other, place, target
-from preflight.gather.network import netlink
+from preflight.packets.nlmsg import by_type
 
 if TYPE_CHECKING:
     from preflight.gather.nat.nft import Element, Table
@@ -41,11 +41,11 @@ def read(raw: bytes, table: Table) -> Iterator[Rule]:
     """Read a rule's attributes; yield the rules that it says."""
     from preflight.gather.nat.nft import nested
 
-    found = netlink.attributes(raw)
+    found = by_type(raw)
     states = [_State({2: 4, 10: 6}.get(table.family, 0))]
     for _, expression in nested(found.get(4, b"")):
-        parts = netlink.attributes(expression)
-        name, data = text(parts.get(1)), netlink.attributes(parts.get(2, b""))
+        parts = by_type(expression)
+        name, data = text(parts.get(1)), by_type(parts.get(2, b""))
         states = [after for state in states for after in _step(state, name, data, table)]
         if len(states) > RULES:
             states = [_State(0, conditions=[other("map")], verdict="divert")]
@@ -103,7 +103,7 @@ def _target(state: _State, data: dict[int, bytes]) -> None:
 
 def _immediate(state: _State, data: dict[int, bytes]) -> None:
     register = int.from_bytes(data.get(1, b""), "big")
-    inside = netlink.attributes(data.get(2, b""))
+    inside = by_type(data.get(2, b""))
     if register == 0:
         state.verdict, state.target = _verdict(inside.get(2, b""))
     else:
@@ -111,7 +111,7 @@ def _immediate(state: _State, data: dict[int, bytes]) -> None:
 
 
 def _verdict(raw: bytes) -> tuple[str, str]:
-    found = netlink.attributes(raw)
+    found = by_type(raw)
     code = int.from_bytes(found.get(1, b""), "big", signed=True)
     return _VERDICTS.get(code, "accept"), text(found.get(2))
 
@@ -144,7 +144,7 @@ def _lookup(state: _State, data: dict[int, bytes], table: Table) -> list[_State]
         if not element.any and not (mapped and parts[0].name in ("numgen", "hash")):
             _within(after, parts, element)
         if mapped and int.from_bytes(data[3], "big") == 0:
-            after.verdict, after.target = _verdict(netlink.attributes(element.data).get(2, b""))
+            after.verdict, after.target = _verdict(by_type(element.data).get(2, b""))
         elif mapped:
             said = value(element.data)
             for at in range(0, len(said), 4):  # an address and, beside it, a port

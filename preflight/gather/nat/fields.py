@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from preflight.gather.nat.matching import NEVER, NEW, TCP, Condition, network, other
-from preflight.gather.network import netlink
+from preflight.packets.nlmsg import by_type
 
 EQ, NEQ, _LT, _LTE, _GT = range(5)
 
@@ -39,7 +39,7 @@ def text(raw: bytes | None) -> str:
 
 def value(raw: bytes | None) -> bytes:
     """Return the bytes of a value."""
-    return netlink.attributes(raw or b"").get(1, b"")
+    return by_type(raw or b"").get(1, b"")
 
 
 # --- what is loaded --------------------------------------------------------------------------------------------------

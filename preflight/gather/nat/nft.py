@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from preflight.gather.nat.fields import number, text
 from preflight.gather.nat.matching import Base, Rule
 from preflight.gather.network import netlink
+from preflight.packets.nlmsg import by_type
 
 NETFILTER = 12  # NETLINK_NETFILTER
 _TABLES = 10 << 8  # NFNL_SUBSYS_NFTABLES
@@ -56,7 +57,7 @@ class Table:
     def load(self) -> None:
         """Fetch the rules; raise `OSError`."""
         for payload in netlink.dump(NETFILTER, GET_RULE, self.request()):
-            found = netlink.attributes(payload[4:])
+            found = by_type(payload[4:])
             # Older kernels tell the rules of every table.
             if payload[0] == self.family and text(found.get(1)) == self.name:
                 self.raw.setdefault(text(found.get(2)), []).append(payload[4:])
@@ -75,7 +76,7 @@ class Table:
 
     def _set(self, name: str) -> dict[int, bytes]:
         if self._sets is None:
-            rows = [netlink.attributes(payload[4:]) for payload in netlink.dump(NETFILTER, GET_SET, self.request())]
+            rows = [by_type(payload[4:]) for payload in netlink.dump(NETFILTER, GET_SET, self.request())]
             self._sets = {text(row.get(2)): row for row in rows if text(row.get(1)) == self.name}
         return self._sets.get(name, {})
 
@@ -83,9 +84,9 @@ class Table:
         """Return the elements of a set; raise `OSError`."""
         if name not in self._elements:
             raw = [
-                netlink.attributes(entry)
+                by_type(entry)
                 for payload in netlink.dump(NETFILTER, GET_ELEMENTS, self.request((2, name)))
-                for _, entry in nested(netlink.attributes(payload[4:]).get(3, b""))
+                for _, entry in nested(by_type(payload[4:]).get(3, b""))
             ]
             interval = bool(number(self._set(name).get(3)) & _INTERVAL)
             self._elements[name] = tuple(_read_elements(raw, interval=interval))
@@ -101,7 +102,7 @@ def _read_elements(raw: list[dict[int, bytes]], *, interval: bool) -> Iterator[E
     """Put elements together: those of most intervals come as a start, and an end that is not part of it."""
     starts, ends = [], []
     for entry in raw:
-        key, last = (netlink.attributes(entry.get(kind, b"")).get(1, b"") for kind in (1, 10))
+        key, last = (by_type(entry.get(kind, b"")).get(1, b"") for kind in (1, 10))
         data, flags = entry.get(2, b""), number(entry.get(3))
         if flags & 2:
             yield Element(b"", b"", data, catch_all=True)
@@ -131,14 +132,14 @@ def bases() -> list[Base]:
     """
     dormant = set()
     for payload in netlink.dump(NETFILTER, GET_TABLE, bytes(4)):
-        found = netlink.attributes(payload[4:])
+        found = by_type(payload[4:])
         if number(found.get(2)) & _DORMANT:
             dormant.add((payload[0], text(found.get(1))))
     tables: dict[tuple[int, str], Table] = {}
     made = []
     for payload in netlink.dump(NETFILTER, GET_CHAIN, bytes(4)):
-        found = netlink.attributes(payload[4:])
-        hook = netlink.attributes(found.get(4, b""))
+        found = by_type(payload[4:])
+        hook = by_type(found.get(4, b""))
         key = (payload[0], text(found.get(1)))
         if 1 not in hook or number(hook[1]) != 0 or text(found.get(7)) != "nat" or key in dormant:
             continue

@@ -11,16 +11,13 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterator
 
 from preflight.facts import Address, Link, Route
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import by_type, error_number, text
 
 ROUTE, SOCK_DIAG = 0, 4  # NETLINK_ROUTE, NETLINK_SOCK_DIAG
 GETLINK, GETADDR, GETROUTE, BY_FAMILY = 18, 22, 26, 20
-_REQUEST = 0x1  # NLM_F_REQUEST
-_DUMP = _REQUEST | 0x300  # NLM_F_DUMP
-_INTERRUPTED = 0x10  # NLM_F_DUMP_INTR: what was dumped changed meanwhile
-_ERROR, _DONE = 2, 3
 SECONDS = 3.0
 TRIES = 4  # of a dump that is interrupted
 MESSAGES = 200_000  # in answer to one request
@@ -45,19 +42,19 @@ def _dump(protocol: int, kind: int, request: bytes, deadline: float) -> list[byt
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as sock:
         sock.settimeout(SECONDS)
         sock.bind((0, 0))
-        sock.send(struct.pack("=IHHII", 16 + len(request), kind, _DUMP, 1, 0) + request)
+        sock.send(nl.message(kind, nl.REQUEST | nl.DUMP, 1, request))
         found: list[bytes] = []
         whole = True
         while True:
-            for what, flags, payload in messages(sock.recv(1 << 17)):
-                whole = whole and not flags & _INTERRUPTED
-                if what == _DONE:
+            for _, answer in nl.messages(sock.recv(1 << 17)):
+                whole = whole and not answer.flags & nl.INTERRUPTED
+                if answer.kind == nl.DONE:
                     return found if whole else None
-                if what == _ERROR:
-                    raise _refusal(payload)
+                if answer.kind == nl.ERROR:
+                    raise _refusal(answer.body)
                 if len(found) >= MESSAGES:
                     raise OSError(f"more than {MESSAGES} answers")
-                found.append(payload)
+                found.append(answer.body)
             if time.monotonic() > deadline:
                 raise TimeoutError("netlink takes too long")
 
@@ -67,41 +64,16 @@ def ask(protocol: int, kind: int, request: bytes) -> bytes:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as sock:
         sock.settimeout(SECONDS)
         sock.bind((0, 0))
-        sock.send(struct.pack("=IHHII", 16 + len(request), kind, _REQUEST, 1, 0) + request)
-        for what, _, payload in messages(sock.recv(1 << 17)):
-            if what == _ERROR:
-                raise _refusal(payload)
-            return payload
+        sock.send(nl.message(kind, nl.REQUEST, 1, request))
+        for _, answer in nl.messages(sock.recv(1 << 17)):
+            if answer.kind == nl.ERROR:
+                raise _refusal(answer.body)
+            return answer.body
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def _refusal(payload: bytes) -> OSError:
-    code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
-    return OSError(code, "refused by netlink")
-
-
-def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Split a datagram into its messages: type, flags and payload. Stops where a length is wrong."""
-    at = 0
-    while at + 16 <= len(data):
-        length, kind, flags = struct.unpack_from("=IHH", data, at)
-        if length < 16 or at + length > len(data):
-            return
-        yield kind, flags, data[at + 16 : at + length]
-        at += length + 3 & ~3
-
-
-def attributes(data: bytes) -> dict[int, bytes]:
-    """Read the attributes that follow a message's fixed part. Stops where a length is wrong."""
-    found = {}
-    at = 0
-    while at + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, at)
-        if length < 4 or at + length > len(data):
-            break
-        found[kind & 0x3FFF] = data[at + 4 : at + length]
-        at += length + 3 & ~3
-    return found
+    return OSError(error_number(payload) or 0, "refused by netlink")
 
 
 def links() -> tuple[Link, ...]:
@@ -129,9 +101,9 @@ def links() -> tuple[Link, ...]:
 
 def read_kind(payload: bytes) -> tuple[str, int]:
     """Return what kind of interface an ifinfomsg is about ('' = a device), and the number of the one that holds it."""
-    found = attributes(payload[16:])
+    found = by_type(payload[16:])
     master = struct.unpack("=I", found[10])[0] if len(found.get(10, b"")) == 4 else 0
-    return _name(attributes(found.get(18, b"")).get(1, b"")), master
+    return text(by_type(found.get(18, b"")).get(1, b"")), master
 
 
 def interfaces() -> dict[int, str]:
@@ -144,9 +116,9 @@ def read_link(payload: bytes) -> tuple[int, Link] | None:
     if len(payload) < 16:
         return None
     index, flags = struct.unpack_from("=iI", payload, 4)
-    found = attributes(payload[16:])
+    found = by_type(payload[16:])
     mtu = struct.unpack("=I", found[4])[0] if len(found.get(4, b"")) == 4 else None
-    return index, Link(_name(found.get(3, b"")), mtu, bool(flags & 1))
+    return index, Link(text(found.get(3, b"")), mtu, bool(flags & 1))
 
 
 def read_address(payload: bytes) -> tuple[int, Address] | None:
@@ -154,7 +126,7 @@ def read_address(payload: bytes) -> tuple[int, Address] | None:
     if len(payload) < 8:
         return None
     _, prefix, flags, scope, index = struct.unpack_from("=BBBBI", payload)
-    found = attributes(payload[8:])
+    found = by_type(payload[8:])
     raw = found.get(2) or found.get(1) or b""  # IFA_LOCAL, else IFA_ADDRESS: of a tunnel that is the other end
     if len(raw) not in (4, 16) or prefix > 8 * len(raw):
         return None
@@ -186,7 +158,7 @@ def read_route(payload: bytes, names: dict[int, str]) -> Route | None:
     if len(payload) < 12:
         return None
     family, length, _, _, table, _, _, kind, flags = struct.unpack_from("=BBBBBBBBI", payload)
-    found = attributes(payload[12:])
+    found = by_type(payload[12:])
     if len(found.get(15, b"")) == 4:
         table = struct.unpack("=I", found[15])[0]
     size = 4 if family == socket.AF_INET else 16
@@ -216,8 +188,4 @@ def _first_hop(multipath: bytes) -> dict[int, bytes]:
     if len(multipath) < 8:
         return {}
     length, _, _, index = struct.unpack_from("=HBBi", multipath)
-    return {**attributes(multipath[8:length]), 4: struct.pack("=i", index)}
-
-
-def _name(raw: bytes) -> str:
-    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
+    return {**by_type(multipath[8:length]), 4: struct.pack("=i", index)}

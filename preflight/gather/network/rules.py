@@ -12,6 +12,7 @@ from preflight.facts import Fact, Route, RoutingRule
 from preflight.gather.access.advice import the_hosts_network
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.network import netlink
+from preflight.packets.nlmsg import by_type
 from preflight.packets.tables import STANDARD
 from preflight.text.sentences import say
 
@@ -72,7 +73,7 @@ def read_rule(payload: bytes) -> RoutingRule | None:
     if len(payload) < 12:
         return None
     family, to_length, from_length, tos, table, _, _, action, flags = struct.unpack_from("=BBBBBBBBI", payload)
-    found = netlink.attributes(payload[12:])
+    found = by_type(payload[12:])
     if family not in (socket.AF_INET, socket.AF_INET6) or action not in _ACTIONS:
         return None
     mark, suppress = _number(found, _MARK) or 0, _number(found, _SUPPRESS)

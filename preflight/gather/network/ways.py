@@ -14,6 +14,7 @@ from preflight.facts import Fact, Way
 from preflight.gather.access.advice import the_hosts_network
 from preflight.gather.access.roots import Roots
 from preflight.gather.network import netlink
+from preflight.packets.nlmsg import by_type
 from preflight.packets.routing import INTERNET
 from preflight.text.sentences import say
 
@@ -62,7 +63,7 @@ def read_way(payload: bytes, address: str, names: dict[int, str]) -> Way:
     if len(payload) < 12:
         return Way(destination=address, error="EBADMSG")
     table, _, _, kind = struct.unpack_from("=BBBB", payload, 4)
-    found = netlink.attributes(payload[12:])
+    found = by_type(payload[12:])
     if kind != 1:
         return Way(destination=address, error=_REFUSALS.get(kind, "EBADMSG"))
     return Way(
@@ -70,7 +71,7 @@ def read_way(payload: bytes, address: str, names: dict[int, str]) -> Way:
         interface=names.get(_number(found.get(_OIF, b"")) or 0, ""),
         gateway=_address(found.get(_GATEWAY) or found.get(_VIA, b"")[2:]),
         source=_address(found.get(_PREFSRC, b"")),
-        mtu=_number(netlink.attributes(found.get(_METRICS, b"")).get(_MTU, b"")),
+        mtu=_number(by_type(found.get(_METRICS, b"")).get(_MTU, b"")),
         table=_number(found.get(_TABLE, b"")) or table,
     )
 

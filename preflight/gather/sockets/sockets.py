@@ -187,13 +187,13 @@ def narrow(ports: tuple[int, ...]) -> bytes:
 
 def read(answer: bytes) -> Row | None:
     """Read an inet_diag_msg; None: it is none. Sockets that are bound alone are called closed by older kernels."""
-    from preflight.gather.network import netlink
+    from preflight.packets.nlmsg import by_type
 
     if len(answer) < 72 or answer[0] not in (socket.AF_INET, socket.AF_INET6):
         return None
     state = "bound" if answer[1] in (7, 13) else STATES.get(f"{answer[1]:02X}", "other")
     raw = answer[8:12] if answer[0] == socket.AF_INET else answer[8:24]
-    alone = netlink.attributes(answer[72:]).get(_V6ONLY, b"")[:1]
+    alone = by_type(answer[72:]).get(_V6ONLY, b"")[:1]
     connected = state in ("established", "close-wait")
     return Row(
         version=4 if answer[0] == socket.AF_INET else 6,

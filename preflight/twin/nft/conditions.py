@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from preflight.packets.nlmsg import attribute, attributes, by_type, text
 from preflight.twin import legacy_worlds
 from preflight.twin.legacy_blob import Part
 from preflight.twin.legacy_worlds import HARMLESS
 from preflight.twin.nft.read import Expression, Rule, Ruleset, Set
 from preflight.twin.nft.steps import number
-from preflight.twin.wire import attribute, attributes, table, text
 
 # Expressions that hold for some packets and not for others like them.
 _HANGS = {
@@ -103,7 +103,7 @@ def _inner(fields: Mapping[int, bytes]) -> Iterator[str]:
     """Yield the kinds of the expressions that an element gets which a packet adds to a set."""
     items = [fields[7]] if 7 in fields else []  # NFTA_DYNSET_EXPR, NFTA_DYNSET_EXPRESSIONS
     items += [value for _, value in attributes(fields.get(10, b""))]
-    yield from (text(table(item).get(1, b"")) for item in items)
+    yield from (text(by_type(item).get(1, b"")) for item in items)
 
 
 def decides(step: Expression) -> bool:

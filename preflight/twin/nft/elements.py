@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 
-from preflight.twin import wire as w
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import MASK, attribute, attributes, by_type
 from preflight.twin.nft import kernel
-from preflight.twin.wire import MASK, attribute, attributes, table
 
 CHUNK = 48_000  # bytes of elements in one message: its list has a length of 16 bits
 _KEY, _DATA, _FLAGS, _EXPIRES, _EXPRESSION, _PAD, _KEY_END, _EXPRESSIONS = 1, 2, 3, 5, 7, 8, 10, 11
@@ -31,7 +31,7 @@ def chunks(values: Iterable[bytes]) -> Iterator[bytes]:
     parts: list[bytes] = []
     length = 0
     for value in values:
-        part = attribute(kernel.ITEM | w.NESTED, value)
+        part = attribute(kernel.ITEM | nl.NESTED, value)
         if length + len(part) > CHUNK and parts:
             yield b"".join(parts)
             parts, length = [], 0
@@ -54,7 +54,7 @@ def bare(chunk: bytes) -> bytes:
     found = []
     for _, value in attributes(chunk):
         kept = (pair for pair in attributes(value) if pair[0] & MASK not in (_EXPRESSION, _EXPRESSIONS))
-        found.append(attribute(kernel.ITEM | w.NESTED, b"".join(attribute(*pair) for pair in kept)))
+        found.append(attribute(kernel.ITEM | nl.NESTED, b"".join(attribute(*pair) for pair in kept)))
     return b"".join(found)
 
 
@@ -70,30 +70,30 @@ def _intervals(values: Iterable[bytes]) -> Iterator[bytes]:
     for key, flags, value in ends:
         starts = key is not None and not flags & kernel.END
         if starts and begun:
-            yield w.nested(_KEY, attribute(1, key or b"")) + attribute(_FLAGS, struct.pack(">I", kernel.END))
+            yield nl.nested(_KEY, attribute(1, key or b"")) + attribute(_FLAGS, struct.pack(">I", kernel.END))
         begun = starts
         yield value
 
 
 def key_and_flags(value: bytes) -> tuple[bytes | None, int]:
     """Return an element's key, None for the one that stands for all others, and its flags."""
-    found = table(value)
+    found = by_type(value)
     flags = struct.unpack(">I", found[_FLAGS])[0] if len(found.get(_FLAGS, b"")) == 4 else 0
-    return table(found[_KEY]).get(1) if _KEY in found else None, flags
+    return by_type(found[_KEY]).get(1) if _KEY in found else None, flags
 
 
 def keys(chunk: bytes) -> Iterator[tuple[bytes, bytes, int]]:
     """Yield the first and the last key of each element, and its flags: b'' where it has none."""
     for _, value in attributes(chunk):
-        found = table(value)
+        found = by_type(value)
         flags = struct.unpack(">I", found[_FLAGS])[0] if len(found.get(_FLAGS, b"")) == 4 else 0
-        first = table(found[_KEY]).get(1, b"") if _KEY in found else b""
-        yield first, table(found[_KEY_END]).get(1, b"") if _KEY_END in found else b"", flags
+        first = by_type(found[_KEY]).get(1, b"") if _KEY in found else b""
+        yield first, by_type(found[_KEY_END]).get(1, b"") if _KEY_END in found else b"", flags
 
 
 def verdicts(chunk: bytes) -> Iterator[bytes]:
     """Yield the data of a map's elements that are verdicts, as attributes."""
     for _, value in attributes(chunk):
-        data = table(value).get(_DATA, b"")
-        if 2 in table(data):  # NFTA_DATA_VERDICT
+        data = by_type(value).get(_DATA, b"")
+        if 2 in by_type(data):  # NFTA_DATA_VERDICT
             yield data

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from preflight.twin import wire as w
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import MASK, Message, attribute, attributes, name
 from preflight.twin.nft import elements, kernel
 from preflight.twin.nft.conditions import limited
 from preflight.twin.nft.kernel import head
 from preflight.twin.nft.read import Ruleset, Set
 from preflight.twin.nft.worlds import Given
-from preflight.twin.wire import MASK, Message, attribute, attributes, name
 
 _EXPRESSIONS = (17, 18)  # of a set, that its elements have
 
@@ -58,7 +58,7 @@ def messages(ruleset: Ruleset, given: Given) -> Iterator[tuple[Thing, Message]]:
         what = _thing("set", made.family, made.table, made.name)
         whose = attribute(1, name(made.table)) + attribute(2, name(made.name))
         for chunk in made.elements:
-            yield what, _made(kernel.NEW_ELEMENTS, made.family, whose + attribute(3 | w.NESTED, chunk))
+            yield what, _made(kernel.NEW_ELEMENTS, made.family, whose + attribute(3 | nl.NESTED, chunk))
 
 
 def _thing(kind: str, family: int, table: str, called: str) -> Thing:
@@ -66,7 +66,7 @@ def _thing(kind: str, family: int, table: str, called: str) -> Thing:
 
 
 def _made(kind: int, family: int, body: bytes) -> Message:
-    return Message(kind, head(family) + body, w.CREATE)
+    return Message(kind, head(family) + body, nl.CREATE)
 
 
 def _plain(one: Set) -> Set:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from preflight.twin.wire import attribute, be32, be64, name, nested
+from preflight.packets.nlmsg import attribute, be32, be64, name, nested
 
 _TABLES = 10 << 8  # NFNL_SUBSYS_NFTABLES
 NEW_TABLE, GET_TABLE = _TABLES | 0, _TABLES | 1

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from preflight.facts.twin import Uncopied
-from preflight.twin import wire as w
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import Message, attribute, name
 from preflight.twin.legacy_worlds import World
 from preflight.twin.nft import frame, kernel
 from preflight.twin.nft.conditions import known
@@ -16,7 +17,7 @@ from preflight.twin.nft.kernel import FAMILIES, head
 from preflight.twin.nft.placed import Copies, copies, counts
 from preflight.twin.nft.read import Rule, Ruleset
 from preflight.twin.nft.worlds import ATTEMPTS, Change, Given, change, counting, protocol, suspect
-from preflight.twin.wire import Message, Wire, attribute, name
+from preflight.twin.wire import Wire
 
 ROUNDS = 8  # in which what is refused is replaced or left out
 Place = tuple[str, str, str, int]  # family, table, chain, handle
@@ -151,12 +152,12 @@ class _Plan:
         if steps is None:
             steps = kernel.counter()
         body = head(rule.family) + attribute(1, name(rule.table)) + attribute(2, name(rule.chain))
-        body += attribute(4 | w.NESTED, steps)
+        body += attribute(4 | nl.NESTED, steps)
         if b"match\0" in steps or b"target\0" in steps:
             body += protocol(rule)
         if rule.note:
             body += attribute(7, rule.note)
-        return Message(kernel.NEW_RULE, body, w.CREATE | w.APPEND)
+        return Message(kernel.NEW_RULE, body, nl.CREATE | nl.APPEND)
 
     def refused(self) -> dict[int, Refusal]:
         """Return the rules that were refused, by their numbers."""

@@ -6,11 +6,11 @@ import ipaddress
 from bisect import bisect_right
 from collections.abc import Callable
 
+from preflight.packets.nlmsg import by_type
 from preflight.twin.nft import elements, kernel
 from preflight.twin.nft.conditions import xt
 from preflight.twin.nft.read import Expression, Rule, Ruleset, Set
 from preflight.twin.nft.steps import number, units
-from preflight.twin.wire import table
 
 # By the number of nft's own type, of which a key's type holds 6 bits each: how long its part of a key is, padded.
 _IPV4, _IPV6 = 7, 8
@@ -99,11 +99,11 @@ def _rule(rule: Rule, found: Mentioned) -> None:
             case "payload" | "ct" if 1 in fields:
                 loads[_unit(fields[1])] = _Load(_header(fields) if step.kind == "payload" else _tuple(rule, fields))
             case "bitwise" if (load := loads.get(_unit(fields.get(1)))) and _unit(fields.get(2)) == _unit(fields[1]):
-                load.mask = table(fields.get(4, b"")).get(1, b"")
+                load.mask = by_type(fields.get(4, b"")).get(1, b"")
             case "cmp" if load := loads.get(_unit(fields.get(1))):
-                _compared(load, number(fields.get(2)), table(fields.get(3, b"")).get(1, b""), found)
+                _compared(load, number(fields.get(2)), by_type(fields.get(3, b"")).get(1, b""), found)
             case "range" if load := loads.get(_unit(fields.get(1))):
-                first, last = (table(fields.get(kind, b"")).get(1, b"") for kind in (3, 4))
+                first, last = (by_type(fields.get(kind, b"")).get(1, b"") for kind in (3, 4))
                 _spanned(load, first, last, found)
             case "match":
                 _extension(step, rule.family, found)

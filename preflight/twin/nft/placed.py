@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
+from preflight.packets.nlmsg import MASK, attributes, by_type, text
 from preflight.twin.nft.kernel import FAMILIES
 from preflight.twin.nft.read import Rule, Ruleset, elements_of, rules, sizes
-from preflight.twin.wire import MASK, Wire, attributes, table, text
+from preflight.twin.wire import Wire
 
 Place = tuple[str, str, str, int]  # family, table, chain, handle
 _DEEPEST = 16  # blocks within blocks
@@ -92,7 +93,7 @@ def _owner(rule: Rule, owners: Mapping[_Chain, Rule]) -> Rule:
 def _target(fields: Mapping[int, bytes]) -> str:
     """Return the chain that a verdict jumps to; '' = it does not."""
     verdict = next((value for kind, value in attributes(fields.get(2, b"")) if kind & MASK == 2), b"")
-    return text(table(verdict).get(2, b""))
+    return text(by_type(verdict).get(2, b""))
 
 
 def counts(wire: Wire, places: Collection[Place]) -> dict[Place, int]:

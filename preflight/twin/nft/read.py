@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from preflight.facts.twin import Chain as Outline
 from preflight.facts.twin import Table
+from preflight.packets.nlmsg import MASK, NESTED, Message, attribute, attributes, by_type, name, nested, text
 from preflight.twin.nft import elements, kernel, steps
 from preflight.twin.nft.kernel import ACCEPT, FAMILIES, head, hook
 from preflight.twin.nft.steps import number
-from preflight.twin.wire import MASK, NESTED, Message, Wire, attribute, attributes, name, nested, table, text
+from preflight.twin.wire import Wire
 
 TRIES = 4  # of rules that change while they are read
 _PAUSES = (0.002, 0.01, 0.02)  # seconds before a set is read again
@@ -140,7 +141,7 @@ def read(wire: Wire) -> Ruleset:
 
 
 def _generation(wire: Wire) -> bytes:
-    return table(wire.ask(kernel.GET_GENERATION, head(0)).body[4:]).get(1, b"")
+    return by_type(wire.ask(kernel.GET_GENERATION, head(0)).body[4:]).get(1, b"")
 
 
 def _dump(wire: Wire, kind: int, body: bytes = b"", family: int = 0) -> list[Message]:
@@ -160,7 +161,7 @@ def kept(data: bytes, kinds: tuple[int, ...]) -> bytes:
 
 def _things(wire: Wire, kind: int, kinds: tuple[int, ...]) -> Iterator[Thing]:
     for message in _dump(wire, kind):
-        found, body = table(message.body[4:]), kept(message.body[4:], kinds)
+        found, body = by_type(message.body[4:]), kept(message.body[4:], kinds)
         if kind == kernel.GET_TABLE:
             # Dormant stays; a table that a program owns would end with it.
             flags = number(found.get(2)) & 1
@@ -175,8 +176,8 @@ def _things(wire: Wire, kind: int, kinds: tuple[int, ...]) -> Iterator[Thing]:
 
 def _chains(wire: Wire) -> Iterator[Chain]:
     for message in _dump(wire, kernel.GET_CHAIN):
-        family, found = message.body[0], table(message.body[4:])
-        place = table(found.get(4, b""))
+        family, found = message.body[0], by_type(message.body[4:])
+        place = by_type(found.get(4, b""))
         yield Chain(
             family,
             text(found.get(1, b"")),
@@ -193,7 +194,7 @@ def _chains(wire: Wire) -> Iterator[Chain]:
 
 def _flowtables(wire: Wire) -> Iterator[Thing]:
     for message in _dump(wire, kernel.GET_FLOWTABLE):
-        found = table(message.body[4:])
+        found = by_type(message.body[4:])
         flags = number(found.get(7)) & ~1  # no offload to hardware
         body = kept(message.body[4:], (1, 2, 3)) + attribute(7, struct.pack(">I", flags))
         yield Thing(message.body[0], text(found.get(1, b"")), body, text(found.get(2, b"")))
@@ -202,7 +203,7 @@ def _flowtables(wire: Wire) -> Iterator[Thing]:
 def _sets(wire: Wire) -> Iterator[Set]:
     room = MOST_ELEMENTS
     for message in _dump(wire, kernel.GET_SET):
-        family, found = message.body[0], table(message.body[4:])
+        family, found = message.body[0], by_type(message.body[4:])
         whose, called = text(found.get(1, b"")), text(found.get(2, b""))
         flags, key_type, key_length, kind = (number(found.get(place)) for place in (3, 4, 5, 15))
         told = number(found[20]) if 20 in found else None
@@ -241,7 +242,7 @@ def sizes(wire: Wire) -> dict[tuple[int, str, str], int | None]:
     """Return how many elements the kernel says that each set has, as far as it does; raise `OSError`."""
     found = {}
     for message in _dump(wire, kernel.GET_SET):
-        told = table(message.body[4:])
+        told = by_type(message.body[4:])
         whose = message.body[0], text(told.get(1, b"")), text(told.get(2, b""))
         found[whose] = number(told[20]) if 20 in told else None
     return found
@@ -269,7 +270,7 @@ def rules(wire: Wire) -> tuple[Rule, ...]:
         raise OSError(errno.EFBIG, "too many rules")
     found = []
     for message in told:
-        data = table(message.body[4:])
+        data = by_type(message.body[4:])
         whose, chain = text(data.get(1, b"")), text(data.get(2, b""))
         handle = int.from_bytes(data.get(3, b""), "big")
         found.append(Rule(message.body[0], whose, chain, handle, data.get(4, b""), data.get(7, b"")))
@@ -284,6 +285,6 @@ def expressions(raw: bytes) -> tuple[Expression, ...]:
 
 @lru_cache(MOST)
 def _expression(value: bytes) -> Expression:
-    parts = table(value)
+    parts = by_type(value)
     data = parts.get(2, b"")
-    return Expression(text(parts.get(1, b"")), data, attribute(kernel.ITEM | NESTED, value), table(data))
+    return Expression(text(parts.get(1, b"")), data, attribute(kernel.ITEM | NESTED, value), by_type(data))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
+from preflight.packets.nlmsg import MASK, attribute, attributes, nested
 from preflight.twin.nft import kernel
-from preflight.twin.wire import MASK, attribute, attributes, nested
 
 _QUOTA_DEPLETED = 2
 _STRIP_OPTION = (2, 6)  # of `reset tcp option`: which option, and by which protocol

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from preflight.facts.twin import Step
+from preflight.packets import nlmsg as nl
+from preflight.packets.nlmsg import Message, attribute, be32, nested
 from preflight.twin import wire as w
-from preflight.twin.wire import Message, Wire, attribute, be32, nested
+from preflight.twin.wire import Wire
 
 TABLES = 10 << 8  # NFNL_SUBSYS_NFTABLES
 NEWTABLE, NEWCHAIN, GETCHAIN, NEWRULE, TRACE = (TABLES | kind for kind in (0, 3, 4, 6, 17))
@@ -106,24 +108,24 @@ def mark(wire: Wire, family: int, chains: Iterable[tuple[str, int, str]]) -> Non
     `chains`: their names, hooks, and interfaces, where they belong to one.
     """
     head = struct.pack("=BBH", family, 0, 0)
-    changes = [Message(NEWTABLE, head + attribute(1, w.name(OWN)), w.CREATE)]
+    changes = [Message(NEWTABLE, head + attribute(1, nl.name(OWN)), nl.CREATE)]
     expression = nested(
         1,  # NFTA_LIST_ELEM
-        attribute(1, w.name("immediate")),
+        attribute(1, nl.name("immediate")),
         nested(2, attribute(1, be32(8)), nested(2, attribute(1, b"\1"))),  # NFT_REG32_00, the value 1
     )
     setting = nested(
         1,
-        attribute(1, w.name("meta")),
+        attribute(1, nl.name("meta")),
         nested(2, attribute(2, be32(12)), attribute(3, be32(8))),  # NFTA_META_KEY NFTRACE, NFTA_META_SREG
     )
     for name, number, device in chains:
-        there = [attribute(3, w.name(device))] if device else []  # NFTA_HOOK_DEV
+        there = [attribute(3, nl.name(device))] if device else []  # NFTA_HOOK_DEV
         place = nested(4, attribute(1, be32(number)), attribute(2, struct.pack(">i", FIRST)), *there)  # NFTA_CHAIN_HOOK
-        chain = attribute(1, w.name(OWN)) + attribute(3, w.name(name)) + place + attribute(7, w.name("filter"))
-        changes.append(Message(NEWCHAIN, head + chain, w.CREATE))
-        rule = attribute(1, w.name(OWN)) + attribute(2, w.name(name)) + nested(4, expression, setting)
-        changes.append(Message(NEWRULE, head + rule, w.CREATE | w.APPEND))
+        chain = attribute(1, nl.name(OWN)) + attribute(3, nl.name(name)) + place + attribute(7, nl.name("filter"))
+        changes.append(Message(NEWCHAIN, head + chain, nl.CREATE))
+        rule = attribute(1, nl.name(OWN)) + attribute(2, nl.name(name)) + nested(4, expression, setting)
+        changes.append(Message(NEWRULE, head + rule, nl.CREATE | nl.APPEND))
     refused = wire.batch(changes)
     if refused:
         raise w.Refused(next(iter(refused.values())), "the kernel marks no packets")
@@ -133,19 +135,19 @@ def read(message: Message) -> Event | None:
     """Read what the kernel tells of a packet; None: something else, or nothing that decides."""
     if message.kind != TRACE or len(message.body) < 4:
         return None
-    told = w.table(message.body[4:])
+    told = nl.by_type(message.body[4:])
     kind, packet = _number(told.get(4)), _number(told.get(6))
     if packet is None or kind not in (POLICY, RULE):
         return None
-    name = w.text(told.get(1, b""))
+    name = nl.text(told.get(1, b""))
     if name == OWN:
         return None
-    verdict = _number(told.get(16)) if kind == POLICY else _number(w.table(told.get(5, b"")).get(1))
+    verdict = _number(told.get(16)) if kind == POLICY else _number(nl.by_type(told.get(5, b"")).get(1))
     return Event(
         packet=packet,
         family=FAMILIES.get(message.body[0], ""),
         table=name,
-        chain=w.text(told.get(2, b"")),
+        chain=nl.text(told.get(2, b"")),
         handle=struct.unpack(">Q", told[3])[0] if kind == RULE and len(told.get(3, b"")) == 8 else None,
         verdict=None if verdict is None or verdict >> 31 else verdict,
         header=told.get(9, b""),
@@ -187,17 +189,17 @@ def bases(wire: Wire) -> dict[tuple[str, str, str], Base]:
     """Return the base chains of the namespace that the wire is of, by family, table and name; raise `OSError`."""
     found = {}
     for message in wire.dump(GETCHAIN, struct.pack("=BBH", 0, 0, 0)):
-        told = w.table(message.body[4:])
+        told = nl.by_type(message.body[4:])
         if 4 not in told:
             continue
-        family, place = FAMILIES.get(message.body[0], ""), w.table(told[4])
+        family, place = FAMILIES.get(message.body[0], ""), nl.by_type(told[4])
         names = HOOKS.get(family, HOOKS["inet"])
         number, priority = _number(place.get(1)) or 0, struct.unpack(">i", place.get(2, bytes(4)))[0]
         hook = names[number] if number < len(names) else ""
-        listed = w.attributes(place.get(4, b""))  # NFTA_HOOK_DEVS
-        names_of = [place[3]] if 3 in place else [value for kind, value in listed if kind & w.MASK == 1]
-        devices = tuple(map(w.text, names_of))
-        found[family, w.text(told.get(1, b"")), w.text(told.get(3, b""))] = Base(hook, priority, devices)
+        listed = nl.attributes(place.get(4, b""))  # NFTA_HOOK_DEVS
+        names_of = [place[3]] if 3 in place else [value for kind, value in listed if kind & nl.MASK == 1]
+        devices = tuple(map(nl.text, names_of))
+        found[family, nl.text(told.get(1, b"")), nl.text(told.get(3, b""))] = Base(hook, priority, devices)
     return found
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from preflight.packets.nlmsg import attribute, by_type, nested
 from preflight.twin import ipsets, legacy_worlds
 from preflight.twin.legacy_worlds import HARMLESS, World
 from preflight.twin.nft import elements, kernel, steps
 from preflight.twin.nft.conditions import Known, conditions, decides, traces, xt
 from preflight.twin.nft.read import Expression, Rule, Set
 from preflight.twin.nft.steps import number
-from preflight.twin.wire import attribute, nested, table
 
 # What compares, and what is only on the way to a comparison: without it a rule meets more packets.
 _COMPARE, _TURN = frozenset(("cmp", "range")), frozenset(("bitwise", "byteorder"))
@@ -164,7 +164,7 @@ def _strictest(of: Set) -> bytes:
 
 
 def _code(data: bytes) -> int:
-    value = table(table(data).get(2, b"")).get(1, b"")
+    value = by_type(by_type(data).get(2, b"")).get(1, b"")
     return int(struct.unpack(">i", value)[0]) if len(value) == 4 else 0
 
 
@@ -215,7 +215,7 @@ def protocol(rule: Rule) -> bytes:
         if step.kind in ("match", "target"):
             continue
         if step.kind == "cmp" and asked & steps.units(fields.get(1)):
-            value = table(fields.get(3, b"")).get(1, b"")
+            value = by_type(fields.get(3, b"")).get(1, b"")
             size = 2 if rule.family == _BRIDGE else 1
             if len(value) == size:
                 told = struct.unpack("=H", value)[0] if size == 2 else value[0]
