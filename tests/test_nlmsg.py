@@ -54,6 +54,14 @@ def test_the_number_of_an_error(body: bytes, number: int | None) -> None:
     assert nl.error_number(body) == number
 
 
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(nl.u32(7), 7), (nl.u32(0xFFFFFFFF), 0xFFFFFFFF), (b"\1", None), (bytes(8), None), (None, None)],
+)
+def test_a_number_has_32_bits(value: bytes | None, number: int | None) -> None:
+    assert nl.number(value) == number
+
+
 @given(st.lists(st.tuples(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.binary(max_size=40))))
 def test_messages_that_were_written_are_read_as_they_were(made: list[tuple[int, int, bytes]]) -> None:
     data = b"".join(nl.message(kind, flags, number, body) for number, (kind, flags, body) in enumerate(made))

@@ -76,6 +76,11 @@ def text(value: bytes) -> str:
     return value.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
+def number(value: bytes | None) -> int | None:
+    """Read a number of 32 bits that the machine wrote (rtnetlink); None: there is none."""
+    return int(struct.unpack("=I", value)[0]) if value is not None and len(value) == 4 else None
+
+
 def name(value: str) -> bytes:
     """Write a name with its zero."""
     return value.encode("utf-8", "surrogateescape") + b"\0"

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from preflight.gather.nat import legacy as kernel
+from preflight.packets.nlmsg import text
 
 HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 _ORDER = ("raw", "mangle", "nat", "filter", "security")
@@ -185,9 +186,7 @@ def _part(raw: bytes) -> Part:
     return Part(_name(raw[2:31]), raw[31], raw)
 
 
-@cache
-def _name(raw: bytes) -> str:
-    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
+_name = cache(text)  # there are few, in many rules
 
 
 # --- write ------------------------------------------------------------------------------------------------------------

@@ -90,18 +90,14 @@ def parse(body: bytes) -> Link | None:
         name=found.get(_NAME, b"").split(b"\0", 1)[0].decode("utf-8", "surrogateescape"),
         kind=nl.text(nl.by_type(found.get(_LINKINFO, b"")).get(1, b"")),
         address=found.get(_ADDRESS, b""),
-        mtu=_number(found.get(_MTU, b""), 1500),
+        mtu=1500 if (mtu := nl.number(found.get(_MTU))) is None else mtu,
         up=bool(flags & UP),
-        master=_number(found.get(_MASTER, b"")),
-        group=_number(found.get(_GROUP, b"")),
+        master=nl.number(found.get(_MASTER)) or 0,
+        group=nl.number(found.get(_GROUP)) or 0,
         xdp=nl.by_type(found.get(_XDP, b"")).get(2, b"\0") != b"\0",  # IFLA_XDP_ATTACHED
         conf4=_numbers(nl.by_type(families.get(socket.AF_INET, b"")).get(1, b"")),  # IFLA_INET_CONF
         conf6=_numbers(nl.by_type(families.get(socket.AF_INET6, b"")).get(2, b"")),  # IFLA_INET6_CONF
     )
-
-
-def _number(value: bytes, other: int = 0) -> int:
-    return int(struct.unpack("=I", value)[0]) if len(value) == 4 else other
 
 
 def _numbers(value: bytes) -> tuple[int, ...]:
@@ -128,7 +124,7 @@ def parse_address(body: bytes) -> Address | None:
     local = local or other
     if family not in BYTES or len(local) != BYTES[family] or prefix > 8 * len(local):
         return None
-    flags |= _number(found.get(8, b""))  # IFA_FLAGS
+    flags |= nl.number(found.get(8)) or 0  # IFA_FLAGS
     peer = other if other != local and len(other) == len(local) else b""
     return Address(family, index, local, prefix, scope, flags, peer, found.get(3, b""), found.get(4, b""))
 

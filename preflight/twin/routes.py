@@ -106,13 +106,13 @@ def parse(body: bytes) -> Route | None:
     destination = found.get(_DST, bytes(size))
     if not size or len(destination) != size or prefix > 8 * size or flags & _CLONED:
         return None
-    table = _number(found.get(_TABLE, b"")) or number
+    table = nl.number(found.get(_TABLE)) or number
     if not table or (kind in _OWN and protocol == _KERNEL):
         return None
     head = struct.pack("=BBBBBBBBI", *body[:4], number, protocol, scope, kind, flags & ONLINK)
     dropped = {_CACHEINFO, _EXPIRES} | (_HOPS if _NH_ID in found else set())
     parts = [_again(key, value) for key, value in values if key & nl.MASK not in dropped]
-    object_ = _number(found.get(_NH_ID, b""))
+    object_ = nl.number(found.get(_NH_ID)) or 0
     hops = () if object_ else tuple(_hops(found))
     return Route(family, kind, table, destination, prefix, hops, scope, head + b"".join(parts), object_)
 
@@ -139,7 +139,7 @@ def _legs(value: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
 
 def _hops(found: dict[int, bytes]) -> Iterator[Hop]:
     if _OIF in found:
-        yield (_number(found[_OIF]), *_gateway(found))
+        yield (nl.number(found[_OIF]) or 0, *_gateway(found))
     for _, _, _, index, rest in _legs(found.get(_MULTIPATH, b"")):
         yield (index, *_gateway(nl.by_type(rest)))
 
@@ -149,10 +149,6 @@ def _gateway(found: dict[int, bytes]) -> tuple[int, bytes]:
     if plain:
         return {4: int(socket.AF_INET), 16: int(socket.AF_INET6)}.get(len(plain), 0), plain
     return (struct.unpack_from("=H", other)[0], other[2:]) if len(other) > 2 else (0, b"")
-
-
-def _number(value: bytes) -> int:
-    return int(struct.unpack("=I", value)[0]) if len(value) == 4 else 0
 
 
 def _objects(wire: Wire) -> tuple[bytes, ...]:
@@ -178,9 +174,9 @@ def _object_hops(body: bytes) -> tuple[int, tuple[Hop, ...] | tuple[int, ...]] |
     if 1 not in found:  # NHA_ID
         return None
     if _GROUP in found:
-        return _number(found[1]), tuple(member for (member,) in struct.iter_unpack("=I4x", found[_GROUP]))
-    index, gateway = _number(found.get(5, b"")), found.get(6, b"")  # NHA_OIF, NHA_GATEWAY
-    return _number(found[1]), (((index, body[0] if gateway else 0, gateway),) if index else ())
+        return nl.number(found[1]) or 0, tuple(member for (member,) in struct.iter_unpack("=I4x", found[_GROUP]))
+    index, gateway = nl.number(found.get(5)) or 0, found.get(6, b"")  # NHA_OIF, NHA_GATEWAY
+    return nl.number(found[1]) or 0, (((index, body[0] if gateway else 0, gateway),) if index else ())
 
 
 def _resolved(route: Route, known: dict[int, tuple[Hop, ...] | tuple[int, ...]]) -> Route:
@@ -203,7 +199,7 @@ def way(wire: Wire, target: bytes, source: bytes = b"") -> Way | None:
     found = nl.by_type(answer[12:])
     if len(answer) < 12 or answer[7] != UNICAST or _OIF not in found:
         return None
-    return Way(_number(found[_OIF]), *_gateway(found), found.get(_PREFSRC, b""))
+    return Way(nl.number(found[_OIF]) or 0, *_gateway(found), found.get(_PREFSRC, b""))
 
 
 def local(wire: Wire, address: bytes, index: int) -> bool:

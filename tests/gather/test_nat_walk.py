@@ -267,12 +267,6 @@ def test_a_set_is_read_once_and_maps_of_verdicts_are_known(answers: dict[int, li
     assert (table.verdicts("v"), table.verdicts("s"), table.verdicts("absent")) == (True, False, False)
 
 
-def test_a_list_whose_lengths_are_wrong_ends_there() -> None:
-    whole = attribute(1, b"abcd")
-    assert list(nft.nested(whole + struct.pack("=HH", 2, 1) + whole)) == [(1, b"abcd")]
-    assert list(nft.nested(whole + struct.pack("=HH", 99, 1))) == [(1, b"abcd")]
-
-
 # --- tables of ip_tables ----------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from preflight.gather.nat.fields import LOADERS, NOTHING, Field, between, compared, number, text, value
 from preflight.gather.nat.matching import NEVER, Condition, Rule, match, other, place, target
-from preflight.packets.nlmsg import by_type
+from preflight.packets.nlmsg import attributes, by_type
 
 if TYPE_CHECKING:
     from preflight.gather.nat.nft import Element, Table
@@ -39,11 +39,10 @@ class _State(Struct):
 
 def read(raw: bytes, table: Table) -> Iterator[Rule]:
     """Read a rule's attributes; yield the rules that it says."""
-    from preflight.gather.nat.nft import nested
 
     found = by_type(raw)
     states = [_State({2: 4, 10: 6}.get(table.family, 0))]
-    for _, expression in nested(found.get(4, b"")):
+    for _, expression in attributes(found.get(4, b"")):
         parts = by_type(expression)
         name, data = text(parts.get(1)), by_type(parts.get(2, b""))
         states = [after for state in states for after in _step(state, name, data, table)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from preflight.gather.nat.matching import NEVER, NEW, TCP, Condition, network, other
+from preflight.packets import nlmsg
 from preflight.packets.nlmsg import by_type
 
 EQ, NEQ, _LT, _LTE, _GT = range(5)
@@ -34,7 +35,7 @@ def number(raw: bytes | None) -> int:
 
 def text(raw: bytes | None) -> str:
     """Read a name."""
-    return (raw or b"").split(b"\0", 1)[0].decode("utf-8", "replace")
+    return nlmsg.text(raw or b"")
 
 
 def value(raw: bytes | None) -> bytes:

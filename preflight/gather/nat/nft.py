@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from preflight.gather.nat.fields import number, text
 from preflight.gather.nat.matching import Base, Rule
 from preflight.gather.network import netlink
-from preflight.packets.nlmsg import by_type
+from preflight.packets.nlmsg import attributes, by_type
 
 NETFILTER = 12  # NETLINK_NETFILTER
 _TABLES = 10 << 8  # NFNL_SUBSYS_NFTABLES
@@ -17,17 +17,6 @@ FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
 _DORMANT = 1
 _INTERVAL = 4  # of a set's flags
 _VERDICTS = 0xFFFFFF00  # the type of a map's data where these are verdicts
-
-
-def nested(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the attributes of a list, of which several have the same kind. Stops where a length is wrong."""
-    at = 0
-    while at + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, at)
-        if length < 4 or at + length > len(data):
-            return
-        yield kind & 0x3FFF, data[at + 4 : at + length]
-        at += length + 3 & ~3
 
 
 class Element:
@@ -86,7 +75,7 @@ class Table:
             raw = [
                 by_type(entry)
                 for payload in netlink.dump(NETFILTER, GET_ELEMENTS, self.request((2, name)))
-                for _, entry in nested(by_type(payload[4:]).get(3, b""))
+                for _, entry in attributes(by_type(payload[4:]).get(3, b""))
             ]
             interval = bool(number(self._set(name).get(3)) & _INTERVAL)
             self._elements[name] = tuple(_read_elements(raw, interval=interval))

@@ -14,7 +14,7 @@ import time
 
 from preflight.facts import Address, Link, Route
 from preflight.packets import nlmsg as nl
-from preflight.packets.nlmsg import by_type, error_number, text
+from preflight.packets.nlmsg import by_type, error_number, number, text
 
 ROUTE, SOCK_DIAG = 0, 4  # NETLINK_ROUTE, NETLINK_SOCK_DIAG
 GETLINK, GETADDR, GETROUTE, BY_FAMILY = 18, 22, 26, 20
@@ -102,8 +102,7 @@ def links() -> tuple[Link, ...]:
 def read_kind(payload: bytes) -> tuple[str, int]:
     """Return what kind of interface an ifinfomsg is about ('' = a device), and the number of the one that holds it."""
     found = by_type(payload[16:])
-    master = struct.unpack("=I", found[10])[0] if len(found.get(10, b"")) == 4 else 0
-    return text(by_type(found.get(18, b"")).get(1, b"")), master
+    return text(by_type(found.get(18, b"")).get(1, b"")), number(found.get(10)) or 0
 
 
 def interfaces() -> dict[int, str]:
@@ -117,8 +116,7 @@ def read_link(payload: bytes) -> tuple[int, Link] | None:
         return None
     index, flags = struct.unpack_from("=iI", payload, 4)
     found = by_type(payload[16:])
-    mtu = struct.unpack("=I", found[4])[0] if len(found.get(4, b"")) == 4 else None
-    return index, Link(text(found.get(3, b"")), mtu, bool(flags & 1))
+    return index, Link(text(found.get(3, b"")), number(found.get(4)), bool(flags & 1))
 
 
 def read_address(payload: bytes) -> tuple[int, Address] | None:
@@ -159,8 +157,6 @@ def read_route(payload: bytes, names: dict[int, str]) -> Route | None:
         return None
     family, length, _, _, table, _, _, kind, flags = struct.unpack_from("=BBBBBBBBI", payload)
     found = by_type(payload[12:])
-    if len(found.get(15, b"")) == 4:
-        table = struct.unpack("=I", found[15])[0]
     size = 4 if family == socket.AF_INET else 16
     raw = found.get(1, bytes(size))
     # Neither what the kernel cloned (RTM_F_CLONED) nor what leads over an interface that is down (RTNH_F_DEAD).
@@ -170,15 +166,13 @@ def read_route(payload: bytes, names: dict[int, str]) -> Route | None:
     if KINDS[kind] == "local" and (length == 8 * size or destination.is_loopback):
         return None  # the host's own addresses are told with its links
     hop = {**_first_hop(found.get(9, b"")), **found}
-    index = struct.unpack("=i", hop[4])[0] if len(hop.get(4, b"")) == 4 else 0
     gateway = hop.get(5) or hop.get(18, b"")[2:]  # RTA_GATEWAY, else RTA_VIA: of the other family
-    metric = struct.unpack("=I", hop[6])[0] if len(hop.get(6, b"")) == 4 else 0
     return Route(
         str(destination),
-        names.get(index, "") if kind in (1, 2) else "*",
+        names.get(number(hop.get(4)) or 0, "") if kind in (1, 2) else "*",
         str(ipaddress.ip_address(gateway)) if len(gateway) in (4, 16) else "",
-        metric,
-        table,
+        number(hop.get(6)) or 0,
+        table if (told := number(found.get(15))) is None else told,
         KINDS[kind],
     )
 

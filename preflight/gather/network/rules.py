@@ -12,7 +12,7 @@ from preflight.facts import Fact, Route, RoutingRule
 from preflight.gather.access.advice import the_hosts_network
 from preflight.gather.access.roots import Roots, Unreadable
 from preflight.gather.network import netlink
-from preflight.packets.nlmsg import by_type
+from preflight.packets.nlmsg import by_type, number
 from preflight.packets.tables import STANDARD
 from preflight.text.sentences import say
 
@@ -76,28 +76,23 @@ def read_rule(payload: bytes) -> RoutingRule | None:
     found = by_type(payload[12:])
     if family not in (socket.AF_INET, socket.AF_INET6) or action not in _ACTIONS:
         return None
-    mark, suppress = _number(found, _MARK) or 0, _number(found, _SUPPRESS)
+    mark, suppress = number(found.get(_MARK)) or 0, number(found.get(_SUPPRESS))
     return RoutingRule(
         version=4 if family == socket.AF_INET else 6,
-        priority=_number(found, _PRIORITY) or 0,
+        priority=number(found.get(_PRIORITY)) or 0,
         action=_ACTIONS[action],
-        table=_number(found, _TABLE) or table,
-        goto=_number(found, _GOTO) or 0,
+        table=number(found.get(_TABLE)) or table,
+        goto=number(found.get(_GOTO)) or 0,
         source=_network(found.get(_SRC, b""), from_length),
         destination=_network(found.get(_DST, b""), to_length),
         mark=mark,
-        mask=_number(found, _MASK) or (0xFFFFFFFF if mark else 0),
+        mask=number(found.get(_MASK)) or (0xFFFFFFFF if mark else 0),
         incoming=_name(found.get(_IIF, b"")),
         outgoing=_name(found.get(_OIF, b"")),
         others=(*((_TOS,) if tos else ()), *(_OTHERS[number] for number in sorted(found) if number in _OTHERS)),
         inverted=bool(flags & 2),
         suppress=None if suppress in (None, 0xFFFFFFFF) else suppress,
     )
-
-
-def _number(found: dict[int, bytes], kind: int) -> int | None:
-    raw = found.get(kind, b"")
-    return struct.unpack("=I", raw)[0] if len(raw) == 4 else None
 
 
 def _network(raw: bytes, length: int) -> str:

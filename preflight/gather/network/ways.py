@@ -14,7 +14,7 @@ from preflight.facts import Fact, Way
 from preflight.gather.access.advice import the_hosts_network
 from preflight.gather.access.roots import Roots
 from preflight.gather.network import netlink
-from preflight.packets.nlmsg import by_type
+from preflight.packets.nlmsg import by_type, number
 from preflight.packets.routing import INTERNET
 from preflight.text.sentences import say
 
@@ -68,16 +68,12 @@ def read_way(payload: bytes, address: str, names: dict[int, str]) -> Way:
         return Way(destination=address, error=_REFUSALS.get(kind, "EBADMSG"))
     return Way(
         destination=address,
-        interface=names.get(_number(found.get(_OIF, b"")) or 0, ""),
+        interface=names.get(number(found.get(_OIF, b"")) or 0, ""),
         gateway=_address(found.get(_GATEWAY) or found.get(_VIA, b"")[2:]),
         source=_address(found.get(_PREFSRC, b"")),
-        mtu=_number(by_type(found.get(_METRICS, b"")).get(_MTU, b"")),
-        table=_number(found.get(_TABLE, b"")) or table,
+        mtu=number(by_type(found.get(_METRICS, b"")).get(_MTU, b"")),
+        table=number(found.get(_TABLE, b"")) or table,
     )
-
-
-def _number(raw: bytes) -> int | None:
-    return struct.unpack("=I", raw)[0] if len(raw) == 4 else None
 
 
 def _address(raw: bytes) -> str:
