@@ -78,9 +78,9 @@ def _sorted(targets: list[tuple[str, str, str]]) -> None:
 def _target(rule: _Rule) -> str:
     """Return the chain that a rule leads to; '' = none."""
     for data in reversed(rule.expressions):
-        found = wire.table(data)
-        if wire.text(found.get(1, b"")) == "immediate":  # its data, a verdict's, its chain
-            return wire.text(wire.table(wire.table(wire.table(found.get(2, b"")).get(2, b"")).get(2, b"")).get(2, b""))
+        found = nl.by_type(data)
+        if nl.text(found.get(1, b"")) == "immediate":  # its data, a verdict's, its chain
+            return nl.text(nl.by_type(nl.by_type(nl.by_type(found.get(2, b"")).get(2, b"")).get(2, b"")).get(2, b""))
     return ""
 
 
@@ -101,7 +101,7 @@ def in_nf_tables(netlink: Wire, bridge: str) -> int:
     rules = list(_rules(netlink))
     sets: dict[tuple[int, str, bytes], bool] = {}
     brothers = []
-    targets = [(str(rule.family), wire.text(rule.chain), _target(rule)) for rule in rules]
+    targets = [(str(rule.family), nl.text(rule.chain), _target(rule)) for rule in rules]
     for at, rule in enumerate(rules):
         places = tuple(index for index, data in enumerate(rule.expressions) if _names(netlink, rule, data, sets))
         if places:
