@@ -51,9 +51,11 @@ def silent(tmp_path: Path) -> Iterator[str]:
                 while True:
                     kept.append(server.accept())
 
-        threading.Thread(target=accept, daemon=True).start()
+        taking = threading.Thread(target=accept, daemon=True)
+        taking.start()
         yield f"unix://{path}"
         server.shutdown(socket.SHUT_RDWR)
+        taking.join(10)  # else it might still take one
     for connection, _ in kept:
         connection.close()
 
