@@ -43,18 +43,14 @@ def in_ip_tables(state: State, bridge: str) -> list[Change]:
     numbers: dict[tuple[str, str], int] = {}
     found = []
     runs = False
-    targets = [(table, chain, rule.rpartition(" ")[2]) for table, chain, rule in state.rules]
-    for at, (table, chain, rule) in enumerate(state.rules):
+    for table, chain, rule in state.rules:
         place = table, chain
         numbers[place] = numbers.get(place, 0) + 1
         if not _CHAIN.fullmatch(chain):
             continue
         runs = True
         words = rule.split(" ")
-        choices = _choices(tuple(_named(words)), bridge)
-        if choices:
-            _sorted(targets[at:])
-        for names in choices:
+        for names in _choices(tuple(_named(words)), bridge):
             brother = " ".join(names.get(index, word) for index, word in enumerate(words))
             # Each brother that stands above moves the rule down.
             numbers[place] += 1
@@ -104,7 +100,8 @@ def in_nf_tables(netlink: Wire, bridge: str) -> int:
     targets = [(str(rule.family), nl.text(rule.chain), _target(rule)) for rule in rules]
     for at, rule in enumerate(rules):
         places = tuple(index for index, data in enumerate(rule.expressions) if _names(netlink, rule, data, sets))
-        if places:
+        # In sets they stand before 2.0.
+        if any(nl.text(nl.by_type(rule.expressions[index]).get(1, b"")) == "lookup" for index in places):
             _sorted(targets[at:])
         for names in _choices(places, bridge):
             expressions = [
