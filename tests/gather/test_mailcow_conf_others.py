@@ -247,6 +247,7 @@ def test_a_shell_reads_what_we_say(tmp_path: Path) -> None:
 @example(b"echo A[\nTZ=1")
 @example(b"A[0]=1 TZ=2")
 @example(b"`SMTP_PORT[`")
+@example(b"a;TZ=9a\\")
 def test_a_shell_reads_what_we_say_whatever_stands_there(tmp_path: Path, data: bytes) -> None:
     same_in_bash(tmp_path, data)
 

@@ -152,8 +152,10 @@ def _word(text: str, at: int) -> tuple[Word | None, int]:
             inner = found["double"]
             kind = _in_double(inner)
             piece = _IN_DOUBLE.sub(lambda escape: escape[1] or "", inner)
-        elif kind in ("single", "escaped", "joined"):
-            piece = found[kind] if kind != "joined" else ""
+        elif kind == "escaped":
+            piece = found[kind] or "\\"  # at the end of the file it is a character like others
+        elif kind in ("single", "joined"):
+            piece = found[kind] if kind == "single" else ""
         plain = plain and kind not in ("reference", "substitution", "tilde")
         refers = refers and kind != "substitution"
         parts.append(piece)
