@@ -30,10 +30,11 @@ BEFORE = ("links", "routes", "rules", "ways", "ipv6", "sockets", "binds", "nat")
 RANGES = (IPv4Network("198.18.0.0/15"), IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"))
 TRIES = 8
 _OBSTACLES = {
-    "rules": noted("Docker writes no rules of its own here."),
-    "forwarding": noted("This host does not forward packets yet, and a new network of Docker's would change that."),
+    "rules": noted("Docker adds no rules on this host."),
+    "forwarding": noted("This host does not forward packets, and a new Docker network would switch that on."),
+    "modules": noted("A new Docker network would load kernel modules."),
     "missing": noted("Docker's own rules are missing on this host."),
-    "lasting": noted("A new network of Docker's would change rules of this host that stay."),
+    "lasting": noted("A new Docker network would leave changes in the rules of this host."),
 }
 
 
@@ -94,7 +95,7 @@ def _made(run: Run, there: frozenset[str] | None) -> Tried:
         return Tried(Fact.skipped(SOURCE, say("Docker's rules for mailcow are here already.")))
     subnet = _free(run, mailcow)
     if subnet is None:
-        return Tried(Fact.unknown(SOURCE, say("There is no free network on this host that is known of.")))
+        return Tried(Fact.unknown(SOURCE, say("No free subnet was found on this host.")))
     asked = _asked(mailcow, f"br-pf{own().run[:8]}", subnet)
     trial = Trial(asked)
     if obstacle := trial.obstacle(4):

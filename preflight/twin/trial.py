@@ -19,7 +19,8 @@ from preflight.twin.request import Given, Port, Request
 LISTED = 20  # differences that are told
 # Ports in the container. No engine chooses one of them for the host.
 INSIDE, LOCAL_INSIDE = 7325, 7326
-Obstacle = Literal["", "rules", "forwarding", "missing", "lasting"]
+Obstacle = Literal["", "rules", "forwarding", "modules", "missing", "lasting"]
+CABLE = ("veth",)  # the module of a container's interface
 
 
 class Up(Struct, frozen=True, kw_only=True):
@@ -59,6 +60,8 @@ class Trial:
         if not derive.forwards(version):
             return "forwarding"
         rules = self._before[version]
+        if self._loads(rules.state):
+            return "modules"
         if rules.state is None:
             return "" if rules.chains else "missing"
         changes = derive.wanted(self._request, version, rules.state)
@@ -68,6 +71,12 @@ class Trial:
             bridge=self._request.bridge, subnet=_subnet(self._request, version), container="", port=0, inside=0
         )
         return "lasting" if held.lasting(rules.chains, held.after(rules.chains, changes), names) else ""
+
+    def _loads(self, state: State | None) -> bool:
+        """Say whether the engine would load a module of the kernel, be it for a rule or for a table of ip_tables."""
+        wanted = (*derive.needs(self._request), CABLE)
+        raw = state is not None and engine_of(self._request) >= (28,) and not state.usable("raw")
+        return raw or not all(self._request.there(*names) for names in wanted)
 
     def without(self, version: Version) -> None:
         """Leave a version out."""

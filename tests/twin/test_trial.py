@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from preflight.facts.probes import Differing, PublishRun
 from preflight.facts.twin import Twin
 from preflight.twin import derive
-from preflight.twin.derive_state import Change, Underivable
+from preflight.twin.derive_state import Change, State, Underivable
 from preflight.twin.request import Given, Port, Request
 from preflight.twin.spaces import Space
 from preflight.twin.trial import INSIDE, LOCAL_INSIDE, Trial, Up
@@ -157,6 +157,25 @@ def test_where_no_network_should_be_made(host: Space, change: str, obstacle: str
         run(change, "sh", "-e")
         assert Trial(NET).obstacle(4) == obstacle
         assert Trial(replace(NET, iptables=False)).obstacle(4) == "rules"
+
+
+@pytest.mark.parametrize("lacking", ["veth", "xt_nat", "xt_MASQUERADE", ""])
+def test_no_network_is_made_that_loads_a_module(host: Space, lacking: str) -> None:
+    loaded = {"xt_tcpudp", "xt_nat", "xt_conntrack", "xt_addrtype", "xt_MASQUERADE", "nf_tables", "veth"} - {lacking}
+    with host.entered():
+        trial = Trial(replace(NET, modules=tuple(sorted(loaded))))
+        assert trial.obstacle(4) == ("modules" if lacking else "")
+
+
+@pytest.mark.parametrize(("engine", "obstacle"), [("27.5.1", ""), ("28.5.2", "modules")])
+def test_no_table_of_ip_tables_is_made_for_it(
+    host: Space, monkeypatch: pytest.MonkeyPatch, engine: str, obstacle: str
+) -> None:
+    """From 28 on the engine writes rules into raw, which such a kernel may not have loaded."""
+    usable = State.usable
+    monkeypatch.setattr(State, "usable", lambda state, table: table != "raw" and usable(state, table))
+    with host.entered():
+        assert Trial(replace(NET, engine=engine)).obstacle(4) == obstacle
 
 
 def test_a_container_without_an_address_shows_nothing(host: Space) -> None:
