@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from preflight.gathering import parts as module
 from tests.build import ALWAYS
 from tests.gather.ends import NATIVE
 from tests.gather.trees import copy
+from tests.sockets import silent_socket
 
 LATE = 60.0  # seconds of a deadline that no test waits for
 QUIET = Asked(offline=True, probe=False)
@@ -57,24 +56,8 @@ def why(fact: Fact[Any]) -> Missing:
 def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An engine that takes connections and never answers; nothing but the run ends the waiting for it."""
     monkeypatch.setattr(adapter, "engine", partial(adapter.engine, timeout=LATE))
-    path = str(tmp_path / "silent.sock")
-    kept = []
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(path)
-        server.listen(50)
-
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    kept.append(server.accept())
-
-        taking = threading.Thread(target=accept, daemon=True)
-        taking.start()
-        yield f"unix://{path}"
-        server.shutdown(socket.SHUT_RDWR)
-        taking.join(10)  # else it might still take one
-    for connection, _ in kept:
-        connection.close()
+    with silent_socket(tmp_path / "silent.sock") as url:
+        yield url
 
 
 # --- what was asked for ----------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from preflight.report.documents import encode
 from preflight.text.inputs import FILE_BYTES
 from tests.build import host
 from tests.line import Line, Run
+from tests.sockets import bound
 
 RECORDED = Path(__file__).parent / "hosts" / "debian12-nested.json"
 GOOD = encode(host(memory=Memory(1 << 33, 1 << 32, 1 << 31, 0), asked=Asked(offline=True, probe=False)))
@@ -37,16 +37,6 @@ def refused(run: Run) -> str:
 
 
 # --- files that are none, of both options --------------------------------------------------------------------
-
-
-def bound(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        before = os.getcwd()
-        os.chdir(path.parent)  # paths of sockets are short
-        try:
-            made.bind(path.name)
-        finally:
-            os.chdir(before)
 
 
 def sparse(path: Path, size: int) -> None:

@@ -10,12 +10,10 @@ import pty
 import re
 import select
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +24,7 @@ from preflight.cli.progress import Progress
 from preflight.facts import Asked, Memory
 from preflight.report.documents import encode
 from tests.build import host
+from tests.sockets import silent_socket
 
 GIB = 1 << 30
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -40,24 +39,8 @@ ENVIRONMENT = {
 @pytest.fixture
 def silent(tmp_path: Path) -> Iterator[str]:
     """An engine that takes every connection and never answers."""
-    path = str(tmp_path / "silent.sock")
-    kept = []
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(path)
-        server.listen(50)
-
-        def accept() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    kept.append(server.accept())
-
-        taking = threading.Thread(target=accept, daemon=True)
-        taking.start()
-        yield f"unix://{path}"
-        server.shutdown(socket.SHUT_RDWR)
-        taking.join(10)  # else it might still take one
-    for connection, _ in kept:
-        connection.close()
+    with silent_socket(tmp_path / "silent.sock") as url:
+        yield url
 
 
 class Terminal:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from preflight.gather.names.nameservers import find_servers, handed
 from preflight.gather.services.mail_traces import mail_traces
 from preflight.gather.services.services import services
 from tests.gather.trees import copy
+from tests.sockets import bound
 
 CLONE = "/opt/mailcow-dockerized"
 CONF, OVERRIDE = f"{CLONE}/mailcow.conf", f"{CLONE}/docker-compose.override.yml"
@@ -60,16 +60,6 @@ READERS: dict[str, tuple[Reader, tuple[str, ...]]] = {
     "handed": (handed, ("/etc/resolv.conf", DAEMON)),
     "name servers": (lambda roots: find_servers(roots, ()), ("/etc/resolv.conf",)),
 }  # fmt: skip
-
-
-def bound(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        before = os.getcwd()
-        os.chdir(path.parent)  # paths of sockets are short
-        try:
-            made.bind(path.name)
-        finally:
-            os.chdir(before)
 
 
 def circle(path: Path) -> None:

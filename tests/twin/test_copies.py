@@ -17,6 +17,7 @@ from preflight.twin.nft import load as nft_load
 from preflight.twin.nft.read import Ruleset
 from preflight.twin.request import Request
 from preflight.twin.stage import Stage
+from tests.twin.wires import NoWire
 
 REQUEST = Request(ports=(), bridge="br-mailcow", subnet4="172.22.1.0/24")
 
@@ -153,19 +154,6 @@ def test_what_could_not_be_copied_is_told_of_all_parts() -> None:
 # --- read and put in place --------------------------------------------------------------------------------------------
 
 
-class Asked:
-    """A wire that is none."""
-
-    def __init__(self, _: int) -> None:
-        pass
-
-    def __enter__(self) -> Asked:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list of what the kernel is asked for: rules of two tables each, sets, and nf_tables."""
@@ -175,7 +163,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(what)
         return what
 
-    monkeypatch.setattr(copies, "Wire", Asked)
+    monkeypatch.setattr(copies, "Wire", NoWire)
     monkeypatch.setattr(copies.nft_read, "read", lambda wire: told("nft"))
     monkeypatch.setattr(copies.ipsets, "read", lambda wire: told("sets"))
     monkeypatch.setattr(copies.legacy, "tables", lambda version: ("raw", "filter"))
@@ -236,7 +224,7 @@ def test_sets_come_first_and_the_later_of_equals_is_asked_first(
         done.append(what)
         return ipsets.Copied({4: 9}, ()) if what == "sets" else what
 
-    monkeypatch.setattr(copies, "Wire", Asked)
+    monkeypatch.setattr(copies, "Wire", NoWire)
     monkeypatch.setattr(copies.ipsets, "load", lambda sets, wire: put("sets"))
     monkeypatch.setattr(copies.legacy, "load", lambda blob, of, world, queues: put(blob, of, world, queues))
     monkeypatch.setattr(copies.nft_load, "load", lambda one, wire, world, of, queues: put("nft", of, world, queues))

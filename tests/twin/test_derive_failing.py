@@ -11,6 +11,7 @@ from preflight.twin import derive, derive_iptables, derive_zones
 from preflight.twin.derive_programs import Programs
 from preflight.twin.derive_state import Change, State, Underivable
 from preflight.twin.request import Port, Request
+from tests.twin.wires import NoWire
 
 DONE = Output(0, "", "")
 FAILED = Output(4, "", "iptables v1.8.9:\n  it is full\n")
@@ -236,17 +237,7 @@ def natively(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have firewalld's rules in nf_tables get as many brothers; return the numbers that are still to be told."""
     numbers: list[int] = []
 
-    class Asked:
-        def __init__(self, _: int) -> None:
-            pass
-
-        def __enter__(self) -> Asked:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-    monkeypatch.setattr(derive, "Wire", Asked)
+    monkeypatch.setattr(derive, "Wire", NoWire)
     monkeypatch.setattr(derive_zones, "in_nf_tables", lambda wire, bridge: numbers.pop(0))
     return numbers
 

@@ -10,25 +10,11 @@ import pytest
 from preflight.packets.nlmsg import attribute, attributes, be32, by_type, nested
 from preflight.twin.nft import conditions, elements, kernel, mentions, steps, worlds
 from preflight.twin.nft.conditions import Known
-from preflight.twin.nft.read import Expression, Rule, Ruleset, Set, Thing, expressions
+from preflight.twin.nft.read import Expression, Ruleset, Set, Thing, expressions
 from preflight.twin.nft.worlds import Given
+from tests.twin.nft_parts import ACCEPT, DROP, compare, rule, step
 
-ACCEPT, DROP = kernel.verdict(kernel.ACCEPT), kernel.verdict(kernel.DROP)
 NEW, EXISTING = 1, 0
-
-
-def step(kind: str, **fields: int | bytes) -> bytes:
-    """Write a step: its attributes by their numbers, as `a1=…`."""
-    parts = [attribute(int(key[1:]), be32(value) if isinstance(value, int) else value) for key, value in fields.items()]
-    return kernel.expression(kind, *parts)
-
-
-def compare(value: bytes, register: int = 1, operation: int = 0) -> bytes:
-    return step("cmp", a1=register, a2=operation, a3=attribute(1, value))
-
-
-def rule(*parts: bytes, family: int = 2) -> Rule:
-    return Rule(family, "t", "c", 7, b"".join(parts))
 
 
 def one(raw: bytes) -> Expression:

@@ -20,6 +20,7 @@ from preflight.twin.send_verdicts import Observed, Spot
 from preflight.twin.servers import Answer
 from preflight.twin.spaces import Space
 from tests.twin import stand_in
+from tests.twin.wires import NoWire
 
 HOST, SOURCE = "203.0.113.5", "198.41.0.4"
 LINE = b"inner 172.22.1.253 25 198.41.0.4 40000\n"
@@ -235,16 +236,7 @@ def test_a_neighbour_that_does_not_answer(
 ) -> None:
     asked: list[tuple[int, int]] = []
 
-    class Kernel:
-        def __init__(self, _: int) -> None:
-            pass
-
-        def __enter__(self) -> Kernel:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
+    class Kernel(NoWire):
         def dump(self, kind: int, body: bytes) -> list[Message]:
             asked.append((kind, body[0]))
             return [Message(28, one) for one in bodies]
