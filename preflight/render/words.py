@@ -40,7 +40,7 @@ UNJUDGED_NEXT = (
 )
 # Ready by the contract as well, and no reader shall take it for more than it is.
 WAIVED_READY = "Ready for mailcow, but for what is waived"
-WAIVED_NEXT = "Findings that would stand in the way are waived in this run: {count}. Nothing else does."
+WAIVED_NEXT = "All findings that would block mailcow are waived in this run: {count}."
 PARTLY_READY = "Nothing stands in the way, as far as was asked"
 PARTLY_NEXT = (
     "Checks that were asked for: {asked} of {all}. Whether mailcow can be installed on this host, all of them tell."

@@ -72,7 +72,7 @@ def _sorted(targets: list[tuple[str, str, str]]) -> None:
 
 
 def _target(rule: _Rule) -> str:
-    """Return the chain that a rule leads to; '' = none."""
+    """Return the chain that a rule jumps to, or goes to; '' = none."""
     for data in reversed(rule.expressions):
         found = nl.by_type(data)
         if nl.text(found.get(1, b"")) == "immediate":  # its data, a verdict's, its chain

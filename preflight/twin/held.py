@@ -1,7 +1,7 @@
 """What an engine did for a network of our own, held against what is derived for it, and carried over to mailcow's.
 
-Rules are compared chain by chain. Which of two ports comes first is of no effect; whatever else changed meanwhile, by
-programs that ban addresses, is none of the engine's.
+Rules are compared chain by chain. Which of two ports comes first is of no effect, and what programs that ban addresses
+changed meanwhile is not the engine's.
 """
 
 from __future__ import annotations

@@ -223,7 +223,7 @@ class Table:
 
 
 def _doubt(case: Case) -> tuple[bool, bool]:
-    """Order what asking for link addresses met: a certain loss first, then what hangs on who has asked before."""
+    """Sort what became of neighbor discovery: certain losses, then those a router may not notice, then the open."""
     return case.uncopied, bool(case.outcome and case.outcome.verdict == "depends")
 
 

@@ -23,9 +23,9 @@ def sentences(look: Look) -> Iterator[str]:
     chains = ", ".join(dict.fromkeys(f"{one.table} {one.chain}" for one in run.differing))
     yield say("Docker adds other rules here than expected of its version. Chains that differ: {chains}.", chains=chains)
     if run.doubt:
-        yield say("They are known of a test network alone, so not all could be tried.")
+        yield say("Not all of them could be tried for mailcow's network.")
     else:
-        yield say("Its own rules were tried, as a test network showed them.")
+        yield say("The rules that it added for a test network were tried.")
 
 
 def evidence(look: Look) -> tuple[DifferingEvidence, ...] | UnsetType:

@@ -56,7 +56,7 @@ def undecided(twin: Twin, journey: Journey) -> str:
         )
     if journey.depends == ("neighbours",):
         return say(
-            "It depends on whether the router knows this host's link address already: a rule stops the question for it."
+            "A rule blocks neighbor discovery: IPv6 works only while the router remembers this host's hardware address."
         )
     if journey.reason != "sources" and journey.depends:
         return say("It depends on conditions of rules that change: {names}.", names=", ".join(journey.depends))
