@@ -21,6 +21,7 @@ LISTED = 20  # differences that are told
 INSIDE, LOCAL_INSIDE = 7325, 7326
 Obstacle = Literal["", "rules", "forwarding", "modules", "missing", "lasting"]
 CABLE = ("veth",)  # the module of a container's interface
+RAW = (28,)  # from which version on a published port has rules in the table raw
 
 
 class Up(Struct, frozen=True, kw_only=True):
@@ -60,10 +61,12 @@ class Trial:
         if not derive.forwards(version):
             return "forwarding"
         rules = self._before[version]
-        if self._loads(rules.state):
+        if self._loads():
             return "modules"
         if rules.state is None:
             return "" if rules.chains else "missing"
+        if engine_of(self._request) >= RAW and ("raw", "PREROUTING") not in rules.chains:
+            return "lasting"  # the engine makes the table for a published port, and leaves it there
         changes = derive.wanted(self._request, version, rules.state)
         if any(one.chain.startswith("DOCKER") and (one.table, one.chain) not in rules.chains for one in changes):
             return "missing"
@@ -72,11 +75,9 @@ class Trial:
         )
         return "lasting" if held.lasting(rules.chains, held.after(rules.chains, changes), names) else ""
 
-    def _loads(self, state: State | None) -> bool:
-        """Say whether the engine would load a module of the kernel, be it for a rule or for a table of ip_tables."""
-        wanted = (*derive.needs(self._request), CABLE)
-        raw = state is not None and engine_of(self._request) >= (28,) and not state.usable("raw")
-        return raw or not all(self._request.there(*names) for names in wanted)
+    def _loads(self) -> bool:
+        """Say whether the engine would load a module of the kernel."""
+        return not all(self._request.there(*names) for names in (*derive.needs(self._request), CABLE))
 
     def without(self, version: Version) -> None:
         """Leave a version out."""
