@@ -122,7 +122,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "ports": ("configuration", "free"),
     "services": ("mail",),
     "firewall": ("managers", "backend", "inbound", "forwarding"),
-    "clock": ("synchronization", "service", "timezone"),
+    "clock": ("synchronization", "service", "offset", "timezone"),
     "dns": ("host", "domains"),
     "network": ("subnet", "mtu", "ipv6"),
 }

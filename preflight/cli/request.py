@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _ALWAYS = frozenset({"name", "os_release", "kernel", "machine", "mailcow_conf"})
 _ENGINE = "dockerd"  # mailcow's scripts do not call it, but where it is, it only has to be started
-_NOT_WITH_FACTS = ("mailcow_conf", "resolvers", "docker_host", "root", "probe")
+_NOT_WITH_FACTS = ("mailcow_conf", "resolvers", "ntp_servers", "docker_host", "root", "probe")
 
 
 def roots(given: str | None) -> Roots:
@@ -175,9 +175,17 @@ def wishes(given: HostOptions, requirements: Requirements, checks: tuple[Check, 
         rule, possible = matching_rule(tuple(r for r in requirements.kernels if r.unsafe), release, system)
         return (rule or possible).reason if rule or possible else ""  # type: ignore[union-attr]  # one of them is there
 
+    parts = frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks))
+    time_servers, web_servers = given.ntp_servers, tuple[str, ...]()
+    if not time_servers and "times" in parts and not given.offline:
+        from preflight.mailcow.requirements.time_servers import defaults
+
+        time_servers, web_servers = defaults().names
     return msgspec.structs.replace(
         first(given),
-        parts=frozenset(PARTS) if checks is None else _ALWAYS.union(*(entry.reads for entry in checks)),
+        parts=parts,
         commands=tuple(dict.fromkeys((*requirements.commands, *requirements.not_busybox, _ENGINE))),
         unsafe=unsafe,
+        time_servers=time_servers,
+        web_servers=web_servers,
     )

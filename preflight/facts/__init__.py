@@ -41,6 +41,7 @@ from preflight.facts.services import (
 )
 from preflight.facts.sockets import NO_SOCKETS, BindAttempt, Diversion, Holder, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
+from preflight.facts.time import Times, TimeServer, WebDate
 from preflight.facts.twin import Arrival, Chain, Culprit, Exit, Family, Journey, Step, Table, Twin, Uncopied, Unseen
 from preflight.facts.view import Asked, View
 
@@ -119,6 +120,8 @@ __all__ = [
     "SwarmService",
     "Switch",
     "Table",
+    "TimeServer",
+    "Times",
     "Timezone",
     "Twin",
     "Uncopied",
@@ -127,6 +130,7 @@ __all__ = [
     "View",
     "Virtualization",
     "Way",
+    "WebDate",
     "absolute",
     "require",
 ]

@@ -18,6 +18,7 @@ from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import Clock, MailTrace, Services, Timezone
 from preflight.facts.sockets import BindAttempt, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
+from preflight.facts.time import Times
 from preflight.facts.twin import Twin
 from preflight.facts.view import Asked, View
 
@@ -57,6 +58,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     mail_traces: Annotated[Fact[tuple[MailTrace, ...]], about("mail and hosting panels already installed")] = BEFORE
     timezone: Annotated[Fact[Timezone], about("the time zone and the hardware clock")] = BEFORE
     clock: Annotated[Fact[Clock], about("what the kernel says of its clock")] = BEFORE
+    times: Annotated[Fact[Times], about("the time that time servers tell")] = BEFORE
     contact: Annotated[Fact[Contact], about("whether the engine answers, and how")] = BEFORE
     engine: Annotated[Fact[Engine], about("the engine, its containers, networks and volumes")] = BEFORE
     daemon_config: Annotated[Fact[DaemonConfig], about("the engine's settings")] = BEFORE

@@ -13,6 +13,7 @@ from preflight.facts import (
     Override,
     Sockets,
     Space,
+    Times,
 )
 from preflight.gathering.run import Run, Shared
 from preflight.mailcow import plan
@@ -74,6 +75,16 @@ def nat(run: Run) -> Fact[Nat]:
     own = None if links is None else [entry.address for link in links for entry in link.addresses]
     bound = [address for address, _ in wanted.places if address]
     return nat.nat(run.roots, wanted.ports, None if own is None else tuple(dict.fromkeys((*own, *bound))))
+
+
+def times(run: Run) -> Fact[Times]:
+    """What time servers tell."""
+    if run.wishes.asked.offline:
+        return Fact.skipped("SNTP", say("--offline was given."), cause="offline")
+    from preflight.gather.time import times
+
+    wishes = run.wishes
+    return times.times(run.roots, wishes.time_servers, wishes.web_servers, wishes.resolvers, run.crew.deadline)
 
 
 def hosts_file(run: Run) -> Fact[tuple[HostsEntry, ...]]:

@@ -25,6 +25,8 @@ class Wishes(Struct, frozen=True):
     docker_host: str | None = None
     root_given: bool = False
     resolvers: tuple[str, ...] = ()
+    time_servers: tuple[str, ...] = ()
+    web_servers: tuple[str, ...] = ()  # whose Date is the last resort
     commands: tuple[str, ...] = ()
     unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started
 

@@ -74,4 +74,7 @@ def _synchronize(host: Host) -> Remedy:
         "{name} is there, but has not reached a time server (yet): see what it says, and let UDP port 123 out.",
         name=name,
     )
-    return Remedy(text, (*(distro.restart(host, unit) if unit else ()), WATCH.get(name, "ntpq -p")))
+    return Remedy(
+        paragraph(text, timekeepers.shown(host)),
+        (*(distro.restart(host, unit) if unit else ()), WATCH.get(name, "ntpq -p")),
+    )

@@ -6,7 +6,7 @@ from preflight.checks.remedies import distro
 from preflight.facts import NO_SERVICES, Host, Service
 from preflight.report.evidence.clock import TimeServiceEvidence
 from preflight.report.model import Finding, Remedy, Status
-from preflight.text.sentences import phrase, say
+from preflight.text.sentences import paragraph, phrase, say
 
 # Where timedatectl draws the line (systemd, src/timedate/timedated.c, ntp_synced): the kernel's largest error, and
 # not its STA_UNSYNC flag, which may be set to keep the kernel from writing to the hardware clock.
@@ -64,12 +64,24 @@ def get_one(host: Host) -> Remedy:
     here = next(found, None)
     if here and here.unit:
         if here.name == "systemd-timesyncd" and distro.init_system(host) == "systemd":
-            return Remedy(say("Enable the time service that is installed."), ("timedatectl set-ntp true",))
-        return Remedy(say("Enable {name}, which is installed.", name=here.name), distro.enable(host, here.unit))
+            text = paragraph(say("Enable the time service that is installed."), shown(host))
+            return Remedy(text, ("timedatectl set-ntp true",))
+        text = paragraph(say("Enable {name}, which is installed.", name=here.name), shown(host))
+        return Remedy(text, distro.enable(host, here.unit))
     commands = distro.install(host, default="chrony")
     if distro.family(host) not in (None, "debian"):  # Debian's packages start what they bring
         commands += distro.enable(host, "chronyd.service")
-    return Remedy(say("Install a time service, such as chrony."), commands)
+    return Remedy(paragraph(say("Install a time service, such as chrony."), shown(host)), commands)
+
+
+def shown(host: Host) -> str | None:
+    """Say how timedatectl shows that all is well, in the words of old versions and of new ones."""
+    if distro.init_system(host) != "systemd":
+        return None
+    return say(
+        "timedatectl then shows System clock synchronized: yes and NTP service: active. Older versions say NTP"
+        " synchronized: yes and NTP enabled: yes, or Network time on: yes."
+    )
 
 
 def finding(status: Status, service: Service | None, message: str, remedy: Remedy | None = None) -> Finding:

@@ -76,6 +76,22 @@ class DiskRequirements(Struct, frozen=True, forbid_unknown_fields=True):
     images_bytes: int = 0
 
 
+class ClockLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """What goes wrong with a clock that is off by more than these seconds. `fails`: mailcow does not work then."""
+
+    seconds: float
+    fails: bool
+    reason: str
+    source: str
+
+
+class ClockRequirements(Struct, frozen=True, forbid_unknown_fields=True):
+    """How exact the clock has to be. `agree_seconds`: by so much servers may differ that tell the same time."""
+
+    agree_seconds: float
+    limits: tuple[ClockLimit, ...]
+
+
 class Requirements(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that mailcow's documents ask of a host, in numbers and lists."""
 
@@ -93,6 +109,7 @@ class Requirements(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     not_busybox: tuple[str, ...]
     kernels: tuple[KernelRule, ...]
     systems: tuple[SupportedOs, ...]
+    clock: ClockRequirements
     end_of_life: tuple[EndOfLife, ...] = ()
     mtu: int = 1500
     inotify_instances: int = 0
@@ -125,6 +142,15 @@ def load(name: str) -> Requirements:
 def parse(text: str, name: str) -> Requirements:
     """Parse a requirements document in TOML; raise `RequirementsError`."""
     try:
-        return msgspec.convert(tomllib.loads(text), Requirements)
+        document = tomllib.loads(text)
+        if "clock" not in document:
+            document["clock"] = _clock()
+        return msgspec.convert(document, Requirements)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise RequirementsError(f"{name}: {str(error) or 'nested too deep'}") from None
+
+
+def _clock() -> object:
+    """Return what `current` asks of the clock: no document of mailcow's has numbers, so these hold for all of them."""
+    with open(os.path.join(FOLDER, "current.toml"), "rb") as file:
+        return tomllib.load(file)["clock"]

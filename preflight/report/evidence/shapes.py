@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from preflight.report.evidence.clock import ClockEvidence, TimeServiceEvidence, TimezoneEvidence
+from preflight.report.evidence.clock import ClockEvidence, OffsetEvidence, TimeServiceEvidence, TimezoneEvidence
 from preflight.report.evidence.engine import (
     ComposeEvidence,
     DaemonConfigEvidence,
@@ -77,6 +77,7 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "firewall.managers": (ManagerEvidence,),
     "clock.synchronized": (ClockEvidence,),
     "clock.service": (TimeServiceEvidence,),
+    "clock.offset": (OffsetEvidence,),
     "clock.timezone": (TimezoneEvidence,),
     "dns.hostname": (RecordsEvidence,),
     "dns.address": (RecordsEvidence,),

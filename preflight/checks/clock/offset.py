@@ -1,0 +1,137 @@
+"""How far off the clock is, by the time that servers tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from preflight.checks import Look, check
+from preflight.checks.clock import setting, telling, timekeepers
+from preflight.checks.clock.opinions import Opinion, majority, of_time_servers, of_web_servers
+from preflight.checks.findings import Measured
+from preflight.checks.sources import PREREQUISITES, issue
+from preflight.facts import Times
+from preflight.report.evidence.clock import OffsetEvidence
+from preflight.report.model import Finding, Severity, Status
+from preflight.text.durations import duration
+from preflight.text.sentences import paragraph, phrase, say, told
+
+if TYPE_CHECKING:
+    from preflight.mailcow.requirements import ClockLimit, ClockRequirements
+
+
+class _Measure(Struct, frozen=True):
+    """What servers say: all opinions, those of the majority, and whether they are Dates of web servers."""
+
+    opinions: list[Opinion]
+    agreeing: list[Opinion]
+    by_date: bool
+
+    @property
+    def best(self) -> Opinion | None:
+        """Return the most exact opinion of the majority; None: there is no majority."""
+        return self.agreeing[0] if self.agreeing else None
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("times", "clock", "services", "os_release", "virtualization"),
+    remedy="Set the clock: enable a time service, such as chrony, and let UDP port 123 out.",
+    docs=(PREREQUISITES,),
+    sources=(issue(519),),
+)
+def offset(look: Look) -> Iterator[Finding]:
+    """The clock shows the right time
+
+    Codes of second factors (TOTP) hold for 30 seconds and one step of 30 seconds before and after. Signatures of
+    DNSSEC and new certificates begin and end at a moment, and Dovecot ends its sessions when the clock is set back.
+    """
+    times = look.host.times.get()
+    limits = look.requirements.clock
+    measure = _measured(times, limits)
+    best = measure.best
+    measured = Measured(
+        evidence=OffsetEvidence(
+            seconds=best.seconds if best else None,
+            error=best.error if best else None,
+            servers=telling.evidence(times, measure.agreeing),
+        ),
+        expected=phrase("at most {limit}", limit=duration(min(limit.seconds for limit in limits.limits))),
+        found=duration(best.seconds) if best else None,
+    )
+    if best is None:
+        yield _undecided(measured, times, measure)
+        return
+    yield _judged(look, measured, times, measure, best)
+
+
+def _measured(times: Times, limits: ClockRequirements) -> _Measure:
+    opinions = of_time_servers(times, limits.agree_seconds)
+    by_date = not opinions
+    if by_date:
+        opinions = of_web_servers(times)
+    return _Measure(opinions, majority(opinions, limits.agree_seconds), by_date and bool(opinions))
+
+
+def _judged(look: Look, measured: Measured, times: Times, measure: _Measure, best: Opinion) -> Finding:
+    """Judge by the most exact server of the majority; a failure is one only where no error explains it."""
+    limits = look.requirements.clock.limits
+    crossed = [limit for limit in limits if abs(best.seconds) > limit.seconds]
+    fails = any(limit.fails and abs(best.seconds) - best.error > limit.seconds for limit in limits)
+    if crossed and len(measure.agreeing) == 1 and timekeepers.in_step(look.host):
+        return _alone(measured, best)
+    status = Status.FAIL if fails else Status.WARN if crossed else Status.PASS
+    message = paragraph(
+        _how_far(best, crossed),
+        _how_known(measure, best),
+        telling.left_out(times, measure.agreeing),
+        *(told(limit.reason) for limit in crossed),
+    )
+    return measured.judged(status, message, setting.right(look.host) if crossed else None)
+
+
+def _how_far(best: Opinion, crossed: list[ClockLimit]) -> str:
+    values = {"offset": duration(best.seconds), "error": duration(best.error)}
+    if not crossed:
+        return say("The clock is right: it differs from the time by {offset} (± {error}).", **values)
+    if best.seconds > 0:
+        return say("The clock is {offset} (± {error}) behind.", **values)
+    return say("The clock is {offset} (± {error}) ahead.", **values)
+
+
+def _how_known(measure: _Measure, best: Opinion) -> str:
+    servers = ", ".join(opinion.server for opinion in measure.agreeing)
+    if measure.by_date:
+        return say(
+            "No time server answers, so this is the date that web servers tell over HTTPS, to a second: {servers}.",
+            servers=servers,
+        )
+    if len(measure.agreeing) == 1:
+        return say("Only one time server tells it, and nothing confirms it: {servers}.", servers=servers)
+    return say(
+        "Time servers that agree: {servers}. The error includes half of the {delay} there and back, as one way may take"
+        " longer than the other.",
+        servers=servers,
+        delay=duration(best.delay),
+    )
+
+
+def _alone(measured: Measured, best: Opinion) -> Finding:
+    reason = say(
+        "Only one time server answers, {server}. It differs from the clock by {offset}, but the kernel says that the"
+        " clock is synchronised.",
+        server=best.server,
+        offset=duration(best.seconds),
+    )
+    return measured.unknown(reason, say("Name further time servers with --ntp-server."))
+
+
+def _undecided(measured: Measured, times: Times, measure: _Measure) -> Finding:
+    """Say why no time is known: servers that contradict each other, or none that tells one."""
+    if measure.opinions:
+        servers = ", ".join(telling.opinion(one) for one in measure.opinions)
+        reason = say("The servers contradict each other, and no majority agrees on a time: {servers}.", servers=servers)
+        return measured.unknown(reason, say("Name further time servers with --ntp-server."))
+    return telling.nobody(measured, times)
