@@ -43,6 +43,8 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--timeout", "3600", "timeout", 3600.0),
         ("--resolver", "192.0.2.53", "resolvers", ("192.0.2.53",)),
         ("--resolver", "[2001:db8::53]:5353", "resolvers", ("[2001:db8::53]:5353",)),
+        ("--ntp-server", "ntp.example.org:1123", "ntp_servers", ("ntp.example.org:1123",)),
+        ("--ntp-server", "2001:db8::123", "ntp_servers", ("2001:db8::123",)),
         ("--docker-host", "tcp://192.0.2.1:2375", "docker_host", "tcp://192.0.2.1:2375"),
         ("--docker-host", "unix:///run/docker.sock", "docker_host", "unix:///run/docker.sock"),
         ("--ignore", "ports.free:[::1]:25/tcp=known@2027-01-31", "ignores",

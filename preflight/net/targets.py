@@ -21,8 +21,9 @@ def place(text: str, port: int) -> Place:
     match = _FORM.fullmatch(text)
     host = _host(match["v6"], match["host"]) if match else None
     if match is None or host is None:
-        form = "ntp.example.org, ntp.example.org:123, 198.51.100.53:123, [2001:db8::53]:123"
-        raise ValueError(say("{text} is not a server: write {form}.", text=repr(text[:60]), form=form))
+        raise ValueError(
+            say("{text} is not a server: write HOST, HOST:PORT, ADDRESS:PORT or [IPV6]:PORT.", text=repr(text[:60]))
+        )
     number = int(match["port6"] or match["port"] or port)
     if not 1 <= number <= 65535:
         raise ValueError(say("{text} has a port outside 1 to 65535.", text=repr(text[:60])))

@@ -67,6 +67,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "services.mail": ("services",),
     "clock.synchronized": ("clock",),
     "clock.service": ("services",),
+    "clock.offset": ("times",),
     "clock.timezone": ("timezone",),
     "dns.hostname": ("answers", "hosts_file"),
     "dns.address": ("answers", "links"),

@@ -37,6 +37,8 @@ from preflight.facts import (
     Sockets,
     Space,
     StartRun,
+    Times,
+    TimeServer,
     Timezone,
     Userland,
     Virtualization,
@@ -60,6 +62,12 @@ RULES = tuple(
     for priority, table in ((0, 255), (32766, 254), *(((32767, 253),) if version == 4 else ()))
 )
 CHRONY = Service(name="chrony", kind="time", unit="chrony.service", enabled=True, active=True)
+TIMES = Times(
+    tuple(
+        TimeServer(server=name, address="192.0.2.123", outcome="measured", seconds=0.002, delay=0.03, samples=3)
+        for name in ("ntp1.example.net", "ntp2.example.net")
+    )
+)
 CHECKS = tuple(entry for entry in catalogue() if entry.section != "firewall")
 
 
@@ -82,7 +90,7 @@ def _system() -> dict[str, Any]:
         "memory": Memory(16 * GIB, 15 * GIB, 2 * GIB, 2 * GIB),
         "spaces": {path: space(path) for path in ("/var/lib/docker", "/opt/mailcow-dockerized")},
         "services": Services("systemd", (CHRONY,)), "mail_traces": (), "timezone": Timezone("Europe/Berlin", False),
-        "clock": Clock(12_345, False), "mailcow_conf": ConfFile(DEFAULT_CONF, False, {}),
+        "clock": Clock(12_345, False), "times": TIMES, "mailcow_conf": ConfFile(DEFAULT_CONF, False, {}),
     }  # fmt: skip
 
 
