@@ -100,7 +100,10 @@ def test_a_host_says_when_and_of_what_it_was_gathered(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "skipped"),
     [
-        (Asked(offline=True, probe=False), {"answers": "offline", "probes.healthcheck": "no-probe"}),
+        (
+            Asked(offline=True, probe=False),
+            {"answers": "offline", "times": "offline", "probes.healthcheck": "no-probe"},
+        ),
         (Asked(offline=False, probe=False), {"probes.limits": "no-probe", "probes.privileged": "no-probe"}),
     ],
 )

@@ -12,8 +12,8 @@ from preflight.assess.waivers import Waiver
 from preflight.cli.params import Address, Checked, Domain, Name, Seconds, WaiverType
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
-from preflight.gather.time.times import server as time_server
 from preflight.mailcow import plan
+from preflight.net.targets import time_server
 from preflight.render import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])

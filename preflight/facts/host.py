@@ -15,7 +15,7 @@ from preflight.facts.names import Answers, HostsEntry
 from preflight.facts.network import Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.probes import Probes
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
-from preflight.facts.services import Clock, MailTrace, Services, Timezone
+from preflight.facts.services import Clock, MailTrace, OtherKey, Services, Timezone
 from preflight.facts.sockets import BindAttempt, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.facts.time import Times
@@ -58,6 +58,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     mail_traces: Annotated[Fact[tuple[MailTrace, ...]], about("mail and hosting panels already installed")] = BEFORE
     timezone: Annotated[Fact[Timezone], about("the time zone and the hardware clock")] = BEFORE
     clock: Annotated[Fact[Clock], about("what the kernel says of its clock")] = BEFORE
+    timesyncd: Annotated[Fact[tuple[OtherKey, ...]], about("other keys than NTP= in timesyncd's settings")] = BEFORE
     times: Annotated[Fact[Times], about("the time that time servers tell")] = BEFORE
     contact: Annotated[Fact[Contact], about("whether the engine answers, and how")] = BEFORE
     engine: Annotated[Fact[Engine], about("the engine, its containers, networks and volumes")] = BEFORE

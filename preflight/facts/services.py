@@ -110,6 +110,17 @@ class Timezone(Struct, frozen=True):
     written: ZoneName | None = None
 
 
+class OtherKey(Struct, frozen=True):
+    """A line of timesyncd's settings that names servers by another key than NTP=.
+
+    It reads Servers= as well, which its manual does not name (held against 252), and ignores Server=.
+    """
+
+    path: FilePath
+    line: int
+    key: Literal["Servers", "Server"]
+
+
 class Clock(Struct, frozen=True):
     """adjtimex(2): the kernel's own word."""
 

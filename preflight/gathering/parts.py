@@ -86,6 +86,7 @@ PARTS = (
     _read("mail_traces", "services.mail_traces"),
     _read("timezone", "machine.clock"),
     _read("clock", "machine.clock"),
+    _read("timesyncd", "machine.timesyncd"),
     Part("times", recipes.times, Kind.ELSEWHERE, TIME_SERVERS),
     Part("contact", engine.contact, Kind.PROGRAM, ENGINE),
     Part("engine", engine.engine, Kind.PROGRAM, ENGINE),

@@ -8,6 +8,7 @@ from preflight.net.addresses import parse_address, with_port
 from preflight.net.hostnames import ascii_name, askable
 from preflight.text.sentences import say
 
+NTP = 123
 Place = tuple[str, int]  # a name in A-labels or an address (a link-local one with its scope), port
 
 _FORM = re.compile(r"\[(?P<v6>[^\]]+)\](?::(?P<port6>[0-9]{1,5}))?|(?P<host>[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
@@ -28,6 +29,11 @@ def place(text: str, port: int) -> Place:
     if not 1 <= number <= 65535:
         raise ValueError(say("{text} has a port outside 1 to 65535.", text=repr(text[:60])))
     return host, number
+
+
+def time_server(text: str) -> Place:
+    """Read a time server; raise `ValueError` with a sentence."""
+    return place(text, NTP)
 
 
 def _host(v6: str | None, other: str | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from preflight.facts import Clock, Fact, OsRelease, Service, Services, Timezone, Virtualization
+from preflight.facts import Clock, Fact, OsRelease, OtherKey, Service, Services, Timezone, Virtualization
 from preflight.report.model import Result, Status
 from tests.build import look, measured, run
 
@@ -306,6 +306,23 @@ def test_the_remedy_fits_the_distribution(
     assert commands(one("clock.service", **facts)) == expected
     lost = one("clock.synchronized", **facts)
     assert (lost.status, lost.reason) == (Status.SKIP, "No time service runs (see clock.service).")
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "said"),
+    [
+        ("systemd-timesyncd", ("Servers",), "/etc/systemd/timesyncd.conf, line 2: timesyncd reads Servers= as NTP="),
+        ("systemd-timesyncd", ("Servers", "Server"), "line 3: timesyncd ignores Server="),
+        ("systemd-timesyncd", (), None),
+        ("chrony", ("Servers", "Server"), None),
+    ],
+)
+def test_servers_of_timesyncd_behind_another_key(name: str, keys: tuple[Any, ...], said: str | None) -> None:
+    """timesyncd 252: "Added new system server" for Servers=, "Unknown key" for Server=: nothing is out of order."""
+    lines = tuple(OtherKey("/etc/systemd/timesyncd.conf", number, key) for number, key in enumerate(keys, 2))
+    result = one("clock.service", services=services(keeper(name)), timesyncd=lines)
+    assert (result.status, "line" in result.message) == (Status.PASS, said is not None)
+    assert said is None or said in result.message
 
 
 # --- clock.timezone ------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from preflight.text.sentences import say
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("services", "clock", "os_release", "virtualization"),
+    reads=("services", "clock", "os_release", "virtualization", "timesyncd"),
     remedy="Enable one time service: timedatectl set-ntp true, or install chrony.",
     docs=(PREREQUISITES,),
 )
@@ -25,8 +25,11 @@ def service(look: Look) -> Iterator[Finding]:
     A clock that nobody keeps in step drifts by seconds a week. This is what timedatectl of 2017 showed as
     NTP enabled; systemd-timesyncd, chrony, ntpsec, ntp and openntpd all do, but not two of them at once.
     """
-    host = look.host
-    require(host.services)
+    require(look.host.services)
+    yield timekeepers.with_other_key(look.host, _judged(look.host))
+
+
+def _judged(host: Host) -> Finding:
     found = timekeepers.every(host)
     active = [service for service in found if service.active]
     enabled = [service for service in found if service.enabled]
@@ -36,13 +39,10 @@ def service(look: Look) -> Iterator[Finding]:
         idle = [service for service in enabled if service not in ready]
     works = active or ready
     if len(active) > 1 or (len(ready) > 1 and not active):
-        yield timekeepers.rivals(host, works)
-    elif idle and (not works or works[0].name == timekeepers.VIRTUALBOX):
-        yield timekeepers.idle(host, idle[0], works[0] if works else None)
-    elif works:
-        yield _one(host, works[0])
-    else:
-        yield _nobody(host)
+        return timekeepers.rivals(host, works)
+    if idle and (not works or works[0].name == timekeepers.VIRTUALBOX):
+        return timekeepers.idle(host, idle[0], works[0] if works else None)
+    return _one(host, works[0]) if works else _nobody(host)
 
 
 def _one(host: Host, service: Service) -> Finding:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from preflight.checks.remedies import distro
 from preflight.facts import NO_SERVICES, Host, Service
 from preflight.report.evidence.clock import TimeServiceEvidence
 from preflight.report.model import Finding, Remedy, Status
-from preflight.text.sentences import paragraph, phrase, say
+from preflight.text.sentences import noted, paragraph, phrase, say
 
 # Where timedatectl draws the line (systemd, src/timedate/timedated.c, ntp_synced): the kernel's largest error, and
 # not its STA_UNSYNC flag, which may be set to keep the kernel from writing to the hardware clock.
 MAX_ERROR_US = 16_000_000
+TIMESYNCD = "systemd-timesyncd"
+_OTHER_KEYS = {
+    "Server": noted("{path}, line {line}: timesyncd ignores Server= and asks other servers. Write NTP= instead."),
+    "Servers": noted("{path}, line {line}: timesyncd reads Servers= as NTP=, but only NTP= is in its manual."),
+}
 VIRTUALBOX = (
     "VBoxService"  # sets the clock from the machine below; it asks no time server, and tells the kernel nothing
 )
@@ -63,7 +70,7 @@ def get_one(host: Host) -> Remedy:
     found = (s for s in every(host) if s.unit and not s.masked and not stands_back(host, s))
     here = next(found, None)
     if here and here.unit:
-        if here.name == "systemd-timesyncd" and distro.init_system(host) == "systemd":
+        if here.name == TIMESYNCD and distro.init_system(host) == "systemd":
             text = paragraph(say("Enable the time service that is installed."), shown(host))
             return Remedy(text, ("timedatectl set-ntp true",))
         text = paragraph(say("Enable {name}, which is installed.", name=here.name), shown(host))
@@ -100,6 +107,15 @@ def finding(status: Status, service: Service | None, message: str, remedy: Remed
         remedy=remedy,
         reason=message if status in (Status.SKIP, Status.UNKNOWN) else None,
     )
+
+
+def with_other_key(host: Host, finding: Finding) -> Finding:
+    """Add to what is said of timesyncd that somebody named its servers by another key than the manual's."""
+    if finding.found != TIMESYNCD or not (lines := host.timesyncd.or_(())):
+        return finding
+    first = min(lines, key=lambda line: line.key)  # the one that is ignored before the one that is not
+    remark = _OTHER_KEYS[first.key]
+    return replace(finding, message=paragraph(finding.message, say(remark, path=first.path, line=first.line)))
 
 
 def idle(host: Host, service: Service, works: Service | None) -> Finding:

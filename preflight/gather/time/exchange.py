@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import socket
 import threading
 import time
@@ -86,7 +85,7 @@ def _ask(target: Target, until: float, pace: Pace, seen: _Seen) -> None:
 
 def _once(udp: socket.socket, until: float, seen: _Seen) -> bool:
     """Ask once, and wait for the answer; say whether the server may be asked again."""
-    nonce = secrets.randbits(64) or 1
+    nonce = int.from_bytes(os.urandom(8), "big") or 1
     sent = time.monotonic()
     udp.send(request(nonce))
     while (left := until - time.monotonic()) > 0:

@@ -7,18 +7,12 @@ from preflight.facts.time import Times, TimeServer
 from preflight.gather.access.roots import Roots
 from preflight.gather.time.exchange import Pace, Target, measure
 from preflight.gather.time.places import addresses
-from preflight.net.targets import place, shown
+from preflight.net.targets import NTP, shown, time_server
 from preflight.text.sentences import say
 
-PORT = 123
 SOURCE = "SNTP"
 SERVERS = 16  # that are asked
 PACE = Pace()
-
-
-def server(text: str) -> tuple[str, int]:
-    """Read a time server as users name it; raise `ValueError` with a sentence for the user."""
-    return place(text, PORT)
 
 
 def times(
@@ -27,23 +21,23 @@ def times(
     web: tuple[str, ...],
     resolvers: tuple[str, ...],
     deadline: float,
-    pace: Pace = PACE,
+    pace: Pace | None = None,
 ) -> Fact[Times]:
     """Return what time servers tell, and if none of them does, the web servers `web`; `deadline`: of time.monotonic."""
     if not roots.view.live:
         reason = say("The root is a copy, and the clock is that of a running machine.")
         return Fact.unknown(SOURCE, reason, cause="copy")
-    asked = tuple(dict.fromkeys(map(server, servers)))[:SERVERS]
+    asked = tuple(dict.fromkeys(map(time_server, servers)))[:SERVERS]
     known, missing = addresses(roots, tuple(dict.fromkeys(host for host, _ in asked)), resolvers, deadline)
     targets = tuple(
-        Target(shown((host, port), PORT), address, port) for host, port in asked for address in known.get(host, ())
+        Target(shown((host, port), NTP), address, port) for host, port in asked for address in known.get(host, ())
     )
     nameless = tuple(
-        TimeServer(server=shown((host, port), PORT), outcome="unresolved", detail=missing.get(host, ""))
+        TimeServer(server=shown((host, port), NTP), outcome="unresolved", detail=missing.get(host, ""))
         for host, port in asked
         if host not in known
     )
-    found = (*measure(targets, deadline, pace), *nameless)
+    found = (*measure(targets, deadline, pace or PACE), *nameless)
     if not web or any(one.outcome == "measured" for one in found):
         return Fact.of(SOURCE, Times(found))
     from preflight.gather.time.dates import dates
