@@ -28,7 +28,9 @@ FILES = [
     for path in ROOT.glob(f"{room}/**/*.py")
 ]
 MAKERS = {"unknown": 1, "Missing": 2, "Remedy": 0, "Advice": 0}  # by name: the argument that the advice may begin at
-OPTION = re.compile(r"docker run|--(?:[a-z]+=host|privileged|timeout|resolver|hostname|public-ip|docker-host)\b")
+OPTION = re.compile(
+    r"docker run|--(?:[a-z]+=host|privileged|timeout|resolver|ntp-server|hostname|public-ip|docker-host)\b"
+)
 CONTAINER = View(container=True, root="/proc/1/root", live=True, network=False, privileged=False)
 COPY = View(container=False, root="/copy", live=False, network=False, privileged=None)
 

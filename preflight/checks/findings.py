@@ -46,9 +46,11 @@ class Measured(Struct, frozen=True, kw_only=True):
         """Make the finding that says why nothing was checked."""
         return skipped(reason, expected=self.expected, found=self.found, evidence=self.evidence)
 
-    def unknown(self, reason: str, help: str, *commands: str, message: str | None = None) -> Finding:
+    def unknown(
+        self, reason: str, help: str, *commands: str, message: str | None = None, place: Place = "host"
+    ) -> Finding:
         """Make the finding that says why nothing is known, and what would help."""
-        made = unknown(reason, help, *commands, message=message, evidence=self.evidence)
+        made = unknown(reason, help, *commands, message=message, evidence=self.evidence, place=place)
         return replace(made, expected=self.expected, found=self.found)
 
 

@@ -62,6 +62,7 @@ def test_thresholds(offset: float, status: Status, reasons: int, sign: int) -> N
     direction = "right" if status is Status.PASS else {1: "behind", -1: "ahead"}[sign]
     assert direction in result.message.partition(". ")[0]
     assert (result.remedy is None) is (status is Status.PASS)
+    assert (result.found, result.expected) == (duration(offset), "at most 5.0 s")
 
 
 def test_how_exact_it_is_is_said() -> None:
@@ -101,7 +102,9 @@ def test_the_majority_tells_the_time(offsets: tuple[float, ...], status: Status,
     assert [row["counted"] for row in rows] == [seconds is not None and abs(o - seconds) < 1 for o in offsets]
     if status is Status.UNKNOWN:
         assert "no majority" in (result.reason or "")
-        assert f"(clock {duration(max(offsets))} behind)" in (result.reason or "")
+        words = ("ahead", "behind")
+        told = [f"ntp{n}.example (clock {duration(o)} {words[o > 0]})" for n, o in enumerate(offsets)]
+        assert (result.reason or "").endswith(f": {', '.join(told)}.")
     elif len(set(offsets)) > 2 or max(offsets) - min(offsets) > 1:
         assert "(tells another time)" in result.message
 
@@ -177,6 +180,29 @@ def test_liars_in_the_minority_never_change_the_answer(lies: list[float], more: 
     assert majority(liars[: len(lies)] + honest[: len(lies)], 0.5) == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "agree"),
+    [
+        ((0.0, 1.0), (1.4, 0.01), True), ((0.0, 1.0), (1.6, 0.01), False), ((0.0, 0.01), (1.4, 1.0), True),
+        ((0.0, 0.01), (-1.6, 1.0), False), ((0.0, 0.0), (0.49, 0.0), True), ((0.0, 0.0), (0.51, 0.0), False),
+        ((0.0, 0.0), (-0.49, 0.0), True), ((0.0, 0.0), (-0.51, 0.0), False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_who_agrees(first: tuple[float, float], second: tuple[float, float], agree: bool) -> None:
+    """Within the errors of both, and half a second."""
+    opinions = [Opinion(name, *values, 0.1) for name, values in (("a", first), ("b", second))]
+    for order in (opinions, opinions[::-1]):
+        assert len(majority(order, 0.5)) == (2 if agree else 0)
+
+
+def test_a_chain_of_neighbours_is_no_agreement_of_all() -> None:
+    chain = [Opinion(f"n{n}", 0.4 * n, 0.01 * (n + 1), 0.1) for n in range(3)]
+    assert [one.server for one in majority(chain, 0.3)] == []
+    assert [one.server for one in majority(chain, 0.5)] == ["n0", "n1"]  # the two that are more exact
+    assert [one.server for one in majority(chain[::-1], 0.9)] == ["n0", "n1", "n2"]
+
+
 # --- the Date of web servers -------------------------------------------------------------------------------------
 
 
@@ -197,6 +223,10 @@ def test_the_date_of_web_servers_is_the_last_resort(told: tuple[WebDate, ...], s
     assert result.status is status
     assert ("over HTTPS, to a second" in result.message) is (status is not Status.UNKNOWN)
     assert ("dead.example (no answer)" in result.message) is (told != dates(0.0, 60.0))
+    rows = measured(result)["servers"][1:]
+    assert [row["outcome"] for row in rows] == ["silent" if one.seconds is None else "date" for one in told]
+    assert [row["error"] for row in rows] == [None if one.seconds is None else 0.6 for one in told]
+    assert {row["counted"] for row in rows} <= {status is not Status.UNKNOWN}
 
 
 def test_dates_do_not_count_beside_a_time_server() -> None:

@@ -43,5 +43,18 @@ def test_the_file_and_its_drop_ins_are_read(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("folder", ["etc", "run", "usr/local/lib", "usr/lib"])
+def test_where_drop_ins_are(folder: str, tmp_path: Path) -> None:
+    roots = copy(tmp_path, **{f"{folder}/systemd/timesyncd.conf.d/a.conf": "[Time]\nServer=c\n"})
+    assert [line.path for line in timesyncd(roots).get()] == [f"/{folder}/systemd/timesyncd.conf.d/a.conf"]
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir(parents=True)
+    missing = timesyncd(copy(tmp_path)).missing
+    assert missing is not None
+    assert missing.kind == "unknown"
+
+
 def test_no_file_has_no_such_line(tmp_path: Path) -> None:
     assert timesyncd(copy(tmp_path)).get() == ()

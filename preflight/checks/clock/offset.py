@@ -125,7 +125,7 @@ def _alone(measured: Measured, best: Opinion) -> Finding:
         server=best.server,
         offset=duration(best.seconds),
     )
-    return measured.unknown(reason, say("Name further time servers with --ntp-server."))
+    return measured.unknown(reason, say("Name further time servers with --ntp-server."), place="docker-run")
 
 
 def _undecided(measured: Measured, times: Times, measure: _Measure) -> Finding:
@@ -133,5 +133,5 @@ def _undecided(measured: Measured, times: Times, measure: _Measure) -> Finding:
     if measure.opinions:
         servers = ", ".join(telling.opinion(one) for one in measure.opinions)
         reason = say("The servers contradict each other, and no majority agrees on a time: {servers}.", servers=servers)
-        return measured.unknown(reason, say("Name further time servers with --ntp-server."))
+        return measured.unknown(reason, say("Name further time servers with --ntp-server."), place="docker-run")
     return telling.nobody(measured, times)

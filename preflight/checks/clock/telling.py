@@ -73,18 +73,20 @@ def left_out(times: Times, counted: list[Opinion]) -> str | None:
 def nobody(measured: Measured, times: Times) -> Finding:
     """Say that no server tells a time, and what would help."""
     if not times.servers:
-        return measured.unknown(say("No time server was asked."), say("Name one with --ntp-server."))
+        return measured.unknown(
+            say("No time server was asked."), say("Name one with --ntp-server."), place="docker-run"
+        )
     servers = _list(times.servers)
     if all(one.outcome == "unresolved" for one in times.servers):
         reason = say("The names of the time servers could not be resolved: {servers}.", servers=servers)
         help = say("Fix the name servers in /etc/resolv.conf, or name a time server by its address: --ntp-server.")
-        return measured.unknown(reason, help)
+        return measured.unknown(reason, help, place="host")
     reason = say("No time server tells the time: {servers}.", servers=servers)
     help = paragraph(
         say("Let UDP packets out to port 123, and their answers in."),
         say("Where only your own time servers can be reached, name them with --ntp-server."),
     )
-    return measured.unknown(reason, help)
+    return measured.unknown(reason, help, place="host")
 
 
 def _list(servers: tuple[TimeServer, ...] | list[TimeServer]) -> str:

@@ -38,7 +38,8 @@ def times(
         if host not in known
     )
     found = (*measure(targets, deadline, pace or PACE), *nameless)
-    if not web or any(one.outcome == "measured" for one in found):
+    # Where no name was found at all, those of web servers are not either: the name servers are the cause.
+    if not web or not targets or any(one.outcome == "measured" for one in found):
         return Fact.of(SOURCE, Times(found))
     from preflight.gather.time.dates import dates
 
