@@ -114,8 +114,8 @@ def with_other_key(host: Host, finding: Finding) -> Finding:
     if finding.found != TIMESYNCD or not (lines := host.timesyncd.or_(())):
         return finding
     first = min(lines, key=lambda line: line.key)  # the one that is ignored before the one that is not
-    remark = _OTHER_KEYS[first.key]
-    return replace(finding, message=paragraph(finding.message, say(remark, path=first.path, line=first.line)))
+    remark = say(_OTHER_KEYS[first.key], path=first.path, line=first.line)
+    return replace(finding, message=paragraph(finding.message, remark))
 
 
 def idle(host: Host, service: Service, works: Service | None) -> Finding:
