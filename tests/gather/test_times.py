@@ -99,6 +99,17 @@ def test_what_is_no_measurement(script: Script, outcome: str, fault: str) -> Non
         assert (found.outcome, found.fault, found.seconds) == (outcome, fault, None)
 
 
+def test_who_is_answered_for_by_strangers_alone_is_asked_again() -> None:
+    with asked(good(origin=5)) as (found, served):
+        assert (found.samples, len(served.asked)) == (0, 3)
+
+
+def test_an_address_without_a_way_is_unreachable() -> None:
+    """A link-local one without its link: no socket can be connected there, whatever routes there are."""
+    (found,) = ask("[fe80::1]:9").servers
+    assert (found.outcome, found.detail != "") == ("unreachable", True)
+
+
 def test_an_answer_from_another_port_is_nobodys() -> None:
     with asked(good(), elsewhere=True) as (found, served):
         assert (found.outcome, found.seconds) == ("silent", None)
@@ -336,6 +347,22 @@ def test_a_web_server_that_tells_no_date(text: bytes, web: Callable[[bytes], Non
     web(text)
     (found,) = dates.dates({"web.example": ("127.0.0.1",)}, time.monotonic() + LATE)
     assert (found.seconds, found.detail != "") == (None, True)
+
+
+def test_a_web_server_says_how_old_its_answer_is(web: Callable[[bytes], None]) -> None:
+    date = email.utils.formatdate(time.time() - 3600, usegmt=True)
+    web(f"HTTP/1.1 200 OK\r\nDate: {date}\r\nAge: 3600\r\n\r\n".encode())
+    (found,) = dates.dates({"web.example": ("127.0.0.1",)}, time.monotonic() + LATE)
+    assert found.seconds == pytest.approx(0.0, abs=2.0)
+
+
+def test_a_web_server_that_is_silent_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent_one:
+        monkeypatch.setattr(dates, "PORT", silent_one.getsockname()[1])
+        began = time.monotonic()
+        (found,) = dates.dates({"web.example": ("127.0.0.1",)}, began + 0.6)
+        assert time.monotonic() - began < 3
+    assert (found.server, found.seconds) == ("web.example", None)
 
 
 def test_a_web_server_that_nobody_reaches() -> None:
