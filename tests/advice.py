@@ -26,7 +26,7 @@ WAY_IN = re.compile(
 PROTECTION = re.compile(
     r"(ufw|firewalld|nftables|ip6?tables|netfilter-persistent|csf|lfd|shorewall6?|fail2ban)([.@].*)?"
 )
-TIME = re.compile(r"(systemd-timesyncd|chronyd?|ntpd?|ntpsec|openntpd)([.@].*)?")
+TIME = re.compile(r"(systemd-timesyncd|chronyd?|ntpd?|ntpd-rs|ntpsec|openntpd)([.@].*)?")
 ENDS = {"stop", "disable", "mask", "kill", "del", "delete", "down", "remove"}
 REMOVALS = {
     "apt-get": {"remove", "purge", "autoremove", "autopurge"}, "apt": {"remove", "purge", "autoremove"},

@@ -248,7 +248,7 @@ def test_dates_do_not_count_beside_a_time_server() -> None:
         (keeper("openntpd"), ("systemctl restart openntpd.service",)),
         (keeper("VBoxService", unit="virtualbox-guest-utils.service"), ()),
         (keeper("chrony", enabled=False, active=False), ("systemctl enable --now chrony.service",)),
-        (keeper("ntpsec", active=False), ("systemctl restart ntpsec.service",)),
+        (keeper("ntpd-rs", active=False), ("systemctl restart ntpd-rs.service",)),
         (keeper("ntp", unit=None, enabled=None), ()),
         (None, ("apt-get update && apt-get install -y chrony",)),
     ],

@@ -298,6 +298,7 @@ def test_where_processes_are_hidden_nothing_is_said_to_stand_still(tmp_path: Pat
         ("couriertcpd", "couriertcpd -stderrlogger=x esmtpd", "courier-mta"),
         ("couriertcpd", "couriertcpd imapd", "courier-imap"), ("ntpd", "ntpd: ntp engine", "openntpd"),
         ("ntpd", "/usr/sbin/ntpd -p /run/ntpd.pid -c /etc/ntpsec/ntp.conf", "ntpsec"), ("ntpd", "ntpd -g", "ntp"),
+        ("ntp-daemon", "/usr/bin/ntp-daemon --config /etc/ntpd-rs/ntp.toml", "ntpd-rs"),
         ("busybox", "busybox ntpd -p pool", "ntp"), ("busybox", "busybox httpd", None),
         ("systemd-timesyn", "/lib/systemd/systemd-timesyncd", "systemd-timesyncd"),
         ("crowdsec-firewa", "/usr/bin/crowdsec-firewall-bouncer", "crowdsec"),

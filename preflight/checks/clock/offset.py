@@ -85,9 +85,9 @@ def _judged(look: Look, measured: Measured, times: Times, measure: _Measure, bes
     status = Status.FAIL if fails else Status.WARN if crossed else Status.PASS
     message = paragraph(
         _how_far(best, crossed),
+        *(told(limit.reason) for limit in crossed),
         _how_known(measure, best),
         telling.left_out(times, measure.agreeing),
-        *(told(limit.reason) for limit in crossed),
     )
     return measured.judged(status, message, setting.right(look.host) if crossed else None)
 

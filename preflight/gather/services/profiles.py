@@ -88,6 +88,7 @@ PROFILES: tuple[Profile, ...] = (
     Profile("chrony", "time", ("chrony.service", "chronyd.service"), (("chronyd", ""),), ("chrony",)),
     Profile("openntpd", "time", ("openntpd.service",), (("ntpd", "openntpd"), ("ntpd", "ntp engine")), ("openntpd",)),
     Profile("ntpsec", "time", ("ntpsec.service",), (("ntpd", "ntpsec"),), ("ntpsec",)),
+    Profile("ntpd-rs", "time", ("ntpd-rs.service",), (("ntp-daemon", ""),), ("ntpd-rs",)),
     Profile("ntp", "time", ("ntp.service", "ntpd.service"), (("ntpd", ""), ("busybox", "ntpd")), ("ntp",)),
     Profile(
         "VBoxService", "time", ("virtualbox-guest-utils.service", "vboxadd-service.service", "vboxservice.service"),
