@@ -202,7 +202,11 @@ def test_the_hosts_file_is_asked_first(tmp_path: Path) -> None:
     (tmp_path / "etc/hosts").write_text("127.0.0.1 ntp.lan\n")
     with serve(good()) as served:
         (found,) = ask(f"NTP.lan:{served.port}", roots=Roots(str(tmp_path), VIEW)).servers
-    assert (found.server, found.outcome) == (f"ntp.lan:{served.port}", "measured")
+        assert (found.server, found.outcome) == (f"ntp.lan:{served.port}", "measured")
+        with nameserver.serve(nameserver.zone("ntp.lan. A 127.0.0.9")) as names:
+            given = (shown(names.server, 53),)
+            (other,) = ask(f"ntp.lan:{served.port}", roots=Roots(str(tmp_path), VIEW), resolvers=given).servers
+    assert other.address == "127.0.0.9"
 
 
 def test_without_a_name_server_the_names_have_no_address(tmp_path: Path) -> None:

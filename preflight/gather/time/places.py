@@ -19,7 +19,8 @@ def addresses(
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """Return an address of each IP version for each name, or why there is none; an address is its own."""
     literal = {name: (name,) for name in names if parse_address(name) is not None}
-    known = literal | _written(roots, tuple(name for name in names if name not in literal))
+    # Name servers that are given are asked for everything.
+    known = literal | _written(roots, () if resolvers else tuple(name for name in names if name not in literal))
     asked = tuple(name for name in names if name not in known)[:NAMES]
     if not asked:
         return known, {}
