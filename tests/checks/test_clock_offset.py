@@ -200,7 +200,7 @@ def test_a_chain_of_neighbours_is_no_agreement_of_all() -> None:
     chain = [Opinion(f"n{n}", 0.4 * n, 0.01 * (n + 1), 0.1) for n in range(3)]
     assert [one.server for one in majority(chain, 0.3)] == []
     assert [one.server for one in majority(chain, 0.5)] == ["n0", "n1"]  # the two that are more exact
-    assert [one.server for one in majority(chain[::-1], 0.9)] == ["n0", "n1", "n2"]
+    assert [one.server for one in majority(chain[::-1], 0.9)] == ["n2", "n1", "n0"]
 
 
 # --- the Date of web servers -------------------------------------------------------------------------------------

@@ -82,12 +82,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def serve(script: Script, address: str = "127.0.0.1", *, elsewhere: bool = False) -> Iterator[Served]:
+def serve(script: Script, address: str = "127.0.0.1", port: int = 0, *, elsewhere: bool = False) -> Iterator[Served]:
     """Run a time server until the block ends. `elsewhere`: it answers from another port than it was asked on."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_DGRAM) as other:
-        for one in (udp, other):
-            one.bind((address, 0))
+        udp.bind((address, port))
+        other.bind((address, 0))
         wake, stop = socket.socketpair()
         state = Served(address, udp.getsockname()[1])
         thread = threading.Thread(target=_run, args=(udp, other if elsewhere else udp, wake, script, state))

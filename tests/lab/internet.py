@@ -1,4 +1,4 @@
-"""The other end of a host's cable: a name server that knows it, until the process is ended.
+"""The other end of a host's cable: a name server that knows it, and a time server, until the process is ended.
 
 python3 -m tests.lab.internet ADDRESS ipv4|dual
 """
@@ -9,6 +9,8 @@ import socket
 import sys
 import threading
 
+from preflight.mailcow.requirements.time_servers import defaults
+from tests.gather import timeserver
 from tests.gather.nameserver import serve, zone
 
 IDLE = 7000
@@ -27,6 +29,8 @@ RECORDS = (
 if __name__ == "__main__":
     address, network = sys.argv[1:]
     records = [record for record in RECORDS if network == "dual" or " AAAA " not in record]
+    records += [f"{name}. A {address}" for name in defaults().names[0]]
+    clock = timeserver.serve(timeserver.good(), address, 123)
     # The kernel takes connections to the idle port; nobody ever speaks there.
-    with serve(zone(*records), (address, 53)), socket.create_server((address, IDLE)):
+    with serve(zone(*records), (address, 53)), clock, socket.create_server((address, IDLE)):
         threading.Event().wait()

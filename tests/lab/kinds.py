@@ -62,7 +62,6 @@ class Kind:
 LAB = (
     ("system.virtualization", "the host is a container itself"),
     ("clock.synchronized", "the clock is the machine's below, and nobody here may set it"),
-    ("clock.offset", "at the other end of the cable nobody tells the time"),
     ("clock.service", "for the same reason there is no time service"),
     ("resources.*", "processor, memory, swap and disk are the machine's below"),
     ("system.security-modules", "the machine's below"),

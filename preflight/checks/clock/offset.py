@@ -32,7 +32,7 @@ class _Measure(Struct, frozen=True):
     @property
     def best(self) -> Opinion | None:
         """Return the most exact opinion of the majority; None: there is no majority."""
-        return self.agreeing[0] if self.agreeing else None
+        return min(self.agreeing, key=lambda opinion: opinion.error, default=None)
 
 
 @check(

@@ -46,7 +46,7 @@ def of_date(one: WebDate) -> Opinion:
 
 
 def majority(opinions: Iterable[Opinion], agree: float) -> list[Opinion]:
-    """Return those that more than a half of all agree with, the best first; none where there is no such majority.
+    """Return those that more than a half of all agree with, in their order; none where there is no such majority.
 
     They agree where there is a time that is within the error of each, and within `agree` seconds of one another.
     """
@@ -56,7 +56,7 @@ def majority(opinions: Iterable[Opinion], agree: float) -> list[Opinion]:
         begin = one.seconds - one.error - agree / 2
         group = [other for other in known if _holds(other, begin, agree)]
         best = max(best, group, key=lambda found: (len(found), -min((o.error for o in found), default=0)))
-    return sorted(best, key=lambda opinion: opinion.error) if 2 * len(best) > len(known) else []
+    return best if 2 * len(best) > len(known) else []
 
 
 def _holds(opinion: Opinion, moment: float, agree: float) -> bool:
