@@ -18,7 +18,7 @@ FLOORS = (
     ("facts",),
     ("report",),
     ("net",),
-    ("mailcow",),
+    ("mailcow", "policies"),
     ("packets",),
     ("gather", "checks"),
     ("probes", "twin", "assess"),
@@ -48,7 +48,7 @@ ONE_DOOR = {
     "jinja2": "render/",
 }
 PURE = ("docker", "psutil", "dns", "subprocess", "socket", "os", "pathlib", "shutil", "io")
-PURE_ROOMS = ("checks", "net", "packets", "facts")
+PURE_ROOMS = ("checks", "net", "packets", "facts", "policies")
 
 BROAD = ("Exception", "BaseException")
 

@@ -123,7 +123,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "services": ("mail",),
     "firewall": ("managers", "backend", "inbound", "forwarding"),
     "clock": ("synchronization", "service", "offset", "timezone"),
-    "dns": ("host", "domains"),
+    "dns": ("host", "domains", "policies"),
     "network": ("subnet", "mtu", "ipv6"),
 }
 

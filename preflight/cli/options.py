@@ -71,6 +71,7 @@ HOST = _stack(
     option("--hostname", type=Name(), help="The future MAILCOW_HOSTNAME."),
     option("--domain", "domains", multiple=True, type=Domain(), help="A mail domain; default: the host name's parent."),
     option("--public-ip", "public_ips", multiple=True, type=Address(), help="A public address, behind NAT."),
+    option("--dkim-selector", type=Name(), help="The selector of the DKIM key; default: dkim."),
     option(
         "--mailcow-conf", metavar="PATH", shell_complete=FILES,
         help=f"A mailcow.conf on the host; default: {plan.DEFAULT_CONF}.",
@@ -125,6 +126,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     hostname: str | None
     domains: tuple[str, ...]
     public_ips: tuple[str, ...]
+    dkim_selector: str | None
     mailcow_conf: str | None
     offline: bool
     probe: bool

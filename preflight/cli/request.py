@@ -17,6 +17,7 @@ from preflight.checks import Check, catalogue
 from preflight.cli.options import CheckOptions, HostOptions
 from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
+from preflight.facts.view import DKIM_SELECTOR
 from preflight.gather.access.roots import Roots
 from preflight.gather.access.view import find_roots
 from preflight.mailcow import plan
@@ -101,6 +102,7 @@ def recorded(ctx: click.Context, given: CheckOptions, facts: str) -> Host:
         hostname=given.hostname or host.asked.hostname,
         domains=given.domains or host.asked.domains,
         public_ips=given.public_ips or host.asked.public_ips,
+        dkim_selector=given.dkim_selector or host.asked.dkim_selector,
         offline=given.offline or host.asked.offline,
     )
     return msgspec.structs.replace(_renamed(host, asked), asked=asked)
@@ -155,6 +157,7 @@ def first(given: HostOptions) -> Wishes:
             hostname=given.hostname,
             domains=given.domains,
             public_ips=given.public_ips,
+            dkim_selector=given.dkim_selector or DKIM_SELECTOR,
             mailcow_conf=given.mailcow_conf,
             offline=given.offline,
             probe=given.probe,

@@ -18,12 +18,16 @@ class View(Struct, frozen=True, kw_only=True):
     missing_flags: tuple[Word, ...] = ()  # of the documented `docker run` line: for who reads the facts
 
 
+DKIM_SELECTOR = "dkim"  # mailcow's default
+
+
 class Asked(Struct, frozen=True, kw_only=True):
     """What the user said on the command line about the host and its future."""
 
     hostname: HostName | None = None
     domains: tuple[HostName, ...] = ()
     public_ips: tuple[Ip, ...] = ()
+    dkim_selector: HostName = DKIM_SELECTOR
     mailcow_conf: FilePath | None = None  # only when given by name
     offline: bool = False
     probe: bool = True

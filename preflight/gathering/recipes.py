@@ -105,4 +105,5 @@ def answers(run: Run) -> Fact[Answers]:
     sources = (address for _, address in wanted.sources)
     addresses = tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *asked.public_ips)))
     resolvers, deadline = run.wishes.resolvers, run.crew.deadline
-    return lookups.look_up(run.roots, wanted.fqdn, wanted.domains, addresses, resolvers, deadline)
+    names = wanted.fqdn, wanted.domains, addresses
+    return lookups.look_up(run.roots, *names, resolvers, deadline, asked.dkim_selector)

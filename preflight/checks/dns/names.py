@@ -127,6 +127,14 @@ def denied(answer: Answer) -> MissingFact:
     )  # fmt: skip
 
 
+def of_registered(look: Look, domain: str) -> None:
+    """Skip a check of a domain that nobody has: dns.hostname or dns.mx has that as its finding."""
+    answers = [any_answer(look, domain, kind) for kind in ("MX", "TXT")]
+    wrong = next(filter(None, map(typo, answers)), None)
+    if wrong:
+        raise MissingFact(Missing("skip", wrong, cause=""), "DNS")
+
+
 def typo(answer: Answer | None) -> str | None:
     """Say in a sentence that nobody has the domain of a name; None if that is not so."""
     if answer is None or answer.denied not in ("domain", "strange"):

@@ -7,6 +7,7 @@ from msgspec import Struct
 from preflight.facts import Answer
 
 DOMAINS = 16  # that all can be asked about; of more, and of as many addresses, as far as the budget goes
+REPORT_HOSTS = 4  # of other organizations that take a domain's reports
 TARGETS = 8  # names of one answer that are asked for in turn
 
 # What one mail domain may need, names times types.
@@ -17,7 +18,7 @@ FOR_A_DOMAIN = {
     "programs": 2 * 2,  # autodiscover and autoconfig, A and AAAA
     "spf": 1 + 10 * 3,  # the record, and 10 terms that ask (RFC 7208 4.6.4), of which an `mx` takes A and AAAA too
     "dkim": 1,  # a selector
-    "dmarc": 8 + 2,  # names up the tree (RFC 9989 4.10), and whether two others take its reports
+    "dmarc": 8 + REPORT_HOSTS,  # names up the tree (RFC 9989 4.10), and whether others take its reports
     "mta-sts": 1 + 2,  # the record, and the host of the policy
     "tls-rpt": 1,
     "caa": 4,  # up the tree

@@ -6,6 +6,7 @@ what is above a name can tell that the name is missing. One that has a record of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -39,7 +40,8 @@ def weighed(answers: Answers, above: Answers) -> Answers:
 def _doubtful(answers: Iterable[Answer]) -> list[Answer]:
     """Return the answers that deny a name in whose domain nothing is known to be."""
     known = list(answers)
-    there = {_domain(answer.name) for answer in known if answer.rcode == "NOERROR" and not _is_reverse(answer.name)}
+    real = [answer.name for answer in known if answer.rcode == "NOERROR" and not _is_reverse(answer.name)]
+    there = {name for one in real for name in (_domain(one), bare(one).rpartition(".")[2])}
     return [answer for answer in known if answer.rcode == "NXDOMAIN" and _domain(answer.name) not in there]
 
 
@@ -66,7 +68,7 @@ def _above(domain: str) -> list[Question]:
 
 def _domain(name: str) -> str:
     """Return what can be registered of a name, the tree of a reverse name, or the name itself."""
-    written = bare(name)
+    written = re.sub(r"^(?:_[^.]*\.)+", "", bare(name))  # DMARC asks top-level domains too: _dmarc.org
     for tree in _REVERSE:
         if written.endswith(tree):
             return tree[1:]

@@ -25,10 +25,12 @@ def look_up(
     addresses: tuple[str, ...],
     resolvers: tuple[str, ...],
     deadline: float,
+    selector: str = "dkim",
 ) -> Fact[Answers]:
     """Return the answers for the host's name, its addresses' PTR, its domains, and the names those lead to.
 
-    `fqdn` and `domains` are normalised (plan.py), `addresses` are the public ones, `deadline` is of time.monotonic.
+    `fqdn` and `domains` are normalised (plan.py), `addresses` are the public ones, `deadline` is of time.monotonic,
+    `selector` is the DKIM key's.
     Where no server ever answered the fact is unknown.
     """
     if not fqdn:
@@ -39,7 +41,7 @@ def look_up(
     servers = find_servers(roots, resolvers)
     if servers.missing is not None:
         return Fact(servers.source, None, servers.missing)
-    found = in_rounds(servers.get(), MailHost(fqdn, domains, addresses), BUDGET, deadline)
+    found = in_rounds(servers.get(), MailHost(fqdn, domains, addresses, selector), BUDGET, deadline)
     if above := denial.questions(found.by_question.values()):
         told = ask(servers.get(), above, deadline, BUDGET.weight)
         found = denial.weighed(found, Answers(told))

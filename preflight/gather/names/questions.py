@@ -20,6 +20,7 @@ class MailHost(Struct, frozen=True):
     fqdn: str
     domains: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    selector: str = "dkim"  # of the DKIM key
 
 
 def due(host: MailHost, answers: Answers) -> list[Question]:
@@ -44,10 +45,17 @@ def targets(_: MailHost, answers: Answers) -> Iterator[Question]:
         yield from _addresses(name for name in names if name.strip("."))
 
 
+def published(host: MailHost, answers: Answers) -> Iterator[Question]:
+    """Yield the questions for what domains publish about their mail."""
+    from preflight.gather.names import published
+
+    yield from published.questions(host, answers)
+
+
 def _addresses(names: Iterable[str]) -> Iterator[Question]:
     yield from ((name, kind) for name in names for kind in ("A", "AAAA"))
 
 
 LABELS = ("autodiscover", "autoconfig")
 # Each says what it wants asked by what is known: a chain of any length is followed round by round.
-SOURCES = (first, targets)
+SOURCES = (first, targets, published)

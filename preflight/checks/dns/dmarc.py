@@ -1,0 +1,127 @@
+"""DMARC records: whether one counts for a domain, what it asks for, and whether its reports arrive."""
+
+from __future__ import annotations
+
+from preflight.checks import Look
+from preflight.checks.dns.names import any_answer, enter, finding, of_registered, record, settled, some
+from preflight.checks.findings import Outcome
+from preflight.facts import Answer
+from preflight.facts.records import Txt
+from preflight.policies.dmarc import (
+    Found,
+    consents,
+    corrected,
+    discover,
+    grant,
+    names,
+    near,
+    owner,
+    strangers,
+    texts,
+)
+from preflight.report.model import DnsRecord, Finding, Remedy, Status
+from preflight.text.sentences import paragraph, say
+
+FIRST = "v=DMARC1; p=none"
+
+
+def judge(look: Look, domain: str) -> Finding:
+    """Judge the DMARC record that counts for a domain."""
+    of_registered(look, domain)
+    name = owner(domain)
+    own = settled(look, name, "TXT")
+    found = [one.text for one in own.of(Txt)]
+    outcome = _judged(look, domain, own)
+    zone = outcome.remedy.records if outcome.remedy else ()
+    expected = [entry.value for entry in zone]
+    return finding(outcome.status, outcome.message, name, "TXT", expected=expected, found=found, remedy=outcome.remedy)
+
+
+def _judged(look: Look, domain: str, own: Answer) -> Outcome:
+    name = owner(domain)
+    if len(texts(own)) > 1:
+        message = say("{name} has several DMARC records. Receivers ignore them all.", name=name)
+        return Outcome(Status.WARN, message, Remedy(say("Leave one DMARC record at {name}.", name=name), place="dns"))
+    if not texts(own):
+        if meant := near(own):
+            return _near(domain, meant[0])
+        for above in names(domain)[1:-1]:  # a silent top-level domain makes no difference but to a few
+            settled(look, owner(above), "TXT")
+    counting = discover(lambda asked, kind: any_answer(look, asked, kind), domain)
+    if counting is None:
+        return _none(look, domain)
+    return _counting(look, domain, counting)
+
+
+def _near(domain: str, text: str) -> Outcome:
+    name = owner(domain)
+    message = say("The record of {name} is not a DMARC record: it has to begin with v=DMARC1; and a blank.", name=name)
+    entry = _entry(domain, corrected(text))
+    advice = say("Replace the record of {name} by this one: {line}", name=name, line=entry.line)
+    return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
+
+
+def _none(look: Look, domain: str) -> Outcome:
+    message = say("{domain} has no DMARC record.", domain=domain)
+    answer = any_answer(look, domain, "TXT")
+    astray = texts(answer)
+    if astray:
+        message = paragraph(message, say("There is one at {domain} itself, where nobody looks.", domain=domain))
+    text = say("Ask for more (p=quarantine, p=reject) once mailcow signs with DKIM and you have tested it.")
+    entry = _entry(domain, astray[0] if len(astray) == 1 else FIRST)
+    return Outcome(Status.WARN, message, enter((entry,), text))
+
+
+def _entry(domain: str, text: str) -> DnsRecord:
+    return record(owner(domain), "TXT", str(Txt((text,))))
+
+
+def _counting(look: Look, domain: str, found: Found) -> Outcome:
+    policy = found.policy
+    asked = policy.asked if found.at == domain else policy.below
+    values = {"name": owner(found.at), "domain": domain, "asked": asked}
+    if not policy.asked:
+        entry = _entry(found.at, corrected(policy.text))
+        message = say("The DMARC record of {name} asks for nothing: p= is missing or not valid.", **values)
+        advice = say("Replace the record of {name} by this one: {line}", line=entry.line, **values)
+        return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
+    if wrong := [tag for tag in policy.wrong if tag in ("p", "sp", "np")]:
+        entry = _entry(found.at, corrected(policy.text))
+        message = say("The DMARC record of {name} counts as p=none: {tags} is not valid.", tags=some(wrong), **values)
+        advice = say("Replace the record of {name} by this one: {line}", line=entry.line, **values)
+        return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
+    if refused := _refused(look, found):
+        message = say(
+            "{hosts} will get no reports on {at}: nothing there allows them.", hosts=some(refused), at=found.at
+        )
+        grants = some(f'{grant(found.at, host)}. IN TXT "v=DMARC1"' for host in refused)
+        advice = say(
+            "Ask the operator of that domain for this record, or have reports sent to another address: {grants}",
+            grants=grants,
+        )
+        return Outcome(Status.WARN, message, Remedy(advice, place="dns"))
+    return Outcome(Status.PASS, paragraph(_good(domain, found, values), *_remarks(found)))
+
+
+def _refused(look: Look, found: Found) -> list[str]:
+    """Return the hosts of other organizations that certainly do not agree to take reports."""
+    answers = {host: any_answer(look, grant(found.at, host), "TXT") for host in strangers(found)}
+    return [host for host, one in answers.items() if one and one.rcode in ("NOERROR", "NXDOMAIN") and not consents(one)]
+
+
+def _good(domain: str, found: Found, values: dict[str, str]) -> str:
+    if found.at == domain:
+        return say("{name} has a DMARC record (p={asked}).", **values)
+    return say("The DMARC record of {name} counts for {domain} too (p={asked}).", **values)
+
+
+def _remarks(found: Found) -> list[str]:
+    policy = found.policy
+    made = []
+    if policy.testing:
+        made.append(say("It is marked as a test (t=y): receivers do less than it asks for."))
+    if policy.wrong:
+        made.append(say("Receivers ignore these tags, as their values are not valid: {tags}.", tags=some(policy.wrong)))
+    if policy.removed:
+        made.append(say("These tags have no meaning any more since RFC 9989: {tags}.", tags=some(policy.removed)))
+    return made

@@ -1,0 +1,69 @@
+"""What the domains publish about their mail: who may send it, how it is signed, and what becomes of other mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.dns.names import domains
+from preflight.checks.sources import DNS
+from preflight.report.model import Finding, Severity
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("answers", "links", "ways", "routes", "rules"),
+    remedy="Enter one SPF record for the domain that lets this host send: v=spf1 mx a -all",
+    docs=(DNS, "https://www.rfc-editor.org/rfc/rfc7208"),
+    subject="domain",
+    subjects=domains,
+)
+def spf(look: Look, domain: str) -> Iterator[Finding]:
+    """The domain's SPF record lets this host send its mail
+
+    Receivers look up the SPF record of the sender's domain and evaluate it for the address that mail comes from. They
+    may refuse mail, or treat it as spam, if the record does not name that address. They take no record at all if there
+    are two, or if one takes more than 10 lookups. Every public address that mail is sent from is evaluated.
+    """
+    from preflight.checks.dns import spf
+
+    yield spf.judge(look, domain)
+
+
+@check(
+    severity=Severity.INFO,
+    reads=("answers",),
+    remedy="Enter the DKIM record that mailcow shows for the domain.",
+    docs=(DNS, "https://www.rfc-editor.org/rfc/rfc6376"),
+    subject="domain",
+    subjects=domains,
+)
+def dkim(look: Look, domain: str) -> Iterator[Finding]:
+    """The domain's DKIM key can be read
+
+    Receivers check the signature of a message with the key that its domain publishes. mailcow creates the key when the
+    domain is added and shows the record to enter. Before that, no record is needed.
+    """
+    from preflight.checks.dns import dkim
+
+    yield dkim.judge(look, domain)
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("answers",),
+    remedy="Enter one DMARC record for the domain, such as v=DMARC1; p=none",
+    docs=(DNS, "https://www.rfc-editor.org/rfc/rfc9989"),
+    subject="domain",
+    subjects=domains,
+)
+def dmarc(look: Look, domain: str) -> Iterator[Finding]:
+    """The domain has a DMARC record
+
+    DMARC tells receivers what to do with mail that neither SPF nor DKIM confirms. Large providers want a record from
+    everybody who sends much mail. The record is read by RFC 9989, which replaces RFC 7489: a domain without one has
+    that of the names above it.
+    """
+    from preflight.checks.dns import dmarc
+
+    yield dmarc.judge(look, domain)
