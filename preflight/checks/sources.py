@@ -23,6 +23,11 @@ PACKET_FILTERING = "https://docs.docker.com/engine/network/packet-filtering-fire
 STORAGE_DRIVERS = "https://docs.docker.com/engine/storage/drivers/select-storage-driver/"
 
 
+def rfc(number: int) -> str:
+    """Return the address of one of the Internet's standards."""
+    return f"https://www.rfc-editor.org/rfc/rfc{number}"
+
+
 def issue(number: int, repository: str = "mailcow/mailcow-dockerized") -> str:
     """Return the address of an issue on GitHub, mailcow's own where no repository is named."""
     return f"https://github.com/{repository}/issues/{number}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 from click.core import ParameterSource
+from msgspec import UNSET
 
 from preflight.assess.selection import select
 from preflight.assess.waivers import Waiver
@@ -17,7 +18,6 @@ from preflight.checks import Check, catalogue
 from preflight.cli.options import CheckOptions, HostOptions
 from preflight.facts import Answers, Asked, Fact, Host, HostsEntry, OsRelease
 from preflight.facts.parts import PARTS
-from preflight.facts.view import DKIM_SELECTOR
 from preflight.gather.access.roots import Roots
 from preflight.gather.access.view import find_roots
 from preflight.mailcow import plan
@@ -157,7 +157,7 @@ def first(given: HostOptions) -> Wishes:
             hostname=given.hostname,
             domains=given.domains,
             public_ips=given.public_ips,
-            dkim_selector=given.dkim_selector or DKIM_SELECTOR,
+            dkim_selector=given.dkim_selector or UNSET,
             mailcow_conf=given.mailcow_conf,
             offline=given.offline,
             probe=given.probe,

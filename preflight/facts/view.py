@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from preflight.facts.kinds import FilePath, HostName, Ip, Word
 
@@ -27,7 +27,12 @@ class Asked(Struct, frozen=True, kw_only=True):
     hostname: HostName | None = None
     domains: tuple[HostName, ...] = ()
     public_ips: tuple[Ip, ...] = ()
-    dkim_selector: HostName = DKIM_SELECTOR
+    dkim_selector: HostName | UnsetType = UNSET
     mailcow_conf: FilePath | None = None  # only when given by name
     offline: bool = False
     probe: bool = True
+
+    @property
+    def selector(self) -> str:
+        """Return the selector of the DKIM key: the one given, else mailcow's."""
+        return self.dkim_selector or DKIM_SELECTOR

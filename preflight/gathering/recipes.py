@@ -106,4 +106,4 @@ def answers(run: Run) -> Fact[Answers]:
     addresses = tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *asked.public_ips)))
     resolvers, deadline = run.wishes.resolvers, run.crew.deadline
     names = wanted.fqdn, wanted.domains, addresses
-    return lookups.look_up(run.roots, *names, resolvers, deadline, asked.dkim_selector)
+    return lookups.look_up(run.roots, *names, resolvers, deadline, asked.selector)

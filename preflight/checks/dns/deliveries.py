@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from preflight.checks import Look
+from preflight.checks.dns import transport
 from preflight.checks.dns.names import (
     addresses_of,
     alias,
@@ -26,7 +27,7 @@ from preflight.checks.findings import Outcome
 from preflight.facts.records import Mx
 from preflight.net.hostnames import bare
 from preflight.report.model import DnsRecord, Finding, Remedy, Status
-from preflight.text.sentences import say
+from preflight.text.sentences import paragraph, say
 
 
 def delivery(look: Look, domain: str) -> Finding:
@@ -49,8 +50,9 @@ def delivery(look: Look, domain: str) -> Finding:
         outcome = _here(look, domain, targets)
     else:
         outcome = _elsewhere(look, domain, list(targets), entry)
+    message = paragraph(outcome.message, transport.remarks(look, domain))
     return finding(
-        outcome.status, outcome.message, domain, "MX", expected=expected, found=map(str, found), remedy=outcome.remedy
+        outcome.status, message, domain, "MX", expected=expected, found=map(str, found), remedy=outcome.remedy
     )
 
 

@@ -15,7 +15,7 @@ LEAST, USUAL, MOST = 1024, 2048, 4096  # bits of RSA keys that receivers take (R
 def judge(look: Look, domain: str) -> Finding:
     """Judge a domain's DKIM record."""
     of_registered(look, domain)
-    name = owner(look.host.asked.dkim_selector, domain)
+    name = owner(look.host.asked.selector, domain)
     texts = [record.text for record in settled(look, name, "TXT").of(Txt)]
     keys = [text for text in texts if is_key(text)]
     values = {"name": name, "domain": domain}

@@ -23,6 +23,7 @@ from preflight.report.model import DnsRecord, Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
 
 FIRST = "v=DMARC1; p=none"
+CONSENT = '"v=DMARC1"'
 
 
 def judge(look: Look, domain: str) -> Finding:
@@ -94,7 +95,7 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
         message = say(
             "{hosts} will get no reports on {at}: nothing there allows them.", hosts=some(refused), at=found.at
         )
-        grants = some(f'{grant(found.at, host)}. IN TXT "v=DMARC1"' for host in refused)
+        grants = some(record(grant(found.at, host), "TXT", CONSENT).line for host in refused)
         advice = say(
             "Ask the operator of that domain for this record, or have reports sent to another address: {grants}",
             grants=grants,

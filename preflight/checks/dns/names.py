@@ -129,10 +129,13 @@ def denied(answer: Answer) -> MissingFact:
 
 def of_registered(look: Look, domain: str) -> None:
     """Skip a check of a domain that nobody has: dns.hostname or dns.mx has that as its finding."""
+    if not hostnames.askable(domain):
+        reason = say("{domain} is not a name that the DNS can be asked for.", domain=domain)
+        raise MissingFact(Missing("skip", reason), "DNS")
     answers = [any_answer(look, domain, kind) for kind in ("MX", "TXT")]
     wrong = next(filter(None, map(typo, answers)), None)
     if wrong:
-        raise MissingFact(Missing("skip", wrong, cause=""), "DNS")
+        raise MissingFact(Missing("skip", wrong), "DNS")
 
 
 def typo(answer: Answer | None) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from preflight.checks import Look, check
 from preflight.checks.dns.names import domains
-from preflight.checks.sources import DNS
+from preflight.checks.sources import DNS, rfc
 from preflight.report.model import Finding, Severity
 
 
@@ -14,7 +14,8 @@ from preflight.report.model import Finding, Severity
     severity=Severity.RECOMMENDED,
     reads=("answers", "links", "ways", "routes", "rules"),
     remedy="Enter one SPF record for the domain that lets this host send: v=spf1 mx a -all",
-    docs=(DNS, "https://www.rfc-editor.org/rfc/rfc7208"),
+    docs=(DNS,),
+    sources=(rfc(7208),),
     subject="domain",
     subjects=domains,
 )
@@ -34,7 +35,8 @@ def spf(look: Look, domain: str) -> Iterator[Finding]:
     severity=Severity.INFO,
     reads=("answers",),
     remedy="Enter the DKIM record that mailcow shows for the domain.",
-    docs=(DNS, "https://www.rfc-editor.org/rfc/rfc6376"),
+    docs=(DNS,),
+    sources=(rfc(6376),),
     subject="domain",
     subjects=domains,
 )
@@ -53,7 +55,8 @@ def dkim(look: Look, domain: str) -> Iterator[Finding]:
     severity=Severity.RECOMMENDED,
     reads=("answers",),
     remedy="Enter one DMARC record for the domain, such as v=DMARC1; p=none",
-    docs=(DNS, "https://www.rfc-editor.org/rfc/rfc9989"),
+    docs=(DNS,),
+    sources=(rfc(9989),),
     subject="domain",
     subjects=domains,
 )

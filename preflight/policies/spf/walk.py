@@ -34,13 +34,12 @@ class Walk:
 
     def _domain(self, domain: str, above: tuple[str, ...]) -> None:
         texts = [record.text for record in self._ask(domain, "TXT").of(Txt)]
-        if len(found := records(texts)) != 1:
-            return
-        try:
-            record = parse(found[0])
-        except Faulty:
-            return
-        self._terms(record, domain, above)
+        for text in records(texts):  # of several, which are none, a single one may be made
+            try:
+                record = parse(text)
+            except Faulty:
+                continue
+            self._terms(record, domain, above)
 
     def _terms(self, record: Record, domain: str, above: tuple[str, ...]) -> None:
         for term in record.terms:
