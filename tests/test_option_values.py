@@ -39,6 +39,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--domain", "\tbücher.example\n", "domains", ("bücher.example",)),
         ("--public-ip", "203.0.113.7", "public_ips", ("203.0.113.7",)),
         ("--public-ip", " [2001:DB8:0::1] ", "public_ips", ("2001:db8::1",)),
+        ("--dkim-selector", " s2026 ", "dkim_selector", "s2026"),
         ("--timeout", "0.1", "timeout", 0.1),
         ("--timeout", "3600", "timeout", 3600.0),
         ("--resolver", "192.0.2.53", "resolvers", ("192.0.2.53",)),

@@ -200,6 +200,20 @@ def test_another_providers_include_stays_and_is_a_later_step() -> None:
     assert "include:_spf.google.test" in text(result.remedy.records[0])
 
 
+def test_a_long_record_to_enter_is_cut_into_texts() -> None:
+    long = " ".join(f"ip4:192.0.2.{n}" for n in range(40))
+    (made,) = records(one("spf", look(world(f"v=spf1 {long} -all"))))
+    assert text(made) == f"v=spf1 ip4:{V4} {long} -all"
+    assert max(map(len, re.findall('"(.*?)"', made.value))) == 255
+
+
+@pytest.mark.parametrize("spf", [["v=spf1 mx -all", "v=spf1 a -all"], "v=spf1 include:gone.test mx -all"])
+def test_nothing_is_proposed_that_could_not_be_evaluated(spf: Any) -> None:
+    result = one("spf", look(world(spf), "10.0.0.2"))
+    assert result.status in (Status.WARN, Status.UNKNOWN)
+    assert records(result) == ()
+
+
 def test_silence_below_is_unknown_not_missing() -> None:
     result = one("spf", look(world("v=spf1 include:slow.test -all", slow__test=["TIMEOUT"])))
     assert result.status is Status.UNKNOWN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from preflight.checks import Look
-from preflight.checks.dns.names import any_answer, enter, finding, of_registered, record, settled, some
+from preflight.checks.dns.names import any_answer, enter, finding, of_registered, settled, some, text_record
 from preflight.checks.findings import Outcome
 from preflight.facts import Answer
 from preflight.facts.records import Txt
@@ -23,7 +23,7 @@ from preflight.report.model import DnsRecord, Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
 
 FIRST = "v=DMARC1; p=none"
-CONSENT = '"v=DMARC1"'
+CONSENT = "v=DMARC1"
 
 
 def judge(look: Look, domain: str) -> Finding:
@@ -74,7 +74,7 @@ def _none(look: Look, domain: str) -> Outcome:
 
 
 def _entry(domain: str, text: str) -> DnsRecord:
-    return record(owner(domain), "TXT", str(Txt((text,))))
+    return text_record(owner(domain), text)
 
 
 def _counting(look: Look, domain: str, found: Found) -> Outcome:
@@ -95,7 +95,7 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
         message = say(
             "{hosts} will get no reports on {at}: nothing there allows them.", hosts=some(refused), at=found.at
         )
-        grants = some(record(grant(found.at, host), "TXT", CONSENT).line for host in refused)
+        grants = some(text_record(grant(found.at, host), CONSENT).line for host in refused)
         advice = say(
             "Ask the operator of that domain for this record, or have reports sent to another address: {grants}",
             grants=grants,

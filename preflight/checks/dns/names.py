@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from preflight.checks import Look
 from preflight.facts import Answer, Answers, Missing, MissingFact
 from preflight.facts.base import Place
-from preflight.facts.records import Mx, Record
+from preflight.facts.records import Mx, Record, Txt
 from preflight.net import addresses, hostnames
 from preflight.net.hostnames import bare
 from preflight.report.evidence.names import RecordsEvidence
@@ -17,6 +17,7 @@ from preflight.text.sentences import noted, paragraph, phrase, say
 SETTLED = ("NOERROR", "NXDOMAIN")
 BEHIND_NAT = noted("Give the address that the world sees with --public-ip.")
 _TTL = 3600
+_PIECE = 255  # bytes of one text of a TXT record
 
 
 def no_hostname() -> MissingFact:
@@ -179,6 +180,11 @@ def alias(answer: Answer | None) -> str | None:
 def record(name: str, kind: str, value: str) -> DnsRecord:
     """Make a record to enter."""
     return DnsRecord(name, kind, value, _TTL)
+
+
+def text_record(name: str, text: str) -> DnsRecord:
+    """Make a TXT record to enter, cut into as many texts as it needs."""
+    return record(name, "TXT", str(Txt(tuple(text[start : start + _PIECE] for start in range(0, len(text), _PIECE)))))
 
 
 def enter(entries: Iterable[DnsRecord], before: str = "", when: When = "now") -> Remedy:

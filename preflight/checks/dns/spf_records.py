@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from preflight.checks import Look
 from preflight.checks.dns import pointers
 from preflight.checks.dns.deliveries import served
-from preflight.checks.dns.names import addresses_of, enter, fqdn, record, settled_or_none
+from preflight.checks.dns.names import addresses_of, enter, fqdn, settled_or_none, text_record
 from preflight.facts import Answer, MissingFact, absolute
 from preflight.facts.records import A, Aaaa, Mx, Record, Txt
 from preflight.net import addresses
@@ -17,7 +17,6 @@ from preflight.policies.spf.syntax import Faulty, parse
 from preflight.report.model import DnsRecord, Remedy
 from preflight.text.sentences import paragraph, say
 
-PIECE = 255  # bytes of one text of a record
 Overlay = dict[tuple[str, str], Answer]
 
 
@@ -30,7 +29,7 @@ def new(look: Look, domain: str) -> DnsRecord:
         if kind == "A" and own and not addresses_of(settled_or_none(look, name, kind)):
             soon |= _overlay(*((name, kind, made(one)) for one in own))
     text = "v=spf1 mx a -all"
-    return _entry(domain, _with(text, _uncovered(look, domain, text, soon)))
+    return text_record(domain, _with(text, _uncovered(look, domain, text, soon)))
 
 
 def extended(look: Look, domain: str, text: str, later: str | None) -> Remedy:
@@ -55,7 +54,7 @@ def merged(look: Look, domain: str, texts: tuple[str, ...], before: str) -> Reme
         return None
     mildest = min(endings, key=lambda word: "+?~-".find(word[0] if word[0] in "+?~-" else "+"), default="")
     made = _sound(look, domain, " ".join(("v=spf1", *rest, *([mildest] if mildest else []))))
-    return enter((_entry(domain, made),), before) if made else None
+    return enter((text_record(domain, made),), before) if made else None
 
 
 def closed(look: Look, domain: str, text: str) -> Remedy | None:
@@ -66,7 +65,7 @@ def closed(look: Look, domain: str, text: str) -> Remedy | None:
 
 
 def _replace(domain: str, made: str, later: str | None, *, when_served: bool = False) -> Remedy:
-    entry = _entry(domain, made)
+    entry = text_record(domain, made)
     text = say("Replace the SPF record of {domain} by this one: {line}", domain=domain, line=entry.line)
     when = "last" if when_served else "now"
     return Remedy(paragraph(text, later), place="dns", when=when, records=(entry,))  # type: ignore[arg-type]
@@ -74,6 +73,8 @@ def _replace(domain: str, made: str, later: str | None, *, when_served: bool = F
 
 def _sound(look: Look, domain: str, text: str) -> str | None:
     """Return a record with this host in it; None where the addresses are not known, or it is none after all."""
+    if not _sending(look):
+        return None
     try:
         made = _grown(look, domain, text)
         parse(made)
@@ -96,7 +97,7 @@ def _with(text: str, lacking: Iterable[str]) -> str:
 
 def _uncovered(look: Look, domain: str, text: str, soon: Overlay) -> list[str]:
     """Return the addresses of this host that a record does not let send, with records that come beside it."""
-    lookup = _beside(look, soon | _overlay((domain, "TXT", Txt(_pieces(text)))))
+    lookup = _beside(look, soon | _overlay((domain, "TXT", Txt((text,)))))
     name, known = fqdn(look), _sending(look)
     return [one for one in known if not _passes(lookup, Mail(one, f"postmaster@{domain}", name))]
 
@@ -126,11 +127,3 @@ def _overlay(*rows: tuple[str, str, Record]) -> Overlay:
         before = made[name, kind].records if (name, kind) in made else ()
         made[name, kind] = Answer(absolute(name), kind, "NOERROR", (*before, one))
     return made
-
-
-def _entry(domain: str, text: str) -> DnsRecord:
-    return record(domain, "TXT", str(Txt(_pieces(text))))
-
-
-def _pieces(text: str) -> tuple[str, ...]:
-    return tuple(text[start : start + PIECE] for start in range(0, len(text), PIECE)) or ("",)
