@@ -65,7 +65,7 @@ def _evaluated(look: Look, domain: str, record: Record, text: str) -> Outcome:
     walk.questions(domain)
     if walk.lookups > LOOKUPS:
         return _long(domain)
-    if any(verdict.term.lstrip("+").lower() == "all" for verdict in verdicts.values()):
+    if any(term.kind == "all" and term.result == "pass" for term in record.terms):
         return _open(look, domain, text)
     message = say(
         "The SPF record of {domain} lets this host send: {addresses}.", domain=domain, addresses=some(verdicts)

@@ -9,12 +9,12 @@ from preflight.checks.dns import pointers
 from preflight.checks.dns.deliveries import served
 from preflight.checks.dns.names import addresses_of, enter, fqdn, settled_or_none, text_record
 from preflight.facts import Answer, MissingFact, absolute
-from preflight.facts.records import A, Aaaa, Mx, Record, Txt
+from preflight.facts.records import A, Mx, Record, Txt
 from preflight.net import addresses
 from preflight.policies.spf.evaluation import evaluate
 from preflight.policies.spf.macros import Mail
 from preflight.policies.spf.syntax import Faulty, parse
-from preflight.report.model import DnsRecord, Remedy
+from preflight.report.model import DnsRecord, Remedy, When
 from preflight.text.sentences import paragraph, say
 
 Overlay = dict[tuple[str, str], Answer]
@@ -24,10 +24,9 @@ def new(look: Look, domain: str) -> DnsRecord:
     """Return a first record: mailcow's own, with the addresses that its terms do not cover once all is entered."""
     name = fqdn(look)
     soon = _overlay((domain, "MX", Mx(10, absolute(name))))
-    for kind, version, made in (("A", 4, A), ("AAAA", 6, Aaaa)):
-        own = addresses.public(look.host.asked, look.host.links.or_(()), version)
-        if kind == "A" and own and not addresses_of(settled_or_none(look, name, kind)):
-            soon |= _overlay(*((name, kind, made(one)) for one in own))
+    if not addresses_of(settled_or_none(look, name, "A")):  # dns.address has them entered
+        own = addresses.public(look.host.asked, look.host.links.or_(()), 4)
+        soon |= _overlay(*((name, "A", A(one)) for one in own))
     text = "v=spf1 mx a -all"
     return text_record(domain, _with(text, _uncovered(look, domain, text, soon)))
 
@@ -48,12 +47,13 @@ def without(look: Look, domain: str, text: str, term: str) -> Remedy | None:
 def merged(look: Look, domain: str, texts: tuple[str, ...], before: str) -> Remedy | None:
     """Make one record of several: the terms of all, and the ending of the mildest; None where that is none."""
     words = [word for text in texts for word in text.split(" ")[1:] if word]
-    endings = [word for word in words if word.lower().lstrip("+-~?") == "all"]
-    rest = dict.fromkeys(word for word in words if word not in endings and "redirect=" not in word.lower())
+    endings = [word.lower() for word in words if word.lower().lstrip("+-~?") == "all"]
+    rest = dict.fromkeys(word for word in words if word.lower() not in endings and "redirect=" not in word.lower())
     if any("redirect=" in word.lower() for word in words):
         return None
-    mildest = min(endings, key=lambda word: "+?~-".find(word[0] if word[0] in "+?~-" else "+"), default="")
-    made = _sound(look, domain, " ".join(("v=spf1", *rest, *([mildest] if mildest else []))))
+    mildest = next((word for word in ("all", "+all", "?all", "~all", "-all") if word in endings), "")
+    ending = "?all" if mildest in ("all", "+all") else mildest
+    made = _sound(look, domain, " ".join(filter(None, ("v=spf1", *rest, ending))))
     return enter((text_record(domain, made),), before) if made else None
 
 
@@ -61,14 +61,13 @@ def closed(look: Look, domain: str, text: str) -> Remedy | None:
     """End a record with -all, where it let everybody send."""
     words = ["-all" if word.lower() in ("all", "+all") else word for word in text.split(" ")]
     made = _sound(look, domain, " ".join(words))
-    return _replace(domain, made, None, when_served=served(look, domain)) if made else None
+    return _replace(domain, made, when="last" if served(look, domain) else "now") if made else None
 
 
-def _replace(domain: str, made: str, later: str | None, *, when_served: bool = False) -> Remedy:
+def _replace(domain: str, made: str, later: str | None = None, when: When = "now") -> Remedy:
     entry = text_record(domain, made)
     text = say("Replace the SPF record of {domain} by this one: {line}", domain=domain, line=entry.line)
-    when = "last" if when_served else "now"
-    return Remedy(paragraph(text, later), place="dns", when=when, records=(entry,))  # type: ignore[arg-type]
+    return Remedy(paragraph(text, later), place="dns", when=when, records=(entry,))
 
 
 def _sound(look: Look, domain: str, text: str) -> str | None:
