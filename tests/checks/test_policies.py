@@ -110,12 +110,15 @@ INCLUDES = " ".join(f"include:i{n}.test" for n in range(11))
         ("v=spf1 include:example.org -all", {}, "more than 10 DNS lookups", None),
         ("v=spf1 include:two.test -all", {"two__test": [("TXT", "v=spf1 -all"), ("TXT", "v=spf1 mx -all")]},
          "two.test, which has several", None),
+        ("v=spf1 include:bad.test -all", {"bad__test": [("TXT", "v=spf1 ip4:no -all")]},
+         "ip4:no in the record of bad.test is not valid", None),
         ("v=spf1 a:x1.test a:x2.test a:x3.test mx -all", {}, "more than 2 names without records", None),
         ("v=spf1 mx +all", {}, "lets everybody send", "v=spf1 mx -all"),
         ("v=spf1 all", {}, "lets everybody send", f"v=spf1 ip4:{V4} -all"),
     ],
     ids=["none", "nobody", "other-provider", "redirect", "several", "typo", "bad-address", "include-of-none",
-         "too-long-for-us", "too-long-for-others", "circle", "several-below", "voids", "open-behind-us", "open"],
+         "too-long-for-us", "too-long-for-others", "circle", "several-below", "faulty-below", "voids",
+         "open-behind-us", "open"],
 )  # fmt: skip
 def test_spf_records_with_one_mistake(spf: Any, more: Any, said: str, proposed: str | None) -> None:
     rows = world(spf, **more)
@@ -253,8 +256,8 @@ def test_silence_below_is_unknown_not_missing() -> None:
     assert "slow.test" in (result.reason or "")
 
 
-def key(bits: int) -> str:
-    """An RSA public key as SubjectPublicKeyInfo, of a modulus that nobody can use."""
+def key(bits: int, *, algorithm: str = "06092a864886f70d0101010500", bare: bool = False) -> str:
+    """An RSA public key as SubjectPublicKeyInfo (or bare), of a modulus that nobody can use."""
 
     def element(tag: int, data: bytes) -> bytes:
         size = len(data)
@@ -263,8 +266,8 @@ def key(bits: int) -> str:
 
     modulus = element(2, b"\0" + ((1 << bits) - 1).to_bytes(bits // 8))
     inner = element(0x30, modulus + element(2, b"\x01\0\x01"))
-    algorithm = element(0x30, bytes.fromhex("06092a864886f70d0101010500"))
-    return base64.b64encode(element(0x30, algorithm + element(3, b"\0" + inner))).decode()
+    wrapped = element(0x30, element(0x30, bytes.fromhex(algorithm)) + element(3, b"\0" + inner))
+    return base64.b64encode(inner if bare else wrapped).decode()
 
 
 EDWARDS = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8463, A.2
@@ -290,6 +293,10 @@ EDWARDS = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8463, A.2
         (f"v=DKIM1; k=dsa; p={key(2048)}", "type dsa", True),
         (f"v=DKIM1; h=sha1; p={key(2048)}", "sha256", True),
         (f"v=DKIM1; s=other; p={key(2048)}", "not for mail", True),
+        (f"v=DKIM1; s=other:email; h=sha1:sha256; p={key(2048)}", "RSA, 2048 bits", False),
+        (f"v=DKIM1; p={key(2048, bare=True)}", "RSA, 2048 bits", False),
+        (f"v=DKIM1; p={key(2048, algorithm='06092a864886f70d01010a0500')}", "is damaged", True),  # RSASSA-PSS
+        (f"k=rsa; v=DKIM1; p={key(2048)}", "does not begin with v=DKIM1", True),
         ("google-site-verification=abc", "has no DKIM key yet", False),
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else None,
@@ -343,6 +350,15 @@ def test_dmarc_records_with_one_mistake(dmarc: Any, said: str, proposed: str | N
     assert [text(record) for record in records(result)] == ([proposed] if proposed else [])
     if proposed:
         assert one("dmarc", look(entered(rows, result))).status is Status.PASS
+
+
+def test_a_dmarc_record_at_the_domain_itself_is_moved() -> None:
+    rows = world(dmarc=None)
+    rows[DOMAIN].append(("TXT", "v=DMARC1; p=quarantine"))
+    result = one("dmarc", look(rows))
+    assert "at example.org itself, where nobody looks" in result.message
+    assert text(records(result)[0]) == "v=DMARC1; p=quarantine"
+    assert "itself" not in one("dmarc", look(world(dmarc=None))).message
 
 
 CONSENT = {"example.org._report._dmarc.stranger__test": [("TXT", "v=DMARC1")]}
