@@ -240,6 +240,7 @@ def test_a_long_record_to_enter_is_cut_into_texts() -> None:
     long = " ".join(f"ip4:192.0.2.{n}" for n in range(40))
     (made,) = records(one("spf", look(world(f"v=spf1 {long} -all"))))
     assert text(made) == f"v=spf1 ip4:{V4} {long} -all"
+    assert build.measured(one("spf", look(world(f"v=spf1 {long} -all"))))["expected"] == [text(made)]
     assert max(map(len, re.findall('"(.*?)"', made.value))) == 255
 
 

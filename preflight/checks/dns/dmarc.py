@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from preflight.checks import Look
-from preflight.checks.dns.names import any_answer, enter, finding, of_registered, settled, some, text_record
+from preflight.checks.dns.names import any_answer, enter, finding, of_registered, settled, some, text_record, texts_of
 from preflight.checks.findings import Outcome
 from preflight.facts import Answer
 from preflight.facts.records import Txt
@@ -33,8 +33,7 @@ def judge(look: Look, domain: str) -> Finding:
     own = settled(look, name, "TXT")
     found = [one.text for one in own.of(Txt)]
     outcome = _judged(look, domain, own)
-    zone = outcome.remedy.records if outcome.remedy else ()
-    expected = [entry.value for entry in zone]
+    expected = texts_of(outcome.remedy)
     return finding(outcome.status, outcome.message, name, "TXT", expected=expected, found=found, remedy=outcome.remedy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from preflight.checks import Look
@@ -185,6 +186,11 @@ def record(name: str, kind: str, value: str) -> DnsRecord:
 def text_record(name: str, text: str) -> DnsRecord:
     """Make a TXT record to enter, cut into as many texts as it needs."""
     return record(name, "TXT", str(Txt(tuple(text[start : start + _PIECE] for start in range(0, len(text), _PIECE)))))
+
+
+def texts_of(remedy: Remedy | None) -> tuple[str, ...]:
+    """Return the texts of the TXT records that a remedy enters, as people write them."""
+    return tuple(re.sub(r'^"|" "|"$', "", entry.value) for entry in remedy.records) if remedy else ()
 
 
 def enter(entries: Iterable[DnsRecord], before: str = "", when: When = "now") -> Remedy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from preflight.checks import Look
 from preflight.checks.dns import pointers, spf_records
 from preflight.checks.dns.deliveries import served
-from preflight.checks.dns.names import enter, finding, fqdn, of_registered, settled, some
+from preflight.checks.dns.names import enter, finding, fqdn, of_registered, settled, some, texts_of
 from preflight.checks.findings import Outcome
 from preflight.facts.records import Txt
 from preflight.net.hostnames import bare
@@ -22,8 +22,7 @@ def judge(look: Look, domain: str) -> Finding:
     of_registered(look, domain)
     found = records(record.text for record in settled(look, domain, "TXT").of(Txt))
     outcome = _judged(look, domain, found)
-    zone = outcome.remedy.records if outcome.remedy else ()
-    expected = [entry.value for entry in zone]
+    expected = texts_of(outcome.remedy)
     return finding(
         outcome.status, outcome.message, domain, "TXT", expected=expected, found=found, remedy=outcome.remedy
     )
