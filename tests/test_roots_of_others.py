@@ -41,7 +41,7 @@ OF_THE_RUNNING = {
 OF_THE_TREE = {
     "system.commands", "system.limits", "system.security-modules", "docker.compose", "docker.daemon-config",
     "docker.limits", "ports.configuration", "dns.hostname", "dns.address", "dns.reverse", "dns.mx", "dns.autodiscover",
-    "dns.autoconfig", "clock.offset",
+    "dns.autoconfig", "dns.spf", "dns.dkim", "dns.dmarc", "clock.offset",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from preflight.checks import catalogue
 from preflight.facts import (
     Address,
+    Answer,
     Answers,
     Asked,
     Clock,
@@ -44,6 +45,7 @@ from preflight.facts import (
     Virtualization,
     Way,
 )
+from preflight.facts.records import Txt
 from preflight.mailcow.plan import DEFAULT_CONF
 from tests.build import host, look
 from tests.checks.engines import engine
@@ -109,6 +111,11 @@ def _engine() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def text(name: str, written: str) -> Answer:
+    """Return the answer for a name with one TXT record."""
+    return Answer(f"{name}.", "TXT", "NOERROR", (Txt((written,)),))
+
+
 def _network() -> dict[str, Any]:
     addresses = (Address(V4, 24, "global"), Address(V6, 64, "global"))
     routes = (
@@ -124,6 +131,9 @@ def _network() -> dict[str, Any]:
         PTR6=answer(POINTER6, "PTR", f"{NAME}."),
         discover6=answer("autodiscover.example.org", "AAAA", V6, alias=f"{NAME}."),
         config6=answer("autoconfig.example.org", "AAAA", V6, alias=f"{NAME}."),
+        spf=text("example.org", "v=spf1 mx a -all"),
+        dkim=text("dkim._domainkey.example.org", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
+        dmarc=text("_dmarc.example.org", "v=DMARC1; p=reject"),
     )
     return {
         "links": (Link("eth0", 1500, True, addresses),), "routes": routes, "rules": RULES, "handed": (), "ways": ways,
