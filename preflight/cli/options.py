@@ -13,6 +13,7 @@ from preflight.cli.params import Address, Checked, Domain, Name, Seconds, Waiver
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
 from preflight.mailcow import plan
+from preflight.mailcow.outgoing import goal
 from preflight.render import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,6 +78,10 @@ HOST = _stack(
     option("--offline", is_flag=True, help="Let no packet leave the host."),
     option("--probe/--no-probe", default=True, help="Start short-lived containers for the functional checks."),
     option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask only these."),
+    option(
+        "--outbound", "outbound", multiple=True, type=Checked("host:port/proto", goal),
+        help="Try this connection, not those of mailcow's documents.",
+    ),
     ENGINE,
     ROOT,
     option("--timeout", type=Seconds(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
@@ -124,6 +129,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     offline: bool
     probe: bool
     resolvers: tuple[str, ...]
+    outbound: tuple[str, ...]
     docker_host: str | None
     root: str | None
     timeout: float

@@ -23,6 +23,7 @@ from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, Mark, Override, Setting
 from preflight.facts.names import Answer, Answers, HostsEntry, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
+from preflight.facts.outgoing import Attempt, Goal, Outgoing, Trial
 from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
@@ -54,6 +55,7 @@ __all__ = [
     "Answers",
     "Arrival",
     "Asked",
+    "Attempt",
     "BindAttempt",
     "Chain",
     "Clock",
@@ -78,6 +80,7 @@ __all__ = [
     "Family",
     "Form",
     "GivenFlag",
+    "Goal",
     "HealthRun",
     "Holder",
     "Host",
@@ -93,6 +96,7 @@ __all__ = [
     "MissingFact",
     "Nat",
     "OsRelease",
+    "Outgoing",
     "Override",
     "Parent",
     "Probes",
@@ -116,6 +120,7 @@ __all__ = [
     "Switch",
     "Table",
     "Timezone",
+    "Trial",
     "Twin",
     "Uncopied",
     "Unseen",

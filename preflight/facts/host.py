@@ -13,6 +13,7 @@ from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, Progra
 from preflight.facts.mailcow import ConfFile, Override
 from preflight.facts.names import Answers, HostsEntry
 from preflight.facts.network import Ipv6, Link, Route, RoutingRule, Way
+from preflight.facts.outgoing import Outgoing
 from preflight.facts.probes import Probes
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import Clock, MailTrace, Services, Timezone
@@ -77,4 +78,5 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     mailcow_conf: Annotated[Fact[ConfFile], about("mailcow.conf")] = BEFORE
     hosts_file: Annotated[Fact[tuple[HostsEntry, ...]], about("/etc/hosts")] = BEFORE
     answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE
+    outgoing: Annotated[Fact[Outgoing], about("connections to the Internet that were tried")] = BEFORE
     pseudonyms: Legend = field(default_factory=dict)

@@ -71,7 +71,8 @@ def _recipes(parts: Iterable[Part], roots: Roots, wishes: Wishes) -> dict[str, R
 
 def _waiting(asked: Asked) -> frozenset[str]:
     """Name the parts that wait for others; those that were not asked for only say so, and need no thread for it."""
-    kinds = {Kind.PROGRAM, Kind.PROCESS, *((Kind.DNS,) * (not asked.offline)), *((Kind.PROBE,) * asked.probe)}
+    online = (Kind.DNS, Kind.CONNECTIONS) * (not asked.offline)
+    kinds = {Kind.PROGRAM, Kind.PROCESS, *online, *((Kind.PROBE,) * asked.probe)}
     return frozenset(part.place for part in PARTS if part.kind in kinds)
 
 

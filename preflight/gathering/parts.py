@@ -14,7 +14,7 @@ from preflight.facts import Fact
 from preflight.facts.parts import descriptions
 from preflight.gathering import engine, probes, publishing, recipes, twin
 from preflight.gathering.run import Recipe, Run
-from preflight.gathering.stages import COMPOSE, ENGINE, FILES, NAME_SERVERS, PACKETS, SPACES
+from preflight.gathering.stages import COMPOSE, CONNECTIONS, ENGINE, FILES, NAME_SERVERS, PACKETS, SPACES
 from preflight.probes.registry import PROBES, Probe
 
 
@@ -24,6 +24,7 @@ class Kind(Enum):
     FILES = "files"  # of the host or its kernel's: one thread reads them, one after another
     PROGRAM = "program"  # another program answers; begun before all others
     DNS = "DNS"
+    CONNECTIONS = "connections"
     PROCESS = "process"  # of ours; it waits for other parts
     PROBE = "probe"  # has something to remove when the run is ended
 
@@ -106,4 +107,5 @@ PARTS = (
     Part("mailcow_conf", recipes.mailcow_conf),
     Part("hosts_file", recipes.hosts_file),
     Part("answers", recipes.answers, Kind.DNS, NAME_SERVERS),
+    Part("outgoing", recipes.outgoing, Kind.CONNECTIONS, CONNECTIONS),
 )

@@ -10,6 +10,7 @@ from preflight.facts import (
     Fact,
     HostsEntry,
     Nat,
+    Outgoing,
     Override,
     Sockets,
     Space,
@@ -95,3 +96,16 @@ def answers(run: Run) -> Fact[Answers]:
     addresses = tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *asked.public_ips)))
     resolvers, deadline = run.wishes.resolvers, run.crew.deadline
     return lookups.look_up(run.roots, wanted.fqdn, wanted.domains, addresses, resolvers, deadline)
+
+
+def outgoing(run: Run) -> Fact[Outgoing]:
+    """The connections that mailcow makes, or those that the user names instead."""
+    if run.wishes.asked.offline:
+        return Fact.skipped("connections to the Internet", say("--offline was given."), cause="offline")
+    from preflight.gather.outgoing import outgoing
+    from preflight.mailcow.outgoing import named, wanted
+
+    given, crew = run.wishes.outbound, run.crew
+    goals = named(given) if given else wanted(run.share(PLAN))
+    wishes = run.wishes
+    return outgoing.outgoing(run.roots, goals, wishes.resolvers, wishes.environ, crew.deadline, crew.stop)

@@ -25,6 +25,7 @@ class Wishes(Struct, frozen=True):
     docker_host: str | None = None
     root_given: bool = False
     resolvers: tuple[str, ...] = ()
+    outbound: tuple[str, ...] = ()  # in place of the connections that mailcow's documents name
     commands: tuple[str, ...] = ()
     unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started
 

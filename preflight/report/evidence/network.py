@@ -48,3 +48,11 @@ class Ipv6Evidence(Evidence, frozen=True, kw_only=True):
     enabled: bool
     interface: str | UnsetType = UNSET
     accept_ra: int | UnsetType = UNSET
+
+
+class ConnectionEvidence(Evidence, frozen=True, kw_only=True):
+    """A connection to the Internet: what became of it over each IP version tried, and what mailcow needs it for."""
+
+    families: dict[str, str]
+    addresses: tuple[str, ...]
+    use: str

@@ -34,7 +34,7 @@ from preflight.report.evidence.host import (
     VirtualizationEvidence,
 )
 from preflight.report.evidence.names import RecordsEvidence
-from preflight.report.evidence.network import Ipv6Evidence, MtuEvidence, SubnetEvidence
+from preflight.report.evidence.network import ConnectionEvidence, Ipv6Evidence, MtuEvidence, SubnetEvidence
 from preflight.report.evidence.ports import (
     AddressEvidence,
     ConfFileEvidence,
@@ -87,6 +87,7 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "network.subnet": (SubnetEvidence,),
     "network.mtu": (MtuEvidence,),
     "network.ipv6": (Ipv6Evidence,),
+    "network.outbound": (ConnectionEvidence,),
 }
 
 
