@@ -49,6 +49,7 @@ SEVERAL = {
     "--domain": "example.org example.net",
     "--public-ip": "192.0.2.1\t2001:db8::1",
     "--resolver": "192.0.2.53 [2001:db8::53]:5353",
+    "--outbound": "ghcr.io:443/tcp 192.0.2.53:53/udp",
     "--only": "ports.* dns.mx",
     "--skip": "ports.free\ndns.*",
     "--format": "json  text",

@@ -43,6 +43,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--timeout", "3600", "timeout", 3600.0),
         ("--resolver", "192.0.2.53", "resolvers", ("192.0.2.53",)),
         ("--resolver", "[2001:db8::53]:5353", "resolvers", ("[2001:db8::53]:5353",)),
+        ("--outbound", "ghcr.io:443/tcp", "outbound", ("ghcr.io:443/tcp",)),
         ("--docker-host", "tcp://192.0.2.1:2375", "docker_host", "tcp://192.0.2.1:2375"),
         ("--docker-host", "unix:///run/docker.sock", "docker_host", "unix:///run/docker.sock"),
         ("--ignore", "ports.free:[::1]:25/tcp=known@2027-01-31", "ignores",
@@ -79,6 +80,7 @@ def test_what_is_read(option: str, given: str, name: str, value: object) -> None
         ("--timeout", "inf", "inf is not in the range"),
         ("--timeout", "-nan", "'-nan' is not a time."),
         ("--resolver", "192.0.2.53:0", ""),
+        ("--outbound", "ghcr.io:443", "'ghcr.io:443' is not a connection: write"),
         ("--ignore", "resources.swap=x@2027-02-30", "2027-02-30 is not a date such as 2027-01-31."),
     ],
 )

@@ -101,7 +101,7 @@ def answers(run: Run) -> Fact[Answers]:
 def outgoing(run: Run) -> Fact[Outgoing]:
     """The connections that mailcow makes, or those that the user names instead."""
     if run.wishes.asked.offline:
-        return Fact.skipped("connections to the Internet", say("--offline was given."), cause="offline")
+        return Fact.skipped("Internet", say("--offline was given."), cause="offline")
     from preflight.gather.outgoing import outgoing
     from preflight.mailcow.outgoing import named, wanted
 

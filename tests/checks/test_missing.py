@@ -75,6 +75,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "network.subnet": ("links", "routes", "engine"),
     "network.mtu": ("links",),
     "network.ipv6": ("ipv6", "links"),
+    "network.outbound": ("outgoing",),
 }
 # Parts that say the same: one of them is enough, and without both nothing is decided.
 EITHER: dict[str, tuple[tuple[str, ...], ...]] = {

@@ -120,7 +120,7 @@ def test_no_route(named: bool) -> None:
         pytest.param("no-server", (), "unknown", "This host has no name server.", id="none"),
     ],
 )
-def test_no_resolver(names: str, servers: tuple[str, ...], status: str, words: str) -> None:
+def test_no_resolver(names: Names, servers: tuple[str, ...], status: str, words: str) -> None:
     told_once(results(*[trial(goal, names=names) for goal in goals(3)], servers=servers), None, status, words)
 
 

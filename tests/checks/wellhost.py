@@ -9,6 +9,7 @@ from preflight.facts import (
     Address,
     Answers,
     Asked,
+    Attempt,
     Clock,
     Command,
     Compose,
@@ -19,6 +20,7 @@ from preflight.facts import (
     DaemonConfig,
     EngineStart,
     Fact,
+    Goal,
     HealthRun,
     Host,
     Ipv6,
@@ -26,6 +28,7 @@ from preflight.facts import (
     Link,
     Memory,
     Nat,
+    Outgoing,
     Override,
     PublishRun,
     Route,
@@ -37,6 +40,7 @@ from preflight.facts import (
     Space,
     StartRun,
     Timezone,
+    Trial,
     Userland,
     Virtualization,
     Way,
@@ -115,9 +119,11 @@ def _network() -> dict[str, Any]:
         discover6=answer("autodiscover.example.org", "AAAA", V6, alias=f"{NAME}."),
         config6=answer("autoconfig.example.org", "AAAA", V6, alias=f"{NAME}."),
     )
+    reached = (Attempt("203.0.113.80", "reached"),)
     return {
         "links": (Link("eth0", 1500, True, addresses),), "routes": routes, "rules": RULES, "handed": (), "ways": ways,
         "ipv6": Ipv6(True, False, True), "sockets": Sockets((), True, bound=True), "nat": Nat(), "hosts_file": (),
+        "outgoing": Outgoing((Trial(Goal("ghcr.io", 443, speech="tls", use="images"), reached, "NOERROR"),)),
         "answers": Answers({f"{name} {kind}": one for (name, kind), one in answers.items()}),
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -242,3 +243,14 @@ def test_another_machines_network_is_not_tried(view: dict[str, bool | None], cau
     found = outgoing.outgoing(roots, (Goal("127.0.0.1", 1),), (), {}, time.monotonic() + 5, threading.Event())
     assert found.missing is not None
     assert (found.missing.kind, found.missing.cause) == ("unknown", cause)
+
+
+def test_proxies_of_the_hosts_shells(tmp_path: Path) -> None:
+    """In our container, our own environment says nothing about the host's shells."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/environment").write_text('export https_proxy="http://a:b@proxy.example:3128"\nPATH=/bin\nx\n')
+    environ = {"HTTP_PROXY": "http://own.example:8080"}
+    for container, own in ((True, {}), (False, {"HTTP_PROXY": "http://own.example:8080"})):
+        view = View(container=container, root=str(tmp_path), live=True, network=True, privileged=None)
+        found = outgoing.shell_proxies(Roots(str(tmp_path), view, anchor="self"), environ)
+        assert found == {"HTTPS_PROXY": "http://proxy.example:3128"} | own

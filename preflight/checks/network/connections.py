@@ -26,11 +26,11 @@ _MESSAGES: dict[str, str] = {
     "refused": noted("The connection to {goal} over {families} is refused."),
     "filtered": noted("{goal} does not answer over {families}. A firewall may drop these packets."),
     "unreachable": noted("{goal} is unreachable over {families}."),
-    "unsent": noted("This host has no way to {goal} over {families}."),
 }
 _OPEN: dict[str, str] = {
     "mute": noted("{goal} accepts connections, but does not answer as such a server does. A firewall may cut it off."),
     "silent": noted("{goal} did not answer over UDP. Such servers may stay silent, so this tells nothing."),
+    "unsent": noted("This host has no way to {goal} over {families}."),
     "late": noted("The time of this run was over before {goal} answered."),
 }
 _USES: dict[Use, str] = {
@@ -92,8 +92,7 @@ def _judged(trial: Trial, left: dict[str, str]) -> Finding:
     use = say(_USES[goal.use]) if _USES[goal.use] else None
     if worst is None:
         open_ = next(outcome for outcome in _WEIGHT if outcome in outcomes)
-        template = _OPEN.get(open_, _MESSAGES["unsent"])
-        return unknown(say(template, goal=goal.subject, families=", ".join(left)), text)
+        return unknown(say(_OPEN[open_], goal=goal.subject, families=", ".join(left)), text)
     return _failed(trial, worst, [family for family, outcome in left.items() if outcome == worst], use, text)
 
 

@@ -22,7 +22,7 @@ from preflight.net.addresses import of_version, parse_address
 from preflight.net.proxies import proxies
 from preflight.text.sentences import say
 
-SOURCE = "connections to the Internet"
+SOURCE = "Internet"
 NAMES = 3.0  # seconds for all names
 EACH = 2  # addresses of one name that are tried, of each IP version
 KINDS = ("A", "AAAA")

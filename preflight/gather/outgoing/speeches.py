@@ -22,6 +22,7 @@ Judge = Callable[[bytes], Heard | None]
 WORDS = 4096  # bytes that are listened to at most
 _ID = 0x6D63
 _ROOT_QUESTION = struct.pack(">HHHHHH", _ID, 0, 1, 0, 0, 0) + b"\0" + struct.pack(">HH", 2, 1)  # . NS IN
+_HEAD = b"HEAD / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
 _ANSWER, _AUTHORITATIVE = 0x8000, 0x0400
 # rspamd/src/libserver/fuzzy_wire.h: version 4, a question (0) of no shingles, about a digest that nothing has.
 _FUZZY = struct.pack("<BBBBiI64s", 4, 0, 0, 0, 0, _ID, bytes(64))
@@ -44,8 +45,7 @@ def talk(goal: Goal) -> Talk:
             return Talk(tls=True)
         case "http":
             host = f"[{goal.host}]" if ":" in goal.host else goal.host
-            first = f"HEAD / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
-            return Talk(first, judge=lambda said: http(said, goal.host))
+            return Talk(_HEAD % host.encode("ascii", "ignore"), judge=lambda said: http(said, goal.host))
         case "rsync":
             return Talk(judge=lambda said: begins(said, b"@RSYNCD: "))
         case "dns" | "root":
