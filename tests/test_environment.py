@@ -50,6 +50,7 @@ SEVERAL = {
     "--public-ip": "192.0.2.1\t2001:db8::1",
     "--resolver": "192.0.2.53 [2001:db8::53]:5353",
     "--outbound": "ghcr.io:443/tcp 192.0.2.53:53/udp",
+    "--smtp-target": "mx.example.org [2001:db8::25]:2525",
     "--only": "ports.* dns.mx",
     "--skip": "ports.free\ndns.*",
     "--format": "json  text",

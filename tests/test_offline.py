@@ -39,9 +39,11 @@ def watched(*words: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def test_offline_nothing_goes_out() -> None:
-    report, places = watched("--offline", "--outbound", "127.0.0.1:9/udp", "--resolver", "127.0.0.1:9")
+    report, places = watched(
+        "--offline", "--outbound", "127.0.0.1:9/udp", "--smtp-target", "127.0.0.1:9", "--resolver", "127.0.0.1:9"
+    )
     assert places == []
-    reasons = {row["reason"] for row in report["results"] if row["check"] == "network.outbound"}
+    reasons = {row["reason"] for row in report["results"] if row["check"] in ("network.outbound", "network.smtp-out")}
     assert reasons == {"--offline was given."}
 
 

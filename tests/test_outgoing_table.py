@@ -85,3 +85,42 @@ def test_what_the_documents_name_is_known_by_what_is_spoken_there() -> None:
 )
 def test_proxies_without_their_users(given: dict[str, str], found: dict[str, str]) -> None:
     assert proxies(given) == found
+
+
+# --- mail servers --------------------------------------------------------------------------------------------
+
+
+def test_several_operators_are_tried() -> None:
+    goals = outgoing.mail_servers(())
+    assert len({goal.domains for goal in goals}) == len(goals) >= 3
+    assert {(goal.port, goal.protocol, goal.speech) for goal in goals} == {(25, "tcp", "smtp")}
+    assert all(goal.domains for goal in goals)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "domains"),
+    [
+        ("mx1.example.org", "mx1.example.org", 25, ("example.org",)),
+        ("mx1.example.org:2525", "mx1.example.org", 2525, ("example.org",)),
+        ("mx.local", "mx.local", 25, ("mx.local",)),
+        ("192.0.2.25", "192.0.2.25", 25, ()),
+        ("2001:db8::25", "2001:db8::25", 25, ()),
+        ("[2001:db8::25]", "2001:db8::25", 25, ()),
+        ("[2001:db8::25]:26", "2001:db8::25", 26, ()),
+    ],
+)
+def test_a_mail_server_that_is_named(text: str, host: str, port: int, domains: tuple[str, ...]) -> None:
+    """Its greeting is to name its own domain; an address has none."""
+    (goal,) = outgoing.mail_servers((text,))
+    assert (goal.host, goal.port, goal.domains) == (host, port, domains)
+
+
+@pytest.mark.parametrize("text", ["", ":25", "mx.example.org:", "mx.example.org:25/tcp", "a b", "[mx]:25", "mx:99999"])
+def test_what_is_no_mail_server(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a mail server"):
+        outgoing.mail_server(text)
+
+
+def test_an_operators_server_is_known_by_its_domains() -> None:
+    (goal,) = outgoing.mail_servers(("gmail-smtp-in.l.google.com",))
+    assert goal in outgoing.mail_servers(())

@@ -13,7 +13,7 @@ from preflight.cli.params import Address, Checked, Domain, Name, Seconds, Waiver
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
 from preflight.mailcow import plan
-from preflight.mailcow.outgoing import goal
+from preflight.mailcow.outgoing import goal, mail_server
 from preflight.render import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,6 +82,10 @@ HOST = _stack(
         "--outbound", "outbound", multiple=True, type=Checked("host:port/proto", goal),
         help="Try this connection, not those of mailcow's documents.",
     ),
+    option(
+        "--smtp-target", "smtp_targets", multiple=True, type=Checked("host[:port]", mail_server),
+        help="Try this mail server, not those of several operators.",
+    ),
     ENGINE,
     ROOT,
     option("--timeout", type=Seconds(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
@@ -130,6 +134,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     probe: bool
     resolvers: tuple[str, ...]
     outbound: tuple[str, ...]
+    smtp_targets: tuple[str, ...]
     docker_host: str | None
     root: str | None
     timeout: float

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _ALWAYS = frozenset({"name", "os_release", "kernel", "machine", "mailcow_conf"})
 _ENGINE = "dockerd"  # mailcow's scripts do not call it, but where it is, it only has to be started
-_NOT_WITH_FACTS = ("mailcow_conf", "resolvers", "outbound", "docker_host", "root", "probe")
+_NOT_WITH_FACTS = ("mailcow_conf", "resolvers", "outbound", "smtp_targets", "docker_host", "root", "probe")
 
 
 def roots(given: str | None) -> Roots:
@@ -166,6 +166,7 @@ def first(given: HostOptions) -> Wishes:
         root_given=given.root is not None,
         resolvers=given.resolvers,
         outbound=given.outbound,
+        smtp_targets=given.smtp_targets,
     )
 
 

@@ -79,4 +79,5 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     hosts_file: Annotated[Fact[tuple[HostsEntry, ...]], about("/etc/hosts")] = BEFORE
     answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE
     outgoing: Annotated[Fact[Outgoing], about("connections to the Internet that were tried")] = BEFORE
+    smtp: Annotated[Fact[Outgoing], about("the greetings of other mail servers")] = BEFORE
     pseudonyms: Legend = field(default_factory=dict)

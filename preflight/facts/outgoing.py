@@ -6,11 +6,11 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from preflight.facts.kinds import Ip, Secret, ServerName, Url, Word
+from preflight.facts.kinds import HostName, Ip, Secret, ServerName, Url, Word
 
 Protocol = Literal["tcp", "udp"]
 # What a server there says, or answers, by which it is known; '' = nothing is known of it.
-Speech = Literal["", "tls", "http", "rsync", "dns", "root", "fuzzy"]
+Speech = Literal["", "tls", "http", "rsync", "dns", "root", "fuzzy", "smtp"]
 # What mailcow needs it for; 'asked' = the user named it.
 Use = Literal[
     "asked", "images", "updates", "signatures", "rules", "fuzzy", "lists", "addresses", "certificates", "mail", "dns"
@@ -18,16 +18,21 @@ Use = Literal[
 # How a name server answered for a name: '' = it was not asked, `blocked` = with 0.0.0.0, as filters do, `failed` = with
 # an error (SERVFAIL, REFUSED …).
 Names = Literal["", "NOERROR", "NODATA", "NXDOMAIN", "blocked", "no-server", "timeout", "failed"]
-# `foreign`: somebody else answers. `mute`: connected, and then not a word that a server there would say. `filtered`:
-# no answer to a TCP connection; `silent`: none over UDP, which may mean nothing. `unsent`: it never left this host, for
-# want of a route or an address. `late`: the time of the run was over.
+# `unwelcome`: it is the server, and it takes nothing from this host. `foreign`: somebody else answers. `mute`:
+# connected, and then not a word that a server there would say. `filtered`: a TCP connection has no answer. `silent`:
+# nor has a datagram, which may mean nothing. `unsent`: it never left this host, for want of a route or an address.
+# `late`: the time of the run was over.
 Outcome = Literal[
-    "reached", "foreign", "mute", "refused", "prohibited", "unreachable", "filtered", "silent", "unsent", "late"
+    "reached", "unwelcome", "foreign", "mute", "refused", "prohibited", "unreachable", "filtered", "silent", "unsent",
+    "late",
 ]  # fmt: skip
 
 
-class Goal(Struct, frozen=True):
-    """Where a connection is to go. `addresses`: those of the name, where they need not be asked for."""
+class Goal(Struct, frozen=True, omit_defaults=True):
+    """Where a connection is to go. `addresses`: those of the name, where they need not be asked for.
+
+    `domains`: of the operator, where the server greets with a name in one of them.
+    """
 
     host: ServerName
     port: int
@@ -35,6 +40,7 @@ class Goal(Struct, frozen=True):
     speech: Speech = ""
     use: Use = "asked"
     addresses: tuple[Ip, ...] = ()
+    domains: tuple[HostName, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -50,7 +56,7 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     """What became of a connection to one address.
 
     `error`: the name of the error that ended it. `by`: who sent word of it (ICMP), where that was not the address
-    itself. `said`: the beginning of what somebody else said there.
+    itself. `said`: the beginning of what a mail server, or somebody else in place of a server, said there.
     """
 
     address: Ip

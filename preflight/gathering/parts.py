@@ -108,4 +108,5 @@ PARTS = (
     Part("hosts_file", recipes.hosts_file),
     Part("answers", recipes.answers, Kind.DNS, NAME_SERVERS),
     Part("outgoing", recipes.outgoing, Kind.CONNECTIONS, CONNECTIONS),
+    Part("smtp", recipes.smtp, Kind.CONNECTIONS, CONNECTIONS),
 )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import ModuleType
+
 from preflight.facts import (
     Answers,
     BindAttempt,
     Command,
     ConfFile,
     Fact,
+    Goal,
     HostsEntry,
     Nat,
     Outgoing,
@@ -100,12 +104,21 @@ def answers(run: Run) -> Fact[Answers]:
 
 def outgoing(run: Run) -> Fact[Outgoing]:
     """The connections that mailcow makes, or those that the user names instead."""
+    given = run.wishes.outbound
+    return _tried(run, lambda table: table.named(given) if given else table.wanted(run.share(PLAN)))
+
+
+def smtp(run: Run) -> Fact[Outgoing]:
+    """The mail servers of several operators, or those that the user names instead."""
+    return _tried(run, lambda table: table.mail_servers(run.wishes.smtp_targets))
+
+
+def _tried(run: Run, goals: Callable[[ModuleType], tuple[Goal, ...]]) -> Fact[Outgoing]:
+    """Try the connections that are chosen from the documents' tables."""
     if run.wishes.asked.offline:
         return Fact.skipped("Internet", say("--offline was given."), cause="offline")
     from preflight.gather.outgoing import outgoing
-    from preflight.mailcow.outgoing import named, wanted
+    from preflight.mailcow import outgoing as table
 
-    given, crew = run.wishes.outbound, run.crew
-    goals = named(given) if given else wanted(run.share(PLAN))
-    wishes = run.wishes
-    return outgoing.outgoing(run.roots, goals, wishes.resolvers, wishes.environ, crew.deadline, crew.stop)
+    wishes, crew = run.wishes, run.crew
+    return outgoing.outgoing(run.roots, goals(table), wishes.resolvers, wishes.environ, crew.deadline, crew.stop)

@@ -26,6 +26,7 @@ class Wishes(Struct, frozen=True):
     root_given: bool = False
     resolvers: tuple[str, ...] = ()
     outbound: tuple[str, ...] = ()  # in place of the connections that mailcow's documents name
+    smtp_targets: tuple[str, ...] = ()  # in place of the mail servers of several operators
     commands: tuple[str, ...] = ()
     unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started
 

@@ -10,15 +10,17 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from preflight.facts.outgoing import Goal, Protocol, Speech
 from preflight.mailcow.plan import Plan
 from preflight.mailcow.requirements import FOLDER
 from preflight.net.addresses import parse_address
-from preflight.net.hostnames import ascii_name, askable
+from preflight.net.hostnames import ascii_name, askable, registrable
 from preflight.text.sentences import say
 
-FILE = os.path.join(FOLDER, "outgoing.toml")
+SMTP_PORT = 25
+OUTGOING, SMTP = "outgoing.toml", "smtp.toml"
 # What is spoken on a port that the user names, as far as it has but one meaning.
 _BY_PORT: dict[tuple[int, str], Speech] = {
     (53, "udp"): "dns",
@@ -37,7 +39,7 @@ class Row(Goal, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @property
     def goal(self) -> Goal:
         """Return where it goes."""
-        return Goal(self.host, self.port, self.protocol, self.speech, self.use, self.addresses)
+        return Goal(self.host, self.port, self.protocol, self.speech, self.use, self.addresses, self.domains)
 
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,9 +50,9 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
     connections: tuple[Row, ...]
 
 
-def documented() -> Table:
-    """Return the documents' table."""
-    with open(FILE, "rb") as file:
+def documented(name: str = OUTGOING) -> Table:
+    """Return the documents' table, or that of the mail servers which are tried."""
+    with open(os.path.join(FOLDER, name), "rb") as file:
         return msgspec.convert(tomllib.load(file), Table)
 
 
@@ -81,3 +83,26 @@ def goal(text: str) -> Goal:
         raise ValueError(say("{text} has a port outside 1 to 65535.", text=repr(text[:80])))
     protocol: Protocol = "udp" if match[3] == "udp" else "tcp"
     return Goal(str(address) if address else name, port, protocol, _BY_PORT.get((port, protocol), ""))
+
+
+def mail_servers(texts: tuple[str, ...]) -> tuple[Goal, ...]:
+    """Return the mail servers that a user names, else those of several operators."""
+    if not texts:
+        return tuple(row.goal for row in documented(SMTP).connections)
+    known = {row.subject: row.goal for row in documented(SMTP).connections}
+    return tuple({one.subject: known.get(one.subject, one) for one in map(mail_server, texts)}.values())
+
+
+def mail_server(text: str) -> Goal:
+    """Read `HOST[:PORT]`; raise `ValueError` with a sentence for the user. Its greeting is to name its domain."""
+    bare = parse_address(text.strip("[]")) is not None or ":" not in text
+    host = f"[{text.strip('[]')}]" if bare and ":" in text else text
+    try:
+        found = goal(f"{host}:{SMTP_PORT}/tcp" if bare else f"{host}/tcp")
+    except ValueError:
+        forms = "mx.example.org:2525, 192.0.2.25, [2001:db8::25]:25"
+        raise ValueError(
+            say("{text} is not a mail server: write {forms}.", text=repr(text[:80]), forms=forms)
+        ) from None
+    domain = "" if parse_address(found.host) else registrable(found.host) or found.host
+    return replace(found, speech="smtp", use="mail", domains=(domain,) if domain else ())

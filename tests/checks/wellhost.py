@@ -124,6 +124,7 @@ def _network() -> dict[str, Any]:
         "links": (Link("eth0", 1500, True, addresses),), "routes": routes, "rules": RULES, "handed": (), "ways": ways,
         "ipv6": Ipv6(True, False, True), "sockets": Sockets((), True, bound=True), "nat": Nat(), "hosts_file": (),
         "outgoing": Outgoing((Trial(Goal("ghcr.io", 443, speech="tls", use="images"), reached, "NOERROR"),)),
+        "smtp": Outgoing((Trial(Goal("mx.example.net", 25, speech="smtp", use="mail"), reached, "NOERROR"),)),
         "answers": Answers({f"{name} {kind}": one for (name, kind), one in answers.items()}),
     }  # fmt: skip
 

@@ -17,7 +17,8 @@ from preflight.text.sentences import noted, paragraph, say
 
 # From the one that says most to the one that says least.
 _WEIGHT: tuple[Outcome, ...] = (
-    "foreign", "reached", "prohibited", "refused", "filtered", "unreachable", "mute", "silent", "unsent", "late",
+    "foreign", "unwelcome", "reached", "prohibited", "refused", "filtered", "unreachable", "mute", "silent", "unsent",
+    "late",
 )  # fmt: skip
 _FAILED = ("foreign", "prohibited", "refused", "filtered", "unreachable")
 _MESSAGES: dict[str, str] = {

@@ -43,13 +43,17 @@ class Cause(Struct, frozen=True):
 
 def of_all(look: Look, outgoing: Outgoing) -> Cause | None:
     """Return what stops all connections, or all that have a name; None: nothing does."""
-    attempts = [attempt for trial in outgoing.trials for attempt in trial.attempts]
-    if all(attempt.outcome == "unsent" for attempt in attempts) and (attempts or _routeless(look)):
-        return _no_route()
+    if cause := _no_route(look, outgoing):
+        return cause
     dead = families(outgoing)
     if len(dead) == len(VERSIONS):
         return next(cause for cause in dead.values() if cause.told)
     return _no_names(outgoing)
+
+
+def before_any(look: Look, outgoing: Outgoing) -> Cause | None:
+    """Return what keeps connections from being tried at all: no route, no names."""
+    return _no_route(look, outgoing) or _no_names(outgoing)
 
 
 def _routeless(look: Look) -> bool:
@@ -59,7 +63,10 @@ def _routeless(look: Look) -> bool:
     return known and all(way_out(host, one) is None for one in VERSIONS.values())
 
 
-def _no_route() -> Cause:
+def _no_route(look: Look, outgoing: Outgoing) -> Cause | None:
+    attempts = [attempt for trial in outgoing.trials for attempt in trial.attempts]
+    if any(attempt.outcome != "unsent" for attempt in attempts) or not (attempts or _routeless(look)):
+        return None
     reason = say("This host has no route to the Internet.")
     text = say("Give this host a default route, or ask your hosting provider for its gateway.")
     return Cause(Finding(status=Status.WARN, message=reason, remedy=Remedy(text, ("ip route", "ip -6 route"))), reason)

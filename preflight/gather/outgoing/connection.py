@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from ssl import SSLContext
 
 from msgspec import Struct
@@ -17,7 +16,8 @@ from preflight.gather.outgoing import errors, tls
 from preflight.gather.outgoing.speeches import WORDS, talk
 
 OPENING = 2.8  # seconds to open a connection: the kernel tries anew after one second, and time for that answer
-TALKING = 2.5  # seconds from there on
+TALKING = 2.5  # seconds from there on, but for servers that take longer
+PARTING = 1.0  # seconds for a last word to be answered
 DATAGRAM = 1.5  # seconds to wait for an answer over UDP
 AGAIN = 0.5  # seconds after which a datagram is sent again
 TLS_RECORD = 1 << 14  # bytes
@@ -48,6 +48,7 @@ class Connection:
         self._talk = talk(aim.goal)
         self._udp = aim.goal.protocol == "udp"
         self._heard = b""
+        self._parting: tuple[Outcome, str] | None = None  # what it came to, while one takes leave
         self._handshake: tls.Handshake | None = None
         self._step: Callable[[], None] = self._open
         family = socket.AF_INET6 if ":" in aim.address else socket.AF_INET
@@ -85,17 +86,16 @@ class Connection:
 
     def pass_time(self, now: float) -> None:
         """Say again what was sent in a datagram and has no answer; give up what is over its time."""
-        if self.made is None and now >= self._until:
+        if self.made is None and now >= self._until and self._parting:
+            self._left()
+        elif self.made is None and now >= self._until:
             in_vain: Outcome = "silent" if self._udp else "mute" if self.is_open else "filtered"
             self._end("late" if now >= self._bounds.deadline else in_vain)
         elif self.made is None and self._udp and now >= self._sent + AGAIN:
             self._guarded(self._say)
 
     def close(self) -> None:
-        """Leave, with a last word where one is due."""
-        if self._talk.last and self._heard:
-            with suppress(OSError):
-                self._socket.send(self._talk.last)
+        """Let go of it."""
         self._socket.close()
 
     def _guarded(self, step: Callable[[], None]) -> None:
@@ -108,7 +108,7 @@ class Connection:
 
     def _open(self) -> None:
         self._socket.getpeername()
-        self._until = min(self._bounds.deadline, time.monotonic() + TALKING)
+        self._until = min(self._bounds.deadline, time.monotonic() + (self._talk.patience or TALKING))
         if self._talk.tls:
             self._handshake = tls.Handshake(self._aim.goal.host, self._bounds.authorities)
             self._step = self._agree
@@ -144,12 +144,35 @@ class Connection:
             return
         self._heard = (b"" if self._udp else self._heard) + more
         judged = self._talk.judge(self._heard[:WORDS]) if self._talk.judge else "own"
-        if judged == "own":
-            self._end("reached")
-        elif judged == "foreign" or len(self._heard) >= WORDS:
-            self._end("foreign", said=shown(self._heard))
+        if judged is None and len(self._heard) >= WORDS:
+            judged = "foreign"
+        if judged is not None:
+            outcome: Outcome = "reached" if judged == "own" else judged
+            self._conclude(outcome, shown(self._heard) if self._talk.quoted or outcome == "foreign" else "")
+
+    def _conclude(self, outcome: Outcome, said: str) -> None:
+        """End it, after a last word and the answer to that where one is due."""
+        if not self._talk.last:
+            self._end(outcome, said=said)
+            return
+        self._parting = (outcome, said)
+        self._step = self._leave
+        self._until = min(self._bounds.deadline, time.monotonic() + PARTING)
+        self._socket.send(self._talk.last)
+
+    def _leave(self) -> None:
+        self._socket.recv(WORDS)
+        self._left()
+
+    def _left(self) -> None:
+        assert self._parting is not None, "it is known what it came to"
+        outcome, said = self._parting
+        self._end(outcome, said=said)
 
     def _fail(self, error: OSError) -> None:
+        if self._parting:
+            self._left()
+            return
         if of_tls := tls.outcome(error):
             outcome, name, said = of_tls
             self._end(outcome, name, said=said)

@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from preflight.facts.outgoing import Goal
+from preflight.gather.outgoing.greetings import greeted
 from preflight.net.hostnames import registrable
 
 # What a server's words come to; None: more is needed to tell.
-Heard = Literal["own", "foreign"]
+Heard = Literal["own", "foreign", "unwelcome"]
 Judge = Callable[[bytes], Heard | None]
 
+GREETING = 6.0  # of a mail server, which may look the host up before it greets
 WORDS = 4096  # bytes that are listened to at most
 _ID = 0x6D63
 _ROOT_QUESTION = struct.pack(">HHHHHH", _ID, 0, 1, 0, 0, 0) + b"\0" + struct.pack(">HH", 2, 1)  # . NS IN
@@ -33,6 +35,8 @@ class Talk(Struct, frozen=True):
 
     first: bytes = b""
     last: bytes = b""  # said before one leaves
+    patience: float | None = None  # seconds that one listens; None: as long as to anybody
+    quoted: bool = False  # what was said is told, whoever said it
     tls: bool = False
     judge: Judge | None = None
 
@@ -52,6 +56,9 @@ def talk(goal: Goal) -> Talk:
             question = _ROOT_QUESTION if udp else struct.pack(">H", len(_ROOT_QUESTION)) + _ROOT_QUESTION
             root = goal.speech == "root"
             return Talk(question, judge=lambda said: dns(said if udp else said[2:], root=root))
+        case "smtp":
+            judge: Judge = lambda said: greeted(said, goal.domains)  # noqa: E731 - as those beside it
+            return Talk(last=b"QUIT\r\n", judge=judge, patience=GREETING, quoted=True)
         case "fuzzy":
             return Talk(_FUZZY, judge=_anything)
         case "":

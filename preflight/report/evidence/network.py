@@ -56,3 +56,11 @@ class ConnectionEvidence(Evidence, frozen=True, kw_only=True):
     families: dict[str, str]
     addresses: tuple[str, ...]
     use: str
+
+
+class GreetingEvidence(Evidence, frozen=True, kw_only=True):
+    """A mail server of another operator: what became of it over each IP version tried, and how it greeted."""
+
+    families: dict[str, str]
+    addresses: tuple[str, ...]
+    greeting: str

@@ -34,7 +34,13 @@ from preflight.report.evidence.host import (
     VirtualizationEvidence,
 )
 from preflight.report.evidence.names import RecordsEvidence
-from preflight.report.evidence.network import ConnectionEvidence, Ipv6Evidence, MtuEvidence, SubnetEvidence
+from preflight.report.evidence.network import (
+    ConnectionEvidence,
+    GreetingEvidence,
+    Ipv6Evidence,
+    MtuEvidence,
+    SubnetEvidence,
+)
 from preflight.report.evidence.ports import (
     AddressEvidence,
     ConfFileEvidence,
@@ -88,6 +94,7 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "network.mtu": (MtuEvidence,),
     "network.ipv6": (Ipv6Evidence,),
     "network.outbound": (ConnectionEvidence,),
+    "network.smtp-out": (GreetingEvidence,),
 }
 
 
