@@ -51,6 +51,7 @@ SEVERAL = {
     "--resolver": "192.0.2.53 [2001:db8::53]:5353",
     "--outbound": "ghcr.io:443/tcp 192.0.2.53:53/udp",
     "--smtp-target": "mx.example.org [2001:db8::25]:2525",
+    "--blocklist": "zen.spamhaus.org list.example",
     "--only": "ports.* dns.mx",
     "--skip": "ports.free\ndns.*",
     "--format": "json  text",

@@ -40,10 +40,22 @@ def watched(*words: str) -> tuple[dict[str, Any], list[str]]:
 
 def test_offline_nothing_goes_out() -> None:
     report, places = watched(
-        "--offline", "--outbound", "127.0.0.1:9/udp", "--smtp-target", "127.0.0.1:9", "--resolver", "127.0.0.1:9"
+        "--offline",
+        "--outbound",
+        "127.0.0.1:9/udp",
+        "--smtp-target",
+        "127.0.0.1:9",
+        "--blocklist",
+        "a.example",
+        "--resolver",
+        "127.0.0.1:9",
     )
     assert places == []
-    reasons = {row["reason"] for row in report["results"] if row["check"] in ("network.outbound", "network.smtp-out")}
+    reasons = {
+        row["reason"]
+        for row in report["results"]
+        if row["check"] in ("network.outbound", "network.smtp-out", "network.blocklists")
+    }
     assert reasons == {"--offline was given."}
 
 

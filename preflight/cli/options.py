@@ -13,6 +13,7 @@ from preflight.cli.params import Address, Checked, Domain, Name, Seconds, Waiver
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
 from preflight.mailcow import plan
+from preflight.mailcow.blocklists import zone
 from preflight.mailcow.outgoing import goal, mail_server
 from preflight.render import FORMATS
 
@@ -86,6 +87,10 @@ HOST = _stack(
         "--smtp-target", "smtp_targets", multiple=True, type=Checked("host[:port]", mail_server),
         help="Try this mail server, not those of several operators.",
     ),
+    option(
+        "--blocklist", "blocklists", multiple=True, type=Checked("zone", zone),
+        help="Ask this DNS block list, not the usual ones.",
+    ),
     ENGINE,
     ROOT,
     option("--timeout", type=Seconds(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
@@ -135,6 +140,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     resolvers: tuple[str, ...]
     outbound: tuple[str, ...]
     smtp_targets: tuple[str, ...]
+    blocklists: tuple[str, ...]
     docker_host: str | None
     root: str | None
     timeout: float

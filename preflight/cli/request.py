@@ -33,7 +33,16 @@ if TYPE_CHECKING:
 
 _ALWAYS = frozenset({"name", "os_release", "kernel", "machine", "mailcow_conf"})
 _ENGINE = "dockerd"  # mailcow's scripts do not call it, but where it is, it only has to be started
-_NOT_WITH_FACTS = ("mailcow_conf", "resolvers", "outbound", "smtp_targets", "docker_host", "root", "probe")
+_NOT_WITH_FACTS = (
+    "mailcow_conf",
+    "resolvers",
+    "outbound",
+    "smtp_targets",
+    "blocklists",
+    "docker_host",
+    "root",
+    "probe",
+)
 
 
 def roots(given: str | None) -> Roots:
@@ -167,6 +176,7 @@ def first(given: HostOptions) -> Wishes:
         resolvers=given.resolvers,
         outbound=given.outbound,
         smtp_targets=given.smtp_targets,
+        blocklists=given.blocklists,
     )
 
 

@@ -8,6 +8,7 @@ Sizes are in bytes, times in seconds, ports are numbers, addresses are strings a
 from __future__ import annotations
 
 from preflight.facts.base import Fact, Missing, MissingFact, require
+from preflight.facts.blocklists import BlockListed, BlockLists, Listing
 from preflight.facts.daemon import NO_SETTINGS, DaemonConfig, Directive, EngineStart, Form, GivenFlag
 from preflight.facts.engine import (
     NO_ENGINE,
@@ -57,6 +58,8 @@ __all__ = [
     "Asked",
     "Attempt",
     "BindAttempt",
+    "BlockListed",
+    "BlockLists",
     "Chain",
     "Clock",
     "Command",
@@ -89,6 +92,7 @@ __all__ = [
     "Journey",
     "KernelFeatures",
     "Link",
+    "Listing",
     "MailTrace",
     "Mark",
     "Memory",

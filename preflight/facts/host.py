@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Struct, field
 
 from preflight.facts.base import BEFORE, Fact, about
+from preflight.facts.blocklists import BlockLists
 from preflight.facts.daemon import DaemonConfig, EngineStart
 from preflight.facts.engine import Compose, Contact, Engine
 from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, ProgramName, Version, Word
@@ -80,4 +81,5 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE
     outgoing: Annotated[Fact[Outgoing], about("connections to the Internet that were tried")] = BEFORE
     smtp: Annotated[Fact[Outgoing], about("the greetings of other mail servers")] = BEFORE
+    blocklists: Annotated[Fact[BlockLists], about("what DNS block lists say of the public addresses")] = BEFORE
     pseudonyms: Legend = field(default_factory=dict)

@@ -109,4 +109,5 @@ PARTS = (
     Part("answers", recipes.answers, Kind.DNS, NAME_SERVERS),
     Part("outgoing", recipes.outgoing, Kind.CONNECTIONS, CONNECTIONS),
     Part("smtp", recipes.smtp, Kind.CONNECTIONS, CONNECTIONS),
+    Part("blocklists", recipes.blocklists, Kind.DNS, NAME_SERVERS),
 )

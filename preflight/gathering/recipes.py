@@ -8,6 +8,7 @@ from types import ModuleType
 from preflight.facts import (
     Answers,
     BindAttempt,
+    BlockLists,
     Command,
     ConfFile,
     Fact,
@@ -94,12 +95,28 @@ def answers(run: Run) -> Fact[Answers]:
         return Fact.skipped("DNS", say("--offline was given."), cause="offline")
     from preflight.gather.names import lookups
 
+    wanted, resolvers, deadline = run.share(PLAN), run.wishes.resolvers, run.crew.deadline
+    return lookups.look_up(run.roots, wanted.fqdn, wanted.domains, _addresses(run), resolvers, deadline)
+
+
+def _addresses(run: Run) -> tuple[str, ...]:
+    """Return the addresses by which the world may know this host."""
     wanted, links, asked = run.share(PLAN), run.value("links") or (), run.wishes.asked
     known = (found for version in (4, 6) for found in (*public(asked, links, version), *host_addresses(links, version)))
     sources = (address for _, address in wanted.sources)
-    addresses = tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *asked.public_ips)))
-    resolvers, deadline = run.wishes.resolvers, run.crew.deadline
-    return lookups.look_up(run.roots, wanted.fqdn, wanted.domains, addresses, resolvers, deadline)
+    return tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *asked.public_ips)))
+
+
+def blocklists(run: Run) -> Fact[BlockLists]:
+    """What block lists say of the host's public addresses."""
+    if run.wishes.asked.offline:
+        return Fact.skipped("DNS", say("--offline was given."), cause="offline")
+    from preflight.gather.names import blocklists
+    from preflight.mailcow.blocklists import documented, zone
+
+    given = tuple(dict.fromkeys(map(zone, run.wishes.blocklists)))
+    zones = given or tuple(entry.zone for entry in documented().lists)
+    return blocklists.blocklists(run.roots, zones, _addresses(run), run.wishes.resolvers, run.crew.deadline)
 
 
 def outgoing(run: Run) -> Fact[Outgoing]:

@@ -77,6 +77,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "network.ipv6": ("ipv6", "links"),
     "network.outbound": ("outgoing",),
     "network.smtp-out": ("smtp",),
+    "network.blocklists": ("blocklists",),
 }
 # Parts that say the same: one of them is enough, and without both nothing is decided.
 EITHER: dict[str, tuple[tuple[str, ...], ...]] = {

@@ -10,6 +10,8 @@ from preflight.facts import (
     Answers,
     Asked,
     Attempt,
+    BlockListed,
+    BlockLists,
     Clock,
     Command,
     Compose,
@@ -26,6 +28,7 @@ from preflight.facts import (
     Ipv6,
     KernelFeatures,
     Link,
+    Listing,
     Memory,
     Nat,
     Outgoing,
@@ -125,6 +128,7 @@ def _network() -> dict[str, Any]:
         "ipv6": Ipv6(True, False, True), "sockets": Sockets((), True, bound=True), "nat": Nat(), "hosts_file": (),
         "outgoing": Outgoing((Trial(Goal("ghcr.io", 443, speech="tls", use="images"), reached, "NOERROR"),)),
         "smtp": Outgoing((Trial(Goal("mx.example.net", 25, speech="smtp", use="mail"), reached, "NOERROR"),)),
+        "blocklists": BlockLists((BlockListed("zen.spamhaus.org", "alive", (Listing(V4, "clear"),)),), (V4,)),
         "answers": Answers({f"{name} {kind}": one for (name, kind), one in answers.items()}),
     }  # fmt: skip
 

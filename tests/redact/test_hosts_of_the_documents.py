@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from preflight.facts import Attempt, Goal, Outgoing, Trial
-from preflight.mailcow import outgoing
+from preflight.mailcow import blocklists, outgoing
 from preflight.redact import Redaction
 from preflight.redact.vocabulary import listed
 from tests.build import host
@@ -14,7 +14,8 @@ ROWS = [row for name in (outgoing.OUTGOING, outgoing.SMTP) for row in outgoing.d
 
 
 def test_every_name_of_the_tables_is_listed_and_no_other() -> None:
-    assert listed("hosts") == {name for row in ROWS for name in (row.host, *row.domains)}
+    names = {name for row in ROWS for name in (row.host, *row.domains)}
+    assert listed("hosts") == names | {row.zone for row in blocklists.documented().lists}
 
 
 @pytest.mark.parametrize(

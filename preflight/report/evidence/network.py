@@ -64,3 +64,10 @@ class GreetingEvidence(Evidence, frozen=True, kw_only=True):
     families: dict[str, str]
     addresses: tuple[str, ...]
     greeting: str
+
+
+class BlockListEvidence(Evidence, frozen=True, kw_only=True):
+    """A block list: whether it works by its test points, and the addresses that it lists with its codes."""
+
+    state: str
+    listed: dict[str, tuple[int, ...]]

@@ -35,6 +35,7 @@ from preflight.report.evidence.host import (
 )
 from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.evidence.network import (
+    BlockListEvidence,
     ConnectionEvidence,
     GreetingEvidence,
     Ipv6Evidence,
@@ -95,6 +96,7 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "network.ipv6": (Ipv6Evidence,),
     "network.outbound": (ConnectionEvidence,),
     "network.smtp-out": (GreetingEvidence,),
+    "network.blocklists": (BlockListEvidence,),
 }
 
 
