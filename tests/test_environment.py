@@ -52,6 +52,7 @@ SEVERAL = {
     "--outbound": "ghcr.io:443/tcp 192.0.2.53:53/udp",
     "--smtp-target": "mx.example.org [2001:db8::25]:2525",
     "--blocklist": "zen.spamhaus.org list.example",
+    "--address-service": "http://ip.example/ https://ip.example/x",
     "--only": "ports.* dns.mx",
     "--skip": "ports.free\ndns.*",
     "--format": "json  text",

@@ -38,38 +38,25 @@ def watched(*words: str) -> tuple[dict[str, Any], list[str]]:
     return json.loads(ran.stdout), [line for line in ran.stderr.splitlines() if line.startswith("WENT OUT TO")]
 
 
+HERE = ["--resolver", "127.0.0.1:9"]
+TARGETS = [
+    "--outbound 127.0.0.1:9/udp", "--smtp-target 127.0.0.1:9", "--blocklist a.example",
+    "--address-service http://127.0.0.1:9/", "--public-ip 203.0.113.7",
+]  # fmt: skip
+ONLINE = {"network.outbound", "network.smtp-out", "network.blocklists", "network.public-address"}
+
+
 def test_offline_nothing_goes_out() -> None:
-    report, places = watched(
-        "--offline",
-        "--outbound",
-        "127.0.0.1:9/udp",
-        "--smtp-target",
-        "127.0.0.1:9",
-        "--blocklist",
-        "a.example",
-        "--resolver",
-        "127.0.0.1:9",
-    )
+    report, places = watched("--offline", *" ".join(TARGETS).split(), *HERE)
     assert places == []
-    reasons = {
-        row["reason"]
-        for row in report["results"]
-        if row["check"] in ("network.outbound", "network.smtp-out", "network.blocklists")
-    }
-    assert reasons == {"--offline was given."}
+    reasons = {row["check"]: row["reason"] for row in report["results"] if row["check"] in ONLINE}
+    assert reasons == dict.fromkeys(ONLINE, "--offline was given.")
 
 
 def test_otherwise_it_goes_where_it_is_told_to() -> None:
     with listener(says()) as server:
-        words = (
-            "--only",
-            "network.outbound",
-            "--outbound",
-            f"127.0.0.1:{server.port}/tcp",
-            "--resolver",
-            "127.0.0.1:9",
-        )
-        report, places = watched(*words)
+        goal = f"127.0.0.1:{server.port}/tcp"
+        report, places = watched("--only", "network.outbound", "--outbound", goal, *HERE)
     assert places == [f"WENT OUT TO ('127.0.0.1', {server.port})"]
     assert [row["status"] for row in report["results"]] == ["pass"]
 

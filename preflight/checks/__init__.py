@@ -124,7 +124,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "firewall": ("managers", "backend", "inbound", "forwarding"),
     "clock": ("synchronization", "service", "timezone"),
     "dns": ("host", "domains"),
-    "network": ("subnet", "mtu", "ipv6", "outbound", "smtp_out", "blocklists"),
+    "network": ("subnet", "mtu", "ipv6", "public_address", "outbound", "smtp_out", "blocklists"),
 }
 
 

@@ -13,6 +13,7 @@ from preflight.cli.params import Address, Checked, Domain, Name, Seconds, Waiver
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
 from preflight.mailcow import plan
+from preflight.mailcow.address_services import service
 from preflight.mailcow.blocklists import zone
 from preflight.mailcow.outgoing import goal, mail_server
 from preflight.render import FORMATS
@@ -91,6 +92,10 @@ HOST = _stack(
         "--blocklist", "blocklists", multiple=True, type=Checked("zone", zone),
         help="Ask this DNS block list, not the usual ones.",
     ),
+    option(
+        "--address-service", "address_services", multiple=True, type=Checked("url", service),
+        help="Ask this service for the public address.",
+    ),
     ENGINE,
     ROOT,
     option("--timeout", type=Seconds(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
@@ -141,6 +146,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     outbound: tuple[str, ...]
     smtp_targets: tuple[str, ...]
     blocklists: tuple[str, ...]
+    address_services: tuple[str, ...]
     docker_host: str | None
     root: str | None
     timeout: float

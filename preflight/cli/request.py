@@ -39,6 +39,7 @@ _NOT_WITH_FACTS = (
     "outbound",
     "smtp_targets",
     "blocklists",
+    "address_services",
     "docker_host",
     "root",
     "probe",

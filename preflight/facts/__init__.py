@@ -40,6 +40,7 @@ from preflight.facts.services import (
     Switch,
     Timezone,
 )
+from preflight.facts.sightings import AddressService, Sighting
 from preflight.facts.sockets import NO_SOCKETS, BindAttempt, Diversion, Holder, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.facts.twin import Arrival, Chain, Culprit, Exit, Family, Journey, Step, Table, Twin, Uncopied, Unseen
@@ -52,6 +53,7 @@ __all__ = [
     "NO_SOCKETS",
     "SCHEMA",
     "Address",
+    "AddressService",
     "Answer",
     "Answers",
     "Arrival",
@@ -115,6 +117,7 @@ __all__ = [
     "ServiceKind",
     "Services",
     "Setting",
+    "Sighting",
     "SocketUnit",
     "Sockets",
     "Space",

@@ -18,6 +18,7 @@ from preflight.facts.outgoing import Outgoing
 from preflight.facts.probes import Probes
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import Clock, MailTrace, Services, Timezone
+from preflight.facts.sightings import Sighting
 from preflight.facts.sockets import BindAttempt, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.facts.twin import Twin
@@ -82,4 +83,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     outgoing: Annotated[Fact[Outgoing], about("connections to the Internet that were tried")] = BEFORE
     smtp: Annotated[Fact[Outgoing], about("the greetings of other mail servers")] = BEFORE
     blocklists: Annotated[Fact[BlockLists], about("what DNS block lists say of the public addresses")] = BEFORE
+    sightings: Annotated[
+        Fact[tuple[Sighting, ...]], about("by which address services on the Internet see the host")
+    ] = BEFORE
     pseudonyms: Legend = field(default_factory=dict)

@@ -17,6 +17,7 @@ from preflight.facts import (
     Nat,
     Outgoing,
     Override,
+    Sighting,
     Sockets,
     Space,
 )
@@ -105,6 +106,17 @@ def _addresses(run: Run) -> tuple[str, ...]:
     known = (found for version in (4, 6) for found in (*public(asked, links, version), *host_addresses(links, version)))
     sources = (address for _, address in wanted.sources)
     return tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *asked.public_ips)))
+
+
+def sightings(run: Run) -> Fact[tuple[Sighting, ...]]:
+    """By which address services on the Internet see the host."""
+    if run.wishes.asked.offline:
+        return Fact.skipped("Internet", say("--offline was given."), cause="offline")
+    from preflight.gather.outgoing import sightings
+    from preflight.mailcow.address_services import services
+
+    wishes = run.wishes
+    return sightings.sightings(run.roots, services(wishes.address_services), wishes.resolvers, run.crew.deadline)
 
 
 def blocklists(run: Run) -> Fact[BlockLists]:

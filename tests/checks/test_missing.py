@@ -75,6 +75,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "network.subnet": ("links", "routes", "engine"),
     "network.mtu": ("links",),
     "network.ipv6": ("ipv6", "links"),
+    "network.public-address": ("sightings", "links"),
     "network.outbound": ("outgoing",),
     "network.smtp-out": ("smtp",),
     "network.blocklists": ("blocklists",),

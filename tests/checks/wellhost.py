@@ -7,6 +7,7 @@ from typing import Any
 from preflight.checks import catalogue
 from preflight.facts import (
     Address,
+    AddressService,
     Answers,
     Asked,
     Attempt,
@@ -39,6 +40,7 @@ from preflight.facts import (
     SecurityModules,
     Service,
     Services,
+    Sighting,
     Sockets,
     Space,
     StartRun,
@@ -128,6 +130,7 @@ def _network() -> dict[str, Any]:
         "ipv6": Ipv6(True, False, True), "sockets": Sockets((), True, bound=True), "nat": Nat(), "hosts_file": (),
         "outgoing": Outgoing((Trial(Goal("ghcr.io", 443, speech="tls", use="images"), reached, "NOERROR"),)),
         "smtp": Outgoing((Trial(Goal("mx.example.net", 25, speech="smtp", use="mail"), reached, "NOERROR"),)),
+        "sightings": (Sighting(AddressService("http://ip4.mailcow.email/", 4), "seen", V4),),
         "blocklists": BlockLists((BlockListed("zen.spamhaus.org", "alive", (Listing(V4, "clear"),)),), (V4,)),
         "answers": Answers({f"{name} {kind}": one for (name, kind), one in answers.items()}),
     }  # fmt: skip

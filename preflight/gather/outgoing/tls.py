@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from contextlib import suppress
 
@@ -65,6 +66,13 @@ class Handshake:
     def words(self) -> bytes:
         """Return what is to be sent now."""
         return self._words.read()
+
+
+def agreed(connection: socket.socket, host: str, context: ssl.SSLContext | None) -> ssl.SSLSocket:
+    """Return a connection on which TLS is agreed with a server that is known; raise `OSError`: it is not."""
+    if context is None:
+        raise ssl.SSLError
+    return context.wrap_socket(connection, server_hostname=host)
 
 
 def outcome(error: OSError) -> tuple[Outcome, str, str] | None:

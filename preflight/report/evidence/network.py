@@ -71,3 +71,10 @@ class BlockListEvidence(Evidence, frozen=True, kw_only=True):
 
     state: str
     listed: dict[str, tuple[int, ...]]
+
+
+class PublicAddressEvidence(Evidence, frozen=True, kw_only=True):
+    """The addresses by which services on the Internet see this host."""
+
+    ipv4: tuple[str, ...]
+    ipv6: tuple[str, ...]

@@ -40,6 +40,7 @@ from preflight.report.evidence.network import (
     GreetingEvidence,
     Ipv6Evidence,
     MtuEvidence,
+    PublicAddressEvidence,
     SubnetEvidence,
 )
 from preflight.report.evidence.ports import (
@@ -94,6 +95,7 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "network.subnet": (SubnetEvidence,),
     "network.mtu": (MtuEvidence,),
     "network.ipv6": (Ipv6Evidence,),
+    "network.public-address": (PublicAddressEvidence,),
     "network.outbound": (ConnectionEvidence,),
     "network.smtp-out": (GreetingEvidence,),
     "network.blocklists": (BlockListEvidence,),
