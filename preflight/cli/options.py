@@ -13,9 +13,6 @@ from preflight.cli.params import Address, Checked, Domain, Name, Seconds, Waiver
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
 from preflight.mailcow import plan
-from preflight.mailcow.address_services import service
-from preflight.mailcow.blocklists import zone
-from preflight.mailcow.outgoing import goal, mail_server
 from preflight.render import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,6 +44,18 @@ def typed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Any
         return list(getattr(completion, kind)(context, param, incomplete))
 
     return complete
+
+
+def read(module: str, function: str) -> Callable[[str], object]:
+    """Return what reads a value, a function of a module in mailcow/; it is loaded when there is a value."""
+
+    def accept(text: str) -> object:
+        from importlib import import_module
+
+        read_by: Callable[[str], object] = getattr(import_module(f"preflight.mailcow.{module}"), function)
+        return read_by(text)
+
+    return accept
 
 
 def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -81,20 +90,20 @@ HOST = _stack(
     option("--probe/--no-probe", default=True, help="Start short-lived containers for the functional checks."),
     option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask only these."),
     option(
-        "--outbound", "outbound", multiple=True, type=Checked("host:port/proto", goal),
+        "--outbound", "outbound", multiple=True, type=Checked("host:port/proto", read("outgoing", "goal")),
         help="Try this connection, not those of mailcow's documents.",
     ),
     option(
-        "--smtp-target", "smtp_targets", multiple=True, type=Checked("host[:port]", mail_server),
+        "--smtp-target", "smtp_targets", multiple=True, type=Checked("host[:port]", read("outgoing", "mail_server")),
         help="Try this mail server, not those of several operators.",
     ),
     option(
-        "--blocklist", "blocklists", multiple=True, type=Checked("zone", zone),
+        "--blocklist", "blocklists", multiple=True, type=Checked("zone", read("blocklists", "zone")),
         help="Ask this DNS block list, not the usual ones.",
     ),
     option(
-        "--address-service", "address_services", multiple=True, type=Checked("url", service),
-        help="Ask this service for the public address.",
+        "--address-service", "address_services", multiple=True,
+        type=Checked("url", read("address_services", "service")), help="Ask this service for the public address.",
     ),
     ENGINE,
     ROOT,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import tomllib
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -39,6 +38,8 @@ def services(texts: tuple[str, ...]) -> tuple[AddressService, ...]:
 
 def service(text: str) -> str:
     """Read the URL of a service; raise `ValueError` with a sentence for the user."""
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(text)
         fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not parts.username

@@ -183,3 +183,19 @@ def test_what_was_not_tried_is_one_row(kind: str) -> None:
 def test_nothing_to_try() -> None:
     (found,) = results().values()
     assert found.status is Status.SKIP
+
+
+def test_a_firewall_of_the_hosts_own_has_two_words_for_one_cause() -> None:
+    """What it drops is silence for TCP, and an error for whoever sends a datagram."""
+    datagrams = [Goal(f"{name}.example", 53, "udp") for name in "xy"]
+    trials = [*(trial(goal, "filtered") for goal in goals(3)), *(trial(goal, "prohibited") for goal in datagrams)]
+    found = results(*trials)
+    assert found.pop("IPv4").status is Status.WARN
+    assert {one.status for one in found.values()} == {Status.SKIP}
+
+
+def test_failures_of_several_kinds_are_told_one_by_one() -> None:
+    outcomes: tuple[Outcome, ...] = ("filtered", "refused", "prohibited", "unreachable")
+    found = results(*[trial(goal, outcome) for goal, outcome in zip(goals(4), outcomes, strict=True)])
+    assert [one.status for one in found.values()] == [Status.WARN] * 4
+    assert len({one.message.split(" ", 1)[0] for one in found.values()}) > 1

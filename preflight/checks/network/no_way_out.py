@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from msgspec import Struct
 
 from preflight.checks import Look
@@ -78,16 +76,20 @@ def families(outgoing: Outgoing) -> dict[str, Cause]:
 
 
 def _dead(outgoing: Outgoing, family: str, wanted: int) -> Cause | None:
-    attempts = [
-        attempt
+    told = [
+        (trial.goal.protocol, attempt)
         for trial in outgoing.trials
         for attempt in trial.attempts
         if version(attempt.address) == wanted and attempt.outcome not in ("silent", "late")
     ]
-    outcomes = Counter(attempt.outcome for attempt in attempts)
-    if len(outcomes) != 1:
+    attempts = [attempt for _, attempt in told]
+    # A firewall of this host's own has another word for datagrams.
+    outcomes = {(protocol, attempt.outcome) for protocol, attempt in told}
+    if not outcomes or len({protocol for protocol, _ in outcomes}) < len(outcomes):
         return None
-    outcome = next(iter(outcomes))
+    _, outcome = min(outcomes)  # TCP's
+    if any(one not in (*_FAILED, "unsent") for _, one in outcomes):
+        return None
     if outcome == "unsent":
         return _cause(outcome, family, attempts, told=family == "IPv4")
     if outcome not in _FAILED or len({attempt.address for attempt in attempts}) < ENOUGH:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from ssl import SSLContext
 
 from msgspec import Struct
@@ -69,7 +70,8 @@ class Connection:
 
     def begin(self) -> None:
         """Send the first packet."""
-        errors.ask_for_reports(self._socket)
+        with suppress(OSError):  # not every kernel keeps them
+            errors.ask_for_reports(self._socket)
         code = self._socket.connect_ex((self._aim.address, self._aim.goal.port))
         if code not in (0, errno.EINPROGRESS):
             self._fail(OSError(code, "connect"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import selectors
 import time
 from collections.abc import Iterable
 
-from preflight.facts.outgoing import Attempt
+from preflight.facts.outgoing import Attempt, Outcome
 from preflight.gather.outgoing import errors
 from preflight.gather.outgoing.connection import Aim, Bounds, Connection
 
@@ -22,9 +23,9 @@ def attempt(aims: Iterable[Aim], bounds: Bounds) -> dict[Aim, Attempt]:
         for aim in list(dict.fromkeys(aims))[:MOST]:
             try:
                 connection = Connection(aim, bounds)
-            except OSError as error:  # this kernel has no IPv6
-                code = error.errno or 0
-                made[aim] = Attempt(aim.address, errors.outcome(code, None), error=errors.name(code))
+            except OSError as error:  # this kernel has no IPv6, or this process too many files open
+                outcome: Outcome = "unsent" if error.errno == errno.EAFNOSUPPORT else "late"
+                made[aim] = Attempt(aim.address, outcome, error=errors.name(error.errno or 0))
                 continue
             connection.begin()
             under_way[connection.descriptor] = (aim, connection)
