@@ -199,3 +199,14 @@ def test_failures_of_several_kinds_are_told_one_by_one() -> None:
     found = results(*[trial(goal, outcome) for goal, outcome in zip(goals(4), outcomes, strict=True)])
     assert [one.status for one in found.values()] == [Status.WARN] * 4
     assert len({one.message.split(" ", 1)[0] for one in found.values()}) > 1
+
+
+@pytest.mark.parametrize(
+    ("senders", "named"), [(("198.51.100.1",) * 3, True), (("198.51.100.1", "198.51.100.2", ""), False)]
+)
+def test_who_stops_a_whole_family_is_named_where_it_is_one(senders: tuple[str, ...], named: bool) -> None:
+    trials = [
+        Trial(goal, (Attempt(f"192.0.2.{number}", "prohibited", by=sender),), "NOERROR")
+        for number, (goal, sender) in enumerate(zip(goals(3), senders, strict=True))
+    ]
+    assert ("The message came from 198.51.100.1." in results(*trials)["IPv4"].message) is named

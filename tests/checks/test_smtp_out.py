@@ -132,3 +132,13 @@ def test_one_name_that_is_not_known_is_the_operators_own() -> None:
 def test_nothing_to_try() -> None:
     (found,) = results().values()
     assert found.status is Status.SKIP
+
+
+def test_one_of_two_addresses_is_enough() -> None:
+    two = Trial(GOALS[0], (Attempt("192.0.2.1", "filtered"), Attempt("192.0.2.2", "reached")), "NOERROR")
+    found = results(two, *all_of("reached")[1:])[FIRST]
+    assert (found.status, found.found) == (Status.PASS, "reached")
+
+
+def test_over_which_ip_versions_is_said() -> None:
+    assert results(*all_of("reached", "reached"))[FIRST].message == f"{FIRST} greets this host over IPv4, IPv6."
