@@ -69,7 +69,7 @@ def test_one_connection(ipv4: Outcome, ipv6: Outcome | None, status: str, words:
 @pytest.mark.parametrize(
     ("names", "status", "words"),
     [
-        ("NXDOMAIN", "warn", "knows no address of ghcr.io"),
+        ("NXDOMAIN", "warn", "there is no name ghcr.io"),
         ("NODATA", "warn", "knows no address of ghcr.io"),
         ("blocked", "warn", "answers 0.0.0.0 for ghcr.io"),
         ("failed", "unknown", "did not resolve ghcr.io"),

@@ -117,7 +117,10 @@ def _no_name(trial: Trial) -> Finding:
     host = trial.goal.host
     compare = say("Compare with another name server. A filter may keep this name from you.")
     match trial.names:
-        case "NXDOMAIN" | "NODATA":
+        case "NXDOMAIN":
+            message = say("The name server says that there is no name {host}.", host=host)
+            return Finding(status=Status.WARN, message=message, remedy=Remedy(compare))
+        case "NODATA":
             message = say("The name server knows no address of {host}.", host=host)
             return Finding(status=Status.WARN, message=message, remedy=Remedy(compare))
         case "blocked":

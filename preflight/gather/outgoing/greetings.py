@@ -24,13 +24,16 @@ def greeted(said: bytes, domains: tuple[str, ...]) -> Greeted | None:
         return "foreign"
     if not any(one[3:4] != b"-" for one in lines):
         return None
-    if domains and not _names(first[3], domains):
-        return "foreign"
-    return "own" if first[1] == b"220" else "unwelcome"
+    welcome = first[1] == b"220"
+    names = _names(first[3])
+    if domains and not any(name == one or name.endswith(f".{one}") for name in names for one in domains):
+        # A welcome has the server's name in it; whoever is sent away may be told less.
+        return "foreign" if welcome or names else "unwelcome"
+    return "own" if welcome else "unwelcome"
 
 
-def _names(text: bytes, domains: tuple[str, ...]) -> bool:
-    """Say whether one of these domains, or a name below it, stands in a line."""
+def _names(text: bytes) -> list[str]:
+    """Return the names of hosts that stand in a line."""
     words = re.findall(r"[a-z0-9.-]+", text.decode("latin-1").lower(), re.ASCII)
-    names = (word.strip(".-") for word in words)
-    return any(name == domain or name.endswith(f".{domain}") for name in names for domain in domains)
+    names = [word.strip(".-") for word in words]
+    return [name for name in names if "." in name and not name.rpartition(".")[2].isdecimal()]
