@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from preflight.facts import BlockListed, BlockLists, Listing
+from preflight.facts import Attempt, BlockListed, BlockLists, Goal, Listing, Outgoing, Trial
 from preflight.facts.blocklists import Listed, ListState
 from preflight.mailcow import blocklists
 from preflight.report.model import Result, Status
@@ -12,10 +12,11 @@ from tests import build
 
 OWN, OWN6 = "203.0.113.7", "2001:db8::7"
 ZEN = "zen.spamhaus.org"
+REACHED = Outgoing((Trial(Goal("ghcr.io", 443), (Attempt("203.0.113.80", "reached"),), "NOERROR"),))
 
 
-def results(*lists: BlockListed) -> dict[str | None, Result]:
-    look = build.look(blocklists=BlockLists(lists, (OWN,), ("192.0.2.53",)))
+def results(*lists: BlockListed, outgoing: Outgoing = REACHED) -> dict[str | None, Result]:
+    look = build.look(blocklists=BlockLists(lists, (OWN,), ("192.0.2.53",)), outgoing=outgoing, ways=())
     return {one.subject: one for one in build.run("network.blocklists", look)}
 
 
@@ -52,6 +53,14 @@ def test_a_dead_resolver_is_told_once() -> None:
     found = results(BlockListed(ZEN, "failed"), BlockListed("other.example", "failed"))
     assert found.pop(None).status is Status.UNKNOWN
     assert {one.status for one in found.values()} == {Status.SKIP}
+
+
+def test_without_a_network_outbound_tells_it() -> None:
+    nothing = Outgoing((Trial(Goal("192.0.2.1", 53), (Attempt("192.0.2.1", "unsent"),)),))
+    found = results(BlockListed(ZEN, "failed"), BlockListed("other.example", "failed"), outgoing=nothing)
+    assert {(one.status, one.reason) for one in found.values()} == {
+        (Status.SKIP, "This host has no route to the Internet.")
+    }
 
 
 def test_a_list_without_ipv6_on_a_host_with_nothing_else() -> None:

@@ -210,3 +210,12 @@ def test_who_stops_a_whole_family_is_named_where_it_is_one(senders: tuple[str, .
         for number, (goal, sender) in enumerate(zip(goals(3), senders, strict=True))
     ]
     assert ("The message came from 198.51.100.1." in results(*trials)["IPv4"].message) is named
+
+
+def test_everything_is_silent() -> None:
+    """Neither name servers nor the servers whose addresses are known answer: an uplink that is dead, or filtered."""
+    literal = [
+        trial(Goal("192.0.2.1", 53), "filtered", names=""),
+        trial(Goal("192.0.2.1", 53, "udp"), "silent", names=""),
+    ]
+    told_once(results(*[trial(goal, names="timeout") for goal in goals(3)], *literal), None, "warn", "Nothing on the")

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from preflight.checks import Look, check
 from preflight.checks.findings import skipped, unknown
+from preflight.checks.network import no_way_out
 from preflight.checks.sources import issue
 from preflight.facts.blocklists import BlockListed, ListState
 from preflight.mailcow.blocklists import documented
@@ -25,7 +26,7 @@ _STATES: dict[ListState, str] = {
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("blocklists",),
+    reads=("blocklists", "outgoing", "ways", "routes", "rules"),
     remedy="Find out why the address is listed, end that, and ask the list to remove it.",
     sources=(issue(5293), issue(1894)),
     subject="list",
@@ -43,8 +44,12 @@ def blocklists(look: Look) -> Iterator[Finding]:
         return
     silent = [one for one in found.lists if one.state == "failed"]
     if len(silent) == len(found.lists) > 1:
-        reason = say("No block list answered over {servers}.", servers=", ".join(found.servers))
-        yield unknown(reason, say("Make sure that the name servers of this host resolve names on the Internet."))
+        cause = no_way_out.told(look)
+        reason = (
+            cause.reason if cause else say("No block list answered over {servers}.", servers=", ".join(found.servers))
+        )
+        if cause is None:
+            yield unknown(reason, say("Make sure that the name servers of this host resolve names on the Internet."))
         yield from (replace(skipped(reason, evidence=_evidence(one)), subject=one.zone) for one in found.lists)
         return
     yield from (replace(_judged(one), subject=one.zone) for one in found.lists)

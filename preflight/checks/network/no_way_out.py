@@ -41,7 +41,7 @@ class Cause(Struct, frozen=True):
 
 def of_all(look: Look, outgoing: Outgoing) -> Cause | None:
     """Return what stops all connections, or all that have a name; None: nothing does."""
-    if cause := _no_route(look, outgoing):
+    if cause := _no_route(look, outgoing) or _silence(outgoing):
         return cause
     dead = families(outgoing)
     if len(dead) == len(VERSIONS):
@@ -52,6 +52,12 @@ def of_all(look: Look, outgoing: Outgoing) -> Cause | None:
 def before_any(look: Look, outgoing: Outgoing) -> Cause | None:
     """Return what keeps connections from being tried at all: no route, no names."""
     return _no_route(look, outgoing) or _no_names(outgoing)
+
+
+def told(look: Look) -> Cause | None:
+    """Return what stops all connections where network.outbound tells of it, so that no other check need."""
+    outgoing = look.host.outgoing.value if look.told_by("network.outbound") else None
+    return of_all(look, outgoing) if outgoing and outgoing.trials else None
 
 
 def _routeless(look: Look) -> bool:
@@ -68,6 +74,17 @@ def _no_route(look: Look, outgoing: Outgoing) -> Cause | None:
     reason = say("This host has no route to the Internet.")
     text = say("Give this host a default route, or ask your hosting provider for its gateway.")
     return Cause(Finding(status=Status.WARN, message=reason, remedy=Remedy(text, ("ip route", "ip -6 route"))), reason)
+
+
+def _silence(outgoing: Outgoing) -> Cause | None:
+    """Return the cause by which neither name servers nor any server whose address is known gives an answer."""
+    names = {trial.names for trial in outgoing.trials if trial.names}
+    outcomes = {attempt.outcome for trial in outgoing.trials for attempt in trial.attempts}
+    if names != {"timeout"} or "filtered" not in outcomes or not outcomes <= {"filtered", "silent", "unsent", "late"}:
+        return None
+    reason = say("Nothing on the Internet answers this host, name servers included.")
+    text = say("Look at the uplink and its gateway, and at the firewalls of this host and of your provider.")
+    return Cause(Finding(status=Status.WARN, message=reason, remedy=Remedy(text, ("ip route",))), reason)
 
 
 def families(outgoing: Outgoing) -> dict[str, Cause]:

@@ -35,9 +35,7 @@ def public_address(look: Look) -> Iterator[Finding]:
     if any(seen.values()):
         yield _told(look, seen, evidence)
         return
-    outgoing = look.host.outgoing.value if look.told_by("network.outbound") else None
-    cause = no_way_out.of_all(look, outgoing) if outgoing and outgoing.trials else None
-    if cause is not None:
+    if (cause := no_way_out.told(look)) is not None:
         yield skipped(cause.reason, evidence=evidence)
     else:
         reason = say("No service on the Internet told the address of this host.")

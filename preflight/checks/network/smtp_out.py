@@ -34,9 +34,9 @@ def smtp_out(look: Look) -> Iterator[Finding]:
         yield skipped(say("No mail server was to be tried."))
         return
     # What network.outbound tells of needs no second finding.
-    outgoing = look.host.outgoing.value if look.told_by("network.outbound") else None
-    cause = no_way_out.of_all(look, outgoing) if outgoing and outgoing.trials else None
+    cause = no_way_out.told(look)
     told = cause is not None
+    outgoing = look.host.outgoing.value if look.told_by("network.outbound") else None
     cause = cause or no_way_out.before_any(look, smtp) or greetings.blocked(smtp) or greetings.intercepted(smtp)
     if cause is not None and not told:
         yield cause.finding
