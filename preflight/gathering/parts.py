@@ -109,6 +109,6 @@ PARTS = (
     Part("answers", recipes.answers, Kind.DNS, NAME_SERVERS),
     Part("outgoing", recipes.outgoing, Kind.CONNECTIONS, CONNECTIONS),
     Part("smtp", recipes.smtp, Kind.CONNECTIONS, CONNECTIONS),
+    Part("blocklists", recipes.blocklists, Kind.DNS, CONNECTIONS),
     Part("sightings", recipes.sightings, Kind.CONNECTIONS, CONNECTIONS),
-    Part("blocklists", recipes.blocklists, Kind.DNS, NAME_SERVERS),
 )
