@@ -55,9 +55,10 @@ def test_a_dead_resolver_is_told_once() -> None:
     assert {one.status for one in found.values()} == {Status.SKIP}
 
 
-def test_without_a_network_outbound_tells_it() -> None:
+@pytest.mark.parametrize("state", ["failed", "none"])
+def test_without_a_network_outbound_tells_it(state: ListState) -> None:
     nothing = Outgoing((Trial(Goal("192.0.2.1", 53), (Attempt("192.0.2.1", "unsent"),)),))
-    found = results(BlockListed(ZEN, "failed"), BlockListed("other.example", "failed"), outgoing=nothing)
+    found = results(BlockListed(ZEN, state), BlockListed("other.example", state), outgoing=nothing)
     assert {(one.status, one.reason) for one in found.values()} == {
         (Status.SKIP, "This host has no route to the Internet.")
     }

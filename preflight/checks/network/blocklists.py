@@ -10,7 +10,7 @@ from preflight.checks import Look, check
 from preflight.checks.findings import skipped, unknown
 from preflight.checks.network import no_way_out
 from preflight.checks.sources import issue
-from preflight.facts.blocklists import BlockListed, ListState
+from preflight.facts.blocklists import BlockListed, BlockLists, ListState
 from preflight.mailcow.blocklists import documented
 from preflight.report.evidence.network import BlockListEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
@@ -42,17 +42,19 @@ def blocklists(look: Look) -> Iterator[Finding]:
     if not found.lists:
         yield skipped(say("No block list was to be asked."))
         return
-    silent = [one for one in found.lists if one.state == "failed"]
-    if len(silent) == len(found.lists) > 1:
-        cause = no_way_out.told(look)
-        reason = (
-            cause.reason if cause else say("No block list answered over {servers}.", servers=", ".join(found.servers))
-        )
-        if cause is None:
-            yield unknown(reason, say("Make sure that the name servers of this host resolve names on the Internet."))
-        yield from (replace(skipped(reason, evidence=_evidence(one)), subject=one.zone) for one in found.lists)
-        return
-    yield from (replace(_judged(one), subject=one.zone) for one in found.lists)
+    cause = no_way_out.told(look)
+    if cause is not None and all(one.state != "alive" for one in found.lists):
+        yield from _all_skipped(found, cause.reason)
+    elif len(found.lists) > 1 and all(one.state == "failed" for one in found.lists):
+        reason = say("No block list answered over {servers}.", servers=", ".join(found.servers))
+        yield unknown(reason, say("Make sure that the name servers of this host resolve names on the Internet."))
+        yield from _all_skipped(found, reason)
+    else:
+        yield from (replace(_judged(one), subject=one.zone) for one in found.lists)
+
+
+def _all_skipped(found: BlockLists, reason: str) -> Iterator[Finding]:
+    yield from (replace(skipped(reason, evidence=_evidence(one)), subject=one.zone) for one in found.lists)
 
 
 def _evidence(listed: BlockListed) -> BlockListEvidence:
