@@ -136,10 +136,12 @@ def _no_names(outgoing: Outgoing) -> Cause | None:
     if not outgoing.servers:
         reason = say("This host has no name server.")
         help_ = say("Enter a name server in /etc/resolv.conf, or name one with --resolver.")
-        return Cause(unknown(reason, help_), reason, names=True)
+        return Cause(unknown(reason, help_, place="host"), reason, names=True)
     help_ = say("Make sure that this host reaches its name servers, or name another with --resolver.")
     if all(trial.names in _ASKS_NOBODY for trial in asked):
         reason = say("The name servers know none of the names that mailcow needs: {servers}.", servers=servers)
-        return Cause(Finding(status=Status.WARN, message=reason, remedy=Remedy(help_)), reason, names=True)
+        return Cause(
+            Finding(status=Status.WARN, message=reason, remedy=Remedy(help_, place="host")), reason, names=True
+        )
     reason = say("The name servers did not resolve a single name: {servers}.", servers=servers)
-    return Cause(unknown(reason, help_), reason, names=True)
+    return Cause(unknown(reason, help_, place="host"), reason, names=True)

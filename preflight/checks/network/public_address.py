@@ -39,7 +39,8 @@ def public_address(look: Look) -> Iterator[Finding]:
         yield skipped(cause.reason, evidence=evidence)
     else:
         reason = say("No service on the Internet told the address of this host.")
-        yield unknown(reason, say("Name its public addresses with --public-ip."), evidence=evidence)
+        help_ = say("Name its public addresses with --public-ip.")
+        yield unknown(reason, help_, evidence=evidence, place="docker-run")
 
 
 def _seen(sightings: tuple[Sighting, ...], version: int) -> tuple[str, ...]:
@@ -55,7 +56,9 @@ def _told(look: Look, seen: dict[str, tuple[str, ...]], evidence: PublicAddressE
         return Finding(status=Status.PASS, message=message, found=addresses, evidence=evidence)
     message = paragraph(*(sentence for _, sentence in words))
     text = say("Forward mailcow's ports to this host, and name the public address with --public-ip.")
-    return Finding(status=Status.WARN, message=message, found=addresses, evidence=evidence, remedy=Remedy(text))
+    return Finding(
+        status=Status.WARN, message=message, found=addresses, evidence=evidence, remedy=Remedy(text, place="host")
+    )
 
 
 def _family(look: Look, family: str, seen: tuple[str, ...]) -> tuple[bool, str]:

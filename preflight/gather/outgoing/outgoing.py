@@ -35,7 +35,9 @@ def prevented(roots: Roots) -> Fact[Outgoing] | None:
         return Fact.unknown(SOURCE, why, say("Run preflight on the host itself."), cause="copy")
     if not roots.view.network:
         why = say("Connections are only tried in the host's own network.")
-        return Fact.unknown(SOURCE, why, say("In a container, add --network=host."), cause="network")
+        return Fact.unknown(
+            SOURCE, why, say("In a container, add --network=host."), cause="network", place="docker-run"
+        )
     return None
 
 
