@@ -37,11 +37,13 @@ OF_THE_RUNNING = {
     "docker.healthcheck", "docker.leftovers", "ports.free", "clock.synchronized", "network.subnet", "network.mtu",
     "network.ipv6", "firewall.backend", "firewall.inbound", "firewall.forwarding",
 }  # fmt: skip
-# What the programs and settings of a tree decide, if it has any; and the DNS and time servers, which are not asked.
+# What the programs and settings of a tree decide, if it has any; and what name servers, time servers and others tell,
+# who are not asked.
 OF_THE_TREE = {
     "system.commands", "system.limits", "system.security-modules", "docker.compose", "docker.daemon-config",
     "docker.limits", "ports.configuration", "dns.hostname", "dns.address", "dns.reverse", "dns.mx", "dns.autodiscover",
     "dns.autoconfig", "dns.spf", "dns.dkim", "dns.dmarc", "clock.offset",
+    "network.outbound", "network.smtp-out", "network.public-address", "network.blocklists",
 }  # fmt: skip
 
 

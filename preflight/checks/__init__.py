@@ -124,7 +124,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "firewall": ("managers", "backend", "inbound", "forwarding"),
     "clock": ("synchronization", "service", "offset", "timezone"),
     "dns": ("host", "domains", "policies"),
-    "network": ("subnet", "mtu", "ipv6"),
+    "network": ("subnet", "mtu", "ipv6", "public_address", "outbound", "smtp_out", "blocklists"),
 }
 
 

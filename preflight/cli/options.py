@@ -47,6 +47,18 @@ def typed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Any
     return complete
 
 
+def read(module: str, function: str) -> Callable[[str], object]:
+    """Return what reads a value, a function of a module in mailcow/; it is loaded when there is a value."""
+
+    def accept(text: str) -> object:
+        from importlib import import_module
+
+        read_by: Callable[[str], object] = getattr(import_module(f"preflight.mailcow.{module}"), function)
+        return read_by(text)
+
+    return accept
+
+
 def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     def apply(function: F) -> F:
         for decorator in reversed(decorators):
@@ -82,6 +94,22 @@ HOST = _stack(
     option(
         "--ntp-server", "ntp_servers", multiple=True, type=Checked("host[:port]", time_server),
         help="Ask these for the time.",
+    ),
+    option(
+        "--outbound", "outbound", multiple=True, type=Checked("host:port/proto", read("outgoing", "goal")),
+        help="Try this connection, not those of mailcow's documents.",
+    ),
+    option(
+        "--smtp-target", "smtp_targets", multiple=True, type=Checked("host[:port]", read("outgoing", "mail_server")),
+        help="Try this mail server, not those of several operators.",
+    ),
+    option(
+        "--blocklist", "blocklists", multiple=True, type=Checked("zone", read("blocklists", "zone")),
+        help="Ask this DNS block list, not the usual ones.",
+    ),
+    option(
+        "--address-service", "address_services", multiple=True,
+        type=Checked("url", read("address_services", "service")), help="Ask this service for the public address.",
     ),
     ENGINE,
     ROOT,
@@ -132,6 +160,10 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     probe: bool
     resolvers: tuple[str, ...]
     ntp_servers: tuple[str, ...]
+    outbound: tuple[str, ...]
+    smtp_targets: tuple[str, ...]
+    blocklists: tuple[str, ...]
+    address_services: tuple[str, ...]
     docker_host: str | None
     root: str | None
     timeout: float

@@ -34,7 +34,18 @@ if TYPE_CHECKING:
 
 _ALWAYS = frozenset({"name", "os_release", "kernel", "machine", "mailcow_conf"})
 _ENGINE = "dockerd"  # mailcow's scripts do not call it, but where it is, it only has to be started
-_NOT_WITH_FACTS = ("mailcow_conf", "resolvers", "ntp_servers", "docker_host", "root", "probe")
+_NOT_WITH_FACTS = (
+    "mailcow_conf",
+    "resolvers",
+    "ntp_servers",
+    "outbound",
+    "smtp_targets",
+    "blocklists",
+    "address_services",
+    "docker_host",
+    "root",
+    "probe",
+)
 
 
 def roots(given: str | None) -> Roots:
@@ -168,6 +179,9 @@ def first(given: HostOptions) -> Wishes:
         docker_host=given.docker_host,
         root_given=given.root is not None,
         resolvers=given.resolvers,
+        outbound=given.outbound,
+        smtp_targets=given.smtp_targets,
+        blocklists=given.blocklists,
     )
 
 

@@ -8,6 +8,7 @@ Sizes are in bytes, times in seconds, ports are numbers, addresses are strings a
 from __future__ import annotations
 
 from preflight.facts.base import Fact, Missing, MissingFact, require
+from preflight.facts.blocklists import BlockListed, BlockLists, Listing
 from preflight.facts.daemon import NO_SETTINGS, DaemonConfig, Directive, EngineStart, Form, GivenFlag, JsonFault
 from preflight.facts.engine import (
     NO_ENGINE,
@@ -24,6 +25,7 @@ from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, LineFault, Mark, Override, Setting
 from preflight.facts.names import Answer, Answers, HostsEntry, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
+from preflight.facts.outgoing import Attempt, Goal, Outgoing, Trial
 from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
@@ -40,6 +42,7 @@ from preflight.facts.services import (
     Switch,
     Timezone,
 )
+from preflight.facts.sightings import AddressService, Sighting
 from preflight.facts.sockets import NO_SOCKETS, BindAttempt, Diversion, Holder, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.facts.time import Times, TimeServer, WebDate
@@ -53,11 +56,15 @@ __all__ = [
     "NO_SOCKETS",
     "SCHEMA",
     "Address",
+    "AddressService",
     "Answer",
     "Answers",
     "Arrival",
     "Asked",
+    "Attempt",
     "BindAttempt",
+    "BlockListed",
+    "BlockLists",
     "Chain",
     "Clock",
     "Command",
@@ -82,6 +89,7 @@ __all__ = [
     "Family",
     "Form",
     "GivenFlag",
+    "Goal",
     "HealthRun",
     "Holder",
     "Host",
@@ -92,6 +100,7 @@ __all__ = [
     "KernelFeatures",
     "LineFault",
     "Link",
+    "Listing",
     "MailTrace",
     "Mark",
     "Memory",
@@ -100,6 +109,7 @@ __all__ = [
     "Nat",
     "OsRelease",
     "OtherKey",
+    "Outgoing",
     "Override",
     "Parent",
     "Probes",
@@ -114,6 +124,7 @@ __all__ = [
     "ServiceKind",
     "Services",
     "Setting",
+    "Sighting",
     "SocketUnit",
     "Sockets",
     "Space",
@@ -125,6 +136,7 @@ __all__ = [
     "TimeServer",
     "Times",
     "Timezone",
+    "Trial",
     "Twin",
     "Uncopied",
     "Unseen",

@@ -127,6 +127,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     swarm: Word = ""
     services: tuple[SwarmService, ...] = ()  # those that publish ports; only a manager of the swarm knows them
     firewall_backend: Word = ""
+    proxies: dict[Word, Url] = field(default_factory=dict)  # HTTP_PROXY, HTTPS_PROXY: that it pulls images through
     warnings: tuple[Secret, ...] = ()
     address_pools: tuple[Ip, ...] = ()
     containers: tuple[Container, ...] = ()

@@ -7,15 +7,18 @@ from typing import Annotated
 from msgspec import Struct, field
 
 from preflight.facts.base import BEFORE, Fact, about
+from preflight.facts.blocklists import BlockLists
 from preflight.facts.daemon import DaemonConfig, EngineStart
 from preflight.facts.engine import Compose, Contact, Engine, EngineLimits
 from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, ProgramName, Version, Word
 from preflight.facts.mailcow import ConfFile, Override
 from preflight.facts.names import Answers, HostsEntry
 from preflight.facts.network import Ipv6, Link, Route, RoutingRule, Way
+from preflight.facts.outgoing import Outgoing
 from preflight.facts.probes import Probes
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import Clock, MailTrace, OtherKey, Services, Timezone
+from preflight.facts.sightings import Sighting
 from preflight.facts.sockets import BindAttempt, Nat, Sockets
 from preflight.facts.system import Command, KernelFeatures, OsRelease, SecurityModules, Userland, Virtualization
 from preflight.facts.time import Times
@@ -81,4 +84,10 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     mailcow_conf: Annotated[Fact[ConfFile], about("mailcow.conf")] = BEFORE
     hosts_file: Annotated[Fact[tuple[HostsEntry, ...]], about("/etc/hosts")] = BEFORE
     answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE
+    outgoing: Annotated[Fact[Outgoing], about("connections to the Internet that were tried")] = BEFORE
+    smtp: Annotated[Fact[Outgoing], about("the greetings of other mail servers")] = BEFORE
+    blocklists: Annotated[Fact[BlockLists], about("what DNS block lists say of the public addresses")] = BEFORE
+    sightings: Annotated[
+        Fact[tuple[Sighting, ...]], about("by which address services on the Internet see the host")
+    ] = BEFORE
     pseudonyms: Legend = field(default_factory=dict)

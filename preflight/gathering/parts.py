@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from preflight.facts import Fact
 from preflight.facts.parts import descriptions
-from preflight.gathering import engine, probes, publishing, recipes, twin
+from preflight.gathering import elsewhere, engine, probes, publishing, recipes, twin
 from preflight.gathering.run import Recipe, Run
-from preflight.gathering.stages import COMPOSE, ENGINE, FILES, NAME_SERVERS, PACKETS, SPACES, TIME_SERVERS
+from preflight.gathering.stages import COMPOSE, CONNECTIONS, ENGINE, FILES, NAME_SERVERS, PACKETS, SPACES, TIME_SERVERS
 from preflight.probes.registry import PROBES, Probe
 
 
@@ -23,7 +23,7 @@ class Kind(Enum):
 
     FILES = "files"  # of the host or its kernel's: one thread reads them, one after another
     PROGRAM = "program"  # another program answers; begun before all others
-    ELSEWHERE = "elsewhere"  # others answer across the network: name servers, time servers
+    ELSEWHERE = "elsewhere"  # others answer across the network: name servers, time servers, whom mailcow connects to
     PROCESS = "process"  # of ours; it waits for other parts
     PROBE = "probe"  # has something to remove when the run is ended
 
@@ -87,7 +87,7 @@ PARTS = (
     _read("timezone", "machine.clock"),
     _read("clock", "machine.clock"),
     _read("timesyncd", "machine.timesyncd"),
-    Part("times", recipes.times, Kind.ELSEWHERE, TIME_SERVERS),
+    Part("times", elsewhere.times, Kind.ELSEWHERE, TIME_SERVERS),
     Part("contact", engine.contact, Kind.PROGRAM, ENGINE),
     Part("engine", engine.engine, Kind.PROGRAM, ENGINE),
     Part("daemon_config", engine.daemon_config, stage=ENGINE, after="engine"),
@@ -108,5 +108,9 @@ PARTS = (
     Part("twin", twin.twin, Kind.PROCESS, PACKETS, after="engine"),
     Part("mailcow_conf", recipes.mailcow_conf),
     Part("hosts_file", recipes.hosts_file),
-    Part("answers", recipes.answers, Kind.ELSEWHERE, NAME_SERVERS),
+    Part("answers", elsewhere.answers, Kind.ELSEWHERE, NAME_SERVERS),
+    Part("outgoing", elsewhere.outgoing, Kind.ELSEWHERE, CONNECTIONS),
+    Part("smtp", elsewhere.smtp, Kind.ELSEWHERE, CONNECTIONS),
+    Part("blocklists", elsewhere.blocklists, Kind.ELSEWHERE, CONNECTIONS),
+    Part("sightings", elsewhere.sightings, Kind.ELSEWHERE, CONNECTIONS),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from preflight.facts import (
-    Answers,
     BindAttempt,
     Command,
     ConfFile,
@@ -13,12 +12,9 @@ from preflight.facts import (
     Override,
     Sockets,
     Space,
-    Times,
 )
 from preflight.gathering.run import Run, Shared
 from preflight.mailcow import plan
-from preflight.net.addresses import host_addresses, is_public, public
-from preflight.text.sentences import say
 
 # mailcow.conf decides what else is looked at.
 PLAN = Shared("plan", lambda run: plan.make(run.value("mailcow_conf"), run.wishes.asked))
@@ -77,33 +73,8 @@ def nat(run: Run) -> Fact[Nat]:
     return nat.nat(run.roots, wanted.ports, None if own is None else tuple(dict.fromkeys((*own, *bound))))
 
 
-def times(run: Run) -> Fact[Times]:
-    """What time servers tell."""
-    if run.wishes.asked.offline:
-        return Fact.skipped("SNTP", say("--offline was given."), cause="offline")
-    from preflight.gather.time import times
-
-    wishes = run.wishes
-    return times.times(run.roots, wishes.time_servers, wishes.web_servers, wishes.resolvers, run.crew.deadline)
-
-
 def hosts_file(run: Run) -> Fact[tuple[HostsEntry, ...]]:
     """/etc/hosts, as far as it names the mail host."""
     from preflight.gather.names import hosts
 
     return hosts.hosts_file(run.roots, run.share(PLAN).fqdn)
-
-
-def answers(run: Run) -> Fact[Answers]:
-    """What name servers answer about the mail host, its domains and its addresses."""
-    if run.wishes.asked.offline:
-        return Fact.skipped("DNS", say("--offline was given."), cause="offline")
-    from preflight.gather.names import lookups
-
-    wanted, links, asked = run.share(PLAN), run.value("links") or (), run.wishes.asked
-    known = (found for version in (4, 6) for found in (*public(asked, links, version), *host_addresses(links, version)))
-    sources = (address for _, address in wanted.sources)
-    addresses = tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *asked.public_ips)))
-    resolvers, deadline = run.wishes.resolvers, run.crew.deadline
-    names = wanted.fqdn, wanted.domains, addresses
-    return lookups.look_up(run.roots, *names, resolvers, deadline, asked.selector)

@@ -27,6 +27,10 @@ class Wishes(Struct, frozen=True):
     resolvers: tuple[str, ...] = ()
     time_servers: tuple[str, ...] = ()
     web_servers: tuple[str, ...] = ()  # whose Date is the last resort
+    outbound: tuple[str, ...] = ()  # in place of the connections that mailcow's documents name
+    smtp_targets: tuple[str, ...] = ()  # in place of the mail servers of several operators
+    blocklists: tuple[str, ...] = ()  # in place of the usual ones
+    address_services: tuple[str, ...] = ()  # in place of the usual ones
     commands: tuple[str, ...] = ()
     unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started
 

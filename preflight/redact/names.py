@@ -47,6 +47,8 @@ class DomainNames:
 
     def pseudonym(self, bare: str) -> str:
         """Return the pseudonym of a name without a dot at its end: its own labels, and the domain as a whole."""
+        if bare.lower() in vocabulary.listed("hosts"):
+            return bare
         labels = tuple(ascii_name(bare).split("."))
         written = bare.split(".")
         if len(labels) == 1:

@@ -81,6 +81,10 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "network.subnet": ("links", "routes", "engine"),
     "network.mtu": ("links",),
     "network.ipv6": ("ipv6", "links"),
+    "network.public-address": ("sightings", "links"),
+    "network.outbound": ("outgoing",),
+    "network.smtp-out": ("smtp",),
+    "network.blocklists": ("blocklists",),
 }
 # Parts that say the same: one of them is enough, and without both nothing is decided.
 EITHER: dict[str, tuple[tuple[str, ...], ...]] = {

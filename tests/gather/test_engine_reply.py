@@ -63,6 +63,11 @@ def test_what_is_no_engines_version(document: object) -> None:
     assert not reply.is_version(document)
 
 
+def test_the_proxies_that_it_pulls_images_through() -> None:
+    info = {"HttpProxy": "", "HttpsProxy": "http://xxxxx:xxxxx@proxy.example:3128", "NoProxy": "localhost"}
+    assert reply.parse_engine({}, info).proxies == {"HTTPS_PROXY": "http://proxy.example:3128"}
+
+
 def test_fields_of_the_wrong_type_are_as_good_as_missing() -> None:
     wrong: dict[str, Any] = dict.fromkeys(DOCKER["/info"], 10**30) | {
         "LiveRestoreEnabled": "true",

@@ -14,6 +14,7 @@ from preflight.facts import Container, Engine, EngineNetwork, PublishedPort, Swa
 from preflight.facts.engine import RUN, build_of
 from preflight.gather.machine import architecture
 from preflight.net.addresses import parse_address
+from preflight.net.proxies import proxies
 
 OWN = "self"  # stands for a run's id in the very container that the program runs in
 OBJECTS = 2000  # of a kind; more are cut off
@@ -99,10 +100,14 @@ def parse_engine(version: object, info: object, **objects: Any) -> Engine:
         security_options=texts(about.get("SecurityOptions")),
         swarm=text(table(about.get("Swarm")).get("LocalNodeState")),
         firewall_backend=text(table(about.get("FirewallBackend")).get("Driver")),
+        proxies=proxies({name: text(about.get(key)) for name, key in _PROXIES.items()}),
         warnings=texts(about.get("Warnings")),
         address_pools=tuple(filter(None, (text(row.get("Base")) for row in tables(about.get("DefaultAddressPools"))))),
         **objects,
     )
+
+
+_PROXIES = {"HTTP_PROXY": "HttpProxy", "HTTPS_PROXY": "HttpsProxy"}
 
 
 def _pairs(value: object) -> dict[str, str]:

@@ -48,3 +48,33 @@ class Ipv6Evidence(Evidence, frozen=True, kw_only=True):
     enabled: bool
     interface: str | UnsetType = UNSET
     accept_ra: int | UnsetType = UNSET
+
+
+class ConnectionEvidence(Evidence, frozen=True, kw_only=True):
+    """A connection to the Internet: what became of it over each IP version tried, and what mailcow needs it for."""
+
+    families: dict[str, str]
+    addresses: tuple[str, ...]
+    use: str
+
+
+class GreetingEvidence(Evidence, frozen=True, kw_only=True):
+    """A mail server of another operator: what became of it over each IP version tried, and how it greeted."""
+
+    families: dict[str, str]
+    addresses: tuple[str, ...]
+    greeting: str
+
+
+class BlockListEvidence(Evidence, frozen=True, kw_only=True):
+    """A block list: whether it works by its test points, and the addresses that it lists with its codes."""
+
+    state: str
+    listed: dict[str, tuple[int, ...]]
+
+
+class PublicAddressEvidence(Evidence, frozen=True, kw_only=True):
+    """The addresses by which services on the Internet see this host."""
+
+    ipv4: tuple[str, ...]
+    ipv6: tuple[str, ...]

@@ -34,7 +34,15 @@ from preflight.report.evidence.host import (
     VirtualizationEvidence,
 )
 from preflight.report.evidence.names import RecordsEvidence
-from preflight.report.evidence.network import Ipv6Evidence, MtuEvidence, SubnetEvidence
+from preflight.report.evidence.network import (
+    BlockListEvidence,
+    ConnectionEvidence,
+    GreetingEvidence,
+    Ipv6Evidence,
+    MtuEvidence,
+    PublicAddressEvidence,
+    SubnetEvidence,
+)
 from preflight.report.evidence.ports import (
     AddressEvidence,
     ConfFileEvidence,
@@ -91,6 +99,10 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "network.subnet": (SubnetEvidence,),
     "network.mtu": (MtuEvidence,),
     "network.ipv6": (Ipv6Evidence,),
+    "network.public-address": (PublicAddressEvidence,),
+    "network.outbound": (ConnectionEvidence,),
+    "network.smtp-out": (GreetingEvidence,),
+    "network.blocklists": (BlockListEvidence,),
 }
 
 

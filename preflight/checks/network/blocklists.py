@@ -1,0 +1,97 @@
+"""Whether DNS block lists have this host's addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from preflight.checks import Look, check
+from preflight.checks.findings import skipped, unknown
+from preflight.checks.network import no_way_out
+from preflight.checks.sources import issue
+from preflight.facts.blocklists import BlockListed, BlockLists, ListState
+from preflight.mailcow.blocklists import documented
+from preflight.report.evidence.network import BlockListEvidence
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, paragraph, say
+
+_STATES: dict[ListState, str] = {
+    "refused": noted("{zone} does not answer the name servers of this host: it refuses them with an error code."),
+    "failed": noted("{zone} did not answer."),
+    "all": noted("{zone} lists addresses that no list may have. It is dead, or a name server answers every name."),
+    "none": noted("{zone} does not list its own test address. It is dead, or a name server hides its answers."),
+}
+
+
+@check(
+    severity=Severity.RECOMMENDED,
+    reads=("blocklists", "outgoing", "ways", "routes", "rules"),
+    remedy="Find out why the address is listed, end that, and ask the list to remove it.",
+    sources=(issue(5293), issue(1894)),
+    subject="list",
+)
+def blocklists(look: Look) -> Iterator[Finding]:
+    """No block list has this host's addresses
+
+    Many mail servers refuse mail from addresses that a block list has. A fresh address may carry the reputation of the
+    one who had it before. Lists of dynamic addresses have whole networks, and their entries are removed on request.
+    Lists that refuse public resolvers would also refuse mailcow's, if it forwards its questions.
+    """
+    found = look.host.blocklists.get()
+    if not found.lists:
+        yield skipped(say("No block list was to be asked."))
+        return
+    cause = no_way_out.told(look)
+    if cause is not None and all(one.state != "alive" for one in found.lists):
+        yield from _all_skipped(found, cause.reason)
+    elif len(found.lists) > 1 and all(one.state == "failed" for one in found.lists):
+        reason = say("No block list answered over {servers}.", servers=", ".join(found.servers))
+        yield unknown(reason, say("Make sure that the name servers of this host resolve names on the Internet."))
+        yield from _all_skipped(found, reason)
+    else:
+        yield from (replace(_judged(one), subject=one.zone) for one in found.lists)
+
+
+def _all_skipped(found: BlockLists, reason: str) -> Iterator[Finding]:
+    yield from (replace(skipped(reason, evidence=_evidence(one)), subject=one.zone) for one in found.lists)
+
+
+def _evidence(listed: BlockListed) -> BlockListEvidence:
+    entries = {one.address: one.codes for one in listed.listings if one.said == "listed"}
+    return BlockListEvidence(state=listed.state, listed=entries)
+
+
+def _judged(listed: BlockListed) -> Finding:
+    zone, evidence = listed.zone, _evidence(listed)
+    if listed.state != "alive":
+        help_ = say("Look the address up on the list's own page.")
+        if listed.state == "refused":
+            help_ = say("Ask through a resolver of this host's own, as mailcow does, and not through a public one.")
+        return unknown(say(_STATES[listed.state], zone=zone), help_, evidence=evidence)
+    if evidence.listed:
+        return _on_it(zone, evidence)
+    unsure = [one.address for one in listed.listings if one.said != "clear"]
+    if unsure or not listed.listings:
+        reason = say("{zone} gave no answer for {addresses}.", zone=zone, addresses=", ".join(unsure))
+        if not listed.listings:
+            reason = say("{zone} knows no IPv6 addresses.", zone=zone)
+            return replace(skipped(reason), evidence=evidence)
+        return unknown(reason, say("Run the check again."), evidence=evidence)
+    addresses = ", ".join(one.address for one in listed.listings)
+    message = say("{zone} does not list {addresses}.", zone=zone, addresses=addresses)
+    return Finding(status=Status.PASS, message=message, evidence=evidence)
+
+
+def _on_it(zone: str, evidence: BlockListEvidence) -> Finding:
+    page = next((entry.page for entry in documented().lists if entry.zone == zone), None)
+    where = say("Look the reason up at {page}.", page=page) if page else None
+    text = say("Remove the cause, and then ask the list to remove the address.")
+    message = say("{zone} lists {addresses}.", zone=zone, addresses=", ".join(evidence.listed))
+    codes = ", ".join(str(code) for codes in evidence.listed.values() for code in codes)
+    return Finding(
+        status=Status.WARN,
+        message=paragraph(message, say("Its answers end in {codes}.", codes=codes)),
+        evidence=evidence,
+        remedy=Remedy(paragraph(where, text)),
+    )

@@ -1,0 +1,49 @@
+"""The DNS block lists that are asked about this host."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import tomllib
+
+import msgspec
+from msgspec import Struct
+
+from preflight.mailcow.requirements import FOLDER
+from preflight.net.hostnames import ascii_name, askable
+from preflight.text.sentences import say
+
+_REVERSED = 64  # characters that an IPv6 address takes before a list's name
+
+
+class BlockList(Struct, frozen=True, forbid_unknown_fields=True):
+    """A list: the zone that is asked, the page for whoever is on it, and where it is described."""
+
+    zone: str
+    page: str
+    source: str
+
+
+class Table(Struct, frozen=True, forbid_unknown_fields=True):
+    """All lists, with where they are from and the day they were looked up."""
+
+    source: str
+    read: datetime.date
+    lists: tuple[BlockList, ...]
+
+
+def documented() -> Table:
+    """Return the lists that are asked unless the user names others."""
+    with open(os.path.join(FOLDER, "blocklists.toml"), "rb") as file:
+        return msgspec.convert(tomllib.load(file), Table)
+
+
+def zone(text: str) -> str:
+    """Read the zone of a list; raise `ValueError` with a sentence for the user."""
+    name = ascii_name(text.rstrip(".")) or ""
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", name) or not askable(name) or len(name) + _REVERSED > 253:
+        raise ValueError(
+            say("{text} is not the zone of a block list: write {form}.", text=repr(text[:80]), form="zen.spamhaus.org")
+        )
+    return name
