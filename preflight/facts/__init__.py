@@ -8,7 +8,7 @@ Sizes are in bytes, times in seconds, ports are numbers, addresses are strings a
 from __future__ import annotations
 
 from preflight.facts.base import Fact, Missing, MissingFact, require
-from preflight.facts.blocklists import BlockListed, BlockLists, Listing
+from preflight.facts.blocklists import BlockListed, BlockLists, Listing, Mirrors
 from preflight.facts.daemon import NO_SETTINGS, DaemonConfig, Directive, EngineStart, Form, GivenFlag, JsonFault
 from preflight.facts.engine import (
     NO_ENGINE,
@@ -104,6 +104,7 @@ __all__ = [
     "MailTrace",
     "Mark",
     "Memory",
+    "Mirrors",
     "Missing",
     "MissingFact",
     "Nat",

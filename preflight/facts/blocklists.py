@@ -37,3 +37,13 @@ class BlockLists(Struct, frozen=True):
     lists: tuple[BlockListed, ...]
     addresses: tuple[Ip, ...]
     servers: tuple[ServerName, ...] = ()
+
+
+# `closed`: the list's public servers refuse the network that asks; `busy`: the service was asked too often.
+Answering = Literal["open", "closed", "busy", "strange", "failed"]
+
+
+class Mirrors(Struct, frozen=True):
+    """Whether a block list's public servers answer this host's network, by what a service says of it."""
+
+    outcome: Answering

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Struct, field
 
 from preflight.facts.base import BEFORE, Fact, about
-from preflight.facts.blocklists import BlockLists
+from preflight.facts.blocklists import BlockLists, Mirrors
 from preflight.facts.daemon import DaemonConfig, EngineStart
 from preflight.facts.engine import Compose, Contact, Engine, EngineLimits
 from preflight.facts.kinds import FilePath, HostName, Ip, Legend, Moment, ProgramName, Version, Word
@@ -87,6 +87,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     outgoing: Annotated[Fact[Outgoing], about("connections to the Internet that were tried")] = BEFORE
     smtp: Annotated[Fact[Outgoing], about("the greetings of other mail servers")] = BEFORE
     blocklists: Annotated[Fact[BlockLists], about("what DNS block lists say of the public addresses")] = BEFORE
+    mirrors: Annotated[Fact[Mirrors], about("whether Spamhaus answers this host's network")] = BEFORE
     sightings: Annotated[
         Fact[tuple[Sighting, ...]], about("by which address services on the Internet see the host")
     ] = BEFORE

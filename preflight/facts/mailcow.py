@@ -63,6 +63,7 @@ class ConfFile(Struct, frozen=True):
     commands: tuple[int, ...] = ()  # lines that a shell would run as commands
     shell_ends: int = 0  # the line at which a shell would give up; 0: none
     zone: bool | None = None  # whether the host's own zones have TZ; None: it has none, or TZ is not set
+    spamhaus_key: bool = False  # SPAMHAUS_DQS_KEY has a value; which one is not kept
     marks: tuple[Mark, ...] = ()  # which mailcow's shell scripts choke on
     read_to: int = 0  # the line after which nothing was read, as the file is longer than any; 0: all was read
     env: EnvFile | None = None  # None: not looked at

@@ -7,7 +7,7 @@ from functools import wraps
 from types import ModuleType
 from typing import TypeVar
 
-from preflight.facts import Answers, BlockLists, Fact, Goal, Outgoing, Sighting, Times
+from preflight.facts import Answers, BlockLists, Fact, Goal, Mirrors, Outgoing, Sighting, Times
 from preflight.gathering.recipes import PLAN
 from preflight.gathering.run import Run
 from preflight.net.addresses import host_addresses, is_public, public
@@ -55,11 +55,22 @@ def answers(run: Run) -> Fact[Answers]:
 def blocklists(run: Run) -> Fact[BlockLists]:
     """What block lists say of the host's public addresses."""
     from preflight.gather.names import blocklists
-    from preflight.mailcow.blocklists import documented, zone
+    from preflight.mailcow.blocklists import zones
 
-    given = tuple(dict.fromkeys(map(zone, run.wishes.blocklists)))
-    zones = given or tuple(entry.zone for entry in documented().lists)
-    return blocklists.blocklists(run.roots, zones, _addresses(run), run.wishes.resolvers, run.crew.deadline)
+    asked = zones(run.wishes.blocklists)
+    return blocklists.blocklists(run.roots, asked, _addresses(run), run.wishes.resolvers, run.crew.deadline)
+
+
+@_by("Internet")
+def mirrors(run: Run) -> Fact[Mirrors]:
+    """Whether Spamhaus answers this host's network, where its list is asked at all."""
+    from preflight.gather.outgoing import mirrors
+    from preflight.mailcow.blocklists import documented, zones
+
+    wishes, service = run.wishes, documented().mirrors
+    if service.zone not in zones(wishes.blocklists):
+        return Fact.skipped(mirrors.SOURCE, say("{zone} was not to be asked.", zone=service.zone))
+    return mirrors.mirrors(run.roots, service.url, wishes.resolvers, run.crew.deadline)
 
 
 def _addresses(run: Run) -> tuple[str, ...]:

@@ -112,5 +112,6 @@ PARTS = (
     Part("outgoing", elsewhere.outgoing, Kind.ELSEWHERE, CONNECTIONS),
     Part("smtp", elsewhere.smtp, Kind.ELSEWHERE, CONNECTIONS),
     Part("blocklists", elsewhere.blocklists, Kind.ELSEWHERE, CONNECTIONS),
+    Part("mirrors", elsewhere.mirrors, Kind.ELSEWHERE, CONNECTIONS),
     Part("sightings", elsewhere.sightings, Kind.ELSEWHERE, CONNECTIONS),
 )

@@ -25,18 +25,33 @@ class BlockList(Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
+class MirrorService(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who tells whether a list answers the network (AS) that asks, and mailcow's page about it."""
+
+    zone: str
+    url: str
+    page: str
+    source: str
+
+
 class Table(Struct, frozen=True, forbid_unknown_fields=True):
     """All lists, with where they are from and the day they were looked up."""
 
     source: str
     read: datetime.date
     lists: tuple[BlockList, ...]
+    mirrors: MirrorService
 
 
 def documented() -> Table:
     """Return the lists that are asked unless the user names others."""
     with open(os.path.join(FOLDER, "blocklists.toml"), "rb") as file:
         return msgspec.convert(tomllib.load(file), Table)
+
+
+def zones(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the zones of the lists that are asked: those that a user names, else the documented ones."""
+    return tuple(dict.fromkeys(map(zone, given))) or tuple(entry.zone for entry in documented().lists)
 
 
 def zone(text: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from preflight.facts import Attempt, BlockListed, BlockLists, Goal, Listing, Outgoing, Trial
-from preflight.facts.blocklists import Listed, ListState
+from preflight.facts import Attempt, BlockListed, BlockLists, ConfFile, Goal, Listing, Mirrors, Outgoing, Trial
+from preflight.facts.blocklists import Answering, Listed, ListState
 from preflight.mailcow import blocklists
 from preflight.report.model import Result, Status
 from tests import build
@@ -88,3 +88,44 @@ def test_what_is_no_zone(text: str) -> None:
 
 def test_a_zone_is_read_as_the_dns_has_it() -> None:
     assert blocklists.zone("List.Example.") == "list.example"
+
+
+CLOSED = Mirrors("closed")
+
+
+def beside(listed: BlockListed, mirrors: Mirrors, **settings: bool) -> Result:
+    """Judge a list beside what is told of its public servers."""
+    conf = ConfFile("/opt/mailcow-dockerized/mailcow.conf", True, {}, **settings)
+    lists = BlockLists((listed,), (OWN,), ("192.0.2.53",))
+    look = build.look(blocklists=lists, mirrors=mirrors, mailcow_conf=conf, outgoing=REACHED, ways=())
+    return build.run("network.blocklists", look)[0]
+
+
+@pytest.mark.parametrize("state", ["alive", "refused", "failed"])
+def test_a_network_that_spamhaus_does_not_answer_needs_a_key(state: ListState) -> None:
+    listings = (Listing(OWN, "clear"),) if state == "alive" else ()
+    found = beside(BlockListed(ZEN, state, listings), CLOSED)
+    assert found.status is Status.WARN
+    assert found.remedy is not None
+    assert (found.remedy.place, found.remedy.when) == ("mailcow.conf", "now")
+    assert "SPAMHAUS_DQS_KEY" in found.remedy.text
+
+
+def test_an_address_that_is_listed_all_the_same_is_told_with_it() -> None:
+    found = beside(BlockListed(ZEN, "alive", (Listing(OWN, "listed", (3,)),)), CLOSED)
+    assert found.message.startswith(f"{ZEN} lists {OWN}.")
+    assert "answers no question from the network" in found.message
+    assert found.remedy is not None
+    assert "https://check.spamhaus.org/" in found.remedy.text
+    assert "SPAMHAUS_DQS_KEY" in found.remedy.text
+
+
+@pytest.mark.parametrize("outcome", ["open", "busy", "strange", "failed"])
+def test_no_other_answer_says_that_it_is_closed(outcome: Answering) -> None:
+    assert beside(BlockListed(ZEN, "alive", (Listing(OWN, "clear"),)), Mirrors(outcome)).status is Status.PASS
+
+
+def test_with_a_key_or_for_another_list_it_is_of_no_matter() -> None:
+    clear = (Listing(OWN, "clear"),)
+    assert beside(BlockListed(ZEN, "alive", clear), CLOSED, spamhaus_key=True).status is Status.PASS
+    assert beside(BlockListed("other.example", "alive", clear), CLOSED).status is Status.PASS

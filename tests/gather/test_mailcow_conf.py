@@ -350,3 +350,13 @@ def test_dot_env_is_looked_at_where_mailcow_is_alone(tmp_path: Path) -> None:
     (tmp_path / "opt/mailcow-dockerized/mailcow.conf").unlink()
     before = mailcow_conf(copy(tmp_path), None).get()  # as GitHub's archive has it
     assert (before.present, before.env) == (False, EnvFile("/opt/mailcow-dockerized/.env", "file"))
+
+
+@pytest.mark.parametrize(
+    ("line", "there"),
+    [("SPAMHAUS_DQS_KEY=abc", True), ("SPAMHAUS_DQS_KEY=", False), ("#SPAMHAUS_DQS_KEY=abc", False), ("TZ=UTC", False)],
+)
+def test_of_spamhaus_key_it_is_known_that_there_is_one(line: str, there: bool) -> None:
+    conf = parse(f"SMTP_PORT=25\n{line}\n", "c")
+    assert conf.spamhaus_key is there
+    assert "abc" not in str(conf)

@@ -13,9 +13,10 @@ from preflight.checks.sources import issue
 from preflight.facts.blocklists import BlockListed, BlockLists, ListState
 from preflight.mailcow.blocklists import documented
 from preflight.report.evidence.network import BlockListEvidence
-from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.report.model import Finding, Remedy, Severity, Status, When
 from preflight.text.sentences import noted, paragraph, say
 
+KEY = "SPAMHAUS_DQS_KEY"
 _STATES: dict[ListState, str] = {
     "refused": noted("{zone} does not answer the name servers of this host: it refuses them with an error code."),
     "failed": noted("{zone} did not answer."),
@@ -26,9 +27,9 @@ _STATES: dict[ListState, str] = {
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("blocklists", "outgoing", "ways", "routes", "rules"),
+    reads=("blocklists", "mirrors", "mailcow_conf", "outgoing", "ways", "routes", "rules"),
     remedy="Find out why the address is listed, end that, and ask the list to remove it.",
-    sources=(issue(5293), issue(1894)),
+    sources=(issue(5293), issue(5295), issue(1894)),
     subject="list",
 )
 def blocklists(look: Look) -> Iterator[Finding]:
@@ -36,7 +37,8 @@ def blocklists(look: Look) -> Iterator[Finding]:
 
     Many mail servers refuse mail from addresses that a block list has. A fresh address may carry the reputation of the
     one who had it before. Lists of dynamic addresses have whole networks, and their entries are removed on request.
-    Lists that refuse public resolvers would also refuse mailcow's, if it forwards its questions.
+    Lists that refuse public resolvers would also refuse mailcow's, if it forwards its questions. Spamhaus answers no
+    question from the networks of some providers; mailcow then needs a key for another way to ask it.
     """
     found = look.host.blocklists.get()
     if not found.lists:
@@ -50,7 +52,7 @@ def blocklists(look: Look) -> Iterator[Finding]:
         yield unknown(reason, say("Make sure that the name servers of this host resolve names on the Internet."))
         yield from _all_skipped(found, reason)
     else:
-        yield from (replace(_judged(one), subject=one.zone) for one in found.lists)
+        yield from (replace(_answering(look, one.zone, _judged(one)), subject=one.zone) for one in found.lists)
 
 
 def _all_skipped(found: BlockLists, reason: str) -> Iterator[Finding]:
@@ -81,6 +83,23 @@ def _judged(listed: BlockListed) -> Finding:
     addresses = ", ".join(one.address for one in listed.listings)
     message = say("{zone} does not list {addresses}.", zone=zone, addresses=addresses)
     return Finding(status=Status.PASS, message=message, evidence=evidence)
+
+
+def _answering(look: Look, zone: str, finding: Finding) -> Finding:
+    """Add that the list does not answer this network, where that is so and mailcow has no key for another way."""
+    told, service, conf = look.host.mirrors.value, documented().mirrors, look.host.mailcow_conf.value
+    if told is None or told.outcome != "closed" or zone != service.zone or (conf is not None and conf.spamhaus_key):
+        return finding
+    closed = say("{zone} answers no question from the network of this host's provider.", zone=zone)
+    lost = say("mailcow then asks none of Spamhaus's lists, and more spam gets in.")
+    get = say("Get a free key at {page}, and enter it as {variable} in mailcow.conf.", page=service.page, variable=KEY)
+    if finding.status is Status.WARN and finding.remedy is not None:
+        remedy = replace(finding.remedy, text=paragraph(finding.remedy.text, get))
+        return replace(finding, message=paragraph(finding.message, closed, lost), remedy=remedy)
+    when: When = "now" if look.plan.conf_present else "cloned"
+    remedy = Remedy(get, place="mailcow.conf", when=when)
+    message = paragraph(closed, lost)
+    return Finding(status=Status.WARN, message=message, evidence=finding.evidence, remedy=remedy)
 
 
 def _on_it(zone: str, evidence: BlockListEvidence) -> Finding:

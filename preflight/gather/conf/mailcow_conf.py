@@ -31,6 +31,7 @@ ALLOWED = frozenset(
         "SKIP_LETS_ENCRYPT", "SKIP_IP_CHECK", "SKIP_HTTP_VERIFICATION",
     }
 )  # fmt: skip
+SPAMHAUS_KEY = "SPAMHAUS_DQS_KEY"
 LONGEST = 512  # characters of a value
 STATEMENTS = 100_000  # read; mailcow's own file has some 100
 TOLD = 20  # bad lines and repetitions told
@@ -120,6 +121,7 @@ def parse(text: bytes | str, path: str) -> ConfFile:
     lines: dict[str, list[int]] = {}
     bad: dict[int, LineFault] = {}
     nameless: list[int] = []
+    key = False
     read_to = 0
     for number, said in enumerate(statements(text)):
         if number == STATEMENTS:
@@ -134,6 +136,8 @@ def parse(text: bytes | str, path: str) -> ConfFile:
         elif said.name in ALLOWED:
             settings[said.name] = _setting(said, shell, len(text))
             lines.setdefault(said.name, []).append(said.line)
+        elif said.name == SPAMHAUS_KEY:
+            key = bool(said.value)
     duplicates = {name: numbers[-TOLD:] for name, numbers in lines.items() if len(numbers) > 1}
     unlike = {setting.line for setting in settings.values() if setting.shell is not None}
     return ConfFile(
@@ -141,6 +145,7 @@ def parse(text: bytes | str, path: str) -> ConfFile:
         present=True,
         settings=settings,
         duplicates=duplicates,
+        spamhaus_key=key,
         marks=tuple(marks),
         read_to=read_to,
         bad_lines=tuple(bad)[:TOLD],
