@@ -28,7 +28,7 @@ UNUSED_STANDARD = (
     *NOT_COPIED, "EXTERNALLY-MANAGED", "LICENSE.txt", "config-*", "dist-packages", "site-packages", "ensurepip", "venv",
     "asyncio", "_pydatetime.py", "_pydecimal.py", "_pyio.py", "_pyrepl", "antigravity.py", "cProfile.py",
     "ctypes/macholib", "curses", "dbm", "doctest.py", "idlelib", "imaplib.py", "lib2to3", "mailbox.py",
-    "modulefinder.py",
+    "modulefinder.py", "optparse.py", "xml/dom", "xml/sax",
     "multiprocessing", "nntplib.py", "pdb.py", "pickletools.py", "poplib.py", "profile.py", "pstats.py", "pyclbr.py",
     "pydoc.py", "pydoc_data", "tkinter", "trace.py", "turtle.py", "turtledemo", "unittest", "wave.py", "webbrowser.py",
     "wsgiref", "xmlrpc", "zipapp.py", "encodings/big5*", "encodings/cp[!4]*", "encodings/euc_*", "encodings/gb*",
@@ -39,11 +39,12 @@ UNUSED_STANDARD = (
         "_test", "_tkinter", "_xxtestfuzz", "readline", "xxlimited", "xxsubtype")),
 )  # fmt: skip
 # Of the packages: their console scripts name the builder's interpreter; rich highlights no language but Python for us;
-# psutil's modules for other systems.
+# psutil's modules for other systems; charset_normalizer guesses what nobody asks it for here, and can without its C.
 UNUSED_PACKAGES = (
     *NOT_COPIED,
     "bin",
     "*.c",
+    "charset_normalizer/*.so",
     "psutil/_ps[!lpu]*",
     "pygments/lexers/_*_builtins.py",
     "pygments/lexers/[!_p]*",
