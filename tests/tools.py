@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+CHRONYD = Path(__file__).parent.parent / "build/chrony/usr/sbin/chronyd"
 SCHEMA = Path(__file__).parent.parent / "build/schemas/junit-10.xsd"
 
 

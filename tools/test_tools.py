@@ -6,6 +6,7 @@ Where that cannot be had, the tests that need it are skipped, and say so; with C
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 from system import can_install, install, say
 
 TREE = Path(__file__).resolve().parent.parent
+CHRONY = TREE / "build/chrony"
 SCHEMA = TREE / "build/schemas/junit-10.xsd"
 NEEDED = {
     "busybox": "busybox",
@@ -40,6 +42,26 @@ def programs() -> None:
         install(missing)
     elif missing:
         raise OSError(f"please install (as root): {' '.join(missing)}")
+
+
+def chrony() -> None:
+    """Unpack chrony and install its libraries alone: its package would put away the machine's own time service."""
+    if (CHRONY / "usr/sbin/chronyd").exists():
+        return
+    say("fetching chrony, whose client tests ask beside ours")
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)  # apt fetches as a user of its own
+        run = functools.partial(subprocess.run, check=True, stdout=subprocess.PIPE, text=True)
+        run(["apt-get", "-q", "download", "chrony"], cwd=name)
+        (package,) = Path(name).glob("chrony_*.deb")
+        depends = run(["dpkg-deb", "--field", package, "Depends"]).stdout
+        run(["dpkg-deb", "--extract", package, Path(name, "unpacked")])
+        libraries = re.findall(r"(?:^|, )(lib[a-z0-9.+-]+)", depends)
+        absent = [one for one in libraries if subprocess.run(["dpkg", "-s", one], capture_output=True).returncode]
+        if absent:
+            install(absent)
+        CHRONY.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(Path(name, "unpacked"), CHRONY, symlinks=True)
 
 
 def schema() -> None:
@@ -73,7 +95,7 @@ def schema() -> None:
 def main() -> int:
     os.environ["PATH"] += ":/usr/sbin:/sbin"  # where Debian keeps iptables
     failed = 0
-    for step in (programs, schema):
+    for step in (programs, chrony, schema):
         try:
             step()
         except (OSError, subprocess.CalledProcessError, StopIteration, SystemExit) as error:
