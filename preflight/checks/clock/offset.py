@@ -85,8 +85,8 @@ def _judged(look: Look, measured: Measured, times: Times, measure: _Measure, bes
     status = Status.FAIL if fails else Status.WARN if crossed else Status.PASS
     message = paragraph(
         _how_far(best, crossed),
-        *(told(limit.reason) for limit in crossed),
-        _how_known(measure, best),
+        *(told(limit.reason) for limit in crossed[-1:]),  # the worst of them; the others stand in the description
+        _how_known(measure, best, exactly=not crossed),
         telling.left_out(times, measure.agreeing),
     )
     return measured.judged(status, message, setting.right(look.host) if crossed else None)
@@ -101,7 +101,7 @@ def _how_far(best: Opinion, crossed: list[ClockLimit]) -> str:
     return say("The clock is {offset} (± {error}) ahead.", **values)
 
 
-def _how_known(measure: _Measure, best: Opinion) -> str:
+def _how_known(measure: _Measure, best: Opinion, *, exactly: bool) -> str:
     servers = ", ".join(opinion.server for opinion in measure.agreeing)
     if measure.by_date:
         return say(
@@ -110,12 +110,14 @@ def _how_known(measure: _Measure, best: Opinion) -> str:
         )
     if len(measure.agreeing) == 1:
         return say("Only one time server tells it, and nothing confirms it: {servers}.", servers=servers)
-    return say(
-        "Time servers that agree: {servers}. The error includes half of the {delay} there and back, as one way may take"
-        " longer than the other.",
-        servers=servers,
+    agree = say("Time servers that agree: {servers}.", servers=servers)
+    if not exactly:
+        return agree
+    half = say(
+        "The error includes half of the {delay} there and back, as one way may take longer than the other.",
         delay=duration(best.delay),
     )
+    return paragraph(agree, half)
 
 
 def _alone(measured: Measured, best: Opinion) -> Finding:

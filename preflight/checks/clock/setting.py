@@ -25,11 +25,13 @@ def right(host: Host) -> Remedy:
     if chosen.name == timekeepers.VIRTUALBOX:
         text = say("{name} takes the time from the VirtualBox host: set the clock there.", name=chosen.name)
         return Remedy(text)
-    text = say(
-        "{name} keeps the clock, but does not reach a time server or follows a wrong one: restart it, and see what it"
-        " says.",
-        name=chosen.name,
-    )
+    text = say("{name} is enabled, but does not run: start it, and see why it stopped.", name=chosen.name)
+    if chosen.active is not False:
+        text = say(
+            "{name} keeps the clock, but does not reach a time server or follows a wrong one: restart it, and see what"
+            " it says.",
+            name=chosen.name,
+        )
     commands = distro.restart(host, chosen.unit) if chosen.unit else ()
     step = _STEPS.get(chosen.name)
     return Remedy(paragraph(text, timekeepers.shown(host)), (*commands, *((step,) if step else ())))
