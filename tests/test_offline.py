@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.gather import nameserver
 from tests.gather.partners import listener, says
 
 # Runs the program, and writes down each address and name that it means to reach, line by line: it ends without
@@ -69,17 +70,27 @@ def test_offline_nothing_leaves_the_host(watched: Any, words: tuple[str, ...]) -
     assert reasons == dict.fromkeys(asked, "--offline was given.")
 
 
-def test_time_servers_are_asked_otherwise(watched: Any) -> None:
-    _report, places = watched(*HERE, *TIMES, "--only", "clock.offset", "--timeout", "3")
-    assert "('127.0.0.1', 1)" in places
-
-
-def test_otherwise_it_goes_where_it_is_told_to(watched: Any) -> None:
-    with listener(says()) as server:
-        goal = f"127.0.0.1:{server.port}/tcp"
-        report, places = watched("--only", "network.outbound", "--outbound", goal, *HERE)
-    assert places == {f"('127.0.0.1', {server.port})"}
-    assert [row["status"] for row in report["results"]] == ["pass"]
+@pytest.mark.parametrize(
+    ("check", "option", "target", "resolved"),
+    [
+        ("clock.offset", "--ntp-server", "127.0.0.1:{}", False),
+        ("network.outbound", "--outbound", "127.0.0.1:{}/tcp", False),
+        ("network.smtp-out", "--smtp-target", "127.0.0.1:{}", False),
+        ("network.public-address", "--address-service", "http://127.0.0.1:{}/", False),
+        ("network.blocklists", "--blocklist", "list.example", True),
+        ("dns.mx", "--domain", "example.org", True),
+    ],
+)
+def test_otherwise_it_goes_where_it_is_told_to_and_nowhere_else(
+    watched: Any, check: str, option: str, target: str, resolved: bool
+) -> None:
+    """Whoever names targets has nobody else asked. Connections are tried for all checks: no way out is one cause."""
+    with listener(says()) as server, nameserver.serve(nameserver.zone()) as names:
+        own = ["--public-ip", "203.0.113.7", "--timeout", "5", "--resolver", f"127.0.0.1:{names.server[1]}"]
+        own += ["--outbound", f"127.0.0.1:{server.port}/tcp"] * (option != "--outbound")
+        _report, places = watched("--only", check, option, target.format(server.port), *own)
+    assert str(("127.0.0.1", names.server[1] if resolved else server.port)) in places
+    assert [place for place in places if "127.0.0.1" not in place] == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root and unshare")

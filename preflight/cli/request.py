@@ -182,6 +182,7 @@ def first(given: HostOptions) -> Wishes:
         outbound=given.outbound,
         smtp_targets=given.smtp_targets,
         blocklists=given.blocklists,
+        address_services=given.address_services,
     )
 
 
