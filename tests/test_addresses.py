@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.facts import Address, Asked, Link
+from preflight.facts import Address, Link
 from preflight.net.addresses import (
     bracketed,
     host_addresses,
@@ -64,10 +64,10 @@ def test_own_addresses() -> None:
     assert host_addresses(links, 4) == ("198.51.100.7",)
     assert host_addresses(links, 6) == ("fd00::7",)
     assert public_host_addresses(links, 4) == ("198.51.100.7",)
-    assert public(Asked(), links, 4) == ("198.51.100.7",)
-    assert public(Asked(), links, 6) == ()
-    assert public(Asked(public_ips=("10.0.0.1",)), links, 4) == ("10.0.0.1",)
-    assert public(Asked(public_ips=("2001:DB8::9",)), links, 6) == ("2001:db8::9",)
+    assert public((), links, 4) == ("198.51.100.7",)
+    assert public((), links, 6) == ()
+    assert public(("10.0.0.1",), links, 4) == ("10.0.0.1",)
+    assert public(("2001:DB8::9",), links, 6) == ("2001:db8::9",)
 
 
 def test_addresses_are_told_apart_and_kept_once() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct, field
 
+from preflight.net.addresses import vouched_for
 from preflight.report.model import Finding, Remedy, Severity
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ class Look(Struct, frozen=True):
     requirements: Requirements
     judged: frozenset[str] | None = None  # ids of all checks of this report; None: every one
     proposals: dict[str, str] = field(default_factory=dict)  # by subject: networks known to be free, of those not seen
+
+    @property
+    def vouched(self) -> tuple[str, ...]:
+        """Return the public addresses of the host that are believed as they are, without a look at its own."""
+        return vouched_for(self.host.asked, self.host.links.value, self.host.sightings.or_(()))
 
     def told_by(self, check: str) -> bool:
         """Say whether another check of this report tells a cause, so that it need not be told again."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 from preflight.facts import Answers, BlockLists, Fact, Goal, Mirrors, Outgoing, Sighting, Times
 from preflight.gathering.recipes import PLAN
 from preflight.gathering.run import Run
-from preflight.net.addresses import host_addresses, is_public, public
+from preflight.net.addresses import host_addresses, is_public, public, vouched_for
 from preflight.text.sentences import say
 
 T = TypeVar("T")
@@ -76,9 +76,14 @@ def mirrors(run: Run) -> Fact[Mirrors]:
 def _addresses(run: Run) -> tuple[str, ...]:
     """Return the addresses by which the world may know this host."""
     wanted, links, asked = run.share(PLAN), run.value("links") or (), run.wishes.asked
-    known = (found for version in (4, 6) for found in (*public(asked, links, version), *host_addresses(links, version)))
+    vouched = asked.public_ips
+    if links and not public(vouched, links, 4) and "sightings" in run.wishes.parts:  # behind NAT: nobody else knows
+        vouched = vouched_for(asked, links, run.value("sightings") or ())
+    known = (
+        found for version in (4, 6) for found in (*public(vouched, links, version), *host_addresses(links, version))
+    )
     sources = (address for _, address in wanted.sources)
-    return tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *asked.public_ips)))
+    return tuple(dict.fromkeys((*filter(is_public, (*known, *sources)), *vouched)))
 
 
 @_by("Internet")

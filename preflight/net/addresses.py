@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from preflight.facts import Asked, Link
+from preflight.facts import Asked, Link, Sighting
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -160,6 +160,25 @@ def public_host_addresses(links: Iterable[Link], version: int) -> tuple[str, ...
     return tuple(filter(is_public, host_addresses(links, version)))
 
 
-def public(asked: Asked, links: Iterable[Link], version: int) -> tuple[str, ...]:
-    """Return the public addresses of one IP version: those given (believed as they are), else the host's own."""
-    return of_version(asked.public_ips, version) or public_host_addresses(links, version)
+def public(vouched: Iterable[str], links: Iterable[Link], version: int) -> tuple[str, ...]:
+    """Return the public addresses of one IP version: those of `vouched_for`, else the host's own."""
+    return of_version(vouched, version) or public_host_addresses(links, version)
+
+
+def vouched_for(asked: Asked, links: Sequence[Link] | None, sightings: Iterable[Sighting]) -> tuple[str, ...]:
+    """Return the addresses that are believed as they are: those given, and behind NAT those that the world sees.
+
+    All services that answer have to see the same one, and two of them, unless the user named only one.
+    """
+    if links is None:  # whether it is behind NAT is not known
+        return asked.public_ips
+    seen = tuple(sightings)
+    unknown = (version for version in (4, 6) if not public(asked.public_ips, links, version))
+    return (*asked.public_ips, *(one for version in unknown for one in _agreed(seen, version)))
+
+
+def _agreed(sightings: Iterable[Sighting], version: int) -> tuple[str, ...]:
+    asked = [one for one in sightings if one.service.version == version]
+    told = [one.address for one in asked if one.outcome == "seen"]
+    enough = len(told) >= min(2, len(asked)) and len(set(told)) == 1
+    return (told[0],) if enough and is_public(told[0]) else ()

@@ -73,7 +73,7 @@ def _families(_: Look) -> tuple[str, ...]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("answers", "links", "ways", "routes", "rules"),
+    reads=("answers", "links", "sightings", "ways", "routes", "rules"),
     remedy="Enter the host's public addresses at your DNS provider; remove an AAAA record that leads nowhere.",
     docs=(DNS,),
     sources=(issue(1628), issue(4709)),
@@ -106,7 +106,7 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("answers", "links", "ways", "routes", "rules"),
+    reads=("answers", "links", "sightings", "ways", "routes", "rules"),
     remedy="Have the address's reverse name set by the provider that leased it to you; it is not in your own zone.",
     docs=(DNS,),
     sources=(issue(254),),

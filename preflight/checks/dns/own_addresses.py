@@ -22,13 +22,13 @@ def kind_of(address: str) -> str:
 
 def public(look: Look, version: int) -> tuple[str, ...]:
     """Return the public addresses of one IP version; what was given needs no look at the host."""
-    asked = look.host.asked
-    return addresses.of_version(asked.public_ips, version) or addresses.public(asked, look.host.links.get(), version)
+    vouched = look.vouched
+    return addresses.of_version(vouched, version) or addresses.public(vouched, look.host.links.get(), version)
 
 
 def without_ipv6(look: Look, name: str) -> str:
     """Say that the name has no IPv6 address, which is no fault."""
-    own = addresses.public(look.host.asked, look.host.links.or_(()), 6)
+    own = addresses.public(look.vouched, look.host.links.or_(()), 6)
     if own:
         return say("{name} has no AAAA record, which is allowed; {own} could be one.", name=name, own=some(own))
     return say("{name} has no AAAA record, which is right for a host without public IPv6.", name=name)
@@ -37,7 +37,7 @@ def without_ipv6(look: Look, name: str) -> str:
 def no_address(look: Look, name: str) -> Finding:
     """Fail: the name has no address, or does not exist."""
     answer = settled(look, name, "A")
-    expected = addresses.public(look.host.asked, look.host.links.or_(()), 4)
+    expected = addresses.public(look.vouched, look.host.links.or_(()), 4)
     message = say("{name} has no A record in the DNS.", name=name)
     if answer.rcode == "NXDOMAIN":
         message = say("{name} does not exist in the DNS.", name=name)
@@ -64,10 +64,10 @@ def broken_ipv6(look: Look, name: str, found: tuple[str, ...]) -> str | None:
 
     So it is, too, where the user vouches for an address.
     """
-    if addresses.of_version(look.host.asked.public_ips, 6):
+    if addresses.of_version(look.vouched, 6):
         return None
     values = {"name": name, "found": some(found)}
-    if not addresses.public(look.host.asked, look.host.links.get(), 6):
+    if not addresses.public(look.vouched, look.host.links.get(), 6):
         return say("{name} has the AAAA record {found}, but this host has no public IPv6 address.", **values)
     if way_out(look.host, 6) is None:
         return say("{name} has the AAAA record {found}, but this host has no default route for IPv6.", **values)
@@ -79,6 +79,9 @@ def compare(look: Look, name: str, kind: str, expected: tuple[str, ...], found: 
     strange = [one for one in found if one not in expected]
     if not strange:
         message = say("{name} leads to {found}, which is this host.", name=name, found=some(found))
+        own = addresses.host_addresses(look.host.links.or_(()), VERSIONS[kind])
+        if not set(found) & {*look.host.asked.public_ips, *own}:
+            message = say("{name} leads to {found}, by which the world sees this host.", name=name, found=some(found))
         return finding(Status.PASS, message, name, kind, expected=expected, found=found)
     zone = [] if set(found) & set(expected) else [record(name, kind, one) for one in expected]
     message = say(

@@ -27,9 +27,9 @@ from preflight.text.sentences import paragraph, say
 
 def sending(look: Look) -> tuple[str, ...]:
     """Name the addresses whose PTR counts: those given, those of the name, and the one that mail is sent from."""
-    asked, links = look.host.asked, look.host.links
+    links = look.host.links
     fqdn(look)
-    if not asked.public_ips and not links.known:
+    if not look.vouched and not links.known:
         require(look.host.answers, links)
     chosen: list[str] = []
     for kind, version in VERSIONS.items():
@@ -43,8 +43,8 @@ def sending(look: Look) -> tuple[str, ...]:
 
 
 def _of_version(look: Look, kind: str, version: int) -> list[str]:
-    public = list(addresses.public(look.host.asked, look.host.links.or_(()), version))
-    given = addresses.of_version(look.host.asked.public_ips, version)
+    public = list(addresses.public(look.vouched, look.host.links.or_(()), version))
+    given = addresses.of_version(look.vouched, version)
     if not given and version == 6 and not look.plan.ipv6:
         return []
     sender = _sender(look, version)

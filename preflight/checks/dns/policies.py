@@ -12,7 +12,7 @@ from preflight.report.model import Finding, Severity
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("answers", "links", "ways", "routes", "rules"),
+    reads=("answers", "links", "sightings", "ways", "routes", "rules"),
     remedy="Enter one SPF record for the domain that lets this host send: v=spf1 mx a -all",
     docs=(DNS,),
     sources=(rfc(7208),),

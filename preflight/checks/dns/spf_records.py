@@ -25,7 +25,7 @@ def new(look: Look, domain: str) -> DnsRecord:
     name = fqdn(look)
     soon = _overlay((domain, "MX", Mx(10, absolute(name))))
     if not addresses_of(settled_or_none(look, name, "A")):  # dns.address has them entered
-        own = addresses.public(look.host.asked, look.host.links.or_(()), 4)
+        own = addresses.public(look.vouched, look.host.links.or_(()), 4)
         soon |= _overlay(*((name, "A", A(one)) for one in own))
     text = "v=spf1 mx a -all"
     return text_record(domain, _with(text, _uncovered(look, domain, text, soon)))
