@@ -49,7 +49,8 @@ class Truth:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self._ended = ExitStack()
-        self._arrived: set[tuple[int, int]] = set()  # (own port, port): packets that have come through
+        # Packets that have come through: to whom (inner, world), from which port of their own, to which port.
+        self._arrived: set[tuple[str, int, int]] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -69,8 +70,8 @@ class Truth:
             for version in (4, 6):
                 for port in PUBLISHED:
                     self._listen(lab.host, "proxy", HOST[version] if case.bound else everywhere[version], port)
-        for space in (lab.inner, lab.world):
-            self._watch(space)
+        self._watch(lab.inner, "inner", lab.theirs.__contains__)
+        self._watch(lab.world, "world", lambda address: address not in lab.ours)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,10 +107,11 @@ class Truth:
         with ThreadPoolExecutor(len(shots)) as pool:
             list(pool.map(lambda one: self._one(one[0], one[1], patience), ready))
         with self._lock:
-            strayed = {own for own, _ in self._arrived}
+            strayed = {own for _, own, _ in self._arrived}
             for shot in shots:
                 if shot.verdict in ("dropped", "refused") and shot.own in strayed:
-                    shot.verdict = "oneway" if (shot.own, shot.port) in self._arrived else "elsewhere"
+                    where = "world" if shot.key[0] == "out" else "inner"
+                    shot.verdict = "oneway" if (where, shot.own, shot.port) in self._arrived else "elsewhere"
 
     def _socket(self, shot: Shot) -> socket.socket:
         space = self.lab.inner if shot.key[0] == "out" else self.lab.world
@@ -208,8 +210,11 @@ class Truth:
 
         threading.Thread(target=echo, daemon=True).start()
 
-    def _watch(self, space: Space) -> None:
-        """Note packets that come to the containers, or to the world."""
+    def _watch(self, space: Space, where: str, meant: Callable[[bytes], bool]) -> None:
+        """Note packets that come to the containers, or to the world, with an address that is meant.
+
+        One that a rule has doubled (`dup`) comes there with the address that it had, and reaches nobody.
+        """
         with space.entered():
             made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
         made.settimeout(0.2)
@@ -225,14 +230,24 @@ class Truth:
                     return
                 if about[2] == socket.PACKET_OUTGOING:
                     continue
-                length = (data[0] & 15) * 4 if data[0] >> 4 == 4 else 40
-                kind = data[9] if data[0] >> 4 == 4 else data[6]
-                first = kind == 17 or (kind == 6 and len(data) >= length + 20 and data[length + 13] & 0x12 == 2)
-                if first and len(data) >= length + 8:
-                    with self._lock:
-                        self._arrived.add(struct.unpack_from("!HH", data, length))
+                if found := opens(data):
+                    target, own, port = found
+                    if meant(target):
+                        with self._lock:
+                            self._arrived.add((where, own, port))
 
         threading.Thread(target=look, daemon=True).start()
+
+
+def opens(data: bytes) -> tuple[bytes, int, int] | None:
+    """Return target, source port and port of a packet that opens a connection, else None."""
+    four = data[0] >> 4 == 4
+    length = (data[0] & 15) * 4 if four else 40
+    kind = data[9] if four else data[6]
+    first = kind == 17 or (kind == 6 and len(data) >= length + 20 and data[length + 13] & 0x12 == 2)
+    if not first or len(data) < length + 8:
+        return None
+    return (data[16:20] if four else data[24:40], *struct.unpack_from("!HH", data, length))
 
 
 def _made(address: str, kind: int) -> socket.socket:
