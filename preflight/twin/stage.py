@@ -97,6 +97,8 @@ class Stage:
         told += [one.partition(" ")[2] for one in sorted(self._ruled) if one.startswith(str(version))]
         if any(_version(route.family) == version and _matters(route, side) for route in made.unmade):
             told.append("ip route")
+        if made.domains():
+            told.append("vrf")
         if not side.ordinary:
             told.append("no address that no rule singles out")
         return tuple(dict.fromkeys(told))
