@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from ipaddress import ip_address
 from itertools import cycle
 
 from msgspec import Struct
@@ -49,8 +50,8 @@ class Truth:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self._ended = ExitStack()
-        # Packets that have come through: to whom (inner, world), from which port of their own, to which port.
-        self._arrived: set[tuple[str, int, int]] = set()
+        # Packets that have come through: from which port of their own, to which address and port.
+        self._arrived: set[tuple[int, bytes, int]] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -70,8 +71,8 @@ class Truth:
             for version in (4, 6):
                 for port in PUBLISHED:
                     self._listen(lab.host, "proxy", HOST[version] if case.bound else everywhere[version], port)
-        self._watch(lab.inner, "inner", lab.theirs.__contains__)
-        self._watch(lab.world, "world", lambda address: address not in lab.ours)
+        self._watch(lab.inner, lab.theirs.__contains__)
+        self._watch(lab.world, lambda address: address not in lab.ours)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,11 +108,16 @@ class Truth:
         with ThreadPoolExecutor(len(shots)) as pool:
             list(pool.map(lambda one: self._one(one[0], one[1], patience), ready))
         with self._lock:
-            strayed = {own for _, own, _ in self._arrived}
+            strayed = {own for own, _, _ in self._arrived}
             for shot in shots:
                 if shot.verdict in ("dropped", "refused") and shot.own in strayed:
-                    where = "world" if shot.key[0] == "out" else "inner"
-                    shot.verdict = "oneway" if (where, shot.own, shot.port) in self._arrived else "elsewhere"
+                    meant = ip_address(shot.target if shot.key[0] == "out" else self._container(shot)).packed
+                    shot.verdict = "oneway" if (shot.own, meant, shot.port) in self._arrived else "elsewhere"
+
+    def _container(self, shot: Shot) -> str:
+        """Return the address of the container that a packet is for."""
+        service = SERVICES[PUBLISHED[shot.port]]
+        return service[1] if shot.key[1] == 6 and self.lab.case.six else service[0]
 
     def _socket(self, shot: Shot) -> socket.socket:
         space = self.lab.inner if shot.key[0] == "out" else self.lab.world
@@ -210,7 +216,7 @@ class Truth:
 
         threading.Thread(target=echo, daemon=True).start()
 
-    def _watch(self, space: Space, where: str, meant: Callable[[bytes], bool]) -> None:
+    def _watch(self, space: Space, meant: Callable[[bytes], bool]) -> None:
         """Note packets that come to the containers, or to the world, with an address that is meant.
 
         One that a rule has doubled (`dup`) comes there with the address that it had, and reaches nobody.
@@ -234,7 +240,7 @@ class Truth:
                     target, own, port = found
                     if meant(target):
                         with self._lock:
-                            self._arrived.add((where, own, port))
+                            self._arrived.add((own, target, port))
 
         threading.Thread(target=look, daemon=True).start()
 
