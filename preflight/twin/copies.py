@@ -7,10 +7,11 @@ from itertools import chain
 
 from msgspec import Struct, field
 
-from preflight.facts.twin import Table, Uncopied
+from preflight.facts.twin import Chain, Table, Uncopied
 from preflight.twin import ipsets, legacy
 from preflight.twin import wire as w
 from preflight.twin.legacy_worlds import World
+from preflight.twin.nft import kernel
 from preflight.twin.nft import load as nft_load
 from preflight.twin.nft import mentions as nft_mentions
 from preflight.twin.nft import read as nft_read
@@ -58,13 +59,27 @@ class Copies(Struct, frozen=True):
 
     def bridged(self) -> bool:
         """Say whether rules decide about what crosses bridges: in the twin there are ends of cables in their place."""
-        return any(
-            one.hook and one.rules for table in self.outline() if table.family == "bridge" for one in table.chains
-        )
+        return any(_decides(one) for table in self.outline() if table.family == "bridge" for one in table.chains)
+
+    def asking(self, bridge: str) -> bool:
+        """Say whether rules decide about ARP on mailcow's bridge: in the twin nobody asks for addresses there."""
+        if self.nft is None:
+            return False
+        arp = [table for table in self.nft.outline() if table.family == "arp"]
+        if not any(_decides(one) for table in arp for one in table.chains):
+            return False
+        rules = [rule for rule in self.nft.rules if rule.family == kernel.ARP]
+        closed = any(one.policy == "drop" for table in arp for one in table.chains)
+        return closed or any(not nft_mentions.of_others(rule, bridge) for rule in rules)
 
     def outline(self) -> tuple[Table, ...]:
         """Return the tables in outline."""
         return (*(self.nft.outline() if self.nft else ()), *map(legacy.outline, self.legacy))
+
+
+def _decides(chain: Chain) -> bool:
+    """Say whether a chain may stop packets."""
+    return bool(chain.hook and (chain.rules or chain.policy == "drop"))
 
 
 class Loaded(Struct):

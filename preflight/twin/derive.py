@@ -7,12 +7,17 @@ network fail, here as there, and no port opens.
 from __future__ import annotations
 
 import os
+import re
 from typing import Literal, Protocol
 
+from preflight.packets.nlmsg import by_type
+from preflight.packets.nlmsg import text as text_of
 from preflight.twin import derive_iptables, derive_nft, derive_zones
 from preflight.twin.derive_programs import Programs, words
 from preflight.twin.derive_state import Change, State, Underivable, parse, text
 from preflight.twin.derive_wanted import concerned, engine_of
+from preflight.twin.links import FAMILIES
+from preflight.twin.nft import kernel
 from preflight.twin.request import Request
 from preflight.twin.spaces import Space
 from preflight.twin.wire import NETFILTER, Wire
@@ -23,6 +28,8 @@ VERSIONS: tuple[Literal[4, 6], ...] = (4, 6)
 _FORWARDING = {4: ("ipv4/ip_forward",), 6: ("ipv6/conf/all/forwarding", "ipv6/conf/default/forwarding")}
 _SYSTEM = "/proc/sys/net"
 _PROGRAM = {4: "iptables", 6: "ip6tables"}
+# What iptables-save says of a table with rules that are not of iptables (iptables, xtables-save.c)
+_MIXED = re.compile(r"^# Table `(\w+)' is incompatible", re.MULTILINE)
 
 
 class _Stage(Protocol):
@@ -142,7 +149,28 @@ def state_of(request: Request, version: Literal[4, 6], forwarding: bool, program
     saved = programs.run(f"{program}-save")
     if saved.code:
         raise Underivable(words(saved))
-    return parse(saved.out, forwarding, native)
+    mixed = "".join(_by_chains(version, table, programs) for table in _MIXED.findall(saved.out))
+    return parse(saved.out + mixed, forwarding, native)
+
+
+def _by_chains(version: Literal[4, 6], table: str, programs: Programs) -> str:
+    """Read a table that iptables does not print as rules of nf_tables' own are in it; raise `Underivable`.
+
+    The engine asks for single chains, and has an answer from those without such rules. What others hold is taken for
+    not there, so that the engine's jumps come to their top, where it puts them anyhow.
+    """
+    with Wire(NETFILTER) as netlink:
+        found = (by_type(one.body[4:]) for one in netlink.dump(kernel.GET_CHAIN, kernel.head(FAMILIES[version])))
+        chains = frozenset(text_of(one.get(3, b"")) for one in found if text_of(one.get(1, b"")) == table)
+    if derive_zones.seen(chains):
+        raise Underivable(f"firewalld: {table}")
+    lines = [f"*{table}", *(f":{chain} - [0:0]" for chain in chains)]
+    for chain in derive_iptables.ASKED & chains:
+        ran = programs.run(_PROGRAM[version], "--wait", "-t", table, "-S", chain)
+        if ran.code and chain == derive_iptables.USER:
+            raise Underivable(words(ran))  # before 28 the engine takes it for missing, and goes on without
+        lines += [line for line in ran.out.splitlines() if not ran.code and line.startswith("-A ")]
+    return "\n".join([*lines, ""])
 
 
 def _alone(version: Literal[4, 6], changes: list[Change], state: State, programs: Programs) -> str:

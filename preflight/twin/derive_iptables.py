@@ -38,6 +38,8 @@ LOCAL = "-m addrtype --dst-type LOCAL -j DOCKER"
 NEWEST = (29,)
 # All chains of the newest engine that is known. One that has others does something else.
 CHAINS = frozenset({"DOCKER", "DOCKER-FORWARD", "DOCKER-CT", "DOCKER-BRIDGE", "DOCKER-INTERNAL", USER, INGRESS})
+# Those that any engine looks for, and those that the kernel has.
+ASKED = CHAINS | {ISOLATION1, ISOLATION2, "PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 
 # What an engine before 28 adds at its start for a family that it filters, without a network of that family: chains, and
 # what ends them (moby/moby 26.1, libnetwork/drivers/bridge/setup_ip_tables_linux.go: setupIPChains;

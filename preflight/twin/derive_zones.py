@@ -11,7 +11,7 @@ import errno
 import itertools
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from preflight.packets import nlmsg as nl
@@ -36,6 +36,11 @@ class _Rule(NamedTuple):
     chain: bytes
     handle: bytes
     expressions: list[bytes]
+
+
+def seen(chains: Iterable[str]) -> bool:
+    """Say whether chains of ip_tables are firewalld's."""
+    return any(_CHAIN.fullmatch(chain) for chain in chains)
 
 
 def in_ip_tables(state: State, bridge: str) -> list[Change]:

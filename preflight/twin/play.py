@@ -161,6 +161,8 @@ class Table:
             reason = "sources"
         elif case.queue:
             reason = "queue"
+        if verdict == "dropped" and case.culprit and case.culprit.kind == "nat":
+            verdict = "elsewhere"  # to where the twin has nobody
         culprit = None if verdict == "delivered" or case.culprit is None else self._told(case.culprit)
         return Journey(
             version=side.version,  # type: ignore[arg-type]  # 4 or 6

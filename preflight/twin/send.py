@@ -14,9 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from preflight.twin.connections import sent_on
 from preflight.twin.request import Port
 from preflight.twin.send_aims import EXITS, Aim, Side, Transport, address_of, arriving, leaving, through
-from preflight.twin.send_round import Round, Shot
+from preflight.twin.send_round import PROTOCOLS, Round, Shot
 from preflight.twin.send_settled import pinned
 from preflight.twin.send_verdicts import Observed, Outcome, behind, best, joined, judge, local
 from preflight.twin.servers import ANY, Place
@@ -43,6 +44,8 @@ class Stage(Protocol):
     def world(self) -> Space: ...
     @property
     def inner(self) -> Space: ...
+    @property
+    def tracked(self) -> bool: ...  # the kernel can tell of the connections that it follows
 
 
 def arrivals(
@@ -195,7 +198,7 @@ def _single(going: Round, stage: Stage, side: Side, aim: Aim) -> Outcome:
     going.send([shot])
     going.wait(FIRST if going.sure else UNSURE)
     going.settle()
-    outcome = _judged(shot, aim)
+    outcome = _sent_on(stage, shot, aim, _judged(shot, aim))
     closed = outcome.verdict == "refused" and _refusals(stage, side.version) > before
     going.end()
     going.settle()
@@ -203,6 +206,16 @@ def _single(going: Round, stage: Stage, side: Side, aim: Aim) -> Outcome:
         verdict=outcome.verdict, seen=outcome.seen, masked=outcome.masked, to=outcome.to, to_port=outcome.to_port,
         left=outcome.left, closed=closed, error=outcome.error,
     )  # fmt: skip
+
+
+def _sent_on(stage: Stage, shot: Shot, aim: Aim, outcome: Outcome) -> Outcome:
+    """Tell of a packet that all rules let pass, and one of them sent elsewhere, whether or not that is in the twin."""
+    if outcome.verdict != "dropped" or not stage.tracked or not shot.own:
+        return outcome
+    to = sent_on(stage.twin, _version(aim.target), PROTOCOLS[aim.protocol], shot.own)
+    if to in ("", aim.target, aim.wanted.address):
+        return outcome
+    return Outcome(verdict="elsewhere", to=to, left=outcome.left)
 
 
 def _refusals(stage: Stage, version: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 
-from preflight.twin import control, routes, rules, stage_plan, sysctls
+from preflight.twin import connections, control, routes, rules, stage_plan, sysctls
 from preflight.twin import wire as w
 from preflight.twin.control import Call
 from preflight.twin.links import FAMILIES
@@ -39,6 +39,7 @@ class Stage:
         self.twin: Space = made.twin
         self.world: Space = made.world
         self.inner: Space = made.inner
+        self.tracked = made.request.there(connections.MODULE)
         self.sides: dict[int, Side] = made.plan.sides
         self.absent: dict[int, str] = made.plan.absent
         self.gateways = {version: str(own[0].ip) for version, own in made.plan.inner.items() if own}  # of containers
@@ -96,6 +97,8 @@ class Stage:
         told += [one.partition(" ")[2] for one in sorted(self._ruled) if one.startswith(str(version))]
         if any(_version(route.family) == version and _matters(route, side) for route in made.unmade):
             told.append("ip route")
+        if made.domains():
+            told.append("vrf")
         if not side.ordinary:
             told.append("no address that no rule singles out")
         return tuple(dict.fromkeys(told))

@@ -127,6 +127,11 @@ class Made:
             own = replace(own, conf6=sysctls.awake(own.conf6))  # the engine sees to that
         return found | {plan.bridge.index: own}
 
+    def domains(self) -> bool:
+        """Say whether interfaces that packets pass are in a routing domain of their own (VRF): these are not copied."""
+        masters = {self.around.link(link.master) for link in self.devices(judged=True).values() if link.master}
+        return any(master is not None and master.kind == "vrf" for master in masters)
+
     def _furnish(self, twin: Wire) -> None:
         """Give the twin the host's addresses and routes."""
         plan = self.plan

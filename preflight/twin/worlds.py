@@ -56,6 +56,8 @@ def play(host: Host, world: World, *, swapped: bool = False) -> Played:
             played.doubts[version] = _blind(side, "control")
         elif host.rules.bridged():
             played.doubts[version] = _blind(side, "rules", "bridge")
+        elif (version == 4 or not host.request.subnet6) and host.rules.asking(host.request.bridge):
+            played.doubts[version] = _blind(side, "rules", "arp")  # what docker-proxy takes goes on by IPv4
         elif loaded.blind:
             played.doubts[version] = _blind(side, "rules", loaded.blind)
         elif stage.unwritten(version):

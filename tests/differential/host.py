@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from ipaddress import ip_address
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -93,6 +94,16 @@ class Lab:
         for version, program in self._programs():
             if bad := self._restore(f"{program}{kind}", engines.start(self.case, version)):
                 raise Refused(bad)
+
+    @property
+    def theirs(self) -> frozenset[bytes]:
+        """Return the containers' addresses."""
+        return frozenset(ip_address(one).packed for pair in (*SERVICES.values(), *OTHERS) for one in pair)
+
+    @property
+    def ours(self) -> frozenset[bytes]:
+        """Return the addresses that nobody beyond the uplink has: the host's, and those of its containers."""
+        return self.theirs | {ip_address(own[version]).packed for own in (HOST, CONTAINER) for version in (4, 6)}
 
     def _links(self) -> None:
         world, pid = self.world.descriptor, os.getpid()

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from ipaddress import ip_address
 from itertools import cycle
 
 from msgspec import Struct
@@ -49,7 +50,8 @@ class Truth:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self._ended = ExitStack()
-        self._arrived: set[tuple[int, int]] = set()  # (own port, port): packets that have come through
+        # Packets that have come through: from which port of their own, to which address and port.
+        self._arrived: set[tuple[int, bytes, int]] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -69,8 +71,8 @@ class Truth:
             for version in (4, 6):
                 for port in PUBLISHED:
                     self._listen(lab.host, "proxy", HOST[version] if case.bound else everywhere[version], port)
-        for space in (lab.inner, lab.world):
-            self._watch(space)
+        self._watch(lab.inner, lab.theirs.__contains__)
+        self._watch(lab.world, lambda address: address not in lab.ours)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,10 +108,16 @@ class Truth:
         with ThreadPoolExecutor(len(shots)) as pool:
             list(pool.map(lambda one: self._one(one[0], one[1], patience), ready))
         with self._lock:
-            strayed = {own for own, _ in self._arrived}
+            strayed = {own for own, _, _ in self._arrived}
             for shot in shots:
                 if shot.verdict in ("dropped", "refused") and shot.own in strayed:
-                    shot.verdict = "oneway" if (shot.own, shot.port) in self._arrived else "elsewhere"
+                    meant = ip_address(shot.target if shot.key[0] == "out" else self._container(shot)).packed
+                    shot.verdict = "oneway" if (shot.own, meant, shot.port) in self._arrived else "elsewhere"
+
+    def _container(self, shot: Shot) -> str:
+        """Return the address of the container that a packet is for."""
+        service = SERVICES[PUBLISHED[shot.port]]
+        return service[1] if shot.key[1] == 6 and self.lab.case.six else service[0]
 
     def _socket(self, shot: Shot) -> socket.socket:
         space = self.lab.inner if shot.key[0] == "out" else self.lab.world
@@ -208,8 +216,11 @@ class Truth:
 
         threading.Thread(target=echo, daemon=True).start()
 
-    def _watch(self, space: Space) -> None:
-        """Note packets that come to the containers, or to the world."""
+    def _watch(self, space: Space, meant: Callable[[bytes], bool]) -> None:
+        """Note packets that come to the containers, or to the world, with an address that is meant.
+
+        One that a rule has doubled (`dup`) comes there with the address that it had, and reaches nobody.
+        """
         with space.entered():
             made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
         made.settimeout(0.2)
@@ -225,14 +236,24 @@ class Truth:
                     return
                 if about[2] == socket.PACKET_OUTGOING:
                     continue
-                length = (data[0] & 15) * 4 if data[0] >> 4 == 4 else 40
-                kind = data[9] if data[0] >> 4 == 4 else data[6]
-                first = kind == 17 or (kind == 6 and len(data) >= length + 20 and data[length + 13] & 0x12 == 2)
-                if first and len(data) >= length + 8:
-                    with self._lock:
-                        self._arrived.add(struct.unpack_from("!HH", data, length))
+                if found := opens(data):
+                    target, own, port = found
+                    if meant(target):
+                        with self._lock:
+                            self._arrived.add((own, target, port))
 
         threading.Thread(target=look, daemon=True).start()
+
+
+def opens(data: bytes) -> tuple[bytes, int, int] | None:
+    """Return target, source port and port of a packet that opens a connection, else None."""
+    four = data[0] >> 4 == 4
+    length = (data[0] & 15) * 4 if four else 40
+    kind = data[9] if four else data[6]
+    first = kind == 17 or (kind == 6 and len(data) >= length + 20 and data[length + 13] & 0x12 == 2)
+    if not first or len(data) < length + 8:
+        return None
+    return (data[16:20] if four else data[24:40], *struct.unpack_from("!HH", data, length))
 
 
 def _made(address: str, kind: int) -> socket.socket:

@@ -70,6 +70,7 @@ class Stage(Struct):
     twin: spaces.Space
     world: spaces.Space
     inner: spaces.Space
+    tracked: bool = True
 
 
 def run(space: spaces.Space, program: str, *lines: str) -> None:

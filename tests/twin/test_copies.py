@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -14,9 +15,11 @@ from preflight.twin import copies, ipsets, legacy
 from preflight.twin.copies import Copies, Loaded
 from preflight.twin.legacy_load import Refusal
 from preflight.twin.nft import load as nft_load
-from preflight.twin.nft.read import Ruleset
+from preflight.twin.nft.read import Ruleset, read
 from preflight.twin.request import Request
+from preflight.twin.spaces import Space
 from preflight.twin.stage import Stage
+from preflight.twin.wire import NETFILTER, Wire
 from tests.twin.wires import NoWire
 
 REQUEST = Request(ports=(), bridge="br-mailcow", subnet4="172.22.1.0/24")
@@ -79,12 +82,42 @@ def test_whose_rules_come_first_is_not_known_at_equal_priorities(tables: list[Ta
         ([table("nf_tables", "bridge", ("forward", 0, 1))], True),
         ([table("nf_tables", "ip", ("input", 0, 9)), table("nf_tables", "bridge", ("", 0, 5), ("input", 0, 1))], True),
         ([table("nf_tables", "bridge", ("forward", 0, 0), ("", 0, 5))], False),
+        ([Table("nf_tables", "bridge", "t", (Chain("c", 0, "forward", 0, "drop"),))], True),
         ([table("nf_tables", "inet", ("forward", 0, 1))], False),
         ([], False),
     ],
 )  # fmt: skip
 def test_rules_of_bridges_count_where_packets_come_by_them(tables: list[Table], bridged: bool) -> None:
     assert outlined(*tables).bridged() is bridged
+
+
+BASE = "{ type filter hook input priority 0 ; policy %s ; }"
+
+
+@pytest.mark.parametrize(
+    ("family", "policy", "rules", "asking"),
+    [
+        ("arp", "accept", ("arp operation request drop",), True),
+        ("arp", "accept", ('iifname "br-mailcow" drop',), True),
+        ("arp", "accept", ('iifname "br-*" drop',), True),
+        ("arp", "accept", ('iifname != "eth0" drop',), True),
+        ("arp", "accept", ('iifname "eth0" accept', "drop"), True),
+        ("arp", "drop", (), True),
+        ("arp", "accept", ('iifname "eth0" arp operation request drop', 'iifname "br-mailcow2" drop'), False),
+        ("arp", "accept", (), False),
+        ("arp", "", ("drop",), False),
+        ("inet", "drop", ("drop",), False),
+    ],
+)
+def test_rules_of_arp_count_where_containers_ask_for_the_host(
+    namespaces: Callable[[], Space], family: str, policy: str, rules: tuple[str, ...], asking: bool
+) -> None:
+    lines = [f"add table {family} t", f"add chain {family} t c {BASE % policy if policy else ''}"]
+    lines += [f"add rule {family} t c {rule}" for rule in rules]
+    with namespaces().entered(), Wire(NETFILTER) as wire:
+        subprocess.run(["nft", "-f", "-"], input="\n".join([*lines, ""]), text=True, check=True)
+        assert Copies(read(wire)).asking("br-mailcow") is asking
+    assert not Copies().asking("br-mailcow")
 
 
 def test_the_outline_is_of_both_kinds(monkeypatch: pytest.MonkeyPatch) -> None:

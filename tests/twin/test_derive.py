@@ -137,6 +137,63 @@ def test_where_its_chains_were_flushed_the_engine_fails_and_says_so(
     assert "No chain/target/match by that name" in failed or "does not exist" in failed
 
 
+MIXED = "tcp dport { 25, 465 } ct state new counter drop"  # iptables does not print a table with such a rule
+BLOCKED = "-A DOCKER-USER -s 192.0.2.9/32 -j DROP"
+
+
+def with_native_rule(stage: Stage, engine: str, chain: str, *lines: str) -> None:
+    with stage.twin.entered():
+        run("iptables-nft-restore", text=rules_of(f"{engine}-proxy-start-4"))
+        run("iptables-nft-restore", "--noflush", text="\n".join(["*filter", *lines, "COMMIT", ""]))
+        run("nft", "-f", "-", text=f"insert rule ip filter {chain} {MIXED}\n")
+        assert "is incompatible" in run("iptables-nft-save")
+
+
+@pytest.mark.parametrize("backend", ["nft"], indirect=True)
+@pytest.mark.parametrize("engine", ["20.10.24", "26.1.5", "28.5.2"])
+def test_chains_among_rules_that_iptables_cannot_print_are_left_whole(
+    namespaces: Callable[[], Space], backend: str, engine: str
+) -> None:
+    stage = Stage(namespaces())
+    with_native_rule(stage, engine, "FORWARD", BLOCKED.replace("-A", "-I"))
+    assert derive.apply(request(engine), stage) == ""
+    with stage.twin.entered():
+        user, docker = (run("iptables-nft", "-S", chain).splitlines() for chain in ("DOCKER-USER", "DOCKER"))
+        run("nft", "delete", "rule", "ip", "filter", "FORWARD", "handle", _handle())
+        forward = run("iptables-nft", "-S", "FORWARD").splitlines()
+    assert user == ["-N DOCKER-USER", BLOCKED, *["-A DOCKER-USER -j RETURN"] * (engine < "28")]
+    assert sum("--dport 25 -j ACCEPT" in line for line in docker) == 1
+    assert forward[1] == "-A FORWARD -j DOCKER-USER"
+
+
+def _handle() -> str:
+    """Return the handle of the native rule."""
+    (line,) = (
+        one
+        for one in run("nft", "-a", "list", "chain", "ip", "filter", "FORWARD").splitlines()
+        if "ct state new" in one
+    )
+    return line.rpartition(" ")[2]
+
+
+@pytest.mark.parametrize("backend", ["nft"], indirect=True)
+@pytest.mark.parametrize(
+    ("chain", "lines", "words"),
+    [
+        ("DOCKER-USER", (), "chain `DOCKER-USER' in table `filter' is incompatible"),
+        ("FORWARD", (":FORWARD_IN_ZONES - [0:0]",), "firewalld: filter"),
+    ],
+)
+def test_what_an_engine_makes_of_chains_that_it_cannot_read_is_not_known(
+    namespaces: Callable[[], Space], backend: str, chain: str, lines: tuple[str, ...], words: str
+) -> None:
+    stage = Stage(namespaces())
+    with_native_rule(stage, "26.1.5", chain, *lines)
+    with pytest.raises(derive.Underivable) as raised:
+        derive.apply(request("26.1.5"), stage)
+    assert words in str(raised.value)
+
+
 def test_what_is_not_there_is_not_asked_for(namespaces: Callable[[], Space], tmp_path: Path, backend: str) -> None:
     """A table of ip_tables, or nf_tables as a whole: the question would load its module."""
     stage = Stage(namespaces())

@@ -39,6 +39,8 @@ SIDES = {
 DELIVERED, DROPPED, REFUSED, PROXY, UNKNOWN, MIXED = (
     Outcome(verdict=verdict) for verdict in ("delivered", "dropped", "refused", "proxy", "unknown", "depends")
 )  # fmt: skip
+ELSEWHERE = Outcome(verdict="elsewhere", to="192.0.2.9")
+STRANGER = Culprit(kind="nat", to="192.0.2.9")
 RULE = Culprit(kind="rule", backend="nf_tables", family="inet", table="fw", chain="c", handle=4)
 STEPS = (Step("forward", "inet fw", "c", "drop"),)
 LEFT = (Uncopied("nf_tables", "inet fw", "c", 4, "geoip", "ENOENT"),)
@@ -122,6 +124,8 @@ def way_out(of: play.Table) -> Journey:
         ((DELIVERED,) * 3, Case(DROPPED, RULE), "delivered", "", False),
         ((DROPPED,) * 3, Case(DROPPED, RULE), "dropped", "", True),
         ((DROPPED,) * 3, Case(DROPPED), "dropped", "", False),
+        ((DROPPED,) * 3, Case(ELSEWHERE, STRANGER), "elsewhere", "", True),
+        ((DROPPED,) * 3, Case(ELSEWHERE, RULE), "dropped", "", True),
         ((DROPPED,) * 3, Case(DROPPED, RULE, queue=True), "dropped", "queue", True),
         ((DELIVERED,) * 3, Case(DELIVERED, uncopied=True), "unknown", "uncopied", False),
         ((DROPPED,) * 3, Case(DROPPED, RULE, uncopied=True), "unknown", "uncopied", True),

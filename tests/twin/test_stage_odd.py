@@ -127,6 +127,22 @@ def test_where_every_address_is_singled_out_nobody_is_anybody() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "inside", "told"),
+    [
+        ("vrf", ETH0, ("vrf",)), ("vrf", BRIDGE, ("vrf",)), ("vrf", LAN, ()), ("bridge", ETH0, ()),
+        ("bond", BRIDGE, ()),
+    ],
+)  # fmt: skip
+def test_a_routing_domain_of_its_own_leaves_all_in_doubt_that_pass_it(
+    kind: str, inside: Link, told: tuple[str, ...]
+) -> None:
+    domain = Link(index=9, name="blue", kind=kind, up=True)
+    links = tuple(replace(one, master=9) if one is inside else one for one in (LO, ETH0, LAN, BRIDGE))
+    built = Stage(made(around=Surroundings(links=(*links, domain), ways=WAYS, sysctls=Sysctls({}))))
+    assert (built.unwritten(4), built.unwritten(6)) == (told, told)
+
+
+@pytest.mark.parametrize(
     ("refused", "told"),
     [(set(), {4: (), 6: ()}), ({IP4}, {4: ("ip rule",), 6: ()}), ({IP6, IP4}, {4: ("ip rule",), 6: ("ip rule",)})],
 )

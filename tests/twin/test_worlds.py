@@ -21,6 +21,7 @@ from preflight.twin.worlds import Host, Played, published, sources_of
 
 SMTP, IMAPS, WEB = (Port("", number, "x", number, "172.22.1.9") for number in (25, 993, 443))
 REQUEST = Request(ports=(SMTP, IMAPS), bridge="br-mailcow", subnet4="172.22.1.0/24", present=True)
+WITH6 = replace(REQUEST, subnet6="fd4d::/64")
 SOURCES4 = ("84.0.0.1", "85.0.0.1", "86.0.0.1", "87.0.0.1", "88.0.0.1", "89.0.0.1", "90.0.0.1")
 SIDES = {
     version: Side(
@@ -61,8 +62,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
     """Return a function that plays a world of which everything is made up: what arrives, and what gets out."""
 
     def played(
-        stage: Stage, request: Request = REQUEST, *, blind: str = "", bridged: bool = False, swapped: bool = False,
-        lost: Sequence[tuple[Port, str]] = (), left_out: Sequence[Port] = (),
+        stage: Stage, request: Request = REQUEST, *, blind: str = "", bridged: bool = False, asking: bool = False,
+        swapped: bool = False, lost: Sequence[tuple[Port, str]] = (), left_out: Sequence[Port] = (),
     ) -> Played:  # fmt: skip
         def load(rules: object, of: Stage, world: str, *, swapped: bool) -> Any:
             of.asked.append(f"load {world} {swapped}")
@@ -82,7 +83,9 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
         monkeypatch.setattr(worlds.copies, "load", load)
         monkeypatch.setattr(worlds.send, "arrivals", arrivals)
         monkeypatch.setattr(worlds.send, "exits", lambda of, side: {("tcp", 25): DELIVERED, ("udp", 53): DROPPED})
-        rules = SimpleNamespace(bridged=lambda: bridged, ordinary=Copies().ordinary)
+        rules = SimpleNamespace(
+            bridged=lambda: bridged, asking=lambda bridge: asking and bridge == "br-mailcow", ordinary=Copies().ordinary
+        )
         host = Host(request, cast("Surroundings", None), cast("Copies", rules))
         return worlds.play(host, "met", swapped=True) if swapped else worlds.play(host, "met")
 
@@ -113,6 +116,8 @@ def test_the_stage_is_tried_before_there_are_rules_and_routing_rules_come_last(p
         ({"stage": {"failing": frozenset({4, 6})}, "blind": "ENOENT"}, {4: ("control", ""), 6: ("control", "")}),
         ({"stage": {}, "blind": "EPERM"}, {4: ("rules", "EPERM"), 6: ("rules", "EPERM")}),
         ({"stage": {}, "bridged": True}, {4: ("rules", "bridge"), 6: ("rules", "bridge")}),
+        ({"stage": {}, "asking": True}, {4: ("rules", "arp"), 6: ("rules", "arp")}),
+        ({"stage": {}, "asking": True, "request": WITH6}, {4: ("rules", "arp")}),
         (
             {"stage": {"unwritten": {6: ("net.ipv6.bindv6only", "ip route")}}},
             {6: ("sysctls", "net.ipv6.bindv6only ip route")},
@@ -122,7 +127,7 @@ def test_the_stage_is_tried_before_there_are_rules_and_routing_rules_come_last(p
             {4: ("sysctls", "ip rule"), 6: ("control", "")},
         ),
     ],
-    ids=["control", "control first", "rules", "bridges", "sysctls", "each for itself"],
+    ids=["control", "control first", "rules", "bridges", "arp", "arp of both", "sysctls", "each for itself"],
 )
 def test_a_family_that_cannot_be_judged_has_a_reason_and_no_packets(
     play: Play, given: dict[str, Any], doubts: dict[int, tuple[str, str]]

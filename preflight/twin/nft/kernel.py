@@ -17,7 +17,8 @@ TRACE = _TABLES | 17
 NEW_OBJECT, GET_OBJECT = _TABLES | 18, _TABLES | 19
 NEW_FLOWTABLE, GET_FLOWTABLE = _TABLES | 22, _TABLES | 23
 
-FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+ARP = 3
+FAMILIES = {1: "inet", 2: "ip", ARP: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 HOOKS = ("prerouting", "input", "forward", "output", "postrouting", "ingress")
 _OTHER_HOOKS = {"netdev": ("ingress", "egress"), "arp": ("input", "output", "forward")}
 

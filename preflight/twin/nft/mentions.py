@@ -1,4 +1,4 @@
-"""Which addresses the rules and sets of nf_tables single out."""
+"""Which addresses the rules and sets of nf_tables single out, and which interfaces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 from bisect import bisect_right
 from collections.abc import Callable
 
-from preflight.packets.nlmsg import by_type
+from preflight.packets.nlmsg import by_type, name
 from preflight.twin.nft import elements, kernel
 from preflight.twin.nft.conditions import xt
 from preflight.twin.nft.read import Expression, Rule, Ruleset, Set
@@ -22,6 +22,10 @@ _NETWORK_HEADER = 1
 _PLACES = ((12, 4), (16, 4), (8, 16), (24, 16))
 _CT_ADDRESSES = {8: 0, 9: 0, 19: 4, 20: 4, 21: 16, 22: 16}  # by the key; 0: of the table's family
 _EQUAL, _UNEQUAL, _BELOW, _UP_TO, _ABOVE, _FROM = range(6)  # NFT_CMP_…
+
+
+_INTERFACES = (6, 7)  # NFT_META_IIFNAME, NFT_META_OIFNAME
+_NAME = 16  # IFNAMSIZ: names are compared whole, with their zeros, or as far as the rule has them
 
 
 class Mentioned:
@@ -76,6 +80,19 @@ def of(ruleset: Ruleset) -> Callable[[str], bool]:
     for one in ruleset.sets:
         _set(one, found)
     return found.hold
+
+
+def of_others(rule: Rule, interface: str) -> bool:
+    """Say whether a rule holds for other interfaces alone, by a name that it compares with theirs."""
+    whole = name(interface).ljust(_NAME, b"\0")
+    loaded = b""
+    for step in rule.expressions:
+        fields = step.fields
+        compared = step.kind == "cmp" and loaded and fields.get(1) == loaded and number(fields.get(2)) == _EQUAL
+        if compared and not whole.startswith(by_type(fields.get(3, b"")).get(1, b"")):
+            return True
+        loaded = fields.get(1, b"") if step.kind == "meta" and number(fields.get(2)) in _INTERFACES else b""
+    return False
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
