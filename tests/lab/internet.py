@@ -22,6 +22,8 @@ RECORDS = (
     "ns.example.net. A 198.51.100.1",
     "autodiscover.example.org. CNAME mail.example.org.",
     "autoconfig.example.org. CNAME mail.example.org.",
+    'example.org. TXT "v=spf1 mx a -all"',
+    '_dmarc.example.org. TXT "v=DMARC1; p=reject"',
     "10.100.51.198.in-addr.arpa. PTR mail.example.org.",
     "0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR mail.example.org.",
 )
