@@ -367,6 +367,19 @@ def test_mailcow_itself_looks_one_label_up() -> None:
     assert caa(entered(zone, result)).status is Status.PASS
 
 
+def test_one_set_is_one_finding_whoever_reads_it() -> None:
+    """The host is two labels below its domain, whose records keep mailcow from asking for other names of it."""
+    zone = world(**{"mail.sub.example.org": [("A", V4)], "sub.example.org": []})
+    zone[DOMAIN] = [zone[DOMAIN][0], *issue("digicert.com")]
+    for label in ("autodiscover", "autoconfig"):
+        zone[f"{label}.{DOMAIN}"] = [("CNAME", "mail.sub.example.org.")]
+    answers = gathered(lookup(zone), MailHost("mail.sub.example.org", (DOMAIN,), (V4,)))
+    given = build.look(asked=Asked(hostname="mail.sub.example.org", domains=(DOMAIN,)), answers=answers)
+    found = results("caa", given)
+    assert {name: result.status for name, result in found.items()} == {"mail.sub.example.org": Status.FAIL}
+    assert records(found["mail.sub.example.org"]) == [ADDED]
+
+
 def test_both_sets_are_healed_at_once() -> None:
     zone = world(**{NAME: [("A", V4), *issue("sectigo.com")]})
     zone[DOMAIN] = [zone[DOMAIN][0], *issue("digicert.com")]

@@ -98,4 +98,4 @@ def cause(look: Look, name: str) -> tuple[str, str]:
         found = relevant(look, name)
     except MissingFact as missing:
         return "?", missing.missing.reason
-    return found.at, found.above
+    return found.at, "" if found.above == found.at else found.above
