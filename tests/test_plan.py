@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from preflight.checks.ports.conf_words import words
 from preflight.facts import Asked, ConfFile, Setting
+from preflight.gather.conf.mailcow_conf import ALLOWED
 from preflight.mailcow import plan
+from preflight.mailcow.certificate import Certificate
 from preflight.mailcow.conf.problems import Problem, ProblemKind
 from preflight.mailcow.conf.programs import SWITCHES
 from preflight.mailcow.plan import Plan
@@ -236,10 +238,29 @@ def test_enable_ipv6_is_a_boolean_of_compose(value: str, on: bool, problems: int
 
 
 def test_switches() -> None:
-    result = made(SKIP_CLAMD="YES", SKIP_FTS="n", SKIP_LETS_ENCRYPT="true")
-    assert (result.skip_clamd, result.skip_fts, result.skip_lets_encrypt) == (True, False, False)
+    result = made(SKIP_CLAMD="YES", SKIP_FTS="n", SKIP_SOGO="y", SKIP_LETS_ENCRYPT="true")
+    assert (result.skip_clamd, result.skip_fts, result.skip_sogo) == (True, False, True)
+    assert not result.certificate.skipped
     assert made().skip_fts  # docker-compose.yml's own default
     assert not plan.make(ConfFile(plan.DEFAULT_CONF, False, {}), ASKED).skip_fts  # the installer's
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, Certificate()),
+        ({"AUTODISCOVER_SAN": "", "ENABLE_SSL_SNI": "n", "DIRECTORY_URL": ""}, Certificate()),
+        ({"SKIP_LETS_ENCRYPT": "Yes"}, Certificate(skipped=True)),
+        ({"AUTODISCOVER_SAN": "n"}, Certificate(labels=())),
+        ({"ONLY_MAILCOW_HOSTNAME": "y", "AUTODISCOVER_SAN": "y"}, Certificate(labels=())),
+        ({"ENABLE_SSL_SNI": "y", "ACME_DNS_CHALLENGE": "y"}, Certificate(apart=True, method="dns-01")),
+        ({"DIRECTORY_URL": "https://ca.example.net/acme"}, Certificate(elsewhere=True)),
+        ({"DIRECTORY_URL": "https://ca.example.net/acme", "LE_STAGING": "y"}, Certificate()),
+    ],
+)
+def test_the_certificate_that_is_asked_for(values: dict[str, str], expected: Certificate) -> None:
+    assert made(**values).certificate == expected
+    assert set(values) <= ALLOWED
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ OF_THE_RUNNING = {
 OF_THE_TREE = {
     "system.commands", "system.limits", "system.security-modules", "docker.compose", "docker.daemon-config",
     "docker.limits", "ports.configuration", "dns.hostname", "dns.address", "dns.reverse", "dns.mx", "dns.autodiscover",
-    "dns.autoconfig", "dns.spf", "dns.dkim", "dns.dmarc", "clock.offset",
+    "dns.autoconfig", "dns.spf", "dns.dkim", "dns.dmarc", "dns.srv", "dns.tlsa", "dns.caa", "clock.offset",
     "network.outbound", "network.smtp-out", "network.public-address", "network.blocklists",
 }  # fmt: skip
 

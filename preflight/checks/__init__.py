@@ -129,7 +129,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "services": ("mail",),
     "firewall": ("managers", "backend", "inbound", "forwarding"),
     "clock": ("synchronization", "service", "offset", "timezone"),
-    "dns": ("host", "domains", "policies"),
+    "dns": ("host", "domains", "policies", "announcements"),
     "network": ("subnet", "mtu", "ipv6", "public_address", "outbound", "smtp_out", "blocklists"),
 }
 

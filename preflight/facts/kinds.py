@@ -35,6 +35,8 @@ class Kind(Enum):
     NAME = "name"
     QUESTION = "question"
     RECORD = "record"
+    ISSUER = "issuer"
+    DIGEST = "digest"
     ZONE = "zone"
     # Of a whole list or table:
     PARTS = "parts"
@@ -67,6 +69,8 @@ Url = Annotated[str, Kind.URL]
 HostName = Annotated[str, Kind.NAME]  # or a domain's
 QuestionKey = Annotated[str, Kind.QUESTION]  # a name, a blank, a type of records
 RecordText = Annotated[str, Kind.RECORD]  # a record's data in presentation form
+IssuerText = Annotated[str, Kind.ISSUER]  # of a CAA record: a certificate authority, and for whom it issues
+Digest = Annotated[str, Kind.DIGEST]  # hexadecimal: of a key or a certificate, or these themselves
 ZoneName = Annotated[str, Kind.ZONE]  # of a time zone
 Parts = Annotated[tuple[str, ...], Kind.PARTS]  # of a record's text, which may be cut anywhere
 CommandLine = Annotated[tuple[str, ...], Kind.COMMAND]

@@ -11,7 +11,7 @@ import re
 
 from msgspec import Struct
 
-from preflight.facts.kinds import HostName, Ip, Parts, RecordText, Secret, Word
+from preflight.facts.kinds import Digest, HostName, Ip, IssuerText, Parts, RecordText, Secret, Word
 
 
 class A(Struct, frozen=True, order=True, tag_field="type", tag="A"):
@@ -104,7 +104,7 @@ class Caa(Struct, frozen=True, order=True, tag_field="type", tag="CAA"):
 
     flags: int
     tag: Word
-    value: RecordText
+    value: IssuerText
 
     def __str__(self) -> str:
         return f"{self.flags} {self.tag} {_quoted(self.value)}"
@@ -116,7 +116,7 @@ class Tlsa(Struct, frozen=True, order=True, tag_field="type", tag="TLSA"):
     usage: int
     selector: int
     matching: int
-    data: Secret
+    data: Digest
 
     def __str__(self) -> str:
         return f"{self.usage} {self.selector} {self.matching} {self.data}"

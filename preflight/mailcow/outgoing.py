@@ -58,7 +58,7 @@ def documented(name: str = OUTGOING) -> Table:
 
 def wanted(plan: Plan) -> tuple[Goal, ...]:
     """Return the connections that a mailcow with these settings makes."""
-    off = {"SKIP_CLAMD": plan.skip_clamd, "SKIP_LETS_ENCRYPT": plan.skip_lets_encrypt}
+    off = {"SKIP_CLAMD": plan.skip_clamd, "SKIP_LETS_ENCRYPT": plan.certificate.skipped}
     return tuple(row.goal for row in documented().connections if not off.get(row.unless, False))
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from preflight.facts import NO_SETTINGS, Asked, ConfFile, DaemonConfig, Engine, EngineStart
 from preflight.facts.daemon import SNAPSHOTTER
+from preflight.mailcow.certificate import Certificate, certificate
 from preflight.mailcow.conf import lines, networks, places, programs
 from preflight.mailcow.conf.problems import Meaning, Problem, Values
 from preflight.mailcow.layout import BRIDGE, IPV4_NETWORK, IPV6_NETWORK, PROJECT, RESERVED, SHAPE, Published
@@ -67,7 +68,8 @@ class Plan(Names, frozen=True, kw_only=True):
     project: str
     skip_clamd: bool
     skip_fts: bool
-    skip_lets_encrypt: bool
+    skip_sogo: bool
+    certificate: Certificate
     sources: tuple[tuple[str, str], ...]  # SNAT_TO_SOURCE and its kin: variable, the address that mail is sent from
 
     @property
@@ -127,7 +129,8 @@ def make(conf: ConfFile | None, asked: Asked) -> Plan:
         skip_clamd=values.yes("SKIP_CLAMD"),
         # Where mailcow.conf lacks it, docker-compose.yml switches full-text search off.
         skip_fts=values.yes("SKIP_FTS") or bool(conf and conf.present and not values.text("SKIP_FTS")),
-        skip_lets_encrypt=values.yes("SKIP_LETS_ENCRYPT"),
+        skip_sogo=values.yes("SKIP_SOGO"),
+        certificate=certificate(values),
         sources=programs.sources(values),
     )
 

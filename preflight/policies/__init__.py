@@ -1,1 +1,1 @@
-"""What domains publish about their mail in TXT records: SPF, DKIM, DMARC, and transport security. Pure."""
+"""What domains publish about their mail and their certificates: SPF, DKIM, DMARC, MTA-STS, CAA, TLSA. Pure."""

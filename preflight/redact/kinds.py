@@ -147,6 +147,8 @@ TEXTS: dict[Kind, Callable[[Masks, str], str]] = {
     Kind.NAME: Masks.name,
     Kind.QUESTION: Masks.names,
     Kind.RECORD: Masks.record,
+    Kind.ISSUER: Masks.issuer,
+    Kind.DIGEST: Masks.digest,
     Kind.ZONE: _zone,
     Kind.MOMENT: lambda _masks, value: value,
 }

@@ -6,11 +6,13 @@ import re
 
 from preflight.net.addresses import bracketed
 from preflight.redact.plain import PARTS, Plain, is_address
-from preflight.redact.vocabulary import LONGEST, is_public_text
+from preflight.redact.vocabulary import LONGEST, is_public_text, listed
 
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]+\.?")
 _PLACE = re.compile(r"\[?(?P<host>[0-9A-Fa-f.:]+)\]?:[0-9]{1,5}|\[(?P<bare>[0-9A-Fa-f.:]+)\]")
 _DRIVER_MTU = re.compile(r"com\.docker\.network\.driver\.mtu=[0-9]{1,5}")  # of default-network-opts, by driver
+METHODS = ("http-01", "dns-01", "tls-alpn-01")  # of ACME (RFC 8555, RFC 8737)
+_METHODS = "validationmethods"
 _TERM = re.compile(r"(?P<name>[+~?-]?[A-Za-z0-9_-]{1,40})(?P<sign>[:=])(?P<value>.+)")
 
 
@@ -38,6 +40,25 @@ class Masks(Plain):
         if match is None or not is_public_text(match["name"]):
             return self.text(value)
         return f"{match['name']}{match['sign']}{self.value(match['value'])}"
+
+    def issuer(self, value: str) -> str:
+        """Replace what a CAA record lets in: an authority that is everybody's stays, its accounts do not."""
+        authority, *rest = value.split(";")
+        name = authority.strip(" \t")
+        known = not name or name.lower().rstrip(".") in listed("authorities")
+        return ";".join((authority if known else self.record(name), *map(self.parameter, rest)))
+
+    def parameter(self, value: str) -> str:
+        """Replace a parameter of a CAA record, but for how authorities may have names proven."""
+        tag, equals, given = value.partition("=")
+        if not value.strip() or (tag.strip() == _METHODS and all(one.strip() in METHODS for one in given.split(","))):
+            return value
+        shown = tag if tag.strip() in (_METHODS, "accounturi") else self.secret(tag)
+        return f"{shown}{equals}{self.secret(given) if given else ''}"
+
+    def digest(self, value: str) -> str:
+        """Replace hexadecimal digits by as many zeros: how many there are may be what is wrong."""
+        return "0" * len(value)
 
     def url(self, value: str) -> str:
         """Replace what an address of a service names: its user, its host, its path."""

@@ -54,8 +54,9 @@ from preflight.facts import (
     Virtualization,
     Way,
 )
-from preflight.facts.records import Txt
+from preflight.facts.records import Caa, Record, Srv, Txt
 from preflight.mailcow.plan import DEFAULT_CONF
+from preflight.mailcow.services import ANNOUNCED, DAV
 from tests.build import host, look
 from tests.checks.engines import engine
 from tests.checks.hosts import release
@@ -125,6 +126,21 @@ def text(name: str, written: str) -> Answer:
     return Answer(f"{name}.", "TXT", "NOERROR", (Txt((written,)),))
 
 
+def answered(name: str, kind: str, *records: Record) -> Answer:
+    """Return the answer for a name with these records."""
+    return Answer(f"{name}.", kind, "NOERROR", records, authentic=True)
+
+
+def announced() -> dict[str, Answer]:
+    """Return what is announced of the host: services, the certificate's key, and who may issue it."""
+    services = {one.owner("example.org"): Srv(0, 1, one.port, f"{NAME}.") for one in ANNOUNCED}
+    found = [answered(name, "SRV", record) for name, record in services.items()]
+    found += [text(one.owner("example.org"), f"path={DAV}") for one in ANNOUNCED if one.path]
+    found += [answered(f"_25._tcp.{NAME}", "TLSA"), answered("example.org", "CAA", Caa(0, "issue", "letsencrypt.org"))]
+    found += [answered(name, "CAA") for name in (NAME, "autodiscover.example.org", "autoconfig.example.org", "org")]
+    return {f"{one.name} {one.type}": one for one in found}
+
+
 def _network() -> dict[str, Any]:
     addresses = (Address(V4, 24, "global"), Address(V6, 64, "global"))
     routes = (
@@ -143,6 +159,7 @@ def _network() -> dict[str, Any]:
         spf=text("example.org", "v=spf1 mx a -all"),
         dkim=text("dkim._domainkey.example.org", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
         dmarc=text("_dmarc.example.org", "v=DMARC1; p=reject"),
+        **announced(),
     )
     reached = (Attempt("203.0.113.80", "reached"),)
     return {

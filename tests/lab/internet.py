@@ -10,6 +10,7 @@ import sys
 import threading
 
 from preflight.mailcow.requirements.time_servers import defaults
+from preflight.mailcow.services import ANNOUNCED
 from tests.gather import timeserver
 from tests.gather.nameserver import serve, zone
 
@@ -24,6 +25,9 @@ RECORDS = (
     "autoconfig.example.org. CNAME mail.example.org.",
     'example.org. TXT "v=spf1 mx a -all"',
     '_dmarc.example.org. TXT "v=DMARC1; p=reject"',
+    'example.org. CAA 0 issue "letsencrypt.org"',
+    *(f"{one.owner('example.org')}. SRV 0 1 {one.port} mail.example.org." for one in ANNOUNCED),
+    *(f'{one.owner("example.org")}. TXT "path={one.path}"' for one in ANNOUNCED if one.path),
     "10.100.51.198.in-addr.arpa. PTR mail.example.org.",
     "0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR mail.example.org.",
 )

@@ -35,6 +35,8 @@ STAY = [
     ("text", "Debian GNU/Linux forky/sid"), ("text", "Docker Engine - Community"), ("text", "ip6 nat"),
     ("argument", "bridge=com.docker.network.driver.mtu=1450"), ("argument", "name=seccomp,profile=builtin"),
     ("record", "v=spf1 mx a -all"),
+    ("issuer", "letsencrypt.org"), ("issuer", " LetsEncrypt.org ; validationmethods=http-01,dns-01"), ("issuer", ";"),
+    ("issuer", ""), ("word", "issuewild"), ("digest", "0000"),
     ("address", "127.0.0.1"), ("address", ""), ("name", ""), ("record", "0 ."),
 ]  # fmt: skip
 GO = [
@@ -53,7 +55,11 @@ GO = [
     ("text", "Ubuntu 24.04 LTS, user alice"), ("text", "02:00:00:00:00:01"), ("text", "203.0.113.7.8"),
     ("word", "ACME_GEHEIM"), ("text", "see\nhost"), ("text", "permission denied" * 300),
     ("text", "550e8400-e29b-41d4-a716-446655440000"), ("text", "0301234567890"), ("text", "@geheim"), ("text", "Ω"),
-    ("name", "mail"), ("name", "mx1"), ("record", "v=geheim"), ("address", "geheim"), ("address", "203.0.113.7"),
+    ("name", "mail"), ("name", "mx1"), ("record", "v=geheim"),
+    ("issuer", "geheim.example"), ("issuer", "letsencrypt.org; accounturi=https://acme.test/acct/1234567"),
+    ("issuer", "letsencrypt.org; geheim=1"), ("issuer", "letsencrypt.org; validationmethods=geheim"),
+    ("issuer", "letsencrypt.org; geheim"), ("issuer", "mailto:alice@geheim.example"), ("digest", "abcd"),
+    ("address", "geheim"), ("address", "203.0.113.7"),
 ]  # fmt: skip
 
 

@@ -140,6 +140,13 @@ def of_registered(look: Look, domain: str) -> None:
         raise MissingFact(Missing("skip", wrong), "DNS")
 
 
+def of_registered_host(look: Look) -> None:
+    """Skip a check of a mail host whose name is none, or below a domain that nobody has: dns.hostname finds that."""
+    name = fqdn(look)
+    if wrong := hostnames.fault(name, name) or typo(any_answer(look, name, "A")):
+        raise MissingFact(Missing("skip", wrong), "DNS")
+
+
 def typo(answer: Answer | None) -> str | None:
     """Say in a sentence that nobody has the domain of a name; None if that is not so."""
     if answer is None or answer.denied not in ("domain", "strange"):

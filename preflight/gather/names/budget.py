@@ -21,7 +21,7 @@ FOR_A_DOMAIN = {
     "dmarc": 8 + REPORT_HOSTS,  # names up the tree (RFC 9989 4.10), and whether others take its reports
     "mta-sts": 1 + 2,  # the record, and the host of the policy
     "tls-rpt": 1,
-    "caa": 4,  # up the tree
+    "caa": 2 + 4,  # autodiscover and autoconfig, and up the tree
     "srv": 13,  # the names of mailcow's documentation
 }
 # The host's own name: A, AAAA, CAA, TLSA; and of its addresses PTR with the names that those lead to.

@@ -45,6 +45,20 @@ def targets(_: MailHost, answers: Answers) -> Iterator[Question]:
         yield from _addresses(name for name in names if name.strip("."))
 
 
+def certificates(host: MailHost, _: Answers) -> Iterator[Question]:
+    """Yield the questions about who may issue the certificate."""
+    from preflight.gather.names import offered
+
+    yield from offered.certificates(host)
+
+
+def services(host: MailHost, _: Answers) -> Iterator[Question]:
+    """Yield the questions about services that are announced."""
+    from preflight.gather.names import offered
+
+    yield from offered.services(host)
+
+
 def published(host: MailHost, answers: Answers) -> Iterator[Question]:
     """Yield the questions for what domains publish about their mail."""
     from preflight.gather.names import published
@@ -58,4 +72,4 @@ def _addresses(names: Iterable[str]) -> Iterator[Question]:
 
 LABELS = ("autodiscover", "autoconfig")
 # Each says what it wants asked by what is known: a chain of any length is followed round by round.
-SOURCES = (first, targets, published)
+SOURCES = (first, targets, certificates, published, services)

@@ -1,4 +1,4 @@
-"""Questions to name servers, each bounded, and their answers as they came: the only module that imports dnspython.
+"""Questions to name servers, each bounded, and their answers as they came.
 
 Names are absolute, search lists are never used. NXDOMAIN, NOERROR without data, a refusal and silence stay four
 different results. What does not fit the question (source, id, question) is passed over, as an attacker may send it.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from preflight.facts import Answer, absolute
+from preflight.gather.names import lenient
 from preflight.gather.names.budget import Budget
 from preflight.gather.names.nameservers import Server, server, shown
 from preflight.gather.names.questions import Question
@@ -46,6 +47,7 @@ def ask(
     What was asked in vain is `timeout`. What the deadline or the `room` (the weight of all records) left no time or
     place for is not among the answers. Never raises.
     """
+    lenient.enable()
     queue = Queue(questions, room)
 
     def work() -> None:

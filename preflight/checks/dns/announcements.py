@@ -1,0 +1,107 @@
+"""What is announced of the mail host: its services, the key that proves it, and who may issue its certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from preflight.checks import Look, check
+from preflight.checks.dns.names import domains, fqdn
+from preflight.checks.sources import DNS, rfc
+from preflight.mailcow.services import ANNOUNCED, Announced
+from preflight.report.model import Finding, Severity
+
+
+class Row(Struct, frozen=True):
+    """A service of a domain."""
+
+    service: Announced
+    domain: str
+
+    @property
+    def subject(self) -> str:
+        """Name the record."""
+        return self.service.owner(self.domain)
+
+
+def _services(look: Look) -> tuple[Row, ...]:
+    return tuple(Row(service, domain) for domain in domains(look) for service in ANNOUNCED)
+
+
+@check(
+    severity=Severity.INFO,
+    reads=("answers",),
+    remedy="Enter an SRV record for the service with mailcow's host name as its target, or with the target . if the "
+    "service is not provided.",
+    docs=(DNS,),
+    sources=(rfc(2782), rfc(6186), rfc(6764)),
+    subject="record",
+    subjects=_services,
+)
+def srv(look: Look, row: Row) -> Iterator[Finding]:
+    """The service's SRV record leads to this host
+
+    Some mail programs, and most programs for calendars and address books, find their server by these records. They
+    are the advanced table of mailcow's documentation. The target . says that a service is not provided. Mail flows
+    without them.
+    """
+    from preflight.checks.dns import srv
+
+    yield srv.judge(look, row.service, row.domain)
+
+
+def _tlsa(look: Look) -> tuple[str, ...]:
+    from preflight.policies.tlsa import owner
+
+    return (owner(fqdn(look)),)
+
+
+@check(
+    severity=Severity.INFO,
+    reads=("answers",),
+    remedy="When mailcow runs, enter the TLSA record that its DNS check shows.",
+    docs=(DNS,),
+    sources=(rfc(7672), rfc(6698)),
+    subject="name",
+    subjects=_tlsa,
+)
+def tlsa(look: Look, name: str) -> Iterator[Finding]:
+    """The host's TLSA records are ones that senders can use
+
+    Servers that follow DANE deliver only if the certificate on port 25 matches a TLSA record of the host. They ignore
+    the records of a zone without DNSSEC, and those with usage 0 or 1. No record is needed. A wrong one stops their
+    mail: the record has to have the key of mailcow's certificate, which does not exist before mailcow runs.
+    """
+    from preflight.checks.dns import tlsa
+
+    yield tlsa.judge(look, name)
+
+
+def _certificates(look: Look) -> tuple[str, ...]:
+    from preflight.checks.dns import caa
+
+    return caa.subjects(look)
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("answers",),
+    remedy='Enter a CAA record that lets Let\'s Encrypt in: 0 issue "letsencrypt.org"',
+    docs=(DNS,),
+    sources=(rfc(8659), rfc(8657)),
+    subject="name",
+    subjects=_certificates,
+)
+def caa(look: Look, name: str) -> Iterator[Finding]:
+    """CAA records let Let's Encrypt issue mailcow's certificate
+
+    mailcow gets its certificate from Let's Encrypt, unless SKIP_LETS_ENCRYPT is on. An authority asks for the CAA
+    records of each name in the certificate. Where a name has none, those of the next name above it count. It issues
+    nothing if they do not name it, or if a name server fails to answer. mailcow itself reads the records of the name
+    one label above, and does not ask for names where those leave Let's Encrypt out. Names that ADDITIONAL_SAN adds are
+    not checked.
+    """
+    from preflight.checks.dns import caa
+
+    yield caa.judge(look, name)
