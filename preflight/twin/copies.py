@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from itertools import chain
 
 from msgspec import Struct, field
 
 from preflight.facts.twin import Chain, Table, Uncopied
-from preflight.twin import ipsets, legacy
+from preflight.twin import ipsets, legacy, policies
 from preflight.twin import wire as w
 from preflight.twin.legacy_worlds import World
 from preflight.twin.nft import kernel
 from preflight.twin.nft import load as nft_load
 from preflight.twin.nft import mentions as nft_mentions
 from preflight.twin.nft import read as nft_read
+from preflight.twin.policies import Policy
 from preflight.twin.request import Request
 from preflight.twin.stage import Stage
 from preflight.twin.wire import Wire
@@ -31,6 +33,7 @@ class Copies(Struct, frozen=True):
     legacy: tuple[legacy.Blob, ...] = ()
     sets: ipsets.Sets | None = None
     queues: frozenset[int] = frozenset()  # that a program reads
+    policies: tuple[Policy, ...] = ()
 
     def ordinary(self) -> Callable[[str], bool]:
         """Return a function that says whether no rule and no set singles an address out."""
@@ -124,7 +127,19 @@ def read(request: Request) -> Copies:
     if request.there("ip_set"):
         with Wire(w.NETFILTER) as wire:
             sets = ipsets.read(wire)
-    return Copies(found, blobs, sets, legacy.queues())
+    return Copies(found, blobs, sets, legacy.queues(), _policies(request))
+
+
+def _policies(request: Request) -> tuple[Policy, ...]:
+    if not request.there(policies.MODULE):
+        return ()
+    try:
+        with Wire(policies.XFRM) as wire:
+            return policies.read(wire)
+    except OSError as error:
+        if error.errno == errno.EPROTONOSUPPORT:  # a kernel without
+            return ()
+        raise
 
 
 def load(copies: Copies, stage: Stage, world: World, *, swapped: bool = False) -> Loaded:

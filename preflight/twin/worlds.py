@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from preflight.facts.twin import Family
-from preflight.twin import copies, derive, send
+from preflight.twin import copies, derive, policies, send
 from preflight.twin.legacy_worlds import World
 from preflight.twin.request import Port, Request
 from preflight.twin.send_aims import Transport
@@ -58,6 +58,8 @@ def play(host: Host, world: World, *, swapped: bool = False) -> Played:
             played.doubts[version] = _blind(side, "rules", "bridge")
         elif (version == 4 or not host.request.subnet6) and host.rules.asking(host.request.bridge):
             played.doubts[version] = _blind(side, "rules", "arp")  # what docker-proxy takes goes on by IPv4
+        elif policies.meet(host.rules.policies, addresses_of(side)):
+            played.doubts[version] = _blind(side, "rules", "xfrm")
         elif loaded.blind:
             played.doubts[version] = _blind(side, "rules", loaded.blind)
         elif stage.unwritten(version):
@@ -117,6 +119,12 @@ def sources_of(request: Request, side: Side, port: Port) -> tuple[str, ...]:
     """
     first, number = EACH * request.ports.index(port), len(side.sources)
     return tuple(dict.fromkeys(side.sources[(first + place) % number] for place in range(EACH)))
+
+
+def addresses_of(side: Side) -> tuple[str, ...]:
+    """Return all addresses that packets of a side come from or go to."""
+    own = (*side.sources, *side.targets, side.neighbour, side.host, *side.containers.values())
+    return tuple(filter(None, own))
 
 
 def published(request: Request, port: Port, version: int) -> bool:

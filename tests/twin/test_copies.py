@@ -189,7 +189,7 @@ def test_what_could_not_be_copied_is_told_of_all_parts() -> None:
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list of what the kernel is asked for: rules of two tables each, sets, and nf_tables."""
+    """Return a list of what the kernel is asked for: rules of two tables each, sets, nf_tables, IPsec."""
     asked: list[str] = []
 
     def told(what: str) -> str:
@@ -199,6 +199,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(copies, "Wire", NoWire)
     monkeypatch.setattr(copies.nft_read, "read", lambda wire: told("nft"))
     monkeypatch.setattr(copies.ipsets, "read", lambda wire: told("sets"))
+    monkeypatch.setattr(copies.policies, "read", lambda wire: (told("policies"),))
     monkeypatch.setattr(copies.legacy, "tables", lambda version: ("raw", "filter"))
     monkeypatch.setattr(copies.legacy, "read", lambda version, table: told(f"{version} {table}"))
     monkeypatch.setattr(copies.legacy, "queues", lambda: frozenset((3,)))
@@ -208,11 +209,12 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("modules", "asked"),
     [
-        (None, ["nft", "4 raw", "4 filter", "6 raw", "6 filter", "sets"]),
+        (None, ["nft", "4 raw", "4 filter", "6 raw", "6 filter", "sets", "policies"]),
         (("nf_tables",), ["nft"]),
         (("ip_tables",), ["4 raw", "4 filter"]),
         (("ip6_tables",), ["6 raw", "6 filter"]),
         (("ip_set", "xt_set"), ["sets"]),
+        (("xfrm_user",), ["policies"]),
         ((), []),
     ],
 )
@@ -224,6 +226,7 @@ def test_only_modules_that_are_there_are_asked(
     assert (found.nft, found.sets) == ("nft" if "nft" in asked else None, "sets" if "sets" in asked else None)
     assert found.legacy == tuple(one for one in asked if " " in one)
     assert found.queues == {3}
+    assert found.policies == (("policies",) if "policies" in asked else ())
 
 
 class Twin:
