@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import chain
 
 from msgspec import Struct, field
@@ -74,6 +74,16 @@ class Copies(Struct, frozen=True):
         rules = [rule for rule in self.nft.rules if rule.family == kernel.ARP]
         closed = any(one.policy == "drop" for table in arp for one in table.chains)
         return closed or any(not nft_mentions.of_others(rule, bridge) for rule in rules)
+
+    def early(self, interfaces: Collection[str]) -> bool:
+        """Say whether rules decide at one of these interfaces: below those that the twin has, packets pass none."""
+        if self.nft is None or not interfaces:
+            return False
+        deciding = {(of.family, of.name, one.name) for of in self.nft.outline() for one in of.chains if _decides(one)}
+        return any(
+            (kernel.FAMILIES[one.family], one.table, one.name) in deciding and nft_mentions.enters(one, interfaces)
+            for one in self.nft.chains
+        )
 
     def outline(self) -> tuple[Table, ...]:
         """Return the tables in outline."""

@@ -54,12 +54,8 @@ def play(host: Host, world: World, *, swapped: bool = False) -> Played:
     for version, side in stage.sides.items():
         if version in failing:
             played.doubts[version] = _blind(side, "control")
-        elif host.rules.bridged():
-            played.doubts[version] = _blind(side, "rules", "bridge")
-        elif (version == 4 or not host.request.subnet6) and host.rules.asking(host.request.bridge):
-            played.doubts[version] = _blind(side, "rules", "arp")  # what docker-proxy takes goes on by IPv4
-        elif policies.meet(host.rules.policies, addresses_of(side)):
-            played.doubts[version] = _blind(side, "rules", "xfrm")
+        elif lacking := _lacking(host, side):
+            played.doubts[version] = _blind(side, "rules", lacking)
         elif loaded.blind:
             played.doubts[version] = _blind(side, "rules", loaded.blind)
         elif stage.unwritten(version):
@@ -69,6 +65,19 @@ def play(host: Host, world: World, *, swapped: bool = False) -> Played:
     for side in played.sides:
         _send(host.request, played, side)
     return played
+
+
+def _lacking(host: Host, side: Side) -> str:
+    """Say what decides about packets of a side on the host, and cannot in the twin; '' = nothing."""
+    rules, bridge = host.rules, host.request.bridge
+    if rules.bridged():
+        return "bridge"
+    # Without IPv6 of mailcow's own, what docker-proxy takes goes on by IPv4.
+    if (side.version == 4 or not host.request.subnet6) and rules.asking(bridge):
+        return "arp"
+    if rules.early(host.around.below(side.interface, bridge)):
+        return "ingress"
+    return "xfrm" if policies.meet(rules.policies, addresses_of(side)) else ""
 
 
 def _derive(host: Host, played: Played) -> None:

@@ -66,8 +66,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
 
     def played(
         stage: Stage, request: Request = REQUEST, *, blind: str = "", bridged: bool = False, asking: bool = False,
-        held: tuple[Policy, ...] = (), swapped: bool = False, lost: Sequence[tuple[Port, str]] = (),
-        left_out: Sequence[Port] = (),
+        held: tuple[Policy, ...] = (), early: bool = False, swapped: bool = False,
+        lost: Sequence[tuple[Port, str]] = (), left_out: Sequence[Port] = (),
     ) -> Played:  # fmt: skip
         def load(rules: object, of: Stage, world: str, *, swapped: bool) -> Any:
             of.asked.append(f"load {world} {swapped}")
@@ -89,9 +89,10 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
         monkeypatch.setattr(worlds.send, "exits", lambda of, side: {("tcp", 25): DELIVERED, ("udp", 53): DROPPED})
         rules = SimpleNamespace(
             bridged=lambda: bridged, asking=lambda bridge: asking and bridge == "br-mailcow",
-            ordinary=Copies().ordinary, policies=held,
+            ordinary=Copies().ordinary, policies=held, early=lambda names: early and names == ("eth0", "br-mailcow"),
         )  # fmt: skip
-        host = Host(request, cast("Surroundings", None), cast("Copies", rules))
+        around = SimpleNamespace(below=lambda *names: names)
+        host = Host(request, cast("Surroundings", around), cast("Copies", rules))
         return worlds.play(host, "met", swapped=True) if swapped else worlds.play(host, "met")
 
     return played
@@ -123,6 +124,7 @@ def test_the_stage_is_tried_before_there_are_rules_and_routing_rules_come_last(p
         ({"stage": {}, "bridged": True}, {4: ("rules", "bridge"), 6: ("rules", "bridge")}),
         ({"stage": {}, "held": (FROM_ALL,)}, {4: ("rules", "xfrm")}),
         ({"stage": {}, "held": (FROM_FEW,)}, {}),
+        ({"stage": {}, "early": True}, {4: ("rules", "ingress"), 6: ("rules", "ingress")}),
         ({"stage": {}, "asking": True}, {4: ("rules", "arp"), 6: ("rules", "arp")}),
         ({"stage": {}, "asking": True, "request": WITH6}, {4: ("rules", "arp")}),
         (
@@ -141,6 +143,7 @@ def test_the_stage_is_tried_before_there_are_rules_and_routing_rules_come_last(p
         "bridges",
         "xfrm",
         "xfrm of others",
+        "below",
         "arp",
         "arp of both",
         "sysctls",
