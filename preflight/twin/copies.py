@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Collection
 from itertools import chain
 
 from msgspec import Struct, field
 
 from preflight.facts.twin import Chain, Table, Uncopied
-from preflight.twin import ipsets, legacy
+from preflight.twin import ipsets, legacy, policies
 from preflight.twin import wire as w
 from preflight.twin.legacy_worlds import World
 from preflight.twin.nft import kernel
 from preflight.twin.nft import load as nft_load
 from preflight.twin.nft import mentions as nft_mentions
 from preflight.twin.nft import read as nft_read
+from preflight.twin.policies import Policy
 from preflight.twin.request import Request
 from preflight.twin.stage import Stage
 from preflight.twin.wire import Wire
@@ -31,6 +33,7 @@ class Copies(Struct, frozen=True):
     legacy: tuple[legacy.Blob, ...] = ()
     sets: ipsets.Sets | None = None
     queues: frozenset[int] = frozenset()  # that a program reads
+    policies: tuple[Policy, ...] = ()
 
     def ordinary(self) -> Callable[[str], bool]:
         """Return a function that says whether no rule and no set singles an address out."""
@@ -71,6 +74,16 @@ class Copies(Struct, frozen=True):
         rules = [rule for rule in self.nft.rules if rule.family == kernel.ARP]
         closed = any(one.policy == "drop" for table in arp for one in table.chains)
         return closed or any(not nft_mentions.of_others(rule, bridge) for rule in rules)
+
+    def early(self, interfaces: Collection[str]) -> bool:
+        """Say whether rules decide at one of these interfaces: below those that the twin has, packets pass none."""
+        if self.nft is None or not interfaces:
+            return False
+        deciding = {(of.family, of.name, one.name) for of in self.nft.outline() for one in of.chains if _decides(one)}
+        return any(
+            (kernel.FAMILIES[one.family], one.table, one.name) in deciding and nft_mentions.enters(one, interfaces)
+            for one in self.nft.chains
+        )
 
     def outline(self) -> tuple[Table, ...]:
         """Return the tables in outline."""
@@ -124,7 +137,19 @@ def read(request: Request) -> Copies:
     if request.there("ip_set"):
         with Wire(w.NETFILTER) as wire:
             sets = ipsets.read(wire)
-    return Copies(found, blobs, sets, legacy.queues())
+    return Copies(found, blobs, sets, legacy.queues(), _policies(request))
+
+
+def _policies(request: Request) -> tuple[Policy, ...]:
+    if not request.there(policies.MODULE):
+        return ()
+    try:
+        with Wire(policies.XFRM) as wire:
+            return policies.read(wire)
+    except OSError as error:
+        if error.errno == errno.EPROTONOSUPPORT:  # a kernel without
+            return ()
+        raise
 
 
 def load(copies: Copies, stage: Stage, world: World, *, swapped: bool = False) -> Loaded:

@@ -18,6 +18,9 @@ LOOPBACK = 1  # the index of lo in every namespace
 FAMILIES = {4: int(socket.AF_INET), 6: int(socket.AF_INET6)}
 BYTES = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
 NODAD, NOPREFIXROUTE, TEMPORARY, DEPRECATED, TENTATIVE = 0x02, 0x200, 0x01, 0x20, 0x40  # IFA_F_…
+# What stands on another interface of the same namespace; of a cable that number is its other end's.
+_UPPER = frozenset(("vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"))
+_PARENT = 5  # IFLA_LINK
 _ADDRESS, _NAME, _MTU, _MASTER, _OPERSTATE, _LINKINFO, _AF_SPEC, _GROUP, _NS_FD, _EXT_MASK, _XDP = (
     1, 3, 4, 10, 16, 18, 26, 27, 28, 29, 43,
 )  # fmt: skip
@@ -38,6 +41,7 @@ class Link(Struct, frozen=True, kw_only=True):
     mtu: int = 1500
     up: bool = False
     master: int = 0
+    parent: int = 0  # the interface that a VLAN or the like is on
     group: int = 0
     xdp: bool = False
     conf4: tuple[int, ...] = ()
@@ -85,14 +89,16 @@ def parse(body: bytes) -> Link | None:
     index, flags = struct.unpack_from("=iI", body, 4)
     found = nl.by_type(body[16:])
     families = nl.by_type(found.get(_AF_SPEC, b""))
+    kind = nl.text(nl.by_type(found.get(_LINKINFO, b"")).get(1, b""))
     return Link(
         index=index,
         name=found.get(_NAME, b"").split(b"\0", 1)[0].decode("utf-8", "surrogateescape"),
-        kind=nl.text(nl.by_type(found.get(_LINKINFO, b"")).get(1, b"")),
+        kind=kind,
         address=found.get(_ADDRESS, b""),
         mtu=1500 if (mtu := nl.number(found.get(_MTU))) is None else mtu,
         up=bool(flags & UP),
         master=nl.number(found.get(_MASTER)) or 0,
+        parent=(nl.number(found.get(_PARENT)) or 0) if kind in _UPPER else 0,
         group=nl.number(found.get(_GROUP)) or 0,
         xdp=nl.by_type(found.get(_XDP, b"")).get(2, b"\0") != b"\0",  # IFLA_XDP_ATTACHED
         conf4=_numbers(nl.by_type(families.get(socket.AF_INET, b"")).get(1, b"")),  # IFLA_INET_CONF

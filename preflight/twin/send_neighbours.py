@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from preflight.twin.send_settled import Rounds, pinned
 from preflight.twin.spaces import Space
@@ -33,7 +34,8 @@ class Discovery(Struct, frozen=True):
     """Whether the host's rules leave neighbour discovery alone.
 
     answers: the neighbour, a router or a container, gets the host's link address. hears: the host gets the neighbour's.
-    known: where one of them does not, who knows the other's link address already gets an answer, as it asks there.
+    known: where one of them does not, who knows the other's link address already gets an answer, as it asks there, or
+    gets to know it otherwise.
     """
 
     answers: bool
@@ -93,9 +95,11 @@ def discovery_inside(twin: Space, inner: Space, bridge: str, gateway: str, conta
                 partial(_asked, inner, index, gateway, rounds, container),
                 partial(_asked, twin, own, container, rounds, gateway, answer),
             )
-            return _both(*asks)
+            found = _both(*asks)
         finally:
             rounds.close()
+    # A question tells of who asks (RFC 4861, 7.2.3): the twin gets to know a container that asks for its gateway.
+    return replace(found, known=True) if found.answers and not found.hears else found
 
 
 def _both(answers: Callable[..., bool], hears: Callable[..., bool]) -> Discovery:

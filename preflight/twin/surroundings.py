@@ -43,6 +43,17 @@ class Surroundings(Struct, frozen=True, kw_only=True):
         """Return the interface with a name."""
         return next((link for link in self.links if link.name == name), None)
 
+    def below(self, *names: str) -> frozenset[str]:
+        """Return what interfaces are made of: a bridge's ports, a bond's members, what a VLAN is on; by their names."""
+        waiting = [link for link in self.links if link.title in names]
+        found: set[Link] = set()
+        while waiting:
+            upper = waiting.pop()
+            lower = {link for link in self.links if link.master == upper.index or link.index == upper.parent} - found
+            found |= lower
+            waiting += lower
+        return frozenset(link.title for link in found)
+
 
 def read(wire: Wire) -> Surroundings:
     """Read the namespace that the process is in, to which the wire (of rtnetlink) belongs; raise `OSError`."""

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from preflight.facts.twin import Family
-from preflight.twin import copies, derive, send
+from preflight.twin import copies, derive, policies, send
 from preflight.twin.legacy_worlds import World
 from preflight.twin.request import Port, Request
 from preflight.twin.send_aims import Transport
@@ -54,10 +54,8 @@ def play(host: Host, world: World, *, swapped: bool = False) -> Played:
     for version, side in stage.sides.items():
         if version in failing:
             played.doubts[version] = _blind(side, "control")
-        elif host.rules.bridged():
-            played.doubts[version] = _blind(side, "rules", "bridge")
-        elif (version == 4 or not host.request.subnet6) and host.rules.asking(host.request.bridge):
-            played.doubts[version] = _blind(side, "rules", "arp")  # what docker-proxy takes goes on by IPv4
+        elif lacking := _lacking(host, side):
+            played.doubts[version] = _blind(side, "rules", lacking)
         elif loaded.blind:
             played.doubts[version] = _blind(side, "rules", loaded.blind)
         elif stage.unwritten(version):
@@ -67,6 +65,19 @@ def play(host: Host, world: World, *, swapped: bool = False) -> Played:
     for side in played.sides:
         _send(host.request, played, side)
     return played
+
+
+def _lacking(host: Host, side: Side) -> str:
+    """Say what decides about packets of a side on the host, and cannot in the twin; '' = nothing."""
+    rules, bridge = host.rules, host.request.bridge
+    if rules.bridged():
+        return "bridge"
+    # Without IPv6 of mailcow's own, what docker-proxy takes goes on by IPv4.
+    if (side.version == 4 or not host.request.subnet6) and rules.asking(bridge):
+        return "arp"
+    if rules.early(host.around.below(side.interface, bridge)):
+        return "ingress"
+    return "xfrm" if policies.meet(rules.policies, addresses_of(side)) else ""
 
 
 def _derive(host: Host, played: Played) -> None:
@@ -117,6 +128,12 @@ def sources_of(request: Request, side: Side, port: Port) -> tuple[str, ...]:
     """
     first, number = EACH * request.ports.index(port), len(side.sources)
     return tuple(dict.fromkeys(side.sources[(first + place) % number] for place in range(EACH)))
+
+
+def addresses_of(side: Side) -> tuple[str, ...]:
+    """Return all addresses that packets of a side come from or go to."""
+    own = (*side.sources, *side.targets, side.neighbour, side.host, *side.containers.values())
+    return tuple(filter(None, own))
 
 
 def published(request: Request, port: Port, version: int) -> bool:

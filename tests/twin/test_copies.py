@@ -11,10 +11,13 @@ from typing import Any, cast
 import pytest
 
 from preflight.facts.twin import Chain, Table, Uncopied
+from preflight.packets.nlmsg import attribute, nested
 from preflight.twin import copies, ipsets, legacy
 from preflight.twin.copies import Copies, Loaded
 from preflight.twin.legacy_load import Refusal
 from preflight.twin.nft import load as nft_load
+from preflight.twin.nft.mentions import enters
+from preflight.twin.nft.read import Chain as NativeChain
 from preflight.twin.nft.read import Ruleset, read
 from preflight.twin.request import Request
 from preflight.twin.spaces import Space
@@ -120,6 +123,49 @@ def test_rules_of_arp_count_where_containers_ask_for_the_host(
     assert not Copies().asking("br-mailcow")
 
 
+ENTRY = '{ type filter hook %s device "%s" priority 0 ; policy %s ; }'
+
+
+@pytest.mark.parametrize(
+    ("family", "hook", "device", "policy", "rules", "early"),
+    [
+        ("netdev", "ingress", "eth0", "accept", ("tcp dport 25 drop",), True),
+        ("netdev", "egress", "eth0", "accept", ("tcp dport 25 drop",), True),
+        ("inet", "ingress", "eth0", "accept", ("tcp dport 25 drop",), True),
+        ("netdev", "ingress", "eth0", "drop", (), True),
+        ("netdev", "ingress", "eth0", "accept", (), False),
+        ("netdev", "ingress", "eth1", "accept", ("tcp dport 25 drop",), False),
+    ],
+)
+def test_rules_below_an_interface_count_where_packets_come_by_them(
+    namespaces: Callable[[], Space],
+    family: str,
+    hook: str,
+    device: str,
+    policy: str,
+    rules: tuple[str, ...],
+    early: bool,
+) -> None:
+    lines = [f"add table {family} t", f"add chain {family} t c {ENTRY % (hook, device, policy)}"]
+    lines += [f"add rule {family} t c {rule}" for rule in rules]
+    with namespaces().entered(), Wire(NETFILTER) as wire:
+        for name in ("eth0", "eth1"):
+            subprocess.run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}x"], check=True)
+        subprocess.run(["nft", "-f", "-"], input="\n".join([*lines, ""]), text=True, check=True)
+        found = Copies(read(wire))
+    assert found.early({"eth0", "eth7"}) is early
+    assert not found.early(set())
+    assert not Copies().early({"eth0"})
+
+
+def test_an_interface_may_be_named_by_its_beginning_or_among_others() -> None:
+    devices = nested(4, attribute(1, b"wan0\0"), attribute(1, b"wan1\0"), attribute(2, b"eth\0"))
+    chain = NativeChain(5, "t", "c", nested(4, devices), hook="ingress")
+    asked = ("wan1", "wan", "wan10", "eth0", "eth", "et")
+    assert [enters(chain, (one,)) for one in asked] == [True, False, False, True, True, False]
+    assert not enters(NativeChain(5, "t", "c", b""), ("eth0",))
+
+
 def test_the_outline_is_of_both_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = table("nf_tables", "ip"), table("ip_tables", "ip")
     monkeypatch.setattr(copies.legacy, "outline", lambda blob: two if blob == "blob" else one)
@@ -189,7 +235,7 @@ def test_what_could_not_be_copied_is_told_of_all_parts() -> None:
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list of what the kernel is asked for: rules of two tables each, sets, and nf_tables."""
+    """Return a list of what the kernel is asked for: rules of two tables each, sets, nf_tables, IPsec."""
     asked: list[str] = []
 
     def told(what: str) -> str:
@@ -199,6 +245,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(copies, "Wire", NoWire)
     monkeypatch.setattr(copies.nft_read, "read", lambda wire: told("nft"))
     monkeypatch.setattr(copies.ipsets, "read", lambda wire: told("sets"))
+    monkeypatch.setattr(copies.policies, "read", lambda wire: (told("policies"),))
     monkeypatch.setattr(copies.legacy, "tables", lambda version: ("raw", "filter"))
     monkeypatch.setattr(copies.legacy, "read", lambda version, table: told(f"{version} {table}"))
     monkeypatch.setattr(copies.legacy, "queues", lambda: frozenset((3,)))
@@ -208,11 +255,12 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("modules", "asked"),
     [
-        (None, ["nft", "4 raw", "4 filter", "6 raw", "6 filter", "sets"]),
+        (None, ["nft", "4 raw", "4 filter", "6 raw", "6 filter", "sets", "policies"]),
         (("nf_tables",), ["nft"]),
         (("ip_tables",), ["4 raw", "4 filter"]),
         (("ip6_tables",), ["6 raw", "6 filter"]),
         (("ip_set", "xt_set"), ["sets"]),
+        (("xfrm_user",), ["policies"]),
         ((), []),
     ],
 )
@@ -224,6 +272,7 @@ def test_only_modules_that_are_there_are_asked(
     assert (found.nft, found.sets) == ("nft" if "nft" in asked else None, "sets" if "sets" in asked else None)
     assert found.legacy == tuple(one for one in asked if " " in one)
     assert found.queues == {3}
+    assert found.policies == (("policies",) if "policies" in asked else ())
 
 
 class Twin:

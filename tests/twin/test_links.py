@@ -37,6 +37,13 @@ def test_an_interface_is_read() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("kind", "parent"), [("vlan", 2), ("macvlan", 2), ("veth", 0), ("gre", 0), ("", 0)])
+def test_what_a_vlan_is_on_is_read_and_of_a_cable_nothing(kind: str, parent: int) -> None:
+    found = links.parse(link(nl.attribute(5, nl.u32(2)), nl.nested(18, nl.attribute(1, kind.encode() + b"\0"))))
+    assert found is not None
+    assert found.parent == parent
+
+
 def test_a_name_that_is_no_utf8_is_kept_and_can_be_told() -> None:
     found = links.parse(link(nl.attribute(3, b"eth\xff\0")))
     assert found is not None

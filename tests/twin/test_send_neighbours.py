@@ -204,6 +204,7 @@ def stage(namespaces: Callable[[], Space]) -> Iterator[Stage]:
 
 
 HEALTHY = Discovery(True, True)
+ASKED = Discovery(True, False, known=True)
 HOOKED = "table ip6 t {{ chain c {{ type filter hook {} priority -300; {}\n}}\n}}"
 
 
@@ -221,7 +222,8 @@ def outside(stage: Stage) -> Discovery | None:
     [
         ("input", "counter", HEALTHY, HEALTHY),
         ("input", "iifname br-mailcow icmpv6 type nd-neighbor-solicit drop", Discovery(False, True), HEALTHY),
-        ("output", "oifname br-mailcow icmpv6 type nd-neighbor-solicit drop", Discovery(True, False), HEALTHY),
+        ("output", "oifname br-mailcow icmpv6 type nd-neighbor-solicit drop", ASKED, HEALTHY),
+        ("input", "iifname br-mailcow icmpv6 type nd-neighbor-advert drop", ASKED, HEALTHY),
         ("prerouting", "iifname eth0 icmpv6 type nd-neighbor-advert drop", HEALTHY, Discovery(True, False)),
         ("prerouting", "meta l4proto ipv6-icmp drop", Discovery(False, False), Discovery(False, False)),
         (
@@ -230,8 +232,8 @@ def outside(stage: Stage) -> Discovery | None:
         ),
     ],
     ids=[
-        "healthy", "the gateway is not found", "no container is found", "the router is not found", "nobody",
-        "who knows it",
+        "healthy", "the gateway is not found", "no container is found", "no container answers",
+        "the router is not found", "nobody", "who knows it",
     ],
 )  # fmt: skip
 def test_what_the_hosts_rules_do_to_it(

@@ -41,6 +41,30 @@ def route(*hops: Hop, table: int = MAIN, prefix: int = 0, kind: int = UNICAST, s
     return Route(family, kind, table, anywhere, prefix, hops, 0, b"")
 
 
+# --- what an interface is made of -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("eth0",), set()),
+        (("bond0",), {"eth0", "eth1"}),
+        (("vlan7",), {"bond0", "eth0", "eth1"}),
+        (("br0",), {"vlan7", "bond0", "eth0", "eth1", "tap0"}),
+        (("br0", "br-mailcow"), {"vlan7", "bond0", "eth0", "eth1", "tap0", "veth1"}),
+        (("none",), set()),
+    ],
+)
+def test_what_interfaces_are_made_of(names: tuple[str, ...], found: set[str]) -> None:
+    links = (
+        Link(index=2, name="eth0", master=4), Link(index=3, name="eth1", master=4), Link(index=4, name="bond0"),
+        Link(index=5, name="vlan7", parent=4, master=6), Link(index=6, name="br0"),
+        Link(index=7, name="tap0", master=6), Link(index=8, name="br-mailcow"), Link(index=9, name="veth1", master=8),
+        Link(index=10, name="dummy0"),
+    )  # fmt: skip
+    assert Surroundings(links=links, ways={}, sysctls=Sysctls({})).below(*names) == found
+
+
 # --- the way to the Internet ------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from preflight.facts.twin import Family
 from preflight.twin import worlds
 from preflight.twin.copies import Copies
 from preflight.twin.derive import Underivable
+from preflight.twin.policies import Policy
 from preflight.twin.request import Port, Request
 from preflight.twin.send_verdicts import Outcome
 from preflight.twin.stage import Side
@@ -32,6 +33,8 @@ SIDES = {
         (4, "203.0.113.5", SOURCES4, "203.0.113.128"), (6, "2001:db8::5", ("2a02::1", "2600::1"), ""),
     )
 }  # fmt: skip
+FROM_ALL = Policy((bytes(4), 0), (bytes((203, 0, 113, 0)), 24))
+FROM_FEW = Policy((bytes((10, 0, 0, 0)), 8), (bytes(4), 0))
 DELIVERED, DROPPED = Outcome(verdict="delivered"), Outcome(verdict="dropped")
 
 
@@ -63,7 +66,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
 
     def played(
         stage: Stage, request: Request = REQUEST, *, blind: str = "", bridged: bool = False, asking: bool = False,
-        swapped: bool = False, lost: Sequence[tuple[Port, str]] = (), left_out: Sequence[Port] = (),
+        held: tuple[Policy, ...] = (), early: bool = False, swapped: bool = False,
+        lost: Sequence[tuple[Port, str]] = (), left_out: Sequence[Port] = (),
     ) -> Played:  # fmt: skip
         def load(rules: object, of: Stage, world: str, *, swapped: bool) -> Any:
             of.asked.append(f"load {world} {swapped}")
@@ -84,9 +88,11 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
         monkeypatch.setattr(worlds.send, "arrivals", arrivals)
         monkeypatch.setattr(worlds.send, "exits", lambda of, side: {("tcp", 25): DELIVERED, ("udp", 53): DROPPED})
         rules = SimpleNamespace(
-            bridged=lambda: bridged, asking=lambda bridge: asking and bridge == "br-mailcow", ordinary=Copies().ordinary
-        )
-        host = Host(request, cast("Surroundings", None), cast("Copies", rules))
+            bridged=lambda: bridged, asking=lambda bridge: asking and bridge == "br-mailcow",
+            ordinary=Copies().ordinary, policies=held, early=lambda names: early and names == ("eth0", "br-mailcow"),
+        )  # fmt: skip
+        around = SimpleNamespace(below=lambda *names: names)
+        host = Host(request, cast("Surroundings", around), cast("Copies", rules))
         return worlds.play(host, "met", swapped=True) if swapped else worlds.play(host, "met")
 
     return played
@@ -116,6 +122,9 @@ def test_the_stage_is_tried_before_there_are_rules_and_routing_rules_come_last(p
         ({"stage": {"failing": frozenset({4, 6})}, "blind": "ENOENT"}, {4: ("control", ""), 6: ("control", "")}),
         ({"stage": {}, "blind": "EPERM"}, {4: ("rules", "EPERM"), 6: ("rules", "EPERM")}),
         ({"stage": {}, "bridged": True}, {4: ("rules", "bridge"), 6: ("rules", "bridge")}),
+        ({"stage": {}, "held": (FROM_ALL,)}, {4: ("rules", "xfrm")}),
+        ({"stage": {}, "held": (FROM_FEW,)}, {}),
+        ({"stage": {}, "early": True}, {4: ("rules", "ingress"), 6: ("rules", "ingress")}),
         ({"stage": {}, "asking": True}, {4: ("rules", "arp"), 6: ("rules", "arp")}),
         ({"stage": {}, "asking": True, "request": WITH6}, {4: ("rules", "arp")}),
         (
@@ -127,7 +136,19 @@ def test_the_stage_is_tried_before_there_are_rules_and_routing_rules_come_last(p
             {4: ("sysctls", "ip rule"), 6: ("control", "")},
         ),
     ],
-    ids=["control", "control first", "rules", "bridges", "arp", "arp of both", "sysctls", "each for itself"],
+    ids=[
+        "control",
+        "control first",
+        "rules",
+        "bridges",
+        "xfrm",
+        "xfrm of others",
+        "below",
+        "arp",
+        "arp of both",
+        "sysctls",
+        "each for itself",
+    ],
 )
 def test_a_family_that_cannot_be_judged_has_a_reason_and_no_packets(
     play: Play, given: dict[str, Any], doubts: dict[int, tuple[str, str]]

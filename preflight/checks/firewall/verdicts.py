@@ -56,7 +56,8 @@ def undecided(twin: Twin, journey: Journey) -> str:
         )
     if journey.depends == ("neighbours",):
         return say(
-            "A rule blocks neighbor discovery: IPv6 works only while the router remembers this host's hardware address."
+            "A rule blocks neighbor discovery: IPv6 works only while hardware addresses are remembered that cannot be"
+            " asked for."
         )
     if journey.reason != "sources" and journey.depends:
         return say("It depends on conditions of rules that change: {names}.", names=", ".join(journey.depends))

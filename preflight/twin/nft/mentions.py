@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from preflight.packets.nlmsg import by_type, name
+from preflight.packets.nlmsg import MASK, attributes, by_type, name, text
 from preflight.twin.nft import elements, kernel
 from preflight.twin.nft.conditions import xt
-from preflight.twin.nft.read import Expression, Rule, Ruleset, Set
+from preflight.twin.nft.read import Chain, Expression, Rule, Ruleset, Set
 from preflight.twin.nft.steps import number, units
 
 # By the number of nft's own type, of which a key's type holds 6 bits each: how long its part of a key is, padded.
@@ -80,6 +80,15 @@ def of(ruleset: Ruleset) -> Callable[[str], bool]:
     for one in ruleset.sets:
         _set(one, found)
     return found.hold
+
+
+def enters(chain: Chain, interfaces: Iterable[str]) -> bool:
+    """Say whether packets come to a chain at one of these interfaces: to those of ingress and egress they do."""
+    place = by_type(by_type(chain.body).get(4, b""))  # NFTA_CHAIN_HOOK
+    listed = [(kind & MASK, text(value)) for kind, value in attributes(place.get(4, b""))]  # NFTA_HOOK_DEVS
+    names = {text(place.get(3, b"")), *(one for kind, one in listed if kind == 1)}  # NFTA_HOOK_DEV
+    beginnings = tuple(one for kind, one in listed if kind == 2)  # NFTA_DEVICE_PREFIX
+    return any(one in names or one.startswith(beginnings) for one in interfaces)
 
 
 def of_others(rule: Rule, interface: str) -> bool:
