@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from preflight.policies import tags
 
-Fault = Literal["", "version", "no-key", "base64", "key", "kind", "hash", "service", "revoked"]
+Fault = Literal["", "version", "no-key", "base64", "key", "kind", "hash", "service", "revoked", "syntax"]
 ED25519 = 32  # bytes
 _RSA = bytes.fromhex("2a864886f70d010101")  # 1.2.840.113549.1.1.1
 _INTEGER, _BITS, _OID, _SEQUENCE = 0x02, 0x03, 0x06, 0x30
@@ -33,22 +33,26 @@ def owner(selector: str, domain: str) -> str:
 
 def is_key(text: str) -> bool:
     """Say whether a text was meant to be a key record: it has a key, or names DKIM as its version."""
-    given = tags.read(text)
+    given = tags.read(text)  # in any case: it was meant to be one
     return "p" in given or given.get("v", "").upper().startswith("DKIM")
 
 
 def parse(text: str) -> Key:
-    """Read a record."""
-    given = tags.read(text)
-    kind = given.get("k", "rsa").lower()
-    flags = [flag.strip().lower() for flag in given.get("t", "").split(":")]
+    """Read a record; names and values are as they are written (RFC 6376, 3.2)."""
+    given = tags.read(text, fold=str)
+    kind = given.get("k", "rsa")
     bits, fault = _bits(kind, given)
-    return Key(kind, bits, "y" in flags, _fault(given, kind) or fault)
+    if tags.strays(text) or tags.repeated(text, fold=str):
+        fault = "syntax"
+    return Key(kind, bits, "y" in _listed(given.get("t", "")), _fault(given, kind) or fault)
+
+
+def _listed(value: str) -> list[str]:
+    return [one.strip(tags.BLANKS) for one in value.split(":")]
 
 
 def _fault(given: dict[str, str], kind: str) -> Fault:
-    hashes = [one.strip().lower() for one in given.get("h", "sha256").split(":")]
-    services = [one.strip().lower() for one in given.get("s", "*").split(":")]
+    hashes, services = _listed(given.get("h", "sha256")), _listed(given.get("s", "*"))
     if given.get("v", "DKIM1") != "DKIM1" or ("v" in given and next(iter(given)) != "v"):
         return "version"
     if kind not in ("rsa", "ed25519"):
@@ -61,7 +65,7 @@ def _fault(given: dict[str, str], kind: str) -> Fault:
 def _bits(kind: str, given: dict[str, str]) -> tuple[int, Fault]:
     if "p" not in given:
         return 0, "no-key"
-    packed = re.sub(r"\s", "", given["p"])
+    packed = re.sub(r"[ \t\r\n]", "", given["p"])
     if not packed:
         return 0, "revoked"
     try:

@@ -42,6 +42,8 @@ def _fault(key: Key, values: dict[str, str]) -> str | None:
             return say("The DKIM record of {name} has no key: p= is missing.", **values)
         case "base64" | "key":
             return say("The DKIM key of {name} is damaged and cannot be read.", **values)
+        case "syntax":
+            return say("The DKIM record of {name} is no valid list of tags. Receivers ignore it.", **values)
         case "version":
             return say("The DKIM record of {name} does not begin with v=DKIM1.", **values)
         case "kind":

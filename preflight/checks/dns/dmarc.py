@@ -5,20 +5,10 @@ from __future__ import annotations
 from preflight.checks import Look
 from preflight.checks.dns.names import any_answer, enter, finding, of_registered, settled, some, text_record, texts_of
 from preflight.checks.findings import Outcome
-from preflight.facts import Answer
+from preflight.facts import Answer, Answers
 from preflight.facts.records import Txt
-from preflight.policies.dmarc import (
-    Found,
-    consents,
-    corrected,
-    discover,
-    grant,
-    names,
-    near,
-    owner,
-    strangers,
-    texts,
-)
+from preflight.policies.dmarc import Policy, corrected, near, parse, texts
+from preflight.policies.dmarc_tree import Found, discover, grant, names, owner, reached, refusing
 from preflight.report.model import DnsRecord, Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
 
@@ -38,16 +28,17 @@ def judge(look: Look, domain: str) -> Finding:
 
 
 def _judged(look: Look, domain: str, own: Answer) -> Outcome:
-    name = owner(domain)
+    name, known = owner(domain), look.host.answers.or_(Answers()).get
     if len(texts(own)) > 1:
         message = say("{name} has several DMARC records. Receivers ignore them all.", name=name)
         return Outcome(Status.WARN, message, Remedy(say("Leave one DMARC record at {name}.", name=name), place="dns"))
     if not texts(own):
         if meant := near(own):
             return _near(domain, meant[0])
-        for above in names(domain)[1:-1]:  # a silent top-level domain makes no difference but to a few
-            settled(look, owner(above), "TXT")
-    counting = discover(lambda asked, kind: any_answer(look, asked, kind), domain)
+        for above in reached(known, domain):
+            if above != names(domain)[-1]:  # a silent top-level domain makes no difference but to a few
+                settled(look, owner(above), "TXT")
+    counting = discover(known, domain)
     if counting is None:
         return _none(look, domain)
     return _counting(look, domain, counting)
@@ -55,7 +46,7 @@ def _judged(look: Look, domain: str, own: Answer) -> Outcome:
 
 def _near(domain: str, text: str) -> Outcome:
     name = owner(domain)
-    message = say("The record of {name} is not a DMARC record: it has to begin with v=DMARC1; and a blank.", name=name)
+    message = say("The record of {name} is not a DMARC record. The text v=DMARC1; has to come first.", name=name)
     entry = _entry(domain, corrected(text))
     advice = say("Replace the record of {name} by this one: {line}", name=name, line=entry.line)
     return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
@@ -68,8 +59,14 @@ def _none(look: Look, domain: str) -> Outcome:
     if astray:
         message = paragraph(message, say("There is one at {domain} itself, where nobody looks.", domain=domain))
     text = say("Ask for more (p=quarantine, p=reject) once mailcow signs with DKIM and you have tested it.")
-    entry = _entry(domain, astray[0] if len(astray) == 1 else FIRST)
-    return Outcome(Status.WARN, message, enter((entry,), text))
+    return Outcome(Status.WARN, message, enter((_entry(domain, _moved(astray)),), text))
+
+
+def _moved(astray: tuple[str, ...]) -> str:
+    """Return what a misplaced record says, put right where it has a fault; of several, none was meant."""
+    if len(astray) != 1:
+        return FIRST
+    return corrected(astray[0]) if _fault(parse(astray[0]), {"name": ""}) else astray[0]
 
 
 def _entry(domain: str, text: str) -> DnsRecord:
@@ -80,17 +77,11 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
     policy = found.policy
     asked = policy.asked if found.at == domain else policy.below
     values = {"name": owner(found.at), "domain": domain, "asked": asked}
-    if not policy.asked:
+    if fault := _fault(policy, values):
         entry = _entry(found.at, corrected(policy.text))
-        message = say("The DMARC record of {name} asks for nothing: p= is missing or not valid.", **values)
         advice = say("Replace the record of {name} by this one: {line}", line=entry.line, **values)
-        return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
-    if wrong := [tag for tag in policy.wrong if tag in ("p", "sp", "np")]:
-        entry = _entry(found.at, corrected(policy.text))
-        message = say("The DMARC record of {name} counts as p=none: {tags} is not valid.", tags=some(wrong), **values)
-        advice = say("Replace the record of {name} by this one: {line}", line=entry.line, **values)
-        return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
-    if refused := _refused(look, found):
+        return Outcome(Status.WARN, fault, Remedy(advice, place="dns", records=(entry,)))
+    if refused := refusing(look.host.answers.or_(Answers()).get, found):
         message = say(
             "{hosts} will get no reports on {at}: nothing there allows them.", hosts=some(refused), at=found.at
         )
@@ -103,10 +94,19 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
     return Outcome(Status.PASS, paragraph(_good(domain, found, values), *_remarks(found)))
 
 
-def _refused(look: Look, found: Found) -> list[str]:
-    """Return the hosts of other organizations that certainly do not agree to take reports."""
-    answers = {host: any_answer(look, grant(found.at, host), "TXT") for host in strangers(found)}
-    return [host for host, one in answers.items() if one and one.rcode in ("NOERROR", "NXDOMAIN") and not consents(one)]
+def _fault(policy: Policy, values: dict[str, str]) -> str | None:
+    """Say what keeps receivers from doing what a record asks for; None where nothing does."""
+    if not policy.asked:
+        return say("The DMARC record of {name} asks for nothing: p= is missing or not valid.", **values)
+    if wrong := [tag for tag in policy.wrong if tag in ("p", "sp", "np")]:
+        return say("The DMARC record of {name} counts as p=none: {tags} is not valid.", tags=some(wrong), **values)
+    if policy.repeated:
+        return say(
+            "The DMARC record of {name} has the same tag more than once: {tags}. Receivers may ignore the record.",
+            tags=some(policy.repeated),
+            **values,
+        )
+    return None
 
 
 def _good(domain: str, found: Found, values: dict[str, str]) -> str:

@@ -18,7 +18,8 @@ FOR_A_DOMAIN = {
     "programs": 2 * 2,  # autodiscover and autoconfig, A and AAAA
     "spf": 1 + 10 * 3,  # the record, and 10 terms that ask (RFC 7208 4.6.4), of which an `mx` takes A and AAAA too
     "dkim": 1,  # a selector
-    "dmarc": 8 + REPORT_HOSTS,  # names up the tree (RFC 9989 4.10), and whether others take its reports
+    # Names up the tree (RFC 9989 4.10), those of two walks for report hosts of the same name, and others' consent.
+    "dmarc": 3 * 8 + REPORT_HOSTS,
     "mta-sts": 1 + 2,  # the record, and the host of the policy
     "tls-rpt": 1,
     "caa": 2 + 4,  # autodiscover and autoconfig, and up the tree
