@@ -43,7 +43,7 @@ TYPES = {("checks", "mailcow.requirements"), ("text", "facts"), ("text", "mailco
 ONE_DOOR = {
     "docker": "gather/engine/engine.py",
     "psutil": "gather/machine/live.py",
-    "dns": "gather/names/resolver.py",
+    "dns": "gather/names/",
     "subprocess": "gather/access/command.py",
     "jinja2": "render/",
 }

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from preflight.report.model import Finding, Remedy, Severity
 
 if TYPE_CHECKING:
-    from preflight.facts import Host
+    from preflight.facts import Answers, Host
     from preflight.mailcow.plan import Plan
     from preflight.mailcow.requirements import Requirements
 
@@ -27,6 +27,7 @@ class Look(Struct, frozen=True):
     requirements: Requirements
     judged: frozenset[str] | None = None  # ids of all checks of this report; None: every one
     proposals: dict[str, str] = field(default_factory=dict)  # by subject: networks known to be free, of those not seen
+    answers: Answers | None = None  # of the DNS, to judge by in place of the resolver's
 
     def told_by(self, check: str) -> bool:
         """Say whether another check of this report tells a cause, so that it need not be told again."""

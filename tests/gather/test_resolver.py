@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from preflight.facts import Answer, Answers
 from preflight.facts.records import A, Cname, Mx, Ptr, Txt
-from preflight.gather.names import resolver
+from preflight.gather.names import exchange, resolver
 from preflight.gather.names.nameservers import Server, shown
-from preflight.gather.names.resolver import ask, parse_message
+from preflight.gather.names.messages import parse_message
+from preflight.gather.names.resolver import ask
 from tests.gather.nameserver import Script, reply, serve, zone
 
 NAME = "mail.example.org"
@@ -33,7 +34,7 @@ def question(script: Script, kind: str = "A", name: str = NAME, *, seconds: floa
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "TRY", 0.1)
+    monkeypatch.setattr(exchange, "TRY", 0.1)
     monkeypatch.setattr(resolver, "LIFETIME", 0.4)
 
 
@@ -66,8 +67,8 @@ def test_silence_is_a_timeout_and_was_asked_again() -> None:
 
 
 def test_the_deadline_holds_whatever_the_server_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    for limit in ("TRY", "LIFETIME"):  # the deadline is the only one that can end it
-        monkeypatch.setattr(resolver, limit, 60.0)
+    monkeypatch.setattr(exchange, "TRY", 60.0)
+    monkeypatch.setattr(resolver, "LIFETIME", 60.0)  # the deadline is the only one that can end it
     began = time.monotonic()
     answer = question(lambda query, transport: [], seconds=0.6)
     assert answer.rcode == "timeout"
