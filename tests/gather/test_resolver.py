@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from preflight.facts import Answer, Answers
 from preflight.facts.records import A, Cname, Mx, Ptr, Txt
 from preflight.gather.names import exchange, resolver
-from preflight.gather.names.nameservers import Server, shown
 from preflight.gather.names.messages import parse_message
+from preflight.gather.names.nameservers import Server, shown
 from preflight.gather.names.resolver import ask
 from tests.gather.nameserver import Script, reply, serve, zone
 
