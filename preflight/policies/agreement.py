@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from preflight.facts import Answer, Answers, absolute
-from preflight.facts.records import Record
+from preflight.facts.records import Record, Soa
 
 SETTLED = ("NOERROR", "NXDOMAIN")
 
@@ -50,6 +50,33 @@ def said(answers: Answers, name: str, kind: str) -> tuple[Answer, ...]:
 def content(answer: Answer) -> tuple[str | None, tuple[Record, ...]]:
     """Return what an answer comes to: a name that does not exist has no records either."""
     return answer.alias, tuple(sorted(set(answer.records), key=str))
+
+
+def counting(answers: Answers) -> Answers:
+    """Return the answers with those of the zones' own servers in place of the resolver's, where these are newer.
+
+    They are where all of them say the same, or those with the newest copy of the zone do.
+    """
+    newer: dict[str, Answer] = {}
+    for key in answers.own:
+        before = answers.by_question.get(key)
+        newest = _newest(answers, before.name, said(answers, before.name, before.type)) if before else ()
+        if before and before.rcode in SETTLED and len({content(one) for one in newest}) == 1:
+            newer[key] = before if content(newest[0]) == content(before) else newest[0]
+    return replace(answers, by_question=answers.by_question | newer)
+
+
+def _newest(answers: Answers, name: str, given: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    """Return the answers of those servers that have the newest copy of a zone, as far as serials tell."""
+    serials = serials_of(answers, zone_of(answers.zones, name) or "")
+    newest = max((serials.get(one.server, -1) for one in given), default=-1)
+    return tuple(one for one in given if serials.get(one.server, -1) == newest)
+
+
+def serials_of(answers: Answers, zone: str) -> dict[str, int]:
+    """Return the serial of a zone's copy at each of its servers, by their addresses as answers have them."""
+    rows = [row.start for row in answers.zones.get(zone, ()) if row.start]
+    return {start.server: one.serial for start in rows for one in start.of(Soa)}
 
 
 def disputed(answers: Answers) -> list[tuple[str, str]]:

@@ -8,9 +8,8 @@ from msgspec.structs import replace
 from preflight.checks import Look
 from preflight.checks.dns.names import known, some
 from preflight.facts import Answer, Answers
-from preflight.facts.records import Soa
 from preflight.net.hostnames import bare
-from preflight.policies.agreement import content, said, zone_of
+from preflight.policies.agreement import content, said, serials_of, zone_of
 from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.durations import duration
@@ -109,7 +108,7 @@ def _worse(own: Finding, message: str, text: str, remedy: Remedy) -> Finding:
 def _torn(look: Look, questions: tuple[Question, ...], resolved: Finding, groups: tuple[Group, ...]) -> Finding:
     """Judge where the zone's servers say different things: by the newest copy of the zone, else by the worst."""
     zone = zone_of(known(look).zones, questions[0][0]) or questions[0][0]
-    names, serials = _servers(look, zone)
+    names, serials = _names(look, zone), serials_of(known(look), zone)
     newest = {group.key: max((serials.get(one, -1) for one in group.servers), default=-1) for group in groups}
     ordered = sorted(groups, key=lambda group: (-newest[group.key], group.key != key_of(resolved)))
     first, others = ordered[0], ordered[1:]
@@ -131,11 +130,10 @@ def _torn(look: Look, questions: tuple[Question, ...], resolved: Finding, groups
     return replace(counting.finding, status=status, message=message, remedy=remedy)
 
 
-def _servers(look: Look, zone: str) -> tuple[dict[str, str], dict[str, int]]:
-    """Return the names and the serials of a zone's servers by their addresses."""
-    rows = [row for row in known(look).zones.get(zone, ()) if row.start]
-    names = {row.start.server: f"{bare(row.names[0])} ({row.address})" for row in rows if row.start and row.names}
-    return names, {row.start.server: one.serial for row in rows if row.start for one in row.start.of(Soa)}
+def _names(look: Look, zone: str) -> dict[str, str]:
+    """Return the names of a zone's servers by their addresses as answers have them."""
+    rows = [row for row in known(look).zones.get(zone, ()) if row.names]
+    return {row.start.server: f"{bare(row.names[0])} ({row.address})" for row in rows if row.start}
 
 
 def _said(group: Group, names: dict[str, str]) -> str:
@@ -148,7 +146,7 @@ def _said(group: Group, names: dict[str, str]) -> str:
 
 def _found(finding: Finding) -> tuple[str, ...]:
     evidence = finding.evidence
-    return evidence.found if isinstance(evidence, RecordsEvidence) else ()
+    return tuple(one.rstrip(".") for one in evidence.found) if isinstance(evidence, RecordsEvidence) else ()
 
 
 def also(remedy: Remedy | None, text: str | None) -> Remedy:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from preflight.facts import Answer
-from preflight.text.sentences import noted, say
+from preflight.text.sentences import noted, phrase, say
 
-# Codes by which a server says that signatures are wrong (RFC 8914 4.6 to 4.13; 4.6 is "indeterminate").
+# Codes by which a server says that signatures are wrong (RFC 8914 4.7 to 4.13; 4.6 is "indeterminate").
 BOGUS = {
-    6: noted("The signatures of the zone are not valid."),
-    7: noted("The signatures of the zone have expired."),
-    8: noted("The signatures of the zone are not valid yet."),
-    9: noted("The zone has no DNSKEY record for the DS record of the zone above it."),
-    10: noted("Signatures are missing in the zone."),
-    11: noted("The zone has no key that may sign it."),
-    12: noted("The zone does not prove what it does not have: NSEC records are missing."),
+    6: noted("DNSSEC bogus"),
+    7: noted("signature expired"),
+    8: noted("signature not yet valid"),
+    9: noted("DNSKEY missing"),
+    10: noted("signatures missing"),
+    11: noted("no zone key"),
+    12: noted("NSEC records missing"),
 }
 # Answers that the server made itself, in place of those of the DNS.
-FORGED = {
-    4: noted("The name server made this answer itself."),
-    15: noted("The name server blocks this name."),
-    16: noted("The name server has to block this name."),
-    17: noted("The name server filters this name, as its user asked for."),
-}
+FORGED = {4: noted("forged answer"), 15: noted("blocked"), 16: noted("censored"), 17: noted("filtered")}
 # Why there is no answer.
 _WHY = BOGUS | FORGED | {
-    14: noted("The name server is not ready yet."),
-    18: noted("The name server does not answer this host."),
-    20: noted("The name server does not serve this name."),
-    22: noted("The name server could not reach any name server of the zone."),
-    23: noted("The name server could not reach a name server of the zone: network error."),
+    5: noted("DNSSEC indeterminate"),
+    14: noted("not ready"),
+    18: noted("prohibited"),
+    20: noted("not authoritative"),
+    22: noted("no name server of the zone can be reached"),
+    23: noted("network error on the way to a name server of the zone"),
 }  # fmt: skip
 
 
@@ -46,4 +42,5 @@ def is_forged(answer: Answer) -> bool:
 
 def why(answer: Answer) -> str | None:
     """Say in a sentence what the server says of its answer; None where it says nothing that is known."""
-    return next((say(_WHY[code]) for code in answer.extended if code in _WHY), None)
+    reason = next((phrase(_WHY[code]) for code in answer.extended if code in _WHY), None)
+    return say("Reason given by {server}: {reason}.", server=answer.server or "DNS", reason=reason) if reason else None

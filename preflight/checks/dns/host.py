@@ -33,7 +33,7 @@ from preflight.text.sentences import paragraph, say
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("hosts_file", "answers"),
+    reads=("hosts_file", "answers", "links"),
     remedy="Choose a name such as mail.example.org, with an address record of its own, and keep it out of /etc/hosts.",
     docs=(DNS,),
     sources=(issue(1572), issue(850), issue(2932)),
@@ -65,7 +65,7 @@ def hostname(look: Look) -> Iterator[Finding]:
         yield own_name.is_alias(name, target)
     else:
         require(look.host.hosts_file)
-        yield own_name.good_name(written, name)
+        yield own_name.good_name(look, written, name)
 
 
 def _families(_: Look) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from preflight.checks import Look
 from preflight.checks.dns import disagreement, extended, serving
 from preflight.checks.dns.names import any_answer, finding, known
 from preflight.facts import Answer, Answers, MissingFact
-from preflight.policies.agreement import content, said
+from preflight.policies.agreement import content, counting, said
 from preflight.report.model import Finding, Remedy, Status
 from preflight.text.sentences import paragraph, say
 
@@ -29,11 +29,21 @@ def judged(look: Look, check: str, questions: tuple[Question, ...], judge: Judge
         answer = any_answer(look, name, kind)
         if answer and extended.is_bogus(answer):
             return _bogus(answer, name, kind)
-    found = judge(look)
-    groups = _groups(look, questions, judge)
+    resolved = _beside(look, questions)
+    found = judge(resolved)
+    groups = _groups(resolved, questions, judge)
     if groups:
         found = disagreement.told(look, questions, found, groups)
     return _served(look, check, questions[0], found)
+
+
+def _beside(look: Look, questions: tuple[Question, ...]) -> Look:
+    """Return a look at what the resolver says of a record, with all others as they count: each tells its own faults."""
+    answers = look.host.answers.or_(Answers())
+    if not answers.own:
+        return look
+    asked = {key: answers.of(*one) for one in questions if (key := Answers.key(*one)) in answers.by_question}
+    return replace(look, answers=replace(answers, by_question=counting(answers).by_question | asked))
 
 
 def _bogus(answer: Answer, name: str, kind: str) -> Finding:

@@ -64,7 +64,8 @@ def told(look: Look, check: str, name: str, kind: str) -> Told:
     fault = paragraph(_lame(zone, lame), _nowhere(zone, nowhere)) or None
     wrong = (*names_of(lame), *nowhere)
     remedy = say(
-        "Set up the zone {zone} on {servers}, or remove these NS records at your DNS provider and at the registrar.",
+        "Set up the zone {zone} on these name servers, or remove their NS records at your DNS provider and at the "
+        "registrar: {servers}.",
         zone=bare(zone),
         servers=some(wrong),
     )
@@ -131,18 +132,18 @@ def _lame(zone: str, lame: tuple[ZoneServer, ...]) -> str | None:
     refusing = [row for row in lame if row.start and row.start.rcode != "NOERROR"]
     others = [row for row in lame if row not in refusing]
     rcodes = dict.fromkeys(row.start.rcode for row in refusing if row.start)
-    return paragraph(
-        say("{servers} should serve the zone {zone}, but answer {rcodes}.",
-            servers=some(names_of(refusing)), zone=bare(zone), rcodes=some(rcodes)) if refusing else None,
-        say("{servers} should serve the zone {zone}, but do not have it.",
-            servers=some(names_of(others)), zone=bare(zone)) if others else None,
-    )  # fmt: skip
+    values = {"zone": bare(zone), "rcodes": some(rcodes)}
+    refusal = say("These name servers of {zone} answer {rcodes} when asked for the zone: {servers}.",
+                  servers=some(names_of(refusing)), **values)  # fmt: skip
+    without = say("These name servers of {zone} do not have the zone: {servers}.",
+                  servers=some(names_of(others)), **values)  # fmt: skip
+    return paragraph(refusal if refusing else None, without if others else None)
 
 
 def _nowhere(zone: str, names: list[str]) -> str | None:
     if not names:
         return None
-    return say("The zone {zone} has name servers without an address: {servers}.", zone=bare(zone), servers=some(names))
+    return say("These name servers of {zone} have no address: {servers}.", zone=bare(zone), servers=some(names))
 
 
 def _without_address(look: Look, zone: str) -> list[str]:
