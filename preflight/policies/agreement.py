@@ -49,7 +49,7 @@ def said(answers: Answers, name: str, kind: str) -> tuple[Answer, ...]:
 
 def content(answer: Answer) -> tuple[str | None, tuple[Record, ...]]:
     """Return what an answer comes to: a name that does not exist has no records either."""
-    return answer.alias, tuple(sorted(set(answer.records), key=str))
+    return answer.alias, answer.records
 
 
 def counting(answers: Answers) -> Answers:

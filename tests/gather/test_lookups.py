@@ -54,6 +54,7 @@ def test_answers_lead_to_further_questions() -> None:
         "example.org. TXT", "dkim._domainkey.example.org. TXT", "_dmarc.example.org. TXT", "_dmarc.org. TXT",
         "_mta-sts.example.org. TXT", "_smtp._tls.example.org. TXT",
         f"{NAME}. SOA", "example.org. SOA", f"{POINTER}. SOA",
+        "100.51.198.in-addr.arpa. SOA", "51.198.in-addr.arpa. SOA", "198.in-addr.arpa. SOA",
     }  # fmt: skip
     assert answers.of("backup.example.net", "A").alias == "host.example.net."
     assert answers.of("autodiscover.example.org", "A").alias == f"{NAME}."
@@ -122,7 +123,7 @@ def test_sixteen_domains_are_asked_about_to_the_end() -> None:
         host = MailHost(NAME, domains, (ADDRESS,))
         answers = in_rounds((state.server,), host, Budget(), time.monotonic() + 30)
     assert answers.unasked == {}
-    assert len(answers.by_question) == 3 + 2 + DOMAINS * (2 + 4 + 2 * TARGETS + 5) + 1  # _dmarc.example
+    assert len(answers.by_question) == 3 + 6 + DOMAINS * (2 + 4 + 2 * TARGETS + 5) + 1  # _dmarc.example
     assert Budget().questions >= len(answers.by_question) + DOMAINS * 55
 
 

@@ -16,6 +16,7 @@ from preflight.text.durations import duration
 from preflight.text.sentences import paragraph, say
 
 Question = tuple[str, str]
+STALE = 3  # extended error (RFC 8914): what was kept is told although its time is over
 _WORSE = (Status.PASS, Status.WARN, Status.FAIL)
 
 
@@ -63,7 +64,9 @@ def _elsewhere(answers: Answers, question: Question, resolved: Finding, own: Fin
     values = {"server": before.server, "name": name, "kind": kind, "found": some(_found(resolved))}
     if again and content(again) in {content(one) for one in said(answers, *question)}:
         return own  # what the cache had is over by now
-    if before.authoritative or (again and content(again) == content(before) and again.ttl == before.ttl):
+    is_stale = STALE in before.extended
+    unchanged = again is not None and content(again) == content(before) and again.ttl == before.ttl
+    if before.authoritative or (unchanged and not is_stale):
         return _split(values, own)
     return _late(values, again or before, own)
 

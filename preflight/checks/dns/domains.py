@@ -25,7 +25,8 @@ def mx(look: Look, domain: str) -> Iterator[Finding]:
     """The domain's mail is delivered to this host
 
     Other servers ask for the domain's MX records and deliver to the target with the lowest preference. The target has
-    to be mailcow's host name, as the certificate bears that name, and must not be an alias (RFC 2181).
+    to be mailcow's host name, as the certificate bears that name, and must not be an alias (RFC 2181). The name servers
+    of the domain's zone are asked too: those that do not serve the zone are told here.
     """
     yield judged(look, "dns.mx", ((domain, "MX"),), lambda view: delivery(view, domain))
 

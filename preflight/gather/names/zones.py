@@ -7,11 +7,11 @@ from itertools import zip_longest
 
 from preflight.facts import Answer, Answers, absolute
 from preflight.facts.names import ZoneServer
-from preflight.facts.records import Ns, Soa
+from preflight.facts.records import Ns
 from preflight.gather.names.budget import TARGETS, ZONE_SERVERS, ZONES
 from preflight.gather.names.questions import MailHost, Question
 from preflight.net.addresses import reverse_name, usual
-from preflight.policies.agreement import is_within, zone_of
+from preflight.policies.agreement import SETTLED, is_within, zone_of
 
 _REVERSE = ("in-addr.arpa.", "ip6.arpa.")
 
@@ -63,11 +63,11 @@ def _names(host: MailHost) -> Iterator[str]:
 
 
 def _up(answers: Answers, name: str) -> Iterator[Question]:
-    """Yield the questions for a zone's start: above the name where that is an alias, so that its zone is not told."""
+    """Yield the questions for a zone's start: above the name where its zone is not told, as that of an alias is not."""
     for above in _above(name):
         yield above, "SOA"
         answer = answers.get(above, "SOA")
-        if answer is None or not answer.alias:
+        if answer is None or answer.rcode not in SETTLED or (answer.zone and not answer.alias):
             return
 
 
@@ -75,15 +75,15 @@ def _start(answers: Answers, name: str) -> str | None:
     """Return the zone that a name is in; None where nobody said."""
     for above in _above(name):
         answer = answers.get(above, "SOA")
-        if answer and not answer.alias and (answer.of(Soa) or answer.zone):
-            zone = answer.zone or answer.name
-            return zone if is_within(name, zone) else None
+        if answer and answer.zone and not answer.alias:
+            return answer.zone if is_within(name, answer.zone) else None
     return None
 
 
 def _above(name: str) -> Iterator[str]:
     labels = name.rstrip(".").split(".")
-    yield from (absolute(".".join(labels[index:])) for index in range(min(len(labels) - 1, TARGETS)))
+    names = (absolute(".".join(labels[index:])) for index in range(min(len(labels), TARGETS)))
+    yield from filter(_is_ones_own, names)
 
 
 def _referred(answer: Answer) -> str | None:
