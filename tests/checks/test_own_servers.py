@@ -9,8 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from preflight.checks import Look
-from preflight.facts import Answer, Answers, Asked
-from preflight.facts.names import ZoneServer
+from preflight.facts import Answer, Answers, Asked, ZoneServer
 from preflight.facts.records import Ns, Soa
 from preflight.gather.names.questions import MailHost, records
 from preflight.net.hostnames import bare

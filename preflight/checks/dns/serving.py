@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from preflight.checks import Look
 from preflight.checks.dns.names import known, settled_or_none, some
-from preflight.facts.names import ZoneServer
+from preflight.facts import ZoneServer
 from preflight.facts.records import Ns, Soa
 from preflight.net import addresses
 from preflight.net.hostnames import bare

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from preflight.facts import Answer, Answers
-from preflight.facts.names import ZoneServer
+from preflight.facts import Answer, Answers, ZoneServer
 from preflight.gather.names import zones
 from preflight.gather.names.budget import OWN
 from preflight.gather.names.nameservers import Server, shown

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
-from preflight.facts import Answer, Answers, absolute
-from preflight.facts.names import ZoneServer
+from preflight.facts import Answer, Answers, ZoneServer, absolute
 from preflight.facts.records import Ns
 from preflight.gather.names.budget import TARGETS, ZONE_SERVERS, ZONES
 from preflight.gather.names.questions import MailHost, Question
