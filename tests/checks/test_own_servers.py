@@ -233,6 +233,15 @@ def test_where_the_way_to_the_servers_is_blocked_the_resolver_decides(how: str) 
     assert one("address", look(OLD_ADDRESS, how, how), "A").status is Status.FAIL
 
 
+def test_answers_of_somebody_on_the_way_over_one_ip_version_make_no_server_lame() -> None:
+    given = look(GOOD, GOOD)
+    proxied = Answer(ZONE, "SOA", "NOERROR", (start(1),), None, "2001:db8::1")
+    empty = Answer(ZONE, "SOA", "REFUSED", (), None, "2001:db8::1")
+    for answer, status in ((proxied, Status.PASS), (empty, Status.WARN)):
+        rows = {ZONE: (*known(given).zones[ZONE], ZoneServer("2001:db8::1", ("ns1.example.net.",), answer))}
+        assert one("mx", changed(given, zones=rows)).status is status
+
+
 def test_addresses_that_were_not_asked_are_a_remark() -> None:
     given = look(GOOD, GOOD)
     unasked = {ZONE: (ZoneServer("10.0.0.53", ("ns1.example.org.",)),)}

@@ -132,6 +132,7 @@ def test_a_resolver_that_has_the_zone_itself_is_not_asked_again(monkeypatch: pyt
         (("192.168.1.1",), False, ("192.0.2.1", "10.0.0.1", "fd00::1"), ("127.0.0.1", "::1", "169.254.169.254")),
         (("203.0.113.1",), False, ("192.0.2.1",), ("10.0.0.1", "100.64.0.1", "127.0.0.1", "0.0.0.0")),
         (("203.0.113.1",), True, ("192.0.2.1", "10.0.0.1"), ("127.0.0.1", "224.0.0.1", "::", "ff02::1")),
+        (("203.0.113.1",), True, ("fd00::1",), ("::ffff:169.254.169.254", "::ffff:127.0.0.1", "255.255.255.255")),
         (("127.0.0.1",), True, ("192.0.2.1", "127.0.0.9", "::1"), ("169.254.169.254", "fe80::1", "0.0.0.0")),
     ],
 )  # fmt: skip
@@ -155,6 +156,16 @@ def test_a_hostile_zone_does_not_make_many_questions(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(own, "ask_own", note)
     answers, _, _ = gathered(monkeypatch, recursor(*WORLD, crowd), silent)
     assert len(jobs) == len(answers.zones["example.org."]) == 8
+
+
+def test_a_server_that_was_silent_is_not_asked_for_another_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "TRY", 0.2)
+    monkeypatch.setattr(resolver, "THREADS", 1)
+    with serve(silent) as dead:
+        jobs = [(dead.server, (f"d{number}.example.org.", "SOA")) for number in range(30)]
+        answers = resolver.ask_own(jobs, time.monotonic() + 20, 1 << 20)
+    assert [answer.rcode for answer in answers.values()] == ["timeout"] * 30
+    assert len(dead.asked) == 1
 
 
 def test_a_resolver_that_is_silent_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from preflight.checks import Look
 from preflight.checks.dns.names import known, settled_or_none, some
@@ -57,7 +58,7 @@ def told(look: Look, check: str, name: str, kind: str) -> Told:
     zone = zone_of(known(look).zones, name)
     if zone is None or _teller(look, zone) not in (None, (check, name, kind)):
         return Told()
-    found = serving(look, zone)
+    found = _seen(serving(look, zone))
     if not found.good:
         return Told(remark=_nobody(look, zone, found))
     lame, nowhere = found.lame, _without_address(look, zone)
@@ -70,6 +71,20 @@ def told(look: Look, check: str, name: str, kind: str) -> Told:
         servers=some(wrong),
     )
     return Told(fault, remedy if fault else None, _quiet(found))
+
+
+def _seen(found: Serving) -> Serving:
+    """Leave out servers of an IP version in whose place somebody on the way may answer: none of them has the zone.
+
+    A resolver in their place knows the start of the zone; a server that lost the zone does not.
+    """
+    good = {addresses.version(row.address) for row in found.good}
+    lame = tuple(row for row in found.lame if addresses.version(row.address) in good or not _knows(row))
+    return replace(found, lame=lame) if found.good else found
+
+
+def _knows(row: ZoneServer) -> bool:
+    return row.start is not None and bool(row.start.of(Soa))
 
 
 def _teller(look: Look, zone: str) -> tuple[str, str, str] | None:

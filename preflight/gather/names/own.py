@@ -21,12 +21,14 @@ from preflight.gather.names.budget import OWN
 from preflight.gather.names.nameservers import Server, shown
 from preflight.gather.names.questions import MailHost, Question, records
 from preflight.gather.names.resolver import ask, ask_own
-from preflight.net.addresses import is_loopback, is_public, parse_address
+from preflight.net.addresses import is_loopback, is_public, parse_address, unmapped
 from preflight.policies.agreement import disputed, has_zone
 
 PORT = 53
 # A cache counts whole seconds down; what says the same after more than one is none.
 SECOND = 1.05
+MEETING = 3.0  # seconds in which servers say who they are: where the way to all of them is blocked, that is enough
+TELLING = 4.0  # seconds for the records
 
 
 class Resolvers(Struct, frozen=True):
@@ -38,11 +40,13 @@ class Resolvers(Struct, frozen=True):
     def lets_ask(self, address: str) -> bool:
         """Say whether a zone's server may be asked at an address (in its usual form)."""
         parsed = parse_address(address)
-        if parsed is None or parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified:
+        if parsed is None:
             return False
-        own = [one.partition("%")[0] for one, _ in self.servers]
-        if is_loopback(address):
+        meant, own = unmapped(parsed), [one.partition("%")[0] for one, _ in self.servers]
+        if meant.is_loopback:
             return self.given and any(map(is_loopback, own))
+        if meant.is_link_local or meant.is_multicast or meant.is_unspecified or meant.is_reserved:
+            return False
         return self.given or is_public(address) or any(not is_public(one) and not is_loopback(one) for one in own)
 
 
@@ -58,7 +62,7 @@ def asked(found: Answers, host: MailHost, resolvers: Resolvers, deadline: float,
                 jobs.setdefault((server, Answers.key(*question)), (server, question))
     fresh = [job for (server, key), job in jobs.items() if not _is_told(found, server, key)]
     left = max(0, OWN - sum(map(len, found.own.values())))
-    told = ask_own(fresh[:left], deadline, room)
+    told = ask_own(fresh[:left], _within(TELLING, deadline), room)
     own = dict(found.own)
     for (_, key), answer in told.items():
         own[key] = (*own.get(key, ()), answer)
@@ -72,12 +76,16 @@ def _met(
     jobs = [
         (_place(one), (zone, "SOA")) for zone, rows in new.items() for one in rows if resolvers.lets_ask(one.address)
     ]
-    told = ask_own(jobs, deadline, room)
+    told = ask_own(jobs, _within(MEETING, deadline), room)
 
     def start(zone: str, one: ZoneServer) -> Answer | None:
         return told.get((_place(one), Answers.key(zone, "SOA")))
 
     return {zone: tuple(replace(one, start=start(zone, one)) for one in rows) for zone, rows in new.items()}
+
+
+def _within(seconds: float, deadline: float) -> float:
+    return min(deadline, time.monotonic() + seconds)
 
 
 def _place(one: ZoneServer) -> Server:

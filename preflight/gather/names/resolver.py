@@ -59,18 +59,28 @@ def ask(
 
 
 def ask_own(jobs: Iterable[tuple[Server, Question]], deadline: float, room: int) -> dict[tuple[Server, str], Answer]:
-    """Ask zones' own servers, each question one server, once; return the answers by server and `Answers.key`."""
+    """Ask zones' own servers, each question one server, once; return the answers by server and `Answers.key`.
+
+    A server that was silent once is not asked again.
+    """
+    silent: set[Server] = set()
     return side_by_side(
         {(one, Answers.key(*question)): (one, question) for one, question in jobs},
-        lambda job, until: _own(*job, min(until, time.monotonic() + OWN)),
+        lambda job, until: _own(*job, min(until, time.monotonic() + OWN), silent),
         lambda job: Answer(absolute(job[1][0]), job[1][1], "timeout", server=shown(job[0])),
         deadline,
         room,
     )
 
 
-def _own(one: Server, question: Question, until: float) -> Answer:
-    return _one_server(one, absolute(question[0]), question[1], until, Manner.OWN)
+def _own(one: Server, question: Question, until: float, silent: set[Server]) -> Answer:
+    name, kind = absolute(question[0]), question[1]
+    if one in silent:
+        return Answer(name, kind, "timeout", server=shown(one))
+    answer = _one_server(one, name, kind, until, Manner.OWN)
+    if answer.rcode == "timeout":
+        silent.add(one)
+    return answer
 
 
 def side_by_side(
