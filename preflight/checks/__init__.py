@@ -15,7 +15,7 @@ from preflight.net.addresses import vouched_for
 from preflight.report.model import Finding, Remedy, Severity
 
 if TYPE_CHECKING:
-    from preflight.facts import Host
+    from preflight.facts import Answers, Host
     from preflight.mailcow.plan import Plan
     from preflight.mailcow.requirements import Requirements
 
@@ -28,6 +28,7 @@ class Look(Struct, frozen=True):
     requirements: Requirements
     judged: frozenset[str] | None = None  # ids of all checks of this report; None: every one
     proposals: dict[str, str] = field(default_factory=dict)  # by subject: networks known to be free, of those not seen
+    answers: Answers | None = None  # of the DNS, to judge by in place of the resolver's
 
     @property
     def vouched(self) -> tuple[str, ...]:

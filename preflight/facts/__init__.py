@@ -23,7 +23,7 @@ from preflight.facts.engine import (
 )
 from preflight.facts.host import SCHEMA, Host
 from preflight.facts.mailcow import ConfFile, EnvFile, LineFault, Mark, Override, Setting
-from preflight.facts.names import Answer, Answers, HostsEntry, absolute
+from preflight.facts.names import Answer, Answers, HostsEntry, ZoneServer, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.outgoing import Attempt, Goal, Outgoing, Trial
 from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
@@ -146,6 +146,7 @@ __all__ = [
     "Virtualization",
     "Way",
     "WebDate",
+    "ZoneServer",
     "absolute",
     "require",
 ]

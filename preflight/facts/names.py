@@ -33,6 +33,11 @@ class Answer(Struct, frozen=True):
     (`top`), one that nobody knows (`strange`), the domain that one can register (`domain`); `above` is that name.
     `authentic`: the server says that it has checked the signatures (AD); worth what the way to the server is worth.
     `truncated`: not all records came, not even over TCP.
+    `ttl`: seconds that the answer may still be kept, a denial too (RFC 2308); None where it has nothing to say so.
+    `zone`: whose start (SOA) came with the answer. `authoritative`: the server has the zone (AA).
+    `referred`: a zone below, whose servers are to be asked instead.
+    `unchecked`: of SERVFAIL, the rcode of the same server when it was asked not to check the signatures (CD).
+    `extended`: codes of extended errors (RFC 8914), in their order.
     """
 
     name: HostName
@@ -48,6 +53,12 @@ class Answer(Struct, frozen=True):
     authentic: bool = False
     transport: Literal["", "udp", "tcp"] = ""
     truncated: bool = False
+    ttl: int | None = None
+    zone: HostName = ""
+    authoritative: bool = False
+    referred: HostName = ""
+    unchecked: Word = ""
+    extended: tuple[int, ...] = ()
 
     def of(self, kind: builtins.type[R]) -> tuple[R, ...]:
         """Return the records of one type."""
@@ -59,11 +70,27 @@ class Answer(Struct, frozen=True):
         return tuple(record.address for record in self.records if isinstance(record, A | Aaaa))
 
 
+class ZoneServer(Struct, frozen=True):
+    """One address of a zone's own name servers. `start`: what it said of the zone's start (SOA); None: not asked."""
+
+    address: Ip
+    names: tuple[HostName, ...]  # of the zone's NS records that lead to it
+    start: Answer | None = None
+
+
 class Answers(Struct, frozen=True, omit_defaults=True, rename={"by_question": "given"}):
-    """What name servers answered, each under its question's `key`; and what was not asked any more, and why."""
+    """What name servers answered, each under its question's `key`; and what was not asked any more, and why.
+
+    `zones`: the zones of the mail host's names, with their own name servers; none: these were not asked.
+    `own`: what these answered, as far as they have the zone; `server` is the address.
+    `again`: what the resolver answered a second or more later, where it does not say what the zone's servers say.
+    """
 
     by_question: dict[QuestionKey, Answer] = field(default_factory=dict)
     unasked: dict[QuestionKey, Unasked] = field(default_factory=dict)
+    zones: dict[HostName, tuple[ZoneServer, ...]] = field(default_factory=dict)
+    own: dict[QuestionKey, tuple[Answer, ...]] = field(default_factory=dict)
+    again: dict[QuestionKey, Answer] = field(default_factory=dict)
 
     @staticmethod
     def key(name: str, kind: str) -> str:

@@ -265,6 +265,20 @@ def test_other_entries_of_the_hosts_file_are_fine() -> None:
     assert one("hostname", look(hosts_file=(HostsEntry(V4, (NAME,), 2),))).status is Status.PASS
 
 
+def test_a_name_that_the_hosts_file_leads_elsewhere_is_told() -> None:
+    """The host sees another address than the world: its own private one may be meant, another one is a mistake."""
+    private, elsewhere = (HostsEntry(address, (f"{NAME}.", "mail"), 3) for address in ("10.0.0.5", "203.0.113.9"))
+    inner = one("hostname", look(hosts_file=(private,), links=(link(V4), link("10.0.0.5", name="eth1"))))
+    assert inner.status is Status.PASS
+    assert "Line 3 of /etc/hosts gives it the address 10.0.0.5, and the DNS gives it 198.51.100.7." in inner.message
+    result = one("hostname", look(hosts_file=(private, elsewhere)))
+    assert result.status is Status.WARN
+    assert result.remedy
+    assert len(result.remedy.commands) == 2
+    unknown = zone(A=answer(NAME, "A"))
+    assert one("hostname", look(unknown, hosts_file=(elsewhere,))).status is Status.PASS
+
+
 def test_an_unreadable_hosts_file_hides_no_alias_and_gives_no_pass() -> None:
     closed = Fact.unknown("/etc/hosts", "Out of reach.", "Add --pid=host to docker run.")
     result = one("hostname", look(hosts_file=closed))

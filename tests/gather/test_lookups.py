@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from preflight.facts import Answer, Answers, Fact
 from preflight.facts.records import A, Mx, Ptr, Record, Txt
 from preflight.gather.access.roots import Roots
-from preflight.gather.names import questions, resolver
+from preflight.gather.names import exchange, questions, resolver
 from preflight.gather.names.budget import DOMAINS, TARGETS, Budget
 from preflight.gather.names.lookups import in_rounds, look_up
 from preflight.gather.names.nameservers import shown
@@ -57,6 +57,8 @@ def test_answers_lead_to_further_questions() -> None:
         f"{NAME}. CAA", "example.org. CAA", "org. CAA", "autodiscover.example.org. CAA", "autoconfig.example.org. CAA",
         f"_25._tcp.{NAME}. TLSA", *(f"{one.owner('example.org')}. SRV" for one in ANNOUNCED),
         "_caldavs._tcp.example.org. TXT", "_carddavs._tcp.example.org. TXT",
+        f"{NAME}. SOA", "example.org. SOA", f"{POINTER}. SOA",
+        "100.51.198.in-addr.arpa. SOA", "51.198.in-addr.arpa. SOA", "198.in-addr.arpa. SOA",
     }  # fmt: skip
     assert answers.of("backup.example.net", "A").alias == "host.example.net."
     assert answers.of("autodiscover.example.org", "A").alias == f"{NAME}."
@@ -81,7 +83,7 @@ def test_no_name_server_is_said(tmp_path: Path) -> None:
 
 
 def test_silence_everywhere_is_one_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "TRY", 0.1)
+    monkeypatch.setattr(exchange, "TRY", 0.1)
     monkeypatch.setattr(resolver, "LIFETIME", 0.3)
     missing = ask_all(lambda query, transport: []).missing
     assert missing
@@ -128,7 +130,7 @@ def test_sixteen_domains_are_asked_about_to_the_end() -> None:
         host = MailHost(NAME, domains, (ADDRESS,))
         answers = in_rounds((state.server,), host, Budget(), time.monotonic() + 30)
     assert answers.unasked == {}
-    assert len(answers.by_question) == 2 + 1 + DOMAINS * (1 + 4 + 2 * TARGETS + 5 + 3 + 13) + 6
+    assert len(answers.by_question) == 3 + 6 + DOMAINS * (2 + 4 + 2 * TARGETS + 5 + 3 + 13) + 6
     assert Budget().questions >= len(answers.by_question) + DOMAINS * 55
 
 
@@ -170,6 +172,7 @@ def test_a_chain_is_followed_round_by_round(monkeypatch: pytest.MonkeyPatch) -> 
             yield from ((txt.text, "TXT") for txt in answer.of(Txt))
 
     monkeypatch.setattr(questions, "SOURCES", (includes,))
+    monkeypatch.setattr(questions, "ABOVE", ())
     with serve(zone(*(f"s{n}.example.org. TXT s{n + 1}.example.org" for n in range(12)))) as state:
         answers = in_rounds((state.server,), MailHost(NAME), Budget(), time.monotonic() + 8)
     assert list(answers.by_question) == [f"s{n}.example.org. TXT" for n in range(13)]
@@ -192,7 +195,7 @@ def test_a_null_mx_leads_nowhere() -> None:
 
 def test_what_is_no_address_has_no_reverse_name() -> None:
     host = MailHost(NAME, addresses=("nonsense", "", "2001:db8::7%eth0", ADDRESS))
-    assert [question for question in due(host, Answers()) if question[1] == "PTR"] == [
+    assert [one for one in due(host, Answers()) if one[1] == "PTR"] == [
         ("7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR"),
         (POINTER, "PTR"),
     ]

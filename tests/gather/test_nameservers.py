@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 
 import msgspec
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from preflight.gather.access.roots import Roots
 from preflight.gather.names import nameservers
+from preflight.gather.names.lookups import look_up
 from preflight.gather.names.nameservers import find_servers, parse_resolv_conf, server, shown
 from tests.build import VIEW
+from tests.gather.nameserver import serve, zone
 
 
 @pytest.mark.parametrize(
@@ -128,3 +131,19 @@ def test_without_the_hosts_root_the_containers_own_file_serves(host: Path, monke
     assert find_servers(closed, ()).get() == (("192.0.2.99", 53),)
     monkeypatch.setattr(nameservers, "PATH", str(host / "absent"))
     assert find_servers(closed, ()).missing is not None
+
+
+def test_a_search_list_never_changes_what_is_asked(tmp_path: Path) -> None:
+    """The names of a mail host are whole: no list makes mail.example.org.example.com of one that does not exist."""
+    (tmp_path / "etc").mkdir()
+    text = "search example.com example.net\ndomain example.com\noptions ndots:15 rotate\nnameserver 127.0.0.1\n"
+    (tmp_path / "etc/resolv.conf").write_text(text)
+    with serve(zone()) as state:
+        given = f"127.0.0.1:{state.server[1]}"
+        roots = Roots(str(tmp_path), VIEW)
+        look_up(roots, "mail.example.org", ("example.org",), ("192.0.2.1",), (given,), time.monotonic() + 20)
+    ends = (".example.org.", "192.in-addr.arpa.")
+    above = {"org.", "_dmarc.org.", ".", "example.org.", "in-addr.arpa."}
+    names = {name for name, _, _ in state.asked}
+    assert all(name in above or name.endswith(ends) for name in names)
+    assert "mail.example.org." in names

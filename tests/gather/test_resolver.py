@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 
 from preflight.facts import Answer, Answers
 from preflight.facts.records import A, Cname, Mx, Ptr, Txt
-from preflight.gather.names import resolver
+from preflight.gather.names import exchange, resolver
+from preflight.gather.names.messages import parse_message
 from preflight.gather.names.nameservers import Server, shown
-from preflight.gather.names.resolver import ask, parse_message
+from preflight.gather.names.resolver import ask
 from tests.gather.nameserver import Script, reply, serve, zone
 
 NAME = "mail.example.org"
@@ -33,7 +35,7 @@ def question(script: Script, kind: str = "A", name: str = NAME, *, seconds: floa
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "TRY", 0.1)
+    monkeypatch.setattr(exchange, "TRY", 0.1)
     monkeypatch.setattr(resolver, "LIFETIME", 0.4)
 
 
@@ -66,8 +68,8 @@ def test_silence_is_a_timeout_and_was_asked_again() -> None:
 
 
 def test_the_deadline_holds_whatever_the_server_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    for limit in ("TRY", "LIFETIME"):  # the deadline is the only one that can end it
-        monkeypatch.setattr(resolver, limit, 60.0)
+    monkeypatch.setattr(exchange, "TRY", 60.0)
+    monkeypatch.setattr(resolver, "LIFETIME", 60.0)  # the deadline is the only one that can end it
     began = time.monotonic()
     answer = question(lambda query, transport: [], seconds=0.6)
     assert answer.rcode == "timeout"
@@ -330,3 +332,76 @@ def test_noise_over_tcp_is_an_error(noise: bytes) -> None:
         return [short.to_wire()] if transport == "udp" else [noise]
 
     assert question(script).rcode in ("error", "timeout")
+
+
+def validating(*, knows: bool = True, heals: bool = False, code: int | None = None) -> tuple[Script, list[int]]:
+    """Fail as a resolver does that checks signatures, but not where CD is set; `heals`: not a second time either."""
+    good, flags = zone(f"{NAME}. A 192.0.2.1"), list[int]()
+
+    def script(query: dns.message.Message, transport: str) -> list[bytes]:
+        flags.append(query.flags)
+        if (query.flags & dns.flags.CD and knows) or (heals and len(flags) > 2):
+            return good(query, transport)
+        answer = reply(query, rcode="SERVFAIL")
+        if code is not None:
+            answer.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode(code), "why")])
+        return [answer.to_wire()]
+
+    return script, flags
+
+
+def test_a_failure_that_ends_when_signatures_are_not_checked_is_told_apart() -> None:
+    script, flags = validating()
+    answer = question(script)
+    assert (answer.rcode, answer.unchecked, answer.records) == ("SERVFAIL", "NOERROR", ())
+    assert [bool(one & dns.flags.CD) for one in flags] == [False, True, False]
+
+
+def test_a_server_that_names_the_signatures_itself_is_not_asked_a_third_time() -> None:
+    script, flags = validating(code=7)
+    answer = question(script)
+    assert (answer.unchecked, answer.extended, len(flags)) == ("NOERROR", (7,), 2)
+
+
+def test_a_failure_that_was_over_the_second_time_is_none() -> None:
+    script, _ = validating(heals=True)
+    answer = question(script)
+    assert (answer.rcode, answer.unchecked, len(answer.records)) == ("NOERROR", "", 1)
+
+
+def test_any_other_failure_stays_one() -> None:
+    script, flags = validating(knows=False, code=22)
+    answer = question(script)
+    assert (answer.rcode, answer.unchecked, answer.extended) == ("SERVFAIL", "", (22,))
+    assert len(flags) == 2
+
+
+def test_bogus_records_are_not_taken_from_a_server_that_does_not_check() -> None:
+    script, _ = validating()
+    with serve(script) as first, serve(zone(f"{NAME}. A 192.0.2.1")) as second:
+        (answer,) = ask((first.server, second.server), [(NAME, "A")], time.monotonic() + 5).values()
+    assert answer.unchecked == "NOERROR"
+    assert second.asked == []
+
+
+def test_how_long_an_answer_may_be_kept_and_whose_it_is() -> None:
+    def script(query: dns.message.Message, transport: str) -> list[bytes]:
+        answer = reply(query, rcode="NXDOMAIN")
+        answer.flags |= dns.flags.AA
+        start = dns.rrset.from_text("example.org.", 77, "IN", "SOA", "ns. admin. 1 2 3 4 5")
+        answer.authority.append(start)
+        return [answer.to_wire()]
+
+    denial = question(script)
+    assert (denial.ttl, denial.zone, denial.authoritative, denial.referred) == (77, "example.org.", True, "")
+    found = question(zone(f"{NAME}. A 192.0.2.1"))
+    assert (found.ttl, found.zone, found.authoritative) == (300, "", False)
+
+
+def test_a_server_that_refers_to_a_zone_below_says_so() -> None:
+    def script(query: dns.message.Message, transport: str) -> list[bytes]:
+        answer = reply(query)
+        answer.authority.append(dns.rrset.from_text("mail.example.org.", 77, "IN", "NS", "ns.example.net."))
+        return [answer.to_wire()]
+
+    assert question(script).referred == "mail.example.org."

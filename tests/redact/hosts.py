@@ -55,8 +55,10 @@ from preflight.facts import (
     Uncopied,
     Unseen,
     Virtualization,
+    ZoneServer,
+    absolute,
 )
-from preflight.facts.records import A, Aaaa, Mx, Ptr
+from preflight.facts.records import A, Aaaa, Mx, Ptr, Soa
 from preflight.mailcow.layout import SHAPE
 from preflight.mailcow.plan import DEFAULT_CONF
 from tests.build import host
@@ -173,7 +175,28 @@ def answers(name: str = NAME, domain: str = DOMAIN) -> Answers:
         Answer(f"autodiscover.{domain}", "AAAA", "NXDOMAIN"),
         Answer(f"autoconfig.{domain}", "A", "SERVFAIL", server="203.0.113.53:53", detail="from 203.0.113.53 of geheim"),
     )
-    return Answers({Answers.key(answer.name, answer.type): answer for answer in told})
+    by_question = {Answers.key(answer.name, answer.type): answer for answer in told}
+    return Answers(by_question, zones={absolute(domain): zone_servers(domain)}, own=own(name))
+
+
+def zone_servers(domain: str) -> tuple[ZoneServer, ...]:
+    """Return the own name servers of its domain, of which one does not serve it and another one is silent."""
+    start = Soa("ns1.geheim-hosting.example.", "tannhaeuser.geheim-hosting.example.", 7, 3600, 600, 86400, 300)
+    said = (
+        Answer(absolute(domain), "SOA", "NOERROR", (start,), server="203.0.113.61", authoritative=True, ttl=600),
+        Answer(absolute(domain), "SOA", "REFUSED", server="203.0.113.62", extended=(18,)),
+        Answer(absolute(domain), "SOA", "timeout", server="203.0.113.63", detail="from 203.0.113.63 of geheim"),
+    )
+    return tuple(
+        ZoneServer(one.server, (f"ns{number}.geheim-hosting.example.",), one) for number, one in enumerate(said, 1)
+    )
+
+
+def own(name: str) -> dict[str, tuple[Answer, ...]]:
+    """Return what one of them says: another address than the resolver's."""
+    address = A("203.0.113.98")
+    told = Answer(absolute(name), "A", "NOERROR", (address,), server="203.0.113.61", authoritative=True, ttl=600)
+    return {Answers.key(told.name, told.type): (told,)}
 
 
 def tried() -> Twin:

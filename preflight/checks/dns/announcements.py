@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from preflight.checks import Look, check
 from preflight.checks.dns.names import domains, fqdn
+from preflight.checks.dns.own_servers import judged
 from preflight.checks.sources import DNS, rfc
 from preflight.mailcow.services import ANNOUNCED, Announced
 from preflight.report.model import Finding, Severity
@@ -48,7 +49,8 @@ def srv(look: Look, row: Row) -> Iterator[Finding]:
     """
     from preflight.checks.dns import srv
 
-    yield srv.judge(look, row.service, row.domain)
+    questions = ((row.subject, "SRV"), *(((row.subject, "TXT"),) if row.service.path else ()))
+    yield judged(look, "dns.srv", questions, lambda view: srv.judge(view, row.service, row.domain))
 
 
 def _tlsa(look: Look) -> tuple[str, ...]:
@@ -75,7 +77,7 @@ def tlsa(look: Look, name: str) -> Iterator[Finding]:
     """
     from preflight.checks.dns import tlsa
 
-    yield tlsa.judge(look, name)
+    yield judged(look, "dns.tlsa", ((name, "TLSA"),), lambda view: tlsa.judge(view, name))
 
 
 def _certificates(look: Look) -> tuple[str, ...]:
@@ -104,4 +106,7 @@ def caa(look: Look, name: str) -> Iterator[Finding]:
     """
     from preflight.checks.dns import caa
 
-    yield caa.judge(look, name)
+    if caa.is_unasked(look):
+        yield caa.judge(look, name)
+    else:
+        yield judged(look, "dns.caa", caa.questions(name), lambda view: caa.judge(view, name))

@@ -17,11 +17,22 @@ VALUE = f'0 issue "{AUTHORITY}"'
 def subjects(look: Look) -> tuple[str, ...]:
     """Return the host's name, and of the certificate's further names the first one for each other cause."""
     host = fqdn(look)
-    if not look.plan.certificate.skipped and not look.plan.certificate.elsewhere:
+    if not is_unasked(look):
         found = {cause(look, name): name for name in reversed((host, *others(look)))}
         told = {("", ""), cause(look, host)}
         return (host, *(name for key, name in reversed(found.items()) if key not in told))
     return (host,)
+
+
+def is_unasked(look: Look) -> bool:
+    """Say whether mailcow asks Let's Encrypt for nothing, so that no record is looked at."""
+    return look.plan.certificate.skipped or look.plan.certificate.elsewhere
+
+
+def questions(name: str) -> tuple[tuple[str, str], ...]:
+    """Return the questions for the records of a name and of those above it, which count where it has none."""
+    labels = name.split(".")
+    return tuple((".".join(labels[start:]), "CAA") for start in range(max(1, len(labels) - 1)))
 
 
 def judge(look: Look, name: str) -> Finding:

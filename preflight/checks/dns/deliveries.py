@@ -5,7 +5,7 @@ A record that serves somebody today is replaced last, when mailcow runs: until t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from preflight.checks import Look
 from preflight.checks.dns import transport
@@ -123,7 +123,7 @@ def served(look: Look, domain: str) -> bool:
     return bool(set(targets) - {fqdn(look), ""}) and not all(_is_nowhere(look, target) for target in targets)
 
 
-def for_programs(look: Look, domain: str, label: str) -> Iterator[Finding]:
+def for_programs(look: Look, domain: str, label: str) -> Finding:
     """Look whether a name is an alias of the host's, or has addresses of the host's and no others."""
     host, name = fqdn(look), f"{label}.{domain}"
     target = alias(settled(look, name, "A"))
@@ -131,8 +131,7 @@ def for_programs(look: Look, domain: str, label: str) -> Iterator[Finding]:
     expected = (f"{host}.",)
     if target == host or (_both(look, name) and set(_both(look, name)) <= set(_both(look, host))):
         message = say("{name} leads to {host}.", name=name, host=host)
-        yield finding(Status.PASS, message, name, "CNAME", expected=expected, found=found)
-        return
+        return finding(Status.PASS, message, name, "CNAME", expected=expected, found=found)
     entry = record(name, "CNAME", f"{host}.")
     message, remedy = say("{name} has no record.", name=name), enter((entry,))
     if found:
@@ -142,7 +141,7 @@ def for_programs(look: Look, domain: str, label: str) -> Iterator[Finding]:
         text = say("Mail for {domain} goes elsewhere today, and mail programs would look for its settings on this "
                    "host. Do this when mailcow runs and you have tested it.", domain=domain)  # fmt: skip
         remedy = enter((entry,), text, when="last")
-    yield finding(Status.WARN, message, name, "CNAME", expected=expected, found=found, remedy=remedy)
+    return finding(Status.WARN, message, name, "CNAME", expected=expected, found=found, remedy=remedy)
 
 
 def _both(look: Look, name: str) -> tuple[str, ...]:

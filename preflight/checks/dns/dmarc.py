@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from preflight.checks import Look
-from preflight.checks.dns.names import any_answer, enter, finding, of_registered, settled, some, text_record, texts_of
+from preflight.checks.dns.names import (
+    any_answer,
+    enter,
+    finding,
+    known,
+    of_registered,
+    settled,
+    some,
+    text_record,
+    texts_of,
+)
 from preflight.checks.findings import Outcome
-from preflight.facts import Answer, Answers
+from preflight.facts import Answer
 from preflight.facts.records import Txt
 from preflight.policies.dmarc import Policy, corrected, near, parse, texts
 from preflight.policies.dmarc_tree import Found, discover, grant, names, owner, reached, refusing
@@ -28,17 +38,17 @@ def judge(look: Look, domain: str) -> Finding:
 
 
 def _judged(look: Look, domain: str, own: Answer) -> Outcome:
-    name, known = owner(domain), look.host.answers.or_(Answers()).get
+    name, get = owner(domain), known(look).get
     if len(texts(own)) > 1:
         message = say("{name} has several DMARC records. Receivers ignore them all.", name=name)
         return Outcome(Status.WARN, message, Remedy(say("Leave one DMARC record at {name}.", name=name), place="dns"))
     if not texts(own):
         if meant := near(own):
             return _near(domain, meant[0])
-        for above in reached(known, domain):
+        for above in reached(get, domain):
             if above != names(domain)[-1]:  # a silent top-level domain makes no difference but to a few
                 settled(look, owner(above), "TXT")
-    counting = discover(known, domain)
+    counting = discover(get, domain)
     if counting is None:
         return _none(look, domain)
     return _counting(look, domain, counting)
@@ -81,7 +91,7 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
         entry = _entry(found.at, corrected(policy.text))
         advice = say("Replace the record of {name} by this one: {line}", line=entry.line, **values)
         return Outcome(Status.WARN, fault, Remedy(advice, place="dns", records=(entry,)))
-    if refused := refusing(look.host.answers.or_(Answers()).get, found):
+    if refused := refusing(known(look).get, found):
         message = say(
             "{hosts} will get no reports on {at}: nothing there allows them.", hosts=some(refused), at=found.at
         )

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from preflight.checks import Look, check
 from preflight.checks.dns.deliveries import delivery, for_programs
-from preflight.checks.dns.names import (
-    domains,
-)
+from preflight.checks.dns.names import domains
+from preflight.checks.dns.own_servers import judged
 from preflight.checks.sources import DNS, issue
 from preflight.report.model import Finding, Severity
 
@@ -26,9 +25,10 @@ def mx(look: Look, domain: str) -> Iterator[Finding]:
     """The domain's mail is delivered to this host
 
     Other servers ask for the domain's MX records and deliver to the target with the lowest preference. The target has
-    to be mailcow's host name, as the certificate bears that name, and must not be an alias (RFC 2181).
+    to be mailcow's host name, as the certificate bears that name, and must not be an alias (RFC 2181). The name servers
+    of the domain's zone are asked too: those that do not serve the zone are told here.
     """
-    yield delivery(look, domain)
+    yield judged(look, "dns.mx", ((domain, "MX"),), lambda view: delivery(view, domain))
 
 
 @check(
@@ -45,7 +45,7 @@ def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
     Outlook and ActiveSync look for https://autodiscover.DOMAIN. mailcow answers there, and has the name in its
     certificate if the record points to it.
     """
-    yield from for_programs(look, domain, "autodiscover")
+    yield _program(look, domain, "autodiscover")
 
 
 @check(
@@ -62,4 +62,10 @@ def autoconfig(look: Look, domain: str) -> Iterator[Finding]:
     Thunderbird and others look for autoconfig.DOMAIN. mailcow answers there, and has the name in its certificate
     if the record points to it.
     """
-    yield from for_programs(look, domain, "autoconfig")
+    yield _program(look, domain, "autoconfig")
+
+
+def _program(look: Look, domain: str, label: str) -> Finding:
+    name = f"{label}.{domain}"
+    questions = ((name, "A"), (name, "AAAA"))
+    return judged(look, f"dns.{label}", questions, lambda view: for_programs(view, domain, label))

@@ -20,6 +20,7 @@ from preflight.checks.dns.names import (
     typo,
 )
 from preflight.checks.dns.own_addresses import VERSIONS
+from preflight.checks.dns.own_servers import judged
 from preflight.checks.sources import DNS, issue
 from preflight.facts import require
 from preflight.facts.records import Ptr
@@ -32,7 +33,7 @@ from preflight.text.sentences import paragraph, say
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("hosts_file", "answers"),
+    reads=("hosts_file", "answers", "links"),
     remedy="Choose a name such as mail.example.org, with an address record of its own, and keep it out of /etc/hosts.",
     docs=(DNS,),
     sources=(issue(1572), issue(850), issue(2932)),
@@ -64,7 +65,7 @@ def hostname(look: Look) -> Iterator[Finding]:
         yield own_name.is_alias(name, target)
     else:
         require(look.host.hosts_file)
-        yield own_name.good_name(written, name)
+        yield own_name.good_name(look, written, name)
 
 
 def _families(_: Look) -> tuple[str, ...]:
@@ -87,21 +88,25 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
     record is looked at first, by them and by mailcow: one that leads nowhere does more harm than none.
     """
     name = fqdn(look)
+    yield judged(look, "dns.address", ((name, kind),), lambda view: _address(view, kind))
+
+
+def _address(look: Look, kind: str) -> Finding:
+    name = fqdn(look)
     if (nowhere := own_addresses.circle(look, name, kind)) is not None:
         raise nowhere
     found = addresses_of(settled(look, name, kind))
     if not found and kind == "AAAA":
-        yield finding(Status.PASS, own_addresses.without_ipv6(look, name), name, kind)
-    elif not found:
-        yield own_addresses.no_address(look, name)
-    elif kind == "AAAA" and (message := own_addresses.broken_ipv6(look, name, found)):
+        return finding(Status.PASS, own_addresses.without_ipv6(look, name), name, kind)
+    if not found:
+        return own_addresses.no_address(look, name)
+    if kind == "AAAA" and (message := own_addresses.broken_ipv6(look, name, found)):
         remove = say("Remove the AAAA record of {name}, or set up IPv6 on this host.", name=name)
         remedy = Remedy(paragraph(remove, say(BEHIND_NAT)), place="dns")
-        yield finding(Status.FAIL, message, name, kind, found=found, remedy=remedy)
-    elif expected := own_addresses.public(look, VERSIONS[kind]):
-        yield own_addresses.compare(look, name, kind, expected, found)
-    else:
-        yield own_addresses.behind_nat(look, name, kind, found)
+        return finding(Status.FAIL, message, name, kind, found=found, remedy=remedy)
+    if expected := own_addresses.public(look, VERSIONS[kind]):
+        return own_addresses.compare(look, name, kind, expected, found)
+    return own_addresses.behind_nat(look, name, kind, found)
 
 
 @check(
@@ -125,11 +130,15 @@ def reverse(look: Look, address: str) -> Iterator[Finding]:
     if (own := any_answer(look, name, "A")) and own.denied:
         raise denied(own)
     pointer = reverse_name(address)
+    yield judged(look, "dns.reverse", ((pointer, "PTR"),), lambda view: _reverse(view, address, pointer))
+
+
+def _reverse(look: Look, address: str, pointer: str) -> Finding:
+    name = fqdn(look)
     names = tuple(dict.fromkeys(bare(record.target) for record in settled(look, pointer, "PTR").of(Ptr)))
     kind = own_addresses.kind_of(address)
     if name not in names:
-        yield pointers.wrong_reverse(look, address, pointer, names)
-    elif address not in (forward := addresses_of(settled(look, name, kind))):
-        yield pointers.loose(look, address, kind, forward)
-    else:
-        yield pointers.good_reverse(look, address, pointer, names)
+        return pointers.wrong_reverse(look, address, pointer, names)
+    if address not in (forward := addresses_of(settled(look, name, kind))):
+        return pointers.loose(look, address, kind, forward)
+    return pointers.good_reverse(look, address, pointer, names)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from preflight.checks import Look
+from preflight.checks.dns import extended
 from preflight.facts import Answer, Answers, Missing, MissingFact
 from preflight.facts.base import Place
 from preflight.facts.records import Mx, Record, Txt
@@ -17,6 +18,7 @@ from preflight.text.sentences import noted, paragraph, phrase, say
 
 SETTLED = ("NOERROR", "NXDOMAIN")
 BEHIND_NAT = noted("Give the address that the world sees with --public-ip.")
+_OF_HOSTS = ("A", "AAAA", "MX", "PTR")  # every zone has SOA and NS, and an example's may have texts
 _TTL = 3600
 _PIECE = 255  # bytes of one text of a TXT record
 
@@ -50,7 +52,11 @@ def is_placeholder(look: Look) -> bool:
     if first.records or first.alias or not hostnames.placeholder(name):
         return False
     below = f".{hostnames.registrable(name) or name}."
-    rows = [answer for answer in look.host.answers.get().by_question.values() if f".{answer.name}".endswith(below)]
+    rows = [
+        answer
+        for answer in known(look).by_question.values()
+        if f".{answer.name}".endswith(below) and answer.type in _OF_HOSTS
+    ]
     return all(is_null(record) for answer in rows for record in answer.records)
 
 
@@ -70,42 +76,41 @@ def undetermined(reason: str, help: str, detail: str = "", place: Place = "docke
     return MissingFact(Missing("unknown", reason, help, detail=detail, place=place), "DNS")
 
 
+def known(look: Look) -> Answers:
+    """Return the answers to judge by: the resolver's, or those that a look has in their place."""
+    return look.answers or look.host.answers.get()
+
+
 def settled(look: Look, name: str, kind: str) -> Answer:
     """Return an answer that settles the question: there is such a record, or there is none. Else raise."""
-    answer = look.host.answers.get().of(name, kind)
-    server = answer.server or "DNS"
+    answer = known(look).of(name, kind)
+    if answer.rcode not in SETTLED or answer.truncated or extended.is_forged(answer):
+        raise _unsettled(answer, name, kind)
+    if answer.denied:
+        raise denied(answer)
+    return answer
+
+
+def _unsettled(answer: Answer, name: str, kind: str) -> MissingFact:
+    """Make what ends a check where an answer settles nothing, with what the server itself says of it."""
+    values = {"server": answer.server or "DNS", "name": name, "kind": kind, "rcode": answer.rcode}
     again = say("Run the check again, or name another server with --resolver.")
     if answer.rcode in SETTLED and answer.truncated:
-        lacking = say("{server} left out records of {name} {kind}.", server=server, name=name, kind=kind)
-        raise undetermined(lacking, again)
+        return undetermined(say("{server} left out records of {name} {kind}.", **values), again)
     if answer.rcode in SETTLED:
-        if answer.denied:
-            raise denied(answer)
-        return answer
+        own = say("The answer of {server} for {name} {kind} is not that of the DNS.", **values)
+        return undetermined(paragraph(own, extended.why(answer)), say("Name another server with --resolver."))
     if answer.rcode == "timeout":
-        raise undetermined(
-            say("{server} did not answer when asked for {name} {kind}.", server=server, name=name, kind=kind), again
-        )
+        return undetermined(say("{server} did not answer when asked for {name} {kind}.", **values), again)
     if answer.rcode == "error":
-        raise undetermined(
-            say("The query to {server} for {name} {kind} failed.", server=server, name=name, kind=kind),
-            again,
-            answer.detail,
-        )
+        return undetermined(say("The query to {server} for {name} {kind} failed.", **values), again, answer.detail)
     help = say("Look at the zone's name servers and its DNSSEC signatures, or name another server with --resolver.")
     if answer.rcode == "REFUSED":
         help = say("Let the name server answer this host for this name, or name another server with --resolver.")
-    raise undetermined(
-        say(
-            "{server} answered {rcode} when asked for {name} {kind}.",
-            server=server,
-            rcode=answer.rcode,
-            name=name,
-            kind=kind,
-        ),
-        help,
-        place="dns",
-    )
+    reason = say("{server} answered {rcode} when asked for {name} {kind}.", **values)
+    if extended.is_bogus(answer):
+        reason = say("{server} rejects the records of {name} {kind}: their DNSSEC signatures are not valid.", **values)
+    return undetermined(paragraph(reason, extended.why(answer)), help, place="dns")
 
 
 def denied(answer: Answer) -> MissingFact:
@@ -167,12 +172,15 @@ def _no_top(ending: str) -> str:
 def settled_or_none(look: Look, name: str, kind: str) -> Answer | None:
     """Return an answer that settles the question, None where there is no such answer."""
     answer = any_answer(look, name, kind)
-    return answer if answer and answer.rcode in SETTLED and not (answer.denied or answer.truncated) else None
+    if answer is None or answer.rcode not in SETTLED or answer.denied or answer.truncated:
+        return None
+    return None if extended.is_forged(answer) else answer
 
 
 def any_answer(look: Look, name: str, kind: str) -> Answer | None:
     """Return an answer whatever it is; None if there is none."""
-    return look.host.answers.or_(Answers()).get(name, kind)
+    found = look.host.answers.or_(Answers()) if look.answers is None else look.answers
+    return found.get(name, kind)
 
 
 def addresses_of(answer: Answer | None) -> tuple[str, ...]:

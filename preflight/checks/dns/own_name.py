@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from preflight.checks import Look
-from preflight.checks.dns.names import finding
+from preflight.checks.dns.names import addresses_of, finding, settled_or_none, some
 from preflight.facts import HostsEntry
 from preflight.net import addresses, hostnames
 from preflight.report.model import Finding, Remedy, Status
@@ -14,13 +14,47 @@ from preflight.text.sentences import paragraph, say
 UNSPECIFIED = ("0.0.0.0", "::")
 
 
-def good_name(given: str, name: str) -> Finding:
-    """Pass; warn of a name that is correct and a poor choice."""
+def good_name(look: Look, given: str, name: str) -> Finding:
+    """Pass; warn of a name that is correct and a poor choice, and of one that this host itself takes for another."""
     if doubt := hostnames.doubt(name):
         return finding(Status.WARN, doubt, name, "CNAME", found=(name,))
-    message = say("{name} is a fully qualified name and no alias.", name=name)
-    message = paragraph(message, hostnames.remark(given, name))
+    message = paragraph(say("{name} is a fully qualified name and no alias.", name=name), hostnames.remark(given, name))
+    if hiding := _hiding(look, name):
+        return _hidden(look, name, message, hiding)
     return finding(Status.PASS, message, name, "CNAME", found=(name,))
+
+
+def _hidden(look: Look, name: str, message: str, entries: tuple[HostsEntry, ...]) -> Finding:
+    """Say that /etc/hosts hides the DNS: for an address of this host that may be meant, for others it is a mistake."""
+    answers = [settled_or_none(look, name, kind) for kind in ("A", "AAAA")]
+    remark = say(
+        "Line {line} of /etc/hosts gives it the address {address}, and the DNS gives it {dns}. Programs on this host "
+        "use the address in /etc/hosts.",
+        line=entries[0].line,
+        address=entries[0].address,
+        dns=some(one for answer in answers for one in addresses_of(answer)),
+    )
+    links = look.host.links.or_(())
+    own = {*look.host.asked.public_ips, *addresses.host_addresses(links, 4), *addresses.host_addresses(links, 6)}
+    is_meant = all(entry.address in own for entry in entries)
+    remedy = None if is_meant else _out_of_hosts(name, entries)
+    status = Status.PASS if is_meant else Status.WARN
+    return finding(status, paragraph(message, remark), name, "CNAME", found=(name,), remedy=remedy)
+
+
+def _hiding(look: Look, name: str) -> tuple[HostsEntry, ...]:
+    """Return the lines of /etc/hosts that give the name another address than the DNS does."""
+    answers = [settled_or_none(look, name, kind) for kind in ("A", "AAAA")]
+    known = {one for answer in answers for one in addresses_of(answer)}
+    named = [entry for entry in look.host.hosts_file.or_(()) if name in map(hostnames.bare, entry.names)]
+    return tuple(entry for entry in named if entry.address not in known) if known and None not in answers else ()
+
+
+def _out_of_hosts(name: str, entries: tuple[HostsEntry, ...]) -> Remedy:
+    word = rf"[[:space:]]+{re.escape(name)}\.?([[:space:]]|$)"
+    commands = tuple(f"sed -i.bak -E '{entry.line}s/{word}/\\1/I' /etc/hosts" for entry in entries)
+    text = say("Take the name out of /etc/hosts (cloud-init writes it again where manage_etc_hosts is set).")
+    return Remedy(text, commands)
 
 
 def without_dot(given: str, name: str) -> Remedy | None:
@@ -46,9 +80,6 @@ def _leads_here(text: str) -> bool:
 def in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
     """Fail: the host's own file of names leads to the host alone."""
     first = entries[0]
-    word = rf"[[:space:]]+{re.escape(name)}\.?([[:space:]]|$)"
-    commands = tuple(f"sed -i.bak -E '{entry.line}s/{word}/\\1/I' /etc/hosts" for entry in entries)
-    text = say("Take the name out of /etc/hosts (cloud-init writes it again where manage_etc_hosts is set).")
     message = say(
         "Line {line} of /etc/hosts says that {name} is {address}, the host's loopback address.",
         line=first.line,
@@ -63,7 +94,7 @@ def in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
             address=first.address,
         )
     found = [entry.address for entry in entries]
-    return finding(Status.FAIL, message, name, "hosts", found=found, remedy=Remedy(text, commands))
+    return finding(Status.FAIL, message, name, "hosts", found=found, remedy=_out_of_hosts(name, entries))
 
 
 def is_alias(name: str, target: str) -> Finding:

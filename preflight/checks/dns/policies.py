@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from preflight.checks import Look, check
 from preflight.checks.dns.names import domains
+from preflight.checks.dns.own_servers import judged
 from preflight.checks.sources import DNS, rfc
 from preflight.report.model import Finding, Severity
 
@@ -28,7 +29,7 @@ def spf(look: Look, domain: str) -> Iterator[Finding]:
     """
     from preflight.checks.dns import spf
 
-    yield spf.judge(look, domain)
+    yield judged(look, "dns.spf", ((domain, "TXT"),), lambda view: spf.judge(view, domain))
 
 
 @check(
@@ -47,8 +48,10 @@ def dkim(look: Look, domain: str) -> Iterator[Finding]:
     domain is added and shows the record to enter. Before that, no record is needed.
     """
     from preflight.checks.dns import dkim
+    from preflight.policies.dkim import owner
 
-    yield dkim.judge(look, domain)
+    name = owner(look.host.asked.selector, domain)
+    yield judged(look, "dns.dkim", ((name, "TXT"),), lambda view: dkim.judge(view, domain))
 
 
 @check(
@@ -68,5 +71,6 @@ def dmarc(look: Look, domain: str) -> Iterator[Finding]:
     that of the names above it.
     """
     from preflight.checks.dns import dmarc
+    from preflight.policies.dmarc_tree import owner
 
-    yield dmarc.judge(look, domain)
+    yield judged(look, "dns.dmarc", ((owner(domain), "TXT"),), lambda view: dmarc.judge(view, domain))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from preflight.checks import Look
 from preflight.checks.dns import pointers, spf_records
 from preflight.checks.dns.deliveries import served
-from preflight.checks.dns.names import enter, finding, fqdn, of_registered, settled, some, texts_of
+from preflight.checks.dns.names import enter, finding, fqdn, known, of_registered, settled, some, texts_of
 from preflight.checks.findings import Outcome
 from preflight.facts.records import Txt
 from preflight.net.hostnames import bare
@@ -51,7 +51,7 @@ def mail_from(look: Look, address: str, domain: str) -> Mail:
 
 def _evaluated(look: Look, domain: str, record: Record, text: str) -> Outcome:
     mails = [mail_from(look, address, domain) for address in pointers.sending(look)]
-    answers = look.host.answers.get()
+    answers = known(look)
     verdicts = {mail.address: evaluate(answers.of, mail) for mail in mails}
     for verdict in verdicts.values():
         if verdict.answer is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from preflight.checks import Look
 from preflight.checks.dns import pointers
 from preflight.checks.dns.deliveries import served
-from preflight.checks.dns.names import addresses_of, enter, fqdn, settled_or_none, text_record
+from preflight.checks.dns.names import addresses_of, enter, fqdn, known, settled_or_none, text_record
 from preflight.facts import Answer, MissingFact, absolute
 from preflight.facts.records import A, Mx, Record, Txt
 from preflight.net import addresses
@@ -116,7 +116,7 @@ def _sending(look: Look) -> tuple[str, ...]:
 
 
 def _beside(look: Look, soon: Overlay) -> Callable[[str, str], Answer]:
-    answers = look.host.answers.get()
+    answers = known(look)
     return lambda name, kind: soon.get((name, kind)) or answers.of(name, kind)
 
 

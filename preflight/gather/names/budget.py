@@ -9,6 +9,9 @@ from preflight.facts import Answer
 DOMAINS = 16  # that all can be asked about; of more, and of as many addresses, as far as the budget goes
 REPORT_HOSTS = 4  # of other organizations that take a domain's reports
 TARGETS = 8  # names of one answer that are asked for in turn
+ZONES = 2 * DOMAINS  # whose own servers are asked
+ZONE_SERVERS = 8  # addresses of a zone's own servers that are asked: four servers with an address of each kind
+OWN = 1000  # questions to zones' own servers, and to the resolver again where it does not say the same
 
 # What one mail domain may need, names times types.
 FOR_A_DOMAIN = {
@@ -24,9 +27,10 @@ FOR_A_DOMAIN = {
     "tls-rpt": 1,
     "caa": 2 + 4,  # autodiscover and autoconfig, and up the tree
     "srv": 13,  # the names of mailcow's documentation
+    "zone": 2 + 2 * TARGETS,  # SOA and NS, and the addresses of its servers
 }
-# The host's own name: A, AAAA, CAA, TLSA; and of its addresses PTR with the names that those lead to.
-FOR_THE_HOST = 2 + 4 + 2 + DOMAINS * (1 + 2 * TARGETS)
+# The host's own name: A, AAAA, CAA, TLSA; and of its addresses PTR with the names that those lead to, and their zones.
+FOR_THE_HOST = 2 + 4 + 2 + FOR_A_DOMAIN["zone"] + DOMAINS * (1 + 2 * TARGETS + FOR_A_DOMAIN["zone"])
 
 
 class Budget(Struct, frozen=True):

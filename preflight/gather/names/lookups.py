@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 
+from msgspec.structs import replace
+
 from preflight.facts import Answer, Answers, Fact
 from preflight.facts.names import Unasked
 from preflight.gather.access.roots import Roots
-from preflight.gather.names import denial
+from preflight.gather.names import denial, own
 from preflight.gather.names.budget import Budget, weigh
 from preflight.gather.names.nameservers import Server, find_servers, shown
+from preflight.gather.names.own import Resolvers
 from preflight.gather.names.questions import MailHost, due
 from preflight.gather.names.resolver import MARGIN, SILENT, ask
 from preflight.net.hostnames import askable
 from preflight.text.sentences import say
 
 BUDGET = Budget()
+DELEGATIONS = 3  # zones below zones, whose servers are asked in turn
 
 
 def look_up(
@@ -41,29 +45,60 @@ def look_up(
     servers = find_servers(roots, resolvers)
     if servers.missing is not None:
         return Fact(servers.source, None, servers.missing)
-    found = in_rounds(servers.get(), MailHost(fqdn, domains, addresses, selector), BUDGET, deadline)
+    host = MailHost(fqdn, domains, addresses, selector)
+    return _fact(servers.get(), _all(Resolvers(servers.get(), bool(resolvers)), host, BUDGET, deadline))
+
+
+def _all(resolvers: Resolvers, host: MailHost, budget: Budget, deadline: float) -> Answers:
+    """Ask the resolver and the zones' own servers until neither names anything new, then weigh what was denied."""
+    found, silent = Answers(), set[Server]()
+    for _ in range(DELEGATIONS):
+        found = in_rounds(resolvers.servers, host, budget, deadline, found, silent)
+        if _dead(found.by_question):
+            return found
+        before = len(found.zones), len(found.own)
+        found = own.asked(found, host, resolvers, deadline, _room(budget, found))
+        if (len(found.zones), len(found.own)) == before:
+            break
+    found = own.asked_again(found, resolvers, deadline, time.monotonic())
     if above := denial.questions(found.by_question.values()):
-        told = ask(servers.get(), above, deadline, BUDGET.weight)
+        told = ask(resolvers.servers, above, deadline, budget.weight, silent)
         found = denial.weighed(found, Answers(told))
-    return _fact(servers.get(), found)
+    return found
 
 
-def in_rounds(servers: tuple[Server, ...], host: MailHost, budget: Budget, deadline: float) -> Answers:
+def in_rounds(
+    servers: tuple[Server, ...],
+    host: MailHost,
+    budget: Budget,
+    deadline: float,
+    known: Answers | None = None,
+    silent: set[Server] | None = None,
+) -> Answers:
     """Ask until no answer leads to a new question, the budget is spent, the time is over, or nobody answers."""
-    given: dict[str, Answer] = {}
-    unasked: dict[str, Unasked] = {}
-    room = budget.weight
+    found = known or Answers()
+    quiet: set[Server] = set() if silent is None else silent
     while True:
-        wanted = {Answers.key(*question): question for question in due(host, Answers(given))}
+        given, unasked = found.by_question, found.unasked
+        wanted = {Answers.key(*question): question for question in due(host, found)}
         fresh = [key for key in wanted if key not in given and key not in unasked]
         if not fresh or (given and _dead(given)):
-            return Answers(given, unasked)
+            return found
+        room = _room(budget, found)
         payable = fresh[: max(0, budget.questions - len(given))] if room > 0 else []
-        answers = ask(servers, [wanted[key] for key in payable], deadline, room)
-        given |= answers
-        room -= sum(map(weigh, answers.values()))
+        answers = ask(servers, [wanted[key] for key in payable], deadline, room, quiet)
         late = time.monotonic() >= deadline - 2 * MARGIN
-        unasked |= {key: "deadline" if late and key in payable else "budget" for key in fresh if key not in answers}
+        left = {key: _why(late and key in payable) for key in fresh if key not in answers}
+        found = replace(found, by_question=given | answers, unasked=unasked | left)
+
+
+def _why(is_late: bool) -> Unasked:
+    return "deadline" if is_late else "budget"
+
+
+def _room(budget: Budget, found: Answers) -> int:
+    told = (answer for rows in found.own.values() for answer in rows)
+    return budget.weight - sum(map(weigh, (*found.by_question.values(), *told)))
 
 
 def _dead(found: dict[str, Answer]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -25,7 +25,16 @@ class MailHost(Struct, frozen=True):
 
 def due(host: MailHost, answers: Answers) -> list[Question]:
     """Return all that can be asked by now, asked already or not, the important questions first, each once."""
-    found = [question for source in SOURCES for question in source(host, answers)]
+    return _each_once((*SOURCES, *ABOVE), host, answers)
+
+
+def records(host: MailHost, answers: Answers) -> list[Question]:
+    """Return the questions for the records themselves, without those that tell who has them."""
+    return _each_once(SOURCES, host, answers)
+
+
+def _each_once(sources: Iterable[Source], host: MailHost, answers: Answers) -> list[Question]:
+    found = [question for source in sources for question in source(host, answers)]
     return list({Answers.key(*question): question for question in found}.values())
 
 
@@ -66,10 +75,19 @@ def published(host: MailHost, answers: Answers) -> Iterator[Question]:
     yield from published.questions(host, answers)
 
 
+def beginnings(host: MailHost, answers: Answers) -> Iterator[Question]:
+    """Yield the questions for the zones that the names are in, and for their servers."""
+    from preflight.gather.names import zones
+
+    yield from zones.questions(host, answers)
+
+
 def _addresses(names: Iterable[str]) -> Iterator[Question]:
     yield from ((name, kind) for name in names for kind in ("A", "AAAA"))
 
 
+Source = Callable[[MailHost, Answers], Iterator[Question]]
 LABELS = ("autodiscover", "autoconfig")
 # Each says what it wants asked by what is known: a chain of any length is followed round by round.
-SOURCES = (first, targets, certificates, published, services)
+SOURCES: tuple[Source, ...] = (first, targets, certificates, published, services)
+ABOVE: tuple[Source, ...] = (beginnings,)

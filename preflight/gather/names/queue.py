@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
 
-from preflight.facts import Answer, Answers
+from preflight.facts import Answer
 from preflight.gather.names.budget import weigh
-from preflight.gather.names.questions import Question
+
+K = TypeVar("K")
+J = TypeVar("J")
 
 
-class Queue:
-    """Each question is taken once, as long as there is `room` (the weight of all answers' records)."""
+class Queue(Generic[K, J]):
+    """Each job is taken once, under its key, as long as there is `room` (the weight of all answers' records)."""
 
-    def __init__(self, questions: Iterable[Question], room: int) -> None:
-        self._wanted = {Answers.key(*question): question for question in questions}
+    def __init__(self, wanted: Mapping[K, J], room: int) -> None:
+        self._wanted = dict(wanted)
         self._waiting = list(reversed(self._wanted))
-        self._begun: set[str] = set()
-        self._answers: dict[str, Answer] = {}
+        self._begun: set[K] = set()
+        self._answers: dict[K, Answer] = {}
         self._room = room
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._wanted)
 
-    def take(self) -> tuple[str, Question] | None:
-        """Return the next question with its key; None: there is none, or no room for its answer."""
+    def take(self) -> tuple[K, J] | None:
+        """Return the next job with its key; None: there is none, or no room for its answer."""
         with self._lock:
             if not self._waiting or self._room <= 0:
                 return None
@@ -33,7 +36,7 @@ class Queue:
             self._begun.add(key)
             return key, self._wanted[key]
 
-    def keep(self, key: str, answer: Answer) -> None:
+    def keep(self, key: K, answer: Answer) -> None:
         """Keep an answer; one that there is no room for was asked in vain, and is forgotten."""
         with self._lock:
             self._room -= weigh(answer)
@@ -42,11 +45,7 @@ class Queue:
             else:
                 self._begun.discard(key)
 
-    def answers(self, late: Callable[[Question], Answer]) -> dict[str, Answer]:
-        """Return the answers to all that was begun, in the order of the questions; `late` makes those not in yet."""
+    def answers(self, late: Callable[[J], Answer]) -> dict[K, Answer]:
+        """Return the answers to all that was begun, in the order of the jobs; `late` makes those not in yet."""
         with self._lock:
-            return {
-                key: self._answers.get(key) or late(question)
-                for key, question in self._wanted.items()
-                if key in self._begun
-            }
+            return {key: self._answers.get(key) or late(job) for key, job in self._wanted.items() if key in self._begun}

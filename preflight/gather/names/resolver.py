@@ -1,4 +1,4 @@
-"""Questions to name servers, each bounded, and their answers as they came.
+"""Questions to name servers side by side, each bounded, and their answers as they came.
 
 Names are absolute, search lists are never used. NXDOMAIN, NOERROR without data, a refusal and silence stay four
 different results. What does not fit the question (source, id, question) is passed over, as an attacker may send it.
@@ -6,54 +6,99 @@ different results. What does not fit the question (source, id, question) is pass
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from msgspec.structs import replace
 
-from preflight.facts import Answer, absolute
+from preflight.facts import Answer, Answers, absolute
 from preflight.gather.names import lenient
 from preflight.gather.names.budget import Budget
+from preflight.gather.names.exchange import Manner, put
+from preflight.gather.names.messages import CHAIN, Broken
 from preflight.gather.names.nameservers import Server, server, shown
 from preflight.gather.names.questions import Question
 from preflight.gather.names.queue import Queue
-from preflight.gather.names.rdata import record
 from preflight.text.sentences import phrase
 
-if TYPE_CHECKING:
-    from dns.message import Message, QueryMessage
-    from dns.name import Name
+K = TypeVar("K")
+J = TypeVar("J")
 
-Broken = Literal["", "circle", "long"]
-Transport = Literal["udp", "tcp"]
-
-TRY = 1.5  # seconds for one UDP packet
 LIFETIME = 5.0  # seconds for one question, on all servers
+OWN = 2.0  # seconds for one question to a server of the zone: a silent one costs a try, and others know too
 MARGIN = 0.2  # seconds before the deadline at which all is given up, so that the answers are still collected
 THREADS = 40
-CHAIN = 8  # CNAME records
 SILENT = ("timeout", "error")
 _WITHOUT_EDNS = ("FORMERR", "NOTIMP", "BADVERS")
+# Extended errors by which a server itself says that signatures are wrong (RFC 8914 4.6 to 4.13).
+SAYS_BOGUS = range(5, 13)
 
 
 def ask(
-    servers: tuple[Server, ...], questions: Iterable[Question], deadline: float, room: int = Budget().weight
+    servers: tuple[Server, ...],
+    questions: Iterable[Question],
+    deadline: float,
+    room: int = Budget().weight,
+    silent: set[Server] | None = None,
 ) -> dict[str, Answer]:
     """Ask questions side by side until `deadline` (of time.monotonic); return the answers by `Answers.key`.
 
     What was asked in vain is `timeout`. What the deadline or the `room` (the weight of all records) left no time or
-    place for is not among the answers. Never raises.
+    place for is not among the answers. `silent` keeps which servers did not answer: they are asked last. Never raises.
     """
+    known: set[Server] = set() if silent is None else silent
+    names = " and ".join(map(shown, servers))
+    return side_by_side(
+        {Answers.key(*question): question for question in questions},
+        lambda question, until: _question(servers, question, until, known),
+        lambda asked: Answer(absolute(asked[0]), asked[1], "timeout", server=names),
+        deadline,
+        room,
+    )
+
+
+def ask_own(jobs: Iterable[tuple[Server, Question]], deadline: float, room: int) -> dict[tuple[Server, str], Answer]:
+    """Ask zones' own servers, each question one server, once; return the answers by server and `Answers.key`.
+
+    A server that was silent once is not asked again.
+    """
+    silent: set[Server] = set()
+    return side_by_side(
+        {(one, Answers.key(*question)): (one, question) for one, question in jobs},
+        lambda job, until: _own(*job, min(until, time.monotonic() + OWN), silent),
+        lambda job: Answer(absolute(job[1][0]), job[1][1], "timeout", server=shown(job[0])),
+        deadline,
+        room,
+    )
+
+
+def _own(one: Server, question: Question, until: float, silent: set[Server]) -> Answer:
+    name, kind = absolute(question[0]), question[1]
+    if one in silent:
+        return Answer(name, kind, "timeout", server=shown(one))
+    answer = _one_server(one, name, kind, until, Manner.OWN)
+    if answer.rcode == "timeout":
+        silent.add(one)
+    return answer
+
+
+def side_by_side(
+    wanted: Mapping[K, J],
+    one: Callable[[J, float], Answer],
+    late: Callable[[J], Answer],
+    deadline: float,
+    room: int,
+) -> dict[K, Answer]:
+    """Do jobs in threads: `one` does a job until a time, `late` is what becomes of those not done at the end."""
     lenient.enable()
-    queue = Queue(questions, room)
+    queue = Queue(wanted, room)
 
     def work() -> None:
         while time.monotonic() < deadline - 2 * MARGIN and (taken := queue.take()):
-            key, question = taken
-            queue.keep(key, _question(servers, question, deadline - 2 * MARGIN))
+            key, job = taken
+            queue.keep(key, one(job, min(deadline - 2 * MARGIN, time.monotonic() + LIFETIME)))
 
     # Daemons of our own, not an executor: a thread that hangs must not keep the program from ending.
     crew = [threading.Thread(target=work, name="dns", daemon=True) for _ in range(min(THREADS, len(queue)))]
@@ -61,21 +106,19 @@ def ask(
         thread.start()
     for thread in crew:
         thread.join(max(0.0, deadline - MARGIN - time.monotonic()))
-    late = phrase("the deadline of the run passed")
-    names = " and ".join(map(shown, servers))
-    return queue.answers(lambda asked: Answer(absolute(asked[0]), asked[1], "timeout", server=names, detail=late))
+    return queue.answers(lambda job: replace(late(job), detail=phrase("the deadline of the run passed")))
 
 
-def _question(servers: tuple[Server, ...], question: Question, deadline: float) -> Answer:
+def _question(servers: tuple[Server, ...], question: Question, until: float, silent: set[Server]) -> Answer:
     """Ask each server in turn until one knows; a server that has refused is not asked again."""
     name, kind = absolute(question[0]), question[1]
-    until = min(deadline, time.monotonic() + LIFETIME)
     best = Answer(name, kind, "timeout", server=" and ".join(map(shown, servers)))
     open_to = list(servers)
     while open_to and time.monotonic() < until:
-        for one in tuple(open_to):
-            answer = _one_server(one, name, kind, until)
-            if answer.rcode in ("NOERROR", "NXDOMAIN"):
+        for one in sorted(open_to, key=silent.__contains__):
+            answer = _one_server(one, name, kind, until, Manner.RESOLVE)
+            (silent.add if answer.rcode == "timeout" else silent.discard)(one)
+            if answer.rcode in ("NOERROR", "NXDOMAIN") or answer.unchecked:
                 return answer
             if answer.rcode != "timeout":
                 open_to.remove(one)
@@ -83,27 +126,58 @@ def _question(servers: tuple[Server, ...], question: Question, deadline: float) 
     return best
 
 
-def _one_server(one: Server, name: str, kind: str, until: float) -> Answer:
-    """Ask one server, without EDNS if it does not know that; follow CNAMEs for a server that does not recurse."""
+def _one_server(one: Server, name: str, kind: str, until: float, manner: Manner) -> Answer:
+    """Ask one server; whatever comes of it is an answer."""
     import dns.exception
 
     try:
-        answer, recursive = _ask(one, name, kind, until, edns=True)
-        edns = answer.rcode not in _WITHOUT_EDNS
-        if not edns:
-            answer, recursive = _ask(one, name, kind, until, edns=False)
-        for left in reversed(range(CHAIN)):
-            if recursive or answer.rcode != "NOERROR" or answer.records or not answer.alias or answer.broken:
-                break
-            further, recursive = _ask(one, answer.alias, kind, until, edns=edns)
-            answer = _joined(answer, further, is_last=not left)
+        return _answer(one, name, kind, until, manner)
     except dns.exception.Timeout:
         return Answer(name, kind, "timeout", server=shown(one))
     except OSError as error:
         return Answer(name, kind, "error", server=shown(one), detail=error.strerror or type(error).__name__)
     except Exception as error:  # noqa: BLE001 - bytes from strangers: whatever they break costs one answer
         return Answer(name, kind, "error", server=shown(one), detail=f"{type(error).__name__}: {error}"[:200])
+
+
+def _answer(one: Server, name: str, kind: str, until: float, manner: Manner) -> Answer:
+    """Ask, without EDNS if the server does not know that; follow CNAMEs for a resolver that does not recurse."""
+    answer, recursive = put(one, name, kind, until, manner, edns=True)
+    edns = answer.rcode not in _WITHOUT_EDNS
+    if not edns:
+        answer, recursive = put(one, name, kind, until, manner, edns=False)
+    if manner is not Manner.RESOLVE:
+        return answer
+    if answer.rcode == "SERVFAIL" and recursive:
+        return _unchecked(one, answer, until, edns=edns)
+    for left in reversed(range(CHAIN)):
+        if recursive or answer.rcode != "NOERROR" or answer.records or not answer.alias or answer.broken:
+            break
+        further, recursive = put(one, answer.alias, kind, until, manner, edns=edns)
+        answer = _joined(answer, further, is_last=not left)
     return answer
+
+
+def _unchecked(one: Server, failed: Answer, until: float, *, edns: bool) -> Answer:
+    """Ask a resolver that failed once more without a check of signatures: an answer shows that these are wrong.
+
+    A resolver may have failed for want of time, and know by now: where it does not name the signatures as the reason
+    itself, it has to fail a second time. What does not come in time changes nothing.
+    """
+    import dns.exception
+
+    question = failed.name, failed.type
+    try:
+        answer, _ = put(one, *question, until, Manner.UNCHECKED, edns=edns)
+        if answer.rcode not in ("NOERROR", "NXDOMAIN"):
+            return failed
+        if not any(code in SAYS_BOGUS for code in failed.extended):
+            again, _ = put(one, *question, until, Manner.RESOLVE, edns=edns)
+            if again.rcode != "SERVFAIL":
+                return again
+        return replace(failed, unchecked=answer.rcode)
+    except (OSError, dns.exception.DNSException):
+        return failed
 
 
 def _joined(answer: Answer, further: Answer, *, is_last: bool) -> Answer:
@@ -118,102 +192,4 @@ def _joined(answer: Answer, further: Answer, *, is_last: bool) -> Answer:
     )
 
 
-def _ask(one: Server, name: str, kind: str, until: float, *, edns: bool) -> tuple[Answer, bool]:
-    """Return the answer, and whether the server recurses."""
-    import dns.flags
-    import dns.message
-
-    # AD in a question: tell whether the signatures were checked (RFC 6840 5.7), without sending them all.
-    flags = dns.flags.RD | dns.flags.AD
-    query = dns.message.make_query(name, kind, use_edns=0 if edns else False, payload=1232, flags=flags)
-    message, transport = _exchange(query, one, until)
-    answer = replace(parse_message(name, kind, message, shown(one)), transport=transport)
-    return answer, bool(message.flags & dns.flags.RA)
-
-
-def _exchange(query: QueryMessage, one: Server, until: float) -> tuple[Message, Transport]:
-    """Ask over UDP, and over TCP where the answer did not fit; raise `OSError` or a dnspython exception."""
-    import dns.exception
-    import dns.inet
-    import dns.message
-    import dns.query
-
-    address, port = one
-    left = until - time.monotonic()
-    if left <= 0:
-        raise dns.exception.Timeout
-    family = dns.inet.af_for_address(address)
-    with dns.query.make_socket(family, socket.SOCK_DGRAM) as udp:
-        # Connected, so that the kernel drops other senders and tells of a closed port at once.
-        udp.connect(dns.inet.low_level_address_tuple((address, port), family))
-        try:
-            message = dns.query.udp(
-                query, address, min(TRY, left), port, sock=udp,
-                ignore_unexpected=True, ignore_errors=True, raise_on_truncation=True,
-            )  # fmt: skip
-            return message, "udp"
-        except dns.message.Truncated:
-            pass
-    return dns.query.tcp(query, address, max(0.01, until - time.monotonic()), port), "tcp"
-
-
-def parse_message(name: str, kind: str, message: Message, asked_of: str) -> Answer:
-    """Read the records that answer the question, along the CNAMEs; records of other names are passed over.
-
-    All are kept: a message has 64 KiB at most, and any of them may be the one that is asked for.
-    """
-    import dns.flags
-    import dns.name
-    import dns.rcode
-    import dns.rdataclass
-    import dns.rdatatype
-
-    wanted = dns.rdatatype.from_text(kind)
-    first = dns.name.from_text(name)
-    end: tuple[Name, Broken] = (first, "") if kind == "CNAME" else _end(message, first)
-    here, broken = end
-    rcode = dns.rcode.to_text(message.rcode())
-    sets = [rrset for rrset in message.answer if rrset.match(here, dns.rdataclass.IN, wanted, dns.rdatatype.NONE)]
-    data = [rdata for rrset in sets for rdata in rrset]
-    return Answer(
-        name,
-        kind,
-        rcode,
-        () if broken or rcode != "NOERROR" else tuple(sorted(record(kind, rdata) for rdata in data)),
-        _text(here) if broken or here != first else None,
-        asked_of,
-        broken=broken,
-        authentic=bool(message.flags & dns.flags.AD),
-        truncated=bool(message.flags & dns.flags.TC),
-    )
-
-
-def _end(message: Message, name: Name) -> tuple[Name, Broken]:
-    """Follow the CNAME records of a message; return the last name, and whether they end nowhere."""
-    seen = {name}
-    while (target := _alias(message, name)) is not None:
-        name = target
-        if target in seen:
-            return name, "circle"
-        if len(seen) > CHAIN:
-            return name, "long"
-        seen.add(target)
-    return name, ""
-
-
-def _alias(message: Message, name: Name) -> Name | None:
-    """Return where a name's CNAME record leads, None where it has none."""
-    import dns.rdatatype
-
-    for rrset in message.answer:
-        if rrset.rdtype == dns.rdatatype.CNAME and rrset.name == name:
-            target: Name = rrset[0].target
-            return target
-    return None
-
-
-def _text(name: Name) -> str:
-    return name.to_text().lower()
-
-
-__all__ = ["SILENT", "Question", "ask", "parse_message", "server"]
+__all__ = ["SILENT", "Question", "ask", "ask_own", "server"]
