@@ -1,6 +1,6 @@
 """Our reading of DMARC records and DKIM keys against others', on random worlds: where they differ, it is known why.
 
-checkdmarc comes with 27 other packages (26 MB), so it is no dependency of the tests: `record_others.py` has written
+checkdmarc comes with 26 other packages (24 MB), so it is no dependency of the tests: `record_others.py` has written
 down what it and dkimpy say of the worlds that seeds make. A difference has to be one of those that `explained` and
 `explained_key` name, each with the section that decides it.
 """
