@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from preflight.checks import Look
-from preflight.checks.dns.names import any_answer, enter, finding, of_registered, settled, some, text_record, texts_of
+from preflight.checks.dns.names import (
+    any_answer,
+    enter,
+    finding,
+    of_registered,
+    settled,
+    some,
+    text_record,
+    texts_of,
+    texts_there,
+)
 from preflight.checks.findings import Outcome
 from preflight.facts import Answer
 from preflight.facts.records import Txt
@@ -44,7 +54,7 @@ def _judged(look: Look, domain: str, own: Answer) -> Outcome:
         return Outcome(Status.WARN, message, Remedy(say("Leave one DMARC record at {name}.", name=name), place="dns"))
     if not texts(own):
         if meant := near(own):
-            return _near(domain, meant[0])
+            return _near(look, domain, meant[0])
         for above in names(domain)[1:-1]:  # a silent top-level domain makes no difference but to a few
             settled(look, owner(above), "TXT")
     counting = discover(lambda asked, kind: any_answer(look, asked, kind), domain)
@@ -53,12 +63,16 @@ def _judged(look: Look, domain: str, own: Answer) -> Outcome:
     return _counting(look, domain, counting)
 
 
-def _near(domain: str, text: str) -> Outcome:
+def _near(look: Look, domain: str, text: str) -> Outcome:
     name = owner(domain)
     message = say("The record of {name} is not a DMARC record: it has to begin with v=DMARC1; and a blank.", name=name)
     entry = _entry(domain, corrected(text))
     advice = say("Replace the record of {name} by this one: {line}", name=name, line=entry.line)
-    return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
+    return Outcome(Status.WARN, message, _replaced(look, advice, entry, text))
+
+
+def _replaced(look: Look, advice: str, entry: DnsRecord, old: str) -> Remedy:
+    return Remedy(advice, place="dns", records=(entry,), removes=texts_there(look, entry.name, (old,)))
 
 
 def _none(look: Look, domain: str) -> Outcome:
@@ -84,12 +98,12 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
         entry = _entry(found.at, corrected(policy.text))
         message = say("The DMARC record of {name} asks for nothing: p= is missing or not valid.", **values)
         advice = say("Replace the record of {name} by this one: {line}", line=entry.line, **values)
-        return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
+        return Outcome(Status.WARN, message, _replaced(look, advice, entry, policy.text))
     if wrong := [tag for tag in policy.wrong if tag in ("p", "sp", "np")]:
         entry = _entry(found.at, corrected(policy.text))
         message = say("The DMARC record of {name} counts as p=none: {tags} is not valid.", tags=some(wrong), **values)
         advice = say("Replace the record of {name} by this one: {line}", line=entry.line, **values)
-        return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
+        return Outcome(Status.WARN, message, _replaced(look, advice, entry, policy.text))
     if refused := _refused(look, found):
         message = say(
             "{hosts} will get no reports on {at}: nothing there allows them.", hosts=some(refused), at=found.at

@@ -14,6 +14,7 @@ from preflight.checks.dns.names import (
     record,
     settled_or_none,
     some,
+    those,
     undetermined,
 )
 from preflight.checks.dns.own_addresses import VERSIONS, kind_of
@@ -81,7 +82,9 @@ def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
         name=name,
         entry=entry.line,
     )
-    remedy = Remedy(text, place="provider", records=(entry,))
+    remedy = Remedy(
+        text, place="provider", records=(entry,), removes=those(pointer, "PTR", (f"{one}." for one in names))
+    )
     if other := _better(look, address):
         message = paragraph(message, say("Mail is sent from this address, but {name} leads to {other}.",
                                          name=name, other=other))  # fmt: skip
@@ -154,7 +157,7 @@ def good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...])
             loose=some(loose),
         )
         text = say("Leave {name} as the only reverse name of {address}.", name=name, address=address)
-        remedy = Remedy(text, place="provider")
+        remedy = Remedy(text, place="provider", removes=those(pointer, "PTR", (f"{one}." for one in loose)))
         return finding(Status.WARN, message, pointer, "PTR", expected=expected, found=found, remedy=remedy)
     message = say("The reverse name of {address} is {name}, which leads back.", address=address, name=name)
     if others:
