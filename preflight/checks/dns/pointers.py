@@ -17,7 +17,7 @@ from preflight.checks.dns.names import (
     those,
     undetermined,
 )
-from preflight.checks.dns.own_addresses import VERSIONS, kind_of
+from preflight.checks.dns.own_addresses import VERSIONS, kind_of, public
 from preflight.facts import MissingFact, require
 from preflight.mailcow.conf.programs import source_variable
 from preflight.net import addresses
@@ -102,9 +102,19 @@ def loose(look: Look, address: str, kind: str, forward: tuple[str, ...]) -> Find
         address=address,
         name=name,
     )
-    other = _better(look, address)
-    remedy = _send_from(look, other) if other else enter((record(name, kind, address),))
+    remedy = enter((record(name, kind, address),))
+    if other := _better(look, address):
+        remedy = _send_from(look, other)
+    elif look.told_by("dns.address") and _is_told(look, kind, forward):
+        text = say("Correct the {kind} records of {name} first: see dns.address.", kind=kind, name=name)
+        remedy = Remedy(text, place="dns")
     return finding(Status.FAIL, message, name, kind, expected=(address,), found=forward, remedy=remedy)
+
+
+def _is_told(look: Look, kind: str, forward: tuple[str, ...]) -> bool:
+    """Say whether dns.address fails for the same cause: no A record, or one that leads elsewhere."""
+    own = public(look, VERSIONS[kind])
+    return bool(own) and ((kind == "A" and not forward) or any(one not in own for one in forward))
 
 
 def _better(look: Look, address: str) -> str | None:

@@ -22,13 +22,23 @@ Overlay = dict[tuple[str, str], Answer]
 
 def new(look: Look, domain: str) -> DnsRecord:
     """Return a first record: mailcow's own, with the addresses that its terms do not cover once all is entered."""
+    text = "v=spf1 mx a -all"
+    return text_record(domain, _with(text, _uncovered(look, domain, text, _soon(look, domain))))
+
+
+def will_do(look: Look, domain: str, text: str) -> bool:
+    """Say whether a record lets this host send as soon as other checks' records are entered."""
+    return bool(_sending(look)) and not _uncovered(look, domain, text, _soon(look, domain))
+
+
+def _soon(look: Look, domain: str) -> Overlay:
+    """Return what dns.mx and dns.address have entered: this host for the domain's mail, with its own address."""
     name = fqdn(look)
     soon = _overlay((domain, "MX", Mx(10, absolute(name))))
-    if not addresses_of(settled_or_none(look, name, "A")):  # dns.address has them entered
-        own = addresses.public(look.host.asked, look.host.links.or_(()), 4)
+    own = addresses.public(look.host.asked, look.host.links.or_(()), 4)
+    if not set(addresses_of(settled_or_none(look, name, "A"))) & set(own):
         soon |= _overlay(*((name, "A", A(one)) for one in own))
-    text = "v=spf1 mx a -all"
-    return text_record(domain, _with(text, _uncovered(look, domain, text, soon)))
+    return soon
 
 
 def extended(look: Look, domain: str, text: str, later: str | None) -> Remedy:
