@@ -127,7 +127,7 @@ def test_a_report_of_an_older_version_lacks_what_came_later(tmp_path: Path) -> N
     document = json.loads(encode(now))
     (result,) = document["results"]
     result.pop("detail")
-    for name in ("place", "when", "files", "records", "removes"):
+    for name in ("place", "when", "files", "records"):
         result["remedy"].pop(name)
     (read,) = read_report(saved(tmp_path, document)).results
     assert read.detail is None

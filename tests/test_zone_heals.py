@@ -19,7 +19,7 @@ from preflight.facts import Answer, Asked, Route, absolute
 from preflight.gather.names.messages import parse_message
 from preflight.gather.names.questions import MailHost
 from preflight.render import render
-from preflight.render.words import ZONE_LATER
+from preflight.render.record_words import ZONE_LATER
 from preflight.report.model import Report, Status
 from tests import build
 from tests.checks.test_dns import DEFAULT6, V4, V6, link

@@ -56,7 +56,7 @@ def _texts(remedy: Remedy) -> tuple[tuple[str, ...], ...]:
         paths,
         contents,
         tuple(record.line for record in remedy.records),
-        tuple(record.line for record in remedy.removes),
+        tuple(record.line for record in remedy.gone),
     )
 
 

@@ -153,7 +153,7 @@ def _entries(results: list[Result]) -> tuple[Entry, ...]:
 
     def of_one_check(result: Result) -> object:
         kept = (
-            msgspec.structs.replace(result.remedy, commands=(), records=(), removes=())
+            msgspec.structs.replace(result.remedy, commands=(), records=(), removes=msgspec.UNSET)
             if result.remedy
             else result.subject
         )
@@ -179,7 +179,7 @@ def _merged(results: list[Result]) -> Remedy | None:
         remedies[0],
         commands=tuple(command for commands in lists for command in commands),
         records=tuple(dict.fromkeys(record for remedy in remedies for record in remedy.records)),
-        removes=tuple(dict.fromkeys(record for remedy in remedies for record in remedy.removes)),
+        removes=tuple(dict.fromkeys(record for remedy in remedies for record in remedy.gone)) or msgspec.UNSET,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from preflight.facts.base import Place
 
@@ -85,7 +85,7 @@ class Remedy(Struct, frozen=True):
 
     `place`: where it is done. `when`: before mailcow is cloned, once it is, or last, when mailcow runs and was tested.
     `files`: what the commands write, whole. `records`: what is to be entered in the DNS; `removes`: what has to go
-    there before that.
+    there before that (`gone`), left out of the document where there is nothing.
     """
 
     text: str
@@ -94,7 +94,12 @@ class Remedy(Struct, frozen=True):
     when: When = "now"
     files: tuple[WrittenFile, ...] = ()
     records: tuple[DnsRecord, ...] = ()
-    removes: tuple[DnsRecord, ...] = ()
+    removes: tuple[DnsRecord, ...] | UnsetType = UNSET
+
+    @property
+    def gone(self) -> tuple[DnsRecord, ...]:
+        """Return the records that have to go."""
+        return () if self.removes is UNSET else self.removes
 
 
 class Evidence(Struct, frozen=True):

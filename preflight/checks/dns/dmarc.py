@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.dns.names import (
     any_answer,
@@ -72,7 +74,7 @@ def _near(look: Look, domain: str, text: str) -> Outcome:
 
 
 def _replaced(look: Look, advice: str, entry: DnsRecord, old: str) -> Remedy:
-    return Remedy(advice, place="dns", records=(entry,), removes=texts_there(look, entry.name, (old,)))
+    return Remedy(advice, place="dns", records=(entry,), removes=texts_there(look, entry.name, (old,)) or UNSET)
 
 
 def _none(look: Look, domain: str) -> Outcome:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import UNSET
+
 from preflight.checks import Look, check
 from preflight.checks.dns import own_addresses, own_name, pointers
 from preflight.checks.dns.names import (
@@ -103,7 +105,7 @@ def _address(look: Look, kind: str) -> Finding:
     if kind == "AAAA" and (message := own_addresses.broken_ipv6(look, name, found)):
         remove = say("Remove the AAAA record of {name}, or set up IPv6 on this host.", name=name)
         gone = own_addresses.there(look, name, kind, found)
-        remedy = Remedy(paragraph(remove, say(BEHIND_NAT)), place="dns", removes=gone)
+        remedy = Remedy(paragraph(remove, say(BEHIND_NAT)), place="dns", removes=gone or UNSET)
         return finding(Status.FAIL, message, name, kind, found=found, remedy=remedy)
     if expected := own_addresses.public(look, VERSIONS[kind]):
         return own_addresses.compare(look, name, kind, expected, found)

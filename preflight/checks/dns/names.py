@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.dns import extended
 from preflight.facts import Answer, Answers, Missing, MissingFact
@@ -221,7 +223,9 @@ def enter(
     text = say("Enter these records at your DNS provider: {lines}", lines=lines)
     if len(made) == 1:
         text = say("Enter this record at your DNS provider: {line}", line=lines)
-    return Remedy(paragraph(before, text if made else None), place="dns", when=when, records=made, removes=removes)
+    return Remedy(
+        paragraph(before, text if made else None), place="dns", when=when, records=made, removes=removes or UNSET
+    )
 
 
 def switch(name: str, kind: str, entry: DnsRecord, removes: tuple[DnsRecord, ...]) -> Remedy:
@@ -231,7 +235,7 @@ def switch(name: str, kind: str, entry: DnsRecord, removes: tuple[DnsRecord, ...
             kind=kind, name=name),
         say("When mailcow runs and you have tested it, replace the record by this one: {line}", line=entry.line),
     )  # fmt: skip
-    return Remedy(text, place="dns", when="last", records=(entry,), removes=removes)
+    return Remedy(text, place="dns", when="last", records=(entry,), removes=removes or UNSET)
 
 
 def some(values: Iterable[str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.dns.names import (
     BEHIND_NAT,
@@ -82,9 +84,8 @@ def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
         name=name,
         entry=entry.line,
     )
-    remedy = Remedy(
-        text, place="provider", records=(entry,), removes=those(pointer, "PTR", (f"{one}." for one in names))
-    )
+    wrong = those(pointer, "PTR", (f"{one}." for one in names))
+    remedy = Remedy(text, place="provider", records=(entry,), removes=wrong or UNSET)
     if other := _better(look, address):
         message = paragraph(message, say("Mail is sent from this address, but {name} leads to {other}.",
                                          name=name, other=other))  # fmt: skip

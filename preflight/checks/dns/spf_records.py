@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.dns import pointers
 from preflight.checks.dns.deliveries import served
@@ -77,7 +79,7 @@ def closed(look: Look, domain: str, text: str) -> Remedy | None:
 def _replace(look: Look, domain: str, old: str, made: str, later: str | None = None, when: When = "now") -> Remedy:
     entry = text_record(domain, made)
     text = say("Replace the SPF record of {domain} by this one: {line}", domain=domain, line=entry.line)
-    removes = texts_there(look, domain, (old,))
+    removes = texts_there(look, domain, (old,)) or UNSET
     return Remedy(paragraph(text, later), place="dns", when=when, records=(entry,), removes=removes)
 
 
