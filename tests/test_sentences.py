@@ -29,11 +29,13 @@ from tests.sentences import Template
 
 PREFLIGHT = Path(__file__).parent.parent / "preflight"
 ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", "redact", "render")
-# What rpm.py and sqlite.py say of a damaged database is caught and never shown; words.py has the formats' sentences,
+# What rpm.py and sqlite.py say of a damaged database is caught and never shown; words.py and record_words.py have the
+# formats' sentences,
 # kinds.py, plain.py, tokens.py, known_programs.py and layout.py lists of names, distro.py and lines.py commands. Errors
 # of usage are English (docs/design.md).
 SPARED = {
-    "gather/packages/rpm.py", "gather/packages/sqlite.py", "render/words.py", "redact/kinds.py", "redact/plain.py",
+    "gather/packages/rpm.py", "gather/packages/sqlite.py", "render/words.py", "render/record_words.py",
+    "redact/kinds.py", "redact/plain.py",
     "redact/tokens.py", "checks/holders/known_programs.py", "checks/firewall/lines.py",
     "checks/remedies/distro.py", "mailcow/layout.py",
     "assess/selection.py", "assess/waiver_file.py", "mailcow/requirements/__init__.py",

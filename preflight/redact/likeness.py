@@ -50,7 +50,14 @@ def alike(real: Remedy | None, shown: Remedy | None) -> bool:
 def _texts(remedy: Remedy) -> tuple[tuple[str, ...], ...]:
     """Return all that a remedy says, kind by kind."""
     paths, contents = (tuple(getattr(file, name) for file in remedy.files) for name in ("path", "text"))
-    return (remedy.text,), remedy.commands, paths, contents, tuple(record.line for record in remedy.records)
+    return (
+        (remedy.text,),
+        remedy.commands,
+        paths,
+        contents,
+        tuple(record.line for record in remedy.records),
+        tuple(record.line for record in remedy.gone),
+    )
 
 
 def _hidden(real: str, shown: str) -> bool:

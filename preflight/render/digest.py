@@ -152,7 +152,11 @@ def _entries(results: list[Result]) -> tuple[Entry, ...]:
     """Bring results with the same remedy together: of one check but for commands and records, of several the whole."""
 
     def of_one_check(result: Result) -> object:
-        kept = msgspec.structs.replace(result.remedy, commands=(), records=()) if result.remedy else result.subject
+        kept = (
+            msgspec.structs.replace(result.remedy, commands=(), records=(), removes=msgspec.UNSET)
+            if result.remedy
+            else result.subject
+        )
         return result.check, kept
 
     def of_several(entry: Entry) -> object:
@@ -175,6 +179,7 @@ def _merged(results: list[Result]) -> Remedy | None:
         remedies[0],
         commands=tuple(command for commands in lists for command in commands),
         records=tuple(dict.fromkeys(record for remedy in remedies for record in remedy.records)),
+        removes=tuple(dict.fromkeys(record for remedy in remedies for record in remedy.gone)) or msgspec.UNSET,
     )
 
 

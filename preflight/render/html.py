@@ -15,13 +15,14 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from preflight.render import pictures, ways, words
+from preflight.render import pictures, record_words, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import Entry, Reason, digest, with_reasons
 from preflight.render.escape import CELL, TEXT, command_line, is_link, quoted, terminal
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
 from preflight.render.ports import Port
+from preflight.render.records import parts
 from preflight.report.model import HostSummary, Report, RequirementsSource, Result, Status
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def html(report: Report, context: Context) -> str:
         blocks=entries[: len(found.blocks)],
         warnings=entries[len(found.blocks) :],
         groups=groups,
+        records=parts(report, context),
         bars=pictures.bars(report.results),
         timeline=pictures.timeline(report.results),
         ways=ways.ways(report.results),
@@ -84,7 +86,7 @@ def environment() -> Environment:
         "evidence": _evidence, "port_state": _port_state, "kernel": _kernel, "read_on": _read_on,
         "asked_for": _asked_for, "state_name": _state_name, "state_after": _state_after,
     }  # fmt: skip
-    made.globals |= {"words": words, "Status": Status, "ROWS": ROWS, "STEPS": STEPS}
+    made.globals |= {"words": words, "record_words": record_words, "Status": Status, "ROWS": ROWS, "STEPS": STEPS}
     return made
 
 

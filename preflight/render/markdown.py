@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from preflight.render import changes, ways, words
+from preflight.render import changes, record_words, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Entry, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
-from preflight.render.tables import anchor, catalogue_table, evidence_table, passed_table, ports_table
+from preflight.render.records import parts
+from preflight.render.tables import anchor, catalogue_table, evidence_table, passed_table, ports_table, records_table
 from preflight.report.model import Report, Result
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def markdown(report: Report, context: Context) -> str:
         sorted=found,
         blocks=entries[: len(found.blocks)],
         warnings=entries[len(found.blocks) :],
+        records=parts(report, context),
         footer=_footer(report),
         since=markdown_text(changes.since(since)) if since else "",
         remarks=changes.remarks(since) if since else (),
@@ -63,9 +65,10 @@ def environment() -> Environment:
         "name": lambda result: names(named([result])), "evidence": _evidence, "evidence_table": evidence_table,
         "ports_table": ports_table, "passed_table": passed_table, "section": words.section,
         "quoted": lambda text: fence(quoted(text), "text"), "code_span": code_span, "anchor": anchor, "check": _check,
-        "catalogue_table": catalogue_table, "stopped_ways": ways.stopped, "way": ways.markdown,
+        "catalogue_table": catalogue_table, "records_table": records_table,
+        "zone_lines": lambda lines: fence(lines, "text"), "stopped_ways": ways.stopped, "way": ways.markdown,
     }  # fmt: skip
-    made.globals |= {"words": words, "ROWS": ROWS}
+    made.globals |= {"words": words, "record_words": record_words, "ROWS": ROWS}
     return made
 
 

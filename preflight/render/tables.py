@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from preflight.render import words
+from preflight.render import record_words, words
 from preflight.render.digest import Passed
 from preflight.render.escape import Ready, code_span, markdown_cell
 from preflight.render.limits import ROWS
 from preflight.render.ports import Port
-from preflight.report.model import Result
+from preflight.report.model import DnsRecord, Result
 
 PADDED = 60  # characters up to which cells are padded
 
@@ -38,6 +38,20 @@ def evidence_table(results: Sequence[Result]) -> Ready:
 
 def _value(value: str | None) -> Ready:
     return code_span(value, cell=True) if value else Ready("–")
+
+
+def records_table(records: Sequence[DnsRecord]) -> Ready:
+    """Return DNS records, one a line."""
+    return table(
+        record_words.RECORD_COLUMNS,
+        [
+            [
+                code_span(record.name, cell=True), code_span(record.type, cell=True),
+                code_span(record.value, cell=True), markdown_cell(str(record.ttl)),
+            ]
+            for record in records
+        ],
+    )  # fmt: skip
 
 
 def ports_table(ports: Sequence[Port]) -> Ready:

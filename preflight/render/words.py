@@ -152,12 +152,6 @@ REDACTED = (
     "A command that holds one cannot be run as it stands."
 )
 
-ZONE_REVERSE = "Reverse names: at the provider that leased you the address"
-ZONE_LATER = "Last, when mailcow runs and was tested, as these records serve somebody today"
-ZONE_STRANGE = "Not a record, so left out: {line}"
-ZONE_NOTHING = "No missing record is known of."
-ZONE_UNKNOWN = "Nothing was judged: whether a record is missing is not known."
-
 PORT_STATES = {  # a sign, and words
     Status.PASS: ("✅", "free"),
     Status.FAIL: ("❌", "{detail}"),

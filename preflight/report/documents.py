@@ -22,6 +22,7 @@ _IDS = {"report": f"urn:mailcow-preflight:report:{model.SCHEMA}", "facts": f"urn
 
 _STARTED = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 # What holds of a result beyond the types of its parts, by its status.
+LEFT_OUT = ("removes",)  # where there is nothing of it
 _RULES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("ignored",), {"was": {"enum": ["warn", "fail", "unknown"]}}),
     (("pass", "warn", "fail", "unknown", "skip", "error"), {"was": {"type": "null"}}),
@@ -157,8 +158,8 @@ def schema(name: str) -> dict[str, Any]:
             *parts["Counts"]["properties"].values(),
         ):
             number["minimum"] = 0
-        for part in (parts["Result"], parts["Remedy"]):  # what has a default is written all the same
-            part["required"] = list(part["properties"])
+        for part in (parts["Result"], parts["Remedy"]):  # what has a default is written all the same, or left out
+            part["required"] = [name for name in part["properties"] if name not in LEFT_OUT]
         rules = [_where("status", statuses, **others) for statuses, others in _RULES]
         rules += [_where("check", (check,), evidence=_any_of(several)) for check, several in shapes.SHAPES.items()]
         parts["Result"]["allOf"] = rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from preflight.facts.base import Place
 
@@ -71,6 +71,11 @@ class DnsRecord(Struct, frozen=True):
         """Write it as a line of a zone file, with absolute names."""
         return f"{self.name}. {self.ttl} IN {self.type} {self.value}"
 
+    @property
+    def plain(self) -> str:
+        """Write it as it is found, whatever its TTL is."""
+        return f"{self.name}. IN {self.type} {self.value}"
+
 
 When = Literal["now", "cloned", "last"]
 
@@ -79,7 +84,8 @@ class Remedy(Struct, frozen=True):
     """What to do: a sentence, and commands that can be pasted on this very host (may be none).
 
     `place`: where it is done. `when`: before mailcow is cloned, once it is, or last, when mailcow runs and was tested.
-    `files`: what the commands write, whole. `records`: what is to be entered in the DNS.
+    `files`: what the commands write, whole. `records`: what is to be entered in the DNS; `removes`: what has to go
+    there before that (`gone`), left out of the document where there is nothing.
     """
 
     text: str
@@ -88,6 +94,12 @@ class Remedy(Struct, frozen=True):
     when: When = "now"
     files: tuple[WrittenFile, ...] = ()
     records: tuple[DnsRecord, ...] = ()
+    removes: tuple[DnsRecord, ...] | UnsetType = UNSET
+
+    @property
+    def gone(self) -> tuple[DnsRecord, ...]:
+        """Return the records that have to go."""
+        return () if self.removes is UNSET else self.removes
 
 
 class Evidence(Struct, frozen=True):

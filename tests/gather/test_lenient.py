@@ -13,7 +13,7 @@ import pytest
 
 from preflight.facts import Answer, Answers
 from preflight.facts.records import Caa, Tlsa
-from preflight.gather.names import resolver
+from preflight.gather.names import exchange, resolver
 from preflight.gather.names.resolver import ask
 from tests.gather.nameserver import serve
 
@@ -47,7 +47,7 @@ def test_caa_tags_and_values_of_any_bytes() -> None:
 
 @pytest.mark.parametrize(("kind", "cut"), [("TLSA", b"\x03\x01"), ("CAA", b"\x00\x09issue"), ("CAA", b"")])
 def test_a_record_that_is_cut_off_is_no_answer(monkeypatch: pytest.MonkeyPatch, kind: str, cut: bytes) -> None:
-    monkeypatch.setattr(resolver, "TRY", 0.1)
+    monkeypatch.setattr(exchange, "TRY", 0.1)
     monkeypatch.setattr(resolver, "LIFETIME", 0.3)
     answer = answered(kind, cut)
     assert answer.rcode in ("timeout", "error")

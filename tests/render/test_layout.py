@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from preflight.checks import catalogue as every_check
 from preflight.facts.parts import descriptions
-from preflight.render import Context, render, words
+from preflight.render import Context, record_words, render, words
 from preflight.render.catalogue import catalogue, explain
 from preflight.render.page import WIDTH, Page
 from preflight.render.shell import folded
@@ -171,7 +171,7 @@ def test_a_redacted_zone_has_comments_alone() -> None:
     )  # fmt: skip
     text = render(reports.report(*rows), "zone", Context(redacted=True))
     assert text.splitlines() == [
-        f"; {words.REDACTED}", f"; {ADDRESS.line}", f"; {words.ZONE_LATER}", f"; {MX.line}",
+        f"; {words.REDACTED}", f"; {ADDRESS.line}", f"; {record_words.ZONE_LATER}", f"; {MX.line}",
         "; dns.spf (example.org): It is late.",
     ]  # fmt: skip
     plain = render(reports.report(*rows), "zone").splitlines()
@@ -180,7 +180,7 @@ def test_a_redacted_zone_has_comments_alone() -> None:
 
 def test_only_checks_of_names_enter_records() -> None:
     other = msgspec.structs.replace(entered("now", MX), check="network.mtu")
-    assert render(reports.report(other), "zone") == f"; {words.ZONE_UNKNOWN}\n"
+    assert render(reports.report(other), "zone") == f"; {record_words.ZONE_UNKNOWN}\n"
 
 
 @pytest.mark.parametrize("was", [Status.FAIL, Status.WARN])

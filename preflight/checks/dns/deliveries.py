@@ -16,13 +16,16 @@ from preflight.checks.dns.names import (
     enter,
     finding,
     fqdn,
+    is_null,
     record,
     settled,
     settled_or_none,
     some,
     switch,
+    those,
     typo,
 )
+from preflight.checks.dns.own_addresses import kind_of
 from preflight.checks.findings import Outcome
 from preflight.facts.records import Mx
 from preflight.net.hostnames import bare
@@ -44,12 +47,13 @@ def delivery(look: Look, domain: str) -> Finding:
         outcome = Outcome(Status.FAIL, say("{domain} has no MX record.", domain=domain), enter((entry,)))
     elif "" in targets:
         message = say("{domain} has a null MX record, which says that it takes no mail at all.", domain=domain)
-        remedy = enter(() if name in targets else (entry,), say("Remove the null MX record."))
+        nulls = those(domain, "MX", (str(one) for one in found if is_null(one)))
+        remedy = enter(() if name in targets else (entry,), say("Remove the null MX record."), removes=nulls)
         outcome = Outcome(Status.FAIL, message, remedy)
     elif name in targets:
         outcome = _here(look, domain, targets)
     else:
-        outcome = _elsewhere(look, domain, list(targets), entry)
+        outcome = _elsewhere(look, domain, list(targets), entry, those(domain, "MX", map(str, found)))
     message = paragraph(outcome.message, transport.remarks(look, domain))
     return finding(
         outcome.status, message, domain, "MX", expected=expected, found=map(str, found), remedy=outcome.remedy
@@ -93,7 +97,7 @@ def _here(look: Look, domain: str, targets: dict[str, int]) -> Outcome:
     return Outcome(Status.WARN, message, Remedy(text, place="dns", when="last"))
 
 
-def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord) -> Outcome:
+def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord, found: tuple[DnsRecord, ...]) -> Outcome:
     """Warn, as that may serve somebody today; fail if it leads nowhere."""
     name = fqdn(look)
     values = {"domain": domain, "targets": some(targets), "name": name}
@@ -101,13 +105,13 @@ def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord) ->
     answers = [settled_or_none(look, target, "A") for target in targets]
     if all(a and a.records and not a.alias and set(addresses_of(a)) <= here for a in answers):
         message = say("Mail for {domain} goes to {targets}, which has the addresses of {name}, not its name.", **values)
-        return Outcome(Status.WARN, message, switch(domain, "MX", entry))
+        return Outcome(Status.WARN, message, switch(domain, "MX", entry, found))
     if all(_is_nowhere(look, target) for target in targets):
         message = say("Mail for {domain} goes to {targets}, which has no address.", **values)
         remove = say("Remove the MX records that lead to {targets}.", **values)
-        return Outcome(Status.FAIL, message, enter((entry,), remove))
+        return Outcome(Status.FAIL, message, enter((entry,), remove, removes=found))
     message = say("Mail for {domain} goes to {targets} today, not to {name}.", **values)
-    return Outcome(Status.WARN, message, switch(domain, "MX", entry))
+    return Outcome(Status.WARN, message, switch(domain, "MX", entry, found))
 
 
 def _is_nowhere(look: Look, target: str) -> bool:
@@ -136,12 +140,19 @@ def for_programs(look: Look, domain: str, label: str) -> Finding:
     message, remedy = say("{name} has no record.", name=name), enter((entry,))
     if found:
         message = say("{name} leads to {found} today, not to {host}.", name=name, found=some(found), host=host)
-        remedy = switch(name, "CNAME" if target else "A", entry)
+        remedy = switch(name, "CNAME" if target else "A", entry, _there(name, target, found))
     elif served(look, domain):
         text = say("Mail for {domain} goes elsewhere today, and mail programs would look for its settings on this "
                    "host. Do this when mailcow runs and you have tested it.", domain=domain)  # fmt: skip
         remedy = enter((entry,), text, when="last")
     return finding(Status.WARN, message, name, "CNAME", expected=expected, found=found, remedy=remedy)
+
+
+def _there(name: str, target: str | None, found: tuple[str, ...]) -> tuple[DnsRecord, ...]:
+    """Return the records that a name has in place of those of the host."""
+    if target:
+        return those(name, "CNAME", found)
+    return tuple(record(name, kind_of(address), address) for address in found)
 
 
 def _both(look: Look, name: str) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.dns.names import (
     any_answer,
@@ -13,6 +15,7 @@ from preflight.checks.dns.names import (
     some,
     text_record,
     texts_of,
+    texts_there,
 )
 from preflight.checks.findings import Outcome
 from preflight.facts import Answer
@@ -44,7 +47,7 @@ def _judged(look: Look, domain: str, own: Answer) -> Outcome:
         return Outcome(Status.WARN, message, Remedy(say("Leave one DMARC record at {name}.", name=name), place="dns"))
     if not texts(own):
         if meant := near(own):
-            return _near(domain, meant[0])
+            return _near(look, domain, meant[0])
         for above in reached(get, domain):
             if above != names(domain)[-1]:  # a silent top-level domain makes no difference but to a few
                 settled(look, owner(above), "TXT")
@@ -54,12 +57,16 @@ def _judged(look: Look, domain: str, own: Answer) -> Outcome:
     return _counting(look, domain, counting)
 
 
-def _near(domain: str, text: str) -> Outcome:
+def _near(look: Look, domain: str, text: str) -> Outcome:
     name = owner(domain)
     message = say("The record of {name} is not a DMARC record. The text v=DMARC1; has to come first.", name=name)
     entry = _entry(domain, corrected(text))
     advice = say("Replace the record of {name} by this one: {line}", name=name, line=entry.line)
-    return Outcome(Status.WARN, message, Remedy(advice, place="dns", records=(entry,)))
+    return Outcome(Status.WARN, message, _replaced(look, advice, entry, text))
+
+
+def _replaced(look: Look, advice: str, entry: DnsRecord, old: str) -> Remedy:
+    return Remedy(advice, place="dns", records=(entry,), removes=texts_there(look, entry.name, (old,)) or UNSET)
 
 
 def _none(look: Look, domain: str) -> Outcome:
@@ -90,7 +97,7 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
     if fault := _fault(policy, values):
         entry = _entry(found.at, corrected(policy.text))
         advice = say("Replace the record of {name} by this one: {line}", line=entry.line, **values)
-        return Outcome(Status.WARN, fault, Remedy(advice, place="dns", records=(entry,)))
+        return Outcome(Status.WARN, fault, _replaced(look, advice, entry, policy.text))
     if refused := refusing(known(look).get, found):
         message = say(
             "{hosts} will get no reports on {at}: nothing there allows them.", hosts=some(refused), at=found.at

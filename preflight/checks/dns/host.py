@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import UNSET
+
 from preflight.checks import Look, check
 from preflight.checks.dns import own_addresses, own_name, pointers
 from preflight.checks.dns.names import (
@@ -33,7 +35,7 @@ from preflight.text.sentences import paragraph, say
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("hosts_file", "answers", "links"),
+    reads=("hosts_file", "answers", "links", "sightings"),
     remedy="Choose a name such as mail.example.org, with an address record of its own, and keep it out of /etc/hosts.",
     docs=(DNS,),
     sources=(issue(1572), issue(850), issue(2932)),
@@ -62,7 +64,7 @@ def hostname(look: Look) -> Iterator[Finding]:
     elif wrong := typo(any_answer(look, name, "A")):
         yield own_name.is_typo(name, paragraph(wrong, hostnames.doubt(name)))
     elif target := alias(settled(look, name, "A")):
-        yield own_name.is_alias(name, target)
+        yield own_name.is_alias(look, name, target)
     else:
         require(look.host.hosts_file)
         yield own_name.good_name(look, written, name)
@@ -102,7 +104,8 @@ def _address(look: Look, kind: str) -> Finding:
         return own_addresses.no_address(look, name)
     if kind == "AAAA" and (message := own_addresses.broken_ipv6(look, name, found)):
         remove = say("Remove the AAAA record of {name}, or set up IPv6 on this host.", name=name)
-        remedy = Remedy(paragraph(remove, say(BEHIND_NAT)), place="dns")
+        gone = own_addresses.there(look, name, kind, found)
+        remedy = Remedy(paragraph(remove, say(BEHIND_NAT)), place="dns", removes=gone or UNSET)
         return finding(Status.FAIL, message, name, kind, found=found, remedy=remedy)
     if expected := own_addresses.public(look, VERSIONS[kind]):
         return own_addresses.compare(look, name, kind, expected, found)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.dns import extended
 from preflight.facts import Answer, Answers, Missing, MissingFact
@@ -208,24 +210,39 @@ def texts_of(remedy: Remedy | None) -> tuple[str, ...]:
     return tuple(re.sub(r'^"|" "|"$', "", entry.value) for entry in remedy.records) if remedy else ()
 
 
-def enter(entries: Iterable[DnsRecord], before: str = "", when: When = "now") -> Remedy:
-    """Say which records belong into the zone."""
+def those(name: str, kind: str, values: Iterable[str]) -> tuple[DnsRecord, ...]:
+    """Make records of a name that are there and have to go."""
+    return tuple(record(name, kind, value) for value in values)
+
+
+def texts_there(look: Look, name: str, texts: Iterable[str]) -> tuple[DnsRecord, ...]:
+    """Make those TXT records of a name, cut as they are, that have one of these texts and have to go."""
+    answer, wanted = settled_or_none(look, name, "TXT"), set(texts)
+    return those(name, "TXT", (str(one) for one in answer.of(Txt) if one.text in wanted)) if answer else ()
+
+
+def enter(
+    entries: Iterable[DnsRecord], before: str = "", when: When = "now", removes: tuple[DnsRecord, ...] = ()
+) -> Remedy:
+    """Say which records belong into the zone; `before` says what becomes of those that it `removes`."""
     made = tuple(entries)
     lines = " · ".join(entry.line for entry in made)
     text = say("Enter these records at your DNS provider: {lines}", lines=lines)
     if len(made) == 1:
         text = say("Enter this record at your DNS provider: {line}", line=lines)
-    return Remedy(paragraph(before, text if made else None), place="dns", when=when, records=made)
+    return Remedy(
+        paragraph(before, text if made else None), place="dns", when=when, records=made, removes=removes or UNSET
+    )
 
 
-def switch(name: str, kind: str, entry: DnsRecord) -> Remedy:
+def switch(name: str, kind: str, entry: DnsRecord, removes: tuple[DnsRecord, ...]) -> Remedy:
     """Say how records that serve somebody today are replaced: last, and prepared for now."""
     text = paragraph(
         say("Leave the {kind} record of {name} as it is for now, and lower its TTL to 300 seconds.",
             kind=kind, name=name),
         say("When mailcow runs and you have tested it, replace the record by this one: {line}", line=entry.line),
     )  # fmt: skip
-    return Remedy(text, place="dns", when="last", records=(entry,))
+    return Remedy(text, place="dns", when="last", records=(entry,), removes=removes or UNSET)
 
 
 def some(values: Iterable[str]) -> str:

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from preflight.checks import Look
-from preflight.checks.dns.names import BEHIND_NAT, enter, finding, record, settled, settled_or_none, some, undetermined
+from preflight.checks.dns.names import (
+    BEHIND_NAT,
+    alias,
+    enter,
+    finding,
+    record,
+    settled,
+    settled_or_none,
+    some,
+    those,
+    undetermined,
+)
 from preflight.facts import MissingFact
 from preflight.facts.records import Mx
 from preflight.net import addresses
@@ -90,14 +103,15 @@ def compare(look: Look, name: str, kind: str, expected: tuple[str, ...], found: 
         strange=some(strange),
         expected=some(expected),
     )
-    remedy = _lead_here(look, name, kind, strange, zone)
+    remedy = lead_here(look, name, kind, strange, zone)
     return finding(Status.FAIL, message, name, kind, expected=expected, found=found, remedy=remedy)
 
 
-def _lead_here(look: Look, name: str, kind: str, strange: list[str], zone: list[DnsRecord]) -> Remedy:
+def lead_here(look: Look, name: str, kind: str, strange: list[str], zone: list[DnsRecord]) -> Remedy:
     """Advise on an address of somebody else; what serves mail there today is moved last."""
+    removes = there(look, name, kind, strange)
     own = say("If {strange} is an address of this host, give it with --public-ip.", strange=some(strange))
-    domains = [domain for domain in look.plan.domains if name in _targets(look, domain)]
+    domains = receiving(look, name)
     if domains:
         text = say(
             "Mail for {domains} is delivered to that address today. If another server has it, leave the {kind} record "
@@ -105,10 +119,19 @@ def _lead_here(look: Look, name: str, kind: str, strange: list[str], zone: list[
             domains=some(domains),
             kind=kind,
         )
-        return enter(zone, paragraph(own, text), when="last")
-    return enter(
-        zone, paragraph(own, say("Else remove the {kind} record {strange}.", kind=kind, strange=some(strange)))
-    )
+        return enter(zone, paragraph(own, text), when="last", removes=removes)
+    remove = say("Else remove the {kind} record {strange}.", kind=kind, strange=some(strange))
+    return enter(zone, paragraph(own, remove), removes=removes)
+
+
+def there(look: Look, name: str, kind: str, found: Iterable[str]) -> tuple[DnsRecord, ...]:
+    """Return the records of a name that lead to addresses; none where it is an alias, which has none of its own."""
+    return () if alias(settled_or_none(look, name, kind)) else those(name, kind, found)
+
+
+def receiving(look: Look, name: str) -> list[str]:
+    """Return the domains whose mail goes to a name."""
+    return [domain for domain in look.plan.domains if name in _targets(look, domain)]
 
 
 def _targets(look: Look, domain: str) -> list[str]:

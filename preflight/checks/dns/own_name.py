@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from preflight.checks import Look
-from preflight.checks.dns.names import addresses_of, finding, settled_or_none, some
+from preflight.checks.dns.names import addresses_of, enter, finding, settled_or_none, some, those
+from preflight.checks.dns.own_addresses import VERSIONS, receiving
 from preflight.facts import HostsEntry
 from preflight.net import addresses, hostnames
 from preflight.report.model import Finding, Remedy, Status
@@ -35,7 +36,7 @@ def _hidden(look: Look, name: str, message: str, entries: tuple[HostsEntry, ...]
         dns=some(one for answer in answers for one in addresses_of(answer)),
     )
     links = look.host.links.or_(())
-    own = {*look.host.asked.public_ips, *addresses.host_addresses(links, 4), *addresses.host_addresses(links, 6)}
+    own = {*look.vouched, *addresses.host_addresses(links, 4), *addresses.host_addresses(links, 6)}
     is_meant = all(entry.address in own for entry in entries)
     remedy = None if is_meant else _out_of_hosts(name, entries)
     status = Status.PASS if is_meant else Status.WARN
@@ -97,15 +98,20 @@ def in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
     return finding(Status.FAIL, message, name, "hosts", found=found, remedy=_out_of_hosts(name, entries))
 
 
-def is_alias(name: str, target: str) -> Finding:
+def is_alias(look: Look, name: str, target: str) -> Finding:
     """Fail: a mail host's name may be no alias."""
     message = say(
         "{name} is an alias (CNAME) of {target}, which the name of a mail host must not be.", name=name, target=target
     )
-    remedy = Remedy(
-        say("Replace the CNAME record of {name} by address records (A, and AAAA where the host has IPv6).", name=name),
-        place="dns",
+    text = say(
+        "Replace the CNAME record of {name} by address records (A, and AAAA where the host has IPv6).", name=name
     )
+    own = {kind: addresses.public(look.vouched, look.host.links.or_(()), number) for kind, number in VERSIONS.items()}
+    there = {kind: addresses_of(settled_or_none(look, name, kind)) for kind in VERSIONS}
+    # An AAAA record is no must: it is taken over where it leads here already.
+    wanted = [*those(name, "A", own["A"]), *those(name, "AAAA", (one for one in own["AAAA"] if one in there["AAAA"]))]
+    moves = any(one not in own[kind] for kind in VERSIONS for one in there[kind]) and bool(receiving(look, name))
+    remedy = enter(wanted, text, "last" if moves else "now", those(name, "CNAME", (f"{target}.",)))
     return finding(Status.FAIL, message, name, "CNAME", found=(f"{target}.",), remedy=remedy)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.dns.names import (
     BEHIND_NAT,
@@ -14,9 +16,10 @@ from preflight.checks.dns.names import (
     record,
     settled_or_none,
     some,
+    those,
     undetermined,
 )
-from preflight.checks.dns.own_addresses import VERSIONS, kind_of
+from preflight.checks.dns.own_addresses import VERSIONS, kind_of, public
 from preflight.facts import MissingFact, require
 from preflight.mailcow.conf.programs import source_variable
 from preflight.net import addresses
@@ -81,7 +84,8 @@ def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
         name=name,
         entry=entry.line,
     )
-    remedy = Remedy(text, place="provider", records=(entry,))
+    wrong = those(pointer, "PTR", (f"{one}." for one in names))
+    remedy = Remedy(text, place="provider", records=(entry,), removes=wrong or UNSET)
     if other := _better(look, address):
         message = paragraph(message, say("Mail is sent from this address, but {name} leads to {other}.",
                                          name=name, other=other))  # fmt: skip
@@ -99,9 +103,19 @@ def loose(look: Look, address: str, kind: str, forward: tuple[str, ...]) -> Find
         address=address,
         name=name,
     )
-    other = _better(look, address)
-    remedy = _send_from(look, other) if other else enter((record(name, kind, address),))
+    remedy = enter((record(name, kind, address),))
+    if other := _better(look, address):
+        remedy = _send_from(look, other)
+    elif look.told_by("dns.address") and _is_told(look, kind, forward):
+        text = say("Correct the {kind} records of {name} first: see dns.address.", kind=kind, name=name)
+        remedy = Remedy(text, place="dns")
     return finding(Status.FAIL, message, name, kind, expected=(address,), found=forward, remedy=remedy)
+
+
+def _is_told(look: Look, kind: str, forward: tuple[str, ...]) -> bool:
+    """Say whether dns.address fails for the same cause: no A record, or one that leads elsewhere."""
+    own = public(look, VERSIONS[kind])
+    return bool(own) and ((kind == "A" and not forward) or any(one not in own for one in forward))
 
 
 def _better(look: Look, address: str) -> str | None:
@@ -154,7 +168,7 @@ def good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...])
             loose=some(loose),
         )
         text = say("Leave {name} as the only reverse name of {address}.", name=name, address=address)
-        remedy = Remedy(text, place="provider")
+        remedy = Remedy(text, place="provider", removes=those(pointer, "PTR", (f"{one}." for one in loose)))
         return finding(Status.WARN, message, pointer, "PTR", expected=expected, found=found, remedy=remedy)
     message = say("The reverse name of {address} is {name}, which leads back.", address=address, name=name)
     if others:

@@ -158,6 +158,11 @@ def _lacking(look: Look, domain: str, lacking: dict[str, Verdict], record: Recor
         addresses=some(lacking),
         outcomes=outcomes,
     )
+    if spf_records.will_do(look, domain, text):
+        later = say("It will, as soon as the MX and address records of this host are right.")
+        remedy = Remedy(say("Leave the SPF record of {domain} as it is. Follow dns.mx and dns.address.", domain=domain),
+                        place="dns", when="last" if served(look, domain) else "now")  # fmt: skip
+        return Outcome(Status.WARN, paragraph(message, later), remedy)
     others = [term.text for term in record.terms if term.kind in ("include", "redirect")]
     later = say("Remove {others} later, once no mail is sent by way of it any more.", others=some(others))
     remedy = spf_records.extended(look, domain, text, later if others else None)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.dns import pointers
 from preflight.checks.dns.deliveries import served
-from preflight.checks.dns.names import addresses_of, enter, fqdn, known, settled_or_none, text_record
+from preflight.checks.dns.names import addresses_of, enter, fqdn, known, settled_or_none, text_record, texts_there
 from preflight.facts import Answer, MissingFact, absolute
 from preflight.facts.records import A, Mx, Record, Txt
 from preflight.net import addresses
@@ -22,26 +24,36 @@ Overlay = dict[tuple[str, str], Answer]
 
 def new(look: Look, domain: str) -> DnsRecord:
     """Return a first record: mailcow's own, with the addresses that its terms do not cover once all is entered."""
+    text = "v=spf1 mx a -all"
+    return text_record(domain, _with(text, _uncovered(look, domain, text, _soon(look, domain))))
+
+
+def will_do(look: Look, domain: str, text: str) -> bool:
+    """Say whether a record lets this host send as soon as other checks' records are entered."""
+    return bool(_sending(look)) and not _uncovered(look, domain, text, _soon(look, domain))
+
+
+def _soon(look: Look, domain: str) -> Overlay:
+    """Return what dns.mx and dns.address have entered: this host for the domain's mail, with its own address."""
     name = fqdn(look)
     soon = _overlay((domain, "MX", Mx(10, absolute(name))))
-    if not addresses_of(settled_or_none(look, name, "A")):  # dns.address has them entered
-        own = addresses.public(look.vouched, look.host.links.or_(()), 4)
+    own = addresses.public(look.vouched, look.host.links.or_(()), 4)
+    if not set(addresses_of(settled_or_none(look, name, "A"))) & set(own):
         soon |= _overlay(*((name, "A", A(one)) for one in own))
-    text = "v=spf1 mx a -all"
-    return text_record(domain, _with(text, _uncovered(look, domain, text, soon)))
+    return soon
 
 
 def extended(look: Look, domain: str, text: str, later: str | None) -> Remedy:
     """Add this host to a record, and take nothing from it."""
     made = _grown(look, domain, text)
-    return _replace(domain, made, later)
+    return _replace(look, domain, text, made, later)
 
 
 def without(look: Look, domain: str, text: str, term: str) -> Remedy | None:
     """Take a term out of a record that nobody accepts because of it; None where that heals nothing."""
     left = " ".join(word for word in text.split(" ") if word and word != term)
     made = _sound(look, domain, left)
-    return _replace(domain, made, say("That is the record without {term}.", term=term)) if made else None
+    return _replace(look, domain, text, made, say("That is the record without {term}.", term=term)) if made else None
 
 
 def merged(look: Look, domain: str, texts: tuple[str, ...], before: str) -> Remedy | None:
@@ -54,20 +66,21 @@ def merged(look: Look, domain: str, texts: tuple[str, ...], before: str) -> Reme
     mildest = next((word for word in ("all", "+all", "?all", "~all", "-all") if word in endings), "")
     ending = "?all" if mildest in ("all", "+all") else mildest
     made = _sound(look, domain, " ".join(filter(None, ("v=spf1", *rest, ending))))
-    return enter((text_record(domain, made),), before) if made else None
+    return enter((text_record(domain, made),), before, removes=texts_there(look, domain, texts)) if made else None
 
 
 def closed(look: Look, domain: str, text: str) -> Remedy | None:
     """End a record with -all, where it let everybody send."""
     words = ["-all" if word.lower() in ("all", "+all") else word for word in text.split(" ")]
     made = _sound(look, domain, " ".join(words))
-    return _replace(domain, made, when="last" if served(look, domain) else "now") if made else None
+    return _replace(look, domain, text, made, when="last" if served(look, domain) else "now") if made else None
 
 
-def _replace(domain: str, made: str, later: str | None = None, when: When = "now") -> Remedy:
+def _replace(look: Look, domain: str, old: str, made: str, later: str | None = None, when: When = "now") -> Remedy:
     entry = text_record(domain, made)
     text = say("Replace the SPF record of {domain} by this one: {line}", domain=domain, line=entry.line)
-    return Remedy(paragraph(text, later), place="dns", when=when, records=(entry,))
+    removes = texts_there(look, domain, (old,)) or UNSET
+    return Remedy(paragraph(text, later), place="dns", when=when, records=(entry,), removes=removes)
 
 
 def _sound(look: Look, domain: str, text: str) -> str | None:

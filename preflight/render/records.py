@@ -1,0 +1,97 @@
+"""The DNS records of a report: those to enter and those that go, by where and when that is done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from preflight.render import record_words
+from preflight.render.context import Context
+from preflight.report.model import DnsRecord, Report, Result
+
+ROWS = 100  # records of a table: sixteen mail domains lack no more
+# What a record is made of, and nothing that a name server would take for an order ($INCLUDE) or a second line.
+_NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})")
+_TYPE = re.compile(r"[A-Z][A-Z0-9]{0,9}")
+_DATA = re.compile(r"[ -~]+")
+_TTL = range(1 << 31)  # RFC 2181, 8
+
+
+class Records(Struct, frozen=True):
+    """Records to enter, and those that have to go before that, each once, in the report's order."""
+
+    entered: tuple[DnsRecord, ...] = ()
+    removed: tuple[DnsRecord, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.entered or self.removed)
+
+
+class Wanted(Struct, frozen=True):
+    """What the DNS lacks: `now` in one's own zones, `reverse` at the provider, `last` with mailcow there."""
+
+    now: Records
+    reverse: Records
+    last: Records
+
+    def __bool__(self) -> bool:
+        return bool(self.now or self.reverse or self.last)
+
+
+def wanted(results: Iterable[Result]) -> Wanted:
+    """Return the records of the checks of the DNS."""
+    rows = [result for result in results if result.check.startswith("dns.") and result.remedy]
+    last = [row for row in rows if row.remedy and row.remedy.when == "last"]
+    today = [row for row in rows if row not in last]
+    reverse = [row for row in today if row.remedy and row.remedy.place == "provider"]
+    return Wanted(_of([row for row in today if row not in reverse]), _of(reverse), _of(last))
+
+
+def _of(results: Iterable[Result]) -> Records:
+    remedies = [result.remedy for result in results if result.remedy]
+    entered = dict.fromkeys(record for remedy in remedies for record in remedy.records)
+    removed = dict.fromkeys(record for remedy in remedies for record in remedy.gone)
+    return Records(tuple(entered), tuple(record for record in removed if record not in entered))
+
+
+class Part(Struct, frozen=True):
+    """A table of records with what is said above it; `lines` are the same to be pasted, none where that may not be."""
+
+    title: str
+    records: tuple[DnsRecord, ...]
+    lines: tuple[str, ...]
+    removal: str
+    removed: tuple[str, ...]
+
+
+def parts(report: Report, context: Context) -> tuple[Part, ...]:
+    """Return the records of a report as they are shown: those to enter now, those of the provider, those for later."""
+    found = wanted(report.results)
+    titled = (
+        (record_words.RECORDS_NOW, found.now),
+        (record_words.RECORDS_REVERSE, found.reverse),
+        (record_words.RECORDS_LAST, found.last),
+    )
+    return tuple(_part(title, rows, context) for title, rows in titled if rows)
+
+
+def _part(title: str, rows: Records, context: Context) -> Part:
+    lines = () if context.redacted else tuple(record.line for record in rows.entered if is_sound(record))
+    removal = record_words.RECORDS_REMOVE if rows.entered else record_words.RECORDS_REMOVE_ALONE
+    return Part(
+        title if rows.entered else "",
+        rows.entered[:ROWS],
+        lines[:ROWS],
+        removal if rows.removed else "",
+        tuple(record.plain for record in rows.removed[:ROWS]),
+    )
+
+
+def is_sound(record: DnsRecord) -> bool:
+    """Say whether a record is one, and ends with its line: no quotation that goes on, no comment inside."""
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", record.value)
+    fields = ((_NAME, record.name), (_TYPE, record.type), (_DATA, record.value))
+    sound = all(form.fullmatch(text) for form, text in fields) and record.ttl in _TTL
+    return sound and not re.search(r'["();\\]', bare)
