@@ -27,6 +27,7 @@ TRIES = 2
 SECONDS = 0.015  # for an answer, after the kernel has dealt with the question
 MOST = 50  # packets of others meanwhile
 UNICAST_HOPS = 16  # IPV6_UNICAST_HOPS
+NEAR = 255  # hops that are left where no router was passed: others are believed by nobody (RFC 4861, 7.1)
 LINK = 0x20  # the scope of fe80::/10 in /proc/net/if_inet6
 
 
@@ -81,7 +82,8 @@ def discovery_inside(twin: Space, inner: Space, bridge: str, gateway: str, conta
         index = next(number for number, name in socket.if_nameindex() if name != "lo")
         listening = _member(index, container)
         listening.setsockopt(socket.IPPROTO_ICMPV6, FILTER, _only(SOLICIT))
-        listening.setsockopt(socket.IPPROTO_IPV6, UNICAST_HOPS, 255)
+        listening.setsockopt(socket.IPPROTO_IPV6, UNICAST_HOPS, NEAR)
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
         listening.bind((container, 0))
         mac = _mac(listening, index)
 
@@ -132,7 +134,7 @@ def _advertise(listening: socket.socket, mac: bytes, container: str, gateway: st
     for _ in range(MOST):
         if not select.select([listening], [], [], 0)[0]:
             return
-        data = listening.recv(512)
+        data = _heard(listening)
         if len(data) >= 24 and data[8:24] == wanted:
             with suppress(OSError):
                 listening.sendto(answer, (gateway, 0))
@@ -182,7 +184,8 @@ def _asked(
             asking.bind((source, 0))
         asking.setsockopt(socket.IPPROTO_ICMPV6, FILTER, _only(ADVERT))
         for hops in (socket.IPV6_MULTICAST_HOPS, UNICAST_HOPS):
-            asking.setsockopt(socket.IPPROTO_IPV6, hops, 255)
+            asking.setsockopt(socket.IPPROTO_IPV6, hops, NEAR)
+        asking.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
         for _ in range(TRIES):
             try:
                 asking.sendto(question, (target if known else _group(target), 0, 0, index))
@@ -200,10 +203,17 @@ def _answered(asking: socket.socket, wanted: bytes) -> bool:
     for _ in range(MOST):
         if not select.select([asking], [], [], SECONDS)[0]:
             return False
-        data = asking.recv(512)
+        data = _heard(asking)
         if len(data) >= 24 and data[0] == ADVERT and data[8:24] == wanted:
             return True
     return False
+
+
+def _heard(one: socket.socket) -> bytes:
+    """Return the next packet; b'' = one from afar, or that a rule makes look so."""
+    data, notes, _, _ = one.recvmsg(512, 64)
+    hops = [value for level, kind, value in notes if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)]
+    return data if [struct.unpack("=i", value)[0] for value in hops] == [NEAR] else b""
 
 
 def _mac(any_socket: socket.socket, index: int) -> bytes:

@@ -30,13 +30,13 @@ class Asking:
     """A socket that asks, and to which something comes back."""
 
     def __init__(self, *told: bytes, refused: int = 0) -> None:
-        self.told, self._refused = list(told), refused
+        self.told, self._refused, self.hops = list(told), refused, 255
         self.sent: list[tuple[bytes, tuple[Any, ...]]] = []
         self.bound: list[tuple[str, int]] = []
         self.options: list[tuple[int, int]] = []
 
-    def recv(self, size: int) -> bytes:
-        return self.told.pop(0)
+    def recvmsg(self, size: int, notes: int) -> tuple[bytes, list[tuple[int, int, bytes]], int, None]:
+        return self.told.pop(0), [(socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT, struct.pack("=i", self.hops))], 0, None
 
     def sendto(self, data: bytes, where: tuple[Any, ...]) -> None:
         if self._refused:
@@ -225,6 +225,8 @@ def outside(stage: Stage) -> Discovery | None:
         ("output", "oifname br-mailcow icmpv6 type nd-neighbor-solicit drop", ASKED, HEALTHY),
         ("input", "iifname br-mailcow icmpv6 type nd-neighbor-advert drop", ASKED, HEALTHY),
         ("prerouting", "iifname eth0 icmpv6 type nd-neighbor-advert drop", HEALTHY, Discovery(True, False)),
+        ("postrouting", 'oifname "br-mailcow" ip6 hoplimit set 64', Discovery(False, False), HEALTHY),
+        ("prerouting", 'iifname "eth0" ip6 hoplimit set 64', HEALTHY, Discovery(False, False)),
         ("prerouting", "meta l4proto ipv6-icmp drop", Discovery(False, False), Discovery(False, False)),
         (
             "input", "meta pkttype multicast icmpv6 type nd-neighbor-solicit drop",
@@ -233,7 +235,7 @@ def outside(stage: Stage) -> Discovery | None:
     ],
     ids=[
         "healthy", "the gateway is not found", "no container is found", "no container answers",
-        "the router is not found", "nobody", "who knows it",
+        "the router is not found", "nobody believes it inside", "nor outside", "nobody", "who knows it",
     ],
 )  # fmt: skip
 def test_what_the_hosts_rules_do_to_it(
