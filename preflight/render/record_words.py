@@ -7,6 +7,7 @@ RECORD_COLUMNS = ("Name", "Type", "Value", "TTL")
 RECORDS_NOW = "Enter these records at your DNS provider:"
 RECORDS_REVERSE = "Set these reverse DNS (PTR) records at your hosting provider:"
 RECORDS_LAST = "Do this last, when mailcow runs and you have tested it. These names serve somebody today:"
+RECORDS_OPTIONAL = "Mail works without these. Some programs find their settings by them:"
 RECORDS_PASTE = "As lines of a zone file:"
 RECORDS_REMOVE = "Remove these records before that:"
 RECORDS_REMOVE_ALONE = "Remove these records at your DNS provider:"

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from preflight.render import record_words
 from preflight.render.context import Context
-from preflight.report.model import DnsRecord, Report, Result
+from preflight.report.model import DnsRecord, Report, Result, Severity
 
 ROWS = 100  # records of a table: sixteen mail domains lack no more
 # What a record is made of, and nothing that a name server would take for an order ($INCLUDE) or a second line.
@@ -30,14 +30,18 @@ class Records(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True):
-    """What the DNS lacks: `now` in one's own zones, `reverse` at the provider, `last` with mailcow there."""
+    """What the DNS lacks: `now` in one's own zones, `reverse` at the provider, `last` with mailcow there.
+
+    `optional`: what makes things easier for some, and no check asks for.
+    """
 
     now: Records
+    optional: Records
     reverse: Records
     last: Records
 
     def __bool__(self) -> bool:
-        return bool(self.now or self.reverse or self.last)
+        return bool(self.now or self.optional or self.reverse or self.last)
 
 
 def wanted(results: Iterable[Result]) -> Wanted:
@@ -46,7 +50,9 @@ def wanted(results: Iterable[Result]) -> Wanted:
     last = [row for row in rows if row.remedy and row.remedy.when == "last"]
     today = [row for row in rows if row not in last]
     reverse = [row for row in today if row.remedy and row.remedy.place == "provider"]
-    return Wanted(_of([row for row in today if row not in reverse]), _of(reverse), _of(last))
+    own = [row for row in today if row not in reverse]
+    optional = [row for row in own if row.severity is Severity.INFO]
+    return Wanted(_of([row for row in own if row not in optional]), _of(optional), _of(reverse), _of(last))
 
 
 def _of(results: Iterable[Result]) -> Records:
@@ -67,12 +73,13 @@ class Part(Struct, frozen=True):
 
 
 def parts(report: Report, context: Context) -> tuple[Part, ...]:
-    """Return the records of a report as they are shown: those to enter now, those of the provider, those for later."""
+    """Return the records of a report as they are shown: those to enter now, those of the provider, and others."""
     found = wanted(report.results)
     titled = (
         (record_words.RECORDS_NOW, found.now),
         (record_words.RECORDS_REVERSE, found.reverse),
         (record_words.RECORDS_LAST, found.last),
+        (record_words.RECORDS_OPTIONAL, found.optional),
     )
     return tuple(_part(title, rows, context) for title, rows in titled if rows)
 

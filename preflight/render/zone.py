@@ -24,7 +24,9 @@ def zone(report: Report, context: Context) -> str:
     results = [result for result in report.results if result.check.startswith("dns.")]
     found = wanted(results)
     made = [f"; {words.REDACTED}"] if context.redacted else []
-    removed, entered = (*found.now.removed, *found.reverse.removed), (*found.now.entered, *found.reverse.entered)
+    today = found.now, found.optional, found.reverse
+    removed = tuple(record for rows in today for record in rows.removed)
+    entered = tuple(record for rows in today for record in rows.entered)
     made += _comments(removed, entered) if context.redacted else _grouped(removed, entered, results)
     if found.last:
         made += [f"; {record_words.ZONE_LATER}", *_comments(found.last.removed, found.last.entered)]

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from preflight.render import record_words, render
 from preflight.render.context import Context
-from preflight.report.model import DnsRecord, Remedy, Result
+from preflight.report.model import DnsRecord, Remedy, Result, Severity
 from tests.render import reports
 from tests.render.hostile import ANY
 
@@ -40,6 +40,17 @@ def test_records_stand_in_tables_by_who_enters_them_and_when() -> None:
     assert f"```text\n{POINTER.line}\n```" in reverse
     assert f"```text\n{MX.line}\n```" in last
     assert MX.line not in now.partition(record_words.RECORDS_REVERSE)[0]
+
+
+def test_what_no_check_asks_for_stands_apart_and_is_no_comment_of_a_zone() -> None:
+    service = DnsRecord("_imaps._tcp.example.org", "SRV", "0 1 993 mail.example.org.", 3600)
+    row = reports.result("dns.srv", "pass", subject="s", severity=Severity.INFO, remedy=Remedy("x", records=(service,)))
+    made = reports.report(*rows(NOW), row)
+    now, optional = render(made, "markdown").split(record_words.RECORDS_OPTIONAL)
+    assert (service.line in now, service.line in optional) == (False, True)
+    assert [line for line in (ADDRESS.line, service.line) if line in render(made, "zone").splitlines()] == [
+        ADDRESS.line, service.line,
+    ]  # fmt: skip
 
 
 def test_the_page_has_the_same_tables_and_blocks_to_copy() -> None:
