@@ -27,7 +27,8 @@ _STATES: dict[ListState, str] = {
 
 @check(
     severity=Severity.RECOMMENDED,
-    reads=("blocklists", "mirrors", "mailcow_conf", "outgoing", "ways", "routes", "rules"),
+    # Behind NAT the sightings tell which address the lists are asked about.
+    reads=("blocklists", "sightings", "mirrors", "mailcow_conf", "outgoing", "ways", "routes", "rules"),
     remedy="Find out why the address is listed, end that, and ask the list to remove it.",
     sources=(issue(5293), issue(5295), issue(1894)),
     subject="list",
