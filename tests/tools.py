@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-CHRONYD = Path(__file__).parent.parent / "build/chrony/usr/sbin/chronyd"
-SCHEMA = Path(__file__).parent.parent / "build/schemas/junit-10.xsd"
+BUILD = Path(__file__).parent.parent / "build"
+CHRONYD = BUILD / "chrony/usr/sbin/chronyd"
+NSD = BUILD / "nsd/usr/sbin/nsd"
+UNBOUND = BUILD / "unbound/usr/sbin/unbound"
+LDNS = BUILD / "ldnsutils/usr/bin"
+SCHEMA = BUILD / "schemas/junit-10.xsd"
 
 
 def program(name: str) -> str:

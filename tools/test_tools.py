@@ -19,7 +19,6 @@ from pathlib import Path
 from system import can_install, install, say
 
 TREE = Path(__file__).resolve().parent.parent
-CHRONY = TREE / "build/chrony"
 SCHEMA = TREE / "build/schemas/junit-10.xsd"
 NEEDED = {
     "busybox": "busybox",
@@ -34,6 +33,14 @@ NEEDED = {
     "systemd-analyze": "systemd",
     "zsh": "zsh",
 }
+# Unpacked below build/ and not installed: packages of servers, which would begin to serve or put away the machine's own
+# time service. The file that tells that a package is there.
+UNPACKED = {
+    "chrony": "usr/sbin/chronyd",
+    "ldnsutils": "usr/bin/ldns-signzone",
+    "nsd": "usr/sbin/nsd",
+    "unbound": "usr/sbin/unbound",
+}
 
 
 def programs() -> None:
@@ -44,24 +51,33 @@ def programs() -> None:
         raise OSError(f"please install (as root): {' '.join(missing)}")
 
 
-def chrony() -> None:
-    """Unpack chrony and install its libraries alone: its package would put away the machine's own time service."""
-    if (CHRONY / "usr/sbin/chronyd").exists():
-        return
-    say("fetching chrony, whose client tests ask beside ours")
-    with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o755)  # apt fetches as a user of its own
+def unpacked() -> None:
+    """Unpack the servers and clients that tests play with, and install their libraries alone."""
+    for name, file in UNPACKED.items():
+        if not (TREE / "build" / name / file).exists():
+            unpack(name)
+
+
+def unpack(name: str) -> None:
+    """Unpack a package of this machine's release below build/; raise where it or one of its libraries is not had."""
+    say(f"fetching {name}, which tests ask beside ours")
+    place = TREE / "build" / name
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # apt fetches as a user of its own
         run = functools.partial(subprocess.run, check=True, stdout=subprocess.PIPE, text=True)
-        run(["apt-get", "-q", "download", "chrony"], cwd=name)
-        (package,) = Path(name).glob("chrony_*.deb")
+        run(["apt-get", "-q", "download", name], cwd=folder)
+        (package,) = Path(folder).glob(f"{name}_*.deb")
         depends = run(["dpkg-deb", "--field", package, "Depends"]).stdout
-        run(["dpkg-deb", "--extract", package, Path(name, "unpacked")])
+        run(["dpkg-deb", "--extract", package, Path(folder, "unpacked")])
         libraries = re.findall(r"(?:^|, )(lib[a-z0-9.+-]+)", depends)
         absent = [one for one in libraries if subprocess.run(["dpkg", "-s", one], capture_output=True).returncode]
         if absent:
             install(absent)
-        CHRONY.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(Path(name, "unpacked"), CHRONY, symlinks=True)
+        part = place.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)  # what an interrupted run left
+        shutil.copytree(Path(folder, "unpacked"), part, symlinks=True)
+        shutil.rmtree(place, ignore_errors=True)
+        part.replace(place)
 
 
 def schema() -> None:
@@ -95,7 +111,7 @@ def schema() -> None:
 def main() -> int:
     os.environ["PATH"] += ":/usr/sbin:/sbin"  # where Debian keeps iptables
     failed = 0
-    for step in (programs, chrony, schema):
+    for step in (programs, unpacked, schema):
         try:
             step()
         except (OSError, subprocess.CalledProcessError, StopIteration, SystemExit) as error:
