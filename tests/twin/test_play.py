@@ -420,7 +420,8 @@ def test_where_ip_tables_and_nf_tables_both_redirect_it_hangs_on_their_order(pla
     assert (journey.verdict, journey.depends) == ("depends", ("order",))
 
 
-WAY = "via 198.51.100.1 dev eth0"
+DEFAULT7 = "ip route add default via 198.51.100.1 dev eth0 table 7"
+OF_MAILCOW7 = "ip rule add pref 9 from 172.22.1.0/24 lookup 7"
 
 
 @needs_programs
@@ -429,10 +430,9 @@ WAY = "via 198.51.100.1 dev eth0"
     [
         "ip route add blackhole 128.0.0.0/1",
         "ip route add unreachable 0.0.0.0/1",
-        f"ip route add prohibit 0.0.0.0/1 table 7; ip route add default {WAY} table 7; ip rule add pref 9 from 172.22.1.0/24 lookup 7",
-        f"ip route add throw 0.0.0.0/1 table 7; ip route add default {WAY} table 7; ip rule add pref 9 from 172.22.1.0/24 lookup 7;"
-        " ip route replace blackhole default",
-        "ip route add blackhole 192.0.0.0/2 table 7; ip rule add pref 9 from 172.22.1.0/24 lookup 7",
+        f"ip route add prohibit 0.0.0.0/1 table 7; {DEFAULT7}; {OF_MAILCOW7}",
+        f"ip route add throw 0.0.0.0/1 table 7; {DEFAULT7}; {OF_MAILCOW7}; ip route replace blackhole default",
+        f"ip route add blackhole 192.0.0.0/2 table 7; {OF_MAILCOW7}",
         "ip rule add pref 9 from 172.22.1.0/24 to 64.0.0.0/3 blackhole",
         "ip nexthop add id 9 blackhole; ip route add 128.0.0.0/2 nhid 9",
     ],
@@ -446,7 +446,7 @@ def test_where_a_part_of_the_internet_is_cut_off_it_hangs_on_who_asks(sh: str, p
 
 @needs_programs
 def test_who_is_cut_off_is_told_of_all_ports_and_of_all_that_containers_send(played: Played) -> None:
-    twin = played(sh="ip route add blackhole 192.0.0.0/2 table 7; ip rule add pref 9 from 172.22.1.0/24 lookup 7")
+    twin = played(sh=f"ip route add blackhole 192.0.0.0/2 table 7; {OF_MAILCOW7}")
     journeys = [told(twin, port.port) for port in PORTS] + [
         one.journey for one in twin.exits if one.journey.version == 4
     ]
