@@ -12,8 +12,9 @@ from preflight.facts.kinds import ChainName, InterfaceName, Ip, Secret, Word
 # the host's own address for everybody's. oneway: it arrived, its answer was lost. elsewhere: something else answered.
 # refused: told so at once; dropped: nothing came back. depends: on what `depends` names. unknown: why is in `reason`.
 Verdict = Literal["delivered", "proxy", "oneway", "elsewhere", "refused", "dropped", "depends", "unknown"]
-# uncopied: a rule that could not be copied lies on the way. sources: ordinary addresses fare differently.
-Doubt = Literal["", "uncopied", "sources", "late", "queue"]
+# uncopied: a rule that could not be copied lies on the way. sources: ordinary addresses fare differently. interface:
+# the port's address is on another one than those that lead to the Internet, so that packets may come by either.
+Doubt = Literal["", "uncopied", "sources", "late", "queue", "interface"]
 
 
 class Step(Struct, frozen=True, omit_defaults=True):

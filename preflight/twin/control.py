@@ -83,7 +83,7 @@ def led(wire: Wire, host: Way, side: Side) -> Iterator[None]:
     rule += nl.attribute(_PRIORITY, nl.u32(1)) + nl.attribute(_FRA_TABLE, nl.u32(_TABLE))
     wire.do(rules.NEWRULE, rule, nl.CREATE | nl.EXCL)
     try:
-        for source in side.sources:
+        for source in dict.fromkeys(side.sources):
             routes.add(
                 wire, raw := ip_address(source).packed, 8 * len(raw), host.index,
                 table=_TABLE, gateway=host.gateway, other=host.family,

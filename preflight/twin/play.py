@@ -118,13 +118,22 @@ class Table:
         key = (side.version, port, source)
         found = fate([world.arrivals.get(key, ()) for world in self._worlds], self._first.loaded.conditions)
         found = ordered(found, self._swapped.arrivals.get(key, ()) if self._swapped else None)
-        address = side.neighbour if source == "neighbour" else sources_of(self._host.request, side, port)[0]
+        if port.address and self._first.stage.aside(port.address):
+            return Journey(version=side.version, source=source, verdict="unknown", reason="interface")  # type: ignore[arg-type]  # 4 or 6
+        address = side.neighbour if source == "neighbour" else self._typical(side, port)
         proxies = self._host.request.userland_proxy
         return self._journey(
             side, source, container_of(side, port), found,
             (opening(port.port, port.inside), opened(port.port, port.inside)),
             lambda: send.knock(self._first.stage, side, port, address, proxies),
         )  # fmt: skip
+
+    def _typical(self, side: Side, port: Port) -> str:
+        """Return an address of the Internet whose packets are lost, if any are; else the first."""
+        sources = sources_of(self._host.request, side, port)
+        outcomes = self._first.arrivals[side.version, port, "internet"]
+        there = zip(sources, outcomes, strict=False)
+        return next((source for source, outcome in there if outcome.verdict != "delivered"), sources[0])
 
     def _exit(self, side: Side, protocol: Transport, number: int) -> Journey:
         key = (side.version, protocol, number)
@@ -236,7 +245,7 @@ def fate(worlds: Sequence[tuple[Outcome, ...]], conditions: frozenset[str]) -> F
     # A world without an answer, as it could not be made, leaves open what the others would come to.
     if not all(worlds) or "unknown" in verdicts:
         return Fate("unknown")
-    if len(own) > 1:
+    if len(own) > 1 or "depends" in own:  # the latter of several targets
         return Fate("depends", sources=True)
     if len(set(verdicts)) > 1:
         return Fate("depends", conditions)

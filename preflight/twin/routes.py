@@ -50,8 +50,7 @@ class Route(Struct, frozen=True):
 
     def covers(self, address: bytes) -> bool:
         """Say whether an address of its family is behind it."""
-        shift = 8 * len(address) - self.prefix
-        return int.from_bytes(address, "big") >> shift == int.from_bytes(self.destination, "big") >> shift
+        return covers(self.destination, self.prefix, address)
 
 
 class Way(Struct, frozen=True):
@@ -73,6 +72,12 @@ class Routing(Struct, frozen=True):
     routes: tuple[Route, ...] = ()
     objects: tuple[bytes, ...] = ()
     rules: tuple[tuple[int, bytes], ...] = ()  # with their family
+
+
+def covers(network: bytes, bits: int, address: bytes) -> bool:
+    """Say whether an address is in a network of its family."""
+    shift = 8 * len(address) - bits
+    return int.from_bytes(address, "big") >> shift == int.from_bytes(network, "big") >> shift
 
 
 def read(wire: Wire) -> Routing:

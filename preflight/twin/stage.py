@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 
-from preflight.twin import connections, control, routes, rules, stage_plan, sysctls
+from preflight.twin import connections, control, routes, rules, stage_plan, sysctls, uplinks
 from preflight.twin import wire as w
 from preflight.twin.control import Call
 from preflight.twin.links import FAMILIES
@@ -84,9 +84,16 @@ class Stage:
 
     def _leads(self, wire: Wire, side: Side) -> bool:
         """Say whether the twin goes to the Internet by a way that the host has."""
-        target, own = ip_address(side.targets[0]).packed, ip_address(side.host).packed
-        found = routes.way(wire, target) or routes.way(wire, target, own)
-        return found is not None and any(found.index == uplink.link.index for uplink in self._made.plan.uplinks)
+        own, out = ip_address(side.host).packed, {uplink.link.index for uplink in self._made.plan.uplinks}
+        for target in (ip_address(one).packed for one in side.targets):
+            found = routes.way(wire, target) or routes.way(wire, target, own)
+            if found and found.index in out:
+                return True
+        return False
+
+    def aside(self, address: str) -> bool:
+        """Say whether an address is on an interface of its own, by which packets may come that here come by another."""
+        return uplinks.aside(ip_address(address).packed, self._made.around, self._made.plan.uplinks)
 
     def unwritten(self, version: int) -> tuple[str, ...]:
         """Return what is not as on the host, and cannot be made so: sysctls, routes, rules; raise `OSError`."""
@@ -101,6 +108,8 @@ class Stage:
             told.append("vrf")
         if not side.ordinary:
             told.append("no address that no rule singles out")
+        if not side.whole:
+            told.append("no address of a part of the Internet")
         return tuple(dict.fromkeys(told))
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
-from itertools import islice
 
 from msgspec import Struct
 
-from preflight.twin import candidates, links, uplinks
+from preflight.twin import candidates, links, senders, uplinks
 from preflight.twin.links import DEPRECATED, FAMILIES, TEMPORARY, TENTATIVE, Address, Link
 from preflight.twin.request import Request
 from preflight.twin.routes import Way
 from preflight.twin.surroundings import Surroundings
-from preflight.twin.uplinks import HALF, Uplink, interface
+from preflight.twin.uplinks import Uplink, interface
 
-SOURCES, TARGETS = 36, 2  # of mailcow's ports each has three of its own
 LINKS = 2000  # interfaces: more are not copied
 PORTS = 64  # interfaces from which on containers' ends are left out
 NEAR = bytes.fromhex("0200005e0002")  # hardware address of mailcow's bridge, where it is not there yet
@@ -37,7 +35,9 @@ class Side(Struct, frozen=True, kw_only=True):
     neighbour: str
     targets: tuple[str, ...]
     containers: dict[str, str]
+    each: int = senders.EACH  # of the sources, that try a port
     ordinary: bool = True  # rules single out none of the public ones
+    whole: bool = True  # they are of all parts of the Internet that routing tells apart
 
 
 class Plan(Struct, kw_only=True):
@@ -100,32 +100,19 @@ def _own(around: Surroundings, version: int, way: Way) -> Address | None:
 
 def _side(request: Request, around: Surroundings, version: int, own: Address, ordinary: Callable[[str], bool]) -> Side:
     link = around.link(around.ways[version].index)
-    found = tuple(islice(filter(ordinary, _public(around, version)), SOURCES + TARGETS))
-    chosen = found or tuple(islice(_public(around, version), SOURCES + TARGETS))
+    chosen = senders.choose(around, version, ordinary)
     return Side(
         version=version,
         host=str(ip_address(own.local)),
         interface=link.title if link else "",
-        sources=chosen[:-TARGETS] or chosen,
+        sources=chosen.sources,
         neighbour=_neighbour(around, version, own, ordinary),
-        targets=chosen[-TARGETS:] if len(chosen) > TARGETS else chosen[-1:],
+        targets=chosen.targets,
         containers=_containers(request, around, version),
-        ordinary=bool(found),
+        each=chosen.each,
+        ordinary=chosen.ordinary,
+        whole=chosen.whole,
     )
-
-
-def _public(around: Surroundings, version: int) -> Iterator[str]:
-    """Yield addresses of the Internet to which no other route leads than a default one, if there are such."""
-    hosts = {address.local for address in around.addresses}
-    narrow = [one for one in around.routing.routes if one.family == FAMILIES[version] and one.prefix > HALF]
-    there = [(one, ip_address(one).packed) for one in candidates.public(version)]
-    free = (one for one, raw in there if raw not in hosts and not any(route.covers(raw) for route in narrow))
-    first = next(free, None)
-    if first is None:  # a router that knows all networks
-        yield from (one for one, raw in there if raw not in hosts)
-    else:
-        yield first
-        yield from free
 
 
 def _neighbour(around: Surroundings, version: int, own: Address, ordinary: Callable[[str], bool]) -> str:

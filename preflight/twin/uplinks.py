@@ -94,6 +94,21 @@ def _bound(request: Request, around: Surroundings, versions: Iterable[int], foun
             uplink.hosts.add(address.packed)
 
 
+def aside(address: bytes, around: Surroundings, found: Iterable[Uplink]) -> bool:
+    """Say whether an address is on none of these, but on another interface that packets from outside may come by."""
+    there = {one.index for one in around.addresses if one.local == address}
+    if not there.isdisjoint(uplink.link.index for uplink in found):
+        return False
+    return any(link is not None and _open(link, around) for link in map(around.link, there))
+
+
+def _open(link: Link, around: Surroundings) -> bool:
+    """Say whether anything can come in: on a bridge without ports no more than on lo."""
+    if link.kind == "bridge":
+        return any(one.master == link.index for one in around.links)
+    return link.index != links.LOOPBACK and link.kind != "dummy"
+
+
 def _known(address: bytes, found: dict[int, Uplink]) -> bool:
     return any(address in uplink.hosts for uplink in found.values())
 

@@ -17,7 +17,6 @@ from preflight.twin.surroundings import Surroundings
 
 Source = Literal["internet", "neighbour"]
 SOURCES: tuple[Source, ...] = ("internet", "neighbour")
-EACH = 3  # addresses of the Internet that try a port
 Doubt = Literal["control", "rules", "sysctls", "modules", "derivation"]
 
 
@@ -126,8 +125,8 @@ def sources_of(request: Request, side: Side, port: Port) -> tuple[str, ...]:
 
     A list that learns whom it has seen at one port, and keeps them from another, would mix up what they are told of.
     """
-    first, number = EACH * request.ports.index(port), len(side.sources)
-    return tuple(dict.fromkeys(side.sources[(first + place) % number] for place in range(EACH)))
+    first, number = side.each * request.ports.index(port), len(side.sources)
+    return tuple(dict.fromkeys(side.sources[(first + place) % number] for place in range(side.each)))
 
 
 def addresses_of(side: Side) -> tuple[str, ...]:

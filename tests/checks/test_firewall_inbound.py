@@ -143,6 +143,7 @@ def test_a_neighbour_decides_nothing_and_is_told_where_it_differs() -> None:
         (journey("depends", depends=("limit", "recent")), "conditions of rules that change: limit, recent."),
         (journey("depends", depends=("order",)), "which rules come first, those of ip_tables or those of nf_tables"),
         (journey("unknown", reason="sources"), "not all treated alike"),
+        (journey("unknown", reason="interface"), "on an interface without a default route"),
         (journey("unknown", reason="queue"), "NFQUEUE"),
         (journey("unknown", reason="late"), "too many to be tried in time"),
         (journey("unknown"), "No packet told how it went."),

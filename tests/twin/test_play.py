@@ -310,6 +310,7 @@ DELIVERED, DROPPED, PROXY = (Outcome(verdict=verdict) for verdict in ("delivered
         ([(DELIVERED,), (DROPPED,), (DELIVERED,)], "depends", True, False),
         ([(DROPPED,), (DROPPED,), (DELIVERED,)], "depends", True, False),
         ([(PROXY,), (PROXY,), (PROXY,)], "proxy", False, False),
+        ([(Outcome(verdict="depends"),)], "depends", False, True),  # on which target it is
         ([(Outcome(verdict="unknown"), DELIVERED)], "unknown", False, False),
         ([()], "unknown", False, False),
         ([(DELIVERED,), (), (DELIVERED,)], "unknown", False, False),
@@ -417,3 +418,54 @@ def test_where_ip_tables_and_nf_tables_both_redirect_it_hangs_on_their_order(pla
     sh = "iptables-legacy -t nat -A PREROUTING -p tcp --dport 25 -j DNAT --to-destination 172.22.1.250:993"
     journey = told(played(sh=sh), 25)
     assert (journey.verdict, journey.depends) == ("depends", ("order",))
+
+
+DEFAULT7 = "ip route add default via 198.51.100.1 dev eth0 table 7"
+OF_MAILCOW7 = "ip rule add pref 9 from 172.22.1.0/24 lookup 7"
+
+
+@needs_programs
+@pytest.mark.parametrize(
+    "sh",
+    [
+        "ip route add blackhole 128.0.0.0/1",
+        "ip route add unreachable 0.0.0.0/1",
+        f"ip route add prohibit 0.0.0.0/1 table 7; {DEFAULT7}; {OF_MAILCOW7}",
+        f"ip route add throw 0.0.0.0/1 table 7; {DEFAULT7}; {OF_MAILCOW7}; ip route replace blackhole default",
+        f"ip route add blackhole 192.0.0.0/2 table 7; {OF_MAILCOW7}",
+        "ip rule add pref 9 from 172.22.1.0/24 to 64.0.0.0/3 blackhole",
+        "ip nexthop add id 9 blackhole; ip route add 128.0.0.0/2 nhid 9",
+    ],
+)
+def test_where_a_part_of_the_internet_is_cut_off_it_hangs_on_who_asks(sh: str, played: Played) -> None:
+    twin = played(sh=sh)
+    assert set(verdicts(twin).values()) <= {"depends", "unknown"}
+    assert "delivered" not in out(twin)
+    assert [one.state for one in twin.families if one.version == 6] == ["judged"]
+
+
+@needs_programs
+def test_who_is_cut_off_is_told_of_all_ports_and_of_all_that_containers_send(played: Played) -> None:
+    twin = played(sh=f"ip route add blackhole 192.0.0.0/2 table 7; {OF_MAILCOW7}")
+    journeys = [told(twin, port.port) for port in PORTS] + [
+        one.journey for one in twin.exits if one.journey.version == 4
+    ]
+    assert {(one.verdict, one.reason) for one in journeys} == {("depends", "sources")}
+
+
+@needs_programs
+def test_networks_that_nobody_has_are_no_part_of_the_internet(played: Played) -> None:
+    bogons = ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3")
+    twin = played(sh="; ".join(f"ip route add blackhole {one}" for one in bogons))
+    assert set(verdicts(twin).values()) == out(twin) == {"delivered"}
+
+
+@needs_programs
+def test_a_port_on_a_card_without_a_default_route_is_not_known(played: Played) -> None:
+    card = "ip link add eth1 type veth peer name far1; ip link set eth1 up; ip addr add 192.0.2.7/24 dev eth1"
+    bound = (replace(PORTS[0], address="192.0.2.7"), PORTS[1])
+    twin = played(sh=card, ports=bound, nft=chain("forward", 'iifname "eth1" drop'))
+    assert (told(twin, 25).verdict, told(twin, 25).reason) == ("unknown", "interface")
+    assert told(twin, 993).verdict == "delivered"
+    twin = played(sh=f"{card}; ip route add default via 192.0.2.1 dev eth1 table 7", ports=bound)
+    assert verdicts(twin) == {25: "delivered", 993: "delivered"}

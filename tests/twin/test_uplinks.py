@@ -163,3 +163,24 @@ def test_the_hardware_address_beyond_is_the_gateway_s(neighbours: list[tuple[str
 def test_an_address_with_its_network() -> None:
     assert uplinks.interface(address("203.0.113.5", prefix=28)) == ip_interface("203.0.113.5/28")
     assert uplinks.interface(address("2001:db8::5", prefix=64)) == ip_interface("2001:db8::5/64")
+
+
+@pytest.mark.parametrize(
+    ("link", "aside"),
+    [
+        (Link(index=5, name="eth1"), True),
+        (Link(index=5, name="eth1.7", kind="vlan"), True),
+        (Link(index=5, name="virbr0", kind="bridge"), False),  # nothing is on it
+        (Link(index=7, name="br0", kind="bridge"), True),
+        (Link(index=5, name="d", kind="dummy"), False),
+        (Link(index=1, name="lo"), False),
+        (Link(index=2, name="eth0"), False),  # a way to the Internet
+    ],
+)
+def test_what_is_on_another_card_may_be_reached_over_that_one(link: Link, aside: bool) -> None:
+    ports = (Link(index=2, name="eth0"), link, Link(index=8, name="eth8", master=7))
+    own = (address("203.0.113.5"), address("10.0.0.9", link.index))
+    host = around(links=tuple({one.index: one for one in ports}.values()), addresses=own)
+    assert uplinks.aside(raw("10.0.0.9"), host, found(host)) is aside
+    assert not uplinks.aside(raw("203.0.113.5"), host, found(host))
+    assert not uplinks.aside(raw("192.0.2.1"), host, found(host))  # none of the host's

@@ -31,6 +31,9 @@ _UNKNOWN = {
     "sources": noted("Addresses on the Internet are not all treated alike, though no rule names them."),
     "late": noted("The rules of the firewall are too many to be tried in time."),
     "queue": noted("A rule hands the packets to a program (NFQUEUE), which decides."),
+    "interface": noted(
+        "The address is on an interface without a default route, so it is not known by which one connections come in."
+    ),
     "": noted("No packet told how it went."),
 }
 
