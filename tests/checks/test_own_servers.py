@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from preflight.checks import Look
-from preflight.facts import Answer, Answers, Asked, ZoneServer
-from preflight.facts.records import Ns, Soa
+from preflight.facts import Answer, Answers, Asked, ConfFile, ZoneServer
+from preflight.facts.records import Ns, Soa, Tlsa
 from preflight.gather.names.questions import MailHost, records
 from preflight.net.hostnames import bare
 from preflight.report.model import Result, Status
@@ -119,6 +119,19 @@ def test_servers_that_agree_change_nothing() -> None:
     alone = {name: (row.status, row.message) for name, row in all_of(look(GOOD)).items()}
     assert {name: (row.status, row.message) for name, row in all_of(look(GOOD, GOOD, GOOD)).items()} == alone
     assert {row.status for row in all_of(look(GOOD, GOOD, GOOD)).values()} == {Status.PASS}
+
+
+@pytest.mark.parametrize("authentic", [True, False])
+def test_that_dnssec_confirms_a_record_is_the_resolvers_word(authentic: bool) -> None:
+    """Servers of the zone say the same, and never that they checked signatures."""
+    name = f"_25._tcp.{NAME}"
+    given = look(GOOD, GOOD, GOOD, mailcow_conf=ConfFile("/opt/mailcow-dockerized/mailcow.conf", True, {}))
+    key, answer = Answers.key(name, "TLSA"), Answer(f"{name}.", "TLSA", "NOERROR", (Tlsa(3, 1, 1, "ab" * 32),), None)
+    own = tuple(replace(answer, server=f"192.0.2.{n}", authoritative=True, ttl=3600) for n in (1, 2))
+    rows = known(given).by_question | {key: replace(answer, server="192.0.2.53", authentic=authentic, ttl=1500)}
+    result = one("tlsa", changed(given, by_question=rows, own=known(given).own | {key: own}))
+    assert ("Senders can use" in result.message) is authentic
+    assert "older answer" not in result.message
 
 
 @pytest.mark.parametrize(("check", "stale", "subject"), DIFFERENT)

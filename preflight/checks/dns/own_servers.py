@@ -86,8 +86,11 @@ def _views(answers: Answers, questions: Iterable[Question]) -> list[_View]:
     rows: dict[str, dict[str, Answer]] = {}
     wanted = {Answers.key(*question): question for question in questions}
     for key, question in wanted.items():
+        # Whether DNSSEC confirms a record is the resolver's word: servers of the zone check no signatures.
+        resolved = answers.get(*question)
+        authentic = resolved is not None and resolved.authentic
         for one in said(answers, *question):
-            rows.setdefault(one.server, {})[key] = one
+            rows.setdefault(one.server, {})[key] = replace(one, authentic=authentic)
     whole = {server: row for server, row in rows.items() if len(row) == len(wanted)}
     alike: dict[tuple[object, ...], list[str]] = {}
     for server, row in whole.items():
