@@ -25,6 +25,7 @@ from preflight.twin.worlds import SOURCES, Host, Played, Source, play, published
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
 ICMPV6 = 58
+LAST = 0.5  # seconds at the end that rules' texts leave: without one a verdict is told, without time none
 SPARE = 0.25  # of the time: without that much left no further packet is followed
 
 
@@ -227,7 +228,8 @@ class Table:
     def _told(self, culprit: Culprit) -> Culprit:
         """Return it with its rule's text and counter, as the host has them."""
         if culprit not in self._texts:
-            text = rule(culprit, self._host.request.root) if time.monotonic() < self._until else Text()
+            until = self._until - LAST
+            text = rule(culprit, self._host.request.root, until) if time.monotonic() < until else Text()
             counter = culprit.counter if text.counter is None else text.counter
             self._texts[culprit] = replace(culprit, rule=text.rule, counter=counter)
         return self._texts[culprit]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 
 from msgspec import Struct
 
 from preflight.facts.twin import Culprit
 from preflight.gather.access.command import run
 
-SECONDS = 3.0
+SECONDS = 3.0  # of one program: nft takes longer for thousands of rules with a set each
 LISTING_BYTES = 4 << 20
 LONGEST = 1000  # characters of a rule that are kept
 TABLES = ("filter", "nat", "mangle", "raw", "security")  # those that iptables knows
@@ -31,19 +32,22 @@ class Text(Struct, frozen=True):
     counter: int | None = None
 
 
-def rule(culprit: Culprit, root: str) -> Text:
-    """Return the text of a rule of the namespace that is entered, by the programs below `root`."""
+def rule(culprit: Culprit, root: str, until: float) -> Text:
+    """Return the text of a rule of the namespace that is entered, by the programs below `root`.
+
+    `until`: on the monotonic clock, when no program runs any more.
+    """
     if culprit.kind != "rule" or culprit.predicted:
         return Text()
     if culprit.backend == "ip_tables":
-        return _legacy(culprit, root)
-    listing = _run(root, "nft", "-a", "list", "chain", culprit.family, culprit.table, culprit.chain)
+        return _legacy(culprit, root, until)
+    listing = _run(root, until, "nft", "-a", "list", "chain", culprit.family, culprit.table, culprit.chain)
     found, number = native(listing, culprit.handle)
     if number and culprit.family in _IPTABLES and culprit.table in TABLES:
         program = _IPTABLES[culprit.family]
         # nft cannot say all of a rule that iptables made; iptables refuses a table that holds others.
         for name in (f"{program}-nft", program):
-            told = saved(_run(root, name, "-t", culprit.table, "-S", culprit.chain, "-v"), culprit.chain, number)
+            told = saved(_run(root, until, name, "-t", culprit.table, "-S", culprit.chain, "-v"), culprit.chain, number)
             if told.rule:
                 return told
     return found
@@ -79,21 +83,24 @@ def _told(words: str, counter: re.Pattern[str]) -> Text:
     return Text(words[:LONGEST], int(counts[0][2]) if counts else None)
 
 
-def _legacy(culprit: Culprit, root: str) -> Text:
+def _legacy(culprit: Culprit, root: str, until: float) -> Text:
     if culprit.number is None:
         return Text()
     program = _IPTABLES.get(culprit.family, "iptables")
     for name in (f"{program}-legacy", program):
-        listing = _run(root, name, "-t", culprit.table, "-S", culprit.chain, "-v")
+        listing = _run(root, until, name, "-t", culprit.table, "-S", culprit.chain, "-v")
         if (found := saved(listing, culprit.chain, culprit.number)).rule:
             return found
     return Text()
 
 
-def _run(root: str, name: str, *words: str) -> str:
+def _run(root: str, until: float, name: str, *words: str) -> str:
     for folder in FOLDERS.split(":"):
         path = f"{folder}/{name}"
         if shutil.which(f"{root.rstrip('/')}{path}"):
-            ran = run((path, *words), SECONDS, root, LISTING_BYTES)
+            seconds = min(SECONDS, until - time.monotonic())
+            if seconds <= 0:
+                return ""
+            ran = run((path, *words), seconds, root, LISTING_BYTES)
             return ran.out if ran.code == 0 else ""
     return ""

@@ -88,7 +88,7 @@ def _sending(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(play.send, "call", lambda *_: DELIVERED)
     monkeypatch.setattr(play, "discovery", lambda *_: Discovery(True, True))
     monkeypatch.setattr(play, "discovery_inside", lambda *_: Discovery(True, True))
-    monkeypatch.setattr(play, "rule", lambda culprit, root: Text(f"text of {culprit.handle} in {root}", None))
+    monkeypatch.setattr(play, "rule", lambda culprit, root, until: Text(f"text of {culprit.handle} in {root}", None))
 
 
 def table(
@@ -285,7 +285,7 @@ def test_ways_out_by_tcp_are_followed_by_what_opens_them_and_what_answers() -> N
 def test_a_rule_s_text_is_asked_for_once_and_while_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Culprit] = []
 
-    def text(culprit: Culprit, root: str) -> Text:
+    def text(culprit: Culprit, root: str, until: float) -> Text:
         asked.append(culprit)
         return Text("tcp dport 25 drop", 7)
 
@@ -298,11 +298,11 @@ def test_a_rule_s_text_is_asked_for_once_and_while_there_is_time(monkeypatch: py
     assert asked == [replace(RULE, counter=3)]
 
 
-@pytest.mark.parametrize("left", [100.0, -1.0])
+@pytest.mark.parametrize("left", [100.0, play.LAST / 2, -1.0])
 def test_a_counter_that_the_text_does_not_have_is_the_kernel_s(left: float) -> None:
     of = table(world(DROPPED), left=left)
     found = of._told(replace(RULE, counter=3))
-    assert (found.counter, found.rule) == (3, "text of 4 in /r" if left > 0 else "")
+    assert (found.counter, found.rule) == (3, "text of 4 in /r" if left > play.LAST else "")
 
 
 # --- neighbour discovery ----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_saved(number: int, rule: str, counter: int | None) -> None:
 RULE = Culprit(kind="rule", backend="nf_tables", family="ip", table="filter", chain="INPUT", handle=13)
 OLD = Culprit(kind="rule", backend="ip_tables", family="ip", table="filter", chain="INPUT", number=2)
 Asked = list[tuple[str, ...]]
+UNTIL = time.monotonic() + 3600
 PRINTED = {
     "nft": LISTING, "iptables-nft": SAVED, "iptables": SAVED, "iptables-legacy": SAVED, "ip6tables-legacy": SAVED,
 }  # fmt: skip
@@ -76,8 +78,8 @@ def programs(monkeypatch: pytest.MonkeyPatch, **printed: str) -> Asked:
     """Have programs print something; return what is run. Of the others, none is there."""
     asked: Asked = []
 
-    def run(root: str, name: str, *words: str) -> str:
-        assert root == "/r"
+    def run(root: str, until: float, name: str, *words: str) -> str:
+        assert (root, until) == ("/r", UNTIL)
         asked.append((name, *words))
         return printed.get(name, "")
 
@@ -115,14 +117,14 @@ def test_a_rule_is_said_as_its_owner_would_write_it(
     monkeypatch: pytest.MonkeyPatch, culprit: Culprit, present: tuple[str, ...], rule: str, names: list[str]
 ) -> None:
     asked = programs(monkeypatch, **{name: PRINTED[name] for name in present})
-    assert texts.rule(culprit, "/r").rule == rule
+    assert texts.rule(culprit, "/r", UNTIL).rule == rule
     assert [one[0] for one in asked] == names
 
 
 def test_one_chain_of_one_table_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = programs(monkeypatch)
-    texts.rule(replace(RULE, family="inet"), "/r")
-    texts.rule(replace(OLD, table="nat", chain="DOCKER"), "/r")
+    texts.rule(replace(RULE, family="inet"), "/r", UNTIL)
+    texts.rule(replace(OLD, table="nat", chain="DOCKER"), "/r", UNTIL)
     assert asked == [
         ("nft", "-a", "list", "chain", "inet", "filter", "INPUT"),
         ("iptables-legacy", "-t", "nat", "-S", "DOCKER", "-v"), ("iptables", "-t", "nat", "-S", "DOCKER", "-v"),
@@ -131,8 +133,8 @@ def test_one_chain_of_one_table_is_listed(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_counter_is_that_of_the_program_whose_text_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     programs(monkeypatch, nft=LISTING, **{"iptables-nft": SAVED})
-    assert texts.rule(replace(RULE, handle=12), "/r") == Text("-A INPUT -s 192.0.2.0/24 -j DROP", 3)
-    assert texts.rule(replace(RULE, handle=12, table="fw"), "/r").counter == 7
+    assert texts.rule(replace(RULE, handle=12), "/r", UNTIL) == Text("-A INPUT -s 192.0.2.0/24 -j DROP", 3)
+    assert texts.rule(replace(RULE, handle=12, table="fw"), "/r", UNTIL).counter == 7
 
 
 def test_a_rule_without_an_end_is_cut() -> None:
@@ -158,16 +160,27 @@ def test_what_a_program_that_fails_prints_is_nobody_s_rule(
     if script.startswith("sleep"):
         monkeypatch.setattr(texts, "SECONDS", 0.2)
     program(folder / "second/nft", script)
-    assert texts._run("/", "nft", "-a", "list") == said
+    assert texts._run("/", UNTIL, "nft", "-a", "list") == said
+
+
+def test_no_program_outlasts_the_time_that_is_left(folder: Path) -> None:
+    program(folder / "first/nft", "echo said; exec sleep 60")
+    began = time.monotonic()
+    assert texts._run("/", began + 0.2, "nft") == ""
+    assert time.monotonic() - began < 30
+    program(folder / "first/nft", f"touch {folder}/ran; echo said")
+    assert texts._run("/", began, "nft") == ""
+    assert not (folder / "ran").exists()
+    assert texts._run("/", UNTIL, "nft") == "said\n"
 
 
 def test_the_first_program_that_is_there_is_run_and_no_other(folder: Path) -> None:
     program(folder / "second/nft", "echo second")
     (folder / "first/nft").write_text("no program")
-    assert texts._run("/", "nft") == "second\n"
+    assert texts._run("/", UNTIL, "nft") == "second\n"
     program(folder / "first/nft", "exit 3")
-    assert texts._run("/", "nft") == ""
-    assert texts._run("/", "iptables") == ""
+    assert texts._run("/", UNTIL, "nft") == ""
+    assert texts._run("/", UNTIL, "iptables") == ""
 
 
 def program(path: Path, script: str) -> None:
@@ -178,6 +191,6 @@ def program(path: Path, script: str) -> None:
 @pytest.mark.parametrize("table", ["filter", "nat", "mangle", "raw", "security"])
 def test_tables_of_iptables_are_said_by_iptables(monkeypatch: pytest.MonkeyPatch, table: str) -> None:
     asked = programs(monkeypatch, nft=LISTING, **{"ip6tables-nft": SAVED})
-    found = texts.rule(replace(RULE, table=table, family="ip6", handle=12), "/r")
+    found = texts.rule(replace(RULE, table=table, family="ip6", handle=12), "/r", UNTIL)
     assert found.rule.startswith("-A INPUT ")
     assert asked[1] == ("ip6tables-nft", "-t", table, "-S", "INPUT", "-v")
