@@ -27,8 +27,6 @@ HEAD = """\
 # Each published port answers with a line that holds PREFLIGHT_TOKEN and the client's address as the container sees it.
 """
 PROGRAM = '"-I", "-m", "preflight.probes.stand_in"'
-NAME_SERVER_PORT = 53
-OTHER_PORT = 3310  # clamd's own, which nobody publishes
 
 
 def published(entry: Published) -> str:
@@ -43,11 +41,7 @@ def ports(container: Container) -> list[str]:
     """List the ports that the container listens on, as words of its command."""
     own = [entry for entry in SHAPE if entry.service == container.name]
     inner = [f"${{{e.variable}:-{e.port}}}" if e.kind == "web" else str(e.inside or e.port) for e in own]
-    return inner or ([str(health_port(container))] if container.healthcheck else [])
-
-
-def health_port(container: Container) -> int:
-    return NAME_SERVER_PORT if container.address == UNBOUND else OTHER_PORT
+    return inner or ([str(container.health_port)] if container.healthcheck else [])
 
 
 def quoted(word: str) -> str:
@@ -66,7 +60,7 @@ def conditions(container: Container) -> Iterator[str]:
 def health(container: Container) -> Iterator[str]:
     if container.healthcheck:
         yield "healthcheck:"
-        yield f'  test: ["CMD", "/usr/bin/python3", {PROGRAM}, "--healthy", "{health_port(container)}"]'
+        yield f'  test: ["CMD", "/usr/bin/python3", {PROGRAM}, "--healthy", "{container.health_port}"]'
         # mailcow's own interval is 30 s; how often changes nothing but the waiting.
         yield from ("  interval: 1s", "  timeout: 10s", "  retries: 3")
 

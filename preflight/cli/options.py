@@ -90,6 +90,10 @@ HOST = _stack(
     ),
     option("--offline", is_flag=True, help="Let no packet leave the host."),
     option("--probe/--no-probe", default=True, help="Start short-lived containers for the functional checks."),
+    option("--rehearse", is_flag=True, help="Bring mailcow up in miniature and remove it; takes up to 40 s more."),
+    option(
+        "--hold", type=Seconds(1, 3600), help="Keep a rehearsal's ports up so many seconds, to be tried from elsewhere."
+    ),
     option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask only these."),
     option(
         "--ntp-server", "ntp_servers", multiple=True, type=Checked("host[:port]", time_server),
@@ -158,6 +162,8 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     mailcow_conf: str | None
     offline: bool
     probe: bool
+    rehearse: bool
+    hold: float | None
     resolvers: tuple[str, ...]
     ntp_servers: tuple[str, ...]
     outbound: tuple[str, ...]

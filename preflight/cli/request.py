@@ -29,6 +29,7 @@ from preflight.text.versions import matching_rule
 
 if TYPE_CHECKING:
     from preflight.gathering import Wishes
+    from preflight.probes.rehearsal.holding import Holder
     from preflight.redact import Recorded, Redaction
     from preflight.report.model import Report
 
@@ -45,6 +46,8 @@ _NOT_WITH_FACTS = (
     "docker_host",
     "root",
     "probe",
+    "rehearse",
+    "hold",
 )
 
 
@@ -159,6 +162,17 @@ def redaction(host: Host, given: CheckOptions, baseline: Report | None) -> tuple
     return recorded.host, recorded
 
 
+def _holder(given: HostOptions) -> Holder | None:
+    """Return who keeps a rehearsal up for others to try; None: it ends when this host has tried it."""
+    if given.hold is None:
+        return None
+    if not given.rehearse:
+        raise click.UsageError("--hold keeps a rehearsal up; it goes with --rehearse alone.")
+    from preflight.probes.rehearsal.holding import Plain
+
+    return Plain(given.hold)
+
+
 def first(given: HostOptions) -> Wishes:
     """Return what is to be gathered, as far as the options tell alone: every part."""
     from preflight.gathering import Wishes
@@ -172,7 +186,9 @@ def first(given: HostOptions) -> Wishes:
             mailcow_conf=given.mailcow_conf,
             offline=given.offline,
             probe=given.probe,
+            rehearse=given.rehearse,
         ),
+        holder=_holder(given),
         parts=frozenset(PARTS),
         environ=dict(os.environ),
         seconds=given.timeout,

@@ -40,4 +40,6 @@ def _progress(given: HostOptions, wishes: Wishes, stop: Stop) -> Progress:
     draw = live(color=colors(given.color)) if display and not (dumb() or given.verbose) else None
     silent = given.quiet or given.progress == "never"
     write = None if silent else say
-    return Progress(write, wishes.parts, wishes.seconds, draw=draw, verbose=given.verbose, stop=stop.event)
+    return Progress(
+        write, wishes.parts, wishes.seconds + wishes.longer, draw=draw, verbose=given.verbose, stop=stop.event
+    )

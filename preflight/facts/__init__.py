@@ -27,6 +27,7 @@ from preflight.facts.names import Answer, Answers, HostsEntry, ZoneServer, absol
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.outgoing import Attempt, Goal, Outgoing, Trial
 from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
+from preflight.facts.rehearsal import ContainerRun, NetworkRun, PortRun, Rehearsal, Reply, WayOut
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
     NO_SERVICES,
@@ -72,6 +73,7 @@ __all__ = [
     "ConfFile",
     "Contact",
     "Container",
+    "ContainerRun",
     "CpuFeatures",
     "CpuSpeed",
     "Culprit",
@@ -108,15 +110,19 @@ __all__ = [
     "Missing",
     "MissingFact",
     "Nat",
+    "NetworkRun",
     "OsRelease",
     "OtherKey",
     "Outgoing",
     "Override",
     "Parent",
+    "PortRun",
     "Probes",
     "PublishRun",
     "PublishedPort",
     "Refusal",
+    "Rehearsal",
+    "Reply",
     "Route",
     "RoutingRule",
     "RuleFile",
@@ -145,6 +151,7 @@ __all__ = [
     "View",
     "Virtualization",
     "Way",
+    "WayOut",
     "WebDate",
     "ZoneServer",
     "absolute",

@@ -16,6 +16,7 @@ from preflight.facts.names import Answers, HostsEntry
 from preflight.facts.network import Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.outgoing import Outgoing
 from preflight.facts.probes import Probes
+from preflight.facts.rehearsal import UNASKED, Rehearsal
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import Clock, MailTrace, OtherKey, Services, Timezone
 from preflight.facts.sightings import Sighting
@@ -91,4 +92,7 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     sightings: Annotated[
         Fact[tuple[Sighting, ...]], about("by which address services on the Internet see the host")
     ] = BEFORE
+    rehearsal: Annotated[Fact[Rehearsal], about("a dress rehearsal of mailcow's network, ports and conditions")] = (
+        UNASKED
+    )
     pseudonyms: Legend = field(default_factory=dict)

@@ -31,6 +31,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     mailcow_conf: FilePath | None = None  # only when given by name
     offline: bool = False
     probe: bool = True
+    rehearse: bool = False
 
     @property
     def selector(self) -> str:

@@ -20,6 +20,8 @@ from preflight.gathering.parts import PARTS, Kind, Part
 from preflight.gathering.run import Run, Wishes
 from preflight.text.sentences import say
 
+EMPTYING = 15.0  # seconds in which a rehearsal's containers are removed, on an engine that is slow
+
 
 class Begun(Struct):
     """A host that is being gathered: what other programs do is under way."""
@@ -33,7 +35,9 @@ def begin(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> Be
     """Begin with what other programs do, of the parts wished for: it takes longest, so the rest is loaded meanwhile."""
     probes = frozenset(part.place for part in PARTS if part.kind is Kind.PROBE)
     first = [part for part in PARTS if part.kind is Kind.PROGRAM]
-    crew = Crew(_recipes(first, roots, wishes), wishes.seconds, stop, tell, probes, _waiting(wishes.asked))
+    # Removal comes after that: only a run that is ended does not wait for it.
+    longer = {"rehearsal": wishes.longer + EMPTYING} if wishes.longer else {}
+    crew = Crew(_recipes(first, roots, wishes), wishes.seconds, stop, tell, probes, _waiting(wishes.asked), longer)
     crew.start(*(part.place for part in first if part.place in wishes.parts))
     return Begun(crew, datetime.datetime.now(datetime.UTC), time.monotonic())
 
@@ -73,7 +77,8 @@ def _recipes(parts: Iterable[Part], roots: Roots, wishes: Wishes) -> dict[str, R
 def _waiting(asked: Asked) -> frozenset[str]:
     """Name the parts that wait for others; those that were not asked for only say so, and need no thread for it."""
     kinds = {Kind.PROGRAM, Kind.PROCESS, *((Kind.ELSEWHERE,) * (not asked.offline)), *((Kind.PROBE,) * asked.probe)}
-    return frozenset(part.place for part in PARTS if part.kind in kinds)
+    unasked = frozenset() if asked.rehearse else frozenset({"rehearsal"})
+    return frozenset(part.place for part in PARTS if part.kind in kinds) - unasked
 
 
 __all__ = ["Begun", "Wishes", "begin", "gather"]

@@ -12,9 +12,19 @@ from msgspec import Struct
 
 from preflight.facts import Fact
 from preflight.facts.parts import descriptions
-from preflight.gathering import elsewhere, engine, probes, publishing, recipes, twin
+from preflight.gathering import elsewhere, engine, probes, publishing, recipes, rehearsal, twin
 from preflight.gathering.run import Recipe, Run
-from preflight.gathering.stages import COMPOSE, CONNECTIONS, ENGINE, FILES, NAME_SERVERS, PACKETS, SPACES, TIME_SERVERS
+from preflight.gathering.stages import (
+    COMPOSE,
+    CONNECTIONS,
+    ENGINE,
+    FILES,
+    NAME_SERVERS,
+    PACKETS,
+    REHEARSAL,
+    SPACES,
+    TIME_SERVERS,
+)
 from preflight.probes.registry import PROBES, Probe
 
 
@@ -114,4 +124,5 @@ PARTS = (
     Part("blocklists", elsewhere.blocklists, Kind.ELSEWHERE, CONNECTIONS),
     Part("mirrors", elsewhere.mirrors, Kind.ELSEWHERE, CONNECTIONS),
     Part("sightings", elsewhere.sightings, Kind.ELSEWHERE, CONNECTIONS),
+    Part("rehearsal", rehearsal.rehearsal, Kind.PROBE, REHEARSAL, after="engine"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -11,7 +11,12 @@ from preflight.facts import Asked, ConfFile, Fact, OsRelease
 from preflight.gather.access.crew import Crew
 from preflight.gather.access.roots import Roots
 
+if TYPE_CHECKING:
+    from preflight.probes.rehearsal.holding import Holder
+
 T = TypeVar("T")
+
+REHEARSAL = 40.0  # seconds of a rehearsal, without those that it is kept up
 
 
 class Wishes(Struct, frozen=True):
@@ -32,7 +37,15 @@ class Wishes(Struct, frozen=True):
     blocklists: tuple[str, ...] = ()  # in place of the usual ones
     address_services: tuple[str, ...] = ()  # in place of the usual ones
     commands: tuple[str, ...] = ()
+    holder: Holder | None = None  # who keeps a rehearsal up
     unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started
+
+    @property
+    def longer(self) -> float:
+        """Return the seconds that a rehearsal takes at most, after all else: they are not the deadline's."""
+        if not self.asked.rehearse or "rehearsal" not in self.parts:
+            return 0.0
+        return REHEARSAL + (self.holder.seconds if self.holder else 0.0)
 
 
 class Run(Struct, frozen=True):

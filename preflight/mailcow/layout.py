@@ -81,6 +81,11 @@ class Container(Struct, frozen=True, kw_only=True):
     dns: bool = True  # asks unbound-mailcow, at its fixed address
     binds: tuple[str, ...] = ()  # of the host's own paths
 
+    @property
+    def health_port(self) -> int:
+        """Return the port inside that a health check asks: the name server's own, clamd's for the others."""
+        return 53 if self.address == UNBOUND else 3310
+
 
 UNBOUND = 254  # the last octet of the name server's address
 

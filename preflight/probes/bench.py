@@ -12,6 +12,9 @@ from preflight.probes.publication import Publication
 
 if TYPE_CHECKING:
     from preflight.facts import PublishRun
+    from preflight.facts.rehearsal import SixState
+    from preflight.mailcow.plan import Plan
+    from preflight.probes.rehearsal.holding import Holder
 
 
 class Trial(Struct, frozen=True):
@@ -27,12 +30,28 @@ class Trial(Struct, frozen=True):
     look: Callable[[dict[str, Any]], PublishRun]
 
 
+class Script(Struct, frozen=True, kw_only=True):
+    """What a rehearsal makes, and whom it asks.
+
+    `ipv6`: what becomes of mailcow's IPv6 network; it is made where that is `made`. `addresses`: the host's own, at which published ports are tried.
+    `targets`: servers beyond this host that the host itself reaches, by address and TCP port. `paths`: of the host,
+    which containers see; those that are not there are left out. `holder`: who keeps all of it up for a while.
+    """
+
+    plan: Plan
+    ipv6: SixState
+    addresses: tuple[str, ...] = ()
+    targets: tuple[tuple[str, int], ...] = ()
+    paths: frozenset[str] = frozenset()
+    holder: Holder | None = None
+
+
 class Bench(Struct, frozen=True):
     """An engine, our own image on it, and what ends a probe.
 
     `own`: the container that we run in, whose image is used; None: that of our image's name. `stop`: set when the run
     is being ended. `deadline` is of time.monotonic(): the run's, or the probe's own where that comes first.
-    `trial`: of the probe that publishes ports.
+    `trial`: of the probe that publishes ports. `script`: of the rehearsal.
     """
 
     url: str
@@ -40,3 +59,4 @@ class Bench(Struct, frozen=True):
     stop: threading.Event
     deadline: float
     trial: Trial | None = None
+    script: Script | None = None

@@ -13,12 +13,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import replace
+
 from preflight.gather.access.errand import Errand, Stopped, boxes
 from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.gather.engine.engine import connect, translated
 from preflight.probes import identity
-from preflight.probes.bench import Bench, Trial
+from preflight.probes.bench import Bench, Script, Trial
+from preflight.probes.cleanup import remove_container
 from preflight.probes.image import PYTHON, TITLE
 from preflight.probes.made import EMPTYING, LATE, Made, empty
 from preflight.probes.publication import Publication, bindings, published
@@ -69,6 +72,18 @@ class Box:
                 boxes.leave()
 
     @property
+    def stop(self) -> threading.Event:
+        """Return what is set when the run is being ended."""
+        return self._bench.stop
+
+    @property
+    def script(self) -> Script:
+        """Return what the rehearsal makes; raise `EngineError` where nobody has said so."""
+        if self._bench.script is None:
+            raise EngineError(phrase("there is nothing to rehearse"))
+        return self._bench.script
+
+    @property
     def trial(self) -> Trial:
         """Return what the probe with published ports makes; raise `EngineError` where nobody has said so."""
         if self._bench.trial is None:
@@ -98,12 +113,17 @@ class Box:
             raise Stopped
         self._made.append(made)
 
-    def _name(self, name: str) -> str:
+    def extend(self, seconds: float) -> None:
+        """Let the box last so much longer."""
+        self._bench = replace(self._bench, deadline=self._bench.deadline + seconds)
+
+    def name(self, name: str) -> str:
+        """Return the whole name of what is made as `name`."""
         return f"{TITLE}-{self.run.run}-{name}"
 
     def network(self, name: str, **options: Any) -> str:
         """Make a network; return its id. `options` are those of docker's create_network. Raises what `create` does."""
-        whole = self._name(name)
+        whole = self.name(name)
         self._note(Made("network", whole))
 
         def act() -> str:
@@ -119,18 +139,19 @@ class Box:
         code: str,
         *,
         packages: bool = False,
+        words: tuple[str, ...] = (),
         publish: tuple[Publication, ...] = (),
         **options: Any,
     ) -> str:
         """Make a container that runs Python code with our image's interpreter; return its id.
 
         `packages`: the code imports packages of the image, as dnspython; without, the interpreter starts faster.
-        `publish`: ports of it that the host publishes. `options` are those of docker's create_container; `host` holds
+        `words`: the program's arguments. `publish`: ports of it that the host publishes. `options` are those of docker's create_container; `host` holds
         those of its host configuration. Raise `Stopped` where the run is over, and what `call` raises.
         """
         ports, bound = bindings(publish)
         host = self.client.create_host_config(**{**bound, **options.pop("host", {})})
-        whole = self._name(name)
+        whole = self.name(name)
         self._note(Made("container", whole))
 
         def act() -> str:
@@ -138,7 +159,7 @@ class Box:
                 image,
                 name=whole,
                 entrypoint=[PYTHON],
-                command=["-I", *(() if packages else ("-S",)), "-c", code],
+                command=["-I", *(() if packages else ("-S",)), "-c", code, *words],
                 labels=self.run.labels(),
                 stop_signal="SIGKILL",  # Podman asks before it removes; the first process of a container is deaf
                 host_config=host,
@@ -153,6 +174,27 @@ class Box:
     def start(self, container: str) -> None:
         """Start a container."""
         self.call(lambda: self.client.start(container))
+
+    def remove(self, container: str) -> None:
+        """End and remove a container before the box is left; no error where it is gone already."""
+        try:
+            self.call(lambda: remove_container(self.client, container))
+        except EngineError as error:
+            if error.status not in (404, 409):
+                raise
+
+    def logs(self, container: str, limit: int = 1 << 18) -> bytes:
+        """Return the beginning of what a container has printed on its standard output."""
+
+        def act() -> bytes:
+            said = b""
+            for piece in self.client.logs(container, stdout=True, stderr=False, stream=True, follow=False):
+                said += piece
+                if len(said) >= limit:
+                    break
+            return said[:limit]
+
+        return self.call(act)
 
     def inspect(self, container: str) -> dict[str, Any]:
         """Return what the engine says of a container."""

@@ -93,6 +93,7 @@ def healthy(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
             connection.settimeout(SECONDS)
+            connection.sendall(f"{os.environ.get('PREFLIGHT_TOKEN', '')}\r\n".encode())
             return connection.recv(200).startswith(GREETING.encode())
     except OSError:
         return False

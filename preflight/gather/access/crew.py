@@ -24,6 +24,7 @@ T = TypeVar("T")
 Tell = Callable[[str, bool], None]  # name of the part, whether it is done
 
 GRACE = 5.0  # seconds for probes to clean up after they were told to stop
+LONG_GRACE = 15.0  # for what has a time of its own: it makes more
 PATIENCE = 0.05  # seconds without a part done until another thread helps
 
 
@@ -46,8 +47,10 @@ class Crew:
         tell: Tell,
         cleaning: frozenset[str] = frozenset(),
         waiting: frozenset[str] = frozenset(),
+        longer: Mapping[str, float] | None = None,
     ) -> None:
         self._recipes = dict(recipes)
+        self._longer = dict(longer or {})  # parts that are made after the deadline, and the seconds that each has
         self._cleaning = cleaning  # parts that have something to clean up after a stop
         self._waiting = waiting  # parts that wait for others
         self._tell = tell
@@ -64,6 +67,9 @@ class Crew:
     def left(self) -> float:
         """Return the seconds until the deadline, never less than none."""
         return max(0.0, self.deadline - time.monotonic())
+
+    def _left(self, name: str) -> float:
+        return max(0.0, self.deadline + self._longer.get(name, 0.0) - time.monotonic())
 
     def learn(self, recipes: Mapping[str, Recipe]) -> None:
         """Take more recipes."""
@@ -147,12 +153,13 @@ class Crew:
             self.start(name)
         done = self._event(name)
         stopped: float | None = None
-        while not done.wait(PATIENCE if self.stop.is_set() or self._queue else min(0.2, max(self.left, 0.001))):
+        while not done.wait(PATIENCE if self.stop.is_set() or self._queue else min(0.2, max(self._left(name), 0.001))):
             if self.stop.is_set():
                 stopped = stopped or time.monotonic()
-                if name not in self._cleaning or time.monotonic() - stopped > GRACE:
+                grace = LONG_GRACE if name in self._longer else GRACE
+                if name not in self._cleaning or time.monotonic() - stopped > grace:
                     break
-            elif not self.left:
+            elif not self._left(name):
                 break
             elif self._queue:
                 self._hire(self._work)
