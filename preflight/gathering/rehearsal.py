@@ -1,0 +1,150 @@
+"""The dress rehearsal: whether one is played, with what, and when: after all else that is looked at."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from preflight.facts import NO_SETTINGS, Container, Engine, Fact, Ipv6, Rehearsal
+from preflight.facts.rehearsal import UNASKED, SixState
+from preflight.gather.access.roots import Unreadable
+from preflight.gathering import probes
+from preflight.gathering.engine import URL
+from preflight.gathering.recipes import PLAN
+from preflight.gathering.run import REHEARSAL, Run
+from preflight.mailcow.plan import Plan
+from preflight.net.addresses import host_addresses
+from preflight.text.sentences import say
+
+SOURCE = "a dress rehearsal"
+TARGETS = 3  # servers of each IP version that containers connect to
+# What its own network and sockets would show in, and what tells whether there may be one: made before it, asked or not.
+BEFORE = ("engine", "daemon_config", "links", "routes", "rules", "ways", "ipv6", "sockets", "binds", "nat")
+
+
+def rehearsal(run: Run) -> Fact[Rehearsal]:
+    """Return what happened in a dress rehearsal, once all else is known that was wished for."""
+    if not run.wishes.asked.rehearse:
+        return UNASKED
+    if (why := probes.prevented(run)) is not None:
+        return why
+    for place in (*BEFORE, *sorted(run.wishes.parts - {"rehearsal"})):
+        run.fact(place)
+    if run.crew.stop.is_set():
+        return Fact.unknown(SOURCE, say("The run was ended before the rehearsal was."), cause="interrupted")
+    plan = run.share(PLAN)
+    return _mailcow(run, plan) or _forwarding(run) or _played(run, plan)
+
+
+def _mailcow(run: Run, plan: Plan) -> Fact[Any] | None:
+    """Return why there is no rehearsal beside a mailcow, or what is left of one; None: there is none here."""
+    engine: Engine = run.fact("engine").get()
+    own = [entry for entry in engine.containers if _of_mailcow(entry, plan)]
+    if any(entry.state == "running" for entry in own):
+        return Fact.skipped(SOURCE, say("A mailcow runs on this host already."), cause="engine")
+    help = say("Remove it first if it is not used any more (see docker.leftovers).")
+    if own:
+        there = say("Containers of a mailcow are on this host: {name}.", name=own[0].name)
+        return Fact.unknown(SOURCE, there, help, cause="engine")
+    networks = [entry for entry in engine.networks if entry.interface == plan.bridge or entry.project == plan.project]
+    if any(entry.run for entry in networks):
+        again = say("Wait until it has ended, then run the check again.")
+        return Fact.unknown(SOURCE, say("Another rehearsal is under way on this host."), again, cause="engine")
+    if networks:
+        there = say("A network of a mailcow is on this host: {name}.", name=networks[0].name)
+        return Fact.unknown(SOURCE, there, help, cause="engine")
+    if any(link.name == plan.bridge for link in run.value("links") or ()):
+        there = say("The bridge {bridge} is on this host already.", bridge=plan.bridge)
+        return Fact.unknown(SOURCE, there, help, cause="engine")
+    if not engine.whole("containers", "networks"):
+        why = say("The engine did not list everything that lives on it.")
+        return Fact.unknown(SOURCE, why, say("Remove containers and networks that are not used."), cause="engine")
+    return None
+
+
+def _of_mailcow(entry: Container, plan: Plan) -> bool:
+    return not entry.run and entry.project == plan.project
+
+
+def _forwarding(run: Run) -> Fact[Any] | None:
+    """Return why there is none where the engine would let the host forward packets from now on; None: it would not."""
+    engine: Engine = run.fact("engine").get()
+    major = engine.version.partition(".")[0]
+    # Before 28, Docker switches it on when it starts, and not for a network.
+    switches = engine.podman or (major.isdigit() and int(major) >= 28 and _switches(run))
+    if not run.roots.view.network or not switches or _forwards():
+        return None
+    why = say("This host does not forward packets, and a new Docker network would switch that on.")
+    return Fact.unknown(SOURCE, why, say("Restart Docker, which switches forwarding on, and run the check again."))
+
+
+def _switches(run: Run) -> bool:
+    """Say whether the engine has the host forward packets where its networks need that."""
+    return run.fact("daemon_config").or_(NO_SETTINGS).settings.get("ip-forward") is not False
+
+
+def _six(run: Run, plan: Plan) -> SixState:
+    """Say what becomes of mailcow's IPv6 network: it is left out where it would change what stays.
+
+    The engine would switch forwarding on. That may cost the host its own default route (see network.ipv6).
+    """
+    ipv6: Ipv6 | None = run.value("ipv6")
+    if not plan.ipv6:
+        return "unwanted"
+    if ipv6 is None:
+        return "unknown"
+    stays = ipv6.supported and _switches(run) and ipv6.forwarding is not True
+    return "forwarding" if stays else "made"
+
+
+def _there(run: Run, path: str) -> bool:
+    try:
+        return run.roots.exists(path)
+    except Unreadable:
+        return False
+
+
+def _forwards() -> bool:
+    try:
+        return Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() != "0"
+    except OSError:
+        return True
+
+
+def _played(run: Run, plan: Plan) -> Fact[Rehearsal]:
+    from preflight.gather.engine.engine import own_container
+    from preflight.probes import bench, frame
+    from preflight.probes.registry import Probe
+    from preflight.probes.rehearsal.play import rehearse
+    from preflight.probes.rehearsal.shape import paths
+
+    probes.tidy(run)
+    links, six = run.value("links") or (), _six(run, plan)
+    script = bench.Script(
+        plan=plan,
+        ipv6=six,
+        addresses=(*host_addresses(links, 4)[:2], *host_addresses(links, 6)[:1]),
+        targets=_targets(run),
+        paths=frozenset(path for path in paths() if _there(run, path)),
+        holder=run.wishes.holder,
+    )
+    # What was given up before may still have its time; it begins to count here.
+    deadline = time.monotonic() + REHEARSAL + frame.TIDYING
+    place = bench.Bench(str(run.share(URL)), own_container(run.roots), run.crew.stop, deadline, script=script)
+    return frame.run_probe(Probe("rehearsal", REHEARSAL, "", SOURCE, rehearse), place)
+
+
+def _targets(run: Run) -> tuple[tuple[str, int], ...]:
+    """Return servers beyond this host that it reaches itself, over TCP: some of each IP version."""
+    outgoing = run.value("outgoing") if "outgoing" in run.wishes.parts else None
+    reached = [
+        (attempt.address, trial.goal.port)
+        for trial in (outgoing.trials if outgoing else ())
+        for attempt in trial.attempts
+        if trial.goal.protocol == "tcp" and attempt.outcome == "reached" and attempt.address
+    ]
+    chosen: list[tuple[str, int]] = []
+    for six in (False, True):
+        chosen += [place for place in dict.fromkeys(reached) if (":" in place[0]) is six][:TARGETS]
+    return tuple(chosen)
