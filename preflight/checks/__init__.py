@@ -132,6 +132,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "clock": ("synchronization", "service", "offset", "timezone"),
     "dns": ("host", "domains", "policies", "announcements"),
     "network": ("subnet", "mtu", "ipv6", "public_address", "outbound", "smtp_out", "blocklists"),
+    "rehearsal": ("network", "publish", "health", "egress"),
 }
 
 

@@ -30,7 +30,7 @@ _WORDS: tuple[tuple[Trouble, str], ...] = (
     ("sysctl", r"sysctl"),
     ("privileges", r"privileged mode is|apply caps|unable to apply cap|capabilit"),
     ("mount", r"bind source path|error mounting|invalid mount|mount .* denied"),
-    ("fixed-address", r"^(?:.*: )?address already in use|no available ipv4|no configured subnet|does not belong to any"),
+    ("fixed-address", r"^(?:.*: )?address already in use|no available ipv4|no configured subnet|not belong to any"),
     ("kernel", r"operation not supported|unknown device type|no such device|module .* not found"),
 )  # fmt: skip
 PORTS: frozenset[Trouble] = frozenset({"no-address", "in-use", "allocated", "no-right"})

@@ -1,4 +1,4 @@
-"""What happened in a dress rehearsal: mailcow's network, its ports and its conditions, with stand-ins for its containers.
+"""What happened in a dress rehearsal of mailcow's network, ports and conditions, with stand-ins for its containers.
 
 Seconds are counted from the rehearsal's beginning where nothing else is said.
 """

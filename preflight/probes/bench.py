@@ -33,9 +33,10 @@ class Trial(Struct, frozen=True):
 class Script(Struct, frozen=True, kw_only=True):
     """What a rehearsal makes, and whom it asks.
 
-    `ipv6`: what becomes of mailcow's IPv6 network; it is made where that is `made`. `addresses`: the host's own, at which published ports are tried.
-    `targets`: servers beyond this host that the host itself reaches, by address and TCP port. `paths`: of the host,
-    which containers see; those that are not there are left out. `holder`: who keeps all of it up for a while.
+    `ipv6`: what becomes of mailcow's IPv6 network; it is made where that is `made`. `addresses`: the host's own, at
+    which published ports are tried. `targets`: servers beyond this host that it reaches itself, by address and TCP
+    port. `paths`: of the host, which containers see; those that are not there are left out. `holder`: who keeps all of
+    it up for a while.
     """
 
     plan: Plan

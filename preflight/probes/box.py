@@ -146,8 +146,9 @@ class Box:
         """Make a container that runs Python code with our image's interpreter; return its id.
 
         `packages`: the code imports packages of the image, as dnspython; without, the interpreter starts faster.
-        `words`: the program's arguments. `publish`: ports of it that the host publishes. `options` are those of docker's create_container; `host` holds
-        those of its host configuration. Raise `Stopped` where the run is over, and what `call` raises.
+        `words`: the program's arguments. `publish`: ports of it that the host publishes. `options` are those of
+        docker's create_container; `host` holds those of its host configuration. Raise `Stopped` where the run is over,
+        and what `call` raises.
         """
         ports, bound = bindings(publish)
         host = self.client.create_host_config(**{**bound, **options.pop("host", {})})

@@ -20,6 +20,7 @@ from preflight.probes.rehearsal import shape
 from preflight.probes.rehearsal.holding import Held, Up
 from preflight.probes.rehearsal.shape import Port
 from preflight.probes.rehearsal.troupe import Standing, Troupe
+from preflight.text.sentences import phrase
 
 SECONDS = 40.0  # of all but the hold
 ASKING = 5.0  # seconds in which the ports are asked again
@@ -178,7 +179,7 @@ class _Play:
         except msgspec.DecodeError:
             rows = []
         if len(rows) != count:
-            raise EngineError("the container that asks gave no answer: the image may be of another version")
+            raise EngineError(phrase("the container that asks gave no answer"))
         return [reply.table(row) for row in rows]
 
     def _hold(self) -> None:

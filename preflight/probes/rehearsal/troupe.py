@@ -132,7 +132,6 @@ class Troupe:
             self._try(one, shape.plain(one.member, self._network), list(one.member.ports))
             one.error = error or one.error
         if one.key:
-            self._note(one, "started")
             self._see(one)
         else:
             one.settled = True

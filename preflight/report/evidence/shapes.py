@@ -50,6 +50,12 @@ from preflight.report.evidence.ports import (
     EnvFileEvidence,
     PortEvidence,
 )
+from preflight.report.evidence.rehearsal import (
+    RehearsedEgressEvidence,
+    RehearsedHealthEvidence,
+    RehearsedNetworkEvidence,
+    RehearsedPortEvidence,
+)
 from preflight.report.evidence.services import ManagerEvidence, ServiceEvidence, SocketUnitEvidence
 from preflight.report.model import Evidence, SourceEvidence
 
@@ -106,6 +112,10 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "network.outbound": (ConnectionEvidence,),
     "network.smtp-out": (GreetingEvidence,),
     "network.blocklists": (BlockListEvidence,),
+    "rehearsal.network": (RehearsedNetworkEvidence,),
+    "rehearsal.publish": (RehearsedPortEvidence,),
+    "rehearsal.health": (RehearsedHealthEvidence,),
+    "rehearsal.egress": (RehearsedEgressEvidence,),
 }
 
 

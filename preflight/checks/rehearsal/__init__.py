@@ -1,0 +1,1 @@
+"""Checks of what really happened in a dress rehearsal."""

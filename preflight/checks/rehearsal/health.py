@@ -1,0 +1,115 @@
+"""Which of mailcow's containers would start in the rehearsal, and which conditions were met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.findings import unknown
+from preflight.checks.rehearsal.unplayed import without_network
+from preflight.checks.sources import HEALTHCHECK, issue
+from preflight.facts import ContainerRun, Rehearsal
+from preflight.facts.rehearsal import Trouble
+from preflight.report.evidence.rehearsal import RehearsedContainerEvidence, RehearsedHealthEvidence
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, paragraph, phrase, say
+
+_HELP: dict[Trouble, str] = {
+    "limits": noted("Raise the engine's limits (see docker.limits)."),
+    "sysctl": noted("Let the engine set kernel settings of containers (see docker.limits)."),
+    "privileges": noted("Run the engine where it may start privileged containers (see docker.privileged)."),
+    "cgroups": noted("Mount the control groups (see docker.privileged)."),
+    "fixed-address": noted("Free the address, or set another network in mailcow.conf (see network.subnet)."),
+}
+_LOOK = noted("Look at what Docker says and logs, remove the reason, and run the rehearsal again.")
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("rehearsal",),
+    remedy="Remove what keeps these containers from starting, or from becoming healthy.",
+    docs=(HEALTHCHECK,),
+    sources=(issue(5651),),
+)
+def health(look: Look) -> Iterator[Finding]:
+    """mailcow's containers start, and their conditions are met
+
+    mailcow's containers wait for others: some until these have started, some until these are healthy. In the rehearsal
+    stand-ins with the same conditions, health checks, limits and privileges start in the same order.
+    """
+    run = look.host.rehearsal.get()
+    yield without_network(run) or _judged(run)
+
+
+def _judged(run: Rehearsal) -> Finding:
+    refused = [one for one in run.containers if one.error]
+    sick = [one for one in run.containers if one.health and not one.error and one.last not in ("healthy", "")]
+    ended = [one for one in run.containers if one.last == "exited" and not one.health]
+    waiting = [one.name for one in run.containers if one.unmet]
+    if refused:
+        return _told(run, _names(_REFUSED, refused), say(_HELP.get(refused[0].cause, _LOOK)), waiting, refused[0].error)
+    if sick:
+        never = sick[0].last == "starting"
+        help = say("See docker.healthcheck.") if never else say(_LOOK)
+        return _told(run, _names(_STARTING if never else _SICK, sick), help, waiting, sick[0].output)
+    if ended:
+        return _told(run, _names(_ENDED, ended), say(_LOOK), waiting, "")
+    if run.late and not run.asked:
+        reason = say("The time of the rehearsal was over before all containers were up.")
+        return unknown(reason, say("Run it again when this host is less busy."), evidence=_evidence(run))
+    if waiting:
+        reason = say(
+            "These would not start, as they wait for a container whose published port is refused: {names}.",
+            names=", ".join(waiting),
+        )
+        return unknown(reason, say("Free that port first (see rehearsal.publish)."), evidence=_evidence(run))
+    return Finding(
+        status=Status.PASS,
+        message=_well(run),
+        expected=phrase("all up"),
+        found=phrase("all up"),
+        evidence=_evidence(run),
+    )
+
+
+_REFUSED = noted("Docker refuses containers that ask for what these of mailcow's ask for: {names}.")
+_SICK = noted("These containers of mailcow's are not healthy: {names}.")
+_STARTING = noted("The health checks of these containers of mailcow's never end: {names}.")
+_ENDED = noted("These containers of mailcow's ended by themselves: {names}.")
+
+
+def _names(sentence: str, containers: list[ContainerRun]) -> str:
+    return say(sentence, names=", ".join(one.name for one in containers))
+
+
+def _well(run: Rehearsal) -> str:
+    slowest = max((one.states[-1][0] for one in run.containers if one.health and one.states), default=0.0)
+    return say(
+        "{count} containers started in mailcow's order, and their conditions were met after {seconds} s.",
+        count=len(run.containers), seconds=f"{slowest:.1f}",
+    )  # fmt: skip
+
+
+def _told(run: Rehearsal, message: str, help: str, waiting: list[str], detail: str) -> Finding:
+    follows = say("These wait for others in vain: {names}.", names=", ".join(waiting)) if waiting else None
+    return Finding(
+        status=Status.FAIL,
+        message=paragraph(message, follows),
+        detail=detail or None,
+        expected=phrase("all up"),
+        found=phrase("not all"),
+        evidence=_evidence(run),
+        remedy=Remedy(help),
+    )
+
+
+def _evidence(run: Rehearsal) -> RehearsedHealthEvidence:
+    return RehearsedHealthEvidence(
+        containers={
+            one.name: RehearsedContainerEvidence(
+                states=one.states, healthcheck=one.health, started=bool(one.states) and not one.error,
+                exit_code=one.exit_code, unmet=one.unmet, cause=one.cause,
+            )
+            for one in run.containers
+        }
+    )  # fmt: skip

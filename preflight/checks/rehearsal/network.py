@@ -1,0 +1,137 @@
+"""What became of mailcow's network in the rehearsal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.findings import unknown
+from preflight.checks.remedies import distro
+from preflight.checks.sources import DISABLE_IPV6, PACKET_FILTERING, issue
+from preflight.facts import Rehearsal
+from preflight.facts.rehearsal import Trouble
+from preflight.report.evidence.rehearsal import RehearsedNetworkEvidence
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, paragraph, phrase, say
+
+# What the engine's words mean, and what is done about it.
+_REFUSED: dict[Trouble, tuple[str, str]] = {
+    "overlap": (
+        noted("Docker refuses mailcow's network: its subnet overlaps with a network that is there already."),
+        noted("Set another network in mailcow.conf (see network.subnet)."),
+    ),
+    "bridge": (
+        noted("Docker refuses mailcow's network: another network has its bridge already."),
+        noted("Remove that network if it is not used any more (see docker.leftovers)."),
+    ),
+    "chains": (
+        noted("Docker cannot make mailcow's network: its own chains are missing in the firewall of this host."),
+        noted("Restart Docker, which adds its chains again. Then find out what removes them."),
+    ),
+    "tables": (
+        noted("Docker cannot make mailcow's network: the kernel lacks parts of the firewall that Docker needs."),
+        noted("Reboot this host if its kernel was upgraded, else see system.kernel-features."),
+    ),
+    "ip6tables": (
+        noted("Docker cannot make mailcow's network: its rules for IPv6 are refused (ip6tables)."),
+        noted("Set ENABLE_IPV6=false in mailcow.conf if this host has no IPv6, else see firewall.backend."),
+    ),
+    "no-ipv6": (
+        noted("Docker cannot make mailcow's network: this kernel has no IPv6."),
+        noted("Set ENABLE_IPV6=false in mailcow.conf, or switch IPv6 on (see network.ipv6)."),
+    ),
+    "forwarding": (
+        noted("Docker refuses mailcow's network: this host does not forward packets."),
+        noted("Switch forwarding on (see firewall.forwarding)."),
+    ),
+    "kernel": (
+        noted("Docker cannot make mailcow's network: the kernel has no bridges or virtual cables for containers."),
+        noted("Reboot this host if its kernel was upgraded, else see system.kernel-features."),
+    ),
+    "": (
+        noted("Docker refuses mailcow's network."),
+        noted("Look at what Docker says and logs, remove the reason, and run the rehearsal again."),
+    ),
+}
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("rehearsal", "services", "os_release"),
+    remedy="Follow what Docker says; free mailcow's subnet and bridge, or move them in mailcow.conf.",
+    docs=(DISABLE_IPV6, PACKET_FILTERING),
+    sources=(issue(2854),),
+)
+def network(look: Look) -> Iterator[Finding]:
+    """mailcow's network can be made
+
+    In the rehearsal Docker makes mailcow's network as Compose will: its bridge, its subnets, IPv6, and the fixed
+    addresses of containers. Where Docker refuses it, no container of mailcow starts.
+    """
+    run = look.host.rehearsal.get()
+    if not run.network.made:
+        yield _refused(look, run)
+    elif run.network.ipv6 in ("forwarding", "unknown"):
+        yield _half(run)
+    elif lost := [one.name for one in run.containers if one.address and one.given and one.address not in one.given]:
+        message = say("Docker did not give these containers their fixed addresses: {names}.", names=", ".join(lost))
+        remedy = Remedy(say("Restart Docker, and run the rehearsal again."), distro.restart(look.host, "docker"))
+        yield _told(run, Status.FAIL, message, remedy)
+    elif run.network.ipv6 == "missing":
+        message = say("Docker made mailcow's network without IPv6, though mailcow.conf wants it.")
+        yield _told(run, Status.WARN, message, Remedy(say("Let Docker have IPv6 (see docker.daemon-config).")))
+    else:
+        yield _told(run, Status.PASS, _made(run))
+
+
+def _made(run: Rehearsal) -> str:
+    if run.network.ipv6 == "made":
+        subnets = ", ".join(run.network.subnets)
+        return say("Docker made mailcow's network on {bridge}: {subnets}.", bridge=run.network.bridge, subnets=subnets)
+    return say(
+        "Docker made mailcow's network on {bridge}, for IPv4 alone as mailcow.conf says: {subnet}.",
+        bridge=run.network.bridge, subnet=run.network.subnets[0],
+    )  # fmt: skip
+
+
+def _half(run: Rehearsal) -> Finding:
+    """Say that IPv6 was not rehearsed, and why."""
+    if run.network.ipv6 == "unknown":
+        reason = say("It is not known whether this host forwards IPv6 packets, and Docker would switch that on.")
+        help = say("Run preflight as root in the host's network.")
+    else:
+        reason = say("Docker would have this host forward IPv6 packets, and that would stay.")
+        help = say(
+            "Set up IPv6 in Docker first (see docker.daemon-config and network.ipv6), then run the rehearsal again."
+        )
+    message = paragraph(say("Docker made mailcow's network for IPv4. IPv6 was not rehearsed."), reason)
+    return unknown(reason, help, message=message, evidence=_evidence(run), found=phrase("IPv4 alone"))
+
+
+def _refused(look: Look, run: Rehearsal) -> Finding:
+    if run.network.cause == "rival":
+        reason = say("Another rehearsal was under way on this host.")
+        return unknown(reason, say("Run the rehearsal again."), detail=run.network.error, evidence=_evidence(run))
+    message, help = _REFUSED.get(run.network.cause, _REFUSED[""])
+    commands = distro.restart(look.host, "docker") if run.network.cause == "chains" else ()
+    return _told(run, Status.FAIL, say(message), Remedy(say(help), commands))
+
+
+def _told(run: Rehearsal, status: Status, message: str, remedy: Remedy | None = None) -> Finding:
+    return Finding(
+        status=status,
+        message=message,
+        detail=run.network.error or None,
+        expected=phrase("made"),
+        found=phrase("made") if run.network.made else phrase("refused"),
+        evidence=_evidence(run),
+        remedy=remedy,
+    )
+
+
+def _evidence(run: Rehearsal) -> RehearsedNetworkEvidence:
+    network = run.network
+    return RehearsedNetworkEvidence(
+        made=network.made, bridge=network.bridge, subnets=network.subnets, ipv6=network.ipv6, cause=network.cause,
+        containers={one.name: one.given for one in run.containers if one.given},
+    )  # fmt: skip

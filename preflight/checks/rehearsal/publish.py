@@ -1,0 +1,170 @@
+"""What became of each published port in the rehearsal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from preflight.checks import Look, check
+from preflight.checks.findings import unknown
+from preflight.checks.rehearsal.unplayed import unasked, without_network
+from preflight.checks.sources import IP_BINDINGS, PREREQUISITES, issue
+from preflight.facts import PortRun, Rehearsal, Reply
+from preflight.facts.rehearsal import Answer, Trouble
+from preflight.mailcow.plan import Binding
+from preflight.report.evidence.rehearsal import AnswerEvidence, RehearsedPortEvidence
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, phrase, say
+
+# Why the engine did not publish a port: what is said, what is found, and what helps.
+_REFUSED: dict[Trouble, tuple[str, str, str]] = {
+    "in-use": (
+        noted("Docker could not publish {subject}: the port is in use."),
+        noted("in use"),
+        noted("Free the port, or move it in mailcow.conf (see ports.free)."),
+    ),
+    "allocated": (
+        noted("Docker could not publish {subject}: a container has this port already."),
+        noted("in use by a container"),
+        noted("Free the port, or move it in mailcow.conf (see ports.free)."),
+    ),
+    "no-address": (
+        noted("Docker could not publish {subject}: this host does not have the address."),
+        noted("no such address"),
+        noted("Use an address of this host in mailcow.conf (see ports.free)."),
+    ),
+    "no-right": (
+        noted("Docker could not publish {subject}: it may not bind this port."),
+        noted("refused"),
+        noted("Run Docker as root (see docker.packaging)."),
+    ),
+}
+_TOGETHER = noted("Docker refused the published ports of {service}, {subject} among them.")
+# How a port that is published does not answer as it should, the worst first.
+_WRONG: tuple[tuple[Answer, str, str], ...] = (
+    ("other", noted("Another program answers on {subject} at {addresses}."), noted("another program")),
+    ("crossed", noted("The container of another service answers on {subject} at {addresses}."), noted("crossed")),
+    ("mute", noted("Something takes connections to {subject} at {addresses} and says nothing."), noted("no answer")),
+    ("closed", noted("Connections to {subject} at {addresses} are taken and closed."), noted("closed")),
+    (
+        "refused",
+        noted("Connections to {subject} at {addresses} are refused, though it is published."),
+        noted("refused"),
+    ),
+)
+_AIDS: dict[Answer, str] = {
+    "other": noted("Find out who answers there: another listener, a proxy, or a rule that sends packets elsewhere."),
+    "crossed": noted("Look for a rule of the firewall that sends packets of this port elsewhere (see ports.free)."),
+    "mute": noted("Find out who answers there: another listener, a proxy, or a rule that sends packets elsewhere."),
+    "closed": noted("Look at what Docker logs, and whether the firewall keeps this host from its own containers."),
+    "refused": noted("Restart Docker, and look whether something removes its rules from the firewall."),
+}
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("rehearsal",),
+    remedy="Free the port, or remove what answers in mailcow's place.",
+    docs=(PREREQUISITES, IP_BINDINGS),
+    sources=(issue(63),),
+    subject="port",
+)
+def publish(look: Look) -> Iterator[Finding]:
+    """mailcow's ports are published, and mailcow answers there
+
+    In the rehearsal Docker publishes each of mailcow's ports. This host connects to it and must hear the stand-in's
+    own token. Where Docker refuses one port, the whole container does not start.
+    """
+    run = look.host.rehearsal.get()
+    if (why := without_network(run)) is not None:
+        yield why
+        return
+    for binding in look.plan.bindings:
+        played = [one for one in run.ports if (one.address, one.port) == (binding.address, binding.port)]
+        yield replace(_judged(run, binding, played), subject=binding.subject)
+
+
+def _judged(run: Rehearsal, binding: Binding, played: list[PortRun]) -> Finding:
+    evidence = _evidence(binding, played)
+    refused = next((one for one in played if one.error), None)
+    if refused is not None:
+        return _refused(binding, refused, evidence)
+    if not played or not all(one.published for one in played):
+        reason = say("The time of the rehearsal was over before this was tried.")
+        if any(one.name == binding.published[0].service and one.error for one in run.containers):
+            service = binding.published[0].service
+            reason = say("The container of {service} was refused (see rehearsal.health).", service=service)
+        return unknown(reason, say("Remove that reason, and run the rehearsal again."), evidence=evidence)
+    if (why := unasked(run, evidence)) is not None:
+        return why
+    return _heard(binding, [reply for one in played for reply in one.replies], evidence)
+
+
+def _refused(binding: Binding, one: PortRun, evidence: RehearsedPortEvidence) -> Finding:
+    """Say that the engine refused it, alone or with others."""
+    told = _REFUSED.get(one.cause) if one.named else None
+    if told is None:
+        message = say(_TOGETHER, service=one.service, subject=binding.subject)
+        remedy = say("Look at what Docker says and logs, remove the reason, and run the rehearsal again.")
+        return _told(Status.FAIL, message, phrase("refused"), evidence, remedy, one.error)
+    message, found, remedy = told
+    return _told(Status.FAIL, say(message, subject=binding.subject), phrase(found), evidence, say(remedy), one.error)
+
+
+def _heard(binding: Binding, replies: list[Reply], evidence: RehearsedPortEvidence) -> Finding:
+    """Judge how it answered wherever it was tried."""
+    for answer, sentence, found in _WRONG:
+        at = [reply for reply in replies if reply.answer == answer]
+        if at:
+            addresses = ", ".join(reply.address for reply in at)
+            message = say(sentence, subject=binding.subject, addresses=addresses)
+            return _told(Status.FAIL, message, phrase(found), evidence, say(_AIDS[answer]), at[0].said)
+    unheard = [reply.address for reply in replies if reply.answer != "answered"]
+    if unheard or not replies:
+        return _unheard(binding, unheard, evidence)
+    addresses = ", ".join(reply.address for reply in replies)
+    message = say("{subject} was published, and answered at {addresses}.", subject=binding.subject, addresses=addresses)
+    return _told(Status.PASS, message, phrase("answered"), evidence)
+
+
+def _unheard(binding: Binding, addresses: list[str], evidence: RehearsedPortEvidence) -> Finding:
+    """Say that this host's own connections are stopped, which tells nothing of those of others."""
+    if not addresses:
+        reason = say("This host has no address at which {subject} could be tried.", subject=binding.subject)
+        return unknown(reason, say("Give this host an address."), evidence=evidence)
+    reason = say(
+        "{subject} was published, but this host does not reach it at {addresses}. Its own packets are stopped.",
+        subject=binding.subject, addresses=", ".join(addresses),
+    )  # fmt: skip
+    help = say("Let this host reach its own containers. For connections of others see firewall.inbound.")
+    return unknown(reason, help, evidence=evidence, expected=phrase("answered"), found=phrase("no answer"))
+
+
+def _told(
+    status: Status, message: str, found: str, evidence: RehearsedPortEvidence, remedy: str = "", detail: str = ""
+) -> Finding:
+    return Finding(
+        status=status,
+        message=message,
+        detail=detail or None,
+        expected=phrase("answered"),
+        found=found,
+        evidence=evidence,
+        remedy=Remedy(remedy) if remedy else None,
+    )
+
+
+def _evidence(binding: Binding, played: list[PortRun]) -> RehearsedPortEvidence:
+    return RehearsedPortEvidence(
+        services=tuple(dict.fromkeys(one.service for one in binding.published)),
+        published=bool(played) and all(one.published for one in played),
+        cause=next((one.cause for one in played if one.cause), ""),
+        answers={
+            reply.address: AnswerEvidence(
+                answer=reply.answer, seconds=reply.seconds, peer=reply.peer, error=reply.error
+            )
+            for one in played
+            for reply in one.replies
+        },
+    )  # fmt: skip
