@@ -116,6 +116,7 @@ def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
     """Run the image as the README says, and return its report."""
     command = ["timeout", f"{SECONDS:g}", "docker", "run", "--rm", *scenario.run, "mailcow-preflight"]
     command += ["--format", "json", "--quiet", *scenario.options]
+    command += ["--rehearse"] if scenario.rehearse else []
     place = f"DOCKER_HOST={scenario.client} " if scenario.client else ""
     done = machine.run(place + " ".join(map(quoted, command)), check=False, seconds=SECONDS + 20)
     try:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.lab import rehearsed
 from tests.lab.scenario import Expect, Scenario
 from tests.lab.stack import Outcome
 
@@ -54,6 +55,8 @@ def judge(scenario: Scenario, report: Mapping[str, Any], outcome: Outcome, known
     for (check, subject), row in results.items():
         if any(meant(expect, check, subject) for expect in scenario.expect):
             continue
+        if check.startswith("rehearsal."):  # held against the outcome alone
+            continue
         if any(fnmatch.fnmatchcase(check, pattern) for pattern in known):
             continue
         if row["status"] in BAD:
@@ -94,7 +97,11 @@ Results = Mapping[tuple[str, str | None], Mapping[str, Any]]
 
 def differences(scenario: Scenario, results: Results, outcome: Outcome) -> list[str]:
     """List where the outcome is not what the scenario says, or not what the report lets expect."""
-    return [*untold(scenario, outcome), *unforeseen(scenario, results, outcome)]
+    return [
+        *untold(scenario, outcome),
+        *unforeseen(scenario, results, outcome),
+        *rehearsed.strays(scenario, results, outcome),
+    ]
 
 
 def untold(scenario: Scenario, outcome: Outcome) -> Iterator[str]:

@@ -16,6 +16,7 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
     run         the `docker run` flags, where not the README's
     then        shell on the host between the check and the stack; `reboot` starts the host again
     unknowable  why the outcome cannot be told from the host beforehand
+    rehearse    true: a dress rehearsal is played, too, and held against the outcome; `prevented`: it must not begin
     unhealed    why the commands that the report gives do not make its finding go away here
 
     [[expect]]  check, subject, status; holder: its process, unit or container; says: a pattern in the message;
@@ -97,6 +98,7 @@ class Scenario:
     then: str = ""
     unknowable: str = ""
     unhealed: str = ""
+    rehearse: bool | str = False
     expect: tuple[Expect, ...] = ()
     truth: Truth = field(default_factory=Truth)
     observe: tuple[Observe, ...] = ()

@@ -30,10 +30,17 @@ class Outcome:
     error: str  # what Compose said where it failed, '' where it did not
     failing: tuple[str, ...]
     answers: dict[str, str] = field(default_factory=dict)  # `198.51.100.10=25` -> service, and the client's address
+    inside: dict[str, str] = field(default_factory=dict)  # the same, tried from the host itself
 
     @property
     def up(self) -> bool:
         return not self.error and not self.failing
+
+    @property
+    def error_of_conf(self) -> bool:
+        """Say whether Compose refused mailcow.conf itself, before the engine was asked for anything."""
+        words = r"invalid (?:containerPort|hostPort|interpolation|IP|project name|port|proto)|decoding|parse"
+        return re.search(words, self.error) is not None
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -101,7 +108,7 @@ def bring_up(machine: Machine, conf: str, *, lowered: bool = True) -> Outcome:
         seconds=90,
     )
     error = "" if up.returncode == 0 else (up.stderr + up.stdout).strip() or f"ended with {up.returncode}"
-    return Outcome(error, failing(machine), answers(machine, token, conf))
+    return Outcome(error, failing(machine), answers(machine, token, conf), inside(machine, token, conf))
 
 
 def failing(machine: Machine) -> tuple[str, ...]:
@@ -124,3 +131,11 @@ def answers(machine: Machine, token: str, conf: str) -> dict[str, str]:
     places = [f"{address}={port}" for address, port in public(conf, addresses)]
     found = json.loads(machine.outside_run(f"python3 {CLIENT} {token} {' '.join(places)}").stdout)
     return dict(found)
+
+
+def inside(machine: Machine, token: str, conf: str) -> dict[str, str]:
+    """Try every port from the host itself, at its own addresses and at those that only it has."""
+    addresses = (ADDRESS, "127.0.0.1", *((ADDRESS6,) * (machine.network == "dual")))
+    places = [f"{address}={port}" for address, port in public(conf, addresses)]
+    program = CLIENT.read_text().encode()
+    return dict(json.loads(machine.run(f"python3 - {token} {' '.join(places)}", input=program).stdout))

@@ -57,11 +57,8 @@ def _judged(run: Rehearsal) -> Finding:
     if run.late and not run.asked:
         reason = say("The time of the rehearsal was over before all containers were up.")
         return unknown(reason, say("Run it again when this host is less busy."), evidence=_evidence(run))
-    if waiting:
-        reason = say(
-            "These would not start, as they wait for a container whose published port is refused: {names}.",
-            names=", ".join(waiting),
-        )
+    if kept := tuple(dict.fromkeys((*(one.service for one in run.ports if one.error), *waiting))):
+        reason = say("These would not start, as a published port is refused: {names}.", names=", ".join(kept))
         return unknown(reason, say("Free that port first (see rehearsal.publish)."), evidence=_evidence(run))
     return Finding(
         status=Status.PASS,
@@ -104,10 +101,11 @@ def _told(run: Rehearsal, message: str, help: str, waiting: list[str], detail: s
 
 
 def _evidence(run: Rehearsal) -> RehearsedHealthEvidence:
+    kept = {one.service for one in run.ports if one.error}
     return RehearsedHealthEvidence(
         containers={
             one.name: RehearsedContainerEvidence(
-                states=one.states, healthcheck=one.health, started=bool(one.states) and not one.error,
+                states=one.states, healthcheck=one.health, started=bool(one.states) and not one.error and one.name not in kept,
                 exit_code=one.exit_code, unmet=one.unmet, cause=one.cause,
             )
             for one in run.containers
