@@ -127,6 +127,8 @@ def _played(run: Run, plan: Plan) -> Fact[Rehearsal]:
         addresses=(*host_addresses(links, 4)[:2], *host_addresses(links, 6)[:1]),
         targets=_targets(run),
         paths=frozenset(path for path in paths() if _there(run, path)),
+        # Where it was, no rehearsal is played (`_mailcow`); where the links are not known, nobody can tell.
+        no_bridge=bool(links),
         holder=run.wishes.holder,
     )
     # What was given up before may still have its time; it begins to count here.

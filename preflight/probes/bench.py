@@ -35,8 +35,8 @@ class Script(Struct, frozen=True, kw_only=True):
 
     `ipv6`: what becomes of mailcow's IPv6 network; it is made where that is `made`. `addresses`: the host's own, at
     which published ports are tried. `targets`: servers beyond this host that it reaches itself, by address and TCP
-    port. `paths`: of the host, which containers see; those that are not there are left out. `holder`: who keeps all of
-    it up for a while.
+    port. `paths`: of the host, which containers see; those that are not there are left out. `no_bridge`: the host has
+    no bridge of mailcow's name so far. `holder`: who keeps all of it up for a while.
     """
 
     plan: Plan
@@ -44,6 +44,7 @@ class Script(Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ()
     targets: tuple[tuple[str, int], ...] = ()
     paths: frozenset[str] = frozenset()
+    no_bridge: bool = False
     holder: Holder | None = None
 
 

@@ -88,6 +88,10 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "network.outbound": ("outgoing",),
     "network.smtp-out": ("smtp",),
     "network.blocklists": ("blocklists",),
+    "rehearsal.network": ("rehearsal",),
+    "rehearsal.publish": ("rehearsal",),
+    "rehearsal.health": ("rehearsal",),
+    "rehearsal.egress": ("rehearsal",),
 }
 # Parts that say the same: one of them is enough, and without both nothing is decided.
 EITHER: dict[str, tuple[tuple[str, ...], ...]] = {

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def _look(scenario: Scenario, kind: Kind, machine: Machine) -> dict[str, Any]:
 
 def _heal(scenario: Scenario, kind: Kind, machine: Machine) -> list[str]:
     """Follow the advice on a host of its own, and say what came of it that should not have."""
+    scenario = replace(scenario, rehearse=False)  # what it says is healed, if at all, by what others advise
     before = _look(scenario, kind, machine)
     remedies = heal.advised(scenario, before)
     running = heal.running(machine)

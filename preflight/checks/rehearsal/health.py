@@ -105,7 +105,8 @@ def _evidence(run: Rehearsal) -> RehearsedHealthEvidence:
     return RehearsedHealthEvidence(
         containers={
             one.name: RehearsedContainerEvidence(
-                states=one.states, healthcheck=one.health, started=bool(one.states) and not one.error and one.name not in kept,
+                states=one.states, healthcheck=one.health,
+                started=bool(one.states) and not one.error and one.name not in kept,
                 exit_code=one.exit_code, unmet=one.unmet, cause=one.cause,
             )
             for one in run.containers

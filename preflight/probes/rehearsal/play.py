@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import Any, get_args
 
 import msgspec
 
+from preflight.facts.engine import RUN
 from preflight.facts.engine_words import trouble
 from preflight.facts.rehearsal import Answer, NetworkRun, Rehearsal, Reply, Way, WayOut, Whom
 from preflight.gather.engine import reply
@@ -26,6 +28,16 @@ SECONDS = 40.0  # of all but the hold
 ASKING = 5.0  # seconds in which the ports are asked again
 BRIDGE = "com.docker.network.bridge.name"
 ASK = "import json, sys; from preflight.probes.rehearsal.ask import main; print(main(json.loads(sys.argv[1])))"
+# SIOCSIFFLAGS and SIOCBRDELBR of linux/sockios.h: a bridge goes once it is down.
+SWEEP = """
+import fcntl, os, socket, struct, sys
+if os.listdir(f"/sys/class/net/{sys.argv[1]}/brif"):
+    sys.exit(1)
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+    name = sys.argv[1].encode()
+    fcntl.ioctl(control, 0x8914, struct.pack("16sH14x", name, 0))
+    fcntl.ioctl(control, 0x89A1, struct.pack("16s", name))
+"""
 CLOSED = 1  # a port on which nothing listens: a refusal is the answer
 
 
@@ -81,7 +93,7 @@ class _Play:
         try:
             self._ask()
         except EngineError as error:
-            if error.state != "invalid":
+            if error.status is None:
                 raise
             self._error = str(error)[:1000]
         self._troupe.see_all()
@@ -105,11 +117,13 @@ class _Play:
                 options={BRIDGE: self._network.bridge},
             )
         except EngineError as error:
-            if error.state != "invalid":
+            if error.status is None:
                 raise
-            words = str(error)
-            cause = "rival" if self._rivals() else trouble(words)
+            words, owners = str(error), self._owners()
+            cause = "rival" if any(owners) else trouble(words)
             self._network = msgspec.structs.replace(self._network, error=words, cause=cause)
+            if not owners and self._script.no_bridge:
+                self._sweep()
             return False
         said = reply.table(self._box.call(lambda: self._box.client.inspect_network(key)))
         six = self._network.ipv6
@@ -118,10 +132,20 @@ class _Play:
         self._network = msgspec.structs.replace(self._network, made=True, ipv6=six)
         return True
 
-    def _rivals(self) -> bool:
-        """Say whether another run has mailcow's network up just now."""
-        rows = self._box.call(lambda: self._box.client.networks(filters={"label": "mailcow-preflight.run"}))
-        return any(reply.table(row.get("Options")).get(BRIDGE) == self._network.bridge for row in reply.tables(rows))
+    def _owners(self) -> list[bool]:
+        """Say of each network with mailcow's bridge whether another run of ours has made it."""
+        rows = reply.tables(self._box.call(lambda: self._box.client.networks()))
+        own = [row for row in rows if reply.table(row.get("Options")).get(BRIDGE) == self._network.bridge]
+        return [RUN in reply.table(row.get("Labels")) for row in own]
+
+    def _sweep(self) -> None:
+        """Remove the bridge, which 26 and 28 leave where they make it and fail then: nothing else is on it."""
+        host = {"network_mode": "host", "cap_add": ["NET_ADMIN"], "log_config": shape.LOG}
+        with suppress(EngineError):
+            key = self._box.create("sweeps", self._image, SWEEP, words=(self._network.bridge,), host=host)
+            self._box.start(key)
+            while self._box.state(key).get("Running") is not False:
+                self._box.pause()
 
     # --- who answers ---------------------------------------------------------------------------------------------
 

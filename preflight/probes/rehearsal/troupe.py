@@ -174,7 +174,7 @@ class Troupe:
             key = box.create(name, self._image, shape.PROGRAM, publish=publish, **asked)
             box.start(key)
         except EngineError as error:
-            if error.state != "invalid":
+            if error.status is None:
                 raise  # it was not reached, or says nothing: that is no refusal
             box.remove(key or box.name(name))
             return str(error)[:WORDS] or "?", ""
