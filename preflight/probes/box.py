@@ -190,7 +190,7 @@ class Box:
         def act() -> bytes:
             said = b""
             for piece in self.client.logs(container, stdout=True, stderr=False, stream=True, follow=False):
-                said += piece
+                said += piece if isinstance(piece, bytes) else str(piece).encode()
                 if len(said) >= limit:
                     break
             return said[:limit]

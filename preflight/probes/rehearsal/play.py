@@ -46,6 +46,10 @@ def rehearse(box: Box, image: str) -> Rehearsal:
     return _Play(box, image).through()
 
 
+class _Speechless(Exception):
+    """A container that asks has ended, and left no answers that can be read: its image may be of another version."""
+
+
 class _Play:
     """A rehearsal under way."""
 
@@ -92,6 +96,8 @@ class _Play:
         self._troupe.come_up()
         try:
             self._ask()
+        except _Speechless:
+            self._error = phrase("the container that tries connections gave no answer")
         except EngineError as error:
             if error.status is None:
                 raise
@@ -195,7 +201,7 @@ class _Play:
         return key
 
     def _said(self, key: str, count: int) -> list[dict[str, Any]]:
-        """Return what a container that asks came to, once it has ended; raise `EngineError` where it says nothing."""
+        """Return what a container that asks came to, once it has ended; raise `_Speechless` where it says nothing."""
         while self._box.state(key).get("Running") is not False:
             self._box.pause()
         try:
@@ -203,7 +209,7 @@ class _Play:
         except msgspec.DecodeError:
             rows = []
         if len(rows) != count:
-            raise EngineError(phrase("the container that asks gave no answer"))
+            raise _Speechless
         return [reply.table(row) for row in rows]
 
     def _hold(self) -> None:
