@@ -22,7 +22,7 @@ _WORDS: tuple[tuple[Trouble, str], ...] = (
     ("overlap", r"pool overlaps|(?:subnet|network) .* (?:is )?already (?:used|being used)|overlaps with other one"),
     ("forwarding", r"IPv[46] forwarding is disabled"),
     ("ip6tables", r"ip6tables"),
-    ("tables", r"can't initialize|table does not exist|do you need to insmod|unknown (?:option|match)|table .* is incompatible"),
+    ("tables", r"can't initialize|table does not exist|need to insmod|unknown (?:option|match)|table .* incompatible"),
     ("chains", r"no chain/target/match by that name|chain .* (?:does not exist|not found)|no such file.*nft"),
     ("no-ipv6", r"IPv6 setup|/proc/sys/net/ipv6|address family not supported|IPv6 is (?:disabled|not supported)"),
     ("limits", r"rlimit|ulimit"),

@@ -16,6 +16,7 @@ from preflight.facts import SCHEMA, Asked, Fact, Host, refusals
 from preflight.facts.parts import fields
 from preflight.gather.access.crew import Crew, Recipe, Tell
 from preflight.gather.access.roots import Roots
+from preflight.gathering import probes, publishing
 from preflight.gathering.parts import PARTS, Kind, Part
 from preflight.gathering.run import Run, Wishes
 from preflight.text.sentences import say
@@ -33,11 +34,11 @@ class Begun(Struct):
 
 def begin(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> Begun:
     """Begin with what other programs do, of the parts wished for: it takes longest, so the rest is loaded meanwhile."""
-    probes = frozenset(part.place for part in PARTS if part.kind is Kind.PROBE)
+    cleaning = frozenset(part.place for part in PARTS if part.kind is Kind.PROBE)
     first = [part for part in PARTS if part.kind is Kind.PROGRAM]
     # Removal comes after that: only a run that is ended does not wait for it.
     longer = {"rehearsal": wishes.longer + EMPTYING} if wishes.longer else {}
-    crew = Crew(_recipes(first, roots, wishes), wishes.seconds, stop, tell, probes, _waiting(wishes.asked), longer)
+    crew = Crew(_recipes(first, roots, wishes), wishes.seconds, stop, tell, cleaning, _waiting(wishes.asked), longer)
     crew.start(*(part.place for part in first if part.place in wishes.parts))
     return Begun(crew, datetime.datetime.now(datetime.UTC), time.monotonic())
 
@@ -69,7 +70,10 @@ def gather(roots: Roots, wishes: Wishes, begun: Begun) -> Host:
 
 def _recipes(parts: Iterable[Part], roots: Roots, wishes: Wishes) -> dict[str, Recipe]:
     def made(part: Part, crew: Crew) -> Fact[Any]:
-        return part.recipe(Run(roots, wishes, crew))
+        run = Run(roots, wishes, crew)
+        if part.place in publishing.BEFORE:
+            probes.sweep(run)
+        return part.recipe(run)
 
     return {part.place: partial(made, part) for part in parts}
 

@@ -8,6 +8,7 @@ from typing import Any
 from preflight.facts import Fact
 from preflight.gathering.engine import URL
 from preflight.gathering.run import Recipe, Run, Shared
+from preflight.mailcow.layout import BRIDGE
 from preflight.probes.registry import Probe
 from preflight.text.sentences import paragraph, say, told
 
@@ -49,6 +50,22 @@ def tidy(run: Run) -> None:
     run.share(_TIDIED)
 
 
+def sweep(run: Run) -> None:
+    """Have what a killed rehearsal left removed before the host is looked at: it has mailcow's ports and bridge."""
+    run.share(_SWEPT)
+
+
+def _sweep(run: Run) -> None:
+    if not run.wishes.asked.probe or not run.roots.view.live:
+        return
+    interfaces = run.roots.try_text(run.roots.process_file("net/dev"))
+    if f"{BRIDGE}:" not in interfaces:  # which every rehearsal makes first
+        return
+    engine = run.value("engine")
+    if engine is not None and any(network.run for network in engine.networks):
+        tidy(run)
+
+
 def _tidy(run: Run) -> None:
     from preflight.gather.engine.client import EngineError
     from preflight.probes.cleanup import cleanup
@@ -58,3 +75,4 @@ def _tidy(run: Run) -> None:
 
 
 _TIDIED = Shared("tidied", _tidy)
+_SWEPT = Shared("swept", _sweep)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from preflight.facts import NO_SETTINGS, Container, Engine, Fact, Ipv6, Rehearsal
+from preflight.facts import NO_SETTINGS, Container, Engine, EngineNetwork, Fact, Ipv6, Rehearsal
 from preflight.facts.rehearsal import UNASKED, SixState
 from preflight.gather.access.roots import Unreadable
 from preflight.gathering import probes
@@ -18,6 +18,7 @@ from preflight.net.addresses import host_addresses
 from preflight.text.sentences import say
 
 SOURCE = "a dress rehearsal"
+LOOK = 5.0  # seconds for a look at one network
 TARGETS = 3  # servers of each IP version that containers connect to
 # What its own network and sockets would show in, and what tells whether there may be one: made before it, asked or not.
 BEFORE = ("engine", "daemon_config", "links", "routes", "rules", "ways", "ipv6", "sockets", "binds", "nat")
@@ -34,6 +35,7 @@ def rehearsal(run: Run) -> Fact[Rehearsal]:
     if run.crew.stop.is_set():
         return Fact.unknown(SOURCE, say("The run was ended before the rehearsal was."), cause="interrupted")
     plan = run.share(PLAN)
+    probes.tidy(run)
     return _mailcow(run, plan) or _forwarding(run) or _played(run, plan)
 
 
@@ -48,19 +50,32 @@ def _mailcow(run: Run, plan: Plan) -> Fact[Any] | None:
         there = say("Containers of a mailcow are on this host: {name}.", name=own[0].name)
         return Fact.unknown(SOURCE, there, help, cause="engine")
     networks = [entry for entry in engine.networks if entry.interface == plan.bridge or entry.project == plan.project]
+    gone = [entry for entry in networks if entry.run and not _still(run, entry)]
+    networks = [entry for entry in networks if entry not in gone]
     if any(entry.run for entry in networks):
-        again = say("Wait until it has ended, then run the check again.")
+        again = say("Wait until it has ended. If none is, run `preflight cleanup`. Then run the check again.")
         return Fact.unknown(SOURCE, say("Another rehearsal is under way on this host."), again, cause="engine")
     if networks:
         there = say("A network of a mailcow is on this host: {name}.", name=networks[0].name)
         return Fact.unknown(SOURCE, there, help, cause="engine")
-    if any(link.name == plan.bridge for link in run.value("links") or ()):
+    if not gone and any(link.name == plan.bridge for link in run.value("links") or ()):
         there = say("The bridge {bridge} is on this host already.", bridge=plan.bridge)
         return Fact.unknown(SOURCE, there, help, cause="engine")
     if not engine.whole("containers", "networks"):
         why = say("The engine did not list everything that lives on it.")
         return Fact.unknown(SOURCE, why, say("Remove containers and networks that are not used."), cause="engine")
     return None
+
+
+def _still(run: Run, network: EngineNetwork) -> bool:
+    """Say whether a rehearsal's network is still there, now that what dead runs left was removed."""
+    from preflight.gather.engine.client import EngineError, get
+
+    try:
+        get(str(run.share(URL)), f"/networks/{network.id}", time.monotonic() + LOOK)
+    except EngineError as error:
+        return error.status != 404
+    return True
 
 
 def _of_mailcow(entry: Container, plan: Plan) -> bool:
@@ -119,7 +134,6 @@ def _played(run: Run, plan: Plan) -> Fact[Rehearsal]:
     from preflight.probes.rehearsal.play import rehearse
     from preflight.probes.rehearsal.shape import paths
 
-    probes.tidy(run)
     links, six = run.value("links") or (), _six(run, plan)
     script = bench.Script(
         plan=plan,

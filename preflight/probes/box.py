@@ -190,7 +190,7 @@ class Box:
         def act() -> bytes:
             said = b""
             for piece in self.client.logs(container, stdout=True, stderr=False, stream=True, follow=False):
-                said += piece if isinstance(piece, bytes) else str(piece).encode()
+                said += piece if isinstance(piece, bytes) else str(piece).encode()  # type: ignore[redundant-expr]  # for a TTY
                 if len(said) >= limit:
                     break
             return said[:limit]

@@ -14,6 +14,7 @@ from preflight.facts.engine import RUN
 STARTED = "mailcow-preflight.started"
 BOOT = "mailcow-preflight.boot"
 PROCESS = "mailcow-preflight.process"
+DEAD = ("Z", "X", "x")  # states of proc_pid_stat(5): a zombie's parent may take its time
 FOREIGN_SECONDS = 600.0  # a run that cannot be asked is held for dead after this
 
 
@@ -55,14 +56,14 @@ def _namespace(proc: Path) -> str:
 
 
 def _process(proc: Path, name: str) -> str:
-    """Return a process's number and start; '' where there is no such process."""
+    """Return a process's number and start; '' where there is none, or one that has ended and was not waited for."""
     try:
         stat = (proc / name / "stat").read_text()
     except (OSError, ValueError):
         return ""
     number, _, rest = stat.partition(" ")
     fields = rest.rpartition(")")[2].split()  # the program's name may hold anything
-    return f"{number}:{fields[19]}" if len(fields) > 19 else ""
+    return f"{number}:{fields[19]}" if len(fields) > 19 and fields[0] not in DEAD else ""
 
 
 def alive(labels: Mapping[str, str], *, local: bool = True, proc: Path = Path("/proc")) -> bool | None:

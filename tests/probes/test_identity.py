@@ -98,6 +98,15 @@ def test_without_a_procfs_nobody_is_called_dead(tmp_path: Path) -> None:
     assert identity.alive(labels(), proc=tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("state", "lives"), [("S", True), ("R", True), ("T", True), ("D", True), ("Z", False), ("X", False)]
+)
+def test_a_process_that_only_waits_to_be_heard_of_is_dead(proc: Path, state: str, lives: bool) -> None:
+    """Whoever started a run that was killed may never ask what became of it."""
+    (proc / "812/stat").write_text(stat(812, 12345).replace(" S ", f" {state} "))
+    assert identity.alive(labels(), proc=proc) is lives
+
+
 def test_where_processes_are_hidden_nobody_is_called_dead(proc: Path) -> None:
     """With hidepid=2 a user sees only processes of their own, not even PID 1, which always lives."""
     (proc / "812/stat").unlink()

@@ -82,7 +82,9 @@ def _without_ipv6(look: Look) -> bool:
 def _bridge(look: Look) -> list[Neighbour]:
     """Return mailcow's bridge where another network of the engine has it. One of nobody's, the engine takes over."""
     known = look.host.engine.or_(NO_ENGINE).networks
+    own = mailcow_networks(look)
+    # A rehearsal's is gone in a moment.
     others = [
-        entry.name for entry in known if entry.interface == look.plan.bridge and entry not in mailcow_networks(look)
+        entry.name for entry in known if entry.interface == look.plan.bridge and entry not in own and not entry.run
     ]
     return [Neighbour("interface", look.plan.bridge, name) for name in others[:1]]

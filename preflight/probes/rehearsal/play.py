@@ -38,6 +38,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
     fcntl.ioctl(control, 0x8914, struct.pack("16sH14x", name, 0))
     fcntl.ioctl(control, 0x89A1, struct.pack("16s", name))
 """
+LOOKS = 10  # for a network that is being made by somebody else
 CLOSED = 1  # a port on which nothing listens: a refusal is the answer
 
 
@@ -125,8 +126,14 @@ class _Play:
         except EngineError as error:
             if error.status is None:
                 raise
-            words, owners = str(error), self._owners()
-            cause = "rival" if any(owners) else trouble(words)
+            words, cause = str(error), trouble(str(error))
+            owners = self._owners()
+            for _ in range(LOOKS if cause in ("overlap", "bridge") else 0):
+                if owners:
+                    break
+                self._box.pause(0.2)  # a subnet is taken a moment before its network can be seen
+                owners = self._owners()
+            cause = "rival" if any(owners) else cause
             self._network = msgspec.structs.replace(self._network, error=words, cause=cause)
             if not owners and self._script.no_bridge:
                 self._sweep()
