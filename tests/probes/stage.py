@@ -49,6 +49,8 @@ class Stage(FakeEngine):
         return 200, list(getattr(self, kind).values())
 
     def _network(self, key: str, query: object, body: object) -> Told:
+        if key not in self.networks:
+            return 404, {"message": f"network {key} not found"}
         six = self.six and self.networks[key]["Asked"].get("EnableIPv6", False)
         return 200, {"Id": key, "EnableIPv6": six, "Options": self.networks[key]["Asked"].get("Options")}
 

@@ -152,7 +152,7 @@ class _Play:
         return [RUN in reply.table(row.get("Labels")) for row in own]
 
     def _sweep(self) -> None:
-        """Remove the bridge, which 26 and 28 leave where they make it and fail then: nothing else is on it."""
+        """Remove the bridge, which 26.1 leaves where it makes it and fails then: nothing else is on it."""
         host = {"network_mode": "host", "cap_add": ["NET_ADMIN"], "log_config": shape.LOG}
         with suppress(EngineError):
             key = self._box.create("sweeps", self._image, SWEEP, words=(self._network.bridge,), host=host)
