@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -112,7 +113,7 @@ def test_it_is_played_on_an_engine(engine: Stage) -> None:
 def test_nobody_who_does_not_ask_for_it_gets_one(engine: Stage) -> None:
     order: list[str] = []
     fact = rehearsal.rehearsal(run(engine, Asked(), order=order))
-    assert (fact, order, engine.asked) == (rehearsal.UNASKED, [], [])
+    assert (fact.missing and fact.missing.cause, order, engine.asked) == ("unasked", [], [])
 
 
 def test_without_probes_there_is_none(engine: Stage) -> None:
@@ -197,6 +198,20 @@ def test_another_rehearsal_is_let_be_and_what_a_dead_one_left_is_not_taken_for_o
     assert fact.known is not there
     if fact.missing is not None:
         assert "Another rehearsal" in fact.missing.reason
+
+
+def test_an_engine_on_another_machine_is_left_alone(engine: Stage) -> None:
+    """Its host's addresses, links and bridge are not those that were looked at."""
+    given = run(engine)
+    far = Run(given.roots, msgspec.structs.replace(given.wishes, docker_host="tcp://192.0.2.1:2375"), given.crew)
+    missing = rehearsal.rehearsal(far).missing
+    assert missing is not None
+    assert "another machine" in missing.reason
+    assert engine.asked == []
+
+
+def test_it_is_begun_when_all_others_are_there() -> None:
+    assert [part.place for part in PARTS if part.last] == ["rehearsal"] == [PARTS[-1].place]
 
 
 def test_a_hold_is_not_the_deadlines(engine: Stage) -> None:

@@ -87,7 +87,7 @@ def test_what_is_read(option: str, given: str, name: str, value: object) -> None
         ("--timeout", "3600.1", "3600.1 is not in the range"),
         ("--timeout", "inf", "inf is not in the range"),
         ("--hold", "0", "0 is not in the range"),
-        ("--hold", "3601", "3601 is not in the range"),
+        ("--hold", "3600.5", "3600.5 is not in the range"),
         ("--hold", "nan", "'nan' is not a time."),
         ("--timeout", "-nan", "'-nan' is not a time."),
         ("--resolver", "192.0.2.53:0", ""),

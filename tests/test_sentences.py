@@ -81,12 +81,22 @@ SUBJECTS = ("line \0", "\0 (pid \0", "MAILCOW_HOSTNAME=", "preflight: \0")
 # Errors of the command line, with file and place.
 ERRORS = ("\0: larger than \0 MiB", "\0: line \0: a binary file")
 # Programs that a container of ours runs, and what is asked of the engine; threads' names; objects of the engine.
-PROGRAMS = ("\nimport ", "import time", "GET ", "space ", "container \0", "network \0", "volume \0")
+PROGRAMS = (
+    "\nimport ",
+    "import time",
+    "import json",
+    "import sys",
+    "GET ",
+    "space ",
+    "container \0",
+    "network \0",
+    "volume \0",
+)
 # Errors that are caught in the same room and never shown.
 CAUGHT = ("refused by netlink", "more than \0 answers", "netlink takes too long")
 NO_SENTENCE = {"gather": (*COMMANDS, *NAMES, *READ, *SOURCES, *PROGRAMS, *CAUGHT, *SUBJECTS, *ERRORS)}
 NO_SENTENCE["probes"] = NO_SENTENCE["gather"]
-NO_SENTENCE["gathering"] = (*COMMANDS, *NAMES, *READ, *SUBJECTS, "a twin of the host's network")
+NO_SENTENCE["gathering"] = (*COMMANDS, *NAMES, *READ, *SUBJECTS, "a twin of the host's network", "a dress rehearsal")
 NO_SENTENCE["render"] = FORMATS
 
 # Templates that are not written where they are said, but were `noted` elsewhere. Never text from outside.
@@ -96,6 +106,8 @@ NOTED_ELSEWHERE = {
     "title",  # checks/system/kernel_features.py: the titles of NEEDS
     "words",  # checks/resources/memory.py: of the rows of its table
     "sentences.held", "sentences.lacking", "sentences.refused", "sentences.short",  # checks/docker/container_starts.py
+    "refused.message", "refused.help", "refused.found",  # checks/rehearsal/: of _REFUSED
+    "wrong.message", "wrong.found", "wrong.help",  # checks/rehearsal/publish.py: of _WRONG
 }  # fmt: skip
 KEPT = re.compile(r"_?[A-Z][A-Z_0-9]*(\[.+\])?")
 

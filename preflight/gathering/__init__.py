@@ -47,7 +47,7 @@ def gather(roots: Roots, wishes: Wishes, begun: Begun) -> Host:
     """Gather the parts wished for, side by side; what is late, out of reach or not wished for says so."""
     crew = begun.crew
     crew.learn(_recipes(PARTS, roots, wishes))
-    rest = [part for part in PARTS if part.place in wishes.parts and part.kind is not Kind.PROGRAM]
+    rest = [part for part in PARTS if part.place in wishes.parts and part.kind is not Kind.PROGRAM and not part.last]
     # What builds on the engine comes last, when it has answered.
     crew.start(*(part.place for part in sorted(rest, key=lambda part: bool(part.after))))
     facts: dict[str, Fact[Any]] = {

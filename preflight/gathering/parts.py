@@ -39,13 +39,17 @@ class Kind(Enum):
 
 
 class Part(Struct, frozen=True):
-    """A part of a host. `after`: one that it builds on and that takes long; until then nothing is begun of it."""
+    """A part of a host. `after`: one that it builds on and that takes long; until then nothing is begun of it.
+
+    `last`: it is begun when all others are there.
+    """
 
     place: str
     recipe: Recipe
     kind: Kind = Kind.FILES
     stage: str = FILES
     after: str = ""
+    last: bool = False
 
     @property
     def description(self) -> str:
@@ -124,5 +128,5 @@ PARTS = (
     Part("blocklists", elsewhere.blocklists, Kind.ELSEWHERE, CONNECTIONS),
     Part("mirrors", elsewhere.mirrors, Kind.ELSEWHERE, CONNECTIONS),
     Part("sightings", elsewhere.sightings, Kind.ELSEWHERE, CONNECTIONS),
-    Part("rehearsal", rehearsal.rehearsal, Kind.PROBE, REHEARSAL, after="engine"),
+    Part("rehearsal", rehearsal.rehearsal, Kind.PROBE, REHEARSAL, after="engine", last=True),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from preflight.facts import NO_SETTINGS, Container, Engine, EngineNetwork, Fact, Ipv6, Rehearsal
-from preflight.facts.rehearsal import UNASKED, SixState
+from preflight.facts.rehearsal import SixState
 from preflight.gather.access.roots import Unreadable
 from preflight.gathering import probes
 from preflight.gathering.engine import URL
@@ -27,13 +27,16 @@ BEFORE = ("engine", "daemon_config", "links", "routes", "rules", "ways", "ipv6",
 def rehearsal(run: Run) -> Fact[Rehearsal]:
     """Return what happened in a dress rehearsal, once all else is known that was wished for."""
     if not run.wishes.asked.rehearse:
-        return UNASKED
+        return Fact.skipped(SOURCE, say("--rehearse was not given."), cause="unasked")
     if (why := probes.prevented(run)) is not None:
         return why
     for place in (*BEFORE, *sorted(run.wishes.parts - {"rehearsal"})):
         run.fact(place)
     if run.crew.stop.is_set():
         return Fact.unknown(SOURCE, say("The run was ended before the rehearsal was."), cause="interrupted")
+    if not str(run.share(URL)).startswith("unix://"):
+        why = say("The engine is on another machine, whose network cannot be looked at from here.")
+        return Fact.unknown(SOURCE, why, say("Run preflight on that machine."), cause="engine")
     plan = run.share(PLAN)
     probes.tidy(run)
     return _mailcow(run, plan) or _forwarding(run) or _played(run, plan)

@@ -295,7 +295,7 @@ def test_redacted_facts_are_a_facts_document_and_give_the_same_report() -> None:
     assert again.report(real, NUMBERS, CHECKS).results == redaction.report(judge(rich()), NUMBERS, CHECKS).results
     assert json.loads(document)["asked"] == {
         "hostname": "<host-1>.<domain-1>", "domains": ["<domain-1>"], "public_ips": [], "mailcow_conf": None,
-        "offline": False, "probe": True,
+        "offline": False, "probe": True, "rehearse": False,
     }  # fmt: skip
     assert "stand_ins" in schema("facts")["$defs"]["Host"]["properties"]
     assert "stand_ins" not in json.loads(encode(rich()))

@@ -14,14 +14,15 @@ from preflight.report.evidence.rehearsal import RehearsedContainerEvidence, Rehe
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
+_LOOK = noted("Look at what Docker says and logs, remove the reason, and run the rehearsal again.")
 _HELP: dict[Trouble, str] = {
+    "": _LOOK,
     "limits": noted("Raise the engine's limits (see docker.limits)."),
     "sysctl": noted("Let the engine set kernel settings of containers (see docker.limits)."),
     "privileges": noted("Run the engine where it may start privileged containers (see docker.privileged)."),
     "cgroups": noted("Mount the control groups (see docker.privileged)."),
     "fixed-address": noted("Free the address, or set another network in mailcow.conf (see network.subnet)."),
 }
-_LOOK = noted("Look at what Docker says and logs, remove the reason, and run the rehearsal again.")
 
 
 @check(
@@ -47,13 +48,15 @@ def _judged(run: Rehearsal) -> Finding:
     ended = [one for one in run.containers if one.last == "exited" and not one.health]
     waiting = [one.name for one in run.containers if one.unmet]
     if refused:
-        return _told(run, _names(_REFUSED, refused), say(_HELP.get(refused[0].cause, _LOOK)), waiting, refused[0].error)
+        cause: Trouble = refused[0].cause if refused[0].cause in _HELP else ""
+        return _told(run, say(_REFUSED, names=_names(refused)), say(_HELP[cause]), waiting, refused[0].error)
     if sick:
         never = sick[0].last == "starting"
         help = say("See docker.healthcheck.") if never else say(_LOOK)
-        return _told(run, _names(_STARTING if never else _SICK, sick), help, waiting, sick[0].output)
+        message = say(_STARTING, names=_names(sick)) if never else say(_SICK, names=_names(sick))
+        return _told(run, message, help, waiting, sick[0].output)
     if ended:
-        return _told(run, _names(_ENDED, ended), say(_LOOK), waiting, "")
+        return _told(run, say(_ENDED, names=_names(ended)), say(_LOOK), waiting, "")
     if run.late and not run.asked:
         reason = say("The time of the rehearsal was over before all containers were up.")
         return unknown(reason, say("Run it again when this host is less busy."), evidence=_evidence(run))
@@ -75,8 +78,8 @@ _STARTING = noted("The health checks of these containers of mailcow's never end:
 _ENDED = noted("These containers of mailcow's ended by themselves: {names}.")
 
 
-def _names(sentence: str, containers: list[ContainerRun]) -> str:
-    return say(sentence, names=", ".join(one.name for one in containers))
+def _names(containers: list[ContainerRun]) -> str:
+    return ", ".join(one.name for one in containers)
 
 
 def _well(run: Rehearsal) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from preflight.checks import Look, check
 from preflight.checks.findings import unknown
 from preflight.checks.remedies import distro
@@ -14,41 +16,48 @@ from preflight.report.evidence.rehearsal import RehearsedNetworkEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
-# What the engine's words mean, and what is done about it.
-_REFUSED: dict[Trouble, tuple[str, str]] = {
-    "overlap": (
+
+class Refused(Struct, frozen=True):
+    """What the engine's words mean, and what is done about it."""
+
+    message: str
+    help: str
+
+
+_REFUSED: dict[Trouble, Refused] = {
+    "overlap": Refused(
         noted("Docker refuses mailcow's network: its subnet overlaps with a network that is there already."),
         noted("Set another network in mailcow.conf (see network.subnet)."),
     ),
-    "bridge": (
+    "bridge": Refused(
         noted("Docker refuses mailcow's network: another network has its bridge already."),
         noted("Remove that network if it is not used any more (see docker.leftovers)."),
     ),
-    "chains": (
+    "chains": Refused(
         noted("Docker cannot make mailcow's network: its own chains are missing in the firewall of this host."),
         noted("Restart Docker, which adds its chains again. Then find out what removes them."),
     ),
-    "tables": (
+    "tables": Refused(
         noted("Docker cannot make mailcow's network: the kernel lacks parts of the firewall that Docker needs."),
         noted("Reboot this host if its kernel was upgraded, else see system.kernel-features."),
     ),
-    "ip6tables": (
+    "ip6tables": Refused(
         noted("Docker cannot make mailcow's network: its rules for IPv6 are refused (ip6tables)."),
         noted("Set ENABLE_IPV6=false in mailcow.conf if this host has no IPv6, else see firewall.backend."),
     ),
-    "no-ipv6": (
+    "no-ipv6": Refused(
         noted("Docker cannot make mailcow's network: this kernel has no IPv6."),
         noted("Set ENABLE_IPV6=false in mailcow.conf, or switch IPv6 on (see network.ipv6)."),
     ),
-    "forwarding": (
+    "forwarding": Refused(
         noted("Docker refuses mailcow's network: this host does not forward packets."),
         noted("Switch forwarding on (see firewall.forwarding)."),
     ),
-    "kernel": (
+    "kernel": Refused(
         noted("Docker cannot make mailcow's network: the kernel has no bridges or virtual cables for containers."),
         noted("Reboot this host if its kernel was upgraded, else see system.kernel-features."),
     ),
-    "": (
+    "": Refused(
         noted("Docker refuses mailcow's network."),
         noted("Look at what Docker says and logs, remove the reason, and run the rehearsal again."),
     ),
@@ -112,9 +121,9 @@ def _refused(look: Look, run: Rehearsal) -> Finding:
     if run.network.cause == "rival":
         reason = say("Another rehearsal was under way on this host.")
         return unknown(reason, say("Run the rehearsal again."), detail=run.network.error, evidence=_evidence(run))
-    message, help = _REFUSED.get(run.network.cause, _REFUSED[""])
+    refused = _REFUSED.get(run.network.cause, _REFUSED[""])
     commands = distro.restart(look.host, "docker") if run.network.cause == "chains" else ()
-    return _told(run, Status.FAIL, say(message), Remedy(say(help), commands))
+    return _told(run, Status.FAIL, say(refused.message), Remedy(say(refused.help), commands))
 
 
 def _told(run: Rehearsal, status: Status, message: str, remedy: Remedy | None = None) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from preflight.checks import Look, check
@@ -17,24 +18,33 @@ from preflight.report.evidence.rehearsal import AnswerEvidence, RehearsedPortEvi
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, phrase, say
 
-# Why the engine did not publish a port: what is said, what is found, and what helps.
-_REFUSED: dict[Trouble, tuple[str, str, str]] = {
-    "in-use": (
+
+class Fault(Struct, frozen=True):
+    """What is said of a port that is not as it should be, what is found, and what helps."""
+
+    message: str
+    found: str
+    help: str
+
+
+# Why the engine did not publish a port.
+_REFUSED: dict[Trouble, Fault] = {
+    "in-use": Fault(
         noted("Docker could not publish {subject}: the port is in use."),
         noted("in use"),
         noted("Free the port, or move it in mailcow.conf (see ports.free)."),
     ),
-    "allocated": (
+    "allocated": Fault(
         noted("Docker could not publish {subject}: a container has this port already."),
         noted("in use by a container"),
         noted("Free the port, or move it in mailcow.conf (see ports.free)."),
     ),
-    "no-address": (
+    "no-address": Fault(
         noted("Docker could not publish {subject}: this host does not have the address."),
         noted("no such address"),
         noted("Use an address of this host in mailcow.conf (see ports.free)."),
     ),
-    "no-right": (
+    "no-right": Fault(
         noted("Docker could not publish {subject}: it may not bind this port."),
         noted("refused"),
         noted("Run Docker as root (see docker.packaging)."),
@@ -42,23 +52,29 @@ _REFUSED: dict[Trouble, tuple[str, str, str]] = {
 }
 _TOGETHER = noted("Docker refused the published ports of {service}, {subject} among them.")
 # How a port that is published does not answer as it should, the worst first.
-_WRONG: tuple[tuple[Answer, str, str], ...] = (
-    ("other", noted("Another program answers on {subject} at {addresses}."), noted("another program")),
-    ("crossed", noted("The container of another service answers on {subject} at {addresses}."), noted("crossed")),
-    ("mute", noted("Something takes connections to {subject} at {addresses} and says nothing."), noted("no answer")),
-    ("closed", noted("Connections to {subject} at {addresses} are taken and closed."), noted("closed")),
-    (
-        "refused",
-        noted("Connections to {subject} at {addresses} are refused, though it is published."),
-        noted("refused"),
+_ELSEWHERE = noted("Find out who answers there: another listener, a proxy, or a rule that sends packets elsewhere.")
+_WRONG: dict[Answer, Fault] = {
+    "other": Fault(noted("Another program answers on {subject} at {addresses}."), noted("another program"), _ELSEWHERE),
+    "crossed": Fault(
+        noted("The container of another service answers on {subject} at {addresses}."),
+        noted("another service"),
+        noted("Look for a rule of the firewall that sends packets of this port elsewhere (see ports.free)."),
     ),
-)
-_AIDS: dict[Answer, str] = {
-    "other": noted("Find out who answers there: another listener, a proxy, or a rule that sends packets elsewhere."),
-    "crossed": noted("Look for a rule of the firewall that sends packets of this port elsewhere (see ports.free)."),
-    "mute": noted("Find out who answers there: another listener, a proxy, or a rule that sends packets elsewhere."),
-    "closed": noted("Look at what Docker logs, and whether the firewall keeps this host from its own containers."),
-    "refused": noted("Restart Docker, and look whether something removes its rules from the firewall."),
+    "mute": Fault(
+        noted("Something takes connections to {subject} at {addresses} and says nothing."),
+        noted("no answer"),
+        _ELSEWHERE,
+    ),
+    "closed": Fault(
+        noted("Connections to {subject} at {addresses} are taken and closed."),
+        noted("closed"),
+        noted("Look at what Docker logs, and whether the firewall keeps this host from its own containers."),
+    ),
+    "refused": Fault(
+        noted("{subject} is published, but connections to it at {addresses} are refused."),
+        noted("refused"),
+        noted("Restart Docker, and look whether something removes its rules from the firewall."),
+    ),
 }
 
 
@@ -103,23 +119,23 @@ def _judged(run: Rehearsal, binding: Binding, played: list[PortRun]) -> Finding:
 
 def _refused(binding: Binding, one: PortRun, evidence: RehearsedPortEvidence) -> Finding:
     """Say that the engine refused it, alone or with others."""
-    told = _REFUSED.get(one.cause) if one.named else None
-    if told is None:
+    refused = _REFUSED.get(one.cause) if one.named else None
+    if refused is None:
         message = say(_TOGETHER, service=one.service, subject=binding.subject)
         remedy = say("Look at what Docker says and logs, remove the reason, and run the rehearsal again.")
         return _told(Status.FAIL, message, phrase("refused"), evidence, remedy, one.error)
-    message, found, remedy = told
-    return _told(Status.FAIL, say(message, subject=binding.subject), phrase(found), evidence, say(remedy), one.error)
+    message = say(refused.message, subject=binding.subject)
+    return _told(Status.FAIL, message, phrase(refused.found), evidence, say(refused.help), one.error)
 
 
 def _heard(binding: Binding, replies: list[Reply], evidence: RehearsedPortEvidence) -> Finding:
     """Judge how it answered wherever it was tried."""
-    for answer, sentence, found in _WRONG:
+    for answer, wrong in _WRONG.items():
         at = [reply for reply in replies if reply.answer == answer]
         if at:
             addresses = ", ".join(reply.address for reply in at)
-            message = say(sentence, subject=binding.subject, addresses=addresses)
-            return _told(Status.FAIL, message, phrase(found), evidence, say(_AIDS[answer]), at[0].said)
+            message = say(wrong.message, subject=binding.subject, addresses=addresses)
+            return _told(Status.FAIL, message, phrase(wrong.found), evidence, say(wrong.help), at[0].said)
     unheard = [reply.address for reply in replies if reply.answer != "answered"]
     if unheard or not replies:
         return _unheard(binding, unheard, evidence)
