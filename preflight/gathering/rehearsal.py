@@ -35,8 +35,8 @@ def rehearsal(run: Run) -> Fact[Rehearsal]:
     if run.crew.stop.is_set():
         return Fact.unknown(SOURCE, say("The run was ended before the rehearsal was."), cause="interrupted")
     if not str(run.share(URL)).startswith("unix://"):
-        why = say("The engine is on another machine, whose network cannot be looked at from here.")
-        return Fact.unknown(SOURCE, why, say("Run preflight on that machine."), cause="engine")
+        far = say("The engine is on another machine, whose network cannot be looked at from here.")
+        return Fact.unknown(SOURCE, far, say("Run preflight on that machine."), cause="engine")
     plan = run.share(PLAN)
     probes.tidy(run)
     return _mailcow(run, plan) or _forwarding(run) or _played(run, plan)
