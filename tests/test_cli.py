@@ -150,8 +150,19 @@ def test_a_long_or_hostile_argument_stays_one_clean_line() -> None:
 
 
 def test_options_about_a_host_do_not_go_with_recorded_facts(facts: str) -> None:
-    for arguments in (("--root", "/"), ("--mailcow-conf", "/x"), ("--no-probe",), ("--resolver", "192.0.2.1")):
+    for arguments in (
+        ("--root", "/"),
+        ("--mailcow-conf", "/x"),
+        ("--no-probe",),
+        ("--resolver", "192.0.2.1"),
+        ("--rehearse",),
+    ):
         assert arguments[0].replace("--no-", "--") in refused(preflight("--facts", facts, *arguments))
+
+
+@pytest.mark.parametrize("command", ["check", "facts"])
+def test_what_is_held_has_to_be_rehearsed(command: str) -> None:
+    assert "--rehearse" in refused(preflight(command, "--hold", "5"))
 
 
 def test_mailcow_conf_given_by_name(tmp_path: Path) -> None:

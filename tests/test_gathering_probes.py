@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from preflight.facts import Asked, Engine, Fact, OsRelease
+from preflight.facts import Asked, Engine, EngineNetwork, Fact, OsRelease
 from preflight.facts.engine import RUN
 from preflight.gather.access.crew import Crew
+from preflight.gather.access.roots import Roots
+from preflight.gathering import probes
 from preflight.gathering.probes import recipe
 from preflight.gathering.run import Run, Wishes
 from preflight.probes.registry import PROBES
@@ -103,3 +106,27 @@ def test_a_probe_ends_with_the_run(engine: FakeEngine) -> None:
     assert fact.missing is not None
     assert fact.missing.reason == "The run reached its deadline before the probe ended."
     assert engine.left == set()
+
+
+# --- what a killed rehearsal left ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "run", "swept"),
+    [("br-mailcow: 0 0", "dead", True), ("br-mailcow: 0 0", "", False), ("br-mailcow2: 0 0", "dead", False)],
+)
+def test_what_a_killed_rehearsal_left_goes_before_the_host_is_looked_at(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, interfaces: str, run: str, swept: bool
+) -> None:
+    """It has mailcow's ports, bridge and subnet, and would be told as somebody's."""
+    tidied: list[Run] = []
+    monkeypatch.setattr(probes, "tidy", tidied.append)
+    monkeypatch.setattr(Roots, "try_text", lambda self, path, limit=0: interfaces)
+    network = EngineNetwork("n", "1", "bridge", (), "br-mailcow", False, run=run)
+    known = Fact.of("engine", replace(ENGINE.get(), networks=(network,)))
+    crew = Crew({"engine": lambda _: known}, 60.0, threading.Event(), lambda part, done: None)
+    made = Run(NATIVE, Wishes(Asked(), frozenset(), {}, docker_host=engine.url), crew)
+    probes.sweep(made)
+    probes.sweep(made)
+    assert bool(tidied) is swept
+    assert len(tidied) <= 1

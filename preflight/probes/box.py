@@ -190,9 +190,8 @@ class Box:
         def act() -> bytes:
             said = b""
             for piece in self.client.logs(container, stdout=True, stderr=False, stream=True, follow=False):
-                said += piece if isinstance(piece, bytes) else str(piece).encode()  # type: ignore[redundant-expr]  # for a TTY
-                if len(said) >= limit:
-                    break
+                if len(said) < limit:  # read to its end all the same: a stream that is left keeps its connection
+                    said += piece if isinstance(piece, bytes) else str(piece).encode()  # type: ignore[redundant-expr]
             return said[:limit]
 
         return self.call(act)

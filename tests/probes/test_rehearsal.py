@@ -12,15 +12,18 @@ import pytest
 from msgspec.structs import replace
 
 from preflight.facts import Asked, ContainerRun, Fact, PortRun, Rehearsal
+from preflight.gather.engine.client import EngineError
 from preflight.mailcow import plan
 from preflight.mailcow.layout import CONTAINERS, SHAPE
 from preflight.probes.bench import Script
+from preflight.probes.box import Box
 from preflight.probes.frame import run_probe
 from preflight.probes.registry import Probe
 from preflight.probes.rehearsal import troupe
 from preflight.probes.rehearsal.holding import Held, Up
 from preflight.probes.rehearsal.play import rehearse
 from tests.build import conf_file
+from tests.probes.engine import IMAGE
 from tests.probes.stage import Stage
 
 HELD = "driver failed programming external connectivity on endpoint x: Error starting userland proxy: listen tcp4 {}"
@@ -343,6 +346,34 @@ def test_an_engine_that_dies_is_no_finding_of_mailcows(engine: Stage, moment: st
     made = run_probe(Probe("rehearsal", 20.0, "", "test", rehearse), bench)
     assert made.missing is not None
     assert made.missing.kind == "unknown"
+
+
+# --- what the box lends it -----------------------------------------------------------------------------------
+
+
+def test_what_a_container_prints_has_a_bound(engine: Stage) -> None:
+    engine.logs = "x" * 5000
+    with Box(engine.bench()) as box:
+        key = box.create("asks", IMAGE, "pass")
+        assert len(box.logs(key, 1000)) == 1000
+
+
+def test_a_container_that_is_gone_is_removed_already(engine: Stage) -> None:
+    with Box(engine.bench()) as box:
+        key = box.create("test", IMAGE, "pass")
+        box.remove(key)
+        assert engine.left == set()
+        box.remove(key)
+        engine.faults["DELETE"] = (500, "device or resource busy")
+        with pytest.raises(EngineError, match="busy"):
+            box.remove(key)
+
+
+def test_a_box_lasts_longer_where_it_is_told_to(engine: Stage) -> None:
+    with Box(engine.bench(0.5)) as box:
+        box.extend(30.0)
+        time.sleep(0.6)
+        box.pause(0.01)
 
 
 def test_without_a_script_nothing_is_made(engine: Stage) -> None:
