@@ -132,14 +132,16 @@ def test_ipv6_is_left_out_where_it_would_change_the_host(
     assert stand_in.left_out == list(obstacles)
 
 
-@pytest.mark.parametrize("obstacle", ["rules", "forwarding", "missing", "lasting"])
+@pytest.mark.parametrize("obstacle", ["rules", "forwarding", "missing", "lasting", "modules", "raw"])
 def test_no_network_is_made_where_it_would_fail_or_leave_something(
     engine: FakeEngine, stand_in: StandIn, obstacle: str
 ) -> None:
     stand_in.obstacles = {4: obstacle}
-    missing = publishing.publishing(run(engine)).missing
+    given = run(engine)
+    missing = publishing.publishing(given).missing
     assert missing is not None
     assert (missing.kind, engine.created) == ("skip", [])
+    assert given.share(publishing.TRIED).obstacle == obstacle
 
 
 UNPRIVILEGED = Roots("/r", View(container=True, root="/r", live=True, network=True, privileged=False), anchor="1")

@@ -29,9 +29,9 @@ from preflight.facts import (
     Trial,
 )
 from preflight.gather.access.crew import Crew
-from preflight.gathering import rehearsal
+from preflight.gathering import publishing, rehearsal
 from preflight.gathering.parts import PARTS
-from preflight.gathering.run import REHEARSAL, Run, Wishes
+from preflight.gathering.run import REHEARSAL, Run, Shared, Wishes
 from preflight.probes.bench import Bench, Script
 from preflight.probes.registry import Probe
 from preflight.probes.rehearsal.holding import Plain
@@ -62,9 +62,11 @@ def engine(tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.fixture(autouse=True)
-def forwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have IPv4 forwarding switched on, whatever this machine does."""
+def usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have IPv4 forwarding switched on, and Docker's own chains there, whatever this machine has."""
     monkeypatch.setattr(rehearsal, "_forwards", lambda: True)
+    tried = publishing.Tried(Fact.skipped("", "Not here."))
+    monkeypatch.setattr(publishing, "TRIED", Shared("publishing", lambda _: tried))
 
 
 def run(stage: Stage, asked: Asked = ASKED, holder: Any = None, order: list[str] | None = None, **facts: Any) -> Run:
@@ -208,6 +210,20 @@ def test_an_engine_on_another_machine_is_left_alone(engine: Stage) -> None:
     assert missing is not None
     assert "another machine" in missing.reason
     assert engine.asked == []
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "begun"),
+    [("missing", False), ("lasting", False), ("modules", True), ("raw", True), ("rules", True), ("", True)],
+)
+def test_where_docker_would_leave_rules_it_is_not_begun(
+    engine: Stage, monkeypatch: pytest.MonkeyPatch, obstacle: str, begun: bool
+) -> None:
+    tried = publishing.Tried(Fact.skipped("", "Not here."), obstacle=obstacle)
+    monkeypatch.setattr(publishing, "TRIED", Shared("publishing", lambda _: tried))
+    fact = rehearsal.rehearsal(run(engine))
+    assert fact.known is begun
+    assert bool(engine.created) is begun
 
 
 def test_it_is_begun_when_all_others_are_there() -> None:

@@ -35,14 +35,19 @@ _OBSTACLES = {
     "modules": noted("A new Docker network would load kernel modules."),
     "missing": noted("Docker's own rules are missing on this host."),
     "lasting": noted("A new Docker network would leave changes in the rules of this host."),
+    "raw": noted("A new Docker network would leave a table in the rules of this host."),
 }
 
 
 class Tried(Struct, frozen=True):
-    """The fact of the probe, and what the twin does instead of what is derived, where that differs."""
+    """The fact of the probe, and what the twin does instead of what is derived, where that differs.
+
+    `obstacle`: why there is no network, of `twin.trial`.
+    """
 
     fact: Fact[PublishRun]
     given: tuple[Given, ...] = ()
+    obstacle: str = ""
 
 
 def publishing(run: Run) -> Fact[PublishRun]:
@@ -99,7 +104,7 @@ def _made(run: Run, there: frozenset[str] | None) -> Tried:
     asked = _asked(mailcow, f"br-pf{own().run[:8]}", subnet)
     trial = Trial(asked)
     if obstacle := trial.obstacle(4):
-        return Tried(Fact.skipped(SOURCE, say(_OBSTACLES[obstacle])))
+        return Tried(Fact.skipped(SOURCE, say(_OBSTACLES[obstacle])), obstacle=obstacle)
     if trial.obstacle(6):
         trial.without(6)
         asked = replace(asked, subnet6="")

@@ -9,13 +9,13 @@ from typing import Any
 from preflight.facts import NO_SETTINGS, Container, Engine, EngineNetwork, Fact, Ipv6, Rehearsal
 from preflight.facts.rehearsal import SixState
 from preflight.gather.access.roots import Unreadable
-from preflight.gathering import probes
+from preflight.gathering import probes, publishing
 from preflight.gathering.engine import URL
 from preflight.gathering.recipes import PLAN
 from preflight.gathering.run import REHEARSAL, Run
 from preflight.mailcow.plan import Plan
 from preflight.net.addresses import host_addresses
-from preflight.text.sentences import say
+from preflight.text.sentences import noted, say
 
 SOURCE = "a dress rehearsal"
 LOOK = 5.0  # seconds for a look at one network
@@ -39,7 +39,7 @@ def rehearsal(run: Run) -> Fact[Rehearsal]:
         return Fact.unknown(SOURCE, far, say("Run preflight on that machine."), cause="engine")
     plan = run.share(PLAN)
     probes.tidy(run)
-    return _mailcow(run, plan) or _forwarding(run) or _played(run, plan)
+    return _mailcow(run, plan) or _forwarding(run) or _stays(run) or _played(run, plan)
 
 
 def _mailcow(run: Run, plan: Plan) -> Fact[Any] | None:
@@ -95,6 +95,27 @@ def _forwarding(run: Run) -> Fact[Any] | None:
         return None
     why = say("This host does not forward packets, and a new Docker network would switch that on.")
     return Fact.unknown(SOURCE, why, say("Restart Docker, which switches forwarding on, and run the check again."))
+
+
+# What the probe with published ports was kept from, what would stay of a rehearsal, and what helps.
+_STAYS = {
+    "missing": noted(
+        "Docker's own chains are missing in the firewall of this host. Docker would fail and leave rules."
+    ),
+    "lasting": noted("Docker would move its rules in the firewall of this host to the top, and that would stay."),
+}
+_HELP = {
+    "missing": noted("Restart Docker, which adds its chains again, and run the rehearsal again."),
+    "lasting": noted("Look at what these rules are for (see firewall.inbound): mailcow's start moves Docker's, too."),
+}
+
+
+def _stays(run: Run) -> Fact[Any] | None:
+    """Return why there is none where something of it would stay in the firewall; None: nothing shows that."""
+    obstacle = run.share(publishing.TRIED).obstacle
+    if obstacle not in _STAYS:
+        return None
+    return Fact.unknown(SOURCE, say(_STAYS[obstacle]), say(_HELP[obstacle]))
 
 
 def _switches(run: Run) -> bool:

@@ -19,7 +19,7 @@ from preflight.twin.request import Given, Port, Request
 LISTED = 20  # differences that are told
 # Ports in the container. No engine chooses one of them for the host.
 INSIDE, LOCAL_INSIDE = 7325, 7326
-Obstacle = Literal["", "rules", "forwarding", "modules", "missing", "lasting"]
+Obstacle = Literal["", "rules", "forwarding", "modules", "missing", "lasting", "raw"]
 CABLE = ("veth",)  # the module of a container's interface
 RAW = (28,)  # from which version on a published port has rules in the table raw
 
@@ -61,12 +61,19 @@ class Trial:
         if not derive.forwards(version):
             return "forwarding"
         rules = self._before[version]
-        if self._loads():
-            return "modules"
+        if rules.state is None and not rules.chains:
+            return "missing"
+        return self._by_rules(version, rules) or ("modules" if self._loads() else "") or self._raw(rules)
+
+    def _raw(self, rules: Rules) -> Obstacle:
+        """Say whether the engine would make the table for a published port, and leave it there."""
+        made = rules.state is not None and engine_of(self._request) >= RAW
+        return "raw" if made and ("raw", "PREROUTING") not in rules.chains else ""
+
+    def _by_rules(self, version: Version, rules: Rules) -> Obstacle:
+        """Say what the rules themselves have against it."""
         if rules.state is None:
-            return "" if rules.chains else "missing"
-        if engine_of(self._request) >= RAW and ("raw", "PREROUTING") not in rules.chains:
-            return "lasting"  # the engine makes the table for a published port, and leaves it there
+            return ""
         changes = derive.wanted(self._request, version, rules.state)
         if any(one.chain.startswith("DOCKER") and (one.table, one.chain) not in rules.chains for one in changes):
             return "missing"
