@@ -31,9 +31,9 @@ from preflight.facts import (
 from preflight.gather.access.crew import Crew
 from preflight.gathering import publishing, rehearsal
 from preflight.gathering.parts import PARTS
-from preflight.gathering.run import REHEARSAL, Run, Shared, Wishes
+from preflight.gathering.run import Run, Shared, Wishes
 from preflight.probes.bench import Bench, Script
-from preflight.probes.registry import Probe
+from preflight.probes.registry import REHEARSAL, Probe
 from preflight.probes.rehearsal.holding import Plain
 from tests.gather.ends import NATIVE
 from tests.probes.stage import Stage

@@ -12,9 +12,10 @@ from preflight.gather.access.roots import Unreadable
 from preflight.gathering import probes, publishing
 from preflight.gathering.engine import URL
 from preflight.gathering.recipes import PLAN
-from preflight.gathering.run import REHEARSAL, Run
+from preflight.gathering.run import Run
 from preflight.mailcow.plan import Plan
 from preflight.net.addresses import host_addresses
+from preflight.probes.registry import REHEARSAL
 from preflight.text.sentences import noted, say
 
 SOURCE = "a dress rehearsal"

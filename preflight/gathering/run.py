@@ -10,13 +10,12 @@ from msgspec import Struct
 from preflight.facts import Asked, ConfFile, Fact, OsRelease
 from preflight.gather.access.crew import Crew
 from preflight.gather.access.roots import Roots
+from preflight.probes.registry import REHEARSAL
 
 if TYPE_CHECKING:
     from preflight.probes.rehearsal.holding import Holder
 
 T = TypeVar("T")
-
-REHEARSAL = 40.0  # seconds of a rehearsal, without those that it is kept up
 
 
 class Wishes(Struct, frozen=True):

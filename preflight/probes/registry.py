@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from preflight.probes.box import Box
 
 STAGE = noted("probes")
+REHEARSAL = 40.0  # seconds of a rehearsal, which is none of those below: it has a time of its own, beside the run's
 
 
 class Probe(Struct, frozen=True):

@@ -346,6 +346,14 @@ def test_a_free_port() -> None:
     }  # fmt: skip
 
 
+def test_a_port_that_another_runs_rehearsal_has_is_not_taken() -> None:
+    """It is gone in a moment, and whether anybody has it then is not known."""
+    stand_in = container("mailcow-preflight-0-postfix-mailcow", ("", 25), run="0")
+    row = free(("EADDRINUSE", "EADDRINUSE"), listener("0.0.0.0", process="docker-proxy"), engine=engine(stand_in))
+    assert row.status is UNKNOWN
+    assert "rehearsal" in str(row.reason)
+
+
 def test_there_is_a_row_for_each_port_in_mailcows_order() -> None:
     given = look(conf={"SMTPS_PORT": "25"})
     rows = run("ports.free", look(conf={"SMTPS_PORT": "25"}, binds=attempts(given, 0, "free")))

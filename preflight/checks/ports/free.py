@@ -40,7 +40,9 @@ def free(look: Look, binding: Binding) -> Iterator[Finding]:
     Docker publishes mailcow's ports on the host. Where one of them is taken, even on a loopback address alone, the
     container does not start: `bind: address already in use` is the most frequent end of an installation.
     """
-    yield _judged(look, binding, examine(look, binding))
+    case = examine(look, binding)
+    ours = any(entry.container and entry.container.run for entry in case.occupants)
+    yield undecided.by_rehearsal(binding) if ours and case.taken else _judged(look, binding, case)
 
 
 def _judged(look: Look, binding: Binding, case: Case) -> Finding:

@@ -44,6 +44,14 @@ def by_engine(binding: Binding) -> Finding:
     return row(Status.UNKNOWN, message, evidence(binding, "engine"), remedy=remedy, reason=reason)
 
 
+def by_rehearsal(binding: Binding) -> Finding:
+    """Say that another run of this program rehearses mailcow just now, and has its ports."""
+    reason = say("A rehearsal on this host has the port at the moment.")
+    message = paragraph(say("Whether {port} is free could not be found out.", port=binding.subject), reason)
+    remedy = Remedy(say("Wait until it has ended. If none is, run `preflight cleanup`. Then run the check again."))
+    return row(Status.UNKNOWN, message, evidence(binding, "bind"), remedy=remedy, reason=reason)
+
+
 def by_rules(look: Look, binding: Binding, reason: str) -> Finding:
     """Say that a rule of the firewall may take a port that can be bound."""
     message = paragraph(say("{subject} can be bound.", subject=binding.subject), reason)

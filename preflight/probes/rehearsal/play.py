@@ -18,13 +18,13 @@ from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.net.addresses import usual
 from preflight.probes.box import Box
+from preflight.probes.registry import REHEARSAL
 from preflight.probes.rehearsal import shape
 from preflight.probes.rehearsal.holding import Held, Up
 from preflight.probes.rehearsal.shape import Port
 from preflight.probes.rehearsal.troupe import Standing, Troupe
 from preflight.text.sentences import phrase
 
-SECONDS = 40.0  # of all but the hold
 ASKING = 5.0  # seconds in which the ports are asked again
 BRIDGE = "com.docker.network.bridge.name"
 ASK = "import json, sys; from preflight.probes.rehearsal.ask import main; print(main(json.loads(sys.argv[1])))"
@@ -90,7 +90,7 @@ class _Play:
         if not self._made():
             return
         holder = self._script.holder
-        alive = SECONDS + (holder.seconds if holder else 0.0)
+        alive = REHEARSAL + (holder.seconds if holder else 0.0)
         told = {"PREFLIGHT_TOKEN": self._token, "PREFLIGHT_ASKED": "1", "PREFLIGHT_SECONDS": str(round(alive) + 30)}
         told |= holder.environment if holder else {}
         self._troupe = Troupe(self._box, self._image, self._box.name(_NETWORK), told, self._began)
