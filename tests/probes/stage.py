@@ -25,6 +25,7 @@ class Stage(FakeEngine):
         super().__init__(folder)
         self.taken: dict[int, str] = {}
         self.refused: dict[str, str] = {}
+        self.lingers: dict[int, int] = {}  # ports that a refused container keeps for so many further starts
         self.never: dict[str, str] = {}
         self.health: dict[str, list[str]] = {}
         self.answers: dict[int, dict[str, Any]] = {}
@@ -63,7 +64,7 @@ class Stage(FakeEngine):
 
     def service(self, key: str) -> str:
         """Return the service that a container stands for."""
-        return re.sub(r"^id-mailcow-preflight-[0-9a-f]+-|(?<=mailcow)(?:-plain)?(?:-\d+)?$", "", key)
+        return re.sub(r"^id-mailcow-preflight-[0-9a-f]+-|(?<=mailcow)(?:-\d+)?$", "", key)
 
     def bindings(self, key: str) -> dict[int, int]:
         """Return the ports of the host that a container publishes, and its own behind them."""
@@ -79,6 +80,9 @@ class Stage(FakeEngine):
         for port in self.bindings(key):
             if port in self.taken:
                 return 500, {"message": self.taken[port]}
+            if not asks and self.lingers.get(port):
+                self.lingers[port] -= 1
+                return 500, {"message": f"listen tcp4 :{port}: bind: address already in use"}
         self.containers[key]["up"] = True
         return 204, None
 

@@ -240,6 +240,15 @@ def test_a_container_that_is_refused_is_started_plain_so_that_its_ports_are_trie
     assert port(run, 143).answered
 
 
+def test_a_port_that_our_own_refused_container_still_has_is_not_blamed(engine: Stage) -> None:
+    """Podman lets go of the ports of a container that it could not start a moment later."""
+    engine.refused["dovecot-mailcow"] = "error setting rlimit type 7: operation not permitted"
+    engine.lingers[110] = 2
+    run = played(engine)
+    assert port(run, 110).answered
+    assert container(run, "dovecot-mailcow").cause == "limits"
+
+
 def test_a_container_that_never_starts_is_told_and_its_ports_with_it(engine: Stage) -> None:
     engine.never["postfix-mailcow"] = "no space left on device"
     run = played(engine)

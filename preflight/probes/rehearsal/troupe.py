@@ -18,6 +18,7 @@ from preflight.probes.rehearsal.shape import Member, Port
 
 # Seconds in which a stand-in is healthy on an engine that runs health checks: the first is run after one.
 PATIENCE = 15.0
+AGAIN = 4  # attempts at a port that a stand-in of our own may still have
 WORDS = 1000  # characters of what an engine says
 
 
@@ -38,6 +39,7 @@ class Standing(Struct):
     replies: dict[Port, tuple[Reply, ...]] = field(default_factory=dict)
     settled: bool = False  # its health is known, or was waited for long enough
     began: float = 0.0
+    made: int = 0  # containers, those that were refused included
 
     @property
     def last(self) -> str:
@@ -139,8 +141,13 @@ class Troupe:
     def _try(self, one: Standing, options: dict[str, Any], ports: list[Port]) -> None:
         """Start it with the ports that the engine lets it have; `one.error`: it refuses it with none of them, too."""
         last = ""
-        for number in range(len(ports) + 2):
-            words, key = self._made(one, options, ports, number)
+        for _ in range(len(ports) + 2):
+            words, key = self._made(one, options, ports)
+            for _again in range(AGAIN if one.plain else 0):
+                if trouble(words) not in ("in-use", "allocated"):
+                    break
+                self._box.pause(0.3)  # what was refused a moment ago may let go of its ports late, as Podman's do
+                words, key = self._made(one, options, ports)
             if not words:
                 one.key = key
                 return
@@ -159,9 +166,10 @@ class Troupe:
         one.refused = {port: words for port, words in one.refused.items() if port in one.named}
         one.error = last
 
-    def _made(self, one: Standing, options: dict[str, Any], ports: list[Port], number: int) -> tuple[str, str]:
+    def _made(self, one: Standing, options: dict[str, Any], ports: list[Port]) -> tuple[str, str]:
         """Make and start a container; return what the engine said when it refused ('' = it did not), and its id."""
-        box, name = self._box, f"{one.member.name}{'-plain' * one.plain}{f'-{number}' if number else ''}"
+        box, name = self._box, f"{one.member.name}{f'-{one.made}' if one.made else ''}"
+        one.made += 1
         asked = dict(options, host=dict(options["host"]), environment=self._environment)
         place = asked.pop("ipv4_address", None)
         if not one.member.container.host:
