@@ -51,6 +51,7 @@ SEVERAL = {
     "--resolver": "192.0.2.53 [2001:db8::53]:5353",
     "--ntp-server": "ntp.example.org [2001:db8::123]:1123",
     "--outbound": "ghcr.io:443/tcp 192.0.2.53:53/udp",
+    "--ping-target": "198.51.100.53 2001:db8::53",
     "--smtp-target": "mx.example.org [2001:db8::25]:2525",
     "--blocklist": "zen.spamhaus.org list.example",
     "--address-service": "http://ip.example/ https://ip.example/x",

@@ -108,6 +108,10 @@ HOST = _stack(
         help="Try this mail server, not those of several operators.",
     ),
     option(
+        "--ping-target", "ping_targets", multiple=True, type=Checked("addr", read("recursion", "target")),
+        help="Ping this address, not those of mailcow's health check.",
+    ),
+    option(
         "--blocklist", "blocklists", multiple=True, type=Checked("zone", read("blocklists", "zone")),
         help="Ask this DNS block list, not the usual ones.",
     ),
@@ -168,6 +172,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     ntp_servers: tuple[str, ...]
     outbound: tuple[str, ...]
     smtp_targets: tuple[str, ...]
+    ping_targets: tuple[str, ...]
     blocklists: tuple[str, ...]
     address_services: tuple[str, ...]
     docker_host: str | None

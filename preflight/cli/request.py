@@ -41,6 +41,7 @@ _NOT_WITH_FACTS = (
     "ntp_servers",
     "outbound",
     "smtp_targets",
+    "ping_targets",
     "blocklists",
     "address_services",
     "docker_host",
@@ -197,6 +198,7 @@ def first(given: HostOptions) -> Wishes:
         resolvers=given.resolvers,
         outbound=given.outbound,
         smtp_targets=given.smtp_targets,
+        ping_targets=given.ping_targets,
         blocklists=given.blocklists,
         address_services=given.address_services,
     )

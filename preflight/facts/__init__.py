@@ -27,6 +27,7 @@ from preflight.facts.names import Answer, Answers, HostsEntry, ZoneServer, absol
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.outgoing import Attempt, Goal, Outgoing, Trial
 from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
+from preflight.facts.recursion import Asking, Ping, Query, RecursionRun
 from preflight.facts.rehearsal import ContainerRun, NetworkRun, PortRun, Rehearsal, Reply, WayOut
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
@@ -62,6 +63,7 @@ __all__ = [
     "Answers",
     "Arrival",
     "Asked",
+    "Asking",
     "Attempt",
     "BindAttempt",
     "BlockListed",
@@ -117,9 +119,12 @@ __all__ = [
     "Override",
     "Parent",
     "PortRun",
+    "Ping",
     "Probes",
     "PublishRun",
     "PublishedPort",
+    "Query",
+    "RecursionRun",
     "Refusal",
     "Rehearsal",
     "Reply",

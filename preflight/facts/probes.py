@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from preflight.facts.base import BEFORE, Fact, about
 from preflight.facts.kinds import ChainName, ImageName, Secret, Word
+from preflight.facts.recursion import RecursionRun
 
 # Why an engine started no container, as far as that has a name. cgroups: the control groups are not mounted; every: it
 # said the same of the privileged container, so it starts none at all.
@@ -77,4 +78,7 @@ class Probes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     limits: Annotated[Fact[StartRun], about("a container with mailcow's limits, started for this")] = BEFORE
     publishing: Annotated[
         Fact[PublishRun], about("the rules that Docker added for a network and its published ports, started for this")
+    ] = BEFORE
+    recursion: Annotated[
+        Fact[RecursionRun], about("what name servers on the Internet answered a container, started for this")
     ] = BEFORE

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from preflight.facts import Fact
 from preflight.facts.parts import descriptions
-from preflight.gathering import elsewhere, engine, probes, publishing, recipes, rehearsal, twin
+from preflight.gathering import elsewhere, engine, probes, publishing, recipes, recursion, rehearsal, twin
 from preflight.gathering.run import Recipe, Run
 from preflight.gathering.stages import (
     COMPOSE,
@@ -77,8 +77,9 @@ def _read(place: str, module: str) -> Part:
 
 
 def _tried(probe: Probe) -> Recipe:
-    """Return how the fact of a probe is made: one of them is shown to the twin, and has to know the host's network."""
-    return publishing.publishing if probe.name == publishing.NAME else probes.recipe(probe)
+    """Return how the fact of a probe is made: one is shown to the twin and knows the host's network, one asks others."""
+    known = {publishing.NAME: publishing.publishing, recursion.NAME: recursion.recursion}
+    return known.get(probe.name) or probes.recipe(probe)
 
 
 PARTS = (

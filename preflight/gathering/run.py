@@ -35,6 +35,7 @@ class Wishes(Struct, frozen=True):
     smtp_targets: tuple[str, ...] = ()  # in place of the mail servers of several operators
     blocklists: tuple[str, ...] = ()  # in place of the usual ones
     address_services: tuple[str, ...] = ()  # in place of the usual ones
+    ping_targets: tuple[str, ...] = ()  # in place of those of mailcow's health check
     commands: tuple[str, ...] = ()
     holder: Holder | None = None  # who keeps a rehearsal up
     unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started

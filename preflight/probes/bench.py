@@ -54,6 +54,7 @@ class Bench(Struct, frozen=True):
     `own`: the container that we run in, whose image is used; None: that of our image's name. `stop`: set when the run
     is being ended. `deadline` is of time.monotonic(): the run's, or the probe's own where that comes first.
     `trial`: of the probe that publishes ports. `script`: of the rehearsal.
+    `questions`: of the probe of the resolver's way, as its program takes them.
     """
 
     url: str
@@ -62,3 +63,4 @@ class Bench(Struct, frozen=True):
     deadline: float
     trial: Trial | None = None
     script: Script | None = None
+    questions: dict[str, Any] | None = None

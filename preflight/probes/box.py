@@ -84,6 +84,13 @@ class Box:
         return self._bench.script
 
     @property
+    def questions(self) -> dict[str, Any]:
+        """Return what is to be asked on the resolver's way; raise `EngineError` where nobody has said so."""
+        if self._bench.questions is None:
+            raise EngineError(phrase("there is nothing to ask"))
+        return self._bench.questions
+
+    @property
     def trial(self) -> Trial:
         """Return what the probe with published ports makes; raise `EngineError` where nobody has said so."""
         if self._bench.trial is None:

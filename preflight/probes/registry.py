@@ -10,7 +10,7 @@ from msgspec import Struct
 from preflight.text.sentences import noted
 
 if TYPE_CHECKING:
-    from preflight.facts import HealthRun, PublishRun, StartRun
+    from preflight.facts import HealthRun, PublishRun, RecursionRun, StartRun
     from preflight.probes.box import Box
 
 STAGE = noted("probes")
@@ -55,10 +55,17 @@ def _publishing(box: Box, image: str) -> PublishRun:
     return publishing(box, image)
 
 
+def _recursion(box: Box, image: str) -> RecursionRun:
+    from preflight.probes.recursion.probe import recursion
+
+    return recursion(box, image)
+
+
 # What a probe does is loaded with it: a run without probes needs none of it.
 PROBES = (
     Probe("healthcheck", 10.0, STAGE, "a container with a HEALTHCHECK", _healthcheck),
     Probe("privileged", 10.0, STAGE, "a privileged container", _privileged),
     Probe("limits", 10.0, STAGE, "a container with mailcow's limits", _limits),
     Probe("publishing", 8.0, STAGE, "a container with published ports", _publishing),
+    Probe("recursion", 12.0, STAGE, "containers that ask name servers", _recursion),
 )

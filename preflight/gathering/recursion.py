@@ -1,0 +1,49 @@
+"""The probe of the resolver's way: whom it asks, and where nobody may be asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from preflight.facts import Fact, RecursionRun
+from preflight.gathering import probes
+from preflight.gathering.engine import URL
+from preflight.gathering.run import Run
+from preflight.net.addresses import version
+from preflight.probes.registry import PROBES
+from preflight.text.sentences import say
+
+NAME = "recursion"
+PROBE = next(probe for probe in PROBES if probe.name == NAME)
+
+
+def recursion(run: Run) -> Fact[RecursionRun]:
+    """Return what name servers on the Internet answer a container."""
+    if run.wishes.asked.offline:
+        return Fact.skipped(PROBE.source, say("--offline was given."), cause="offline")
+    if (why := probes.prevented(run)) is not None:
+        return why
+    from preflight.gather.engine.engine import own_container
+    from preflight.probes.bench import Bench
+    from preflight.probes.frame import run_probe
+
+    probes.tidy(run)
+    own, crew = own_container(run.roots), run.crew
+    bench = Bench(str(run.share(URL)), own, crew.stop, crew.deadline, questions=questions(run))
+    return run_probe(PROBE, bench)
+
+
+def questions(run: Run) -> dict[str, Any]:
+    """Return what is asked, as the program takes it. Where the user names all name servers, no other one is asked.
+
+    IPv4 alone: the engine's own bridge has IPv6 only where its settings give it some, and Unbound copes without.
+    """
+    from preflight.mailcow.recursion import documented
+
+    table, wishes = documented(), run.wishes
+    servers = [(address, one.zone) for one in table.servers for address in one.addresses if version(address) == 4]
+    named = bool(wishes.resolvers)
+    return {
+        "servers": [] if named else servers,
+        "canaries": [] if named else table.canaries,
+        "pings": list(dict.fromkeys(wishes.ping_targets or table.pings.addresses)),
+    }
