@@ -44,6 +44,7 @@ OF_THE_TREE = {
     "docker.limits", "ports.configuration", "dns.hostname", "dns.address", "dns.reverse", "dns.mx", "dns.autodiscover",
     "dns.autoconfig", "dns.spf", "dns.dkim", "dns.dmarc", "dns.srv", "dns.tlsa", "dns.caa", "clock.offset",
     "network.outbound", "network.smtp-out", "network.public-address", "network.blocklists",
+    "network.recursion", "network.ping",
     "rehearsal.network", "rehearsal.publish", "rehearsal.health", "rehearsal.egress",
 }  # fmt: skip
 

@@ -131,7 +131,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "firewall": ("managers", "backend", "inbound", "forwarding"),
     "clock": ("synchronization", "service", "offset", "timezone"),
     "dns": ("host", "domains", "policies", "announcements"),
-    "network": ("subnet", "mtu", "ipv6", "public_address", "outbound", "smtp_out", "blocklists"),
+    "network": ("subnet", "mtu", "ipv6", "public_address", "outbound", "smtp_out", "recursion", "ping", "blocklists"),
     "rehearsal": ("network", "publish", "health", "egress"),
 }
 

@@ -77,8 +77,8 @@ def _read(place: str, module: str) -> Part:
 
 
 def _tried(probe: Probe) -> Recipe:
-    """Return how the fact of a probe is made: one is shown to the twin and knows the host's network, one asks others."""
-    known = {publishing.NAME: publishing.publishing, recursion.NAME: recursion.recursion}
+    """Return how the fact of a probe is made: one is shown to the twin, and has to know the host; one asks others."""
+    known: dict[str, Recipe] = {publishing.NAME: publishing.publishing, recursion.NAME: recursion.recursion}
     return known.get(probe.name) or probes.recipe(probe)
 
 

@@ -87,6 +87,8 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "network.public-address": ("sightings", "links"),
     "network.outbound": ("outgoing",),
     "network.smtp-out": ("smtp",),
+    "network.recursion": ("probes.recursion",),
+    "network.ping": ("probes.recursion",),
     "network.blocklists": ("blocklists",),
     "rehearsal.network": ("rehearsal",),
     "rehearsal.publish": ("rehearsal",),

@@ -61,6 +61,7 @@ from tests.build import host, look
 from tests.checks.engines import engine
 from tests.checks.hosts import release
 from tests.checks.published import attempts
+from tests.checks.recursions import recursed
 from tests.checks.rehearsals import rehearsal
 from tests.checks.test_dns import NAME, POINTER6, answer, zone
 from tests.checks.test_system import OPTIONS
@@ -118,7 +119,7 @@ def _engine() -> dict[str, Any]:
         "override": Override(path="/opt/mailcow-dockerized/docker-compose.override.yml", present=False),
         "healthcheck": HealthRun(((0.1, "starting"), (0.6, "unhealthy"), (1.2, "healthy"))),
         "privileged": StartRun(True, 0, granted=True), "limits": StartRun(True, 0, granted=True),
-        "publishing": PublishRun((4, 6)), "rehearsal": rehearsal(),
+        "publishing": PublishRun((4, 6)), "recursion": recursed(), "rehearsal": rehearsal(),
     }  # fmt: skip
 
 

@@ -77,12 +77,12 @@ def echoed(version: int, said: bytes, number: int | None) -> bool:
         said = said[(said[0] & 15) * 4 :]
     if len(said) < 8 or said[0] != ECHO[version][1]:
         return False
-    return number is None or struct.unpack("!H", said[4:6])[0] == number
+    return number is None or int.from_bytes(said[4:6]) == number
 
 
 def _checksum(data: bytes) -> int:
     """Return the Internet checksum (RFC 1071)."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -12,7 +12,6 @@ import msgspec
 from msgspec.structs import replace
 
 from preflight.facts.recursion import Asking, Ping, Query, RecursionRun
-from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.net.addresses import parse_address
 from preflight.probes.box import Box

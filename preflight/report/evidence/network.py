@@ -78,3 +78,43 @@ class PublicAddressEvidence(Evidence, frozen=True, kw_only=True):
 
     ipv4: tuple[str, ...]
     ipv6: tuple[str, ...]
+
+
+class AskedEvidence(Evidence, frozen=True, kw_only=True):
+    """A question to a name server: zone, keys, who, canary (an address where nobody is), and how it ended."""
+
+    server: str
+    protocol: str
+    question: str
+    outcome: str
+    error: str
+    authoritative: bool
+    recursive: bool
+    signed: bool
+    truncated: bool
+    code: int
+    bytes: int
+    seconds: float
+
+
+class RecursionEvidence(Evidence, frozen=True, kw_only=True):
+    """What a container, and the host itself, asked of name servers, and what that comes to.
+
+    `cause`: '' = nothing is wrong, unasked, intercepted, closed, udp, stripped, large, tcp; `host_cause`: the same from
+    the host's network. `where`: own, forwarding, beyond, '' = not known, or nothing is wrong.
+    """
+
+    cause: str
+    host_cause: str
+    where: str
+    bridge: tuple[AskedEvidence, ...]
+    host: tuple[AskedEvidence, ...]
+
+
+class PingEvidence(Evidence, frozen=True, kw_only=True):
+    """How pings of a container ended, and those of the host itself ('' = none was sent)."""
+
+    bridge: str
+    host: str
+    seconds: float
+    sent: int

@@ -40,7 +40,9 @@ from preflight.report.evidence.network import (
     GreetingEvidence,
     Ipv6Evidence,
     MtuEvidence,
+    PingEvidence,
     PublicAddressEvidence,
+    RecursionEvidence,
     SubnetEvidence,
 )
 from preflight.report.evidence.ports import (
@@ -111,6 +113,8 @@ SHAPES: dict[str, tuple[type[Evidence], ...]] = {
     "network.public-address": (PublicAddressEvidence,),
     "network.outbound": (ConnectionEvidence,),
     "network.smtp-out": (GreetingEvidence,),
+    "network.recursion": (RecursionEvidence,),
+    "network.ping": (PingEvidence,),
     "network.blocklists": (BlockListEvidence,),
     "rehearsal.network": (RehearsedNetworkEvidence,),
     "rehearsal.publish": (RehearsedPortEvidence,),

@@ -1,0 +1,111 @@
+"""What a container's questions to name servers come to, and who stops them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from preflight.checks import Look
+from preflight.checks.firewall import verdicts
+from preflight.checks.network import no_way_out
+from preflight.facts import Asking, Query, RecursionRun
+from preflight.text.sentences import say
+
+# What is wrong with the answers; '' = nothing. closed: neither UDP nor TCP is answered. large: the root's keys do not
+# come over UDP, while small answers do. unasked: nothing was asked from there.
+Cause = Literal["", "unasked", "intercepted", "closed", "udp", "stripped", "large", "tcp"]
+# Who stops them. own: this host's firewall, its own packets too; forwarding: what the host forwards alone; beyond: the
+# network, behind this host.
+Where = Literal["", "own", "forwarding", "beyond"]
+ENOUGH = 3  # servers of so many operators that give themselves one name are one
+
+
+class Judged(Struct, frozen=True):
+    """What is wrong on the container's side, and on the host's, and who does it."""
+
+    bridge: Cause
+    host: Cause
+    where: Where
+
+
+def judge(run: RecursionRun) -> Judged:
+    """Tell causes apart, and places by what the host itself sees at the same time."""
+    bridge, host = cause(run.bridge), cause(run.host)
+    return Judged(bridge, host, _where(run, bridge, host))
+
+
+def _where(run: RecursionRun, bridge: Cause, host: Cause) -> Where:
+    if not bridge or host == "unasked":
+        return ""
+    if not host:
+        return "" if bridge == "unasked" else "forwarding"
+    ends = [one.outcome for one in run.host.queries if one.outcome != "answered" and one.question != "canary"]
+    return "own" if ends and ends.count("denied") * 2 > len(ends) else "beyond"
+
+
+def cause(side: Asking) -> Cause:
+    """Say what is wrong with one side's answers, the worst alone: what follows from another cause is none."""
+    if not any(one.question == "zone" for one in side.queries):
+        return "unasked"
+    if intercepted(side):
+        return "intercepted"
+    udp, keys, tcp = _of(side, "udp", "zone"), _of(side, "udp", "keys"), _of(side, "tcp", "keys")
+    return _unanswered(udp, tcp) or _spoiled(udp, keys, tcp)
+
+
+def _unanswered(udp: list[Query], tcp: list[Query]) -> Cause:
+    if _answered(udp):
+        return ""
+    return "udp" if _answered(tcp) else "closed"
+
+
+def _spoiled(udp: list[Query], keys: list[Query], tcp: list[Query]) -> Cause:
+    """Say what is wrong where small answers come over UDP."""
+    # A server whose answer is truncated has no room for signatures; TCP decides there.
+    whole = [one for one in (*_answered(udp), *_answered(keys), *_answered(tcp)) if not one.truncated]
+    if sum(not one.signed for one in whole) * 2 > len(whole):
+        return "stripped"
+    if not _answered(keys):
+        return "large"
+    return "" if _answered(tcp) else "tcp"
+
+
+def _of(side: Asking, protocol: str, question: str) -> list[Query]:
+    return [one for one in side.queries if (one.protocol, one.question) == (protocol, question)]
+
+
+def _answered(queries: Iterable[Query]) -> list[Query]:
+    return [one for one in queries if one.outcome == "answered"]
+
+
+def intercepted(side: Asking) -> bool:
+    """Say whether somebody answers in place of name servers.
+
+    He answers where nobody is, offers recursion or is no authority (RFC 1035, 4.1.1), or is the same one everywhere.
+    """
+    if _answered(_of(side, "udp", "canary")):
+        return True
+    own = [one for one in _answered(side.queries) if one.question in ("zone", "keys")]
+    foreign = [one for one in own if one.recursive or not one.authoritative]
+    if len(foreign) * 2 > len(own):
+        return True
+    names = {one.address: one.text for one in _answered(_of(side, "udp", "who")) if one.text}
+    return len(names) >= ENOUGH and len(set(names.values())) == 1
+
+
+def told_elsewhere(look: Look) -> str | None:
+    """Return why there is no finding here: another check tells the cause of all that does not get out; None: none."""
+    if (out := no_way_out.told(look)) is not None and not out.names:
+        return say("Nothing gets out of this host (see network.outbound).")
+    return forwarding_told(look)
+
+
+def forwarding_told(look: Look) -> str | None:
+    """Return the reason where firewall.forwarding tells that IPv4 does not get out of mailcow's network."""
+    twin = look.host.twin.value if look.told_by("firewall.forwarding") else None
+    exits = [one.journey for one in twin.exits if one.journey.version == 4] if twin else []
+    if any(journey.verdict in (*verdicts.LOST, "proxy") for journey in exits):
+        return say("This host's firewall lets nothing out of mailcow's network (see firewall.forwarding).")
+    return None

@@ -1,0 +1,147 @@
+"""Whether name servers on the Internet answer a container, as mailcow's resolver asks them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks import Look, check
+from preflight.checks.findings import skipped, unknown
+from preflight.checks.network import asking
+from preflight.checks.network.asking import Cause, Judged
+from preflight.checks.sources import PREREQUISITES, issue
+from preflight.facts import Asking, RecursionRun
+from preflight.report.evidence.network import AskedEvidence, RecursionEvidence
+from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.text.sentences import noted, paragraph, phrase, say
+
+_SAID: dict[Cause, str] = {
+    "intercepted": noted("Something else answers in place of the name servers that a container asks."),
+    "closed": noted("No name server on the Internet answers a container, over UDP or TCP."),
+    "udp": noted("Name servers answer a container over TCP, but not over UDP."),
+    "tcp": noted("Name servers answer a container over UDP, but not over TCP. Long answers cannot be fetched."),
+    "stripped": noted("The answers of name servers arrive without their DNSSEC signatures."),
+    "large": noted("Small answers of name servers arrive, but the DNSSEC keys of the root zone do not."),
+}
+_WHERE = {
+    "own": noted("This host's own firewall stops the questions of the host itself, too."),
+    "forwarding": noted("The host itself gets proper answers, so its firewall or Docker's forwarding is the cause."),
+    "beyond": noted("The host itself fares no better, so the cause is likely the network beyond this host."),
+    "": noted("The same questions could not be asked from the host itself, so the place is not known."),
+}
+_FOUND: dict[Cause, str] = {
+    "intercepted": noted("intercepted"), "closed": noted("no answer"), "udp": noted("TCP only"),
+    "tcp": noted("UDP only"), "stripped": noted("no signatures"), "large": noted("small answers only"),
+}  # fmt: skip
+_HOST = noted(
+    "Let UDP and TCP port 53 from mailcow's network out to any address in this host's firewall, without redirection,"
+    " and their answers back in."
+)
+_OWN = noted("Let UDP and TCP port 53 out to any address in this host's firewall, and their answers back in.")
+_OPEN = noted(
+    "Ask your hosting provider to allow outgoing UDP and TCP port 53 to any address. A stateless firewall, such as the"
+    " one in Hetzner Robot, must also let answers in: UDP to ports 1024 to 65535, and TCP with ACK. If only the"
+    " provider's own resolver is allowed, add a forward-zone with a validating, non-public resolver to"
+    " data/conf/unbound/unbound.conf once mailcow is cloned."
+)
+_CLEAN = noted(
+    "Ask your hosting provider to exempt this host from the DNS proxy on port 53, or to let answers pass unchanged. If"
+    " this is refused, add a forward-zone with a validating, non-public resolver to data/conf/unbound/unbound.conf once"
+    " mailcow is cloned."
+)
+_TCP = noted(
+    "Ask your hosting provider to allow outgoing UDP port 53 and its answers. If this is refused, add tcp-upstream: yes"
+    " to the server section of data/conf/unbound/unbound.conf once mailcow is cloned."
+)
+_LARGE = noted(
+    "Ask your hosting provider to let UDP answers of up to 1232 bytes pass. If this is refused, add"
+    " edns-buffer-size: 512 to the server section of data/conf/unbound/unbound.conf once mailcow is cloned."
+)
+_BEYOND = {"closed": _OPEN, "tcp": _OPEN, "intercepted": _CLEAN, "stripped": _CLEAN, "udp": _TCP, "large": _LARGE}
+_LOOK = ("nft list ruleset", "iptables-save")
+
+
+@check(
+    severity=Severity.REQUIRED,
+    reads=("probes.recursion", "twin", "outgoing", "ways", "routes", "rules"),
+    remedy="Allow outgoing UDP and TCP port 53 to any address, for containers too, and let answers pass unchanged.",
+    docs=(PREREQUISITES,),
+    sources=(issue(5651), issue(497)),
+)
+def recursion(look: Look) -> Iterator[Finding]:
+    """Name servers on the Internet answer a container
+
+    mailcow's resolver, Unbound, asks the root's and all other name servers itself, from a container, and validates
+    DNSSEC. Where a firewall or a proxy is on that way, it is unhealthy, and most of mailcow does not start. Without UDP
+    it gives each server up after seconds, without signatures or the root's keys nothing is valid. Without TCP only long
+    answers are lost, which is a warning.
+    """
+    run = look.host.probes.recursion.get()
+    judged = asking.judge(run)
+    if judged.bridge and (why := asking.told_elsewhere(look)) is not None:
+        yield skipped(why, evidence=_evidence(run, judged))
+    elif judged.bridge == "unasked":
+        yield _unasked(run, judged)
+    elif judged.bridge:
+        yield _told(judged.bridge, judged, run)
+    else:
+        yield _good(run, judged)
+
+
+def _good(run: RecursionRun, judged: Judged) -> Finding:
+    servers = len({one.address for one in run.bridge.queries if one.question == "zone" and one.outcome == "answered"})
+    message = say("Name servers asked: {count}. Over UDP and TCP their signed answers arrive.", count=servers)
+    host = None
+    if judged.host and judged.host != "unasked":
+        host = say("The host itself gets no such answers, which does not concern mailcow.")
+    return Finding(
+        status=Status.PASS,
+        message=paragraph(message, host),
+        expected=phrase("signed answers"),
+        found=phrase("signed answers"),
+        evidence=_evidence(run, judged),
+    )
+
+
+def _told(cause: Cause, judged: Judged, run: RecursionRun) -> Finding:
+    return Finding(
+        status=Status.WARN if cause == "tcp" else Status.FAIL,
+        message=paragraph(say(_SAID[cause]), say(_WHERE[judged.where])),
+        expected=phrase("signed answers"),
+        found=phrase(_FOUND[cause]),
+        evidence=_evidence(run, judged),
+        remedy=_remedy(cause, judged),
+    )
+
+
+def _remedy(cause: Cause, judged: Judged) -> Remedy:
+    if judged.where in ("own", "forwarding"):
+        return Remedy(say(_OWN if judged.where == "own" else _HOST), _LOOK)
+    return Remedy(say(_BEYOND[cause]), place="provider")
+
+
+def _unasked(run: RecursionRun, judged: Judged) -> Finding:
+    """Say why no container asked; what the host itself sees can still prove that it would be in vain."""
+    if not run.bridge.error:
+        return skipped(say("--resolver was given, so no other name server is asked."), evidence=_evidence(run, judged))
+    if judged.host not in ("", "unasked", "tcp") and judged.where == "beyond":
+        return _told(judged.host, judged, run)
+    reason = say("The engine did not let a container ask on its bridge.")
+    help = say("Look at what the engine logs, and whether its bridge is switched off.")
+    return unknown(reason, help, "docker network ls", detail=run.bridge.error, evidence=_evidence(run, judged))
+
+
+def _evidence(run: RecursionRun, judged: Judged) -> RecursionEvidence:
+    return RecursionEvidence(
+        cause=judged.bridge, host_cause=judged.host, where=judged.where, bridge=_rows(run.bridge), host=_rows(run.host)
+    )
+
+
+def _rows(side: Asking) -> tuple[AskedEvidence, ...]:
+    return tuple(
+        AskedEvidence(
+            server=one.address, protocol=one.protocol, question=one.question, outcome=one.outcome, error=one.error,
+            authoritative=one.authoritative, recursive=one.recursive, signed=one.signed, truncated=one.truncated,
+            code=one.code, bytes=one.size, seconds=one.seconds,
+        )
+        for one in side.queries
+    )  # fmt: skip

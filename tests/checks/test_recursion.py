@@ -1,0 +1,123 @@
+"""network.recursion and network.ping: each cause at each place, and what another check tells already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from preflight.facts import Asking, Fact
+from preflight.report.model import Result, Status
+from tests.build import look, measured, run
+from tests.checks.recursions import asking, closed, ended, recursed, resolver, stripped
+
+GONE = {"a1_1_1_1": "silent", "a8_8_8_8": "silent", "a9_9_9_9": "silent"}
+CAUSES: dict[str, Any] = {
+    "closed": closed, "udp": ended("silent", "udp"), "tcp": ended("refused", "tcp"), "stripped": stripped,
+    "intercepted": resolver, "large": ended("silent", "udp", questions=("keys",)),
+}  # fmt: skip
+
+
+def recursion(bridge: Asking | None = None, host: Asking | None = None, **facts: Any) -> Result:
+    (row,) = run("network.recursion", look(recursion=recursed(bridge, host), **facts))
+    return row
+
+
+def pings(bridge: Asking | None = None, host: Asking | None = None, **facts: Any) -> dict[str | None, Result]:
+    return {row.subject: row for row in run("network.ping", look(recursion=recursed(bridge, host), **facts))}
+
+
+def test_all_is_well() -> None:
+    assert recursion().status is Status.PASS
+    assert {row.status for row in pings().values()} == {Status.PASS}
+    assert list(pings()) == ["1.1.1.1", "8.8.8.8", "9.9.9.9"]
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("where", ["forwarding", "beyond"])
+def test_each_cause_at_its_place(cause: str, where: str) -> None:
+    side = asking(CAUSES[cause])
+    row = recursion(side, side if where == "beyond" else None)
+    assert row.status is (Status.WARN if cause == "tcp" else Status.FAIL)
+    assert (measured(row)["cause"], measured(row)["where"]) == (cause, where)
+    assert row.remedy is not None
+    assert row.remedy.place == ("provider" if where == "beyond" else "host")
+
+
+def test_rules_of_this_host_against_its_own_packets_are_its_own_firewall() -> None:
+    assert measured(recursion(asking(closed), asking(ended("denied", "udp", "tcp"))))["where"] == "own"
+
+
+def test_what_only_the_host_lacks_does_not_concern_mailcow() -> None:
+    row = recursion(None, asking(closed))
+    assert row.status is Status.PASS
+    assert "does not concern mailcow" in row.message
+
+
+def test_an_answer_where_nobody_is_shows_interception_however_good_it_looks() -> None:
+    side = asking(lambda row: ended("answered", "udp")(row) if row.question == "canary" else row)
+    assert measured(recursion(side))["cause"] == "intercepted"
+
+
+def test_one_name_of_all_servers_shows_interception() -> None:
+    from msgspec.structs import replace
+
+    side = asking(lambda row: replace(row, text="dns1") if row.question == "who" else row)
+    assert measured(recursion(side))["cause"] == "intercepted"
+
+
+def test_one_silent_server_is_no_finding() -> None:
+    side = asking(lambda row: closed(row) if row.address == "198.41.0.4" else row)
+    assert recursion(side).status is Status.PASS
+
+
+def test_without_a_container_on_the_bridge_the_host_can_only_prove_a_failure() -> None:
+    refused = Asking(error="network bridge not found")
+    assert recursion(refused).status is Status.UNKNOWN
+    assert {row.status for row in pings(refused).values()} == {Status.UNKNOWN}
+    assert recursion(refused, Asking(error="no")).status is Status.UNKNOWN
+
+
+def test_resolvers_that_are_named_are_the_only_ones_asked() -> None:
+    side = Asking(pings=asking().pings)
+    assert recursion(side, side).status is Status.SKIP
+    assert {row.status for row in pings(side, side).values()} == {Status.PASS}
+
+
+def test_one_silent_address_is_tolerated() -> None:
+    found = pings(asking(a8_8_8_8="silent"))
+    assert [row.status for row in found.values()] == [Status.PASS, Status.WARN, Status.PASS]
+
+
+@pytest.mark.parametrize(("host", "place"), [({}, "host"), (GONE, "provider"), (dict.fromkeys(GONE, "denied"), "host")])
+def test_silent_addresses_fail_at_their_place(host: dict[str, Any], place: str) -> None:
+    found = pings(asking(**GONE), asking(**host))
+    assert {row.status for row in found.values()} == {Status.FAIL}
+    for row in found.values():
+        assert row.remedy is not None
+        assert row.remedy.place == place
+        assert ("SKIP_UNBOUND_HEALTHCHECK=y" in row.remedy.text) is (place == "provider")
+
+
+def test_switching_the_health_check_off_is_no_advice_where_names_fail_too() -> None:
+    side = asking(closed, **GONE)
+    for row in pings(side, side).values():
+        assert row.remedy is not None
+        assert "SKIP_UNBOUND_HEALTHCHECK" not in row.remedy.text
+
+
+@pytest.mark.parametrize(("value", "status"), [("y", Status.SKIP), ("Y", Status.FAIL), ("n", Status.FAIL)])
+def test_a_health_check_that_is_switched_off(value: str, status: Status) -> None:
+    side = asking(**GONE)
+    found = pings(side, side, conf={"SKIP_UNBOUND_HEALTHCHECK": value})
+    assert {row.status for row in found.values()} == {status}
+
+
+def test_pings_that_may_not_be_sent_are_unknown() -> None:
+    assert {row.status for row in pings(asking(**dict.fromkeys(GONE, "unable"))).values()} == {Status.UNKNOWN}
+
+
+@pytest.mark.parametrize("identity", ["network.recursion", "network.ping"])
+def test_what_was_not_tried_is_said(identity: str) -> None:
+    (row,) = run(identity, look(recursion=Fact.skipped("probe", "--no-probe was given.", cause="no-probe")))
+    assert (row.status, row.reason) == (Status.SKIP, "--no-probe was given.")
