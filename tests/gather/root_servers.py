@@ -23,15 +23,17 @@ import dns.rrset
 from preflight.mailcow.recursion import documented
 from tests.gather.nameserver import Script, serve
 
-KEY = base64.b64encode(b"\3\1\0\1" + bytes(range(256))).decode()  # RSA with 2048 bits
+# RSA with 2048 bits: a key for the zone, and two for its keys, as the root has them since 2025.
+KEYS = tuple(base64.b64encode(b"\3\1\0\1" + bytes(range(256))[n:] + bytes(range(n))).decode() for n in (0, 1, 2))
 SIGNATURE = base64.b64encode(bytes(range(256))).decode()
 HOLDERS = tuple(address for one in documented().servers for address in one.addresses if ":" not in address)
 
 
-def _records(name: str, kind: str) -> list[str]:
+def _records(kind: str) -> list[str]:
     if kind == "SOA":
         return ["a.example. host.example. 2026112800 1800 900 604800 86400"]
-    return [f"{flags} 3 8 {KEY}" for flags in (256, 257, 257)] if kind == "DNSKEY" else []
+    keys = [f"{flags} 3 8 {key}" for flags, key in zip((256, 257, 257), KEYS, strict=True)]
+    return keys if kind == "DNSKEY" else []
 
 
 def authority(identity: str, *, signed: bool = True, recursive: bool = False) -> Script:
@@ -44,7 +46,7 @@ def authority(identity: str, *, signed: bool = True, recursive: bool = False) ->
         name, kind = str(asked.name), dns.rdatatype.to_text(asked.rdtype)
         if asked.rdclass == dns.rdataclass.CH:
             answer.answer.append(dns.rrset.from_text(name, 0, "CH", "TXT", f'"{identity}"'))
-        elif records := _records(name, kind):
+        elif records := _records(kind):
             answer.answer.append(dns.rrset.from_text(name, 86400, "IN", kind, *records))
             labels = len(asked.name) - 1
             made = f"{kind} 8 {labels} 86400 20400101000000 20260101000000 20326 {name} {SIGNATURE}"
