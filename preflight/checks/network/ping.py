@@ -105,8 +105,9 @@ def _remedy(run: RecursionRun, evidence: PingEvidence) -> Remedy:
     if evidence.host in ("answered", "denied"):
         return Remedy(say(_ALLOW), ("nft list ruleset", "iptables-save"))
     # Where name servers are out of reach as well, an unchecked resolver would not work either.
-    alone = asking.cause(run.bridge) in ("", "tcp")
-    return Remedy(say(_SKIP if alone else _ASK), place="provider")
+    if asking.cause(run.bridge) not in ("", "tcp"):
+        return Remedy(say(_ASK), place="provider")
+    return Remedy(say(_SKIP), place="provider")
 
 
 def _unasked(run: RecursionRun) -> Finding:

@@ -114,8 +114,10 @@ def _told(cause: Cause, judged: Judged, run: RecursionRun) -> Finding:
 
 
 def _remedy(cause: Cause, judged: Judged) -> Remedy:
-    if judged.where in ("own", "forwarding"):
-        return Remedy(say(_OWN if judged.where == "own" else _HOST), _LOOK)
+    if judged.where == "own":
+        return Remedy(say(_OWN), _LOOK)
+    if judged.where == "forwarding":
+        return Remedy(say(_HOST), _LOOK)
     return Remedy(say(_BEYOND[cause]), place="provider")
 
 

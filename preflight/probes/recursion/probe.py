@@ -15,6 +15,7 @@ from preflight.facts.recursion import Asking, Ping, Query, RecursionRun
 from preflight.gather.engine.client import EngineError
 from preflight.net.addresses import parse_address
 from preflight.probes.box import Box
+from preflight.text.sentences import phrase
 
 PROGRAM = "import json, sys; from preflight.probes.recursion.ask import main; print(main(json.loads(sys.argv[1])))"
 LOG = {"type": "json-file", "config": {"max-size": "1m"}}  # the engine may keep none by default
@@ -56,9 +57,9 @@ def parse(said: bytes) -> Asking:
     try:
         found = msgspec.json.decode(said, type=Asking)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        return Asking(error=f"the program's output cannot be read: {str(error)[:200]}")
+        return Asking(error=str(error)[:200])
     if found.error or len(found.queries) + len(found.pings) > ROWS:
-        return Asking(error="the program's output is not its own")
+        return Asking(error=phrase("this is not what the program prints"))
     return Asking(queries=tuple(map(_query, found.queries)), pings=tuple(map(_ping, found.pings)))
 
 
