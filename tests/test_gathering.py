@@ -48,7 +48,10 @@ def test_a_recipe_makes_the_fact_of_its_place(part: Part) -> None:
 
 
 # Named for type checking alone
-RESULTS = {"Box": object, "HealthRun": HealthRun, "PublishRun": PublishRun, "RecursionRun": RecursionRun, "StartRun": StartRun}
+RESULTS = {
+    "Box": object, "HealthRun": HealthRun, "PublishRun": PublishRun, "RecursionRun": RecursionRun,
+    "StartRun": StartRun,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)

@@ -1,4 +1,4 @@
-"""The other end of a host's cable: a name server that knows it, and a time server, until the process is ended.
+"""The other end of a host's cable: a name server that knows it, those of the root, and a time server, until the process is ended.
 
 python3 -m tests.lab.internet ADDRESS ipv4|dual
 """
@@ -11,7 +11,7 @@ import threading
 
 from preflight.mailcow.requirements.time_servers import defaults
 from preflight.mailcow.services import ANNOUNCED
-from tests.gather import timeserver
+from tests.gather import root_servers, timeserver
 from tests.gather.nameserver import serve, zone
 
 IDLE = 7000
@@ -38,5 +38,5 @@ if __name__ == "__main__":
     records += [f"{name}. A {address}" for name in defaults().names[0]]
     clock = timeserver.serve(timeserver.good(), address, 123)
     # The kernel takes connections to the idle port; nobody ever speaks there.
-    with serve(zone(*records), (address, 53)), clock, socket.create_server((address, IDLE)):
+    with serve(zone(*records), (address, 53)), clock, socket.create_server((address, IDLE)), root_servers.served():
         threading.Event().wait()

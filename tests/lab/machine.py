@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from preflight.mailcow.recursion import documented
+from tests.gather.root_servers import HOLDERS
 from tests.lab.kinds import Kind, root_of
 
 PREFIX = "mailcow-preflight-lab."
@@ -102,6 +104,8 @@ class Machine:
         if self.network == "dual":
             self.ip(self.inside, "address", "add", f"{ADDRESS6}/64", "dev", "eth0", "nodad")
             self.ip(self.outside, "address", "add", f"{GATEWAY6}/64", "dev", "up0", "nodad")
+        for address in (*HOLDERS, *documented().pings.addresses):  # name servers of the Internet, and who answers pings
+            self.ip(self.outside, "address", "add", f"{address}/32", "dev", "lo")
         self.ip(self.inside, "link", "set", "eth0", "up")
         self.ip(self.outside, "link", "set", "up0", "up")
         self.ip(self.inside, "route", "add", "default", "via", GATEWAY)
