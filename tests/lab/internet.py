@@ -1,4 +1,4 @@
-"""The other end of a host's cable: a name server that knows it, those of the root, and a time server, until the process is ended.
+"""The other end of a host's cable: name servers, the root's among them, and a time server, until the process is ended.
 
 python3 -m tests.lab.internet ADDRESS ipv4|dual
 """
