@@ -96,6 +96,7 @@ def test_all_is_well() -> None:
     [
         (f"{IN} udp dport 53 drop; }}", "", "udp"),
         (f"{IN} udp dport 53 reject with icmp admin-prohibited; }}", "", "udp"),
+        (f"{IN} udp dport 53 reject; }}", "", "udp"),
         (f"{IN} tcp dport 53 drop; }}", "", "tcp"),
         (f"{IN} tcp dport 53 reject with tcp reset; }}", "", "tcp"),
         (f"{IN} th dport 53 drop; }}", "", "closed"),

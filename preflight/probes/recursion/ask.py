@@ -8,6 +8,7 @@ standard library alone.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -37,6 +38,8 @@ ERRORS = {
     errno.EADDRNOTAVAIL: "unsent",
 }
 IP_RECVERR, IPV6_RECVERR = 11, 25  # linux/in.h, linux/in6.h
+ERRQUEUE = 0x2000  # linux/socket.h
+AT_MOST = 4.5  # seconds for all; what is not known then is silent
 Row = dict[str, Any]
 
 
@@ -83,9 +86,23 @@ def hear(sock: socket.socket, asked: bytes, seconds: float) -> Row | None:
     while (left := until - time.monotonic()) > 0:
         if not select.select([sock], [], [], left)[0]:
             return None
-        if (found := packets.answer(sock.recv(65535), asked)) is not None:
+        if (found := packets.answer(received(sock)[0], asked)) is not None:
             return found
     return None
+
+
+def received(sock: socket.socket) -> tuple[bytes, str]:
+    """Return a packet that has come, and from whom: none where it was but word of an error. Raises OSError.
+
+    That stays readable after a send has told it (ip(7), IP_RECVERR), and a plain recv would wait for ever.
+    """
+    try:
+        said, sender = sock.recvfrom(65535, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        with contextlib.suppress(BlockingIOError):
+            sock.recvmsg(1, 0, ERRQUEUE | socket.MSG_DONTWAIT)
+        return b"", ""
+    return said, sender[0] if sender else ""
 
 
 def over_tcp(address: str, port: int, asked: bytes) -> Row:
@@ -149,7 +166,7 @@ def echoed(sock: socket.socket, address: str, number: int | None, seconds: float
     while (left := until - time.monotonic()) > 0:
         if not select.select([sock], [], [], left)[0]:
             return False
-        said, (sender, *_) = sock.recvfrom(2048)
+        said, sender = received(sock)
         if sender == address and packets.echoed(6 if ":" in address else 4, said, number):
             return True
     return False
@@ -182,7 +199,7 @@ def number() -> int:
 def main(asked: Row) -> str:
     """Ask all at once; return it as JSON."""
     made = tasks(asked)
-    rows: list[Row] = [{**row, "outcome": "failed"} for row, _ in made]
+    rows: list[Row] = [{**row, "outcome": "silent"} for row, _ in made]
 
     def do(place: int) -> None:
         row, act = made[place]
@@ -196,8 +213,9 @@ def main(asked: Row) -> str:
     threads = [threading.Thread(target=do, args=(place,), daemon=True) for place in range(len(made))]
     for thread in threads:
         thread.start()
+    until = time.monotonic() + AT_MOST
     for thread in threads:
-        thread.join()
+        thread.join(max(0.0, until - time.monotonic()))
     return json.dumps({
         "queries": [row for row in rows if "address" in row], "pings": [row for row in rows if "target" in row],
     })  # fmt: skip
