@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from preflight.facts import Fact, RecursionRun
-from preflight.gathering import probes
+from preflight.gathering import probes, publishing
 from preflight.gathering.engine import URL
 from preflight.gathering.run import Run
 from preflight.net.addresses import version
@@ -14,6 +14,9 @@ from preflight.text.sentences import say
 
 NAME = "recursion"
 PROBE = next(probe for probe in PROBES if probe.name == NAME)
+# A container on the engine's own bridge shows in these parts of a host, and from Docker 28 on in the rules that the
+# probe with published ports compares: they are made before it. The twin waits for all probes.
+BEFORE = (*publishing.BEFORE, f"probes.{publishing.NAME}")
 
 
 def recursion(run: Run) -> Fact[RecursionRun]:
@@ -26,6 +29,8 @@ def recursion(run: Run) -> Fact[RecursionRun]:
     from preflight.probes.bench import Bench
     from preflight.probes.frame import run_probe
 
+    for place in BEFORE:
+        run.fact(place)
     probes.tidy(run)
     own, crew = own_container(run.roots), run.crew
     bench = Bench(str(run.share(URL)), own, crew.stop, crew.deadline, questions=questions(run))
