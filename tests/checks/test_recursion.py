@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from preflight.facts import Asking, Fact
+from preflight.facts import Asking, Fact, Twin
 from preflight.report.model import Result, Status
 from tests.build import look, measured, run
 from tests.checks.recursions import asking, closed, ended, recursed, resolver, stripped
+from tests.checks.twins import journey, rule, twin
 
 GONE = {"a1_1_1_1": "silent", "a8_8_8_8": "silent", "a9_9_9_9": "silent"}
 CAUSES: dict[str, Any] = {
@@ -60,8 +62,6 @@ def test_an_answer_where_nobody_is_shows_interception_however_good_it_looks() ->
 
 
 def test_one_name_of_all_servers_shows_interception() -> None:
-    from msgspec.structs import replace
-
     side = asking(lambda row: replace(row, text="dns1") if row.question == "who" else row)
     assert measured(recursion(side))["cause"] == "intercepted"
 
@@ -121,3 +121,22 @@ def test_pings_that_may_not_be_sent_are_unknown() -> None:
 def test_what_was_not_tried_is_said(identity: str) -> None:
     (row,) = run(identity, look(recursion=Fact.skipped("probe", "--no-probe was given.", cause="no-probe")))
     assert (row.status, row.reason) == (Status.SKIP, "--no-probe was given.")
+
+
+def stopped(*ports: int) -> Twin:
+    """Return a twin in which what mailcow sends to these ports does not get out; without ports, nothing does."""
+    given = twin()
+    dropped = journey("dropped", rule())
+    exits = [replace(one, journey=dropped) if not ports or one.port in ports else one for one in given.exits]
+    return replace(given, exits=tuple(exits))
+
+
+@pytest.mark.parametrize(
+    ("ports", "names", "pinged"),
+    [((), Status.SKIP, Status.SKIP), ((53,), Status.SKIP, Status.FAIL), ((25,), Status.FAIL, Status.FAIL)],
+)
+def test_what_the_firewalls_row_tells_is_told_once(ports: tuple[int, ...], names: Status, pinged: Status) -> None:
+    side = asking(closed, **GONE)
+    assert recursion(side, twin=stopped(*ports)).status is names
+    assert {row.status for row in pings(side, twin=stopped(*ports)).values()} == {pinged}
+    assert recursion(twin=stopped(*ports)).status is Status.PASS

@@ -58,13 +58,13 @@ def authority(identity: str, *, signed: bool = True, recursive: bool = False) ->
 
 
 @contextlib.contextmanager
-def served(kind: str = "") -> Iterator[None]:
+def served(kind: str = "", port: int = 53) -> Iterator[None]:
     """Run them until the block ends."""
     with contextlib.ExitStack() as stack:
         for number, address in enumerate(HOLDERS):
             identity = "one" if kind == "resolver" else f"site{number}"
             script = authority(identity, signed=kind == "", recursive=kind == "resolver")
-            stack.enter_context(serve(script, (address, 53)))
+            stack.enter_context(serve(script, (address, port)))
         yield
 
 

@@ -15,6 +15,7 @@ from tests.gather import root_servers, timeserver
 from tests.gather.nameserver import serve, zone
 
 IDLE = 7000
+UNSIGNED = 5301  # where the root's name servers answer without signatures, for scenarios that send questions there
 RECORDS = (
     "mail.example.org. A 198.51.100.10",
     "mail.example.org. AAAA 2001:db8::10",
@@ -38,5 +39,6 @@ if __name__ == "__main__":
     records += [f"{name}. A {address}" for name in defaults().names[0]]
     clock = timeserver.serve(timeserver.good(), address, 123)
     # The kernel takes connections to the idle port; nobody ever speaks there.
-    with serve(zone(*records), (address, 53)), clock, socket.create_server((address, IDLE)), root_servers.served():
+    idle, unsigned = socket.create_server((address, IDLE)), root_servers.served("plain", UNSIGNED)
+    with serve(zone(*records), (address, 53)), clock, idle, root_servers.served(), unsigned:
         threading.Event().wait()

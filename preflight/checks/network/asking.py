@@ -95,17 +95,18 @@ def intercepted(side: Asking) -> bool:
     return len(names) >= ENOUGH and len(set(names.values())) == 1
 
 
-def told_elsewhere(look: Look) -> str | None:
-    """Return why there is no finding here: another check tells the cause of all that does not get out; None: none."""
+def told_elsewhere(look: Look, ports: tuple[int, ...] = ()) -> str | None:
+    """Return why there is no finding here: another check tells the cause of all that does not get out; None: none.
+
+    `ports`: those whose way out of mailcow's network has to be stopped; without, all that is sent.
+    """
     if (out := no_way_out.told(look)) is not None and not out.names:
         return say("Nothing gets out of this host (see network.outbound).")
-    return forwarding_told(look)
-
-
-def forwarding_told(look: Look) -> str | None:
-    """Return the reason where firewall.forwarding tells that IPv4 does not get out of mailcow's network."""
     twin = look.host.twin.value if look.told_by("firewall.forwarding") else None
-    exits = [one.journey for one in twin.exits if one.journey.version == 4] if twin else []
-    if any(journey.verdict in (*verdicts.LOST, "proxy") for journey in exits):
+    exits = [one for one in twin.exits if one.journey.version == 4] if twin else []
+    lost = [one for one in exits if one.journey.verdict in (*verdicts.LOST, "proxy")]
+    if ports and any(one.port in ports for one in lost):
+        return say("This host's firewall stops what mailcow's network asks name servers (see firewall.forwarding).")
+    if lost and len(lost) == len(exits):
         return say("This host's firewall lets nothing out of mailcow's network (see firewall.forwarding).")
     return None

@@ -57,6 +57,7 @@ _LARGE = noted(
     " edns-buffer-size: 512 to the server section of data/conf/unbound/unbound.conf once mailcow is cloned."
 )
 _BEYOND = {"closed": _OPEN, "tcp": _OPEN, "intercepted": _CLEAN, "stripped": _CLEAN, "udp": _TCP, "large": _LARGE}
+DNS = 53
 _LOOK = ("nft list ruleset", "iptables-save")
 
 
@@ -77,7 +78,7 @@ def recursion(look: Look) -> Iterator[Finding]:
     """
     run = look.host.probes.recursion.get()
     judged = asking.judge(run)
-    if judged.bridge and (why := asking.told_elsewhere(look)) is not None:
+    if judged.bridge and (why := asking.told_elsewhere(look, (DNS,))) is not None:
         yield skipped(why, evidence=_evidence(run, judged))
     elif judged.bridge == "unasked":
         yield _unasked(run, judged)
