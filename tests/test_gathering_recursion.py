@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from preflight.facts import Asked, Engine, Fact, RecursionRun
 from preflight.gather.access.crew import Crew
@@ -30,14 +31,16 @@ def engine(tmp_path: Path) -> Iterator[FakeEngine]:
     fake.close()
 
 
-def made(engine: FakeEngine, order: list[str] | None = None, **given: Any) -> tuple[Run, Fact[RecursionRun]]:
+def made(
+    engine: FakeEngine, order: list[str] | None = None, host: Engine = ENGINE, **given: Any
+) -> tuple[Run, Fact[RecursionRun]]:
     """Make the fact as a run does; `order` gets the parts as they are made, with what the engine was asked by then."""
     order = [] if order is None else order
 
     def recipe(place: str) -> Any:
         def act(_: Any) -> Fact[Any]:
             order.append(f"{place} {len(engine.asked)}")
-            return Fact.of(place, ENGINE) if place == "engine" else Fact.unknown(place, "Not here.")
+            return Fact.of(place, host) if place == "engine" else Fact.unknown(place, "Not here.")
 
         return act
 
@@ -52,6 +55,13 @@ def test_nobody_is_asked_where_that_was_not_wanted(engine: FakeEngine, asked: As
     _, fact = made(engine, asked=asked)
     assert fact.missing is not None
     assert (fact.missing.kind, fact.missing.cause) == ("skip", cause)
+    assert engine.asked == []
+
+
+def test_podman_is_not_made_to_change_the_host(engine: FakeEngine) -> None:
+    _, fact = made(engine, host=replace(ENGINE, components=("Podman Engine",)))
+    assert fact.missing is not None
+    assert (fact.missing.kind, fact.missing.cause) == ("skip", "engine")
     assert engine.asked == []
 
 

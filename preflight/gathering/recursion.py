@@ -25,6 +25,9 @@ def recursion(run: Run) -> Fact[RecursionRun]:
         return Fact.skipped(PROBE.source, say("--offline was given."), cause="offline")
     if (why := probes.prevented(run)) is not None:
         return why
+    if run.value("engine").podman:
+        # It would switch on forwarding for its first container on a bridge, and leave that so.
+        return Fact.skipped(PROBE.source, say("Podman makes bridges in ways of its own."), cause="engine")
     from preflight.gather.engine.engine import own_container
     from preflight.probes.bench import Bench
     from preflight.probes.frame import run_probe
