@@ -11,7 +11,7 @@ from preflight.facts import Asking, Fact, Twin
 from preflight.report.model import Result, Status
 from tests.build import look, measured, run
 from tests.checks.recursions import asking, closed, ended, recursed, resolver, stripped
-from tests.checks.twins import journey, rule, twin
+from tests.checks.twins import families, journey, rule, twin
 
 GONE = {"a1_1_1_1": "silent", "a8_8_8_8": "silent", "a9_9_9_9": "silent"}
 CAUSES: dict[str, Any] = {
@@ -137,6 +137,28 @@ def stopped(*ports: int) -> Twin:
 )
 def test_what_the_firewalls_row_tells_is_told_once(ports: tuple[int, ...], names: Status, pinged: Status) -> None:
     side = asking(closed, **GONE)
-    assert recursion(side, twin=stopped(*ports)).status is names
-    assert {row.status for row in pings(side, twin=stopped(*ports)).values()} == {pinged}
+    assert recursion(side, side, twin=stopped(*ports)).status is names
+    assert {row.status for row in pings(side, side, twin=stopped(*ports)).values()} == {pinged}
     assert recursion(twin=stopped(*ports)).status is Status.PASS
+
+
+def test_rules_that_stop_dockers_own_bridge_and_let_mailcows_out_are_no_finding() -> None:
+    side = asking(closed, **GONE)
+    row = recursion(side, twin=twin())
+    assert row.status is Status.PASS
+    assert "lets mailcow's network out" in row.message
+    assert {one.status for one in pings(side, twin=twin()).values()} == {Status.SKIP}
+
+
+@pytest.mark.parametrize("cause", ["stripped", "intercepted", "large"])
+def test_what_the_firewalls_row_does_not_try_stays_a_finding(cause: str) -> None:
+    assert recursion(asking(CAUSES[cause]), twin=twin()).status is Status.FAIL
+
+
+@pytest.mark.parametrize("given", [{"families": families("none")}, {"exits": (journey("depends"),)}])
+def test_what_is_not_known_of_mailcows_network_excuses_nothing(given: dict[str, Any]) -> None:
+    assert recursion(asking(closed), twin=twin(**given)).status is Status.FAIL
+
+
+def test_what_is_lost_beyond_the_host_is_excused_by_no_rules() -> None:
+    assert recursion(asking(closed), asking(closed), twin=twin()).status is Status.FAIL

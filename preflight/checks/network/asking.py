@@ -10,7 +10,7 @@ from msgspec import Struct
 from preflight.checks import Look
 from preflight.checks.firewall import verdicts
 from preflight.checks.network import no_way_out
-from preflight.facts import Asking, Query, RecursionRun
+from preflight.facts import Asking, Exit, Query, RecursionRun
 from preflight.text.sentences import say
 
 # What is wrong with the answers; '' = nothing. closed: neither UDP nor TCP is answered. large: the root's keys do not
@@ -19,6 +19,7 @@ Cause = Literal["", "unasked", "intercepted", "closed", "udp", "stripped", "larg
 # Who stops them. own: this host's firewall, its own packets too; forwarding: what the host forwards alone; beyond: the
 # network, behind this host.
 Where = Literal["", "own", "forwarding", "beyond"]
+DNS = 53
 ENOUGH = 3  # servers of so many operators that give themselves one name are one
 
 
@@ -102,11 +103,27 @@ def told_elsewhere(look: Look, ports: tuple[int, ...] = ()) -> str | None:
     """
     if (out := no_way_out.told(look)) is not None and not out.names:
         return say("Nothing gets out of this host (see network.outbound).")
-    twin = look.host.twin.value if look.told_by("firewall.forwarding") else None
-    exits = [one for one in twin.exits if one.journey.version == 4] if twin else []
+    exits = _exits(look) if look.told_by("firewall.forwarding") else []
     lost = [one for one in exits if one.journey.verdict in (*verdicts.LOST, "proxy")]
     if ports and any(one.port in ports for one in lost):
         return say("This host's firewall stops what mailcow's network asks name servers (see firewall.forwarding).")
     if lost and len(lost) == len(exits):
         return say("This host's firewall lets nothing out of mailcow's network (see firewall.forwarding).")
     return None
+
+
+def unlike_mailcows(look: Look, judged: Judged) -> bool:
+    """Say whether rules stop Docker's own bridge, which the container is on, and let mailcow's network out.
+
+    As they do where they name a bridge, or a subnet: those that firewall.forwarding advises do.
+    """
+    asked = [one.journey.verdict for one in _exits(look) if one.port == DNS]
+    stopped = judged.where == "forwarding" and judged.bridge in ("closed", "udp", "tcp")
+    return stopped and bool(asked) and set(asked) == {"delivered"}
+
+
+def _exits(look: Look) -> list[Exit]:
+    """Return what the twin knows of packets that mailcow's network sends over IPv4."""
+    twin = look.host.twin.value
+    judged = {one.version for one in twin.families if one.state == "judged"} if twin else set()
+    return [one for one in twin.exits if one.journey.version == 4] if twin and 4 in judged else []

@@ -49,7 +49,7 @@ def ping(look: Look) -> Iterator[Finding]:
         yield _unasked(run)
         return
     silent = [one for one in run.bridge.pings if one.outcome not in ("answered", "unable")]
-    elsewhere = asking.told_elsewhere(look) if silent else None
+    elsewhere = _elsewhere(look, run) if silent else None
     for one in run.bridge.pings:
         evidence = _evidence(run, one)
         if one in silent and elsewhere is not None:
@@ -59,6 +59,15 @@ def ping(look: Look) -> Iterator[Finding]:
             yield skipped(reason, subject=one.target, evidence=evidence)
         else:
             yield _judged(run, one, len(silent))
+
+
+def _elsewhere(look: Look, run: RecursionRun) -> str | None:
+    """Return why silence is no finding here; None: it is one."""
+    if (why := asking.told_elsewhere(look)) is not None:
+        return why
+    if asking.unlike_mailcows(look, asking.judge(run)):
+        return say("The firewall stops containers on Docker's own bridge, but lets mailcow's network out.")
+    return None
 
 
 def _switched_off(look: Look) -> bool:

@@ -57,7 +57,6 @@ _LARGE = noted(
     " edns-buffer-size: 512 to the server section of data/conf/unbound/unbound.conf once mailcow is cloned."
 )
 _BEYOND = {"closed": _OPEN, "tcp": _OPEN, "intercepted": _CLEAN, "stripped": _CLEAN, "udp": _TCP, "large": _LARGE}
-DNS = 53
 _LOOK = ("nft list ruleset", "iptables-save")
 
 
@@ -78,8 +77,10 @@ def recursion(look: Look) -> Iterator[Finding]:
     """
     run = look.host.probes.recursion.get()
     judged = asking.judge(run)
-    if judged.bridge and (why := asking.told_elsewhere(look, (DNS,))) is not None:
+    if judged.bridge and (why := asking.told_elsewhere(look, (asking.DNS,))) is not None:
         yield skipped(why, evidence=_evidence(run, judged))
+    elif asking.unlike_mailcows(look, judged):
+        yield _by_rules(run, judged)
     elif judged.bridge == "unasked":
         yield _unasked(run, judged)
     elif judged.bridge:
@@ -97,6 +98,19 @@ def _good(run: RecursionRun, judged: Judged) -> Finding:
     return Finding(
         status=Status.PASS,
         message=paragraph(message, host),
+        expected=phrase("signed answers"),
+        found=phrase("signed answers"),
+        evidence=_evidence(run, judged),
+    )
+
+
+def _by_rules(run: RecursionRun, judged: Judged) -> Finding:
+    """Judge by both halves of the way, where Docker's own bridge is no measure of mailcow's."""
+    bridge = say("The firewall stops containers on Docker's own bridge, but lets mailcow's network out.")
+    host = say("The signed answers of name servers arrive at this host.")
+    return Finding(
+        status=Status.PASS,
+        message=paragraph(host, bridge),
         expected=phrase("signed answers"),
         found=phrase("signed answers"),
         evidence=_evidence(run, judged),
