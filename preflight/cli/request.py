@@ -45,6 +45,7 @@ _NOT_WITH_FACTS = (
     "docker_host",
     "root",
     "probe",
+    "wait",
 )
 
 

@@ -65,6 +65,12 @@ class Crew:
         """Return the seconds until the deadline, never less than none."""
         return max(0.0, self.deadline - time.monotonic())
 
+    @property
+    def under_way(self) -> frozenset[str]:
+        """Return what was begun and is not done."""
+        with self._lock:
+            return frozenset(name for name in self._begun if not self._done[name].is_set())
+
     def learn(self, recipes: Mapping[str, Recipe]) -> None:
         """Take more recipes."""
         self._recipes |= recipes
