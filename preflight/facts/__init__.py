@@ -26,7 +26,7 @@ from preflight.facts.mailcow import ConfFile, EnvFile, LineFault, Mark, Override
 from preflight.facts.names import Answer, Answers, HostsEntry, ZoneServer, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.outgoing import Attempt, Goal, Outgoing, Trial
-from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
+from preflight.facts.probes import Differing, ExecRun, HealthRun, Probes, PublishRun, Refusal, StartRun, TimeoutRun
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
     NO_SERVICES,
@@ -84,6 +84,7 @@ __all__ = [
     "EngineNetwork",
     "EngineStart",
     "EnvFile",
+    "ExecRun",
     "Exit",
     "Fact",
     "Family",
@@ -135,6 +136,7 @@ __all__ = [
     "Switch",
     "Table",
     "TimeServer",
+    "TimeoutRun",
     "Times",
     "Timezone",
     "Trial",
