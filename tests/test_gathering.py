@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from preflight.facts import Fact, HealthRun, Host, Probes, PublishRun, StartRun
+from preflight.facts import ExecRun, Fact, HealthRun, Host, Probes, PublishRun, StartRun, TimeoutRun
 from preflight.facts import parts as facts
 from preflight.gathering.parts import PARTS, Kind, Part, Read
 from preflight.gathering.stages import FILES, STAGES
@@ -48,7 +48,14 @@ def test_a_recipe_makes_the_fact_of_its_place(part: Part) -> None:
 
 
 # Named for type checking alone
-RESULTS = {"Box": object, "HealthRun": HealthRun, "PublishRun": PublishRun, "StartRun": StartRun}
+RESULTS = {
+    "Box": object,
+    "ExecRun": ExecRun,
+    "HealthRun": HealthRun,
+    "PublishRun": PublishRun,
+    "StartRun": StartRun,
+    "TimeoutRun": TimeoutRun,
+}
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)

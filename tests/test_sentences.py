@@ -75,6 +75,7 @@ SOURCES = (
     "/proc/", "/run/", "DNS, asked of ", "docker compose", "hypervisor: ", "the host's programs", "uname (of ",
     "\0 of the container", "a container with a HEALTHCHECK", "a container with mailcow's limits",
     "a container with published ports", "a privileged container", "the host's units",
+    "a container whose health check hangs", "commands in a container",
 )  # fmt: skip
 # A subject of mailcow.conf, and a holder of a port: names, as they stand in other columns; who says a line.
 SUBJECTS = ("line \0", "\0 (pid \0", "MAILCOW_HOSTNAME=", "preflight: \0")

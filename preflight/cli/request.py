@@ -48,6 +48,7 @@ _NOT_WITH_FACTS = (
     "probe",
     "rehearse",
     "hold",
+    "wait",
 )
 
 

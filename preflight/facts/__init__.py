@@ -26,7 +26,7 @@ from preflight.facts.mailcow import ConfFile, EnvFile, LineFault, Mark, Override
 from preflight.facts.names import Answer, Answers, HostsEntry, ZoneServer, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.outgoing import Attempt, Goal, Outgoing, Trial
-from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
+from preflight.facts.probes import Differing, ExecRun, HealthRun, Probes, PublishRun, Refusal, StartRun, TimeoutRun
 from preflight.facts.rehearsal import ContainerRun, NetworkRun, PortRun, Rehearsal, Reply, WayOut
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
@@ -86,6 +86,7 @@ __all__ = [
     "EngineNetwork",
     "EngineStart",
     "EnvFile",
+    "ExecRun",
     "Exit",
     "Fact",
     "Family",
@@ -141,6 +142,7 @@ __all__ = [
     "Switch",
     "Table",
     "TimeServer",
+    "TimeoutRun",
     "Times",
     "Timezone",
     "Trial",

@@ -10,7 +10,7 @@ from msgspec import Struct
 from preflight.text.sentences import noted
 
 if TYPE_CHECKING:
-    from preflight.facts import HealthRun, PublishRun, StartRun
+    from preflight.facts import ExecRun, HealthRun, PublishRun, StartRun, TimeoutRun
     from preflight.probes.box import Box
 
 STAGE = noted("probes")
@@ -37,6 +37,18 @@ def _healthcheck(box: Box, image: str) -> HealthRun:
     return healthcheck(box, image)
 
 
+def _timeout(box: Box, image: str) -> TimeoutRun:
+    from preflight.probes.timeout import timeout
+
+    return timeout(box, image)
+
+
+def _executions(box: Box, image: str) -> ExecRun:
+    from preflight.probes.executions import executions
+
+    return executions(box, image)
+
+
 def _privileged(box: Box, image: str) -> StartRun:
     from preflight.probes.starts import privileged
 
@@ -58,6 +70,8 @@ def _publishing(box: Box, image: str) -> PublishRun:
 # What a probe does is loaded with it: a run without probes needs none of it.
 PROBES = (
     Probe("healthcheck", 10.0, STAGE, "a container with a HEALTHCHECK", _healthcheck),
+    Probe("timeout", 10.0, STAGE, "a container whose health check hangs", _timeout),
+    Probe("executions", 8.0, STAGE, "commands in a container", _executions),
     Probe("privileged", 10.0, STAGE, "a privileged container", _privileged),
     Probe("limits", 10.0, STAGE, "a container with mailcow's limits", _limits),
     Probe("publishing", 8.0, STAGE, "a container with published ports", _publishing),
