@@ -50,7 +50,7 @@ def look(line: Line, controls: Sequence[tuple[str, int]], bounds: Bounds, tell: 
 
 
 def targets(line: Line, resolved: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return the addresses to try: those of the name, and those that the host knows of; private ones for want of others."""
+    """Return the addresses to try, the name's and those that the host knows of; private ones for want of others."""
     every = tuple(dict.fromkeys((*(resolved or ()), *line.addresses)))
     public = tuple(address for address in every if is_public(address))
     return (public or every)[:MOST_ADDRESSES]
@@ -153,16 +153,14 @@ def _mail_alone(attempts: Sequence[Attempt]) -> bool:
 
 def _controls(places: Sequence[tuple[str, int]], bounds: Bounds) -> tuple[Control, ...]:
     """Ask mail servers elsewhere for their greeting, side by side."""
-    made: list[Control | None] = [None] * len(places[:CONTROLS])
+    places = places[:CONTROLS]
+    made: list[Control | None] = [None] * len(places)
     until = min(bounds.deadline, time.monotonic() + GREETING)
 
     def ask(number: int, host: str, port: int) -> None:
         made[number] = greet(host, port, until, bounds.stop)
 
-    threads = [
-        threading.Thread(target=ask, args=(number, *place), daemon=True)
-        for number, place in enumerate(places[:CONTROLS])
-    ]
+    threads = [threading.Thread(target=ask, args=(number, *one), daemon=True) for number, one in enumerate(places)]
     for thread in threads:
         thread.start()
     for thread in threads:
