@@ -12,7 +12,7 @@ import click
 from preflight import __version__
 from preflight.assess import assess
 from preflight.checks import Check, catalogue
-from preflight.cli import options, outputs, request
+from preflight.cli import options, outputs, reach, request
 from preflight.cli.outputs import Target
 from preflight.cli.stop import Stop
 from preflight.cli.streams import ReaderGone, colored, put, say, unread
@@ -203,10 +203,13 @@ def cleanup(ctx: click.Context, /, docker_host: str | None, root: str | None) ->
 
 @cli.command("schema")
 @options.HELP
-@click.argument("document", type=click.Choice(["report", "facts"]), default="report")
+@click.argument("document", type=click.Choice(["report", "facts", "reach"]), default="report")
 def schema_command(document: str) -> None:
-    """Print the JSON Schema of the report or of the facts."""
-    put(documents.encode(documents.schema(document)))
+    """Print the JSON Schema of the report, of the facts or of what `reach` found."""
+    put(documents.encode(reach.schema() if document == "reach" else documents.schema(document)))
+
+
+cli.add_command(reach.reach)
 
 
 def _survey(given: options.HostOptions, stop: Stop, wishes: Wishes) -> Survey:
