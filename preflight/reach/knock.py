@@ -19,6 +19,7 @@ OPENING = 6.0  # seconds: the kernel tries again after 1 and after 3, and time f
 HEARING = 5.0  # seconds for an answer
 SAID = 120  # bytes of what somebody else says
 MOST = 512  # bytes that are read
+_ENDED = (errno.EPIPE, errno.ECONNRESET)
 
 
 class Aim(Struct, frozen=True):
@@ -98,8 +99,8 @@ class Knock:
     def _ask(self) -> None:
         self._client = usual(self._socket.getsockname()[0]) or ""
         self._seconds = time.monotonic() - self._began
-        self._socket.send(protocol.hello(self._question.key, self._hello.port, self._hello.nonce))
         self.open = True
+        self._socket.send(protocol.hello(self._question.key, self._hello.port, self._hello.nonce))
         self._until = min(self._deadline, time.monotonic() + HEARING)
 
     def _hear(self) -> None:
@@ -123,7 +124,9 @@ class Knock:
             self._end("closed")
 
     def _fail(self, code: int) -> None:
-        if self.open:  # somebody took the connection, and ended it
+        if self.open or code in _ENDED:  # somebody took the connection, and ended it; what he said is still there
+            with suppress(OSError):
+                self._heard += self._socket.recv(MOST)
             if self._heard:
                 self._judge()
             else:
