@@ -24,8 +24,9 @@ RULES = """
 table ip nat {
   chain prerouting {
     type nat hook prerouting priority -100
-    ip daddr 198.51.100.7 tcp dport { 25, 4190, 80, 143, 465, 587, 993, 13306 } dnat to 172.22.1.253
+    ip daddr 198.51.100.7 tcp dport { 25, 4190, 80, 143, 465, 587, 993 } dnat to 172.22.1.253
     ip daddr 198.51.100.7 tcp dport 995 dnat to 172.22.1.253:4190
+    ip daddr 198.51.100.7 tcp dport 13306 dnat to 172.22.1.253:3306
   }
   chain postrouting {
     type nat hook postrouting priority 100
@@ -78,10 +79,12 @@ ip link set lo up
 ip addr add 172.22.1.253/24 dev eth0; ip -6 addr add fd4d:6169:6c63:6f77::253/64 dev eth0 nodad; ip link set eth0 up
 ip route add default via 172.22.1.1; ip -6 route add default via fd4d:6169:6c63:6f77::1
 '
-PREFLIGHT_ASKED=1 PREFLIGHT_TOKEN=near PREFLIGHT_REACH="$KEY" nsenter -t $box -n "$0" -I -c 'BOX' > "$3/box" & serving=$!
+export PREFLIGHT_ASKED=1 PREFLIGHT_TOKEN=near PREFLIGHT_REACH="$KEY"
+nsenter -t $box -n "$0" -I -c 'BOX' > "$3/box" & serving=$!
 nsenter -t $host -n "$0" -I -c 'HOST' & serving="$serving $!"
 sleep 1
 shift 3
+unset PREFLIGHT_TOKEN
 n=0 clients=""
 for words in "$@"; do
     n=$((n+1))
