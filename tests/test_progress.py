@@ -204,7 +204,7 @@ def test_a_display_comes_after_a_moment_and_goes_with_the_run(clock: Clock, monk
     seen: list[list[str]] = []
     drawing, gone = threading.Event(), threading.Event()
 
-    def draw(lines: Callable[[], list[str]], over: threading.Event) -> None:
+    def draw(lines: Callable[[], list[str]], over: threading.Event, _news: object) -> None:
         seen.append(lines())
         drawing.set()
         assert over.wait(PATIENCE)

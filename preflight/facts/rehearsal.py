@@ -114,7 +114,7 @@ class WayOut(Struct, frozen=True, omit_defaults=True):
     error: Word = ""
 
 
-class Arrival(Struct, frozen=True, omit_defaults=True):
+class Visit(Struct, frozen=True, omit_defaults=True):
     """Somebody who tried a port that was kept up, so many times; `seconds`: of the hold, at the first of them.
 
     `stranger`: who did not prove that he knows the line, and got no answer.
@@ -142,5 +142,5 @@ class Rehearsal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: Secret = ""
     late: bool = False
     held: float = 0.0
-    arrivals: tuple[Arrival, ...] = ()
+    arrivals: tuple[Visit, ...] = ()
     seconds: float = 0.0

@@ -97,9 +97,9 @@ _MESSAGES = {
 
 def message(one: Attempt) -> str:
     """Say in a sentence what became of an attempt."""
-    template = _MESSAGES["open" if one.local and one.outcome == "reached" else one.outcome]
+    kind = "open" if one.local and one.outcome == "reached" else one.outcome
     where, long = with_port(one.address, one.port), duration(one.seconds)
-    return say(template, where=where, long=long, peer=one.seen_as, by=one.by or one.address, error=one.error)
+    return say(_MESSAGES[kind], where=where, long=long, peer=one.seen_as, by=one.by or one.address, error=one.error)
 
 
 def _verdict(rows: Sequence[Row]) -> Verdict:

@@ -21,8 +21,7 @@ _MESSAGES = {
     ),
     "rewritten-here": noted(
         "The host sees this machine under a private address. Either both are behind the same router, or the"
-        " host's router"
-        " hides the addresses of all clients."
+        " host's router hides the addresses of all clients."
     ),
     "rewritten": noted(
         "The host sees this machine as {peer}. A router in front of it hides the addresses of its clients."
@@ -56,20 +55,17 @@ _MESSAGES = {
 }
 _MESSAGES |= {f"mute-{part}": _MESSAGES[f"closed-{part}"] for part in ("all", "some")}
 
-_AGAIN = noted("Run `preflight check --rehearse --hold 300` on the host again and copy the new line.")
 _NOT_NEAR = noted(
     "From the host's own network, many routers do not lead to its public address: try from elsewhere too."
 )
 _OPEN_SOME = {
     4: noted(
         "Open these ports in the hosting provider's firewall, or forward them on the router. If firewall.inbound"
-        " fails for"
-        " them on the host, change the host's own firewall (DOCKER-USER)."
+        " fails for them on the host, change the host's own firewall (DOCKER-USER, ufw)."
     ),
     6: noted(
         "Open these ports for IPv6 in the hosting provider's firewall or on the router. If firewall.inbound"
-        " fails for them"
-        " on the host, change the host's own firewall (DOCKER-USER)."
+        " fails for them on the host, change the host's own firewall (DOCKER-USER, ufw)."
     ),
 }
 _OPEN_ALL = {
@@ -79,14 +75,13 @@ _OPEN_ALL = {
     ),
     6: noted(
         "Check that the hold still runs. Open mailcow's ports for IPv6 in the hosting provider's firewall or on"
-        " the router,"
-        " and check the host's default route for IPv6."
+        " the router, and check the host's default route for IPv6."
     ),
 }
 _WHO = noted(
     "Find out who answers: an old server behind this name, a proxy or CDN in front of it, or the router"
-    " itself. Point the"
-    " name to the host, or forward the ports to it. If another hold was started meanwhile, use its line."
+    " itself. Point the name to the host, or forward the ports to it. If another hold was started meanwhile, use its"
+    " line."
 )
 _FORWARD = {
     4: noted("Forward these ports on the router to the host, each to the same port. If there is no router, look at the"
@@ -94,27 +89,31 @@ _FORWARD = {
     6: noted("Look at the host's own firewall for IPv6 (see firewall.inbound)."),
 }  # fmt: skip
 
-_REMEDIES: dict[str, tuple[str, Where]] = {
-    "expired": (_AGAIN, "host"),
-    "late": (noted("Raise --timeout."), "client"),
-    "near": (noted("Run it on a machine on another network."), "client"),
-    "rewritten-here": (noted("Run it on a machine on another network."), "client"),
-    "rewritten": (
-        noted("Switch off source NAT for forwarded connections on the router. Else mailcow bans the router, and with it"
-              " everybody."), "provider"),
-    "relay": (
-        noted("Do not open mailcow to the Internet. Let Docker translate addresses itself (see firewall.inbound and"
-              " network.ipv6)."), "host"),
-    "crossed": (noted("Forward each port on the router to the same port of the host."), "provider"),
-    "port-25": (
-        noted("Run it on a machine whose network allows port 25: most rented servers do, most homes do not."),
-        "client"),
-    "no-way": (
-        noted("Run it on a machine with both IPv4 and IPv6. In Docker, add `--network=host`."), "client"),
-    "elsewhere": (noted("Change the name's records so that they lead to the host, or remove them."), "dns"),
-    "local-open": (
-        noted("Keep databases from the Internet: bind these ports to 127.0.0.1 in mailcow.conf, and remove the rule or"
-              " the proxy that leads to them."), "host"),
+_REMEDIES = {
+    "expired": noted("Run `preflight check --rehearse --hold 300` on the host again and copy the new line."),
+    "late": noted("Raise --timeout."),
+    "near": noted("Run it on a machine on another network."),
+    "rewritten-here": noted("Run it on a machine on another network."),
+    "rewritten": noted(
+        "Switch off source NAT for forwarded connections on the router. Else mailcow bans the router, and all clients"
+        " with it."
+    ),
+    "relay": noted(
+        "Do not open mailcow to the Internet like this. Let Docker forward connections itself (see firewall.inbound and"
+        " network.ipv6)."
+    ),
+    "crossed": noted("Forward each port on the router to the same port of the host."),
+    "port-25": noted("Run it on a machine whose network allows port 25: most rented servers do, most homes do not."),
+    "no-way": noted("Run it on a machine with both IPv4 and IPv6. In Docker, add `--network=host`."),
+    "elsewhere": noted("Change the name's records so that they lead to the host, or remove them."),
+    "local-open": noted(
+        "Keep databases from the Internet. Bind these ports to 127.0.0.1 in mailcow.conf, and remove the rule or the"
+        " proxy that leads to them."
+    ),
+}
+_WHERE: dict[str, Where] = {
+    "expired": "host", "rewritten": "provider", "relay": "host", "crossed": "provider", "elsewhere": "dns",
+    "local-open": "host",
 }  # fmt: skip
 
 
@@ -137,8 +136,7 @@ def tale(look: Look, identity: str, rows: Sequence[Attempt]) -> Tale:
 
 def _remedy(identity: str, first: Attempt) -> tuple[str, Where]:
     if identity in _REMEDIES:
-        template, where = _REMEDIES[identity]
-        return say(template), where
+        return say(_REMEDIES[identity]), _WHERE.get(identity, "client")
     kind, _, part = identity.rpartition("-")
     family = version(first.address)
     if kind in ("other", "closed", "mute"):
@@ -147,7 +145,7 @@ def _remedy(identity: str, first: Attempt) -> tuple[str, Where]:
         return say("Let the host's own firewall accept these ports (see firewall.inbound)."), "host"
     if part == "all":
         return paragraph(say(_OPEN_ALL[family]), say(_NOT_NEAR)), "provider"
-    return say(_FORWARD[family] if kind == "refused" else _OPEN_SOME[family]), "provider"
+    return say(_FORWARD[family]) if kind == "refused" else say(_OPEN_SOME[family]), "provider"
 
 
 def nowhere(look: Look) -> Finding:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from preflight.facts.rehearsal import Arrival
+from preflight.facts.rehearsal import Visit
 
 
 class Held(Struct, frozen=True):
@@ -66,7 +66,7 @@ class Holder(Protocol):
     def environment(self) -> Mapping[str, str]:
         """Return what the stand-ins are told."""
 
-    def hold(self, up: Up) -> tuple[Arrival, ...]:
+    def hold(self, up: Up) -> tuple[Visit, ...]:
         """Return when nobody needs the stand-ins any more, with who came; called in the probe's own thread."""
 
 
@@ -77,7 +77,7 @@ class Plain(Struct):
     environment: dict[str, str] = {}
     audience: Audience | None = None
 
-    def hold(self, up: Up) -> tuple[Arrival, ...]:
+    def hold(self, up: Up) -> tuple[Visit, ...]:
         """Wait until the time is over, or the run."""
         up.stop.wait(self.seconds)
         return ()

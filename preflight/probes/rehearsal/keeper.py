@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from preflight.facts.rehearsal import Arrival
+from preflight.facts.rehearsal import Visit
 from preflight.gather.access.errand import Stopped
 from preflight.gather.engine.client import EngineError
 from preflight.net.addresses import is_loopback, usual
@@ -36,7 +36,7 @@ class Keeper:
         """Return the key, by which the stand-ins know who has the line."""
         return {"PREFLIGHT_REACH": self._key.hex()}
 
-    def hold(self, up: Up) -> tuple[Arrival, ...]:
+    def hold(self, up: Up) -> tuple[Visit, ...]:
         """Tell the line, and who arrives until the time is over, or the run."""
         began = time.monotonic()
         until = time.time() + self.seconds
@@ -60,10 +60,10 @@ class Keeper:
             return
         seconds = f"{self.seconds:g}"
         self.audience.announce(
-            say("The ports stay up for {seconds} s. On a machine elsewhere, run one of these:", seconds=seconds)
+            say("The ports stay up for {seconds} s. Run one of these on a machine elsewhere.", seconds=seconds)
         )
-        self.audience.announce(f"  preflight reach {line}")
-        self.audience.announce(f"  docker run --rm --network=host mailcow-preflight reach {line}")
+        self.audience.announce(f"preflight reach {line}")
+        self.audience.announce(f"docker run --rm --network=host mailcow-preflight reach {line}")
 
 
 def ports(places: Sequence[Held]) -> tuple[lines.Port, ...]:
@@ -85,14 +85,14 @@ class _Book:
 
     def __init__(self, places: Sequence[Held]) -> None:
         self._places = places
-        self._rows: dict[tuple[int, str, bool], Arrival] = {}
+        self._rows: dict[tuple[int, str, bool], Visit] = {}
 
     @property
-    def arrivals(self) -> tuple[Arrival, ...]:
+    def arrivals(self) -> tuple[Visit, ...]:
         """Return all of them, each once, with how often."""
         return tuple(self._rows.values())
 
-    def look(self, up: Up, seconds: float) -> list[Arrival]:
+    def look(self, up: Up, seconds: float) -> list[Visit]:
         """Read what the containers have printed; return who is new. Raises `Stopped` and TimeoutError."""
         counted: dict[tuple[int, str, bool], int] = {}
         for container in dict.fromkeys(place.container for place in self._places):
@@ -107,7 +107,7 @@ class _Book:
         for key, count in counted.items():
             port, peer, stranger = key
             if key not in self._rows and len(self._rows) < MOST:
-                self._rows[key] = Arrival(port, peer, stranger, count, round(seconds, 1))
+                self._rows[key] = Visit(port, peer, stranger, count, round(seconds, 1))
                 new.append(self._rows[key])
             elif key in self._rows and self._rows[key].count != count:
                 self._rows[key] = replace(self._rows[key], count=count)
@@ -138,7 +138,7 @@ class _Book:
         return told
 
 
-def _news(arrival: Arrival) -> str:
+def _news(arrival: Visit) -> str:
     if arrival.stranger:
         return say(
             "Somebody without the line tried {port}/tcp from {peer}, and got no answer.",

@@ -13,7 +13,7 @@ import msgspec
 
 from preflight.facts.engine import RUN
 from preflight.facts.engine_words import trouble
-from preflight.facts.rehearsal import Answer, Arrival, NetworkRun, Rehearsal, Reply, Way, WayOut, Whom
+from preflight.facts.rehearsal import Answer, NetworkRun, Rehearsal, Reply, Visit, Way, WayOut, Whom
 from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.net.addresses import usual
@@ -64,7 +64,7 @@ class _Play:
         self._exits: tuple[WayOut, ...] = ()
         self._asked = False
         self._held = 0.0
-        self._arrivals: tuple[Arrival, ...] = ()
+        self._arrivals: tuple[Visit, ...] = ()
         self._error = ""
 
     def through(self) -> Rehearsal:
