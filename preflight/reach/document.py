@@ -43,13 +43,17 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What is behind rows that do not pass. `address`: null, where it is about all of them."""
+    """What is behind rows that do not pass. `address`: null, where it is about all of them.
+
+    `detail`: the beginning of what somebody else said on the first port, '' = nothing.
+    """
 
     id: str
     status: Status
     address: str | None
     ports: tuple[int, ...]
     message: str
+    detail: str
     remedy: str
     place: Where
 

@@ -67,7 +67,8 @@ def _finding(look: Look, identity: str, key: Key, rows: Sequence[Attempt]) -> Fi
     message, remedy, place = tales.tale(look, identity, rows)
     ports = tuple(dict.fromkeys(one.port for one in rows))
     return Finding(
-        id=identity, status=status(why), address=address or None, ports=ports, message=message, remedy=remedy,
+        id=identity, status=status(why), address=address or None, ports=ports, message=message,
+        detail=rows[0].said if why == "other" else "", remedy=remedy,
         place=place,
     )  # fmt: skip
 

@@ -46,8 +46,8 @@ _MESSAGES = {
     "prohibited-some": noted("A firewall at {by} rejects connections to these ports at {address}: {ports}."),
     "unreachable-all": noted("Packets do not get to {address}."),
     "unreachable-some": noted("Packets do not get to these ports at {address}: {ports}."),
-    "other-all": noted("Somebody else answers at {address} on all ports. On port {port} it says: {said}"),
-    "other-some": noted("Somebody else answers at {address} on these ports: {ports}. On port {port} it says: {said}"),
+    "other-all": noted("Somebody else answers at {address} on all ports."),
+    "other-some": noted("Somebody else answers at {address} on these ports: {ports}."),
     "closed-all": noted("Somebody takes all connections at {address} who does not know this line."),
     "closed-some": noted(
         "At {address} somebody takes connections to these ports who does not know this line: {ports}."
@@ -128,7 +128,7 @@ def tale(look: Look, identity: str, rows: Sequence[Attempt]) -> Tale:
     ports = ", ".join(str(port) for port in dict.fromkeys(one.port for one in rows))
     message = say(
         _MESSAGES[identity],
-        host=look.host, address=first.address, ports=ports, port=first.port, peer=first.seen_as, said=first.said,
+        host=look.host, address=first.address, ports=ports, peer=first.seen_as,
         by=first.by or first.address, told=", ".join(look.told),
     )  # fmt: skip
     return message, *_remedy(identity, first)
@@ -156,6 +156,7 @@ def nowhere(look: Look) -> Finding:
         address=None,
         ports=(),
         message=say("{host} has no address here, and the line names none.", host=look.host),
+        detail="",
         remedy=say("Check the name, or give an address of the host in its place."),
         place="dns",
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from preflight.reach.document import Finding, Reach, Row
 from preflight.render import reach_words, words
 from preflight.render.escape import CELL, code_span, markdown_cell, markdown_text, prose
@@ -42,7 +40,10 @@ def counts(found: Reach) -> str:
 
 def tables(found: Reach) -> list[tuple[str, list[Row]]]:
     """Return the rows by address."""
-    return [(address, list(rows)) for address, rows in groupby(found.results, key=lambda row: row.address)]
+    every: dict[str, list[Row]] = {}
+    for row in found.results:
+        every.setdefault(row.address, []).append(row)
+    return list(every.items())
 
 
 def state(row: Row) -> str:
@@ -83,6 +84,8 @@ def _markdown(found: Reach) -> str:
         lines += ["", f"## {markdown_text(finding.message, 400)}", ""]
         if finding.ports:
             lines += [f"{markdown_text(reach_words.PORTS)} {code_span(ports(finding), 300)}", ""]
+        if finding.detail:
+            lines += [f"{markdown_text(reach_words.SAID)} {code_span(finding.detail, 300)}", ""]
         lines.append(f"**{words.REMEDY}** {prose(finding.remedy)}")
     for address, rows in tables(found):
         lines += ["", f"## {code_span(address)}", "", "| | " + " | ".join(reach_words.COLUMNS) + " |"]
@@ -110,6 +113,8 @@ def _text(found: Reach, color: bool) -> str:
         page.line(finding.message, mark=mark, mark_style=style, style="bold")
         if finding.ports:
             page.line(f"{reach_words.PORTS} {ports(finding)}", indent=2)
+        if finding.detail:
+            page.line(f"{reach_words.SAID} {finding.detail}", indent=2)
         page.line(f"{words.REMEDY} {finding.remedy}", indent=2)
     for address, rows in tables(found):
         page.heading(address)
