@@ -245,7 +245,7 @@ def test_the_other_commands() -> None:
     explained = preflight("explain", "ports.free")
     assert explained.returncode == 0
     assert "ports.free" in explained.stdout
-    for name in ("report", "facts"):
+    for name in ("report", "facts", "reach"):
         assert json.loads(preflight("schema", name).stdout)["$schema"].endswith("2020-12/schema")
     assert "0." in preflight("--version").stdout
     assert "--hostname" in preflight("check", "--help").stdout

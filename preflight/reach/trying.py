@@ -42,7 +42,7 @@ def look(line: Line, controls: Sequence[tuple[str, int]], bounds: Bounds, tell: 
     aims = [Aim(address, port) for address in addresses for port in line.ports if port.serves(address)]
     question = Question(line.key, protocol.kernel(line.key, boot) if (boot := hearing.boot()) else "")
     attempts = attempt(aims, question, bounds, tell)
-    tried = _controls(controls, bounds) if _mail_alone(attempts) else ()
+    tried = _controls(controls, bounds) if _mail_alone(attempts) and not bounds.stop.is_set() else ()
     return Look(
         host=line.host, until=line.until, now=now, told=line.addresses, resolved=resolved, attempts=attempts,
         controls=tried, seconds=round(time.monotonic() - began, 3),
@@ -148,7 +148,8 @@ def _missing(aim: Aim, error: str, *, unsent: bool = False) -> Attempt:
 def _mail_alone(attempts: Sequence[Attempt]) -> bool:
     """Say whether port 25 fails where other ports do not: many networks close it outwards."""
     reached = {one.address for one in attempts if one.outcome == "reached"}
-    return any(one.port == 25 and one.outcome != "reached" and one.address in reached for one in attempts)
+    answers = ("reached", "unsent", "late")
+    return any(one.port == 25 and one.outcome not in answers and one.address in reached for one in attempts)
 
 
 def _controls(places: Sequence[tuple[str, int]], bounds: Bounds) -> tuple[Control, ...]:
