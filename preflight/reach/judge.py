@@ -90,8 +90,8 @@ _MESSAGES = {
     "unreachable": noted("{where} cannot be reached: {error}."),
     "unsent": noted("This machine cannot send to {where}: {error}."),
     "other": noted("Somebody else answers at {where}."),
-    "mute": noted("{where} takes connections and says nothing."),
-    "closed": noted("{where} takes connections and ends them without a word."),
+    "mute": noted("{where} accepts connections and says nothing."),
+    "closed": noted("{where} accepts connections and closes them without an answer."),
     "late": noted("{where} was not tried to the end."),
 }
 

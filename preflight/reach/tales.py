@@ -32,7 +32,7 @@ _MESSAGES = {
     ),
     "crossed": noted("These ports at {address} lead to other ports of mailcow: {ports}."),
     "port-25": noted(
-        "Port 25 is not reached from here, and no other mail server is. Many networks do not let clients connect"
+        "Port 25 is not reached from here, and neither are other mail servers. Many networks do not let clients connect"
         " to port 25."
     ),
     "no-way": noted("This machine has no way to {address}."),
@@ -48,9 +48,9 @@ _MESSAGES = {
     "unreachable-some": noted("Packets do not get to these ports at {address}: {ports}."),
     "other-all": noted("Somebody else answers at {address} on all ports."),
     "other-some": noted("Somebody else answers at {address} on these ports: {ports}."),
-    "closed-all": noted("Somebody takes all connections at {address} who does not know this line."),
+    "closed-all": noted("Somebody accepts all connections at {address}, but does not know this line."),
     "closed-some": noted(
-        "At {address} somebody takes connections to these ports who does not know this line: {ports}."
+        "Somebody accepts connections at {address}, but does not know this line, on these ports: {ports}."
     ),
 }
 _MESSAGES |= {f"mute-{part}": _MESSAGES[f"closed-{part}"] for part in ("all", "some")}

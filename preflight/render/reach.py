@@ -57,7 +57,7 @@ def details(row: Row) -> str:
     """Return what a table says beside that: how long, who saw whom, who says so, what somebody else said."""
     if row.outcome == "reached":
         return reach_words.SEEN.format(long=duration(row.seconds), peer=row.seen_as or words.UNKNOWN)
-    return row.said or row.by or row.error
+    return row.said or row.by or (row.error if row.outcome in ("unreachable", "unsent") else "")
 
 
 def about(found: Reach) -> list[tuple[str, str]]:

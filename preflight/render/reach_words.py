@@ -7,12 +7,12 @@ HEADLINE = {
     "not-reached": "Not all of mailcow's ports are reached from here",
     "undetermined": "Undetermined: this does not tell what others reach",
 }
-COUNTS = "{passed} as they should be, {failed} not, {unknown} not determined."
-HOST, TOLD, RESOLVED = "Host", "Its addresses, as it says", "Its name resolves here to"
-KEPT, TRIED, NONE = "It answers until", "Tried at", "none"
+COUNTS = "{passed} as expected, {failed} not as expected, {unknown} not determined."
+HOST, TOLD, RESOLVED = "Host", "Addresses in the line", "Name resolves here to"
+KEPT, TRIED, NONE = "Ports stay up until", "Tried", "none"
 PORTS, SAID, FINDINGS = "Ports:", "The first one says:", "What is behind it"
 COLUMNS = ("Port", "Result", "Details")
-LOCAL = "not reached, as it should be"
+LOCAL = "not reached, as expected"
 SEEN = "{long}, seen as {peer}"
 OUTCOMES = {
     "reached": "reached",
@@ -22,7 +22,7 @@ OUTCOMES = {
     "unreachable": "unreachable",
     "unsent": "not sent",
     "other": "answered by somebody else",
-    "mute": "taken, no answer",
-    "closed": "taken and closed",
+    "mute": "accepted, no answer",
+    "closed": "accepted and closed",
     "late": "not tried to the end",
 }
