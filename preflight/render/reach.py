@@ -72,8 +72,10 @@ def about(found: Reach) -> list[tuple[str, str]]:
 
 
 def ports(finding: Finding) -> str:
-    """Return the ports of a finding as a list."""
-    return ", ".join(map(str, finding.ports))
+    """Return the ports of a finding as a list, '' where its message names them."""
+    named = ", ".join(map(str, finding.ports))
+    told = finding.message.endswith(f": {named}.") or finding.id == "port-25"
+    return "" if told else named
 
 
 def _markdown(found: Reach) -> str:
@@ -82,7 +84,7 @@ def _markdown(found: Reach) -> str:
     lines += ["", markdown_text(counts(found))]
     for finding in found.findings:
         lines += ["", f"## {markdown_text(finding.message, 400)}", ""]
-        if finding.ports:
+        if ports(finding):
             lines += [f"{markdown_text(reach_words.PORTS)} {code_span(ports(finding), 300)}", ""]
         if finding.detail:
             lines += [f"{markdown_text(reach_words.SAID)} {code_span(finding.detail, 300)}", ""]
@@ -111,7 +113,7 @@ def _text(found: Reach, color: bool) -> str:
         page.line("")
         mark, style = _MARKS[finding.status]
         page.line(finding.message, mark=mark, mark_style=style, style="bold")
-        if finding.ports:
+        if ports(finding):
             page.line(f"{reach_words.PORTS} {ports(finding)}", indent=2)
         if finding.detail:
             page.line(f"{reach_words.SAID} {finding.detail}", indent=2)
