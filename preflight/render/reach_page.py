@@ -5,7 +5,11 @@ from __future__ import annotations
 from preflight.reach.document import Reach
 from preflight.render import html, reach, reach_words
 
-STYLE = ".reached { border-collapse: separate; border-spacing: 0; } .reached th { white-space: nowrap; } .reached th:first-child { padding-left: 1.2rem; }\n"
+STYLE = """\
+.reached { border-collapse: separate; border-spacing: 0; }
+.reached th { white-space: nowrap; }
+.reached th:first-child { padding-left: 1.2rem; }
+"""
 
 
 def page(found: Reach) -> str:
