@@ -28,13 +28,14 @@ from tests import sentences
 from tests.sentences import Template
 
 PREFLIGHT = Path(__file__).parent.parent / "preflight"
-ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", "redact", "render")
+ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", "reach", "redact", "render")
 # What rpm.py and sqlite.py say of a damaged database is caught and never shown; words.py and record_words.py have the
 # formats' sentences,
 # kinds.py, plain.py, tokens.py, known_programs.py and layout.py lists of names, distro.py and lines.py commands. Errors
 # of usage are English (docs/design.md).
 SPARED = {
     "gather/packages/rpm.py", "gather/packages/sqlite.py", "render/words.py", "render/record_words.py",
+    "render/reach_words.py",
     "redact/kinds.py", "redact/plain.py",
     "redact/tokens.py", "checks/holders/known_programs.py", "checks/firewall/lines.py",
     "checks/remedies/distro.py", "mailcow/layout.py",
@@ -57,6 +58,7 @@ COMMANDS = (
     "ps ", "rmdir ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",
     "amazon-linux-extras ", "transactional-update ", "yum-config-manager ", "if dpkg ", "if rpm ", "deb [arch=",
     "nfsconf ", "options sunrpc ", "STATDOPTS=", "shorewall ", "nft ", "--ignore ",
+    "preflight reach ",
     "supervisorctl ", "monit ", "gitlab-ctl ", "update-alternatives ", "firewall-cmd ", "cscli ", "fail2ban-client ",
 )  # fmt: skip
 NAMES = (

@@ -12,7 +12,7 @@ import click
 from preflight import __version__
 from preflight.assess import assess
 from preflight.checks import Check, catalogue
-from preflight.cli import options, outputs, reports, request
+from preflight.cli import options, outputs, reach, reports, request
 from preflight.cli.stop import Stop
 from preflight.cli.streams import ReaderGone, colored, put, say, unread
 from preflight.facts.parts import descriptions
@@ -75,6 +75,8 @@ def check(ctx: click.Context, /, **values: Any) -> None:
     """Check this host and print the report (the default command)."""
     given = options.CheckOptions(**values)
     targets = outputs.targets(given.formats, given.outputs)
+    if given.wait and given.hold is not None:
+        raise click.UsageError("--hold keeps one rehearsal up; it does not go with --wait, which may play several.")
     stop = Stop()
     everything = given.facts_file is None and not given.only and not given.skip
     survey = _survey(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
@@ -212,10 +214,13 @@ def cleanup(ctx: click.Context, /, docker_host: str | None, root: str | None) ->
 
 @cli.command("schema")
 @options.HELP
-@click.argument("document", type=click.Choice(["report", "facts"]), default="report")
+@click.argument("document", type=click.Choice(["report", "facts", "reach"]), default="report")
 def schema_command(document: str) -> None:
-    """Print the JSON Schema of the report or of the facts."""
-    put(documents.encode(documents.schema(document)))
+    """Print the JSON Schema of the report, of the facts or of what `reach` found."""
+    put(documents.encode(reach.schema() if document == "reach" else documents.schema(document)))
+
+
+cli.add_command(reach.reach)
 
 
 def _survey(given: options.HostOptions, stop: Stop, wishes: Wishes) -> Survey:

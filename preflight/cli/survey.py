@@ -32,6 +32,8 @@ class Survey:
     def gather(self, wishes: Wishes) -> Host:
         """Look to the end."""
         self._wishes = wishes
+        if wishes.holder is not None:
+            wishes.holder.audience = self._progress
         with self._progress.shown():
             return gather(self._roots, replace(wishes, conf=self._conf), self.begun)
 

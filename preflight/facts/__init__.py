@@ -27,7 +27,7 @@ from preflight.facts.names import Answer, Answers, HostsEntry, ZoneServer, absol
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.outgoing import Attempt, Goal, Outgoing, Trial
 from preflight.facts.probes import Differing, ExecRun, HealthRun, Probes, PublishRun, Refusal, StartRun, TimeoutRun
-from preflight.facts.rehearsal import ContainerRun, NetworkRun, PortRun, Rehearsal, Reply, WayOut
+from preflight.facts.rehearsal import ContainerRun, NetworkRun, PortRun, Rehearsal, Reply, Visit, WayOut
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
     NO_SERVICES,
@@ -152,6 +152,7 @@ __all__ = [
     "Userland",
     "View",
     "Virtualization",
+    "Visit",
     "Way",
     "WayOut",
     "WebDate",
