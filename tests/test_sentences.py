@@ -42,7 +42,7 @@ SPARED = {
     "assess/selection.py", "assess/waiver_file.py", "mailcow/requirements/__init__.py",
 }  # fmt: skip
 # What a format is made of, beside what it says, which stands in render/words.py.
-FORMATS = ("bold ", "<", "::\0", " {", "\n@media", "\0 at \0 UTC")
+FORMATS = ("bold ", ".reached ", "<", "::\0", " {", "\n@media", "\0 at \0 UTC")
 FILES = [
     path
     for path in sorted(PREFLIGHT.rglob("*.py"))
