@@ -9,7 +9,7 @@ from preflight.reach.document import Status
 from preflight.reach.facts import Attempt, Look
 
 # Causes that leave it open whether the world reaches the port.
-OPEN = frozenset({"late", "no-way", "expired", "near", "rewritten-here", "port-25"})
+OPEN = frozenset({"late", "no-way", "expired", "near", "rewritten-here", "between", "port-25"})
 MAIL = 25
 
 
@@ -17,8 +17,7 @@ def cause(look: Look, one: Attempt) -> str:
     """Return why an attempt does not pass; '' = it does. Outcomes are causes, too."""
     if one.outcome in ("late", "unsent"):
         return "late" if one.outcome == "late" else "no-way"
-    nobody = all(other.outcome != "reached" for other in look.attempts)
-    if nobody and look.now > look.until:
+    if one.outcome != "reached" and _over(look):
         return "expired"
     if one.local:
         return "local-open" if one.outcome == "reached" else ""
@@ -40,6 +39,16 @@ def elsewhere(look: Look, address: str) -> bool:
     return bool(same) and address not in look.told and address in (look.resolved or ())
 
 
+def _over(look: Look) -> bool:
+    """Say whether the hold was over when a port was tried, or may have been: it ended while all were.
+
+    Where one answers although it was over before, this machine's clock is wrong, and tells nothing.
+    """
+    if look.now <= look.until:
+        return look.now + look.seconds > look.until
+    return all(other.outcome != "reached" for other in look.attempts)
+
+
 def _reached(one: Attempt) -> str:
     if near(one):
         return "near"
@@ -47,6 +56,8 @@ def _reached(one: Attempt) -> str:
         return "relay"
     if one.seen_as and not is_public(one.seen_as):
         return "rewritten" if is_public(one.client) else "rewritten-here"
+    if one.seen_as and is_public(one.client) and one.seen_as != one.client:
+        return "between"
     return "crossed" if one.heard_at != one.inside else ""
 
 

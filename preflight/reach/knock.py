@@ -87,7 +87,7 @@ class Knock:
             return
         if self._heard:
             self._judge()
-        elif now >= self._deadline and now < self._began + OPENING:
+        elif self._until >= self._deadline:  # less than its own time, so that silence tells nothing
             self._end("late")
         else:
             self._end("mute" if self.open else "filtered")

@@ -26,6 +26,10 @@ _MESSAGES = {
     "rewritten": noted(
         "The host sees this machine as {peer}. A router in front of it hides the addresses of its clients."
     ),
+    "between": noted(
+        "The host sees this machine as {peer}, not as {client}. A proxy or load balancer on the way passes the"
+        " connections on."
+    ),
     "relay": noted(
         "The host sees this machine as {peer}, an address of mailcow's own network. mailcow would trust every client:"
         " it would be an open relay."
@@ -98,6 +102,10 @@ _REMEDIES = {
         "Switch off source NAT for forwarded connections on the router. Else mailcow bans the router, and all clients"
         " with it."
     ),
+    "between": noted(
+        "Run it on a machine on another network. If the host sees that one under another address too, take the proxy"
+        " away from mailcow's ports. Else mailcow bans the proxy, and all clients with it."
+    ),
     "relay": noted(
         "Do not open mailcow to the Internet like this. Let Docker forward connections itself (see firewall.inbound and"
         " network.ipv6)."
@@ -128,7 +136,7 @@ def tale(look: Look, identity: str, rows: Sequence[Attempt]) -> Tale:
     ports = ", ".join(str(port) for port in dict.fromkeys(one.port for one in rows))
     message = say(
         _MESSAGES[identity],
-        host=look.host, address=first.address, ports=ports, peer=first.seen_as,
+        host=look.host, address=first.address, ports=ports, peer=first.seen_as, client=first.client,
         by=first.by or first.address, told=", ".join(look.told),
     )  # fmt: skip
     return message, *_remedy(identity, first)

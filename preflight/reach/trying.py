@@ -21,7 +21,7 @@ from preflight.reach.line import Line
 TICK = 0.1  # seconds between looks at the clock, and at whether the run was ended
 RESOLVING = 5.0  # seconds
 MOST = 200  # connections at once, well below what a process may have open
-MOST_ADDRESSES = 8
+MOST_ADDRESSES = 12  # all that a line has, and some of the name
 GREETING = 8.0  # seconds for a mail server elsewhere: some wait before they greet
 CONTROLS = 4  # mail servers that are tried
 Tell = Callable[[Attempt], None]
@@ -50,8 +50,8 @@ def look(line: Line, controls: Sequence[tuple[str, int]], bounds: Bounds, tell: 
 
 
 def targets(line: Line, resolved: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return the addresses to try, the name's and those that the host knows of; private ones for want of others."""
-    every = tuple(dict.fromkeys((*(resolved or ()), *line.addresses)))
+    """Return the addresses to try, the host's own first, then the name's; private ones for want of others."""
+    every = tuple(dict.fromkeys((*line.addresses, *(resolved or ()))))
     public = tuple(address for address in every if is_public(address))
     return (public or every)[:MOST_ADDRESSES]
 

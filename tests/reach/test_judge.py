@@ -106,6 +106,13 @@ def test_a_router_that_hides_who_comes() -> None:
     assert (only(perhaps).id, perhaps.verdict) == ("rewritten-here", "undetermined")
 
 
+def test_somebody_between_with_a_public_address_is_told() -> None:
+    document = found(attempt(25, seen_as="192.0.2.80"), attempt(443))
+    assert (only(document).id, only(document).ports, document.verdict) == ("between", (25,), "undetermined")
+    assert "192.0.2.80" in only(document).message
+    assert CLIENT4 in only(document).message
+
+
 def test_nat_on_this_side_is_as_usual() -> None:
     assert found(attempt(25, client="192.168.1.9", seen_as=CLIENT4)).verdict == "reached"
 
@@ -124,6 +131,13 @@ def test_what_is_over_says_nothing_of_the_ports() -> None:
     document = found(attempt(25, "refused"), attempt(443, "filtered"), now=3_000)
     assert (only(document).id, document.verdict) == ("expired", "undetermined")
     assert found(attempt(25), attempt(443, "filtered"), now=3_000).verdict == "not-reached"  # a clock that is fast
+
+
+def test_a_hold_that_ends_while_ports_are_tried_leaves_the_others_open() -> None:
+    attempts = attempt(25), attempt(443, "refused"), attempt(13306, "refused", local=True)
+    document = found(*attempts, now=1_996, seconds=6.0)
+    assert (only(document).id, only(document).ports, document.verdict) == ("expired", (443, 13306), "undetermined")
+    assert found(*attempts, now=1_990, seconds=6.0).verdict == "not-reached"
 
 
 def test_a_database_is_not_known_to_be_safe_when_all_is_over() -> None:

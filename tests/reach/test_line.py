@@ -9,7 +9,7 @@ import string
 
 import pytest
 
-from preflight.reach import line
+from preflight.reach import line, trying
 from preflight.reach.line import USUAL, Port
 
 KEY = bytes(range(16))
@@ -109,3 +109,12 @@ def test_of_too_many_the_first_are_told() -> None:
 @pytest.mark.parametrize("name", ["", "bad_name", "a b", "x" * 300])
 def test_without_a_name_that_one_can_ask_for_the_first_address_is_the_host(name: str) -> None:
     assert line.make(name, ("198.51.100.7",), KEY, 9).host == "198.51.100.7"
+
+
+def test_many_addresses_of_a_name_leave_room_for_the_hosts_own() -> None:
+    resolved = tuple(f"192.0.2.{number}" for number in range(1, 30))
+    own = tuple(f"198.51.100.{number}" for number in range(1, 9))
+    found = trying.targets(line.make("mail.example.org", own, KEY, 2_000_000_000), resolved)
+    assert found[:8] == own
+    assert set(found) - set(own) <= set(resolved)
+    assert len(found) > 8
