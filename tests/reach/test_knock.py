@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
-from preflight.reach.knock import HEARING, Aim, Knock, Question
+from preflight.reach.knock import HEARING, OPENING, Aim, Knock, Question
 from preflight.reach.line import Port
 
 
@@ -19,7 +19,7 @@ def silent(deadline: float) -> Knock:
         with connection:
             while not knock.open:
                 knock.go_on()
-            knock.pass_time(min(deadline, time.monotonic() + HEARING) + 1)
+            knock.pass_time(time.monotonic() + OPENING + HEARING)
             knock.close()
     return knock
 
