@@ -21,6 +21,7 @@ FLOORS = (
     ("mailcow", "policies"),
     ("packets",),
     ("gather", "checks"),
+    ("reach",),
     ("probes", "twin", "assess"),
     ("gathering", "redact", "render"),
     ("cli",),
@@ -33,6 +34,7 @@ APART = {
     "render": ("facts", "gather", "checks", "probes", "assess"),
     "gather": ("report", "mailcow.requirements"),
     "probes": ("report", "mailcow.requirements", "checks"),
+    "reach": ("checks", "mailcow.requirements"),
     "twin": ("report", "mailcow", "checks"),
     "assess": ("gather",),
 }  # fmt: skip

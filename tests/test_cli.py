@@ -165,6 +165,10 @@ def test_what_is_held_has_to_be_rehearsed(command: str) -> None:
     assert "--rehearse" in refused(preflight(command, "--hold", "5"))
 
 
+def test_one_rehearsal_is_held_and_not_each_of_those_that_are_waited_for() -> None:
+    assert "--wait" in refused(preflight("--rehearse", "--hold", "5", "--wait", "9"))
+
+
 def test_mailcow_conf_given_by_name(tmp_path: Path) -> None:
     binary = tmp_path / "binary.conf"
     binary.write_bytes(b"SMTP_PORT=25\0\n")
@@ -245,7 +249,7 @@ def test_the_other_commands() -> None:
     explained = preflight("explain", "ports.free")
     assert explained.returncode == 0
     assert "ports.free" in explained.stdout
-    for name in ("report", "facts"):
+    for name in ("report", "facts", "reach"):
         assert json.loads(preflight("schema", name).stdout)["$schema"].endswith("2020-12/schema")
     assert "0." in preflight("--version").stdout
     assert "--hostname" in preflight("check", "--help").stdout

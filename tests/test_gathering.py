@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from preflight.facts import Fact, HealthRun, Host, Probes, PublishRun, RecursionRun, StartRun
+from preflight.facts import ExecRun, Fact, HealthRun, Host, Probes, PublishRun, RecursionRun, StartRun, TimeoutRun
 from preflight.facts import parts as facts
 from preflight.gathering.parts import PARTS, Kind, Part, Read
 from preflight.gathering.stages import FILES, STAGES
@@ -49,9 +49,14 @@ def test_a_recipe_makes_the_fact_of_its_place(part: Part) -> None:
 
 # Named for type checking alone
 RESULTS = {
-    "Box": object, "HealthRun": HealthRun, "PublishRun": PublishRun, "RecursionRun": RecursionRun,
+    "Box": object,
+    "ExecRun": ExecRun,
+    "HealthRun": HealthRun,
+    "PublishRun": PublishRun,
+    "RecursionRun": RecursionRun,
     "StartRun": StartRun,
-}  # fmt: skip
+    "TimeoutRun": TimeoutRun,
+}
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)

@@ -21,7 +21,7 @@ from tests.tools import program
 IDS = {entry.id for entry in catalogue()}
 PORTS = {identity for identity in IDS if identity.startswith("ports.")}
 FORMATS = {"markdown", "json", "text", "html", "junit", "github", "zone"}
-COMMANDS = {"check", "checks", "cleanup", "compare", "explain", "facts", "schema"}
+COMMANDS = {"check", "checks", "cleanup", "compare", "explain", "facts", "reach", "schema"}
 # What is typed, and all that is offered for its last word.
 TYPED = {
     "explain ": IDS,
@@ -34,7 +34,7 @@ TYPED = {
     "--requirements c": {"current"},
     "exp": {"explain"},
     "": COMMANDS,
-    "schema ": {"report", "facts"},
+    "schema ": {"facts", "reach", "report"},
     "compare --format m": {"markdown"},
     "--outp": {"--output"},
     "check --no": {"--no-probe"},

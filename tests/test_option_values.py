@@ -44,6 +44,8 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--timeout", "3600", "timeout", 3600.0),
         ("--hold", "1", "hold", 1.0),
         ("--hold", "3600", "hold", 3600.0),
+        ("--wait", "0", "wait", 0.0),
+        ("--wait", "86400", "wait", 86400.0),
         ("--resolver", "192.0.2.53", "resolvers", ("192.0.2.53",)),
         ("--resolver", "[2001:db8::53]:5353", "resolvers", ("[2001:db8::53]:5353",)),
         ("--ntp-server", "ntp.example.org:1123", "ntp_servers", ("ntp.example.org:1123",)),

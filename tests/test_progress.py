@@ -204,7 +204,7 @@ def test_a_display_comes_after_a_moment_and_goes_with_the_run(clock: Clock, monk
     seen: list[list[str]] = []
     drawing, gone = threading.Event(), threading.Event()
 
-    def draw(lines: Callable[[], list[str]], over: threading.Event) -> None:
+    def draw(lines: Callable[[], list[str]], over: threading.Event, _news: object) -> None:
         seen.append(lines())
         drawing.set()
         assert over.wait(PATIENCE)
@@ -232,6 +232,59 @@ def test_a_cursor_that_was_not_taken_is_not_given_back(clock: Clock, capfd: pyte
         progress.leave()
     progress.leave()
     assert capfd.readouterr() == ("", "")
+
+
+# --- a rehearsal that is held ----------------------------------------------------------------------------------
+
+
+def test_what_is_announced_is_told_whole_even_where_no_progress_is_wished_for(
+    clock: Clock, capfd: pytest.CaptureFixture[str]
+) -> None:
+    line = "preflight reach mail.example.org/" + "x" * 600
+    progress = Progress(None, ("memory",), 30.0)
+    with progress.shown():
+        progress.announce(line + "\x1b[31m")
+        progress.arrived("25/tcp was reached from 203.0.113.9.", ["25/tcp · 203.0.113.9"])
+    assert capfd.readouterr().err == line + " [31m\n"
+
+
+def test_arrivals_are_lines_where_there_is_no_display(clock: Clock) -> None:
+    written: list[str] = []
+    progress = Progress(written.append, ("memory",), 30.0)
+    progress.arrived("25/tcp was reached from 203.0.113.9.", ["25/tcp · 203.0.113.9"])
+    assert written == ["preflight: 25/tcp was reached from 203.0.113.9."]
+
+
+def test_a_display_shows_arrivals_and_what_is_announced_stays_above_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "MOMENT", 0.0)
+    drawing, announced = threading.Event(), threading.Event()
+    written: list[str] = []
+    above: list[str] = []
+    below: list[list[str]] = []
+
+    def draw(lines: Callable[[], list[str]], over: threading.Event, news: Callable[[], list[str]]) -> None:
+        drawing.set()
+        assert announced.wait(PATIENCE)
+        above.extend(news())
+        below.append(lines())
+        assert over.wait(PATIENCE)
+
+    def hold() -> None:
+        assert drawing.wait(PATIENCE)
+        progress.announce("preflight reach x/y")
+        progress.arrived("25/tcp was reached from 203.0.113.9.", ["25/tcp · 203.0.113.9"])
+        announced.set()
+        while not below:
+            threading.Event().wait(0.01)
+        progress.announce("too late for the display")
+
+    progress = Progress(written.append, ("memory",), 30.0, draw=draw)
+    assert told_while(progress, written, hold) == []
+    assert above == ["preflight reach x/y"]
+    assert below[0][-1] == "25/tcp · 203.0.113.9"
+    assert capfd.readouterr().err == "too late for the display\n"
 
 
 def test_every_stage_has_words_of_its_own() -> None:

@@ -28,20 +28,21 @@ from tests import sentences
 from tests.sentences import Template
 
 PREFLIGHT = Path(__file__).parent.parent / "preflight"
-ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", "redact", "render")
+ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", "reach", "redact", "render")
 # What rpm.py and sqlite.py say of a damaged database is caught and never shown; words.py and record_words.py have the
 # formats' sentences,
 # kinds.py, plain.py, tokens.py, known_programs.py and layout.py lists of names, distro.py and lines.py commands. Errors
 # of usage are English (docs/design.md).
 SPARED = {
     "gather/packages/rpm.py", "gather/packages/sqlite.py", "render/words.py", "render/record_words.py",
+    "render/reach_words.py",
     "redact/kinds.py", "redact/plain.py",
     "redact/tokens.py", "checks/holders/known_programs.py", "checks/firewall/lines.py",
     "checks/remedies/distro.py", "mailcow/layout.py",
     "assess/selection.py", "assess/waiver_file.py", "mailcow/requirements/__init__.py",
 }  # fmt: skip
 # What a format is made of, beside what it says, which stands in render/words.py.
-FORMATS = ("bold ", "<", "::\0", " {", "\n@media", "\0 at \0 UTC")
+FORMATS = ("bold ", ".reached ", "<", "::\0", " {", "\n@media", "\0 at \0 UTC")
 FILES = [
     path
     for path in sorted(PREFLIGHT.rglob("*.py"))
@@ -57,6 +58,7 @@ COMMANDS = (
     "ps ", "rmdir ", "su ", "if grep ", "sshd -t ", "rc-service ", "podman ", "crictl ", "machinectl ",
     "amazon-linux-extras ", "transactional-update ", "yum-config-manager ", "if dpkg ", "if rpm ", "deb [arch=",
     "nfsconf ", "options sunrpc ", "STATDOPTS=", "shorewall ", "nft ", "--ignore ",
+    "preflight reach ",
     "supervisorctl ", "monit ", "gitlab-ctl ", "update-alternatives ", "firewall-cmd ", "cscli ", "fail2ban-client ",
 )  # fmt: skip
 NAMES = (
@@ -74,8 +76,8 @@ READ = (
 SOURCES = (
     "/proc/", "/run/", "DNS, asked of ", "docker compose", "hypervisor: ", "the host's programs", "uname (of ",
     "\0 of the container", "a container with a HEALTHCHECK", "a container with mailcow's limits",
-    "a container with published ports", "a container that asks name servers", "a privileged container",
-    "the host's units",
+    "a container with published ports", "a privileged container", "the host's units",
+    "a container whose health check hangs", "commands in a container", "a container that asks name servers",
 )  # fmt: skip
 # A subject of mailcow.conf, and a holder of a port: names, as they stand in other columns; who says a line.
 SUBJECTS = ("line \0", "\0 (pid \0", "MAILCOW_HOSTNAME=", "preflight: \0")

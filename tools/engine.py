@@ -90,7 +90,8 @@ class PrivateEngine:
 
     def command(self) -> list[str]:
         (self.home / "daemon.json").write_text("{}")  # not the machine's own settings
-        name = self.home.name.replace(".", "-")
+        # containerd takes no two separators in a row in a namespace, and none at its end
+        name = self.home.name.replace(".", "-").replace("_", "0")
         command = ["dockerd", "--config-file", f"{self.home}/daemon.json", "-H", self.host]
         command += [
             "--data-root",

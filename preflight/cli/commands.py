@@ -12,24 +12,26 @@ import click
 from preflight import __version__
 from preflight.assess import assess
 from preflight.checks import Check, catalogue
-from preflight.cli import options, outputs, request
-from preflight.cli.outputs import Target
+from preflight.cli import options, outputs, reach, reports, request
 from preflight.cli.stop import Stop
 from preflight.cli.streams import ReaderGone, colored, put, say, unread
 from preflight.facts.parts import descriptions
 from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
 from preflight.mailcow import plan
-from preflight.render import Context, render
-from preflight.render.context import Coverage
 from preflight.report import documents
 from preflight.report.model import Report, Verdict
 from preflight.text.inputs import InputError, named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from preflight.cli.survey import Survey
+    from preflight.facts import Host
     from preflight.gathering import Wishes
     from preflight.report.compare import Comparison
+
+    Judge = Callable[[Host], Report]
 
 EXIT = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
 USAGE, INTERNAL = 2, 3
@@ -73,6 +75,8 @@ def check(ctx: click.Context, /, **values: Any) -> None:
     """Check this host and print the report (the default command)."""
     given = options.CheckOptions(**values)
     targets = outputs.targets(given.formats, given.outputs)
+    if given.wait and given.hold is not None:
+        raise click.UsageError("--hold keeps one rehearsal up; it does not go with --wait, which may play several.")
     stop = Stop()
     everything = given.facts_file is None and not given.only and not given.skip
     survey = _survey(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
@@ -80,14 +84,21 @@ def check(ctx: click.Context, /, **values: Any) -> None:
     waivers = request.waivers(given)
     checks = request.selection(given.only, given.skip, waivers, requirements)
     baseline = _report(given.baseline) if given.baseline is not None else None
+
+    def judge(host: Host) -> Report:
+        made = plan.make(host.mailcow_conf.value, host.asked)
+        return assess(host, made, requirements, checks, waivers, strict=given.strict)
+
     if given.facts_file is not None:
         host = request.recorded(ctx, given, given.facts_file)
     else:
         wishes = request.wishes(given, requirements, checks)
-        host = (survey or _survey(given, stop, wishes)).gather(wishes)
+        survey = survey or _survey(given, stop, wishes)
+        host = survey.gather(wishes)
+        if given.wait:
+            host = _waited(given, stop, survey, host, checks, judge)
     host, redaction = request.redaction(host, given, baseline)
-    made = plan.make(host.mailcow_conf.value, host.asked)
-    report = assess(host, made, requirements, checks, waivers, strict=given.strict)
+    report = judge(host)
     if waivers and not stop.exit_code:
         from preflight.assess import waiver_file
 
@@ -97,7 +108,7 @@ def check(ctx: click.Context, /, **values: Any) -> None:
     if redaction is not None:
         real, report = report, redaction.report(report, requirements, checks, waivers)
         since = redaction.since(baseline, real, report) if baseline is not None else None
-    _write(report, targets, checks, since, color=given.color, redacted=redaction is not None)
+    reports.write(report, targets, checks, since, color=given.color, redacted=redaction is not None)
     ctx.exit(stop.exit_code or EXIT[report.verdict])
 
 
@@ -203,10 +214,13 @@ def cleanup(ctx: click.Context, /, docker_host: str | None, root: str | None) ->
 
 @cli.command("schema")
 @options.HELP
-@click.argument("document", type=click.Choice(["report", "facts"]), default="report")
+@click.argument("document", type=click.Choice(["report", "facts", "reach"]), default="report")
 def schema_command(document: str) -> None:
-    """Print the JSON Schema of the report or of the facts."""
-    put(documents.encode(documents.schema(document)))
+    """Print the JSON Schema of the report, of the facts or of what `reach` found."""
+    put(documents.encode(reach.schema() if document == "reach" else documents.schema(document)))
+
+
+cli.add_command(reach.reach)
 
 
 def _survey(given: options.HostOptions, stop: Stop, wishes: Wishes) -> Survey:
@@ -214,6 +228,18 @@ def _survey(given: options.HostOptions, stop: Stop, wishes: Wishes) -> Survey:
     from preflight.cli.survey import Survey
 
     return Survey(given, stop, wishes)
+
+
+def _waited(
+    given: options.CheckOptions, stop: Stop, survey: Survey, host: Host, checks: tuple[Check, ...], judge: Judge
+) -> Host:
+    """Look again until the host is ready, as long as --wait says."""
+    from preflight.cli.wait import Wait
+
+    silent = given.quiet or given.progress == "never"
+    tell = (lambda _: None) if silent else (lambda line: say(f"preflight: {line}"))
+    wait = Wait(given.wait, checks, judge, tell, stop.event, strict=given.strict, redacted=given.redact)
+    return wait.until_ready(survey, host)
 
 
 def _report(name: str) -> Report:
@@ -226,38 +252,6 @@ def _since(baseline: Report | None, report: Report) -> Comparison | None:
     from preflight.report.compare import compare
 
     return compare(baseline, report)
-
-
-def _write(
-    report: Report,
-    targets: tuple[Target, ...],
-    checks: tuple[Check, ...],
-    since: Comparison | None,
-    *,
-    color: str,
-    redacted: bool,
-) -> None:
-    """Render the report in every format that was asked for, then write them all."""
-    why = {entry.id: entry.why for entry in checks}
-    coverage = Coverage(len(checks), len(catalogue()))
-
-    def rendered(target: Target) -> str:
-        shown = colored(color, target.path)
-        return render(
-            report, target.format, Context(why=why, color=shown, since=since, redacted=redacted, coverage=coverage)
-        )
-
-    outputs.write({target: rendered(target) for target in targets}, put)
-    if all(target.path is not None for target in targets):  # nothing on standard output says how it went
-        from preflight.render.opening import written
-
-        say(f"preflight: {written(report, coverage, tuple(target.path or '' for target in targets))}")
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary and any(target.format == "github" for target in targets):
-        try:
-            outputs.append_summary(summary, rendered(Target("markdown", summary)))
-        except OSError as error:
-            say(f"preflight: GITHUB_STEP_SUMMARY {summary}: the summary was not written: {error.strerror}")
 
 
 def main() -> None:

@@ -150,6 +150,10 @@ REPORT = _stack(
         "--output", "outputs", multiple=True, metavar="FILE", shell_complete=FILES,
         help="Write there; its suffix names the format.",
     ),
+    option(
+        "--wait", type=Seconds(0, 86400), default=0.0, show_default=True,
+        help="Look again at what is not ready, for so many seconds.",
+    ),
     option("--strict", is_flag=True, help="Warnings count as failures for the exit code."),
     option("--color", type=AUTO, default="auto", help="Colour in text reports."),
 )
@@ -196,6 +200,7 @@ class CheckOptions(HostOptions, frozen=True, kw_only=True):
     baseline: str | None
     formats: tuple[str, ...]
     outputs: tuple[str, ...]
+    wait: float
     strict: bool
     redact: bool
 

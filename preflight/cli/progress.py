@@ -12,16 +12,19 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct, field
 
+from preflight.cli.streams import tell
 from preflight.gathering.parts import PARTS
 from preflight.gathering.stages import FILES, STAGES
 from preflight.text.sentences import phrase, say
 
 Write = Callable[[str], None]
-Draw = Callable[[Callable[[], list[str]], threading.Event], None]
+# Draws lines, and what is to stay above them, until an event is set.
+Draw = Callable[[Callable[[], list[str]], threading.Event, Callable[[], list[str]]], None]
 
 MOMENT = 0.3  # seconds until there is a display
 LONG = 2.0  # seconds that a stage takes until a line tells of it
@@ -70,6 +73,8 @@ class Progress:
         self._began = time.monotonic()
         self._over = threading.Event()
         self._drawing = False
+        self._announced: deque[str] = deque()
+        self._arrivals: list[str] = []
 
     def tell(self, part: str, done: bool) -> None:
         """Hear of a part that begins or is done."""
@@ -103,8 +108,33 @@ class Progress:
         finally:
             self._over.set()
             teller.join(JOIN)
+            self._flush()
             if self._stop.is_set():
                 self._line(say("The run was ended early: the report tells what was known by then."))
+
+    def announce(self, text: str) -> None:
+        """Show a line for good, whole: also where no progress is wished for."""
+        self._announced.append(text)
+        if not self._drawing:
+            self._flush()
+
+    def arrived(self, text: str, display: Sequence[str]) -> None:
+        """Hear of somebody who tried a port that is kept up, and of all those so far."""
+        self._arrivals = list(display)
+        if self._draw is None:
+            self._line(text)
+
+    def _flush(self) -> None:
+        for line in self._news():
+            tell(line)
+
+    def _news(self) -> list[str]:
+        """Return what was announced and not shown yet, and forget it."""
+        taken = []
+        with contextlib.suppress(IndexError):
+            while True:
+                taken.append(self._announced.popleft())
+        return taken
 
     def leave(self) -> None:
         """Give the terminal its cursor back, where the program ends at once."""
@@ -119,7 +149,7 @@ class Progress:
         if self._draw is not None:
             if not self._over.wait(MOMENT):
                 self._drawing = True
-                self._draw(self.lines, self._over)
+                self._draw(self.lines, self._over, self._news)
                 self._drawing = False
             return
         while not self._over.wait(TICK):
@@ -149,7 +179,7 @@ class Progress:
             rows = [
                 f"{self._named(name, stage)} · {round(self._since(stage, now))} s" for name, stage in self._holding()
             ]
-        return [head, *rows]
+        return [head, *rows, *self._arrivals]
 
     def _holding(self) -> list[tuple[str, Stage]]:
         """Return the stages under way, but for those that only wait for another one."""
@@ -180,7 +210,7 @@ def _plain(part: str) -> str:
 def live(*, color: bool) -> Draw:
     """Return what draws a display on standard error until an event is set; one that does not fit is cut off."""
 
-    def draw(lines: Callable[[], list[str]], over: threading.Event) -> None:
+    def draw(lines: Callable[[], list[str]], over: threading.Event, news: Callable[[], list[str]]) -> None:
         from rich.console import Console, Group
         from rich.live import Live
         from rich.text import Text
@@ -199,6 +229,8 @@ def live(*, color: bool) -> Draw:
             return
         with Live(display(), console=console, auto_refresh=False, transient=True) as shown:
             while not over.wait(TICK):
+                for line in news():
+                    shown.console.print(Text(line), soft_wrap=True)
                 shown.update(display(), refresh=True)
 
     return draw

@@ -49,6 +49,7 @@ _NOT_WITH_FACTS = (
     "probe",
     "rehearse",
     "hold",
+    "wait",
 )
 
 
@@ -169,9 +170,9 @@ def _holder(given: HostOptions) -> Holder | None:
         return None
     if not given.rehearse:
         raise click.UsageError("--hold keeps a rehearsal up; it goes with --rehearse alone.")
-    from preflight.probes.rehearsal.holding import Plain
+    from preflight.probes.rehearsal.keeper import Keeper
 
-    return Plain(given.hold)
+    return Keeper(given.hold)
 
 
 def first(given: HostOptions) -> Wishes:

@@ -44,6 +44,13 @@ def say(line: str) -> None:
         sys.stderr.flush()
 
 
+def tell(line: str) -> None:
+    """Write one line to standard error whole, however long it is: somebody is to copy it."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write("".join(c if c.isprintable() else " " for c in line) + "\n")
+        sys.stderr.flush()
+
+
 def dumb() -> bool:
     return os.environ.get("TERM") in ("dumb", "unknown")
 

@@ -26,9 +26,9 @@ from preflight.facts.mailcow import ConfFile, EnvFile, LineFault, Mark, Override
 from preflight.facts.names import Answer, Answers, HostsEntry, ZoneServer, absolute
 from preflight.facts.network import Address, Ipv6, Link, Route, RoutingRule, Way
 from preflight.facts.outgoing import Attempt, Goal, Outgoing, Trial
-from preflight.facts.probes import Differing, HealthRun, Probes, PublishRun, Refusal, StartRun
+from preflight.facts.probes import Differing, ExecRun, HealthRun, Probes, PublishRun, Refusal, StartRun, TimeoutRun
 from preflight.facts.recursion import Asking, Ping, Query, RecursionRun
-from preflight.facts.rehearsal import ContainerRun, NetworkRun, PortRun, Rehearsal, Reply, WayOut
+from preflight.facts.rehearsal import ContainerRun, NetworkRun, PortRun, Rehearsal, Reply, Visit, WayOut
 from preflight.facts.resources import CpuFeatures, CpuSpeed, Memory, Space
 from preflight.facts.services import (
     NO_SERVICES,
@@ -88,6 +88,7 @@ __all__ = [
     "EngineNetwork",
     "EngineStart",
     "EnvFile",
+    "ExecRun",
     "Exit",
     "Fact",
     "Family",
@@ -146,6 +147,7 @@ __all__ = [
     "Switch",
     "Table",
     "TimeServer",
+    "TimeoutRun",
     "Times",
     "Timezone",
     "Trial",
@@ -155,6 +157,7 @@ __all__ = [
     "Userland",
     "View",
     "Virtualization",
+    "Visit",
     "Way",
     "WayOut",
     "WebDate",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from preflight.facts.base import BEFORE, Fact, about
-from preflight.facts.kinds import ChainName, ImageName, Secret, Word
+from preflight.facts.kinds import ChainName, ImageName, Secret, Version, Word
 from preflight.facts.recursion import RecursionRun
 
 # Why an engine started no container, as far as that has a name. cgroups: the control groups are not mounted; every: it
@@ -28,6 +28,30 @@ class HealthRun(Struct, frozen=True):
     cause: Refusal = ""
     ended: bool = False
     exit_code: int | None = None
+
+
+class TimeoutRun(Struct, frozen=True, omit_defaults=True):
+    """What a container did whose health check hangs: states with the seconds since its start, in order.
+
+    `gone`: whether the process of the check was gone once its time was over; None: nobody knows. `withheld`: the
+    version of an engine on which this was not tried, as that could bring the engine down.
+    """
+
+    states: tuple[tuple[float, Word], ...] = ()
+    error: Secret = ""  # what the engine said when it would not, or of a container that ended
+    output: Secret = ""  # what it said of the check
+    gone: bool | None = None
+    withheld: Version = ""
+
+
+class ExecRun(Struct, frozen=True, omit_defaults=True):
+    """How commands ended that were run in a container one after another: the first was to end with 1, the next with 2.
+
+    None: the engine never said how it ended. `error`: what it said of the one that it did not run.
+    """
+
+    codes: tuple[int | None, ...] = ()
+    error: Secret = ""
 
 
 class StartRun(Struct, frozen=True):
@@ -74,6 +98,8 @@ class Probes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The probes of a run, by name. One that was not made says why."""
 
     healthcheck: Annotated[Fact[HealthRun], about("a container with a health check, started for this")] = BEFORE
+    timeout: Annotated[Fact[TimeoutRun], about("a container whose health check hangs, started for this")] = BEFORE
+    executions: Annotated[Fact[ExecRun], about("commands that were run in a container, started for this")] = BEFORE
     privileged: Annotated[Fact[StartRun], about("a privileged container, started for this")] = BEFORE
     limits: Annotated[Fact[StartRun], about("a container with mailcow's limits, started for this")] = BEFORE
     publishing: Annotated[

@@ -114,11 +114,24 @@ class WayOut(Struct, frozen=True, omit_defaults=True):
     error: Word = ""
 
 
+class Visit(Struct, frozen=True, omit_defaults=True):
+    """Somebody who tried a port that was kept up, so many times; `seconds`: of the hold, at the first of them.
+
+    `stranger`: who did not prove that he knows the line, and got no answer.
+    """
+
+    port: int
+    peer: Ip
+    stranger: bool = False
+    count: int = 1
+    seconds: float = 0.0
+
+
 class Rehearsal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came of it. `asked`: the ports and the ways out were tried; `error`: what the engine said where not.
 
     `late`: its time was over before all was tried; what is missing then was not reached. `held`: the seconds that all
-    was kept up after that.
+    was kept up after that, and `arrivals` who came meanwhile, the first 200.
     """
 
     network: NetworkRun
@@ -129,4 +142,5 @@ class Rehearsal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: Secret = ""
     late: bool = False
     held: float = 0.0
+    arrivals: tuple[Visit, ...] = ()
     seconds: float = 0.0

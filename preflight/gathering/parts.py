@@ -42,6 +42,7 @@ class Part(Struct, frozen=True):
     """A part of a host. `after`: one that it builds on and that takes long; until then nothing is begun of it.
 
     `last`: it is begun when all others are there.
+    `rest`: seconds, at least, between two looks at it in one run: others are asked, who are not there for us alone.
     """
 
     place: str
@@ -50,6 +51,7 @@ class Part(Struct, frozen=True):
     stage: str = FILES
     after: str = ""
     last: bool = False
+    rest: float = 0.0
 
     @property
     def description(self) -> str:
@@ -82,6 +84,11 @@ def _tried(probe: Probe) -> Recipe:
     return known.get(probe.name) or probes.recipe(probe)
 
 
+# Seconds. Time servers: what NTP clients ask at most once a minute by default (minpoll 6, that is 64 s), and never more
+# often than every 15 s (RFC 4330, 10). Name servers: resolvers keep a failure for some seconds, too (RFC 9520). What
+# others run for everybody, free of charge: once a minute.
+_CLOCKS, _NAMES, _SERVICES = 64.0, 5.0, 60.0
+
 PARTS = (
     _read("name", "machine.hostname"),
     _read("os_release", "machine.distribution"),
@@ -102,7 +109,7 @@ PARTS = (
     _read("timezone", "machine.clock"),
     _read("clock", "machine.clock"),
     _read("timesyncd", "machine.timesyncd"),
-    Part("times", elsewhere.times, Kind.ELSEWHERE, TIME_SERVERS),
+    Part("times", elsewhere.times, Kind.ELSEWHERE, TIME_SERVERS, rest=_CLOCKS),
     Part("contact", engine.contact, Kind.PROGRAM, ENGINE),
     Part("engine", engine.engine, Kind.PROGRAM, ENGINE),
     Part("daemon_config", engine.daemon_config, stage=ENGINE, after="engine"),
@@ -123,11 +130,11 @@ PARTS = (
     Part("twin", twin.twin, Kind.PROCESS, PACKETS, after="engine"),
     Part("mailcow_conf", recipes.mailcow_conf),
     Part("hosts_file", recipes.hosts_file),
-    Part("answers", elsewhere.answers, Kind.ELSEWHERE, NAME_SERVERS),
-    Part("outgoing", elsewhere.outgoing, Kind.ELSEWHERE, CONNECTIONS),
-    Part("smtp", elsewhere.smtp, Kind.ELSEWHERE, CONNECTIONS),
-    Part("blocklists", elsewhere.blocklists, Kind.ELSEWHERE, CONNECTIONS),
-    Part("mirrors", elsewhere.mirrors, Kind.ELSEWHERE, CONNECTIONS),
-    Part("sightings", elsewhere.sightings, Kind.ELSEWHERE, CONNECTIONS),
+    Part("answers", elsewhere.answers, Kind.ELSEWHERE, NAME_SERVERS, rest=_NAMES),
+    Part("outgoing", elsewhere.outgoing, Kind.ELSEWHERE, CONNECTIONS, rest=_SERVICES),
+    Part("smtp", elsewhere.smtp, Kind.ELSEWHERE, CONNECTIONS, rest=_SERVICES),
+    Part("blocklists", elsewhere.blocklists, Kind.ELSEWHERE, CONNECTIONS, rest=_SERVICES),
+    Part("mirrors", elsewhere.mirrors, Kind.ELSEWHERE, CONNECTIONS, rest=_SERVICES),
+    Part("sightings", elsewhere.sightings, Kind.ELSEWHERE, CONNECTIONS, rest=_SERVICES),
     Part("rehearsal", rehearsal.rehearsal, Kind.PROBE, REHEARSAL, after="engine", last=True),
 )

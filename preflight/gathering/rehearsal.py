@@ -14,7 +14,7 @@ from preflight.gathering.engine import URL
 from preflight.gathering.recipes import PLAN
 from preflight.gathering.run import Run
 from preflight.mailcow.plan import Plan
-from preflight.net.addresses import host_addresses
+from preflight.net.addresses import host_addresses, public, vouched_for
 from preflight.probes.registry import REHEARSAL
 from preflight.text.sentences import noted, say
 
@@ -169,11 +169,20 @@ def _played(run: Run, plan: Plan) -> Fact[Rehearsal]:
         # Where it was, no rehearsal is played (`_mailcow`); where the links are not known, nobody can tell.
         no_bridge=bool(links),
         holder=run.wishes.holder,
+        public=_public(run),
     )
     # What was given up before may still have its time; it begins to count here.
     deadline = time.monotonic() + REHEARSAL + frame.TIDYING
     place = bench.Bench(str(run.share(URL)), own_container(run.roots), run.crew.stop, deadline, script=script)
     return frame.run_probe(Probe("rehearsal", REHEARSAL, "", SOURCE, rehearse), place)
+
+
+def _public(run: Run) -> tuple[str, ...]:
+    """Return the addresses by which the world may know this host; its own private ones where there are no others."""
+    links, sightings = run.value("links"), run.value("sightings") if "sightings" in run.wishes.parts else None
+    vouched = vouched_for(run.wishes.asked, links, sightings or ())
+    found = [one for version in (4, 6) for one in public(vouched, links or (), version)[:2]]
+    return tuple(found) or (*host_addresses(links or (), 4)[:2], *host_addresses(links or (), 6)[:1])
 
 
 def _targets(run: Run) -> tuple[tuple[str, int], ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from preflight.facts import Asked, ConfFile, Fact, OsRelease
 from preflight.gather.access.crew import Crew
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from preflight.probes.rehearsal.holding import Holder
 
 T = TypeVar("T")
+
+
+class Before(Struct, frozen=True):
+    """What an earlier look found, for one that asks only some parts again: `asked`.
+
+    `facts` by place, of the parts that were wished for; `bases`: the parts that each was built on.
+    """
+
+    facts: Mapping[str, Fact[Any]]
+    bases: Mapping[str, frozenset[str]]
+    asked: frozenset[str]
 
 
 class Wishes(Struct, frozen=True):
@@ -39,6 +51,7 @@ class Wishes(Struct, frozen=True):
     commands: tuple[str, ...] = ()
     holder: Holder | None = None  # who keeps a rehearsal up
     unsafe: Callable[[str, OsRelease | None], str] = lambda _release, _system: ""  # why no container may be started
+    before: Before | None = None  # what is not asked for again
 
     @property
     def longer(self) -> float:
@@ -49,14 +62,21 @@ class Wishes(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """Where the host is, what is wished for, and the crew that makes other parts."""
+    """Where the host is, what is wished for, and the crew that makes other parts.
+
+    `bases`: what each part asked for while it was made, noted for a later look (`again`). `place`: the part that this
+    is for, or `/name` for what several share.
+    """
 
     roots: Roots
     wishes: Wishes
     crew: Crew
+    place: str = ""
+    bases: dict[str, set[str]] = field(default_factory=dict)
 
     def fact(self, place: str) -> Fact[Any]:
         """Return another part, once it is made; late, it says so."""
+        self._note(place)
         fact: Fact[Any] = self.crew.get(place)
         return fact
 
@@ -66,7 +86,13 @@ class Run(Struct, frozen=True):
 
     def share(self, shared: Shared[T]) -> T:
         """Return what several parts build on; where it is not there, neither is the part that asks for it."""
-        return self.crew.share(shared.name, lambda: shared.make(self))
+        name = f"/{shared.name}"
+        self._note(name)
+        return self.crew.share(shared.name, lambda: shared.make(replace(self, place=name)))
+
+    def _note(self, other: str) -> None:
+        # One thread makes a part: nobody else writes to its set.
+        self.bases.setdefault(self.place, set()).add(other)
 
 
 class Shared(Struct, Generic[T], frozen=True):

@@ -37,6 +37,7 @@ class Script(Struct, frozen=True, kw_only=True):
     which published ports are tried. `targets`: servers beyond this host that it reaches itself, by address and TCP
     port. `paths`: of the host, which containers see; those that are not there are left out. `no_bridge`: the host has
     no bridge of mailcow's name so far. `holder`: who keeps all of it up for a while.
+    `public`: the addresses by which the world may know this host.
     """
 
     plan: Plan
@@ -46,6 +47,7 @@ class Script(Struct, frozen=True, kw_only=True):
     paths: frozenset[str] = frozenset()
     no_bridge: bool = False
     holder: Holder | None = None
+    public: tuple[str, ...] = ()
 
 
 class Bench(Struct, frozen=True):

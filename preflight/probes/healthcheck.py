@@ -28,7 +28,7 @@ TOUCH = "open('/tmp/{}', 'w').close()"
 
 def healthcheck(box: Box, image: str) -> HealthRun:
     """Start a container, see it unhealthy, tell it to be healthy, see that; about 2 s."""
-    seen, mark, error = _Seen(box), f"mailcow-preflight-{box.run.run}", ""
+    seen, mark, error = Seen(box), f"mailcow-preflight-{box.run.run}", ""
     try:
         key = box.create(
             "healthcheck",
@@ -49,7 +49,7 @@ def healthcheck(box: Box, image: str) -> HealthRun:
         done = box.call(lambda: box.client.exec_create(key, [PYTHON, "-I", "-S", "-c", TOUCH.format(mark)]))
         box.call(lambda: box.client.exec_start(done["Id"], detach=True))
         seen.wait_for(key, "healthy")
-    except _Ended as end:
+    except Ended as end:
         return HealthRun(tuple(seen.states), end.said, seen.output, image, ended=True, exit_code=end.code)
     except EngineError as said:
         error = str(said)
@@ -59,7 +59,7 @@ def healthcheck(box: Box, image: str) -> HealthRun:
     return HealthRun(tuple(seen.states), error, seen.output, image)
 
 
-class _Ended(Exception):
+class Ended(Exception):
     """The container has ended by itself: with which exit code (None: not told), and what the engine says of it."""
 
     def __init__(self, code: int | None, said: str) -> None:
@@ -68,7 +68,7 @@ class _Ended(Exception):
         self.said = said
 
 
-class _Seen:
+class Seen:
     """The states that were seen, with the seconds since the container was started."""
 
     def __init__(self, box: Box) -> None:
@@ -79,7 +79,7 @@ class _Seen:
         self.vain = 0  # looks for a state that has not come (yet)
 
     def wait_for(self, key: str, wanted: str) -> None:
-        """Look until the container is in the state wanted; raise `_Ended` where the container has ended."""
+        """Look until the container is in the state wanted; raise `Ended` where the container has ended."""
         while True:
             state = self.box.state(key)
             health = reply.table(state.get("Health"))
@@ -89,7 +89,7 @@ class _Seen:
                 return
             self.vain += 1
             if state.get("Running") is False:
-                raise _Ended(reply.exit_code(state), reply.text(state.get("Error"), 300))
+                raise Ended(reply.exit_code(state), reply.text(state.get("Error"), 300))
             self.box.pause()
 
     def _note(self, status: str, log: object) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from preflight.text.sentences import noted
 
 if TYPE_CHECKING:
-    from preflight.facts import HealthRun, PublishRun, RecursionRun, StartRun
+    from preflight.facts import ExecRun, HealthRun, PublishRun, RecursionRun, StartRun, TimeoutRun
     from preflight.probes.box import Box
 
 STAGE = noted("probes")
@@ -35,6 +35,18 @@ def _healthcheck(box: Box, image: str) -> HealthRun:
     from preflight.probes.healthcheck import healthcheck
 
     return healthcheck(box, image)
+
+
+def _timeout(box: Box, image: str) -> TimeoutRun:
+    from preflight.probes.timeout import timeout
+
+    return timeout(box, image)
+
+
+def _executions(box: Box, image: str) -> ExecRun:
+    from preflight.probes.executions import executions
+
+    return executions(box, image)
 
 
 def _privileged(box: Box, image: str) -> StartRun:
@@ -63,9 +75,11 @@ def _recursion(box: Box, image: str) -> RecursionRun:
 
 # What a probe does is loaded with it: a run without probes needs none of it.
 PROBES = (
-    Probe("healthcheck", 10.0, STAGE, "a container with a HEALTHCHECK", _healthcheck),
+    Probe("healthcheck", 20.0, STAGE, "a container with a HEALTHCHECK", _healthcheck),
+    Probe("timeout", 20.0, STAGE, "a container whose health check hangs", _timeout),
+    Probe("executions", 20.0, STAGE, "commands in a container", _executions),
     Probe("privileged", 10.0, STAGE, "a privileged container", _privileged),
     Probe("limits", 10.0, STAGE, "a container with mailcow's limits", _limits),
     Probe("publishing", 8.0, STAGE, "a container with published ports", _publishing),
-    Probe("recursion", 12.0, STAGE, "a container that asks name servers", _recursion),
+    Probe("recursion", 15.0, STAGE, "a container that asks name servers", _recursion),
 )

@@ -8,6 +8,9 @@ own answer from that of anybody else on that port; the peer is the client's addr
 
 In a rehearsal PREFLIGHT_ASKED is set: then only who says the token first gets the banner, and nobody else a byte.
 PREFLIGHT_SECONDS is how long the program lives at most, so that nothing lasts where nobody removes it.
+
+PREFLIGHT_REACH is a key, in hexadecimal digits: who proves to know it gets an answer that proves the same
+(`reach.protocol`). Both ways, how many come at once and within a second is limited.
 """
 
 from __future__ import annotations
@@ -20,12 +23,17 @@ import signal
 import socket
 import sys
 import threading
+import time
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from preflight.reach.gate import Gate
+    from preflight.reach.hearing import Hearing
 
 GREETING = "mailcow-preflight"
 SECONDS = 5.0
 LINE = 256  # bytes of a client's first line
-AT_ONCE = threading.BoundedSemaphore(64)  # clients that are listened to
 
 
 def banner(token: str, name: str, port: int, peer: str) -> bytes:
@@ -43,47 +51,72 @@ def listen(port: int) -> socket.socket:
         return socket.create_server(("", port))
 
 
+class Ear:
+    """Listens to clients before it answers, each in a thread of its own, as others may say nothing."""
+
+    def __init__(self, name: str, token: str, key: str) -> None:
+        # Loaded where it is needed: a container that answers everybody has no use for it.
+        from preflight.reach.gate import Gate
+        from preflight.reach.hearing import Hearing
+
+        self._name, self._token = name, token
+        self._lock = threading.Lock()
+        self._gate: Gate = Gate()
+        self._hearing: Hearing | None = Hearing(bytes.fromhex(key), name) if key else None
+
+    def take(self, connection: socket.socket, port: int, peer: str) -> None:
+        """Listen to a client, or close where too many come."""
+        with self._lock:
+            let_in = self._gate.enter(peer, time.monotonic())
+        if let_in:
+            threading.Thread(target=self._listen, args=(connection, port, peer), daemon=True).start()
+        else:
+            connection.close()
+
+    def _listen(self, connection: socket.socket, port: int, peer: str) -> None:
+        try:
+            with connection, contextlib.suppress(OSError):
+                line = first_line(connection)
+                connection.settimeout(SECONDS)
+                if self._token and hmac.compare_digest(line, self._token.encode()):
+                    connection.sendall(banner(self._token, self._name, port, peer))
+                elif self._hearing is not None:
+                    connection.sendall(self._hearing.reply(line, port, peer, connection.getsockname()[0]))
+        finally:
+            with self._lock:
+                self._gate.leave(peer)
+
+
 def serve(name: str, ports: list[int], token: str) -> None:
-    """Answer every connection with the banner until the process is told to end."""
+    """Answer every connection until the process is told to end."""
+    ear = Ear(name, token, os.environ.get("PREFLIGHT_REACH", "")) if os.environ.get("PREFLIGHT_ASKED") else None
     with selectors.DefaultSelector() as selector:
         for port in ports:
             selector.register(listen(port), selectors.EVENT_READ, port)
         while True:
             for key, _ in selector.select():
-                answer(key.fileobj, name, key.data, token)  # type: ignore[arg-type]  # what was registered above
+                answer(key.fileobj, name, key.data, token, ear)  # type: ignore[arg-type]  # what was registered above
 
 
-def answer(server: socket.socket, name: str, port: int, token: str) -> None:
-    """Take one connection, send the banner, close; a client that is gone already is nobody's failure."""
+def answer(server: socket.socket, name: str, port: int, token: str, ear: Ear | None = None) -> None:
+    """Take one connection; send the banner and close, or listen first. A client that is gone is nobody's failure."""
     with contextlib.suppress(OSError):
         connection, peer = server.accept()
-        words = banner(token, name, port, peer[0])
-        if os.environ.get("PREFLIGHT_ASKED"):
-            if AT_ONCE.acquire(blocking=False):
-                threading.Thread(target=listened, args=(connection, token, words), daemon=True).start()
-            else:
-                connection.close()
+        if ear is not None:
+            ear.take(connection, port, peer[0])
             return
         with connection:
             connection.settimeout(SECONDS)
-            connection.sendall(words)
-
-
-def listened(connection: socket.socket, token: str, words: bytes) -> None:
-    """Send the banner to a client that says the token first; in a thread of its own, as others may say nothing."""
-    try:
-        with connection, contextlib.suppress(OSError):
-            connection.settimeout(SECONDS)
-            if hmac.compare_digest(first_line(connection), token.encode()) and token:
-                connection.sendall(words)
-    finally:
-        AT_ONCE.release()
+            connection.sendall(banner(token, name, port, peer[0]))
 
 
 def first_line(connection: socket.socket) -> bytes:
     """Return a client's first line without its end; what comes after it is nobody's. Raises OSError."""
-    said = b""
-    while b"\n" not in said and len(said) < LINE and (more := connection.recv(LINE)):
+    said, until = b"", time.monotonic() + SECONDS
+    while b"\n" not in said and len(said) < LINE:
+        connection.settimeout(max(0.001, until - time.monotonic()))
+        if not (more := connection.recv(LINE)):
+            break
         said += more
     return said[:LINE].partition(b"\n")[0].rstrip(b"\r")
 

@@ -9,14 +9,13 @@ import fcntl
 import select
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from preflight.twin.send_settled import Rounds, pinned
 from preflight.twin.spaces import Space
@@ -47,8 +46,9 @@ class Discovery(Struct, frozen=True):
 def discovery(twin: Space, other: Space, interface: str, host: str, far: str = "") -> Discovery | None:
     """Ask from another namespace for an IPv6 address of the host, and from the twin for that one's; None: it has none.
 
-    `interface`: of the twin, that leads there. `far`: the other's address, '' = that of its link. As the kernel does,
-    each asks from an address of the sort that it asks for. Raises `OSError`: EPERM without CAP_NET_RAW.
+    `interface`: of the twin, that leads there. `far`: the other's address, '' = that of its link. Who forwards asks
+    from the address of its link, who answers for itself from that of its packet (Linux, ndisc_solicit); other routers
+    may ask from either (RFC 4861, 7.2.2). Raises `OSError`: EPERM without CAP_NET_RAW.
     """
     with other.entered():
         there = _links()
@@ -58,13 +58,16 @@ def discovery(twin: Space, other: Space, interface: str, host: str, far: str = "
     with twin.entered():
         own = socket.if_nametoindex(interface)
     local = not far or ip_address(far).is_link_local
-    sources = ("", "") if local else (far, host)
+    sources = (("", ""),) if local else (("", ""), (far, host))
     with pinned():
         rounds = Rounds(other)
         try:
-            return _both(
-                partial(_asked, other, index, host, rounds, sources[0]),
-                partial(_asked, twin, own, address if local else far, rounds, sources[1]),
+            return _agreed(
+                _both(
+                    partial(_asked, other, index, host, rounds, theirs),
+                    partial(_asked, twin, own, address if local else far, rounds, ours),
+                )
+                for theirs, ours in sources
             )
         finally:
             rounds.close()
@@ -73,7 +76,8 @@ def discovery(twin: Space, other: Space, interface: str, host: str, far: str = "
 def discovery_inside(twin: Space, inner: Space, bridge: str, gateway: str, container: str) -> Discovery:
     """Ask from a container's address for its gateway, and from the twin for the container; raise `OSError`.
 
-    The cable between them knows no neighbours: groups are joined, and the twin is answered, by hand.
+    The cable between them knows no neighbours: groups are joined, and the twin is answered, by hand. It asks from the
+    bridge's address of its link, as for what it forwards, and from the gateway's, as docker-proxy's connections do.
     """
     with twin.entered():
         own = socket.if_nametoindex(bridge)
@@ -88,29 +92,41 @@ def discovery_inside(twin: Space, inner: Space, bridge: str, gateway: str, conta
         mac = _mac(listening, index)
 
     def answer() -> None:
-        _advertise(listening, mac, container, gateway)
+        _advertise(listening, mac, container)
 
     with joined, listening, pinned():
         rounds = Rounds(inner)
         try:
-            asks = (
-                partial(_asked, inner, index, gateway, rounds, container),
-                partial(_asked, twin, own, container, rounds, gateway, answer),
+            return _agreed(
+                _both(
+                    partial(_asked, inner, index, gateway, rounds, container),
+                    partial(_asked, twin, own, container, rounds, source, answer),
+                )
+                for source in ("", gateway)
             )
-            found = _both(*asks)
         finally:
             rounds.close()
-    # A question tells of who asks (RFC 4861, 7.2.3): the twin gets to know a container that asks for its gateway.
-    return replace(found, known=True) if found.answers and not found.hears else found
 
 
 def _both(answers: Callable[..., bool], hears: Callable[..., bool]) -> Discovery:
-    """Ask in both directions; again where that is in vain, as who knows the other already."""
+    """Ask in both directions; again where that is in vain, as who knows the other already.
+
+    A question tells of who asks (RFC 4861, 7.2.3): the twin gets to know a neighbour that asks for it.
+    """
     asks = (answers, hears)
     found = [ask() for ask in asks]
     missed = [ask for ask, heard in zip(asks, found, strict=True) if not heard]
-    known = bool(missed) and all(ask(known=True) for ask in missed)
+    known = bool(missed) and (found[0] or all(ask(known=True) for ask in missed))
     return Discovery(answers=found[0], hears=found[1], known=known)
+
+
+def _agreed(found: Iterable[Discovery]) -> Discovery:
+    """Return what came of questions from several addresses: where one is answered and another is not, it depends."""
+    every = tuple(found)
+    answers, hears = all(one.answers for one in every), all(one.hears for one in every)
+    whole = [one.answers and one.hears for one in every]
+    known = not all(whole) and (any(whole) or any(one.known for one in every))
+    return Discovery(answers=answers, hears=hears, known=known)
 
 
 def _member(index: int, address: str) -> socket.socket:
@@ -127,17 +143,17 @@ def _member(index: int, address: str) -> socket.socket:
     return made
 
 
-def _advertise(listening: socket.socket, mac: bytes, container: str, gateway: str) -> None:
+def _advertise(listening: socket.socket, mac: bytes, container: str) -> None:
     """Answer what has been asked."""
     wanted = socket.inet_pton(socket.AF_INET6, container)
     answer = struct.pack(">BBHI", ADVERT, 0, 0, 0x60000000) + wanted + b"\x02\x01" + mac
     for _ in range(MOST):
         if not select.select([listening], [], [], 0)[0]:
             return
-        data = _heard(listening)
+        data, source = _heard(listening)
         if len(data) >= 24 and data[8:24] == wanted:
             with suppress(OSError):
-                listening.sendto(answer, (gateway, 0))
+                listening.sendto(answer, source)
 
 
 def _group(address: str) -> str:
@@ -203,17 +219,17 @@ def _answered(asking: socket.socket, wanted: bytes) -> bool:
     for _ in range(MOST):
         if not select.select([asking], [], [], SECONDS)[0]:
             return False
-        data = _heard(asking)
+        data, _ = _heard(asking)
         if len(data) >= 24 and data[0] == ADVERT and data[8:24] == wanted:
             return True
     return False
 
 
-def _heard(one: socket.socket) -> bytes:
-    """Return the next packet; b'' = one from afar, or that a rule makes look so."""
-    data, notes, _, _ = one.recvmsg(512, 64)
+def _heard(one: socket.socket) -> tuple[bytes, tuple[str, int, int, int]]:
+    """Return the next packet, and from where; b'' = one from afar, or that a rule makes look so."""
+    data, notes, _, source = one.recvmsg(512, 64)
     hops = [value for level, kind, value in notes if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)]
-    return data if [struct.unpack("=i", value)[0] for value in hops] == [NEAR] else b""
+    return data if [struct.unpack("=i", value)[0] for value in hops] == [NEAR] else b"", (source[0], 0, *source[2:])
 
 
 def _mac(any_socket: socket.socket, index: int) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from preflight.facts import Fact, HealthRun, Services, StartRun
+from preflight.facts import ExecRun, Fact, HealthRun, Services, StartRun, TimeoutRun
+from preflight.facts.base import BEFORE
 from preflight.report.model import Result, Status
 from tests.build import measured
 from tests.checks.engines import commands, engine, judged
@@ -134,12 +136,52 @@ def states(*names: str) -> tuple[tuple[float, str], ...]:
     ],
 )
 def test_a_health_check(ran: Any, status: Status, words: str) -> None:
-    result = judged("docker.healthcheck", healthcheck=ran, os_release=release("debian", "13"))
+    facts = {"timeout": BEFORE, "executions": BEFORE, "os_release": release("debian", "13")}
+    result = judged("docker.healthcheck", healthcheck=ran, **facts)
     assert (result.status, words in told(result)) == (status, True), told(result)
     if isinstance(ran, HealthRun):
         assert measured(result) == {"states": [list(state) for state in ran.states]}
     if status is Status.FAIL:
         assert commands(result)[0] == "systemctl restart docker"
+
+
+WELL = HealthRun(states("starting", "unhealthy", "healthy"))
+HUNG = TimeoutRun(states("starting", "unhealthy"), "", "Health check exceeded timeout (1s)", gone=True)
+CODES = tuple(range(1, 21))
+
+
+@pytest.mark.parametrize(
+    ("hung", "executed", "status", "words"),
+    [
+        (HUNG, ExecRun(CODES), Status.PASS, "starting → unhealthy → healthy in 2.5 s."),
+        (HUNG, ExecRun((1, 2, 3)), Status.PASS, "healthy"),
+        (replace(HUNG, gone=None), ExecRun(CODES), Status.PASS, "healthy"),
+        (replace(HUNG, gone=False), ExecRun(CODES), Status.WARN, "keeps running. Each such check leaves one more."),
+        (TimeoutRun(states("starting")), ExecRun(CODES), Status.WARN, "never became unhealthy"),
+        (TimeoutRun(withheld="24.0.1"), ExecRun(CODES), Status.WARN, "Docker 24.0.1 can crash"),
+        (TimeoutRun((), "no shim"), ExecRun(CODES), Status.WARN, "could not be run to its end. | no shim"),
+        (HUNG, ExecRun((1, 2, 0)), Status.FAIL, "ended with exit code 3, and the engine says 0"),
+        (HUNG, ExecRun((1, None)), Status.FAIL, "Command 2 in a container never ended"),
+        (HUNG, ExecRun((1, 2), "setns"), Status.FAIL, "ran 2 commands in a container, and failed to run the next one"),
+        (replace(HUNG, gone=False), ExecRun((2,)), Status.FAIL, "Command 1"),
+        (Fact.unknown("probe", "Out of time."), ExecRun(CODES), Status.UNKNOWN, "Out of time."),
+        (HUNG, Fact.unknown("probe", "Out of time."), Status.UNKNOWN, "Out of time."),
+        (Fact.unknown("probe", "Out of time."), ExecRun((2,)), Status.FAIL, "Command 1"),
+    ],
+)  # fmt: skip
+def test_checks_that_hang_and_commands(hung: Any, executed: Any, status: Status, words: str) -> None:
+    facts = {"healthcheck": WELL, "os_release": release("debian", "13")}
+    result = judged("docker.healthcheck", timeout=hung, executions=executed, **facts)
+    assert (result.status, words in told(result)) == (status, True), told(result)
+    if isinstance(hung, TimeoutRun) and isinstance(executed, ExecRun):
+        assert measured(result).get("exit_codes") == list(executed.codes)
+        assert measured(result).get("timeout_gone") == hung.gone
+
+
+def test_where_no_health_check_works_nothing_else_is_told() -> None:
+    facts = {"healthcheck": HealthRun(states("starting")), "os_release": release("debian", "13")}
+    result = judged("docker.healthcheck", timeout=TimeoutRun((), "no"), executions=ExecRun((), "no"), **facts)
+    assert "never left the state starting" in told(result)
 
 
 # --- one cause for all of them ---------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -53,3 +56,24 @@ def test_an_address_where_nobody_answers_is_not_the_end() -> None:
 def test_without_name_servers_it_failed() -> None:
     found = mirrors.mirrors(NATIVE, "http://asn.example/", ("127.0.0.1:9",), time.monotonic() + 3)
     assert found.get().outcome == "failed"
+
+
+def test_an_answer_byte_by_byte_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def drips(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        with suppress(OSError):
+            while not over.wait(0.02):
+                connection.sendall(b"a")
+
+    monkeypatch.setattr(mirrors, "SECONDS", 0.5)
+    with nameserver.serve(nameserver.zone("asn.example. A 127.0.0.1")) as server, listener(drips) as page:
+        url = f"http://asn.example:{page.port}/"
+        timer = threading.Timer(20, over.set)  # so that a failure is no test that hangs
+        timer.start()
+        found = mirrors.mirrors(NATIVE, url, (f"127.0.0.1:{server.server[1]}",), time.monotonic() + 30)
+        early = not over.is_set()
+        over.set()
+        timer.cancel()
+    assert (found.get().outcome, early) == ("failed", True)

@@ -51,6 +51,9 @@ class FakeEngine:
         self.before = ["starting", "unhealthy"]  # states of health, look by look, until the container is told
         self.after = ["unhealthy", "healthy"]
         self.state: dict[str, Any] = {"Status": "running", "Running": True}
+        self.commands: dict[str, tuple[str, str]] = {}  # by the id of an execution: its container, its code
+        self.ends: Callable[[str], object] = _exit_code  # how the engine says that a command ended, by its code
+        self.version = "28.0.0"
         self.lies: dict[str, Any] = {}  # laid over a container's state
         self.faults: dict[str, tuple[int, str] | str] = {}
         self.filters = True  # whether lists are filtered as asked
@@ -89,7 +92,7 @@ class FakeEngine:
     def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, object]:
         """Do what a request says."""
         if path == "/version":
-            return 200, {"Version": "28.0.0", "ApiVersion": "1.48"}
+            return 200, {"Version": self.version, "ApiVersion": "1.48"}
         for pattern, function in self._routes().items():
             if found := re.fullmatch(pattern, f"{method} {path}"):
                 return function(*found.groups(), query, body)
@@ -105,8 +108,9 @@ class FakeEngine:
             "POST /networks/create": self._create_network,
             "GET /containers/([^/]+)/json": self._inspect,
             "POST /containers/([^/]+)/start": lambda key, query, body: (204, None),
-            "POST /containers/([^/]+)/exec": lambda key, query, body: (201, {"Id": key}),
+            "POST /containers/([^/]+)/exec": self._prepare,
             "POST /exec/([^/]+)/start": self._exec,
+            "GET /exec/([^/]+)/json": self._ended,
             "DELETE /(containers|networks|volumes)/([^/]+)": self._delete,
         }
 
@@ -152,9 +156,18 @@ class FakeEngine:
         }
         return 200, {"Id": key, "Image": IMAGE, "State": state, "NetworkSettings": {"Ports": ports}}
 
-    def _exec(self, key: str, query: object, body: object) -> tuple[int, object]:
-        self.containers[key]["told"] = True
+    def _prepare(self, key: str, query: object, body: dict[str, Any]) -> tuple[int, object]:
+        number = f"exec-{len(self.commands)}"
+        self.commands[number] = key, body["Cmd"][-1]
+        return 201, {"Id": number}
+
+    def _exec(self, number: str, query: object, body: object) -> tuple[int, object]:
+        self.containers[self.commands[number][0]]["told"] = True
         return 200, None
+
+    def _ended(self, number: str, query: object, body: object) -> tuple[int, object]:
+        code = self.ends(self.commands[number][1])
+        return 200, {"ID": number, "Running": code is None, "ExitCode": code}
 
     def _delete(self, kind: str, key: str, query: object, body: object) -> tuple[int, object]:
         rows = getattr(self, kind)
@@ -164,6 +177,12 @@ class FakeEngine:
         self.removed += [rows[number]["Name"] for number in found]
         there = [rows.pop(number) for number in found]
         return (204, None) if there else (404, {"message": "no such object"})
+
+
+def _exit_code(code: str) -> int:
+    """Return the exit code that a program itself names, 0 where it names none."""
+    found = re.search(r"_exit\((\d+)\)", code)
+    return int(found[1]) if found else 0
 
 
 class _Server(ThreadingUnixStreamServer):

@@ -15,7 +15,8 @@ from preflight.probes import made as emptying
 from preflight.probes.bench import Bench
 from preflight.probes.box import Box
 from preflight.probes.image import TITLE, own_image
-from tests.probes.engine import IMAGE, FakeEngine
+from preflight.probes.registry import PROBES
+from tests.probes.engine import IMAGE, FakeEngine, performed
 
 
 def box(engine: FakeEngine, seconds: float = 10.0, stop: threading.Event | None = None) -> Box:
@@ -217,3 +218,16 @@ def test_the_image_is_that_of_our_own_container(engine: FakeEngine) -> None:
         engine.faults["GET /images"] = (500, "broken store")
         with pytest.raises(EngineError, match="broken store"):
             own_image(inside, None)
+
+
+@pytest.mark.parametrize("probe", [entry.name for entry in PROBES])
+@pytest.mark.parametrize("there", [True, False])
+def test_no_image_is_ever_pulled(engine: FakeEngine, probe: str, there: bool) -> None:
+    if there:  # it goes between the look for it and the making of the container
+        engine.faults["POST /containers/create"] = (404, "No such image: mailcow-preflight")
+    else:
+        engine.images.clear()
+    fact = performed(probe, engine.bench(3.0))
+    assert there or (fact.missing is not None and fact.missing.commands == ("make image",))
+    assert engine.asked
+    assert [line for line in engine.asked if "/images/create" in line or "/build" in line or "/load" in line] == []

@@ -7,19 +7,20 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from preflight.twin import derive, derive_programs
+from preflight.twin import derive, derive_nft, derive_programs
 from preflight.twin.derive import Underivable
 from preflight.twin.derive_state import State
 from preflight.twin.request import Port, Request
 from preflight.twin.spaces import Space
 
 PROGRAMS = {4: "iptables", 6: "ip6tables"}
+FAMILIES: tuple[tuple[Literal[4, 6], str], ...] = ((4, "ip"), (6, "ip6"))
 ENGINES = Path(__file__).parent / "engines"
 PORTS = (
     Port("", 25, "postfix-mailcow", 25, "172.22.1.253"),
@@ -78,11 +79,14 @@ BOTH = tuple(replace(port, container6=MAILCOW6 + port.container4.rpartition(".")
 
 
 @pytest.mark.parametrize("variant", ["proxy", "hairpin"])
-@pytest.mark.parametrize("engine", ["20.10.24", "26.1.5", "28.5.2"])
+@pytest.mark.parametrize("engine", ["20.10.24", "26.1.5", "28.5.2", "29.0.4", "29.7.2"])
 def test_the_rules_are_those_of_the_engine(
     namespaces: Callable[[], Space], backend: str, engine: str, variant: str
 ) -> None:
-    """As recorded of the engines of Debian 12, 13 and sid: after the start, and with the network and its ports."""
+    """As recorded of engines: after the start, and with the network and its ports.
+
+    Those of Debian 12, 13 and sid, and two that were built from moby/moby's tags docker-v29.0.4 and docker-v29.7.2.
+    """
     stage = Stage(namespaces())
     with stage.twin.entered():
         switch("ipv4/ip_forward", "1")
@@ -100,6 +104,30 @@ def test_the_rules_are_those_of_the_engine(
             expected = [] if (name, backend) == ("*raw", "legacy") else table
             assert sorted(found[name]) == sorted(expected)
             assert [shape(rule) for rule in found[name]] == [shape(rule) for rule in expected]
+
+
+@pytest.mark.parametrize("variant", ["proxy", "hairpin"])
+@pytest.mark.parametrize("engine", ["29.0.4", "29.7.2"])
+def test_the_rules_are_those_of_the_engine_that_has_nftables(
+    namespaces: Callable[[], Space], engine: str, variant: str
+) -> None:
+    """Its tables are loaded as they were after its start, and then hold what they held with the network."""
+    stage, recorded = Stage(namespaces()), f"{engine}-nftables-{variant}"
+    with stage.twin.entered():
+        for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):  # else this engine makes no network
+            switch(name, "1")
+        for version in PROGRAMS:
+            run("nft", "-f", "-", text=rules_of(f"{recorded}-start-{version}"))
+    asked = request(engine, backend="nftables", ports=BOTH, subnet6=f"{MAILCOW6}/64", userland_proxy=variant == "proxy")
+    assert derive.apply(asked, stage) == ""
+    for version, family in FAMILIES:
+        with stage.twin.entered():
+            found = derive_nft.listed(version, run("nft", "list", "table", family, derive_nft.TABLE))
+        expected = derive_nft.listed(version, rules_of(f"{recorded}-up-{version}"))
+        assert found.keys() == expected.keys()
+        for place, rules in expected.items():
+            assert [shape(rule) for rule in found[place]] == [shape(rule) for rule in rules], place
+            assert sorted(found[place]) == sorted(rules)
 
 
 def shape(rule: str) -> str:
@@ -150,7 +178,7 @@ def with_native_rule(stage: Stage, engine: str, chain: str, *lines: str) -> None
 
 
 @pytest.mark.parametrize("backend", ["nft"], indirect=True)
-@pytest.mark.parametrize("engine", ["20.10.24", "26.1.5", "28.5.2"])
+@pytest.mark.parametrize("engine", ["20.10.24", "26.1.5", "28.5.2", "29.0.4", "29.7.2"])
 def test_chains_among_rules_that_iptables_cannot_print_are_left_whole(
     namespaces: Callable[[], Space], backend: str, engine: str
 ) -> None:

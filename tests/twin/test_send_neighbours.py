@@ -35,8 +35,9 @@ class Asking:
         self.bound: list[tuple[str, int]] = []
         self.options: list[tuple[int, int]] = []
 
-    def recvmsg(self, size: int, notes: int) -> tuple[bytes, list[tuple[int, int, bytes]], int, None]:
-        return self.told.pop(0), [(socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT, struct.pack("=i", self.hops))], 0, None
+    def recvmsg(self, size: int, notes: int) -> tuple[bytes, list[tuple[int, int, bytes]], int, tuple[Any, ...]]:
+        hops = [(socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT, struct.pack("=i", self.hops))]
+        return self.told.pop(0), hops, 0, ("fe80::1", 58, 0, 7)
 
     def sendto(self, data: bytes, where: tuple[Any, ...]) -> None:
         if self._refused:
@@ -138,17 +139,38 @@ def test_by_hand_only_what_was_asked_is_answered(
 ) -> None:
     listening = Asking(*data)
     monkeypatch.setattr(send_neighbours.select, "select", lambda one, *_: (one if listening.told else [], [], []))
-    send_neighbours._advertise(cast("socket.socket", listening), b"\2\0\0\0\0\1", TARGET, "fe80::1")
+    send_neighbours._advertise(cast("socket.socket", listening), b"\2\0\0\0\0\1", TARGET)
     told = struct.pack(">BBHI", ADVERT, 0, 0, 0x60000000) + RAW + b"\x02\x01\x02\0\0\0\0\1"
-    assert listening.sent == [(told, ("fe80::1", 0))] * answers
+    assert listening.sent == [(told, ("fe80::1", 0, 0, 7))] * answers  # who has asked is answered, on its link
 
 
 def test_who_cannot_answer_goes_on() -> None:
     listening = Asking(advert(SOLICIT), refused=1)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(send_neighbours.select, "select", lambda one, *_: (one if listening.told else [], [], []))
-        send_neighbours._advertise(cast("socket.socket", listening), bytes(6), TARGET, "fe80::1")
+        send_neighbours._advertise(cast("socket.socket", listening), bytes(6), TARGET)
     assert listening.told == []
+
+
+LOST = Discovery(False, False)
+
+
+@pytest.mark.parametrize(
+    ("found", "together"),
+    [
+        ([Discovery(True, True)], Discovery(True, True)),
+        ([Discovery(True, True), Discovery(True, True)], Discovery(True, True)),
+        ([Discovery(True, True), Discovery(False, True)], Discovery(False, True, known=True)),
+        ([Discovery(True, False), Discovery(True, True)], Discovery(True, False, known=True)),
+        ([LOST, LOST], LOST),
+        ([LOST, Discovery(True, False, known=True)], Discovery(False, False, known=True)),
+        ([Discovery(False, True), Discovery(True, False)], LOST),
+    ],
+)
+def test_where_one_address_is_answered_and_another_is_not_it_depends(
+    found: list[Discovery], together: Discovery
+) -> None:
+    assert send_neighbours._agreed(found) == together
 
 
 @pytest.mark.parametrize(
@@ -196,6 +218,7 @@ def stage(namespaces: Callable[[], Space]) -> Iterator[Stage]:
         "address add 2001:db8:1::5/64 dev eth0 nodad", "route add default via fe80::1 dev eth0",
         "link add br-mailcow type bridge", "link set br-mailcow up",
         "address add fd4d:6169:6c63:6f77::1/64 dev br-mailcow nodad",
+        "address add fe80::1/64 dev br-mailcow nodad",  # as Docker does
     )  # fmt: skip
     hosts.run(host := namespaces(), hosts.ETH0, *lines)
     with hosts.built(host) as built:
@@ -223,8 +246,9 @@ def outside(stage: Stage) -> Discovery | None:
         ("input", "counter", HEALTHY, HEALTHY),
         ("input", "iifname br-mailcow icmpv6 type nd-neighbor-solicit drop", Discovery(False, True), HEALTHY),
         ("output", "oifname br-mailcow icmpv6 type nd-neighbor-solicit drop", ASKED, HEALTHY),
+        ("output", "oifname br-mailcow ip6 saddr fe80::/10 icmpv6 type nd-neighbor-solicit drop", ASKED, HEALTHY),
         ("input", "iifname br-mailcow icmpv6 type nd-neighbor-advert drop", ASKED, HEALTHY),
-        ("prerouting", "iifname eth0 icmpv6 type nd-neighbor-advert drop", HEALTHY, Discovery(True, False)),
+        ("prerouting", "iifname eth0 icmpv6 type nd-neighbor-advert drop", HEALTHY, ASKED),
         ("postrouting", 'oifname "br-mailcow" ip6 hoplimit set 64', Discovery(False, False), HEALTHY),
         ("prerouting", 'iifname "eth0" ip6 hoplimit set 64', HEALTHY, Discovery(False, False)),
         ("prerouting", "meta l4proto ipv6-icmp drop", Discovery(False, False), Discovery(False, False)),
@@ -234,7 +258,8 @@ def outside(stage: Stage) -> Discovery | None:
         ),
     ],
     ids=[
-        "healthy", "the gateway is not found", "no container is found", "no container answers",
+        "healthy", "the gateway is not found", "no container is found",
+        "none is found for what is forwarded", "no container answers",
         "the router is not found", "nobody believes it inside", "nor outside", "nobody", "who knows it",
     ],
 )  # fmt: skip

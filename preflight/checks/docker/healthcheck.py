@@ -1,36 +1,55 @@
-"""What a container with a HEALTHCHECK has shown."""
+"""What containers with a HEALTHCHECK have shown, and one in which commands were run as health checks are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from preflight.checks import Look, check
 from preflight.checks.docker.container_starts import nothing_starts
 from preflight.checks.remedies import distro
 from preflight.checks.sources import HEALTHCHECK, PREREQUISITES, issue
-from preflight.facts import HealthRun
+from preflight.facts import ExecRun, Fact, HealthRun, TimeoutRun
 from preflight.report.evidence.engine import HealthEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import phrase, say
 
+T = TypeVar("T")
+
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("probes.healthcheck", "probes.privileged", "services", "os_release"),
+    reads=(
+        "probes.healthcheck",
+        "probes.timeout",
+        "probes.executions",
+        "probes.privileged",
+        "services",
+        "os_release",
+    ),
     remedy="Restart the engine, and look at what it logs; update it and its runtime where this does not help.",
     docs=(HEALTHCHECK, PREREQUISITES),
-    sources=(issue(30402, "moby/moby"),),
+    sources=(
+        issue(30402, "moby/moby"),
+        issue(43737, "moby/moby"),
+        issue(45804, "moby/moby"),
+        issue(4509, "containerd/containerd"),
+    ),
 )
 def healthcheck(look: Look) -> Iterator[Finding]:
     """A container with a HEALTHCHECK becomes unhealthy and healthy
 
     mailcow's containers wait for others to be healthy before they start, so that an engine that never runs health
-    checks, or misreads them, never brings mailcow up. Here one is really run: first failing, then passing.
+    checks, or misreads them, never brings mailcow up. Here one is really run: first failing, then passing. Another one
+    hangs until its timeout ends it. And twenty commands are run in a container one after another, in the same way as
+    health checks: each has to end, with its own exit code.
     """
     run = look.host.probes.healthcheck.get()
     names = [state for _, state in run.states]
     if not run.error and not run.ended and "unhealthy" in names and "healthy" in names[names.index("unhealthy") :]:
-        yield _told(run, Status.PASS, _healed(run))
+        yield from _further(look, run)
     elif not names and (nothing := nothing_starts(look.host, run.cause)):
         yield nothing
     else:
@@ -39,11 +58,80 @@ def healthcheck(look: Look) -> Iterator[Finding]:
         yield _told(run, Status.FAIL, _sick(run, names), remedy)
 
 
-def _told(run: HealthRun, status: Status, message: str, remedy: Remedy | None = None) -> Finding:
+def _further(look: Look, run: HealthRun) -> Iterator[Finding]:
+    """Judge the hanging check and the commands, once a health check does what it should."""
+    probes = look.host.probes
+    commands = _asked(probes.executions)
+    hung = probes.timeout.value
+    restart = (*distro.restart(look.host, "docker"), "docker info", "docker ps --all")
+    if commands is not None and (wrong := _wrong(commands)):
+        remedy = Remedy(say("Restart the engine. Update it and its runtime if that does not help."), restart)
+        finding = _told(run, Status.FAIL, wrong, remedy, detail=commands.error)
+    elif (hung := _asked(probes.timeout)) is not None and (wrong := _stuck(hung)):
+        remedy = Remedy(say("Update the engine and its runtime."))
+        finding = _told(run, Status.WARN, wrong, remedy, detail=hung.error or hung.output)
+    else:
+        finding = _told(run, Status.PASS, _healed(run))
+    yield replace(finding, evidence=_measured(run, hung, commands))
+
+
+def _asked(fact: Fact[T]) -> T | None:
+    """Return what a probe saw; None where the version that recorded these facts had no such probe."""
+    if fact.missing is not None and fact.missing.cause == "older":
+        return None
+    return fact.get()
+
+
+def _wrong(run: ExecRun) -> str:
+    """Say what went wrong with commands in a container; '' = nothing."""
+    done = len(run.codes)
+    if run.error:
+        return say("The engine ran {done} commands in a container, and failed to run the next one.", done=done)
+    for number, code in enumerate(run.codes, 1):
+        if code is None:
+            return say("Command {number} in a container never ended, as far as the engine tells.", number=number)
+        if code != number:
+            return say(
+                "Command {number} in a container ended with exit code {number}, and the engine says {code}.",
+                number=number, code=code,
+            )  # fmt: skip
+    return ""
+
+
+def _stuck(run: TimeoutRun) -> str:
+    """Say what went wrong with a health check that hangs; '' = nothing."""
+    if run.withheld:
+        return say(
+            "Docker {version} can crash when a health check exceeds its timeout. This was not tried.",
+            version=run.withheld,
+        )
+    if run.error:
+        return say("A container whose health check hangs could not be run to its end.")
+    if "unhealthy" not in [state for _, state in run.states]:
+        return say("A health check that hangs is not ended at its timeout: the container never became unhealthy.")
+    if run.gone is False:
+        return say(
+            "The process of a health check that exceeds its timeout keeps running. Each such check leaves one more."
+        )
+    return ""
+
+
+def _measured(run: HealthRun, hung: TimeoutRun | None, commands: ExecRun | None) -> HealthEvidence:
+    return HealthEvidence(
+        states=run.states,
+        timeout_states=hung.states if hung else (),
+        timeout_gone=hung.gone if hung else None,
+        exit_codes=commands.codes if commands else (),
+    )
+
+
+def _told(
+    run: HealthRun, status: Status, message: str, remedy: Remedy | None = None, detail: str | None = None
+) -> Finding:
     return Finding(
         status=status,
         message=message,
-        detail=None if status is Status.PASS else run.error or run.output,
+        detail=None if status is Status.PASS else detail or run.error or run.output,
         expected="starting → unhealthy → healthy",
         found=_way(run),
         evidence=HealthEvidence(states=run.states),

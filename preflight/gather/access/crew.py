@@ -71,6 +71,12 @@ class Crew:
     def _left(self, name: str) -> float:
         return max(0.0, self.deadline + self._longer.get(name, 0.0) - time.monotonic())
 
+    @property
+    def under_way(self) -> frozenset[str]:
+        """Return what was begun and is not done."""
+        with self._lock:
+            return frozenset(name for name in self._begun if not self._done[name].is_set())
+
     def learn(self, recipes: Mapping[str, Recipe]) -> None:
         """Take more recipes."""
         self._recipes |= recipes

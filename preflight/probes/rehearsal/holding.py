@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
+
+from preflight.facts.rehearsal import Visit
 
 
 class Held(Struct, frozen=True):
@@ -28,11 +30,24 @@ class Up(Struct, frozen=True):
 
     `logs`: returns what a container has printed so far, its first 256 KiB; raises `EngineError`, `Stopped` and
     TimeoutError. `stop`: set when the run is being ended (Ctrl-C, SIGTERM): holding ends then, within a second.
+    `host`: mailcow's host name, '' = none is known; `addresses`: those by which the world may know this host.
     """
 
     places: tuple[Held, ...]
     logs: Callable[[str], bytes]
     stop: threading.Event
+    host: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+class Audience(Protocol):
+    """Who shows what goes on meanwhile."""
+
+    def announce(self, text: str) -> None:
+        """Show a line for good, whole and in a line of its own."""
+
+    def arrived(self, text: str, display: Sequence[str]) -> None:
+        """Show news, or the whole state from now on, whichever suits."""
 
 
 class Holder(Protocol):
@@ -40,6 +55,8 @@ class Holder(Protocol):
 
     `environment`: variables for the stand-ins, beside PREFLIGHT_TOKEN and PREFLIGHT_SECONDS (`probes.stand_in`).
     """
+
+    audience: Audience | None
 
     @property
     def seconds(self) -> float:
@@ -49,16 +66,18 @@ class Holder(Protocol):
     def environment(self) -> Mapping[str, str]:
         """Return what the stand-ins are told."""
 
-    def hold(self, up: Up) -> None:
-        """Return when nobody needs the stand-ins any more; called in the probe's own thread."""
+    def hold(self, up: Up) -> tuple[Visit, ...]:
+        """Return when nobody needs the stand-ins any more, with who came; called in the probe's own thread."""
 
 
-class Plain(Struct, frozen=True):
+class Plain(Struct):
     """Keeps them up, and tells nobody."""
 
     seconds: float
     environment: dict[str, str] = {}
+    audience: Audience | None = None
 
-    def hold(self, up: Up) -> None:
+    def hold(self, up: Up) -> tuple[Visit, ...]:
         """Wait until the time is over, or the run."""
         up.stop.wait(self.seconds)
+        return ()

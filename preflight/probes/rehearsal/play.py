@@ -13,7 +13,7 @@ import msgspec
 
 from preflight.facts.engine import RUN
 from preflight.facts.engine_words import trouble
-from preflight.facts.rehearsal import Answer, NetworkRun, Rehearsal, Reply, Way, WayOut, Whom
+from preflight.facts.rehearsal import Answer, NetworkRun, Rehearsal, Reply, Visit, Way, WayOut, Whom
 from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.net.addresses import usual
@@ -64,6 +64,7 @@ class _Play:
         self._exits: tuple[WayOut, ...] = ()
         self._asked = False
         self._held = 0.0
+        self._arrivals: tuple[Visit, ...] = ()
         self._error = ""
 
     def through(self) -> Rehearsal:
@@ -83,6 +84,7 @@ class _Play:
             error=self._error,
             late=late,
             held=round(self._held, 1),
+            arrivals=self._arrivals,
             seconds=round(time.monotonic() - self._began - self._held, 2),
         )
 
@@ -234,7 +236,8 @@ class _Play:
         )  # fmt: skip
         self._box.extend(holder.seconds)
         began = time.monotonic()
-        holder.hold(Up(places, self._box.logs, self._box.stop))
+        up = Up(places, self._box.logs, self._box.stop, self._script.plan.fqdn or "", self._script.public)
+        self._arrivals = holder.hold(up)
         self._held = time.monotonic() - began
 
 

@@ -37,7 +37,14 @@ class StartEvidence(Evidence, frozen=True, kw_only=True):
     exit_code: int | None
 
 
-class HealthEvidence(Evidence, frozen=True, kw_only=True):
-    """The states that a container with a health check went through, each with the seconds since its start."""
+class HealthEvidence(Evidence, frozen=True, kw_only=True, omit_defaults=True):
+    """The states that a container with a health check went through, each with the seconds since its start.
+
+    `timeout_states`: of one whose check hangs; `timeout_gone`: whether that check's process was gone afterwards.
+    `exit_codes`: of commands run in a container, of which the first was to end with 1, the next with 2.
+    """
 
     states: tuple[tuple[float, str], ...]
+    timeout_states: tuple[tuple[float, str], ...] = ()
+    timeout_gone: bool | None = None
+    exit_codes: tuple[int | None, ...] = ()
