@@ -58,6 +58,17 @@ def test_nobody_is_asked_where_that_was_not_wanted(engine: FakeEngine, asked: As
     assert engine.asked == []
 
 
+@pytest.mark.parametrize(("version", "waits"), [("26.1.5", False), ("28.0.0", True), ("29.7.0", True), ("dev", True)])
+def test_published_ports_are_waited_for_where_rules_would_be_taken_for_theirs(
+    engine: FakeEngine, version: str, waits: bool
+) -> None:
+    order: list[str] = []
+    engine.faults["POST /containers/create"] = (500, "no room")
+    made(engine, order, host=replace(ENGINE, version=version))
+    assert ("probes.publishing 0" in order) is waits
+    assert "links 0" in order
+
+
 def test_podman_is_not_made_to_change_the_host(engine: FakeEngine) -> None:
     _, fact = made(engine, host=replace(ENGINE, components=("Podman Engine",)))
     assert fact.missing is not None

@@ -14,9 +14,8 @@ from preflight.text.sentences import say
 
 NAME = "recursion"
 PROBE = next(probe for probe in PROBES if probe.name == NAME)
-# A container on the engine's own bridge shows in these parts of a host, and from Docker 28 on in the rules that the
-# probe with published ports compares: they are made before it. The twin waits for all probes.
-BEFORE = (*publishing.BEFORE, f"probes.{publishing.NAME}")
+# Docker 28 adds a rule for each container on a bridge, which the probe with published ports would be shown.
+RULES = 28
 
 
 def recursion(run: Run) -> Fact[RecursionRun]:
@@ -32,12 +31,22 @@ def recursion(run: Run) -> Fact[RecursionRun]:
     from preflight.probes.bench import Bench
     from preflight.probes.frame import run_probe
 
-    for place in BEFORE:
+    for place in _before(run):
         run.fact(place)
     probes.tidy(run)
     own, crew = own_container(run.roots), run.crew
     bench = Bench(str(run.share(URL)), own, crew.stop, crew.deadline, questions=questions(run))
     return run_probe(PROBE, bench)
+
+
+def _before(run: Run) -> tuple[str, ...]:
+    """Return the parts of a host in which a container on the engine's own bridge shows. The twin waits for all probes.
+
+    No other part is waited for where it need not be: an engine may be slow with each connection.
+    """
+    major = run.value("engine").version.partition(".")[0]
+    ruled = not major.isdigit() or int(major) >= RULES
+    return (*publishing.BEFORE, f"probes.{publishing.NAME}") if ruled else publishing.BEFORE
 
 
 def questions(run: Run) -> dict[str, Any]:
