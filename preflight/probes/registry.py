@@ -81,5 +81,5 @@ PROBES = (
     Probe("privileged", 10.0, STAGE, "a privileged container", _privileged),
     Probe("limits", 10.0, STAGE, "a container with mailcow's limits", _limits),
     Probe("publishing", 8.0, STAGE, "a container with published ports", _publishing),
-    Probe("recursion", 15.0, STAGE, "a container that asks name servers", _recursion),
+    Probe("recursion", 20.0, STAGE, "a container that asks name servers", _recursion),
 )
