@@ -231,6 +231,6 @@ def test_a_fault_of_a_probe_is_the_runs_to_tell_and_leaves_nothing(engine: FakeE
 
 
 def test_no_probe_outlasts_a_run_of_the_usual_length() -> None:
-    """The run's deadline is 30 s where nothing else was given; two budgets of them, one after the other, fit in."""
-    assert all(0 < probe.seconds <= 15 for probe in PROBES)
+    """The run's deadline is 30 s where nothing else was given: they go on side by side, with room to remove them."""
+    assert all(0 < probe.seconds <= 20 for probe in PROBES)
     assert len({probe.name for probe in PROBES}) == len(PROBES)
