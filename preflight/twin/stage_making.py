@@ -27,8 +27,7 @@ from preflight.twin.wire import Refused, Wire
 # kernel takes up to a second to notice that it is up.
 _FAR = 1_000_000
 # As Docker up to 26.1 gives it (libnetwork: bridgeIPv6Str). The kernel chooses another one later, alike to most rules.
-BRIDGE_LINK = "fe80::1"
-_LINK = bytes.fromhex("fe80")
+_BRIDGE_LINK = "fe80::1"
 _SECONDS = 1.5  # until the kernel's workers are through
 
 
@@ -156,8 +155,8 @@ class Made:
     def _fresh(self) -> Iterator[Address]:
         """Yield the addresses that mailcow's bridge has not yet, or without routes as it is down.
 
-        Whatever is judged, a docker-proxy goes to IPv4. With IPv6 the bridge has an address of its link, from which the
-        host asks for containers when it forwards.
+        Whatever is judged, a docker-proxy goes to IPv4. A bridge that gets IPv6 gets an address of its link, too: from
+        there the host asks for containers when it forwards.
         """
         idle = not (self.plan.bridge.up or self.request.present)
         known = () if idle else self.around.addresses
@@ -166,8 +165,8 @@ class Made:
             for one in own if version == 4 or version in self.plan.sides else ():
                 if one.packed not in there:
                     yield Address(FAMILIES[version], self.plan.bridge.index, one.packed, one.network.prefixlen)
-        if 6 in self.plan.inner and 6 in self.plan.sides and not any(local.startswith(_LINK) for local in there):
-            yield Address(FAMILIES[6], self.plan.bridge.index, ip_address(BRIDGE_LINK).packed, 64)
+                    if version == 6 and not any(ip_address(local).is_link_local for local in there):
+                        yield Address(FAMILIES[6], self.plan.bridge.index, ip_address(_BRIDGE_LINK).packed, 64)
 
     def _furnish_world(self, twin: Wire, world: Wire) -> None:
         """Let the world answer for its addresses and the gateways, and know the way to the host."""
