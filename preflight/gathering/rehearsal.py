@@ -57,7 +57,7 @@ def _mailcow(run: Run, plan: Plan) -> Fact[Any] | None:
     gone = [entry for entry in networks if entry.run and not _still(run, entry)]
     networks = [entry for entry in networks if entry not in gone]
     if any(entry.run for entry in networks):
-        again = say("Wait until it has ended. If none is, run `preflight cleanup`. Then run the check again.")
+        again = say("Wait until it ends. If none is running, run `preflight cleanup`. Run the check again.")
         return Fact.unknown(SOURCE, say("Another rehearsal is under way on this host."), again, cause="engine")
     if networks:
         there = say("A network of a mailcow is on this host: {name}.", name=networks[0].name)
