@@ -34,7 +34,7 @@ from preflight.gathering.parts import PARTS
 from preflight.gathering.run import Run, Shared, Wishes
 from preflight.probes.bench import Bench, Script
 from preflight.probes.registry import REHEARSAL, Probe
-from preflight.probes.rehearsal.holding import Plain
+from preflight.probes.rehearsal.keeper import Keeper
 from tests.gather.ends import NATIVE
 from tests.probes.stage import Stage
 
@@ -64,7 +64,7 @@ def engine(tmp_path: Path) -> Iterator[Stage]:
 @pytest.fixture(autouse=True)
 def usual(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have IPv4 forwarding switched on, and Docker's own chains there, whatever this machine has."""
-    monkeypatch.setattr(rehearsal, "_forwards", lambda: True)
+    monkeypatch.setattr("preflight.twin.derive.forwards", lambda version: version == 4)
     tried = publishing.Tried(Fact.skipped("", "Not here."))
     monkeypatch.setattr(publishing, "TRIED", Shared("publishing", lambda _: tried))
 
@@ -160,11 +160,23 @@ def test_ipv6_is_left_out_where_it_would_change_what_stays(
 def test_a_host_that_does_not_forward_is_left_as_it_is(
     engine: Stage, monkeypatch: pytest.MonkeyPatch, version: str, settings: dict[str, Any], played: bool
 ) -> None:
-    monkeypatch.setattr(rehearsal, "_forwards", lambda: False)
+    monkeypatch.setattr("preflight.twin.derive.forwards", lambda version: False)
     given = run(engine, engine=replace(ENGINE, version=version), daemon_config=DaemonConfig("/x", True, settings))
     fact = rehearsal.rehearsal(given)
     assert fact.known is played
     assert bool(engine.created) is played
+
+
+@pytest.mark.parametrize(("version", "played"), [("26.1.5", True), ("28.5.2", False)])
+def test_where_the_hosts_network_is_not_ours_nobody_knows_whether_it_forwards(
+    engine: Stage, version: str, played: bool
+) -> None:
+    given = run(engine, engine=replace(ENGINE, version=version))
+    elsewhere = replace(given.roots, view=replace(given.roots.view, network=False))
+    fact = rehearsal.rehearsal(replace(given, roots=elsewhere))
+    assert fact.known is played
+    assert bool(engine.created) is played
+    assert played or "Could not determine whether this host forwards packets." in str(fact.missing)
 
 
 OWN = Container(id="1", name="x", image="i", state="running", project="mailcowdockerized")
@@ -231,7 +243,7 @@ def test_it_is_begun_when_all_others_are_there() -> None:
 
 
 def test_a_hold_is_not_the_deadlines(engine: Stage) -> None:
-    given = run(engine, holder=Plain(300.0))
+    given = run(engine, holder=Keeper(300.0))
     assert given.wishes.longer == REHEARSAL + 300.0
     assert run(engine, Asked()).wishes.longer == 0.0
 

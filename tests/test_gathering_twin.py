@@ -26,7 +26,6 @@ from preflight.gather.machine import modules
 from preflight.gathering import twin, twin_request
 from preflight.mailcow import plan
 from preflight.mailcow.plan import Plan
-from preflight.probes.registry import PROBES
 from preflight.twin.request import Request
 from tests.build import conf_file
 
@@ -245,11 +244,11 @@ def test_the_process_has_the_time_that_is_left(started: Any, left: float, second
 
 
 @pytest.mark.parametrize("probe", [True, False])
-def test_probes_are_waited_for_where_there_are_some(started: Any, probe: bool) -> None:
+def test_the_probe_with_published_ports_alone_is_waited_for(started: Any, probe: bool) -> None:
     given: Any = Rest(Fact.of("docker", ENGINE), probe=probe)
     twin.twin(given)
     assert started
-    assert [place for place in given.waited if "probes" in place] == [f"probes.{one.name}" for one in PROBES] * probe
+    assert [place for place in given.waited if "probes" in place] == ["probes.publishing"] * probe
 
 
 def test_without_an_engine_there_is_no_twin(started: Any) -> None:

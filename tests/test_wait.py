@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import signal
@@ -16,14 +15,7 @@ from pathlib import Path
 import dns.message
 import pytest
 
-from preflight.cli import commands, request
-from preflight.cli import survey as survey_module
 from preflight.cli import wait as module
-from preflight.cli.options import CheckOptions
-from preflight.cli.stop import Stop
-from preflight.gather.access.crew import Crew, Tell
-from preflight.gather.access.roots import Roots
-from preflight.gathering import Begun, Wishes
 from tests.gather import fakeengine
 from tests.gather.nameserver import NameServer, serve, zone
 from tests.line import Line
@@ -154,22 +146,3 @@ def test_seconds_that_are_none(seconds: str) -> None:
 
 def test_recorded_facts_do_not_change(tmp_path: Path) -> None:
     assert "--wait" in refused(process("--facts", str(tmp_path / "facts.json"), "--wait", "5"))
-
-
-def test_a_rehearsal_is_kept_up_in_the_first_look_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Wishes] = []
-
-    def begun(roots: Roots, wishes: Wishes, stop: threading.Event, tell: Tell) -> Begun:
-        seen.append(wishes)
-        return Begun(Crew({}, 1.0, stop, tell), datetime.datetime.now(datetime.UTC), 0.0, {})
-
-    monkeypatch.setattr(survey_module, "begin", begun)
-    monkeypatch.setattr(survey_module, "gather", lambda roots, wishes, begun: None)
-    with commands.check.make_context("check", ["--rehearse", "--hold", "120"]) as context:
-        given = CheckOptions(**context.params)
-    first = request.first(given)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # pytest keeps its own
-    looks = survey_module.Survey(given, Stop(), first)
-    looks.again(frozenset({"rehearsal"}))
-    assert [wishes.holder is not None for wishes in seen] == [True, False]
-    assert seen[0].longer == seen[1].longer + 120

@@ -38,12 +38,8 @@ class Survey:
             return gather(self._roots, replace(wishes, conf=self._conf), self.begun)
 
     def again(self, places: frozenset[str]) -> Host:
-        """Look again at these parts. Files are found and read anew, mailcow.conf too.
-
-        A rehearsal is played again, but not kept up once more: nobody was told of another time to try it.
-        """
-        wishes = replace(self._wishes, before=self.begun.before(places), holder=None)
-        roots = replace(self._roots)
+        """Look again at these parts. All files are read again, including mailcow.conf."""
+        wishes, roots = replace(self._wishes, before=self.begun.before(places)), replace(self._roots)
         write = say if self._given.verbose and not self._given.quiet else None
         progress = Progress(write, places, wishes.seconds, verbose=self._given.verbose, stop=self._stop.event)
         self.begun = begin(roots, wishes, self._stop.event, progress.tell)

@@ -47,11 +47,13 @@ class TimeoutRun(Struct, frozen=True, omit_defaults=True):
 class ExecRun(Struct, frozen=True, omit_defaults=True):
     """How commands ended that were run in a container one after another: the first was to end with 1, the next with 2.
 
-    None: the engine never said how it ended. `error`: what it said of the one that it did not run.
+    None: the engine never said how it ended. `error`: what it said of the one that it did not run. `wanted`: how many
+    were to be run; fewer were, without an error, where the probe's time was over.
     """
 
     codes: tuple[int | None, ...] = ()
     error: Secret = ""
+    wanted: int = 20
 
 
 class StartRun(Struct, frozen=True):

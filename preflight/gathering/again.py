@@ -20,7 +20,7 @@ _REST = {part.place: part.rest for part in PARTS}
 
 
 def recipe(part: Part, before: Before | None) -> Recipe:
-    """Return how a part is made: anew, or as it was where nobody asks for it again and it rests on the same."""
+    """Return how a part is made: again if asked for or if its bases changed, else kept as it was."""
     if before is None or part.place in before.asked or part.place not in before.facts:
         return part.recipe
 

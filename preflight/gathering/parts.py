@@ -85,8 +85,8 @@ def _tried(probe: Probe) -> Recipe:
 
 
 # Seconds. Time servers: what NTP clients ask at most once a minute by default (minpoll 6, that is 64 s), and never more
-# often than every 15 s (RFC 4330, 10). Name servers: resolvers keep a failure for some seconds, too (RFC 9520). What
-# others run for everybody, free of charge: once a minute.
+# often than every 15 s (RFC 4330, 10). Name servers: resolvers keep a failure for some seconds, too (RFC 9520). Free
+# public services: once a minute.
 _CLOCKS, _NAMES, _SERVICES = 64.0, 5.0, 60.0
 
 PARTS = (

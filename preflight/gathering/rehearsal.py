@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from preflight.facts import NO_SETTINGS, Container, Engine, EngineNetwork, Fact, Ipv6, Rehearsal
 from preflight.facts.rehearsal import SixState
+from preflight.gather.access.advice import the_hosts_network
 from preflight.gather.access.roots import Unreadable
 from preflight.gathering import probes, publishing
 from preflight.gathering.engine import URL
@@ -57,7 +57,7 @@ def _mailcow(run: Run, plan: Plan) -> Fact[Any] | None:
     gone = [entry for entry in networks if entry.run and not _still(run, entry)]
     networks = [entry for entry in networks if entry not in gone]
     if any(entry.run for entry in networks):
-        again = say("Wait until it has ended. If none is, run `preflight cleanup`. Then run the check again.")
+        again = say("Wait until it ends. If none is running, run `preflight cleanup`. Run the check again.")
         return Fact.unknown(SOURCE, say("Another rehearsal is under way on this host."), again, cause="engine")
     if networks:
         there = say("A network of a mailcow is on this host: {name}.", name=networks[0].name)
@@ -92,7 +92,17 @@ def _forwarding(run: Run) -> Fact[Any] | None:
     major = engine.version.partition(".")[0]
     # Before 28, Docker switches it on when it starts, and not for a network.
     switches = engine.podman or (major.isdigit() and int(major) >= 28 and _switches(run))
-    if not run.roots.view.network or not switches or _forwards():
+    if not switches:
+        return None
+    if not run.roots.view.network:
+        why = say(
+            "Could not determine whether this host forwards packets. A new Docker network would switch forwarding on."
+        )
+        help = the_hosts_network(run.roots.view)
+        return Fact.unknown(SOURCE, why, help.text, place=help.place)
+    from preflight.twin.derive import forwards
+
+    if forwards(4):
         return None
     why = say("This host does not forward packets, and a new Docker network would switch that on.")
     return Fact.unknown(SOURCE, why, say("Restart Docker, which switches forwarding on, and run the check again."))
@@ -143,13 +153,6 @@ def _there(run: Run, path: str) -> bool:
         return run.roots.exists(path)
     except Unreadable:
         return False
-
-
-def _forwards() -> bool:
-    try:
-        return Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() != "0"
-    except OSError:
-        return True
 
 
 def _played(run: Run, plan: Plan) -> Fact[Rehearsal]:

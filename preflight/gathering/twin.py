@@ -14,7 +14,6 @@ from preflight.gathering.publishing import NAME, given
 from preflight.gathering.recipes import PLAN
 from preflight.gathering.run import Run
 from preflight.gathering.twin_request import SOURCE, prevented, request
-from preflight.probes.registry import PROBES
 from preflight.text.sentences import say
 
 SECONDS = 8.0
@@ -24,7 +23,7 @@ DENIED = 77  # what it ends with where the kernel refuses namespaces
 
 
 def twin(run: Run) -> Fact[Twin]:
-    """Return what became of packets in a twin of the host's network, once the engine's experiments are through."""
+    """Return what became of packets in a twin of the host's network, once the probe with published ports is through."""
     if (why := prevented(run.roots)) is not None:
         return why
     engine = run.fact("engine")
@@ -33,8 +32,8 @@ def twin(run: Run) -> Fact[Twin]:
     if engine.get().podman:
         other = say("Podman publishes ports in ways of its own, which mailcow does not support (see docker.packaging).")
         return Fact.skipped(engine.source, other, cause="engine")
-    # They have the engine load the modules that publishing takes; the twin loads none.
-    tried = {probe.name: run.fact(f"probes.{probe.name}") for probe in PROBES if run.wishes.asked.probe}
+    # It has the engine load the modules that publishing takes, and its network goes first. Other probes are in none.
+    tried = run.fact(f"probes.{NAME}") if run.wishes.asked.probe else None
     from preflight.gather.machine import modules
 
     try:
@@ -44,7 +43,7 @@ def twin(run: Run) -> Fact[Twin]:
     seconds = min(SECONDS, run.crew.left - LEFT)
     settings = run.fact("daemon_config").or_(NO_SETTINGS)
     asked = request(run.share(PLAN), engine.get(), settings, run.roots, there, seconds)
-    asked = replace(asked, given=given(run, tried.get(NAME)))
+    asked = replace(asked, given=given(run, tried))
     words = (sys.executable, "-I", "-m", "preflight.twin", msgspec.json.encode(asked).decode())
     return answer(command.run(words, max(0.0, seconds + LEFT / 2), limit=LIMIT))
 

@@ -59,4 +59,4 @@ def executions(box: Box, image: str) -> ExecRun:
     except TimeoutError:
         if not codes:
             raise  # else those that ended by then say it
-    return ExecRun(tuple(codes), error)
+    return ExecRun(tuple(codes), error, COUNT)

@@ -30,19 +30,7 @@ def healthcheck(box: Box, image: str) -> HealthRun:
     """Start a container, see it unhealthy, tell it to be healthy, see that; about 2 s."""
     seen, mark, error = Seen(box), f"mailcow-preflight-{box.run.run}", ""
     try:
-        key = box.create(
-            "healthcheck",
-            image,
-            SLEEP,
-            healthcheck={
-                "test": ["CMD", PYTHON, "-I", "-S", "-c", HEALTH_TEST.format(mark)],
-                "interval": round(INTERVAL * 1e9),
-                "timeout": 3_000_000_000,
-                "retries": 1,
-                "start_period": 0,
-            },
-            host={"network_mode": "none", "tmpfs": {"/tmp": "size=64k"}},
-        )
+        key = checked(box, image, "healthcheck", HEALTH_TEST.format(mark), 3.0)
         seen.began = time.monotonic()
         box.start(key)
         seen.wait_for(key, "unhealthy")
@@ -57,6 +45,23 @@ def healthcheck(box: Box, image: str) -> HealthRun:
         if seen.vain < PATIENCE:
             raise  # else the states so far say it
     return HealthRun(tuple(seen.states), error, seen.output, image)
+
+
+def checked(box: Box, image: str, name: str, test: str, limit: float) -> str:
+    """Make a container whose health check is this code of Python, with so many seconds each time; return its id."""
+    return box.create(
+        name,
+        image,
+        SLEEP,
+        healthcheck={
+            "test": ["CMD", PYTHON, "-I", "-S", "-c", test],
+            "interval": round(INTERVAL * 1e9),
+            "timeout": round(limit * 1e9),
+            "retries": 1,
+            "start_period": 0,
+        },
+        host={"network_mode": "none", "tmpfs": {"/tmp": "size=64k"}},
+    )
 
 
 class Ended(Exception):

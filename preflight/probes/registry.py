@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from preflight.probes.box import Box
 
 STAGE = noted("probes")
-REHEARSAL = 40.0  # seconds of a rehearsal, which is none of those below: it has a time of its own, beside the run's
+REHEARSAL = 40.0  # seconds of a rehearsal, in addition to the deadline of the run
 
 
 class Probe(Struct, frozen=True):

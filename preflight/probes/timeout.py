@@ -12,8 +12,7 @@ from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.probes.box import Box
 from preflight.probes.executions import Hanging, execute
-from preflight.probes.healthcheck import INTERVAL, PATIENCE, SLEEP, Ended, Seen
-from preflight.probes.image import PYTHON
+from preflight.probes.healthcheck import PATIENCE, Ended, Seen, checked
 from preflight.text.versions import at_least
 
 LIMIT = 1.0  # seconds that the check may take
@@ -54,19 +53,7 @@ def timeout(box: Box, image: str) -> TimeoutRun:
     gone: bool | None = None
     error = ""
     try:
-        key = box.create(
-            "timeout",
-            image,
-            SLEEP,
-            healthcheck={
-                "test": ["CMD", PYTHON, "-I", "-S", "-c", HANG.format(mark)],
-                "interval": round(INTERVAL * 1e9),
-                "timeout": round(LIMIT * 1e9),
-                "retries": 1,
-                "start_period": 0,
-            },
-            host={"network_mode": "none", "tmpfs": {"/tmp": "size=64k"}},
-        )
+        key = checked(box, image, "timeout", HANG.format(mark), LIMIT)
         seen.began = time.monotonic()
         box.start(key)
         seen.wait_for(key, "unhealthy")

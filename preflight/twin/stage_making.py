@@ -26,6 +26,8 @@ from preflight.twin.wire import Refused, Wire
 # The index of the first end of a cable in the world, and with the containers. Where both ends of one have the same, the
 # kernel takes up to a second to notice that it is up.
 _FAR = 1_000_000
+# As Docker up to 26.1 gives it (libnetwork: bridgeIPv6Str). The kernel chooses another one later, alike to most rules.
+_BRIDGE_LINK = "fe80::1"
 _SECONDS = 1.5  # until the kernel's workers are through
 
 
@@ -153,7 +155,8 @@ class Made:
     def _fresh(self) -> Iterator[Address]:
         """Yield the addresses that mailcow's bridge has not yet, or without routes as it is down.
 
-        Whatever is judged, a docker-proxy goes to IPv4.
+        Whatever is judged, a docker-proxy goes to IPv4. A bridge that gets IPv6 gets an address of its link, too: from
+        there the host asks for containers when it forwards.
         """
         idle = not (self.plan.bridge.up or self.request.present)
         known = () if idle else self.around.addresses
@@ -162,6 +165,8 @@ class Made:
             for one in own if version == 4 or version in self.plan.sides else ():
                 if one.packed not in there:
                     yield Address(FAMILIES[version], self.plan.bridge.index, one.packed, one.network.prefixlen)
+                    if version == 6 and not any(ip_address(local).is_link_local for local in there):
+                        yield Address(FAMILIES[6], self.plan.bridge.index, ip_address(_BRIDGE_LINK).packed, 64)
 
     def _furnish_world(self, twin: Wire, world: Wire) -> None:
         """Let the world answer for its addresses and the gateways, and know the way to the host."""

@@ -259,6 +259,19 @@ def test_a_container_that_cannot_be_found_on_the_bridge_is_lost_alone(played: Pl
 
 
 @needs_programs
+def test_what_is_forwarded_is_asked_for_from_the_address_of_the_bridges_link(played: Played) -> None:
+    """Before there is a bridge, too. The kernel asks from there, whoever else is let through."""
+    ports = tuple(replace(port, container6=f"fd4d:6169:6c63:6f77::{port.port}") for port in PORTS)
+    twin = played(
+        nft=chain("output", 'oifname "br-mailcow" ip6 saddr fe80::/10 drop', family="ip6"),
+        ports=ports, subnet6="fd4d:6169:6c63:6f77::/64", ip6tables=True, starts_ip6tables=True,
+    )  # fmt: skip
+    assert set(verdicts(twin, 6).values()) == {"depends"}
+    assert told(twin, 25, 6).depends == ("neighbours",)
+    assert set(verdicts(twin, 4).values()) == {"delivered"}
+
+
+@needs_programs
 def test_a_module_that_publishing_takes_is_not_loaded_for_the_twin(played: Played) -> None:
     twin = played(modules=("nf_tables", "veth", "bridge", "nf_conntrack", "nf_nat"))
     assert {(family.state, family.doubt) for family in twin.families} == {("blind", "modules")}

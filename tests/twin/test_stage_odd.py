@@ -244,14 +244,15 @@ def own(text: str, index: int = 7) -> Address:
 @pytest.mark.parametrize(
     ("addresses", "up", "present", "fresh"),
     [
-        ((), True, False, {"172.22.1.1", "fd4d::1"}),
-        ((own("172.22.1.1"),), True, False, {"fd4d::1"}),
+        ((), True, False, {"172.22.1.1", "fd4d::1", "fe80::1"}),
+        ((own("172.22.1.1"),), True, False, {"fd4d::1", "fe80::1"}),
+        ((own("fe80::2"),), True, False, {"172.22.1.1", "fd4d::1"}),
         ((own("172.22.1.1"), own("fd4d::1")), True, False, set()),
         # A bridge that is down has addresses without routes: the engine sets it up.
-        ((own("172.22.1.1"), own("fd4d::1")), False, False, {"172.22.1.1", "fd4d::1"}),
+        ((own("172.22.1.1"), own("fd4d::1")), False, False, {"172.22.1.1", "fd4d::1", "fe80::1"}),
         # Where mailcow runs, that is how it is.
         ((own("172.22.1.1"), own("fd4d::1")), False, True, set()),
-        ((own("172.22.1.1", 3),), True, False, {"172.22.1.1", "fd4d::1"}),  # on another interface
+        ((own("172.22.1.1", 3),), True, False, {"172.22.1.1", "fd4d::1", "fe80::1"}),  # on another interface
     ],
 )
 def test_what_a_bridge_has_not_yet(addresses: tuple[Address, ...], up: bool, present: bool, fresh: set[str]) -> None:

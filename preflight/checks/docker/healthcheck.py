@@ -14,7 +14,7 @@ from preflight.checks.sources import HEALTHCHECK, PREREQUISITES, issue
 from preflight.facts import ExecRun, Fact, HealthRun, TimeoutRun
 from preflight.report.evidence.engine import HealthEvidence
 from preflight.report.model import Finding, Remedy, Severity, Status
-from preflight.text.sentences import phrase, say
+from preflight.text.sentences import paragraph, phrase, say
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def _further(look: Look, run: HealthRun) -> Iterator[Finding]:
         remedy = Remedy(say("Update the engine and its runtime."))
         finding = _told(run, Status.WARN, wrong, remedy, detail=hung.error or hung.output)
     else:
-        finding = _told(run, Status.PASS, _healed(run))
+        finding = _told(run, Status.PASS, paragraph(_healed(run), *_unseen(hung, commands)))
     yield replace(finding, evidence=_measured(run, hung, commands))
 
 
@@ -114,6 +114,15 @@ def _stuck(run: TimeoutRun) -> str:
             "The process of a health check that exceeds its timeout keeps running. Each such check leaves one more."
         )
     return ""
+
+
+def _unseen(hung: TimeoutRun | None, commands: ExecRun | None) -> Iterator[str]:
+    """Say what was not seen to the end, and does not decide."""
+    if hung is not None and hung.gone is None:
+        yield say("Could not determine whether a health check that hangs leaves a process.")
+    if commands is not None and len(commands.codes) < commands.wanted:
+        done = len(commands.codes)
+        yield say("Only {done} of {wanted} commands were run in the time available.", done=done, wanted=commands.wanted)
 
 
 def _measured(run: HealthRun, hung: TimeoutRun | None, commands: ExecRun | None) -> HealthEvidence:

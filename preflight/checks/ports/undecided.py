@@ -46,9 +46,11 @@ def by_engine(binding: Binding) -> Finding:
 
 def by_rehearsal(binding: Binding) -> Finding:
     """Say that another run of this program rehearses mailcow just now, and has its ports."""
-    reason = say("A rehearsal on this host has the port at the moment.")
-    message = paragraph(say("Whether {port} is free could not be found out.", port=binding.subject), reason)
-    remedy = Remedy(say("Wait until it has ended. If none is, run `preflight cleanup`. Then run the check again."))
+    reason = say("A rehearsal on this host is using the port.")
+    message = paragraph(say("Could not determine whether {port} is free.", port=binding.subject), reason)
+    remedy = Remedy(
+        say("Wait until the rehearsal ends. If none is running, run `preflight cleanup`. Run the check again.")
+    )
     return row(Status.UNKNOWN, message, evidence(binding, "bind"), remedy=remedy, reason=reason)
 
 

@@ -68,16 +68,3 @@ class Holder(Protocol):
 
     def hold(self, up: Up) -> tuple[Visit, ...]:
         """Return when nobody needs the stand-ins any more, with who came; called in the probe's own thread."""
-
-
-class Plain(Struct):
-    """Keeps them up, and tells nobody."""
-
-    seconds: float
-    environment: dict[str, str] = {}
-    audience: Audience | None = None
-
-    def hold(self, up: Up) -> tuple[Visit, ...]:
-        """Wait until the time is over, or the run."""
-        up.stop.wait(self.seconds)
-        return ()

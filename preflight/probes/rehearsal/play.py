@@ -18,6 +18,7 @@ from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.net.addresses import usual
 from preflight.probes.box import Box
+from preflight.probes.publishing import BRIDGE
 from preflight.probes.registry import REHEARSAL
 from preflight.probes.rehearsal import shape
 from preflight.probes.rehearsal.holding import Held, Up
@@ -26,7 +27,6 @@ from preflight.probes.rehearsal.troupe import Standing, Troupe
 from preflight.text.sentences import phrase
 
 ASKING = 5.0  # seconds in which the ports are asked again
-BRIDGE = "com.docker.network.bridge.name"
 ASK = "import json, sys; from preflight.probes.rehearsal.ask import main; print(main(json.loads(sys.argv[1])))"
 # SIOCSIFFLAGS and SIOCBRDELBR of linux/sockios.h: a bridge goes once it is down.
 SWEEP = """
