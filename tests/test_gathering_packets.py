@@ -117,7 +117,8 @@ def test_where_no_time_is_left_it_is_late(asking: Asking) -> None:
 def test_only_the_probe_that_has_the_engine_load_modules_comes_first(probe: bool, asking: Asking) -> None:
     """Others are in no network, and on a slow engine they take all the time that the twin has."""
     assert twinned(asking, probe=probe).known
-    assert [place for place in asking.made if place.startswith("probes.")] == ([f"probes.{PUBLISHING}"] if probe else [])
+    first = [f"probes.{PUBLISHING}"] if probe else []
+    assert [place for place in asking.made if place.startswith("probes.")] == first
     assert len(asking.words) == 1
 
 
