@@ -40,7 +40,7 @@ def recursion(run: Run) -> Fact[RecursionRun]:
 
 
 def _before(run: Run) -> tuple[str, ...]:
-    """Return the parts of a host in which a container on the engine's own bridge shows. The twin waits for all probes.
+    """Return the parts of a host in which a container on the engine's own bridge shows.
 
     No other part is waited for where it need not be: an engine may be slow with each connection.
     """
