@@ -22,9 +22,10 @@ def good(number: int, address: str) -> tuple[Query, ...]:
         given = {"outcome": "answered", "authoritative": True, "seconds": 0.02, "size": size, **more}
         return Query(address=address, protocol=protocol, question=question, **given)
 
+    keys = row("udp", "keys", 1139, signed=True, records=4)
     return (
-        row("udp", "zone", 400, signed=True), row("udp", "keys", 1139, signed=True),
-        row("tcp", "keys", 1139, signed=True), row("udp", "who", 60, text=f"site{number}"),
+        row("udp", "zone", 400, signed=True, records=2), *([] if TABLE.servers[number].zone else [keys]),
+        row("tcp", "keys", 1139, signed=True, records=4), row("udp", "who", 60, text=f"site{number}"),
     )  # fmt: skip
 
 
@@ -62,6 +63,11 @@ closed = ended("silent", "udp", "tcp")
 
 def stripped(row: Query) -> Query:
     return replace(row, signed=False)
+
+
+def proxy(row: Query) -> Query:
+    """Answer for everybody, with what the name servers themselves say."""
+    return replace(row, outcome="answered", authoritative=False, recursive=True)
 
 
 def resolver(row: Query) -> Query:

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from preflight.facts import Asking, Fact, Twin
+from preflight.facts import Asking, Fact, Query, Twin
 from preflight.report.model import Result, Status
 from tests.build import look, measured, run
-from tests.checks.recursions import asking, closed, ended, recursed, resolver, stripped
+from tests.checks.recursions import SERVERS, asking, closed, ended, proxy, recursed, resolver, stripped
 from tests.checks.twins import families, journey, rule, twin
 
 GONE = {"a1_1_1_1": "silent", "a8_8_8_8": "silent", "a9_9_9_9": "silent"}
 CAUSES: dict[str, Any] = {
     "closed": closed, "udp": ended("silent", "udp"), "tcp": ended("refused", "tcp"), "stripped": stripped,
     "intercepted": resolver, "large": ended("silent", "udp", questions=("keys",)),
+    "proxied": proxy, "short": ended("silent", "udp", "tcp", questions=("keys",)),
 }  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def test_all_is_well() -> None:
 def test_each_cause_at_its_place(cause: str, where: str) -> None:
     side = asking(CAUSES[cause])
     row = recursion(side, side if where == "beyond" else None)
-    assert row.status is (Status.WARN if cause == "tcp" else Status.FAIL)
+    assert row.status is (Status.WARN if cause in ("tcp", "proxied") else Status.FAIL)
     assert (measured(row)["cause"], measured(row)["where"]) == (cause, where)
     assert row.remedy is not None
     assert row.remedy.place == ("provider" if where == "beyond" else "host")
@@ -58,12 +59,32 @@ def test_what_only_the_host_lacks_does_not_concern_mailcow() -> None:
 
 def test_an_answer_where_nobody_is_shows_interception_however_good_it_looks() -> None:
     side = asking(lambda row: ended("answered", "udp")(row) if row.question == "canary" else row)
-    assert measured(recursion(side))["cause"] == "intercepted"
+    assert measured(recursion(side))["cause"] == "proxied"
 
 
 def test_one_name_of_all_servers_shows_interception() -> None:
     side = asking(lambda row: replace(row, text="dns1") if row.question == "who" else row)
-    assert measured(recursion(side))["cause"] == "intercepted"
+    assert measured(recursion(side))["cause"] == "proxied"
+
+
+@pytest.mark.parametrize("spoiled", [{"code": 5}, {"records": 0}, {"signed": False}], ids=str)
+def test_one_answer_that_is_not_the_zones_own_spoils_a_proxy(spoiled: dict[str, Any]) -> None:
+    """A refusal, a referral, or no signature."""
+
+    def change(row: Query) -> Query:
+        return replace(proxy(row), **spoiled) if row.address == SERVERS[-1] else proxy(row)
+
+    row = recursion(asking(change))
+    assert (row.status, measured(row)["cause"]) == (Status.FAIL, "intercepted")
+
+
+def test_keys_that_are_truncated_need_tcp() -> None:
+    def change(row: Query) -> Query:
+        return replace(row, truncated=row.question == "keys" and row.protocol == "udp")
+
+    assert recursion(asking(change)).status is Status.PASS
+    row = recursion(asking(lambda row: ended("refused", "tcp")(change(row))))
+    assert (row.status, measured(row)["cause"]) == (Status.FAIL, "short")
 
 
 def test_one_silent_server_is_no_finding() -> None:

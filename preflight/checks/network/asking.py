@@ -14,8 +14,11 @@ from preflight.facts import Asking, Exit, Query, RecursionRun
 from preflight.text.sentences import say
 
 # What is wrong with the answers; '' = nothing. closed: neither UDP nor TCP is answered. large: the root's keys do not
-# come over UDP, while small answers do. unasked: nothing was asked from there.
-Cause = Literal["", "unasked", "intercepted", "closed", "udp", "stripped", "large", "tcp"]
+# come over UDP, while small answers do; short: nor do they over TCP. intercepted: somebody else answers; proxied: so he
+# does, as well as the name servers themselves. unasked: nothing was asked from there.
+Cause = Literal["", "unasked", "intercepted", "proxied", "closed", "udp", "stripped", "large", "short", "tcp"]
+# With these, Unbound answers (tests/test_real_resolver.py plays each cause).
+WORKS: tuple[Cause, ...] = ("", "tcp", "proxied")
 # Who stops them. own: this host's firewall, its own packets too; forwarding: what the host forwards alone; beyond: the
 # network, behind this host.
 Where = Literal["", "own", "forwarding", "beyond"]
@@ -50,10 +53,11 @@ def cause(side: Asking) -> Cause:
     """Say what is wrong with one side's answers, the worst alone: what follows from another cause is none."""
     if not any(one.question == "zone" for one in side.queries):
         return "unasked"
-    if intercepted(side):
-        return "intercepted"
     udp, keys, tcp = _of(side, "udp", "zone"), _of(side, "udp", "keys"), _of(side, "tcp", "keys")
-    return _unanswered(udp, tcp) or _spoiled(udp, keys, tcp)
+    found = _unanswered(udp, tcp) or _spoiled(udp, keys, tcp)
+    if intercepted(side):
+        return "proxied" if _good(udp) and found in WORKS else "intercepted"
+    return found
 
 
 def _unanswered(udp: list[Query], tcp: list[Query]) -> Cause:
@@ -64,13 +68,18 @@ def _unanswered(udp: list[Query], tcp: list[Query]) -> Cause:
 
 def _spoiled(udp: list[Query], keys: list[Query], tcp: list[Query]) -> Cause:
     """Say what is wrong where small answers come over UDP."""
-    # A server whose answer is truncated has no room for signatures; TCP decides there.
-    whole = [one for one in (*_answered(udp), *_answered(keys), *_answered(tcp)) if not one.truncated]
+    # A server whose answer is truncated has no room for signatures, and TCP is asked next.
+    whole = [one for one in (*_answered(udp), *_answered(keys)) if not one.truncated] or _answered(tcp)
     if sum(not one.signed for one in whole) * 2 > len(whole):
         return "stripped"
-    if not _answered(keys):
-        return "large"
-    return "" if _answered(tcp) else "tcp"
+    if _answered(tcp):
+        return "" if _answered(keys) else "large"
+    return "tcp" if any(not one.truncated for one in _answered(keys)) else "short"
+
+
+def _good(udp: list[Query]) -> bool:
+    """Say whether all that came is a zone's start as its own servers give it: no error, no referral, and signed."""
+    return all(one.code == 0 and one.records > 0 and one.signed for one in _answered(udp))
 
 
 def _of(side: Asking, protocol: str, question: str) -> list[Query]:

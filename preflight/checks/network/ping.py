@@ -114,7 +114,7 @@ def _remedy(run: RecursionRun, evidence: PingEvidence) -> Remedy:
     if evidence.host in ("answered", "denied"):
         return Remedy(say(_ALLOW), ("nft list ruleset", "iptables-save"))
     # Where name servers are out of reach as well, an unchecked resolver would not work either.
-    if asking.cause(run.bridge) not in ("", "tcp"):
+    if asking.cause(run.bridge) not in asking.WORKS:
         return Remedy(say(_ASK), place="provider")
     return Remedy(say(_SKIP), place="provider")
 

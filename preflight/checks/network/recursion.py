@@ -16,11 +16,17 @@ from preflight.text.sentences import noted, paragraph, phrase, say
 
 _SAID: dict[Cause, str] = {
     "intercepted": noted("Something else answers in place of the name servers that a container asks."),
+    "proxied": noted(
+        "Something else answers in place of the name servers that a container asks, and keeps DNSSEC signatures."
+    ),
     "closed": noted("No name server on the Internet answers a container, over UDP or TCP."),
     "udp": noted("Name servers answer a container over TCP, but not over UDP."),
     "tcp": noted("Name servers answer a container over UDP, but not over TCP. Long answers cannot be fetched."),
     "stripped": noted("The answers of name servers arrive without their DNSSEC signatures."),
-    "large": noted("Small answers of name servers arrive, but the DNSSEC keys of the root zone do not."),
+    "large": noted("Small answers of name servers arrive, but over UDP the DNSSEC keys of the root zone do not."),
+    "short": noted(
+        "Small answers of name servers arrive, but neither over UDP nor TCP do the DNSSEC keys of the root zone."
+    ),
 }
 _WHERE = {
     "own": noted("This host's own firewall stops the questions of the host itself, too."),
@@ -30,7 +36,8 @@ _WHERE = {
 }
 _FOUND: dict[Cause, str] = {
     "intercepted": noted("intercepted"), "closed": noted("no answer"), "udp": noted("TCP only"),
-    "tcp": noted("UDP only"), "stripped": noted("no signatures"), "large": noted("small answers only"),
+    "tcp": noted("UDP only"), "proxied": noted("intercepted"), "short": noted("small answers only"),
+    "stripped": noted("no signatures"), "large": noted("small answers only"),
 }  # fmt: skip
 _HOST = noted(
     "Let UDP and TCP port 53 from mailcow's network out to any address in this host's firewall, without redirection,"
@@ -56,7 +63,18 @@ _LARGE = noted(
     "Ask your hosting provider to let UDP answers of up to 1232 bytes pass. If this is refused, add"
     " edns-buffer-size: 512 to the server section of data/conf/unbound/unbound.conf once mailcow is cloned."
 )
-_BEYOND = {"closed": _OPEN, "tcp": _OPEN, "intercepted": _CLEAN, "stripped": _CLEAN, "udp": _TCP, "large": _LARGE}
+_EXEMPT = noted("Ask your hosting provider to exempt this host from the DNS proxy on port 53.")
+_DEPENDS = noted("mailcow's resolver works with that, but depends on it: block lists, for example, may not answer it.")
+_BEYOND = {
+    "closed": _OPEN,
+    "tcp": _OPEN,
+    "short": _OPEN,
+    "proxied": _EXEMPT,
+    "intercepted": _CLEAN,
+    "stripped": _CLEAN,
+    "udp": _TCP,
+    "large": _LARGE,
+}
 _LOOK = ("nft list ruleset", "iptables-save")
 
 
@@ -73,7 +91,7 @@ def recursion(look: Look) -> Iterator[Finding]:
     mailcow's resolver, Unbound, asks the root's and all other name servers itself, from a container, and validates
     DNSSEC. Where a firewall or a proxy is on that way, it is unhealthy, and most of mailcow does not start. Without UDP
     it gives each server up after seconds, without signatures or the root's keys nothing is valid. Without TCP only long
-    answers are lost, which is a warning.
+    answers are lost, and a proxy that keeps signatures is no obstacle: both are warnings.
     """
     run = look.host.probes.recursion.get()
     judged = asking.judge(run)
@@ -93,7 +111,7 @@ def _good(run: RecursionRun, judged: Judged) -> Finding:
     servers = len({one.address for one in run.bridge.queries if one.question == "zone" and one.outcome == "answered"})
     message = say("Name servers asked: {count}. Over UDP and TCP their signed answers arrive.", count=servers)
     host = None
-    if judged.host and judged.host != "unasked":
+    if judged.host not in ("unasked", *asking.WORKS):
         host = say("The host itself gets no such answers, which does not concern mailcow.")
     return Finding(
         status=Status.PASS,
@@ -119,8 +137,8 @@ def _by_rules(run: RecursionRun, judged: Judged) -> Finding:
 
 def _told(cause: Cause, judged: Judged, run: RecursionRun) -> Finding:
     return Finding(
-        status=Status.WARN if cause == "tcp" else Status.FAIL,
-        message=paragraph(say(_SAID[cause]), say(_WHERE[judged.where])),
+        status=Status.WARN if cause in asking.WORKS else Status.FAIL,
+        message=paragraph(say(_SAID[cause]), say(_DEPENDS) if cause == "proxied" else None, say(_WHERE[judged.where])),
         expected=phrase("signed answers"),
         found=phrase(_FOUND[cause]),
         evidence=_evidence(run, judged),
@@ -140,7 +158,7 @@ def _unasked(run: RecursionRun, judged: Judged) -> Finding:
     """Say why no container asked; what the host itself sees can still prove that it would be in vain."""
     if not run.bridge.error:
         return skipped(say("--resolver was given, so no other name server is asked."), evidence=_evidence(run, judged))
-    if judged.host not in ("", "unasked", "tcp") and judged.where == "beyond":
+    if judged.host not in ("unasked", *asking.WORKS) and judged.where == "beyond":
         return _told(judged.host, judged, run)
     reason = say("The engine did not let a container ask on its bridge.")
     help = say("Look at what the engine logs, and whether its bridge is switched off.")
