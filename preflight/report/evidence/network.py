@@ -101,7 +101,7 @@ class RecursionEvidence(Evidence, frozen=True, kw_only=True):
     """What a container, and the host itself, asked of name servers, and what that comes to.
 
     `cause`: '' = nothing is wrong, unasked, intercepted, proxied, closed, udp, stripped, large, short, tcp.
-    `host_cause`: the same from the host's network. `where`: own, forwarding, beyond, '' = not known, or nothing is wrong.
+    `host_cause`: the same from the host's network. `where`: own, forwarding, beyond; '' = not known, or all is well.
     """
 
     cause: str
