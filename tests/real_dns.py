@@ -90,13 +90,20 @@ class Servers:
             process.terminate()
             process.wait(20)
 
-    def nsd(self, address: str, zones: Mapping[str, str]) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
-        """Serve zones, given as texts by their names. Each server has files of its own: see `write`."""
+    def nsd(
+        self, address: str, zones: Mapping[str, str], *more: str
+    ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+        """Serve zones, given as texts by their names, at more addresses too. Files are each server's own: see `write`.
+
+        It gives itself no name (hostname.bind).
+        """
         lines = [
-            f'server:\n ip-address: {address}\n username: ""\n chroot: ""\n pidfile: ""\n database: ""\n'
+            "server:\n hide-identity: yes\n",
+            *(f" ip-address: {one}\n" for one in (address, *more)),
+            ' username: ""\n chroot: ""\n pidfile: ""\n database: ""\n'
             f' zonesdir: "{self.folder}"\n zonelistfile: "{self.folder}/{address}.list"\n'
             f' xfrdfile: "{self.folder}/{address}.state"\n xfrdir: "{self.folder}"\n'
-            " server-count: 1\n rrl-ratelimit: 0\nremote-control:\n control-enable: no\n"
+            " server-count: 1\n rrl-ratelimit: 0\nremote-control:\n control-enable: no\n",
         ]
         for zone, text in zones.items():
             lines.append(f'zone:\n name: "{zone}"\n zonefile: "{self.write(address, zone, text).name}"\n')
@@ -116,19 +123,26 @@ class Servers:
         wait(lambda: f" {serial} 3600 " in self.ask(address, zone, "SOA"), self.folder / f"{address}.log")
 
     def unbound(
-        self, key: Key | None = None, access: str = "allow", told: str = "no"
+        self,
+        key: Key | None = None,
+        access: str = "allow",
+        told: str = "no",
+        place: str = RESOLVER,
+        roots: Iterable[str] = (FIRST,),
+        more: str = "",
     ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
-        """Resolve, with a key to trust; `told`: whether answers say why there is none (RFC 8914)."""
-        hints, conf = self.folder / "hints", self.folder / "unbound.conf"
-        hints.write_text(f". 3600 IN NS ns.root.\nns.root. 3600 IN A {FIRST}\n")
+        """Resolve, with a key to trust; `told`: whether answers say why there is none (RFC 8914); `more`: settings."""
+        hints, conf = self.folder / f"{place}.hints", self.folder / f"{place}.unbound"
+        named = [f". 3600 IN NS r{n}.root.\nr{n}.root. 3600 IN A {one}\n" for n, one in enumerate(roots)]
+        hints.write_text("".join(named))
         conf.write_text(
-            f'server:\n interface: {RESOLVER}\n access-control: 0.0.0.0/0 {access}\n username: ""\n chroot: ""\n'
+            f'server:\n interface: {place}\n access-control: 0.0.0.0/0 {access}\n username: ""\n chroot: ""\n'
             f' directory: "{self.folder}"\n pidfile: ""\n use-syslog: no\n root-hints: "{hints}"\n do-ip6: no\n'
             f' local-zone: "{ARPA}" nodefault\n module-config: "validator iterator"\n num-threads: 1\n ede: {told}\n'
             + (f' trust-anchor: "{key.record}"\n' if key else "")
-            + "remote-control:\n control-enable: no\n"
+            + f"{more}remote-control:\n control-enable: no\n"
         )
-        return self.started(RESOLVER, UNBOUND, "-d", "-c", conf)
+        return self.started(place, UNBOUND, "-d", "-c", conf)
 
     def key(self, zone: str) -> Key:
         """Make a key for a zone."""

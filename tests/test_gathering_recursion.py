@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from preflight.facts import Asked, Engine, Fact, RecursionRun
 from preflight.gather.access.crew import Crew
+from preflight.gather.access.roots import Roots
+from preflight.gather.machine import modules
 from preflight.gathering import publishing, recursion
 from preflight.gathering.run import Run, Wishes
 from preflight.mailcow.recursion import documented
@@ -84,6 +86,33 @@ def test_what_a_container_shows_in_is_read_before_one_is_made(engine: FakeEngine
     assert {place.split()[0] for place in order} >= {"links", "routes", "rules", "nat", "probes.publishing"}
     assert all(place.endswith(" 0") for place in order), order
     assert "POST /containers/create" in engine.asked
+
+
+@pytest.mark.parametrize(
+    ("there", "sides"),
+    [(None, 2), (frozenset({"veth", "xt_nat"}), 2), (frozenset({"bridge"}), 1)],
+    ids=["built in", "loaded", "not loaded"],
+)
+def test_no_container_has_a_cable_whose_module_it_would_load(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, there: frozenset[str] | None, sides: int
+) -> None:
+    monkeypatch.setattr(modules, "there", lambda roots: there)
+    engine.faults["POST /containers/create"] = (500, "no room")
+    _, fact = made(engine)
+    assert engine.asked.count("POST /containers/create") == sides
+    assert fact.get().bridge.spared == ("" if sides == 2 else "modules")
+    assert "no room" in fact.get().host.error
+
+
+def test_where_modules_cannot_be_listed_none_may_be_loaded(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(roots: Roots) -> frozenset[str]:
+        raise PermissionError("/proc/modules")
+
+    monkeypatch.setattr(modules, "there", denied)
+    engine.faults["POST /containers/create"] = (500, "no room")
+    _, fact = made(engine)
+    assert engine.asked.count("POST /containers/create") == 1
+    assert fact.get().bridge.spared == "unread"
 
 
 def test_whom_it_asks(engine: FakeEngine) -> None:

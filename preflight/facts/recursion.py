@@ -54,11 +54,15 @@ class Ping(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Asking(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What came of all that a container asked. `error`: why it asked nothing, in the engine's words."""
+    """What came of all that a container asked. `error`: why it asked nothing, in the engine's words.
+
+    `spared`: none was started, as that would have loaded a module of the kernel (modules), or may have (unread).
+    """
 
     queries: tuple[Query, ...] = ()
     pings: tuple[Ping, ...] = ()
     error: Secret = ""
+    spared: Literal["", "modules", "unread"] = ""
 
 
 class RecursionRun(Struct, frozen=True, kw_only=True):

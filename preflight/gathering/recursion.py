@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from preflight.facts import Fact, RecursionRun
 from preflight.gathering import probes, publishing
@@ -16,6 +16,7 @@ NAME = "recursion"
 PROBE = next(probe for probe in PROBES if probe.name == NAME)
 # Docker 28 adds a rule for each container on a bridge, which the probe with published ports would be shown.
 RULES = 28
+CABLE = "veth"
 
 
 def recursion(run: Run) -> Fact[RecursionRun]:
@@ -28,15 +29,27 @@ def recursion(run: Run) -> Fact[RecursionRun]:
         # It would switch on forwarding for its first container on a bridge, and leave that so.
         return Fact.skipped(PROBE.source, say("Podman makes bridges in ways of its own."), cause="engine")
     from preflight.gather.engine.engine import own_container
-    from preflight.probes.bench import Bench
+    from preflight.probes.bench import Bench, Questions
     from preflight.probes.frame import run_probe
 
     for place in _before(run):
         run.fact(place)
     probes.tidy(run)
     own, crew = own_container(run.roots), run.crew
-    bench = Bench(str(run.share(URL)), own, crew.stop, crew.deadline, questions=questions(run))
+    asked = Questions(questions(run), _spared(run))
+    bench = Bench(str(run.share(URL)), own, crew.stop, crew.deadline, questions=asked)
     return run_probe(PROBE, bench)
+
+
+def _spared(run: Run) -> Literal["", "modules", "unread"]:
+    """Say why there is no container on the engine's bridge: the first one loads its cable's module, which stays."""
+    from preflight.gather.machine import modules
+
+    try:
+        there = modules.there(run.roots)
+    except PermissionError:
+        return "unread"
+    return "" if there is None or CABLE in there else "modules"
 
 
 def _before(run: Run) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
@@ -50,13 +50,20 @@ class Script(Struct, frozen=True, kw_only=True):
     public: tuple[str, ...] = ()
 
 
+class Questions(Struct, frozen=True):
+    """What is asked on the resolver's way, as its program takes it; `spared`: why not on the engine's bridge."""
+
+    asked: dict[str, Any]
+    spared: Literal["", "modules", "unread"] = ""
+
+
 class Bench(Struct, frozen=True):
     """An engine, our own image on it, and what ends a probe.
 
     `own`: the container that we run in, whose image is used; None: that of our image's name. `stop`: set when the run
     is being ended. `deadline` is of time.monotonic(): the run's, or the probe's own where that comes first.
     `trial`: of the probe that publishes ports. `script`: of the rehearsal.
-    `questions`: of the probe of the resolver's way, as its program takes them.
+    `questions`: of the probe of the resolver's way.
     """
 
     url: str
@@ -65,4 +72,4 @@ class Bench(Struct, frozen=True):
     deadline: float
     trial: Trial | None = None
     script: Script | None = None
-    questions: dict[str, Any] | None = None
+    questions: Questions | None = None

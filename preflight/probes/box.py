@@ -20,7 +20,7 @@ from preflight.gather.engine import reply
 from preflight.gather.engine.client import EngineError
 from preflight.gather.engine.engine import connect, translated
 from preflight.probes import identity
-from preflight.probes.bench import Bench, Script, Trial
+from preflight.probes.bench import Bench, Questions, Script, Trial
 from preflight.probes.cleanup import remove_container
 from preflight.probes.image import PYTHON, TITLE
 from preflight.probes.made import EMPTYING, LATE, Made, empty
@@ -84,7 +84,7 @@ class Box:
         return self._bench.script
 
     @property
-    def questions(self) -> dict[str, Any]:
+    def questions(self) -> Questions:
         """Return what is to be asked on the resolver's way; raise `EngineError` where nobody has said so."""
         if self._bench.questions is None:
             raise EngineError(phrase("there is nothing to ask"))

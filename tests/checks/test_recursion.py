@@ -99,6 +99,17 @@ def test_without_a_container_on_the_bridge_the_host_can_only_prove_a_failure() -
     assert recursion(refused, Asking(error="no")).status is Status.UNKNOWN
 
 
+@pytest.mark.parametrize("spared", ["modules", "unread"])
+def test_where_a_container_would_load_a_module_the_host_can_only_prove_a_failure(spared: Any) -> None:
+    nobody = Asking(spared=spared)
+    assert recursion(nobody).status is Status.UNKNOWN
+    assert recursion(nobody, asking(closed)).status is Status.FAIL
+    assert recursion(nobody, asking(ended("denied", "udp", "tcp"))).status is Status.UNKNOWN
+    rows = pings(nobody).values()
+    assert {row.status for row in rows} == {Status.UNKNOWN}
+    assert {"module" in (row.reason or "") for row in rows} == {True}
+
+
 def test_resolvers_that_are_named_are_the_only_ones_asked() -> None:
     side = Asking(pings=asking().pings)
     assert recursion(side, side).status is Status.SKIP

@@ -32,7 +32,7 @@ def test_what_the_program_prints() -> None:
         b"", b"Traceback (most recent call last):", b"[]", b"\xff\xfe", b"[" * 5000, printed()[:-20],
         printed(queries=[{**QUERY, "outcome": "splendid"}]), printed(queries=[{**QUERY, "size": "big"}]),
         printed(queries=[{**QUERY, "protocol": "sctp"}]), printed(pings=[PING] * (ROWS + 1)),
-        printed(error="I was never asked"),
+        printed(error="I was never asked"), printed(spared="modules"),
     ],
 )  # fmt: skip
 def test_what_is_not_the_programs_is_no_answer(said: bytes) -> None:

@@ -121,6 +121,22 @@ def told_elsewhere(look: Look, ports: tuple[int, ...] = ()) -> str | None:
     return None
 
 
+def unasked(run: RecursionRun) -> tuple[str, str, tuple[str, ...]]:
+    """Say why no container asked, what would help, and with which commands."""
+    if run.bridge.spared == "modules":
+        why = say("No container has a network of its own on this host yet, and the first one loads a kernel module.")
+        return why, say("Start a container with a published port once, then run this check again."), ()
+    if run.bridge.spared:
+        return (
+            say("The kernel's modules could not be listed, and a container may load one."),
+            say("Run preflight as root."),
+            (),
+        )
+    reason = say("The engine did not let a container ask on its bridge.")
+    help = say("Look at what the engine logs, and whether its bridge is switched off.")
+    return reason, help, ("docker network ls",)
+
+
 def unlike_mailcows(look: Look, judged: Judged) -> bool:
     """Say whether rules stop Docker's own bridge, which the container is on, and let mailcow's network out.
 

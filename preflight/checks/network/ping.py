@@ -120,9 +120,8 @@ def _remedy(run: RecursionRun, evidence: PingEvidence) -> Remedy:
 
 
 def _unasked(run: RecursionRun) -> Finding:
-    reason = say("The engine did not let a container ask on its bridge.")
-    help = say("Look at what the engine logs, and whether its bridge is switched off.")
-    return unknown(reason, help, "docker network ls", detail=run.bridge.error)
+    reason, help, commands = asking.unasked(run)
+    return unknown(reason, help, *commands, detail=run.bridge.error)
 
 
 def _evidence(run: RecursionRun, one: Ping) -> PingEvidence:

@@ -156,13 +156,12 @@ def _remedy(cause: Cause, judged: Judged) -> Remedy:
 
 def _unasked(run: RecursionRun, judged: Judged) -> Finding:
     """Say why no container asked; what the host itself sees can still prove that it would be in vain."""
-    if not run.bridge.error:
+    if not run.bridge.error and not run.bridge.spared:
         return skipped(say("--resolver was given, so no other name server is asked."), evidence=_evidence(run, judged))
     if judged.host not in ("unasked", *asking.WORKS) and judged.where == "beyond":
         return _told(judged.host, judged, run)
-    reason = say("The engine did not let a container ask on its bridge.")
-    help = say("Look at what the engine logs, and whether its bridge is switched off.")
-    return unknown(reason, help, "docker network ls", detail=run.bridge.error, evidence=_evidence(run, judged))
+    reason, help, commands = asking.unasked(run)
+    return unknown(reason, help, *commands, detail=run.bridge.error, evidence=_evidence(run, judged))
 
 
 def _evidence(run: RecursionRun, judged: Judged) -> RecursionEvidence:
