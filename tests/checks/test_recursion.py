@@ -11,7 +11,7 @@ from preflight.facts import Asking, Fact, Query, Twin
 from preflight.report.model import Result, Status
 from tests.build import look, measured, run
 from tests.checks.recursions import SERVERS, asking, closed, ended, proxy, recursed, resolver, stripped
-from tests.checks.twins import families, journey, rule, twin
+from tests.checks.twins import ENGINE, families, journey, rule, twin
 
 GONE = {"a1_1_1_1": "silent", "a8_8_8_8": "silent", "a9_9_9_9": "silent"}
 CAUSES: dict[str, Any] = {
@@ -194,3 +194,17 @@ def test_what_is_not_known_of_mailcows_network_excuses_nothing(given: dict[str, 
 
 def test_what_is_lost_beyond_the_host_is_excused_by_no_rules() -> None:
     assert recursion(asking(closed), asking(closed), twin=twin()).status is Status.FAIL
+
+
+def test_missing_rules_of_dockers_are_one_cause() -> None:
+    """Its own bridge gets nothing out without them; what the host does not get either is another cause."""
+    facts: dict[str, Any] = {"twin": twin(tables=()), "engine": ENGINE}
+    side = asking(closed, **GONE)
+    row = recursion(side, **facts)
+    assert (row.status, row.reason) == (
+        Status.SKIP,
+        "Docker's own rules are missing on this host (see firewall.backend).",
+    )
+    assert {one.status for one in pings(side, **facts).values()} == {Status.SKIP}
+    assert recursion(side, side, **facts).status is Status.FAIL
+    assert {one.status for one in pings(side, side, **facts).values()} == {Status.FAIL}

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from preflight.checks import Look
-from preflight.checks.firewall import verdicts
+from preflight.checks.firewall import engine_rules, verdicts
 from preflight.checks.network import no_way_out
 from preflight.facts import Asking, Exit, Query, RecursionRun
 from preflight.text.sentences import say
@@ -22,6 +22,7 @@ WORKS: tuple[Cause, ...] = ("", "tcp", "proxied")
 # Who stops them. own: this host's firewall, its own packets too; forwarding: what the host forwards alone; beyond: the
 # network, behind this host.
 Where = Literal["", "own", "forwarding", "beyond"]
+READS = ("probes.recursion", "twin", "outgoing", "ways", "routes", "rules", "engine", "daemon_config")
 DNS = 53
 ENOUGH = 3  # servers of so many operators that give themselves one name are one
 
@@ -105,13 +106,16 @@ def intercepted(side: Asking) -> bool:
     return len(names) >= ENOUGH and len(set(names.values())) == 1
 
 
-def told_elsewhere(look: Look, ports: tuple[int, ...] = ()) -> str | None:
+def told_elsewhere(look: Look, *, host: bool, ports: tuple[int, ...] = ()) -> str | None:
     """Return why there is no finding here: another check tells the cause of all that does not get out; None: none.
 
-    `ports`: those whose way out of mailcow's network has to be stopped; without, all that is sent.
+    `host`: the host itself fares well. `ports`: whose way out of mailcow's network has to be stopped; without, all that
+    is sent.
     """
     if (out := no_way_out.told(look)) is not None and not out.names:
         return say("Nothing gets out of this host (see network.outbound).")
+    if host and look.host.twin.value is not None and engine_rules.told(look):
+        return say("Docker's own rules are missing on this host (see firewall.backend).")
     exits = _exits(look) if look.told_by("firewall.forwarding") else []
     lost = [one for one in exits if one.journey.verdict in (*verdicts.LOST, "proxy")]
     if ports and any(one.port in ports for one in lost):

@@ -32,7 +32,7 @@ _SKIP = noted(
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("probes.recursion", "twin", "outgoing", "ways", "routes", "rules"),
+    reads=asking.READS,
     remedy="Allow outgoing ICMP echo requests for containers too, or set SKIP_UNBOUND_HEALTHCHECK=y in mailcow.conf.",
     docs=(PREREQUISITES,),
     sources=(issue(5651), issue(5649)),
@@ -49,7 +49,7 @@ def ping(look: Look) -> Iterator[Finding]:
         yield _unasked(run)
         return
     silent = [one for one in run.bridge.pings if one.outcome not in ("answered", "unable")]
-    elsewhere = _elsewhere(look, run) if silent else None
+    elsewhere = _elsewhere(look, run, silent) if silent else None
     for one in run.bridge.pings:
         evidence = _evidence(run, one)
         if one in silent and elsewhere is not None:
@@ -61,9 +61,10 @@ def ping(look: Look) -> Iterator[Finding]:
             yield _judged(run, one, len(silent))
 
 
-def _elsewhere(look: Look, run: RecursionRun) -> str | None:
+def _elsewhere(look: Look, run: RecursionRun, silent: list[Ping]) -> str | None:
     """Return why silence is no finding here; None: it is one."""
-    if (why := asking.told_elsewhere(look)) is not None:
+    host = all(_evidence(run, one).host == "answered" for one in silent)
+    if (why := asking.told_elsewhere(look, host=host)) is not None:
         return why
     if asking.unlike_mailcows(look, asking.judge(run)):
         return say("The firewall stops containers on Docker's own bridge, but lets mailcow's network out.")

@@ -80,7 +80,7 @@ _LOOK = ("nft list ruleset", "iptables-save")
 
 @check(
     severity=Severity.REQUIRED,
-    reads=("probes.recursion", "twin", "outgoing", "ways", "routes", "rules"),
+    reads=asking.READS,
     remedy="Allow outgoing UDP and TCP port 53 to any address, for containers too, and let answers pass unchanged.",
     docs=(PREREQUISITES,),
     sources=(issue(5651), issue(497)),
@@ -95,7 +95,8 @@ def recursion(look: Look) -> Iterator[Finding]:
     """
     run = look.host.probes.recursion.get()
     judged = asking.judge(run)
-    if judged.bridge and (why := asking.told_elsewhere(look, (asking.DNS,))) is not None:
+    host = judged.where == "forwarding"
+    if judged.bridge and (why := asking.told_elsewhere(look, host=host, ports=(asking.DNS,))) is not None:
         yield skipped(why, evidence=_evidence(run, judged))
     elif asking.unlike_mailcows(look, judged):
         yield _by_rules(run, judged)
