@@ -28,6 +28,7 @@ from preflight.twin.wire import Refused, Wire
 _FAR = 1_000_000
 # As Docker up to 26.1 gives it (libnetwork: bridgeIPv6Str). The kernel chooses another one later, alike to most rules.
 _BRIDGE_LINK = "fe80::1"
+_ROUTERS_LINK = "fe80::5e:1"
 _SECONDS = 1.5  # until the kernel's workers are through
 
 
@@ -72,7 +73,7 @@ class Made:
             for one in self.plan.inner.get(6, ()):
                 yield twin, one.packed, self.plan.bridge.index
             for place, uplink in enumerate(uplinks):
-                yield from ((world, gateway, _FAR + place) for gateway in uplink.gateways if len(gateway) == 16)
+                yield from ((world, router, _FAR + place) for router in _routers(uplink) if len(router) == 16)
                 yield from ((twin, host, uplink.link.index) for host in uplink.hosts if len(host) == 16)
 
     def _prepare(self) -> None:
@@ -225,16 +226,23 @@ def _await(conditions: Iterable[Callable[[], bool]]) -> None:
 def _join(twin: Wire, world: Wire, uplink: Uplink, far: int) -> None:
     """Give the world's end of a cable the gateways' addresses, and routes to the host; let them know each other."""
     index = uplink.link.index
-    for gateway in uplink.gateways:
+    for router in _routers(uplink):
         with suppress(Refused):  # without IPv6, one of IPv6
-            links.give(world, _single(str(ip_address(gateway)), far))
-        _introduce(twin, index, gateway, uplink.far)
+            links.give(world, _single(str(ip_address(router)), far))
+        _introduce(twin, index, router, uplink.far)
     near = links.hardware(twin, index)
     for address, prefix in (*uplink.networks, *((host, 8 * len(host)) for host in uplink.hosts)):
         with suppress(Refused):
             routes.add(world, address, prefix, far)
     for host in uplink.hosts:
         _introduce(world, far, host, near)
+
+
+def _routers(uplink: Uplink) -> tuple[bytes, ...]:
+    """Return the gateways' addresses, of IPv6 one of the link among them: every router has one (RFC 4291, 2.8)."""
+    six = [gateway for gateway in uplink.gateways if len(gateway) == 16]
+    lacks = six and not any(ip_address(gateway).is_link_local for gateway in six)
+    return (*uplink.gateways, *([ip_address(_ROUTERS_LINK).packed] if lacks else ()))
 
 
 def _introduce(wire: Wire, index: int, address: bytes, hardware: bytes) -> None:

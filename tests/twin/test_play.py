@@ -239,6 +239,23 @@ def test_rules_that_stop_neighbour_discovery_cut_ipv6_off(played: Played) -> Non
 
 
 @needs_programs
+@pytest.mark.parametrize(
+    "rule",
+    [
+        chain("input", 'iifname "eth0" ip6 saddr fe80::/10 drop', family="ip6"),
+        chain("output", 'oifname "eth0" ip6 daddr 2a01:4f8:1::/64 drop', family="ip6"),
+    ],
+    ids=["from its link", "from its network"],
+)
+def test_a_router_may_ask_from_its_link_or_from_its_network(played: Played, rule: str) -> None:
+    """As those do whose address in the default route is none of the link."""
+    twin = played(nft=rule, sh="ip -6 route replace default via 2a01:4f8:1::1 dev eth0")
+    assert {one.depends for one in [told(twin, port, 6) for port in verdicts(twin, 6)]} == {("neighbours",)}
+    assert set(verdicts(twin, 6).values()) == {"depends"}
+    assert set(verdicts(twin, 4).values()) == {"delivered"}
+
+
+@needs_programs
 def test_rules_that_stop_questions_to_a_group_alone_hang_on_who_has_asked_before(played: Played) -> None:
     """A router that knows the host's link address asks for it there, and need not look for it in a group."""
     twin = played(nft=chain("input", "meta pkttype multicast icmpv6 type nd-neighbor-solicit drop"))
