@@ -25,8 +25,8 @@ from tests.checks.twins import (
 
 DEBIAN = release()
 HOSTER = (
-    "A firewall outside of this host, such as your hosting provider's, cannot be seen from here. To try it, run preflight"
-    " with --rehearse --hold 120, and run the line that it prints on another machine."
+    "A firewall outside of this host, such as your hosting provider's, cannot be seen from here. To try it, run"
+    " preflight with --rehearse --hold 120, and run the line that it prints on another machine."
 )
 
 

@@ -21,8 +21,8 @@ from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 _HOSTER = noted(
-    "A firewall outside of this host, such as your hosting provider's, cannot be seen from here. To try it, run preflight"
-    " with --rehearse --hold 120, and run the line that it prints on another machine."
+    "A firewall outside of this host, such as your hosting provider's, cannot be seen from here. To try it, run"
+    " preflight with --rehearse --hold 120, and run the line that it prints on another machine."
 )
 _LOST = {
     "dropped": noted("Connections from the Internet to {subject} do not reach mailcow: they are dropped ({families})."),
