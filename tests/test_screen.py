@@ -183,6 +183,7 @@ def test_what_is_on_no_mount_goes_with_the_container(paths: tuple[str, ...], gon
     table.write_text(MOUNTS)
     told = kept.lost(paths, {"MAILCOW_PREFLIGHT_IMAGE": "1"}, str(table))
     assert told.partition(": in the container")[0] == ", ".join(gone)
+    assert kept.lost(("/dev/null",), {"MAILCOW_PREFLIGHT_IMAGE": "1"}, str(table)) == ""
     assert kept.lost(paths, {}, str(table)) == ""
     assert kept.lost(paths, {"MAILCOW_PREFLIGHT_IMAGE": "1"}, str(tmp_path / "none")) == ""
 

@@ -14,7 +14,7 @@ from preflight.assess import assess
 from preflight.checks import Check, catalogue
 from preflight.cli import options, outputs, reach, reports, request
 from preflight.cli.stop import Stop
-from preflight.cli.streams import ReaderGone, colored, put, say, unread, usual
+from preflight.cli.streams import ReaderGone, put, say, shape, unread, usual
 from preflight.facts.parts import descriptions
 from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
@@ -192,7 +192,7 @@ def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color
             raise InputError(f"{old if both[0] else new}: redacted, and the other report is not; {MIXED}")
         say(f"preflight: {BOTH}")
     found = compare(*reports)
-    put(changes(found, style, color=colored(color, None)))
+    put(changes(found, style, **shape(color, None)))
     ctx.exit(EXIT[Verdict.NOT_READY] if found.worse else 0)
 
 

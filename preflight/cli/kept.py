@@ -28,6 +28,8 @@ def lost(paths: Iterable[str], environ: Mapping[str, str], table: str = _TABLE) 
         return ""
     gone = []
     for path in paths:
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe or a device keeps nothing anyway
+            continue
         mount = mount_of(mounts, os.path.realpath(path))
         if mount is not None and mount.point in _ENGINES:
             gone.append(path)

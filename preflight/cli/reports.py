@@ -10,7 +10,7 @@ from msgspec import structs
 from preflight.checks import Check, catalogue
 from preflight.cli import outputs
 from preflight.cli.outputs import Target
-from preflight.cli.streams import ascii_only, colored, put, say, terminal, width
+from preflight.cli.streams import put, say, shape
 from preflight.render import Context, render
 from preflight.render.context import Coverage
 from preflight.report.model import Report
@@ -36,10 +36,7 @@ def write(
     beside = Context(why=why, since=since, redacted=redacted, coverage=coverage, show_passed=show_passed)
 
     def rendered(target: Target) -> str:
-        if target.path is not None or target.format != "text":
-            return render(report, target.format, beside)
-        plain = ascii_only(os.environ, terminal())
-        shown = structs.replace(beside, color=colored(color, None), width=width(), ascii=plain)
+        shown = structs.replace(beside, **shape(color, target.path)) if target.format == "text" else beside
         return render(report, target.format, shown)
 
     outputs.write({target: rendered(target) for target in targets}, put)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from preflight.cli import outputs
 from preflight.gather.access.view import MARKER
@@ -87,6 +88,13 @@ def ascii_only(environ: Mapping[str, str], on_terminal: bool) -> bool:
     if found is None:
         return on_terminal and environ.get(MARKER) != "1"
     return not any(word in found.lower() for word in ("utf-8", "utf8"))
+
+
+def shape(color: str, path: str | None) -> dict[str, Any]:
+    """Return how a text looks where it goes: its colour, its width and its signs; a file's is the same everywhere."""
+    if path is not None:
+        return {}
+    return {"color": colored(color, None), "width": width(), "ascii": ascii_only(os.environ, terminal())}
 
 
 def _coerced(name: str, environ: Mapping[str, str]) -> bool:

@@ -28,7 +28,7 @@ _COLORS = {
 _BODY = 5  # columns in front of what belongs to a step: its number and its mark stand there
 _PASTE = 6
 _HEADLINE = 800  # characters, at most: the ids behind it are in the line whatever a host put into it
-_FEW = 2  # subjects that are named; of more, their number
+_FEW = 2  # subjects of one reason that are named; of more, their number
 
 
 class _Sheet:
@@ -255,13 +255,11 @@ def _names(checks: Sequence[CheckSubjects]) -> str:
 
 
 def _counted(checks: Sequence[CheckSubjects]) -> str:
-    """Name checks; of many subjects only their number."""
-    told = []
-    for check in checks:
-        count = len(check.subjects)
-        shown = _subjects(check.subjects) if count <= _FEW else str(count)
-        told.append(f"{check.check} ({shown})" if count else check.check)
-    return ", ".join(told)
+    """Name checks with their subjects; where these are many, only how many each has."""
+    if sum(len(check.subjects) for check in checks) <= _FEW:
+        return _names(checks)
+    counts = ((check.check, len(check.subjects)) for check in checks)
+    return ", ".join(f"{check} ({count})" if count > 1 else check for check, count in counts)
 
 
 def _subjects(subjects: Sequence[str]) -> str:
