@@ -29,6 +29,7 @@ def line(monkeypatch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) 
     for name in os.environ:
         if name.startswith(("PREFLIGHT_", "MAILCOW_", "DOCKER_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # whatever this machine's is
 
     def run(*arguments: str) -> Run:
         monkeypatch.setattr(sys, "argv", ["preflight", *arguments])

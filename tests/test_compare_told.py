@@ -204,3 +204,10 @@ def test_a_lesser_failure_is_known_and_counts_as_such(form: str) -> None:
     assert told.count("(known)") >= 2
     assert "(new)" not in told
     assert "Fixed since" not in told
+
+
+def test_a_comparison_fits_its_terminal() -> None:
+    told = changes(ALL, "text", width=40, ascii=True)
+    assert told.isascii()
+    assert max(len(line) for line in told.splitlines()) <= 40
+    assert "x It is so. a.broken: pass -> fail" in told

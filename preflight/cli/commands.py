@@ -14,7 +14,7 @@ from preflight.assess import assess
 from preflight.checks import Check, catalogue
 from preflight.cli import options, outputs, reach, reports, request
 from preflight.cli.stop import Stop
-from preflight.cli.streams import ReaderGone, colored, put, say, unread
+from preflight.cli.streams import ReaderGone, put, say, shape, unread, usual
 from preflight.facts.parts import descriptions
 from preflight.gather.access import command
 from preflight.gather.access.errand import boxes
@@ -74,7 +74,7 @@ def cli() -> None:
 def check(ctx: click.Context, /, **values: Any) -> None:
     """Check this host and print the report (the default command)."""
     given = options.CheckOptions(**values)
-    targets = outputs.targets(given.formats, given.outputs)
+    targets = outputs.targets(given.formats, given.outputs, usual())
     if given.wait and given.hold is not None:
         raise click.UsageError("--hold keeps one rehearsal up; it does not go with --wait, which may play several.")
     stop = Stop()
@@ -108,7 +108,9 @@ def check(ctx: click.Context, /, **values: Any) -> None:
     if redaction is not None:
         real, report = report, redaction.report(report, requirements, checks, waivers)
         since = redaction.since(baseline, real, report) if baseline is not None else None
-    reports.write(report, targets, checks, since, color=given.color, redacted=redaction is not None)
+    reports.write(
+        report, targets, checks, since, color=given.color, redacted=redaction is not None, show_passed=given.show_passed
+    )
     ctx.exit(stop.exit_code or EXIT[report.verdict])
 
 
@@ -138,6 +140,10 @@ def facts(ctx: click.Context, /, **values: Any) -> None:
         put(document)
     else:
         outputs.replace(output, outputs.encoded(document))
+        from preflight.cli.kept import lost
+
+        if gone := lost((output,), os.environ):
+            say(f"preflight: {gone}")
     ctx.exit(stop.exit_code)
 
 
@@ -186,7 +192,7 @@ def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color
             raise InputError(f"{old if both[0] else new}: redacted, and the other report is not; {MIXED}")
         say(f"preflight: {BOTH}")
     found = compare(*reports)
-    put(changes(found, style, color=colored(color, None)))
+    put(changes(found, style, **shape(color, None)))
     ctx.exit(EXIT[Verdict.NOT_READY] if found.worse else 0)
 
 

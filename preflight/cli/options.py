@@ -145,7 +145,10 @@ REPORT = _stack(
         "--baseline", metavar="FILE", shell_complete=FILES,
         help="Mark what is new, known and fixed since this JSON report.",
     ),
-    option("--format", "formats", multiple=True, type=click.Choice(list(FORMATS)), help="Default: markdown."),
+    option(
+        "--format", "formats", multiple=True, type=click.Choice(["auto", *FORMATS]),
+        help="Default: auto (text on a terminal, else markdown).",
+    ),
     option(
         "--output", "outputs", multiple=True, metavar="FILE", shell_complete=FILES,
         help="Write there; its suffix names the format.",
@@ -154,6 +157,7 @@ REPORT = _stack(
         "--wait", type=Seconds(0, 86400), default=0.0, show_default=True,
         help="Look again at what is not ready, for so many seconds.",
     ),
+    option("--show-passed", is_flag=True, help="List in text what passed and what was skipped, not only how many."),
     option("--strict", is_flag=True, help="Warnings count as failures for the exit code."),
     option("--color", type=AUTO, default="auto", help="Colour in text reports."),
 )
@@ -201,6 +205,7 @@ class CheckOptions(HostOptions, frozen=True, kw_only=True):
     formats: tuple[str, ...]
     outputs: tuple[str, ...]
     wait: float
+    show_passed: bool
     strict: bool
     redact: bool
 

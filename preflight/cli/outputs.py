@@ -11,6 +11,7 @@ from msgspec import Struct
 from preflight.render import FORMATS
 from preflight.text.inputs import InputError
 
+AUTO = "auto"  # the format that the place decides
 DEFAULT = "markdown"
 STANDARD_OUTPUT = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 SUMMARY = 1 << 20  # bytes that GitHub takes for the summary of a step; one byte more, and it shows none of them
@@ -23,12 +24,12 @@ class Target(Struct, frozen=True):
     path: str | None = None
 
 
-def targets(formats: tuple[str, ...], outputs: tuple[str, ...]) -> tuple[Target, ...]:
+def targets(formats: tuple[str, ...], outputs: tuple[str, ...], usual: str = DEFAULT) -> tuple[Target, ...]:
     """Say which report goes where: a file's suffix names its format, `formats` that of standard output.
 
     One format is also that of files without a suffix. Of several, each goes to its file, and one that has none to
-    standard output. Without any, nothing goes there where there are files. Raise `InputError` where that cannot be
-    done, or where a file can be told now to be out of reach.
+    standard output. Without any, nothing goes there where there are files. `auto` is `usual` on standard output, and
+    Markdown in a file. Raise `InputError` where that cannot be done, or where a file is known to be out of reach.
     """
     files = tuple(name for name in outputs if name not in STANDARD_OUTPUT)
     spare = _spare(formats, files)
@@ -37,12 +38,13 @@ def targets(formats: tuple[str, ...], outputs: tuple[str, ...]) -> tuple[Target,
         form = by_suffix(name) or (formats[0] if len(formats) == 1 else spare.pop(0) if spare else None)
         if form is None:
             raise InputError(f"--output {name[:200]}: no format has this suffix; name one with --format.")
-        if len(outputs) == len(formats) == 1 and form != formats[0]:
+        if len(outputs) == len(formats) == 1 and formats[0] not in (form, AUTO):
             raise InputError(f"--output {name[:200]}: its suffix means {form}, and --format says {formats[0]}.")
         writable(name)
-        made.append(Target(form, name))
+        made.append(Target(DEFAULT if form == AUTO else form, name))
     wanted = len(outputs) - len(files) or int(not outputs)
-    printed = [Target(form) for form in (*spare, *[DEFAULT] * (wanted - len(spare)))]
+    named = (*spare, *[AUTO] * (wanted - len(spare)))
+    printed = [Target(usual if form == AUTO else form) for form in named]
     if len(printed) > 1 and not outputs:
         raise InputError("several formats at once need an --output for all but one of them.")
     places = [_place(target) for target in (*made, *printed)]

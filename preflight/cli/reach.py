@@ -15,7 +15,7 @@ from preflight.cli import options, outputs
 from preflight.cli.outputs import Target
 from preflight.cli.params import Checked, Seconds
 from preflight.cli.stop import Stop
-from preflight.cli.streams import colored, colors, dumb, put, say
+from preflight.cli.streams import colors, dumb, put, say, shape, usual
 from preflight.text.inputs import InputError
 from preflight.text.sentences import phrase
 from preflight.text.sentences import say as told
@@ -75,7 +75,7 @@ def reach(ctx: click.Context, /, **values: Any) -> None:
     line = _line(given)
     stop = Stop()
     found = judge(_look(line, given, stop))
-    outputs.write({one: render(found, one.format, color=colored(given.color, one.path)) for one in targets}, put)
+    outputs.write({one: render(found, one.format, **shape(given.color, one.path)) for one in targets}, put)
     if all(target.path is not None for target in targets):
         say(f"preflight: {_written(found, targets)}")
     ctx.exit(stop.exit_code or EXIT[found.verdict])
@@ -100,10 +100,7 @@ def _line(given: ReachOptions) -> Line:
 
 def _targets(given: ReachOptions) -> tuple[Target, ...]:
     """Return which report goes where; raise `InputError` for a format that there is none in."""
-    formats = given.formats
-    if not formats and not given.outputs and sys.stdout is not None and sys.stdout.isatty():
-        formats = ("text",)
-    targets = outputs.targets(formats, given.outputs)
+    targets = outputs.targets(given.formats, given.outputs, usual())
     for target in targets:
         if target.format not in FORMATS:
             raise InputError(

@@ -6,8 +6,12 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from preflight.cli import outputs
+from preflight.gather.access.view import MARKER
+from preflight.render.limits import NARROWEST, WIDEST, WIDTH
 from preflight.text.inputs import InputError
 
 _LINE = 500
@@ -51,6 +55,59 @@ def tell(line: str) -> None:
         sys.stderr.flush()
 
 
+def terminal() -> bool:
+    """Say whether standard output is a terminal; under `docker run -t` it is one."""
+    return bool(sys.stdout and sys.stdout.isatty())
+
+
+def usual() -> str:
+    """Return the format of standard output where none is named: text on a terminal, Markdown elsewhere."""
+    return "text" if terminal() else "markdown"
+
+
+def width() -> int:
+    """Return how many columns a text on standard output has: the terminal's, within reason."""
+    if not terminal():
+        return WIDTH
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    if not columns and (given := os.environ.get("COLUMNS", "")).isdecimal():  # a serial console does not know its own
+        columns = int(given[:4])
+    return min(max(columns, NARROWEST), WIDEST) if columns else WIDTH
+
+
+def ascii_only(environ: Mapping[str, str], on_terminal: bool) -> bool:
+    """Say whether the locale has no UTF-8: one that is named, or on a terminal of this host the lack of any.
+
+    In our image no variable of the terminal's arrives, so the lack of any tells nothing there.
+    """
+    names = ("LC_ALL", "LC_CTYPE", "LANG")
+    found = next((value for name in names if (value := environ.get(name)) and not _coerced(name, environ)), None)
+    if found is None:
+        return on_terminal and environ.get(MARKER) != "1"
+    return not any(word in found.lower() for word in ("utf-8", "utf8"))
+
+
+def shape(color: str, path: str | None) -> dict[str, Any]:
+    """Return how a text looks where it goes: its colour, its width and its signs; a file's is the same everywhere."""
+    if path is not None:
+        return {}
+    return {"color": colored(color, None), "width": width(), "ascii": ascii_only(os.environ, terminal())}
+
+
+def _coerced(name: str, environ: Mapping[str, str]) -> bool:
+    """Say whether Python itself set this variable: it replaces the locale C by one that has UTF-8 (PEP 538)."""
+    if name != "LC_CTYPE" or environ[name] not in ("C.UTF-8", "C.utf8", "UTF-8"):
+        return False
+    try:
+        with open("/proc/self/environ", "rb") as file:  # as it was when the program was started
+            return not any(line.startswith(b"LC_CTYPE=") for line in file.read().split(b"\0"))
+    except OSError:
+        return False
+
+
 def dumb() -> bool:
     return os.environ.get("TERM") in ("dumb", "unknown")
 
@@ -62,4 +119,4 @@ def colors(color: str) -> bool:
 
 def colored(color: str, path: str | None) -> bool:
     """Say whether a text is coloured: never in a file, on standard output where it is a terminal, or asked for."""
-    return path is None and colors(color) and (color == "always" or bool(sys.stdout and sys.stdout.isatty()))
+    return path is None and colors(color) and (color == "always" or terminal())

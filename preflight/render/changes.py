@@ -8,7 +8,7 @@ from itertools import chain
 from preflight.render import words
 from preflight.render.digest import Entry, Unclear
 from preflight.render.escape import Ready, code_span, fence, markdown_text, prose, terminal
-from preflight.render.limits import ROWS, SUBJECTS
+from preflight.render.limits import ROWS, SUBJECTS, WIDTH
 from preflight.report.compare import Change, Comparison, Key, Side
 from preflight.report.model import Status
 
@@ -22,13 +22,13 @@ _MARKS = {
 _SHORT = ("other", "not_in_both")  # what nobody has to act on: a line for each check
 
 
-def changes(comparison: Comparison, style: str, *, color: bool = False) -> str:
+def changes(comparison: Comparison, style: str, *, color: bool = False, width: int = WIDTH, ascii: bool = False) -> str:
     """Return what changed in one of the formats `text`, `markdown` and `json`."""
     if style == "json":
         from preflight.report.documents import encode
 
         return encode(comparison)
-    return _markdown(comparison) if style == "markdown" else _text(comparison, color)
+    return _markdown(comparison) if style == "markdown" else _text(comparison, color, width, ascii=ascii)
 
 
 def groups(comparison: Comparison) -> list[tuple[str, tuple[Change, ...]]]:
@@ -134,10 +134,10 @@ def _remedy(change: Change) -> list[str]:
     return lines
 
 
-def _text(comparison: Comparison, color: bool) -> str:
+def _text(comparison: Comparison, color: bool, width: int, *, ascii: bool) -> str:
     from preflight.render.page import Page
 
-    page = Page(color)
+    page = Page(color, width, ascii=ascii)
     page.line(headline(comparison).upper(), style="bold red" if comparison.worse else "bold green")
     page.line(words.BEFORE.format(report=_side(comparison.old)))
     page.line(words.AFTER.format(report=_side(comparison.new)))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from preflight.render.limits import WIDTH
+
 if TYPE_CHECKING:
     from preflight.report.compare import Comparison
 
@@ -28,6 +30,7 @@ class Context(Struct, frozen=True, kw_only=True):
 
     `why`: by check id, why that check matters to mailcow. `color`: whether colour is wanted. `since`: what changed
     since an earlier report. `redacted`: names were replaced by placeholders. `coverage`: None: all checks ran.
+    `width` in columns, `ascii` (no other signs can be shown) and `show_passed` (in place of their number) are for text.
     """
 
     why: Mapping[str, str] = field(default_factory=dict)
@@ -35,3 +38,6 @@ class Context(Struct, frozen=True, kw_only=True):
     since: Comparison | None = None
     redacted: bool = False
     coverage: Coverage | None = None
+    width: int = WIDTH
+    ascii: bool = False
+    show_passed: bool = False

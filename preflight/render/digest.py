@@ -95,6 +95,7 @@ class Digest(Struct, frozen=True, kw_only=True):
     warnings: tuple[Entry, ...]
     unclear: tuple[Unclear, ...]
     waived: tuple[Result, ...]
+    notes: tuple[Entry, ...]  # what passed, and yet there is something to do about it
     ports: tuple[Port, ...]
     passed: tuple[tuple[str, tuple[Passed, ...]], ...]  # by section
     skipped: tuple[Reason, ...]
@@ -113,6 +114,7 @@ def digest(report: Report) -> Digest:
         warnings=_entries(having(Status.WARN)),
         unclear=tuple(unclear),
         waived=tuple(having(Status.IGNORED)),
+        notes=_entries([result for result in having(Status.PASS) if result.remedy]),
         ports=ports(report.results),
         passed=_passed(having(Status.PASS)),
         skipped=_reasons(having(Status.SKIP)),

@@ -9,6 +9,8 @@ from preflight.render.context import Coverage
 from preflight.render.digest import Digest, digest
 from preflight.report.model import Report, Result, Severity, Status, Verdict
 
+_NAME = "dns.hostname"
+
 
 class Opening(Struct, frozen=True):
     """The first lines. `install` is '' where the host is not known to be ready; `state` names the verdict's colour."""
@@ -27,7 +29,8 @@ def opening(report: Report, digest: Digest, coverage: Coverage | None = None) ->
         text = words.NEXT[report.verdict] if digest.blocks else words.STRICT
         return Opening("❌", "fail", words.HEADLINE[report.verdict], text)
     if report.verdict is Verdict.UNDETERMINED:
-        return Opening("❓", "unknown", words.HEADLINE[report.verdict], words.NEXT[report.verdict])
+        text = " ".join([*_nameless(report), words.NEXT[report.verdict]])
+        return Opening("❓", "unknown", words.HEADLINE[report.verdict], text)
     if not digest.judged:
         return Opening("❓", "unknown", words.UNJUDGED, words.UNJUDGED_NEXT)
     return _ready(report, digest, coverage)
@@ -50,8 +53,14 @@ def _ready(report: Report, digest: Digest, coverage: Coverage | None) -> Opening
     if coverage is not None and coverage.partial:
         return Opening("✅", state, words.PARTLY_READY, " ".join(some))
     left = any(row.status is Status.SKIP and row.severity is Severity.REQUIRED for row in report.results)
-    text = " ".join([words.NEXT[report.verdict], *([words.SKIPPED_TOO] if left else [])])
+    text = " ".join([*_nameless(report), words.NEXT[report.verdict], *([words.SKIPPED_TOO] if left else [])])
     return Opening("✅", state, words.HEADLINE[report.verdict], text, words.INSTALL)
+
+
+def _nameless(report: Report) -> list[str]:
+    """Say that names were not looked at where none was given: the check of the name itself is skipped only then."""
+    skipped = any(row.check == _NAME and row.status is Status.SKIP for row in report.results)
+    return [words.NO_NAME] if skipped else []
 
 
 def _stood_in_the_way(result: Result) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from preflight.reach.document import Finding, Reach, Row
 from preflight.render import reach_words, words
 from preflight.render.escape import CELL, code_span, markdown_cell, markdown_text, prose
+from preflight.render.limits import WIDTH
 from preflight.text.durations import duration
 
 _MARKS = {"pass": ("✓", "green"), "fail": ("✗", "red"), "unknown": ("?", "yellow")}
 
 
-def render(found: Reach, format: str, *, color: bool = False) -> str:
+def render(found: Reach, format: str, *, color: bool = False, width: int = WIDTH, ascii: bool = False) -> str:
     """Return the document as `text`, `markdown`, `html` or `json`."""
     match format:
         case "json":
@@ -22,7 +23,7 @@ def render(found: Reach, format: str, *, color: bool = False) -> str:
 
             return page(found)
         case "text":
-            return _text(found, color)
+            return _text(found, color, width, ascii=ascii)
         case "markdown":
             return _markdown(found)
     raise KeyError(format)
@@ -101,10 +102,10 @@ def _markdown_row(row: Row) -> str:
     return f"| {_MARKS[row.status][0]} | {row.port}/tcp | {markdown_cell(state(row))} | {told} |"
 
 
-def _text(found: Reach, color: bool) -> str:
+def _text(found: Reach, color: bool, width: int, *, ascii: bool) -> str:
     from preflight.render.page import Page
 
-    page = Page(color)
+    page = Page(color, width, ascii=ascii)
     page.line(headline(found).upper(), style="bold " + _MARKS[status(found)][1])
     for name, value in about(found):
         page.line(f"{name}: {value}")

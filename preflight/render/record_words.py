@@ -4,6 +4,7 @@ from __future__ import annotations
 
 RECORDS = "DNS records"
 RECORD_COLUMNS = ("Name", "Type", "Value", "TTL")
+RECORD_NOW = "Enter this record at your DNS provider:"
 RECORDS_NOW = "Enter these records at your DNS provider:"
 RECORDS_REVERSE = "Set these reverse DNS (PTR) records at your hosting provider:"
 RECORDS_LAST = "Do this last, when mailcow runs and you have tested it. These names serve somebody today:"

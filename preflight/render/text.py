@@ -1,23 +1,23 @@
-"""The report for a terminal: at most 80 columns, in the order of the Markdown report, coloured only where asked."""
+"""The report for a terminal: verdict and numbered steps first, what passed in one line, the verdict again last."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from preflight.render import changes, ways, words
+from preflight.render import changes, text_words, ways, words
 from preflight.render.context import Context
-from preflight.render.digest import CheckSubjects, Digest, Entry, Passed, Reason, Unclear, digest, named, with_reasons
+from preflight.render.digest import CheckSubjects, Digest, Entry, digest, named
 from preflight.render.escape import quoted, terminal
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
-from preflight.render.ports import Port
-from preflight.report.model import Remedy, Report, Result, Status
+from preflight.render.passed import passed, skipped
+from preflight.render.terse import Advice, Open, Step, adds, notes, open_questions, steps
+from preflight.report.model import Report, Result
 
 if TYPE_CHECKING:
     from preflight.report.compare import Comparison
-
 
 _COLORS = {
     "pass": "bold green",
@@ -25,143 +25,179 @@ _COLORS = {
     "fail": "bold red",
     "unknown": "bold magenta",
 }
-_MARKS = {
-    Status.FAIL: ("✗", "red"),
-    Status.WARN: ("!", "yellow"),
-    Status.UNKNOWN: ("?", "magenta"),
-    Status.PASS: ("✓", "green"),
-    Status.IGNORED: ("–", "dim"),
-    Status.SKIP: ("–", "dim"),
-}
+_BODY = 5  # columns in front of what belongs to a step: its number and its mark stand there
+_PASTE = 6
+_HEADLINE = 800  # characters, at most: the ids behind it are in the line whatever a host put into it
+_FEW = 2  # subjects of one reason that are named; of more, their number
+
+
+class _Sheet:
+    """A page with numbered steps."""
+
+    def __init__(self, context: Context) -> None:
+        self.page = Page(context.color, context.width, ascii=context.ascii)
+        self.since: Comparison | None = context.since
+        self.number = 0
+        self._begun = False
+
+    def heading(self, text: str) -> None:
+        """Write a heading; the first one below a line of space."""
+        if not self._begun:
+            self.page.line("")
+        self._begun = True
+        self.page.line(text, style="bold")
+
+    def steps(self, heading: str, found: Sequence[Step], mark: str, style: str) -> None:
+        """Write steps: what is wrong, and what to do about it."""
+        if not found:
+            return
+        self.heading(heading)
+        for step in found:
+            lead = self.lead(mark)
+            for entry in step.entries:
+                self._heads(entry, lead, style)
+                self._about(entry)
+                lead = f"   {mark}"
+            self.advice(step.advice)
+
+    def lead(self, mark: str) -> str:
+        """Return the next number, with a mark."""
+        self.number += 1
+        return f"{self.number:>2} {mark}"
+
+    def advice(self, advice: Advice | None) -> None:
+        """Write what to do, and what to paste."""
+        if advice is None:
+            return
+        if advice.text:
+            self.page.line(advice.text, indent=_BODY - 2, mark="→", mark_style="green")
+        self.page.paste(advice.commands, _PASTE)
+        self.page.paste(advice.records, _PASTE)
+
+    def open(self, found: Sequence[Open]) -> None:
+        """Write what could not be found out, each reason once."""
+        if not found:
+            return
+        self.heading(text_words.UNKNOWN)
+        for question in found:
+            lead = self.lead("?")
+            for reason, more in question.reasons[:ROWS]:
+                told = terminal(reason.text)
+                told = text_words.ALIKE.format(reason=told, count=more) if more else told
+                self.page.line(told, mark=lead, mark_style="magenta", style="bold")
+                self.page.line(_counted(reason.checks), indent=_BODY)
+                lead = "   ?"
+            if len(question.reasons) > ROWS:
+                self.page.line(words.MORE.format(count=len(question.reasons) - ROWS), indent=_BODY)
+            self.said(question.entry.details)
+            remedy = question.entry.remedy
+            told = (remedy.text if remedy else words.NO_REMEDY) + changes.mark(question.entry, self.since)
+            self.advice(Advice(told, remedy.commands if remedy else ()))
+
+    def notes(self, found: Sequence[Step]) -> None:
+        """Write remarks: nothing is wrong, and something can be made better."""
+        if not found:
+            return
+        self.heading(text_words.NOTES)
+        for step in found:
+            for entry in step.entries:
+                self._heads(entry, "   i", "cyan", entry.remedy.text if entry.remedy else "")
+                self.said(entry.details)
+            self.advice(step.advice)
+
+    def _heads(self, entry: Entry, lead: str, style: str, more: str = "") -> None:
+        """Write what was found, the checks' ids and whether it is new behind the last line of it."""
+        heads = _headlines(entry)
+        for number, head in enumerate(heads, 1):
+            if number == len(heads):
+                head = " ".join(filter(None, (terminal(head, _HEADLINE), more)))
+                head = f"{head}{changes.mark(entry, self.since)} [{_ids(entry.checks)}]"
+            self.page.line(head, mark=lead, mark_style=style, style="" if more else "bold")
+            lead = f"   {lead[-1]}"
+
+    def _about(self, entry: Entry) -> None:
+        """Write what an entry tells beside its headline, where that adds anything."""
+        lines = _evidence(entry)
+        for line in lines[:ROWS]:
+            self.page.line(line, indent=_BODY, mark="-" if len(lines) > 1 else "")
+        if len(lines) > ROWS:
+            self.page.line(words.MORE.format(count=len(lines) - ROWS), indent=_BODY, mark="-")
+        for way in ways.stopped(entry.results):
+            self.page.line(f"{words.WAY} {ways.line(way)}", indent=_BODY)
+        self.said(entry.details)
+        for reason in entry.reasons:
+            self.page.line(f"{words.REMARK} {words.sentence(reason)}", indent=_BODY)
+
+    def said(self, details: Sequence[str]) -> None:
+        """Write what another program said in its own words."""
+        for detail in details:
+            self.page.line(words.DETAIL, indent=_BODY)
+            for line in quoted(detail):
+                self.page.line(line, indent=_BODY + 2, style="dim")
 
 
 def text(report: Report, context: Context) -> str:
-    """Return the report as lines of at most 80 columns (a long word of a command may stand out)."""
-    page = Page(context.color)
-    found, since = digest(report), context.since
-    _head(page, report, opening(report, found, context.coverage))
+    """Return the report as lines of at most so many columns; what is to be pasted stands out where it is longer."""
+    sheet, found, since = _Sheet(context), digest(report), context.since
+    page, begin = sheet.page, opening(report, found, context.coverage)
+    page.line(begin.headline.upper(), style=_COLORS[begin.state])
+    page.line(begin.next)
+    page.line(_host(report))
     if context.redacted:
         page.line(words.REDACTED)
     if since:
         page.line(changes.since(since))
         for remark in changes.remarks(since):
             page.line(remark, style="bold")
-    entries = with_reasons([*found.blocks, *found.warnings], context.why)
-    _entries(page, words.BLOCKS, entries[: len(found.blocks)], Status.FAIL, since)
-    _entries(page, words.WARNINGS, entries[len(found.blocks) :], Status.WARN, since)
-    _unclear(page, found.unclear, since)
+    blocks, warnings, questions = steps(found.blocks), steps(found.warnings), open_questions(found)
+    sheet.steps(text_words.PROBLEMS, blocks, "✗", "red")
+    sheet.steps(words.WARNINGS, warnings, "!", "yellow")
+    sheet.open(questions)
+    sheet.notes(notes(found.notes))
     _waived(page, found.waived)
     _fixed(page, since)
-    _ports(page, found.ports)
-    _passed(page, found.passed)
-    _skipped(page, found)
-    page.line("")
-    page.line(words.footer(report), style="dim")
-    page.line(words.explained(), style="dim")
+    _passed(page, report, found, context)
+    _end(page, report, context, begin, (len(blocks), len(warnings), len(questions)))
     return page.finish()
 
 
-def _head(page: Page, report: Report, begin: Opening) -> None:
-    page.line(begin.headline.upper(), style=_COLORS[begin.state])
-    page.line(begin.next)
-    if begin.install:
-        page.line(f"{words.INSTALL_LABEL} {begin.install}")
-    page.line("")
+def _host(report: Report) -> str:
     host = report.host
-    page.line(
-        words.SUMMARY.format(
-            name=host.name or words.UNKNOWN,
-            os=host.os or words.UNKNOWN_OS,
-            kernel=host.kernel or words.UNKNOWN,
-            architecture=host.architecture or words.UNKNOWN,
-            engine=host.engine or words.UNKNOWN,
-            requirements=report.requirements.name,
-            read=report.requirements.read,
-        )
+    return words.SUMMARY.format(
+        name=host.name or words.UNKNOWN,
+        os=host.os or words.UNKNOWN_OS,
+        kernel=host.kernel or words.UNKNOWN,
+        architecture=host.architecture or words.UNKNOWN,
+        engine=host.engine or words.UNKNOWN,
+        requirements=report.requirements.name,
+        read=report.requirements.read,
     )
-    page.line(" · ".join(text for _, text in words.counts(report.counts)))
 
 
-def _entries(
-    page: Page,
-    heading: str,
-    entries: Sequence[tuple[Entry, tuple[str, ...]]],
-    status: Status,
-    since: Comparison | None,
-) -> None:
-    if not entries:
-        return
-    page.heading(heading)
-    mark, style = _MARKS[status]
-    for entry, reasons in entries:
-        page.line("")
-        page.line(_cause(entry) + changes.mark(entry, since), mark=mark, mark_style=style, style="bold")
-        _evidence(page, entry)
-        for way in ways.stopped(entry.results):
-            page.line(f"{words.WAY} {ways.line(way)}", indent=2)
-        _said(page, entry.details)
-        for reason in entry.reasons:
-            page.line(f"{words.REMARK} {words.sentence(reason)}", indent=2)
-        _remedy(page, entry.remedy)
-        for reason in reasons:
-            page.line(f"{words.WHY} {reason}", indent=2)
-        for url in entry.docs:
-            page.line(f"{words.READ_MORE} {url}", indent=2, style="dim")
-        page.line(f"{words.CHECK} {', '.join(check.check for check in entry.checks)}", indent=2, style="dim")
-
-
-def _cause(entry: Entry) -> str:
+def _headlines(entry: Entry) -> list[str]:
+    """Return what was found: once for all objects that it is true of, else each finding."""
     if not entry.alike:
-        return words.SEVERAL.format(title=entry.first.title, count=len(entry.results))
+        told = [result.message for result in entry.results[:ROWS]]
+        return [*told, words.MORE.format(count=len(entry.results) - ROWS)] if len(entry.results) > ROWS else told
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     message = entry.first.message
-    return f"{message} {words.ALSO.format(subjects=_subjects(others))}" if others else message
+    return [f"{message} {words.ALSO.format(subjects=_subjects(others))}" if others else message]
 
 
-def _evidence(page: Page, entry: Entry) -> None:
-    if not entry.alike:
-        for result in entry.results[:ROWS]:
-            page.line(result.message, indent=2, mark="-")
-    elif len(entry.results) == 1 and (entry.first.expected or entry.first.found):
-        page.line(_expected_found(entry.first), indent=2)
-    elif len(entry.results) > 1:
-        for result in entry.results[:ROWS]:
-            page.line(f"{result.subject or result.check}: {_expected_found(result)}", indent=2, mark="-")
-    if len(entry.results) > ROWS:
-        page.line(words.MORE.format(count=len(entry.results) - ROWS), indent=2, mark="-")
+def _evidence(entry: Entry) -> list[str]:
+    rows = [
+        (result.subject or result.check, _expected_found(result) if adds(result) else "") for result in entry.results
+    ]
+    if len(rows) == 1:
+        return [values for _, values in rows if values]
+    if entry.alike and len(rows) > SUBJECTS + 1:  # the headline does not name them all
+        return [f"{subject}: {values}" if values else subject for subject, values in rows]
+    return [f"{subject}: {values}" for subject, values in rows if values]
 
 
 def _expected_found(result: Result) -> str:
     expected, found = (terminal(value, 300) if value else "–" for value in (result.expected, result.found))
     return words.EXPECTED_FOUND.format(expected=expected, found=found)
-
-
-def _said(page: Page, details: Sequence[str]) -> None:
-    for detail in details:
-        page.line(words.DETAIL, indent=2)
-        for line in quoted(detail):
-            page.line(line, indent=6, style="dim")
-
-
-def _remedy(page: Page, remedy: Remedy | None) -> None:
-    if remedy is None:
-        return
-    page.line(f"{words.REMEDY} {remedy.text}", indent=2)
-    page.commands(remedy.commands, 6)
-
-
-def _unclear(page: Page, entries: Sequence[Unclear], since: Comparison | None) -> None:
-    if not entries:
-        return
-    page.heading(words.UNCLEAR)
-    for entry in entries:
-        page.line("")
-        told = (entry.remedy.text if entry.remedy else words.NO_REMEDY) + changes.mark(entry, since)
-        page.line(told, mark="?", mark_style="magenta", style="bold")
-        page.commands(entry.remedy.commands if entry.remedy else (), 6)
-        for reason in entry.reasons:
-            page.line(_reason(reason), indent=2, mark="-")
-        _said(page, entry.details)
 
 
 def _waived(page: Page, results: Sequence[Result]) -> None:
@@ -170,7 +206,7 @@ def _waived(page: Page, results: Sequence[Result]) -> None:
     page.heading(words.WAIVED)
     for result in results:
         told = f"{result.message} {words.BECAUSE} {words.sentence(result.reason or words.UNKNOWN)}"
-        page.line(f"{told} {_names(named([result]))}", indent=2, mark="–")
+        page.line(f"{told} {_names(named([result]))}", indent=3, mark="–")
 
 
 def _fixed(page: Page, since: Comparison | None) -> None:
@@ -178,46 +214,52 @@ def _fixed(page: Page, since: Comparison | None) -> None:
         return
     page.heading(words.FIXED_SINCE.format(when=words.when(since.old.started)))
     for who, how in changes.together(since.fixed):
-        page.line(f"{who}: {how}", indent=2, mark="✓", mark_style="green")
+        page.line(f"{who}: {how}", indent=3, mark="✓", mark_style="green")
 
 
-def _ports(page: Page, ports: Sequence[Port]) -> None:
-    if not ports:
+def _passed(page: Page, report: Report, found: Digest, context: Context) -> None:
+    """Write what passed and what was skipped: as a list where that was asked for, else how many there are of them."""
+    if context.show_passed:
+        passed(page, found, _names)
+        skipped(page, found, _names)
         return
-    page.heading(words.PORTS)
-    rows = [(port.port, port.service, port.container, words.port_state(port)[1]) for port in ports]
-    widths = [min(20, max(len(row[number]) for row in rows)) for number in range(3)]
-    for port, row in zip(ports, rows, strict=True):
-        mark, style = _MARKS.get(port.status, _MARKS[Status.UNKNOWN])
-        cells = [terminal(cell, 100).ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
-        page.line("  ".join(cells), indent=2, mark=mark, mark_style=style)
+    rows = ((text_words.PASSED, report.counts.pass_), (text_words.SKIPPED, report.counts.skip))
+    told = [text_words.some(forms, count) for forms, count in rows if count]
+    if told:
+        page.line("")
+        page.line(" ".join([*told, text_words.LISTED]))
 
 
-def _passed(page: Page, passed: Sequence[tuple[str, tuple[Passed, ...]]]) -> None:
-    if not passed:
-        return
-    page.heading(words.PASSED)
-    for section, rows in passed:
-        page.line(words.section(section), indent=2, style="dim")
-        for row in rows:
-            told = f"{row.check}: {_subjects(row.subjects)}" if row.subjects else row.message
-            page.line(told, indent=2, mark="✓", mark_style="green")
+def _end(page: Page, report: Report, context: Context, begin: Opening, numbers: tuple[int, int, int]) -> None:
+    """End with the verdict, the number of problems and the next step: that is what a terminal still shows."""
+    if context.show_passed or not report.counts.pass_ + report.counts.skip:
+        page.line("")
+    page.line(words.footer(report), style="dim")
+    page.line(text_words.MORE_ABOUT.format(page=words.page("ID")), style="dim")
+    rows = zip(text_words.TALLY, numbers, strict=True)
+    tally = ", ".join(text_words.some(forms, count) for forms, count in rows if count)
+    last = text_words.LAST.format(headline=begin.headline, tally=tally) if tally else words.sentence(begin.headline)
+    page.line(last, style=_COLORS[begin.state])
+    if begin.install:
+        page.line(text_words.INSTALL.format(url=begin.install))
+    elif tally:
+        page.line(text_words.START)
 
 
-def _skipped(page: Page, digest: Digest) -> None:
-    if not digest.skipped:
-        return
-    page.heading(words.SKIPPED)
-    for reason in digest.skipped:
-        page.line(_reason(reason), indent=2, mark="–")
-
-
-def _reason(reason: Reason) -> str:
-    return words.BECAUSE_OF.format(checks=_names(reason.checks), reason=terminal(reason.text))
+def _ids(checks: Sequence[CheckSubjects]) -> str:
+    return ", ".join(check.check for check in checks)
 
 
 def _names(checks: Sequence[CheckSubjects]) -> str:
     return ", ".join(f"{n.check} ({_subjects(n.subjects)})" if n.subjects else n.check for n in checks)
+
+
+def _counted(checks: Sequence[CheckSubjects]) -> str:
+    """Name checks with their subjects; where these are many, only how many each has."""
+    if sum(len(check.subjects) for check in checks) <= _FEW:
+        return _names(checks)
+    counts = ((check.check, len(check.subjects)) for check in checks)
+    return ", ".join(f"{check} ({count})" if count > 1 else check for check, count in counts)
 
 
 def _subjects(subjects: Sequence[str]) -> str:

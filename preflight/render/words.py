@@ -45,6 +45,7 @@ PARTLY_READY = "Nothing stands in the way, as far as was asked"
 PARTLY_NEXT = (
     "Checks that were asked for: {asked} of {all}. Whether mailcow can be installed on this host, all of them tell."
 )
+NO_NAME = "DNS was not checked: add --hostname with the future name of the mail server."
 SKIPPED_TOO = "What was skipped was not judged."
 STRICT = "Warnings count as failures in this run: fix them, then run this check again."
 

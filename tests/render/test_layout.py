@@ -16,7 +16,8 @@ from preflight.checks import catalogue as every_check
 from preflight.facts.parts import descriptions
 from preflight.render import Context, record_words, render, words
 from preflight.render.catalogue import catalogue, explain
-from preflight.render.page import WIDTH, Page
+from preflight.render.limits import WIDTH
+from preflight.render.page import Page
 from preflight.render.shell import folded
 from preflight.render.tables import PADDED
 from preflight.report.model import DnsRecord, Remedy, Status
@@ -82,8 +83,10 @@ def test_commands_are_folded_as_far_as_their_words_allow(given_words: list[str],
 
 def test_a_command_on_a_page_fits_behind_its_indent() -> None:
     command = "apt-get install -y " + " ".join(f"package-{number}" for number in range(40))
-    row = reports.result("a.one", "fail", remedy=Remedy("Install them.", (command, "true")))
-    text = render(reports.report(row), "text")
+    page = Page(color=False)
+    page.line("Install them.")
+    page.commands((command, "true"), INDENT)
+    text = page.finish()
     block = text[text.index("      apt-get") : text.index("      true")]
     assert all(len(line) <= WIDTH for line in block.splitlines())
     assert shlex.split(block.replace("\\\n", "")) == shlex.split(command)

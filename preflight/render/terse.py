@@ -1,0 +1,134 @@
+"""A report for whoever has a screen of 24 lines: each step once, and nothing that another line says. Plain values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from preflight.render import record_words
+from preflight.render.digest import CheckSubjects, Digest, Entry, Reason, Unclear
+from preflight.report.model import Remedy, Result
+
+# Words that tell something on their own: numbers, paths, names, variables. Others say again what the headline says.
+_TELLING = re.compile(r"\S*[\d_:/<>*@]\S*|\S+\.\S+")
+# What differs between sentences that say the same of another object.
+_OBJECT = re.compile(r"\S*[\d_:/<>*@]\S*|\S+\.\S+|\b[A-Z]{2,}\b\.?")
+# An address that is any: who listens there holds the port, which the headline says.
+_ANYWHERE = re.compile(r"(?:0\.0\.0\.0|\[::\]|\*):\d+")
+_ROUND = ".,;:()[]\"'“”"
+
+
+class Advice(Struct, frozen=True):
+    """What to do: a text, and lines to paste into a shell, or into a zone."""
+
+    text: str
+    commands: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()  # where and when it is done
+
+
+class Step(Struct, frozen=True):
+    """Findings that one piece of advice mends."""
+
+    entries: tuple[Entry, ...]
+    advice: Advice | None
+
+
+class Open(Struct, frozen=True):
+    """What could not be found out: its reasons, each with how many further ones say the same of another object."""
+
+    entry: Unclear
+    reasons: tuple[tuple[Reason, int], ...]
+
+
+def steps(entries: Iterable[Entry]) -> tuple[Step, ...]:
+    """Return what is to be done, the same advice once; the entries keep their order."""
+    found: list[Step] = []
+    for entry in entries:
+        advice = _advice(entry.remedy)
+        same = next((number for number, step in enumerate(found) if _goes_with(step.advice, advice)), None)
+        if same is None:
+            found.append(Step((entry,), advice))
+        else:
+            found[same] = Step((*found[same].entries, entry), _joined(found[same].advice, advice))
+    return tuple(found)
+
+
+def _advice(remedy: Remedy | None) -> Advice | None:
+    """Return a remedy whose records stand on lines of their own, no longer at the end of its sentence."""
+    if remedy is None:
+        return None
+    lines = tuple(record.line for record in remedy.records)
+    text = remedy.text.removesuffix(" · ".join(lines)).rstrip() if lines else remedy.text
+    return Advice(text, remedy.commands, lines, (remedy.place, remedy.when))
+
+
+def notes(entries: Iterable[Entry]) -> tuple[Step, ...]:
+    """Return remarks, those of one check together; a command that several have (to load settings) comes once, last."""
+    found: dict[object, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(tuple(check.check for check in entry.checks), []).append(entry)
+    return tuple(_note(group) for group in found.values())
+
+
+def _note(group: list[Entry]) -> Step:
+    made = [advice for entry in group if (advice := _advice(entry.remedy))]
+    commands = [command for advice in made for command in advice.commands]
+    last = [command for number, command in enumerate(commands) if command not in commands[number + 1 :]]
+    if any("<<" in command for command in commands):  # lines of a here-document may well be alike
+        last = commands
+    records = tuple(record for advice in made for record in advice.records)
+    return Step(tuple(group), Advice("", tuple(last), records))
+
+
+def _goes_with(one: Advice | None, other: Advice | None) -> bool:
+    """Say whether two are one step: the same words and commands, and at most records that differ."""
+    return one is not None and other is not None and _but_records(one) == _but_records(other)
+
+
+def _but_records(advice: Advice) -> object:
+    return _of_several(advice.text), advice.commands, advice.kind
+
+
+def _of_several(text: str) -> str:
+    """Return the sentence that goes before several records."""
+    if text.endswith(record_words.RECORD_NOW):
+        return text.removesuffix(record_words.RECORD_NOW) + record_words.RECORDS_NOW
+    return text
+
+
+def _joined(one: Advice | None, other: Advice | None) -> Advice | None:
+    if one is None or other is None:
+        return one or other
+    records = tuple(dict.fromkeys((*one.records, *other.records)))
+    return Advice(_of_several(one.text) if len(records) > 1 else one.text, one.commands, records, one.kind)
+
+
+def open_questions(digest: Digest) -> tuple[Open, ...]:
+    """Return what could not be found out, reasons that say the same of several objects once."""
+    return tuple(Open(entry, _alike(entry.reasons)) for entry in digest.unclear)
+
+
+def _alike(reasons: Iterable[Reason]) -> tuple[tuple[Reason, int], ...]:
+    groups: dict[str, list[Reason]] = {}
+    for reason in reasons:
+        groups.setdefault(_OBJECT.sub("\0", reason.text), []).append(reason)
+    return tuple((Reason(group[0].text, _together(group)), len(group) - 1) for group in groups.values())
+
+
+def _together(reasons: Iterable[Reason]) -> tuple[CheckSubjects, ...]:
+    found: dict[str, tuple[str, ...]] = {}
+    for check in (check for reason in reasons for check in reason.checks):
+        found[check.check] = (*found.get(check.check, ()), *check.subjects)
+    return tuple(CheckSubjects(check, subjects) for check, subjects in found.items())
+
+
+def adds(result: Result) -> bool:
+    """Say whether what was expected and found holds a number or a name that neither headline nor advice has."""
+    advice = _advice(result.remedy) or Advice("")
+    told = " ".join((result.message, result.subject or "", advice.text, *advice.commands, *advice.records)).lower()
+    values = f"{result.expected or ''} {result.found or ''}".lower()
+    words = (word.strip(_ROUND) for word in _TELLING.findall(values) if not _ANYWHERE.match(word))
+    return any(word.removesuffix(".0") not in told for word in words)

@@ -1,0 +1,27 @@
+"""The words of the report for a terminal alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PROBLEMS = "Problems to fix"
+UNKNOWN = "Unknown"
+NOTES = "Good to know"
+PASSED = {1: "1 check passed.", 2: "{count} checks passed."}
+SKIPPED = {1: "1 was skipped.", 2: "{count} were skipped."}
+LISTED = "--show-passed lists them."
+ALIKE = "{reason} And {count} more like this."
+TALLY = (
+    {1: "1 problem", 2: "{count} problems"},
+    {1: "1 warning", 2: "{count} warnings"},
+    {1: "1 unknown", 2: "{count} unknown"},
+)
+LAST = "{headline}. {tally}."
+START = "Start with number 1. When all is done, run the check again."
+INSTALL = "Next, install mailcow: {url}"
+MORE_ABOUT = "More about a check: `preflight explain ID`, or {page}."
+
+
+def some(forms: Mapping[int, str], count: int) -> str:
+    """Return how many there are, in the singular or in the plural."""
+    return forms[1 if count == 1 else 2].format(count=count)
