@@ -20,8 +20,8 @@ from tests.tools import program
 
 IDS = {entry.id for entry in catalogue()}
 PORTS = {identity for identity in IDS if identity.startswith("ports.")}
-FORMATS = {"markdown", "json", "text", "html", "junit", "github", "zone"}
-COMMANDS = {"check", "checks", "cleanup", "compare", "explain", "facts", "reach", "schema"}
+FORMATS = {"auto", "markdown", "json", "text", "html", "junit", "github", "zone"}
+COMMANDS = {"check", "checks", "cleanup", "compare", "explain", "facts", "help", "reach", "schema"}
 # What is typed, and all that is offered for its last word.
 TYPED = {
     "explain ": IDS,

@@ -47,7 +47,7 @@ def test_help_needs_it_and_is_tidy() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "preflight", "explain", "--help"], capture_output=True, text=True, timeout=60, check=True
     )
-    assert "\n  Explain one check: " in run.stdout
+    assert "\n  Explain a check: " in run.stdout
     assert "-h, --help  Show this message and exit." in run.stdout
 
 

@@ -13,6 +13,7 @@ from preflight import __version__
 from preflight.assess import assess
 from preflight.checks import Check, catalogue
 from preflight.cli import options, outputs, reach, reports, request
+from preflight.cli.front import Front, help_command
 from preflight.cli.stop import Stop
 from preflight.cli.streams import ReaderGone, put, say, shape, unread, usual
 from preflight.facts.parts import descriptions
@@ -38,38 +39,17 @@ USAGE, INTERNAL = 2, 3
 EMPTYING = 20.0  # seconds, at most: as long as an engine that is slow is given to remove a probe's containers
 
 
-class _Group(click.Group):
-    """A group whose default command is `check`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `check` in front of options that are not the group's own."""
-        if ctx.resilient_parsing and not args:  # a shell completes the first word
-            return super().parse_args(ctx, args)
-        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
-            args = ["check", *args]
-        return super().parse_args(ctx, args)
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """Complete the first word: the options of `check` too."""
-        found = super().shell_complete(ctx, incomplete)
-        if incomplete.startswith("-"):
-            with click.Context(check, parent=ctx, info_name="check") as default:
-                found += [item for item in check.shell_complete(default, incomplete) if item not in found]
-        return found
-
-
-@click.group(cls=_Group)
+@click.group(cls=Front)
 @options.HELP
 @click.version_option(__version__, prog_name="mailcow-preflight", cls=options.Option)
 def cli() -> None:
-    """Tell whether this host is ready for mailcow: dockerized, and how to fix what is not."""
+    """Check whether this host is ready for mailcow: dockerized, and say how to fix what is not."""
 
 
 @cli.command()
 @options.HELP
 @options.HOST
 @options.REPORT
-@options.REDACT
 @click.pass_context
 def check(ctx: click.Context, /, **values: Any) -> None:
     """Check this host and print the report (the default command)."""
@@ -123,7 +103,7 @@ def check(ctx: click.Context, /, **values: Any) -> None:
 )
 @click.pass_context
 def facts(ctx: click.Context, /, **values: Any) -> None:
-    """Gather facts of this host, without judging, and print them as JSON."""
+    """Record the facts of this host as JSON, without judging them."""
     given = options.FactsOptions(**values)
     output = given.output if given.output not in outputs.STANDARD_OUTPUT else None
     if output is not None:
@@ -161,7 +141,7 @@ def checks(style: str) -> None:
 @options.HELP
 @click.argument("id", shell_complete=options.CHECKS)
 def explain(id: str) -> None:
-    """Explain one check: why it matters, what it reads, how to fix it, sources."""
+    """Explain a check: why it matters, what it reads, how to fix it."""
     from preflight.render.catalogue import explain as render_explain
 
     found = next((entry for entry in catalogue() if entry.id == id), None)
@@ -180,7 +160,7 @@ def explain(id: str) -> None:
 @click.option("--color", cls=options.Option, type=options.AUTO, default="auto", help="Colour in text.")
 @click.pass_context
 def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color: str) -> None:
-    """Tell what changed between two JSON reports; exit 1 when something got worse."""
+    """Show what changed between two JSON reports. Exits with 1 if something got worse."""
     from preflight.redact.tokens import BOTH, MIXED, redacted
     from preflight.render.changes import changes
     from preflight.report.compare import compare
@@ -202,7 +182,7 @@ def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color
 @options.ROOT
 @click.pass_context
 def cleanup(ctx: click.Context, /, docker_host: str | None, root: str | None) -> None:
-    """Remove the labelled objects that a killed run left on the engine."""
+    """Remove labelled objects that a killed run left on the engine."""
     from preflight.gather.engine.client import EngineError
     from preflight.gather.engine.engine import locate
     from preflight.probes.cleanup import cleanup as remove
@@ -222,10 +202,11 @@ def cleanup(ctx: click.Context, /, docker_host: str | None, root: str | None) ->
 @options.HELP
 @click.argument("document", type=click.Choice(["report", "facts", "reach"]), default="report")
 def schema_command(document: str) -> None:
-    """Print the JSON Schema of the report, of the facts or of what `reach` found."""
+    """Print the JSON Schema of the report, the facts or the result of reach."""
     put(documents.encode(reach.schema() if document == "reach" else documents.schema(document)))
 
 
+cli.add_command(help_command)
 cli.add_command(reach.reach)
 
 

@@ -22,8 +22,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Option(click.Option):
     """An option with one line of help, which is shown as it stands.
 
-    click would tidy it up with `inspect`, which is not loaded for that (`preflight.__main__.Later`).
+    click would tidy it up with `inspect`, which is not loaded for that (`preflight.__main__.Later`). `group`: the
+    section of the help that it stands in.
     """
+
+    group: str = ""
 
     def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -33,7 +36,7 @@ class Option(click.Option):
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
     """Make an option that is also an environment variable, PREFLIGHT_<OPTION>."""
     first = names[0].partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=f"PREFLIGHT_{first}", show_envvar=False, cls=Option, **settings)
+    return click.option(*names, envvar=f"PREFLIGHT_{first}", show_envvar=True, cls=Option, **settings)
 
 
 def typed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
@@ -68,98 +71,174 @@ def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
+def _group(title: str, *decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Return what adds these options, all in one section of the help."""
+
+    def apply(function: F) -> F:
+        made = _stack(*decorators)(function)
+        params: list[click.Parameter] = getattr(made, "__click_params__", [])
+        for param in params[-len(decorators) :]:
+            if isinstance(param, Option):
+                param.group = title
+        return made
+
+    return apply
+
+
 CHECKS, FILES, FOLDERS, REQUIREMENTS = map(typed, ("checks", "files", "folders", "requirements"))
 AUTO = click.Choice(["auto", "always", "never"])
 HELP = click.help_option("-h", "--help", cls=Option)
 
-ENGINE = option("--docker-host", type=Checked("url", address), metavar="URL", help="The engine to use.")
-ROOT = option("--root", metavar="PATH", shell_complete=FOLDERS, help="The host's root directory.")
-
-REDACT = option("--redact", is_flag=True, help="Placeholders for names, addresses and arguments: to be posted.")
-
 # fmt: off
+ENGINE = option(
+    "--docker-host", type=Checked("url", address), metavar="URL",
+    help="Query this engine. Default: DOCKER_HOST, else the host's socket.",
+)
+ROOT = option(
+    "--root", metavar="PATH", shell_complete=FOLDERS,
+    help="Read the host's files below this directory. Default: / (in the container: /proc/1/root).",
+)
+REDACT = option(
+    "--redact", is_flag=True,
+    help="Replace names, addresses and process arguments by placeholders, so that the report can be posted.",
+)
+
 # What host is looked at, and how.
 HOST = _stack(
-    option("--hostname", type=Name(), help="The future MAILCOW_HOSTNAME."),
-    option("--domain", "domains", multiple=True, type=Domain(), help="A mail domain; default: the host name's parent."),
-    option("--public-ip", "public_ips", multiple=True, type=Address(), help="A public address, behind NAT."),
-    option("--dkim-selector", type=Name(), help="The selector of the DKIM key; default: dkim."),
-    option(
-        "--mailcow-conf", metavar="PATH", shell_complete=FILES,
-        help=f"A mailcow.conf on the host; default: {plan.DEFAULT_CONF}.",
+    _group(
+        "Names",
+        option("--hostname", type=Name(), help="The future MAILCOW_HOSTNAME. Without it DNS is not checked."),
+        option(
+            "--domain", "domains", multiple=True, type=Domain(),
+            help="A mail domain. Repeatable. Default: the parent domain of the host name.",
+        ),
+        option(
+            "--public-ip", "public_ips", multiple=True, type=Address(),
+            help="A public address of this host, if it is behind NAT. Repeatable.",
+        ),
+        option("--dkim-selector", type=Name(), help="The selector of the DKIM key. Default: dkim."),
     ),
-    option("--offline", is_flag=True, help="Let no packet leave the host."),
-    option("--probe/--no-probe", default=True, help="Start short-lived containers for the functional checks."),
-    option("--rehearse", is_flag=True, help="Bring mailcow up in miniature and remove it; takes up to 40 s more."),
-    option(
-        "--hold", type=Seconds(1, 3600), help="Keep a rehearsal's ports up so many seconds, to be tried from elsewhere."
+    _group(
+        "Where to look",
+        option(
+            "--mailcow-conf", metavar="PATH", shell_complete=FILES,
+            help=f"Read this mailcow.conf. Default: {plan.DEFAULT_CONF}, if it exists.",
+        ),
+        ENGINE,
+        ROOT,
+        option(
+            "--timeout", type=Seconds(0.1, 3600), default=30.0, show_default=True, metavar="SECONDS",
+            help="Deadline of the whole run in seconds. What is not known by then is reported as unknown.",
+        ),
     ),
-    option("--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server), help="Ask only these."),
-    option(
-        "--ntp-server", "ntp_servers", multiple=True, type=Checked("host[:port]", time_server),
-        help="Ask these for the time.",
+    _group(
+        "Experiments",
+        option("--offline", is_flag=True, help="Send no packet to other hosts. Skips checks that need one."),
+        option(
+            "--probe/--no-probe", default=True,
+            help="Start short-lived containers for the functional checks, and remove them. Default: on.",
+        ),
+        option(
+            "--rehearse", is_flag=True,
+            help="Start mailcow in miniature, try its ports, and remove it. Takes up to 40 s more.",
+        ),
+        option(
+            "--hold", type=Seconds(1, 3600), metavar="SECONDS",
+            help="With --rehearse: keep the ports up for this many seconds, for preflight reach on another machine.",
+        ),
     ),
-    option(
-        "--outbound", "outbound", multiple=True, type=Checked("host:port/proto", read("outgoing", "goal")),
-        help="Try this connection, not those of mailcow's documents.",
+    _group(
+        "Targets (each repeatable)",
+        option(
+            "--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server),
+            help="Query only this name server, for everything.",
+        ),
+        option(
+            "--ntp-server", "ntp_servers", multiple=True, type=Checked("host[:port]", time_server),
+            help="Query this time server.",
+        ),
+        option(
+            "--outbound", "outbound", multiple=True, type=Checked("host:port/proto", read("outgoing", "goal")),
+            help="Try this outgoing connection.",
+        ),
+        option(
+            "--smtp-target", "smtp_targets", multiple=True,
+            type=Checked("host[:port]", read("outgoing", "mail_server")), help="Connect to this mail server.",
+        ),
+        option(
+            "--ping-target", "ping_targets", multiple=True, type=Checked("addr", read("recursion", "target")),
+            help="Ping this address.",
+        ),
+        option(
+            "--blocklist", "blocklists", multiple=True, type=Checked("zone", read("blocklists", "zone")),
+            help="Query this DNS block list.",
+        ),
+        option(
+            "--address-service", "address_services", multiple=True,
+            type=Checked("url", read("address_services", "service")), help="Query this service for the public address.",
+        ),
     ),
-    option(
-        "--smtp-target", "smtp_targets", multiple=True, type=Checked("host[:port]", read("outgoing", "mail_server")),
-        help="Try this mail server, not those of several operators.",
+    _group(
+        "Progress",
+        option(
+            "--progress", type=AUTO, default="auto", metavar="WHEN",
+            help="Show progress on standard error: auto (default), always, never.",
+        ),
+        option("--quiet", "-q", is_flag=True, help="Show no progress."),
+        option("--verbose", "-v", is_flag=True, help="Show how long each fact took, on standard error."),
     ),
-    option(
-        "--ping-target", "ping_targets", multiple=True, type=Checked("addr", read("recursion", "target")),
-        help="Ping this address, not those of mailcow's health check.",
-    ),
-    option(
-        "--blocklist", "blocklists", multiple=True, type=Checked("zone", read("blocklists", "zone")),
-        help="Ask this DNS block list, not the usual ones.",
-    ),
-    option(
-        "--address-service", "address_services", multiple=True,
-        type=Checked("url", read("address_services", "service")), help="Ask this service for the public address.",
-    ),
-    ENGINE,
-    ROOT,
-    option("--timeout", type=Seconds(0.1, 3600), default=30.0, show_default=True, help="Deadline in seconds."),
-    option("--progress", type=AUTO, default="auto", help="Progress on standard error."),
-    option("--quiet", "-q", is_flag=True, help="No progress."),
-    option("--verbose", "-v", is_flag=True, help="Say on standard error how long each fact took."),
 )
 
 # What is judged, and what becomes of it.
 REPORT = _stack(
-    option(
-        "--requirements", "requirements", default="current", show_default=True, shell_complete=REQUIREMENTS,
-        help="current, 2017-07 or a TOML file.",
+    _group(
+        "What to check",
+        option(
+            "--only", multiple=True, metavar="ID", shell_complete=CHECKS,
+            help="Run only this check. Repeatable, takes * and ?.",
+        ),
+        option("--skip", multiple=True, metavar="ID", shell_complete=CHECKS, help="Do not run this check."),
+        option(
+            "--requirements", "requirements", default="current", show_default=True, metavar="NAME|FILE",
+            shell_complete=REQUIREMENTS,
+            help="The requirements: current, 2017-07 or a TOML file.",
+        ),
+        option(
+            "--facts", "facts_file", metavar="FILE", shell_complete=FILES,
+            help="Judge facts recorded by preflight facts, not this host.",
+        ),
+        option(
+            "--wait", type=Seconds(0, 86400), default=0.0, metavar="SECONDS",
+            help="Repeat what is not ready for up to this many seconds.",
+        ),
     ),
-    option("--only", multiple=True, metavar="ID", shell_complete=CHECKS, help="Only these checks (id or glob)."),
-    option("--skip", multiple=True, metavar="ID", shell_complete=CHECKS, help="Not these checks (id or glob)."),
-    option(
-        "--ignore", "ignores", multiple=True, type=WaiverType(), shell_complete=CHECKS,
-        help="Waive a finding: still shown, not counted.",
+    _group(
+        "Known findings",
+        option(
+            "--ignore", "ignores", multiple=True, type=WaiverType(), shell_complete=CHECKS,
+            help="Waive a finding. It is still shown, but does not count.",
+        ),
+        option("--waivers", metavar="FILE", shell_complete=FILES, help="Read waivers from a TOML file."),
+        option(
+            "--baseline", metavar="FILE", shell_complete=FILES,
+            help="Mark what is new, known and fixed since this JSON report.",
+        ),
+        option("--strict", is_flag=True, help="Count warnings as failures for the exit code."),
     ),
-    option("--waivers", metavar="FILE", shell_complete=FILES, help="Waivers in a TOML file."),
-    option("--facts", "facts_file", metavar="FILE", shell_complete=FILES, help="Judge recorded facts, not this host."),
-    option(
-        "--baseline", metavar="FILE", shell_complete=FILES,
-        help="Mark what is new, known and fixed since this JSON report.",
+    _group(
+        "Output",
+        option(
+            "--format", "formats", multiple=True, type=click.Choice(["auto", *FORMATS]), metavar="NAME",
+            help=f"Format of standard output: {', '.join(FORMATS)}. Default: auto (text on a terminal, else markdown).",
+        ),
+        option(
+            "--output", "outputs", multiple=True, metavar="FILE", shell_complete=FILES,
+            help=f"Write the report to FILE. Its suffix names the format: {' '.join(filter(None, FORMATS.values()))}.",
+        ),
+        option("--show-passed", is_flag=True, help="List passed and skipped checks in text, not only their number."),
+        option("--color", type=AUTO, default="auto", metavar="WHEN", help="Use colour: auto (default), always, never."),
+        REDACT,
     ),
-    option(
-        "--format", "formats", multiple=True, type=click.Choice(["auto", *FORMATS]),
-        help="Default: auto (text on a terminal, else markdown).",
-    ),
-    option(
-        "--output", "outputs", multiple=True, metavar="FILE", shell_complete=FILES,
-        help="Write there; its suffix names the format.",
-    ),
-    option(
-        "--wait", type=Seconds(0, 86400), default=0.0, show_default=True,
-        help="Look again at what is not ready, for so many seconds.",
-    ),
-    option("--show-passed", is_flag=True, help="List in text what passed and what was skipped, not only how many."),
-    option("--strict", is_flag=True, help="Warnings count as failures for the exit code."),
-    option("--color", type=AUTO, default="auto", help="Colour in text reports."),
 )
 # fmt: on
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
-from preflight.cli import options, outputs
+from preflight.cli import helping, options, outputs
 from preflight.cli.outputs import Target
 from preflight.cli.params import Checked, Seconds
 from preflight.cli.stop import Stop
@@ -44,29 +44,37 @@ class ReachOptions(Struct, frozen=True, kw_only=True):
 
 
 # fmt: off
-@click.command()
+@click.command(cls=helping.Command)
 @options.HELP
 @click.argument("line")
-@options.option("--token", metavar="TOKEN", help="What stands behind the slash, where LINE is a host alone.")
+@options.option("--token", metavar="TOKEN", help="The part of LINE after the slash, if LINE is a host name alone.")
 @options.option(
     "--smtp-target", "smtp_targets", multiple=True,
     type=Checked("host[:port]", options.read("outgoing", "mail_server")),
-    help="A mail server elsewhere: is port 25 open outwards here?",
+    help="Try port 25 of this mail server first, to see whether port 25 is open from here.",
 )
-@options.option("--timeout", type=Seconds(1, 600), default=30.0, show_default=True, help="Deadline in seconds.")
 @options.option(
-    "--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Default: text on a terminal, else markdown."
+    "--timeout", type=Seconds(1, 600), default=30.0, show_default=True, metavar="SECONDS", help="Deadline in seconds."
+)
+@options.option(
+    "--format", "formats", multiple=True, type=click.Choice(FORMATS), metavar="NAME",
+    help="Format: text, markdown, html, json. Default: text on a terminal, else markdown.",
 )
 @options.option(
     "--output", "outputs", multiple=True, metavar="FILE", shell_complete=options.FILES,
-    help="Write there; its suffix names the format.",
+    help="Write the report to FILE. Its suffix names the format.",
 )
-@options.option("--color", type=options.AUTO, default="auto", help="Colour in text reports.")
-@options.option("--progress", type=options.AUTO, default="auto", help="Progress on standard error.")
-@options.option("--quiet", "-q", is_flag=True, help="No progress.")
+@options.option(
+    "--color", type=options.AUTO, default="auto", metavar="WHEN", help="Use colour: auto (default), always, never."
+)
+@options.option(
+    "--progress", type=options.AUTO, default="auto", metavar="WHEN",
+    help="Show progress on standard error: auto (default), always, never.",
+)
+@options.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @click.pass_context
 def reach(ctx: click.Context, /, **values: Any) -> None:
-    """Try from this machine what `check --rehearse --hold` keeps up elsewhere."""
+    """Try from here the ports that `check --rehearse --hold` keeps up elsewhere."""
     from preflight.reach.judge import judge
     from preflight.render.reach import render
 

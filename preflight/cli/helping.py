@@ -1,0 +1,99 @@
+"""Help as people read it: options in groups with their variables, whole summaries, examples, exit codes."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from preflight.render import words
+
+NARROWEST, WIDEST = 40, 80
+ROOMY, FEW, INDENT = 60, 24, 4  # from how many columns on names stand beside their meanings, and in how many at most
+# At these no line is broken; they are written as the plain ones. A path, an option, a variable stays whole.
+TOGETHER = str.maketrans({" ": "\xa0", "-": "\u2011"})
+APART = str.maketrans({"\xa0": " ", "\u2011": "-"})
+Row = tuple[str, str]
+EXIT_CODES: tuple[Row, ...] = (
+    ("0", "ready, ready-with-warnings: nothing failed"),
+    ("1", "not-ready: at least one failure, or with --strict a warning"),
+    ("2", "usage or input error: one line on standard error"),
+    ("3", "undetermined: nothing failed, but the result of a required check is not known"),
+    ("130, 143", "interrupted, terminated: what is known by then is printed"),
+)
+EXAMPLES: tuple[Row, ...] = (
+    ("preflight --hostname mail.example.org", "Check this host and its names."),
+    ("preflight --only 'ports.*' --only 'dns.*'", "Run some checks only."),
+    ("preflight --output report.html --output report.json", "Write reports to files."),
+)
+MOST_USED = ("hostname", "only", "formats", "outputs", "offline", "probe", "rehearse", "wait", "redact")
+READ_ON = f"All options: preflight check --help. One check: preflight explain ID. All checks: {words.PAGE}."
+
+
+class Formatter(click.HelpFormatter):
+    """As wide as the terminal, from 40 to 80 columns."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        settings["width"] = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns))
+        super().__init__(*args, **settings)
+
+    def rows(self, title: str, rows: Sequence[Row]) -> None:
+        """Write a section of names and their meanings; where it is narrow, or a name long, meanings stand below."""
+        if rows:
+            with self.section(title):
+                self.write_dl(rows, col_max=FEW if self.width >= ROOMY else INDENT)
+
+    def write(self, string: str) -> None:
+        """Write text; what was kept together has plain spaces."""
+        super().write(string.translate(APART))
+
+    def lines(self, title: str, rows: Iterable[Row]) -> None:
+        """Write a section of commands, which are never broken, each with its meaning below."""
+        with self.section(title):
+            for command, meaning in rows:
+                self.write(f"{'':{self.current_indent}}{command}\n")
+                self.indent()
+                self.write_text(meaning)
+                self.dedent()
+
+
+class Context(click.Context):
+    """A context whose help is that wide."""
+
+    formatter_class = Formatter
+
+
+class Command(click.Command):
+    """A command whose options stand in groups."""
+
+    context_class = Context
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each group, in the order in which the options were declared."""
+        sections: dict[str, list[Row]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                row = record[0], whole(record[1])
+                sections.setdefault(getattr(param, "group", "") or "Options", []).append(row)
+        own = sections.pop("Options", [])
+        for title, rows in (*sections.items(), ("Options" if not sections else "Other options", own)):
+            section(formatter, title, rows)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own
+        """Say how a check ends."""
+        if self.name == "check":
+            section(formatter, "Exit codes", EXIT_CODES)
+
+
+def whole(text: str) -> str:
+    """Keep together what is one word to a reader; name the variable shortly."""
+    return re.sub(r"\[?env var: \S+|\S*-\S*", lambda one: one[0].replace("env var:", "env:").translate(TOGETHER), text)
+
+
+def section(formatter: click.HelpFormatter, title: str, rows: Sequence[Row]) -> None:
+    if isinstance(formatter, Formatter):
+        formatter.rows(title, rows)
