@@ -1,4 +1,7 @@
-"""The words of the script and of the lines for mailcow.conf. All stand in comments, but for `DONE` and `AS_ROOT`."""
+"""The words of the plan, of the script and of the lines for mailcow.conf.
+
+All of the script stand in comments, but for `STEP`, `DONE` and `AS_ROOT`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ UNJUDGED = "Nothing was judged, so this script does nothing."
 REDACTED = "This script runs no command."
 FLAGS_FIRST = (
     "These docker run flags were missing: {flags}. Run preflight with all of them first: more may be found then."
+)
+FLAGS = (
+    "Results that are unknown because docker run flags were missing: {count} ({flags}). Run preflight with all flags:"
 )
 DO = "What to do: {text}"
 CHECK = "Check: {checks}"
