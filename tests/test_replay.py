@@ -24,7 +24,13 @@ from tests.line import Line, Run
 HOSTS = Path(__file__).parent / "hosts"
 FACTS = sorted(path for path in HOSTS.glob("*.json") if not path.name.endswith(".report.json"))
 OLDER = sorted((HOSTS / "older").glob("*.json"))  # as the versions wrote them that first knew such documents
-REPORTS = {"markdown": ".report.md", "json": ".report.json", "text": ".report.txt"}
+REPORTS = {
+    "markdown": ".report.md",
+    "json": ".report.json",
+    "text": ".report.txt",
+    "sh": ".report.sh",
+    "conf": ".report.conf",
+}
 UPDATE = os.environ.get("PREFLIGHT_UPDATE_GOLDENS") == "1"
 # The run's and each result's own, which differ from run to run; the times among the facts were recorded and do not.
 TIMES = re.compile(r'(?m)(?<=^  "seconds": )[^,\n]+|(?<=^      "seconds": )[^,\n]+|(?<= UTC, in )[0-9.]+(?= s\.$)')

@@ -57,6 +57,7 @@ def _texts(remedy: Remedy) -> tuple[tuple[str, ...], ...]:
         contents,
         tuple(record.line for record in remedy.records),
         tuple(record.line for record in remedy.gone),
+        tuple(f"{line.variable}={line.value}" for line in remedy.lines),
     )
 
 

@@ -117,5 +117,8 @@ def withheld(real: Remedy | None) -> Remedy | None:
 def _remedy(remedy: Remedy | None, unveil: Callable[[str], str]) -> Remedy | None:
     if remedy is None:
         return None
-    values = {name: everywhere(getattr(remedy, name), unveil) for name in ("commands", "files", "records", "removes")}
+    values = {
+        name: everywhere(getattr(remedy, name), unveil)
+        for name in ("commands", "files", "records", "removes", "settings")
+    }
     return msgspec.structs.replace(remedy, **values)

@@ -16,6 +16,8 @@ FORMATS: dict[str, str] = {
     "junit": ".xml",
     "github": "",
     "zone": ".zone",
+    "sh": ".sh",
+    "conf": ".conf",
 }
 
 

@@ -110,8 +110,8 @@ def digest(report: Report) -> Digest:
 
     unclear = sorted(_unclear(having(Status.UNKNOWN, Status.ERROR)), key=lambda entry: not entry.required)
     return Digest(
-        blocks=_entries(having(Status.FAIL)),
-        warnings=_entries(having(Status.WARN)),
+        blocks=entries(having(Status.FAIL)),
+        warnings=entries(having(Status.WARN)),
         unclear=tuple(unclear),
         waived=tuple(having(Status.IGNORED)),
         notes=_entries([result for result in having(Status.PASS) if result.remedy]),
@@ -150,7 +150,7 @@ def _group(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     return groups
 
 
-def _entries(results: list[Result]) -> tuple[Entry, ...]:
+def entries(results: Iterable[Result]) -> tuple[Entry, ...]:
     """Bring results with the same remedy together: of one check but for commands and records, of several the whole."""
 
     def of_one_check(result: Result) -> object:

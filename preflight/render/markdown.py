@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from preflight.render import changes, record_words, ways, words
+from preflight.render import changes, plan_words, record_words, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Entry, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
+from preflight.render.plan import Plan, plan
 from preflight.render.records import parts
 from preflight.render.tables import anchor, catalogue_table, evidence_table, passed_table, ports_table, records_table
 from preflight.report.model import Report, Result
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
 
 def markdown(report: Report, context: Context) -> str:
     """Return the report as Markdown."""
-    found, since = digest(report), context.since
+    found, since, made = digest(report), context.since, plan(report, context)
     entries = with_reasons([*found.blocks, *found.warnings], context.why)
     text = environment().get_template("report.md.j2").render(
         opening=opening(report, found, context.coverage),
         summary=_summary(report),
         counts=_counts(report),
+        flags=_flags(made),
+        line=made.line,
         note=words.REDACTED if context.redacted else "",
         sorted=found,
         blocks=entries[: len(found.blocks)],
@@ -85,6 +88,12 @@ def _summary(report: Report) -> Ready:
             read=markdown_text(report.requirements.read, 20),
         )
     )
+
+
+def _flags(made: Plan) -> Ready:
+    """Say what was not seen for want of flags; '' = nothing."""
+    flags = ", ".join(code_span(flag) for flag in made.flags)
+    return Ready(plan_words.FLAGS.format(count=made.unseen, flags=flags) if flags else "")
 
 
 def _counts(report: Report) -> Ready:

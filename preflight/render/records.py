@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 from msgspec import Struct
 
@@ -70,21 +71,22 @@ class Part(Struct, frozen=True):
     lines: tuple[str, ...]
     removal: str
     removed: tuple[str, ...]
+    place: Literal["dns", "provider", "last"]  # where, or when, they are entered
 
 
 def parts(report: Report, context: Context) -> tuple[Part, ...]:
     """Return the records of a report as they are shown: those to enter now, those of the provider, and others."""
     found = wanted(report.results)
-    titled = (
-        (record_words.RECORDS_NOW, found.now),
-        (record_words.RECORDS_REVERSE, found.reverse),
-        (record_words.RECORDS_LAST, found.last),
-        (record_words.RECORDS_OPTIONAL, found.optional),
+    titled: tuple[tuple[str, Records, Literal["dns", "provider", "last"]], ...] = (
+        (record_words.RECORDS_NOW, found.now, "dns"),
+        (record_words.RECORDS_REVERSE, found.reverse, "provider"),
+        (record_words.RECORDS_LAST, found.last, "last"),
+        (record_words.RECORDS_OPTIONAL, found.optional, "dns"),
     )
-    return tuple(_part(title, rows, context) for title, rows in titled if rows)
+    return tuple(_part(title, rows, place, context) for title, rows, place in titled if rows)
 
 
-def _part(title: str, rows: Records, context: Context) -> Part:
+def _part(title: str, rows: Records, place: Literal["dns", "provider", "last"], context: Context) -> Part:
     lines = () if context.redacted else tuple(record.line for record in rows.entered if is_sound(record))
     removal = record_words.RECORDS_REMOVE if rows.entered else record_words.RECORDS_REMOVE_ALONE
     return Part(
@@ -93,6 +95,7 @@ def _part(title: str, rows: Records, context: Context) -> Part:
         lines[:ROWS],
         removal if rows.removed else "",
         tuple(record.plain for record in rows.removed[:ROWS]),
+        place,
     )
 
 

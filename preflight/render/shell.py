@@ -1,12 +1,15 @@
-"""Fold long shell commands as the shell allows, so that they fit a narrow page and can still be pasted."""
+"""Fold long shell commands as the shell allows, so that they fit a narrow page and can still be pasted; comments."""
 
 from __future__ import annotations
 
 import re
+import textwrap
+from collections.abc import Iterator
 
 from preflight.render.escape import command_line
 
 _INDENT = "    "
+_COMMENT = 78  # columns
 # Not shell, or not safe to fold: here-documents, comments, lines of a DNS zone.
 _WHOLE = re.compile(r"<<|#|\sIN\s")
 
@@ -50,3 +53,11 @@ def _blanks(line: str) -> list[int]:
         elif character == " " and "  " not in line[number - 1 : number + 2]:
             found.append(number)
     return [] if quote or escaped else found
+
+
+def comment(text: str, mark: str = "") -> Iterator[str]:
+    """Yield a text of one line as comments; `mark` stands before its first line, and as much room before the others."""
+    room = _COMMENT - 2 - len(mark)
+    folded = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    for number, line in enumerate(folded):
+        yield f"# {mark if number == 0 else ' ' * len(mark)}{line}".rstrip()

@@ -22,7 +22,7 @@ _IDS = {"report": f"urn:mailcow-preflight:report:{model.SCHEMA}", "facts": f"urn
 
 _STARTED = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 # What holds of a result beyond the types of its parts, by its status.
-LEFT_OUT = ("removes",)  # where there is nothing of it
+LEFT_OUT = ("removes", "settings", "choice")  # where there is nothing of it
 _RULES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("ignored",), {"was": {"enum": ["warn", "fail", "unknown"]}}),
     (("pass", "warn", "fail", "unknown", "skip", "error"), {"was": {"type": "null"}}),

@@ -77,6 +77,13 @@ class DnsRecord(Struct, frozen=True):
         return f"{self.name}. IN {self.type} {self.value}"
 
 
+class Setting(Struct, frozen=True):
+    """A line of mailcow.conf: a variable, and its value as it is meant, without quotes."""
+
+    variable: str
+    value: str
+
+
 When = Literal["now", "cloned", "last"]
 
 
@@ -85,7 +92,9 @@ class Remedy(Struct, frozen=True):
 
     `place`: where it is done. `when`: before mailcow is cloned, once it is, or last, when mailcow runs and was tested.
     `files`: what the commands write, whole. `records`: what is to be entered in the DNS; `removes`: what has to go
-    there before that (`gone`), left out of the document where there is nothing.
+    there before that (`gone`). `settings`: lines of mailcow.conf (`lines`); with another place than that file, they are
+    another way than the commands. `choice`: somebody has to decide or to do something before the commands are run.
+    These three are left out of the document where there is nothing of them.
     """
 
     text: str
@@ -95,11 +104,18 @@ class Remedy(Struct, frozen=True):
     files: tuple[WrittenFile, ...] = ()
     records: tuple[DnsRecord, ...] = ()
     removes: tuple[DnsRecord, ...] | UnsetType = UNSET
+    settings: tuple[Setting, ...] | UnsetType = UNSET
+    choice: bool | UnsetType = UNSET
 
     @property
     def gone(self) -> tuple[DnsRecord, ...]:
         """Return the records that have to go."""
         return () if self.removes is UNSET else self.removes
+
+    @property
+    def lines(self) -> tuple[Setting, ...]:
+        """Return the lines of mailcow.conf."""
+        return () if self.settings is UNSET else self.settings
 
 
 class Evidence(Struct, frozen=True):

@@ -240,7 +240,9 @@ def warned() -> Report:
             title="Mail programs find their settings",
             expected="mail.example.org",
             found="no such name",
-            remedy=Remedy("Add this to the zone.", (f"autodiscover.{domain}. 3600 IN CNAME mail.example.org.",)),
+            remedy=Remedy(
+                "Add this to the zone.", (f"autodiscover.{domain}. 3600 IN CNAME mail.example.org.",), place="dns"
+            ),
         )
         for domain in ("example.org", "example.net", "example.com")
     ]
@@ -336,7 +338,7 @@ def blind() -> Report:
             message=f"This could not be found out: {network}.",
             found=None,
             reason=network,
-            remedy=Remedy("Add --network=host to docker run."),
+            remedy=Remedy("Add --network=host to docker run.", place="docker-run"),
         )
         for entry in SHAPE
     ]
@@ -346,7 +348,7 @@ def blind() -> Report:
             "unknown",
             f"This could not be found out: {reason}.",
             reason=reason,
-            remedy=Remedy("Add --pid=host to docker run."),
+            remedy=Remedy("Add --pid=host to docker run.", place="docker-run"),
         )
         for check, reason in (
             ("system.os", "the root directory of the host is out of reach"),

@@ -142,13 +142,17 @@ def of_zone(text: str) -> object:
     return [line for line in text.splitlines() if line and not line.startswith(";")]
 
 
+def of_lines(text: str) -> object:
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
 def of_json(text: str) -> object:
     return text.count("\n")
 
 
 SHAPES: dict[str, Callable[[str], object]] = {
     "markdown": of_markdown, "html": of_html, "junit": of_junit, "github": of_github, "text": of_text,
-    "zone": of_zone, "json": of_json,
+    "zone": of_zone, "json": of_json, "sh": of_lines, "conf": of_lines,
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from preflight.facts import MissingFact, require
 from preflight.mailcow.conf.programs import source_variable
 from preflight.net import addresses
 from preflight.packets import routing
-from preflight.report.model import Finding, Remedy, Status
+from preflight.report.model import Finding, Remedy, Setting, Status, When
 from preflight.text.sentences import paragraph, say
 
 
@@ -149,7 +149,9 @@ def _send_from(look: Look, address: str) -> Remedy:
         f"sed -i '/^#\\?{variable}=/d' {where}",
         f"printf '\\n%s\\n' {variable}={address} >> {where}",
     )
-    return Remedy(text, commands, place="mailcow.conf", when="now" if look.plan.conf_present else "cloned")
+    lines = (Setting(variable, address),)
+    when: When = "now" if look.plan.conf_present else "cloned"
+    return Remedy(text, commands, place="mailcow.conf", when=when, settings=lines)
 
 
 def good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]) -> Finding:

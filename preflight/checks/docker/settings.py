@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from preflight.checks import Look, check
 from preflight.checks.docker import ipv6_keys
@@ -147,6 +147,7 @@ def _suits(config: DaemonConfig) -> str:
 def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
     correction = corrected(look)
     text, commands, files = correction.text, correction.commands, correction.files
+    others = bool(commands)  # that nobody else makes
     if faults.missing and not faults.grave:
         lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
         if config.present:
@@ -161,4 +162,5 @@ def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
             folder = shlex.quote(config.path.rpartition("/")[0] or "/")
             commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(config.path)}")
             files = (WrittenFile(config.path, f"{{{lines}}}\n"),)
-    return Remedy(text, (*commands, *restarted(look)), files=files)
+    spare = faults.missing and not faults.grave and not others  # the installer does the same, and asks before
+    return Remedy(text, (*commands, *restarted(look)), files=files, choice=True if spare else UNSET)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.holders import images, mailers, supervised, way_in
 from preflight.checks.holders.conflicts import PROXIES, Occupant
@@ -39,7 +41,8 @@ def together(remedies: list[Remedy]) -> Remedy:
     made = list(dict.fromkeys(remedies))
     text = paragraph(*dict.fromkeys(one.text for one in made))
     commands = tuple(dict.fromkeys(line for one in made for line in one.commands))
-    return Remedy(text, commands, when="last" if any(one.when == "last" for one in made) else "now")
+    choice = True if any(one.choice is True for one in made) else UNSET
+    return Remedy(text, commands, when="last" if any(one.when == "last" for one in made) else "now", choice=choice)
 
 
 def way_in_among(occupants: list[Occupant]) -> bool:
@@ -93,18 +96,19 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
     if found.told:
         return mailers.alive(name, found, (holder.port,))
     public = mailers.public(name) if kind == "mta" and not is_loopback(holder.address) else ""
+    choice = True if public or found.queued else UNSET
     if mailers.is_postfix(holder):
         restart = ("systemctl restart postfix",) if unit.endswith(".service") else (f"rc-service {unit} restart",)
         quiet = mailers.silenced(unit, restart)
         if quiet is not None:
-            return Remedy(paragraph(public, quiet.text, *mailers.queued(found)), quiet.commands)
+            return Remedy(paragraph(public, quiet.text, *mailers.queued(found)), quiet.commands, choice=choice)
     text = paragraph(
         public,
         say("Stop {unit}, and keep it from starting at boot.", unit=unit),
         *mailers.queued(found),
         mailers.lost(name) if kind == "mta" else mailers.unseen(name),
     )
-    return Remedy(text, distro.disable_unit(unit))
+    return Remedy(text, distro.disable_unit(unit), choice=choice)
 
 
 def _without_unit(holder: Holder) -> Remedy:
@@ -206,7 +210,7 @@ def of_container(look: Look, binding: Binding, container: Container) -> Remedy:
         again = say("Its Compose project {project} starts it again: take it or its port out of there.",
                     project=container.project)  # fmt: skip
         text = paragraph(text, again)
-    return Remedy(text, stop(container, binding.port))
+    return Remedy(text, stop(container, binding.port), choice=True)
 
 
 def of_swarm(service: SwarmService, port: int) -> Remedy:
@@ -221,7 +225,7 @@ def of_swarm(service: SwarmService, port: int) -> Remedy:
     if images.serves_mail(service.image):
         return Remedy(_moved_first(service.name, service.image), show, when="last")
     text = say("Take the port away from the swarm's service {service}.", service=service.name)
-    return Remedy(text, unpublish(service, port))
+    return Remedy(text, unpublish(service, port), choice=True)
 
 
 def _moved_first(name: str, image: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from preflight.checks import Look
@@ -18,7 +19,7 @@ from preflight.mailcow.layout import BEHIND
 from preflight.mailcow.plan import Binding
 from preflight.net.addresses import with_port
 from preflight.report.evidence.ports import HolderEvidence
-from preflight.report.model import Remedy
+from preflight.report.model import Remedy, Setting
 from preflight.text.sentences import paragraph, say
 
 
@@ -190,7 +191,11 @@ def remedy(look: Look, binding: Binding, occupants: list[Occupant], alone: list[
     ended = endings.of_all(look, binding, occupants)
     # A way in says itself how mailcow goes without the port.
     instead = "" if endings.way_in_among(occupants) else alternative(look, binding, occupants)
-    return replace(ended, text=paragraph(ended.text, *_origins(look, occupants), instead))
+    # A web server has sites, and can stay in front of mailcow: that somebody has to decide.
+    choice = True if instead and binding.published[0].kind == "web" else ended.choice
+    text = paragraph(ended.text, *_origins(look, occupants), instead)
+    lines = alternative_lines(look, binding) if instead else ()
+    return replace(ended, text=text, choice=choice, settings=lines or UNSET)
 
 
 def _origins(look: Look, occupants: list[Occupant]) -> list[str]:
@@ -225,7 +230,8 @@ def alternative(look: Look, binding: Binding, occupants: list[Occupant]) -> str:
     published = binding.published[0]
     if published.kind == "web":
         first = next((entry.holder.process for entry in occupants if entry.holder.process in WEB), None)
-        values = {"server": first, "lines": _behind(look, binding), "page": REVERSE_PROXY}
+        lines = " ".join(f"{line.variable}={line.value}" for line in alternative_lines(look, binding))
+        values = {"server": first, "lines": lines, "page": REVERSE_PROXY}
         if first:
             return say(
                 "Or let {server} stay in front of mailcow as a reverse proxy, with these lines in mailcow.conf: {lines}"
@@ -240,7 +246,7 @@ def alternative(look: Look, binding: Binding, occupants: list[Occupant]) -> str:
     if published.kind == "local":
         return say(
             "Or move mailcow's port in mailcow.conf: {setting}",
-            setting=f"{published.variable}=127.0.0.1:{binding.port + 1}",
+            setting="".join(f"{line.variable}={line.value}" for line in alternative_lines(look, binding)),
         )
     if published.variable == "SMTP_PORT" and binding.port == published.port:
         return say("Port 25 cannot be moved: other mail servers deliver to no other.")
@@ -250,7 +256,15 @@ def alternative(look: Look, binding: Binding, occupants: list[Occupant]) -> str:
     )
 
 
-def _behind(look: Look, binding: Binding) -> str:
+def alternative_lines(look: Look, binding: Binding) -> tuple[Setting, ...]:
+    """Return the lines of mailcow.conf with which mailcow does without the port."""
+    published = binding.published[0]
+    if published.kind == "local":
+        return (Setting(published.variable, f"127.0.0.1:{binding.port + 1}"),)
+    return _behind(look, binding) if published.kind == "web" else ()
+
+
+def _behind(look: Look, binding: Binding) -> tuple[Setting, ...]:
     """Return the lines for a mailcow that only a web server on the same host reaches."""
     # Whether a port is free that nobody asked for yet is not known; what containers have of them is.
     taken = {port.port for entry in _others(look) for port in entry.ports} | {binding.port}
@@ -258,8 +272,8 @@ def _behind(look: Look, binding: Binding) -> str:
     for variable, ports in BEHIND.items():
         others = {entry.port for entry in look.plan.bindings if entry.published[0].variable != variable}
         port = next((port for port in ports if port not in taken | others), ports[0])
-        lines += [f"{variable.removesuffix('_PORT')}_BIND=127.0.0.1", f"{variable}={port}"]
-    return " ".join(lines)
+        lines += [Setting(f"{variable.removesuffix('_PORT')}_BIND", "127.0.0.1"), Setting(variable, str(port))]
+    return tuple(lines)
 
 
 def _others(look: Look) -> list[Container]:

@@ -13,7 +13,7 @@ from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import Ping, RecursionRun
 from preflight.mailcow.recursion import documented
 from preflight.report.evidence.network import PingEvidence
-from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.report.model import Finding, Remedy, Setting, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 VARIABLE = "SKIP_UNBOUND_HEALTHCHECK"
@@ -117,7 +117,7 @@ def _remedy(run: RecursionRun, evidence: PingEvidence) -> Remedy:
     # Where name servers are out of reach as well, an unchecked resolver would not work either.
     if asking.cause(run.bridge) not in asking.WORKS:
         return Remedy(say(_ASK), place="provider")
-    return Remedy(say(_SKIP), place="provider")
+    return Remedy(say(_SKIP), place="provider", settings=(Setting(VARIABLE, "y"),))
 
 
 def _unasked(run: RecursionRun) -> Finding:

@@ -19,7 +19,7 @@ from preflight.mailcow.conf.networks import octets
 from preflight.net import addresses
 from preflight.net.addresses import IpNetwork
 from preflight.report.evidence.network import SubnetEvidence
-from preflight.report.model import Finding, Remedy, Status
+from preflight.report.model import Finding, Remedy, Setting, Status
 from preflight.text.sentences import paragraph, phrase, say
 
 
@@ -98,7 +98,8 @@ def _elsewhere(look: Look, family: Family, met: list[Neighbour], proposal: str |
             path=path,
         )
         commands = (f"sed -i -e '$a {name}={value}' -e '/^{name}=/d' {shlex.quote(path)}",)
-        return Remedy(text, commands, place="mailcow.conf", when="cloned")
+        lines = (Setting(name, value),)
+        return Remedy(text, commands, place="mailcow.conf", when="cloned", settings=lines)
     if any(row.what == "interface" for row in met):
         bridge = look.plan.bridge
         owners = [entry.name for entry in look.host.engine.get().networks if entry.interface == bridge]

@@ -12,7 +12,7 @@ from preflight.checks.docker.contact import engine_version
 from preflight.checks.findings import Outcome, unknown
 from preflight.facts import NO_SETTINGS, Ipv6, Way
 from preflight.report.evidence.network import Ipv6Evidence
-from preflight.report.model import Finding, Remedy, Status, WrittenFile
+from preflight.report.model import Finding, Remedy, Setting, Status, WrittenFile
 from preflight.text import versions
 from preflight.text.sentences import paragraph, say
 
@@ -26,11 +26,14 @@ def off(look: Look, kernel: Ipv6) -> Outcome | None:
     if not kernel.supported:
         text = say("The kernel was started without IPv6, but mailcow uses IPv6: parts of it listen on IPv6 and stop.")
         advice = say("Set ENABLE_IPV6=false in mailcow.conf, or start the kernel without ipv6.disable=1.")
-        return Outcome(Status.WARN, text, Remedy(advice, place="mailcow.conf", when="cloned"))
+        lines = (Setting("ENABLE_IPV6", "false"),)
+        return Outcome(Status.WARN, text, Remedy(advice, place="mailcow.conf", when="cloned", settings=lines))
     if kernel.disabled and look.plan.conf_present:
         text = say("IPv6 is switched off (net.ipv6.conf.all.disable_ipv6), but mailcow.conf has it on.")
         advice = say("Set ENABLE_IPV6=false in mailcow.conf, or switch IPv6 on.")
-        return Outcome(Status.WARN, text, Remedy(advice, ("sysctl -w net.ipv6.conf.all.disable_ipv6=0",)))
+        lines = (Setting("ENABLE_IPV6", "false"),)
+        remedy = Remedy(advice, ("sysctl -w net.ipv6.conf.all.disable_ipv6=0",), settings=lines)
+        return Outcome(Status.WARN, text, remedy)
     return None
 
 
@@ -50,7 +53,8 @@ def half(look: Look, held: tuple[str, ...], way: Way | None) -> Outcome | None:
             address=held[0],
         )
         advice = say("Set ENABLE_IPV6=true, or bind mailcow to IPv4 only, such as SMTP_PORT=0.0.0.0:25.")
-        return Outcome(Status.WARN, text, Remedy(advice, place="mailcow.conf", when="cloned"))
+        lines = (Setting("ENABLE_IPV6", "true"),)
+        return Outcome(Status.WARN, text, Remedy(advice, place="mailcow.conf", when="cloned", settings=lines))
     settings = look.host.daemon_config.or_(NO_SETTINGS).settings
     if held and settings.get("ip6tables") is False:
         text = say("This host has working IPv6, but the engine does not manage ip6tables, so nothing is forwarded.")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+
+from msgspec import UNSET
 
 from preflight.checks import Look
 from preflight.checks.network import subnets
@@ -12,7 +15,7 @@ from preflight.mailcow.conf.networks import octets
 from preflight.mailcow.conf.problems import Problem
 from preflight.mailcow.layout import IPV4_NETWORK
 from preflight.report.evidence.ports import ConfLineEvidence
-from preflight.report.model import Finding, Remedy, Status
+from preflight.report.model import Finding, Remedy, Setting, Status
 from preflight.text.sentences import paragraph, say
 
 
@@ -45,8 +48,14 @@ def _value(look: Look, variable: str, problems: list[Problem], conf: ConfFile) -
         expected=fixes.replace("\n", ", ") or None,
         found=problems[0].value or None,
         evidence=ConfLineEvidence(path=conf.path, line=line or None, value=problems[0].value, lines=tuple(lines)),
-        remedy=Remedy(advice, place="mailcow.conf"),
+        remedy=Remedy(advice, place="mailcow.conf", settings=_settings(fixes) or UNSET),
     )
+
+
+def _settings(fixes: str) -> tuple[Setting, ...]:
+    """Return the lines that can be written as they stand: of what is an example for a person, none."""
+    found = (re.fullmatch(r"([A-Z][A-Z0-9_]*)=([^\s'\"]*)", line) for line in fixes.splitlines())
+    return tuple(Setting(match[1], match[2]) for match in found if match)
 
 
 def _fix(look: Look, problem: Problem) -> str:

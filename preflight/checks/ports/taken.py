@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from preflight.checks import Look
@@ -46,7 +47,11 @@ def published(look: Look, binding: Binding, case: Case) -> Finding:
         paragraph(message, *map(wording.belonging, case.rivals)),
         evidence(binding, "bind" if case.taken else "engine", holders),
         found=phrase("container {name}", name=case.rivals[0].name),
-        remedy=replace(ended, text=paragraph(ended.text, wording.alternative(look, binding, []))),
+        remedy=replace(
+            ended,
+            text=paragraph(ended.text, wording.alternative(look, binding, [])),
+            settings=wording.alternative_lines(look, binding) or UNSET,
+        ),
     )
 
 

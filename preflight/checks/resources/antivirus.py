@@ -11,7 +11,7 @@ from preflight.checks.resources.memory import enough, usable
 from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import CLAMAV, issue
 from preflight.report.evidence.host import AntivirusEvidence
-from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.report.model import Finding, Remedy, Setting, Severity, Status
 from preflight.text.sentences import phrase, say
 
 
@@ -50,16 +50,18 @@ def antivirus(look: Look) -> Iterator[Finding]:
 
 
 def _too_little(look: Look, size: int, measured: Measured) -> Finding:
+    off = (Setting("SKIP_CLAMD", "y"),)
     if look.plan.conf_present:
         path = look.plan.conf_path
         text = say(
             "{size} of memory is too little for ClamAV, and mailcow.conf does not switch it off.", size=gib(size)
         )
         command = f"sed -i 's/^SKIP_CLAMD=.*/SKIP_CLAMD=y/' {shlex.quote(path)}"
-        remedy = Remedy(say("Set SKIP_CLAMD=y in {path}.", path=path), (command,), place="mailcow.conf")
+        advice = say("Set SKIP_CLAMD=y in {path}.", path=path)
+        remedy = Remedy(advice, (command,), place="mailcow.conf", settings=off)
     else:
         text = say("{size} of memory is too little for ClamAV.", size=gib(size))
         command = f"cd {shlex.quote(look.plan.directory)} && SKIP_CLAMD=y ./generate_config.sh"
         advice = say("Switch ClamAV off when you create mailcow.conf.")
-        remedy = Remedy(advice, (command,), place="mailcow.conf", when="cloned")
+        remedy = Remedy(advice, (command,), place="mailcow.conf", when="cloned", settings=off)
     return measured.judged(Status.WARN, text, remedy)

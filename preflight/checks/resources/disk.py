@@ -75,8 +75,8 @@ def _need(look: Look, path: str) -> int:
 
 def _read_only(path: str, space: Space, measured: Measured) -> Finding:
     text = say("The file system of {path} (on {mount}) is read-only.", path=path, mount=space.mount or "?")
-    remount = ("dmesg | tail -50", f"mount -o remount,rw {space.mount or space.existing}")
-    remedy = Remedy(say("Mount it writable; look for disk errors first."), remount)
+    remount = ("dmesg | tail -50", f"mount -o remount,rw {shlex.quote(space.mount or space.existing)}")
+    remedy = Remedy(say("Mount it writable; look for disk errors first."), remount, choice=True)
     return measured.judged(Status.FAIL, text, remedy, found=phrase("read-only"))
 
 

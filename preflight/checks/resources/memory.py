@@ -11,7 +11,7 @@ from preflight.checks.resources.sizes import gib
 from preflight.checks.sources import PREREQUISITES, issue
 from preflight.facts import Memory
 from preflight.report.evidence.host import MemoryEvidence
-from preflight.report.model import Finding, Remedy, Severity, Status
+from preflight.report.model import Finding, Remedy, Setting, Severity, Status
 from preflight.text.sentences import noted, paragraph, say
 
 _ENOUGH = noted("This host has {size} of memory, and mailcow needs {need}.")
@@ -115,13 +115,14 @@ def _add_or_reduce(look: Look, size: int) -> Remedy:
     """Say which services a small machine can do without: in mailcow.conf, or when that is made."""
     more, plan = say(_MORE, size=gib(size)), look.plan
     edits = {name: f"-e 's/^{name}=.*/{name}=y/'" for name in look.requirements.memory.reduced_by}
+    lines = tuple(Setting(name, "y") for name in edits)
     if plan.conf_present:
         text = say("Or set {switches} in {path}.", switches=_switches(look), path=plan.conf_path)
         command = f"sed -i {' '.join(edits.values())} {shlex.quote(plan.conf_path)}"
-        return Remedy(paragraph(more, text), (command,), place="mailcow.conf")
+        return Remedy(paragraph(more, text), (command,), place="mailcow.conf", settings=lines)
     text = say("Or set {switches} once mailcow is cloned.", switches=_switches(look))
     # The script takes SKIP_CLAMD alone from its environment.
     make = f"cd {shlex.quote(plan.directory)} && SKIP_CLAMD=y ./generate_config.sh"
     rest = [edit for name, edit in edits.items() if name != "SKIP_CLAMD"]
     commands = (make, *((f"sed -i {' '.join(rest)} mailcow.conf",) if rest else ()))
-    return Remedy(paragraph(more, text), commands, place="mailcow.conf", when="cloned")
+    return Remedy(paragraph(more, text), commands, place="mailcow.conf", when="cloned", settings=lines)

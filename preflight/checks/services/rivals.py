@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from msgspec import UNSET
+
 from preflight.checks import Look
 from preflight.checks.holders import endings, mailers
 from preflight.checks.remedies import distro
@@ -28,7 +30,8 @@ def remedy(look: Look, service: Service) -> Remedy:
     if service.name == "postfix" and service.dependents != ():
         quiet = mailers.silenced(service.unit, distro.restart(look.host, "postfix.service"))
         if quiet is not None:
-            return Remedy(paragraph(quiet.text, _needed(service), *mailers.queued(found)), quiet.commands)
+            text = paragraph(quiet.text, _needed(service), *mailers.queued(found))
+            return Remedy(text, quiet.commands, choice=True if found.queued else UNSET)
     return _stopped(look, service, found)
 
 
@@ -49,7 +52,7 @@ def _web(look: Look, service: Service) -> Remedy:
         ),
         say("If it serves nothing that is still needed, stop it and keep it from starting at boot."),
     )
-    return Remedy(text, _stop(look, service, service.unit))
+    return Remedy(text, _stop(look, service, service.unit), choice=True)
 
 
 def _without_unit(service: Service) -> Remedy:
@@ -77,7 +80,8 @@ def _stopped(look: Look, service: Service, found: mailers.Signs) -> Remedy:
         _needed(service),
         say("No other package needs it, so it may then be removed.") if removal else "",
     )
-    return Remedy(text, (*_stop(look, service, service.unit), *(outside.commands if outside else ()), *removal))
+    commands = (*_stop(look, service, service.unit), *(outside.commands if outside else ()), *removal)
+    return Remedy(text, commands, choice=True if found.queued else UNSET)
 
 
 def _stop(look: Look, service: Service, unit: str) -> tuple[str, ...]:

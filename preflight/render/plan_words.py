@@ -1,0 +1,60 @@
+"""The words of the plan, of the script and of the lines for mailcow.conf.
+
+All of the script stand in comments, but for `STEP`, `DONE` and `AS_ROOT`.
+"""
+
+from __future__ import annotations
+
+from preflight.render.plan import Where
+
+SCRIPT = "What mailcow preflight advises to do on this server: {host}."
+MADE = "Made by {tool} {version} on {date} at {time} UTC."
+READ = "Read it before you run it, as root: sh FILE"
+STOPS = "It stops at the first error and asks nothing."
+AGAIN = "If a step fails, fix the reason and make a new script: steps that are done are not in it."
+NOTHING = "Nothing is to be done on this server."
+NOTHING_TO_RUN = "No command can be run for you: the steps below need a person."
+UNJUDGED = "Nothing was judged, so this script does nothing."
+REDACTED = "This script runs no command."
+FLAGS_FIRST = (
+    "These docker run flags were missing: {flags}. Run preflight with all of them first: more may be found then."
+)
+FLAGS = (
+    "Results that are unknown because docker run flags were missing: {count} ({flags}). Run preflight with all flags:"
+)
+DO = "What to do: {text}"
+CHECK = "Check: {checks}"
+AFTER = "This needs another step first: {checks}"
+OPENS = "These checks can run only after this step: {checks}"
+LOOK = "To look at it:"
+ASK = "This needs your decision, so it is not run:"
+BROKEN = "A command is left out here, as it holds characters that no script should: {command}"
+PERSON = "For you to do or to decide:"
+OPTIONAL = "Not needed by mailcow:"
+ELSEWHERE = "Not in this script:"
+PLACES: dict[Where, str] = {
+    "docker-run": "how preflight is run",
+    "host": "this server",
+    "provider": "your hosting provider",
+    "dns": "your DNS provider",
+    "mailcow.conf": "mailcow's own settings, once it is cloned (preflight --format conf)",
+    "last": "last, when mailcow runs and you have tested it",
+}
+STEPS_THERE = "- {place}: {count}"
+NEXT = "Run preflight again:"
+NATIVE = "Or on the host itself:"
+STEP = "Step {number} of {count}: {checks}"
+DONE = "Done. Run preflight again."
+AS_ROOT = "Run this script as root."
+
+CONF = "Lines of mailcow.conf that fit this host: {host}."
+CONF_USE = "Set them in mailcow.conf once generate_config.sh has created it. Replace the lines of the same names."
+CONF_NOTHING = "No other finding of this report asks for a line of mailcow.conf."
+CONF_UNJUDGED = "Nothing was judged, so no line is known that would fit."
+CONF_REDACTED = "All lines are comments."
+CONF_NAME = "The name of the mail host, as given."
+CONF_ZONE = "The time zone of this host."
+CONF_ELSE = "Only if the other way is not open to you:"
+CONF_OTHER = "Another value was advised above:"
+CONF_STRANGE = "A value that cannot be written here: {line}"
+CONF_PERSON = "To be done by hand in mailcow.conf:"

@@ -1,0 +1,73 @@
+#!/bin/sh
+# What mailcow preflight advises to do on this server: mx1.
+# Made by mailcow-preflight 0.1.0 on 2026-11-24 at 11:22 UTC.
+#
+# Read it before you run it, as root: sh FILE
+# It stops at the first error and asks nothing.
+# If a step fails, fix the reason and make a new script: steps that are done
+# are not in it.
+
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+[ "$(id -u)" -eq 0 ] || { echo 'Run this script as root.' >&2; exit 1; }
+
+# 1. The Docker Engine 20.10.24+dfsg1 is too old: mailcow needs version 24.0.0
+#    or newer.
+#    Docker Compose is not installed: neither the plugin nor docker-compose is
+#    there.
+#    What to do: Replace it with Docker's own packages. Containers stop
+#    meanwhile; their data stays.
+#    Check: docker.engine, docker.compose
+echo 'Step 1 of 2: docker.engine, docker.compose'
+(
+curl -sSL https://get.docker.com/ | CHANNEL=stable sh
+) </dev/null
+
+# 2. This host has no swap; mailcow's documentation asks for 1.0 GiB.
+#    What to do: Add a swap file.
+#    Check: resources.swap
+echo 'Step 2 of 2: resources.swap'
+(
+dd if=/dev/zero of=/swapfile bs=1M count=1024
+chmod 600 /swapfile
+mkswap /swapfile
+swapon /swapfile
+grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '/swapfile none swap defaults 0 0' >> /etc/fstab
+) </dev/null
+
+# For you to do or to decide:
+#
+# The engine refuses to start a container with mailcow's limits of open files
+# and processes.
+# What to do: Raise the engine's own limits; in a container or a restricted
+# virtual server, those of the machine below.
+# Check: docker.limits
+#
+# 25/tcp is held by python3 (pid 2938).
+# What to do: No service unit accounts for python3 (pid 2938). Find out what
+# starts it, and end it there: killed, it may come back. Port 25 cannot be
+# moved: other mail servers deliver to no other.
+# Check: ports.free
+# To look at it:
+#     ps -o pid,ppid,user,lstart,args -p 2938
+#
+# NTP enabled: yes; but systemd-timesyncd does not run.
+# What to do: Start systemd-timesyncd, and see why it stopped.
+# Check: clock.service
+# These checks can run only after this step: clock.synchronized
+#
+# This could not be found out. These facts were recorded before this was
+# looked at.
+# What to do: Record them again with this version.
+# Check: firewall.backend, firewall.inbound, firewall.forwarding,
+# clock.offset, network.public-address, network.outbound, network.smtp-out,
+# network.recursion, network.ping, network.blocklists
+
+# Not in this script:
+# - mailcow's own settings, once it is cloned (preflight --format conf): 1
+#
+# Run preflight again:
+#     docker run --rm --privileged --pid=host --network=host mailcow-preflight
+# Or on the host itself:
+#     preflight
+echo 'Done. Run preflight again.'

@@ -1,0 +1,13 @@
+#!/bin/sh
+# What mailcow preflight advises to do on this server: vm1.
+# Made by mailcow-preflight 0.1.0 on 2026-11-23 at 01:23 UTC.
+# These docker run flags were missing: --pid=host, --network=host. Run
+# preflight with all of them first: more may be found then.
+# Nothing is to be done on this server.
+
+set -eu
+
+# Run preflight again:
+#     docker run --rm --privileged --pid=host --network=host mailcow-preflight
+# Or on the host itself:
+#     preflight
