@@ -114,7 +114,7 @@ def digest(report: Report) -> Digest:
         warnings=entries(having(Status.WARN)),
         unclear=tuple(unclear),
         waived=tuple(having(Status.IGNORED)),
-        notes=_entries([result for result in having(Status.PASS) if result.remedy]),
+        notes=entries([result for result in having(Status.PASS) if result.remedy]),
         ports=ports(report.results),
         passed=_passed(having(Status.PASS)),
         skipped=_reasons(having(Status.SKIP)),
