@@ -42,8 +42,9 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     [
         ("", "", [("markdown", None)]),
         ("text", "", [("text", None)]),
-        ("", "a.md a.json a.xml a.txt a.zone",
-         [("markdown", "a.md"), ("json", "a.json"), ("junit", "a.xml"), ("text", "a.txt"), ("zone", "a.zone")]),
+        ("", "a.md a.json a.xml a.txt a.zone a.prom",
+         [("markdown", "a.md"), ("json", "a.json"), ("junit", "a.xml"), ("text", "a.txt"), ("zone", "a.zone"),
+          ("prometheus", "a.prom")]),
         ("", "a.html b.md", [("html", "a.html"), ("markdown", "b.md")]),
         ("", "a.JSON", [("json", "a.JSON")]),
         ("json", "a.json", [("json", "a.json"), ("json", None)]),

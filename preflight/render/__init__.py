@@ -16,6 +16,7 @@ FORMATS: dict[str, str] = {
     "junit": ".xml",
     "github": "",
     "zone": ".zone",
+    "prometheus": ".prom",
 }
 
 

@@ -21,7 +21,7 @@ from preflight.report.compare import compare
 from preflight.report.evidence.engine import HealthEvidence
 from preflight.report.evidence.ports import PortEvidence
 from preflight.report.model import DnsRecord, Remedy, Report, RequirementsSource, Result, Severity, Status
-from tests.render import reports
+from tests.render import exposition, reports
 from tests.render.hostile import ANY, VALUES
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -142,13 +142,17 @@ def of_zone(text: str) -> object:
     return [line for line in text.splitlines() if line and not line.startswith(";")]
 
 
+def of_prometheus(text: str) -> object:
+    return [(name, len(group.samples)) for name, group in exposition.parse(text).items()]
+
+
 def of_json(text: str) -> object:
     return text.count("\n")
 
 
 SHAPES: dict[str, Callable[[str], object]] = {
     "markdown": of_markdown, "html": of_html, "junit": of_junit, "github": of_github, "text": of_text,
-    "zone": of_zone, "json": of_json,
+    "zone": of_zone, "json": of_json, "prometheus": of_prometheus,
 }  # fmt: skip
 
 

@@ -18,7 +18,10 @@ from tests.render import reports
 def test_the_suffixes_differ() -> None:
     suffixes = dict(FORMATS)
     assert suffixes.pop("github") == ""  # never a file of its own
-    wanted = {"markdown": ".md", "json": ".json", "text": ".txt", "junit": ".xml", "html": ".html", "zone": ".zone"}
+    wanted = {
+        "markdown": ".md", "json": ".json", "text": ".txt", "junit": ".xml", "html": ".html", "zone": ".zone",
+        "prometheus": ".prom",
+    }  # fmt: skip
     assert suffixes == {name: suffix for name, suffix in wanted.items() if name in FORMATS}
     assert len(set(suffixes.values())) == len(suffixes)
 
