@@ -17,6 +17,7 @@ FORMATS: dict[str, str] = {
     "github": "",
     "zone": ".zone",
     "prometheus": ".prom",
+    "nagios": "",
 }
 
 

@@ -142,6 +142,11 @@ def of_zone(text: str) -> object:
     return [line for line in text.splitlines() if line and not line.startswith(";")]
 
 
+def of_nagios(text: str) -> object:
+    assert text.count("|") == 1
+    return [line[:4] if line[0] in " [" else "" for line in text.splitlines()]
+
+
 def of_prometheus(text: str) -> object:
     return [(name, len(group.samples)) for name, group in exposition.parse(text).items()]
 
@@ -152,7 +157,7 @@ def of_json(text: str) -> object:
 
 SHAPES: dict[str, Callable[[str], object]] = {
     "markdown": of_markdown, "html": of_html, "junit": of_junit, "github": of_github, "text": of_text,
-    "zone": of_zone, "json": of_json, "prometheus": of_prometheus,
+    "zone": of_zone, "json": of_json, "prometheus": of_prometheus, "nagios": of_nagios,
 }  # fmt: skip
 
 
