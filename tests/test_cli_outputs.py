@@ -42,9 +42,9 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     [
         ("", "", [("markdown", None)]),
         ("text", "", [("text", None)]),
-        ("", "a.md a.json a.xml a.txt a.zone a.sh a.conf",
+        ("", "a.md a.json a.xml a.txt a.zone a.sh a.conf a.prom",
          [("markdown", "a.md"), ("json", "a.json"), ("junit", "a.xml"), ("text", "a.txt"), ("zone", "a.zone"),
-          ("sh", "a.sh"), ("conf", "a.conf")]),
+          ("sh", "a.sh"), ("conf", "a.conf"), ("prometheus", "a.prom")]),
         ("", "a.html b.md", [("html", "a.html"), ("markdown", "b.md")]),
         ("", "a.JSON", [("json", "a.JSON")]),
         ("json", "a.json", [("json", "a.json"), ("json", None)]),

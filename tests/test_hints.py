@@ -20,7 +20,7 @@ from tests.tools import program
 
 IDS = {entry.id for entry in catalogue()}
 PORTS = {identity for identity in IDS if identity.startswith("ports.")}
-FORMATS = {"auto", "markdown", "json", "text", "html", "junit", "github", "zone", "sh", "conf"}
+FORMATS = {"auto", "markdown", "json", "text", "html", "junit", "github", "zone", "sh", "conf", "prometheus", "nagios"}
 COMMANDS = {"check", "checks", "cleanup", "compare", "explain", "facts", "help", "reach", "schema"}
 # What is typed, and all that is offered for its last word.
 TYPED = {

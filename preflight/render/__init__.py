@@ -18,6 +18,8 @@ FORMATS: dict[str, str] = {
     "zone": ".zone",
     "sh": ".sh",
     "conf": ".conf",
+    "prometheus": ".prom",
+    "nagios": "",
 }
 
 

@@ -16,7 +16,7 @@ from preflight.report.documents import encode
 from tests.line import Line
 from tests.redact.hosts import SECRETS, rich
 
-ENDINGS = {name: suffix or ".github" for name, suffix in FORMATS.items()}
+ENDINGS = {name: suffix or f".{name}" for name, suffix in FORMATS.items()}
 
 
 @pytest.fixture

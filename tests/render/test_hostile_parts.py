@@ -21,7 +21,7 @@ from preflight.report.compare import compare
 from preflight.report.evidence.engine import HealthEvidence
 from preflight.report.evidence.ports import PortEvidence
 from preflight.report.model import DnsRecord, Remedy, Report, RequirementsSource, Result, Severity, Status
-from tests.render import reports
+from tests.render import exposition, reports
 from tests.render.hostile import ANY, VALUES
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -146,6 +146,15 @@ def of_lines(text: str) -> object:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
+def of_nagios(text: str) -> object:
+    assert text.count("|") == 1
+    return [line[:4] if line[0] in " [" else "" for line in text.splitlines()]
+
+
+def of_prometheus(text: str) -> object:
+    return [(name, len(group.samples)) for name, group in exposition.parse(text).items()]
+
+
 def of_json(text: str) -> object:
     return text.count("\n")
 
@@ -153,6 +162,7 @@ def of_json(text: str) -> object:
 SHAPES: dict[str, Callable[[str], object]] = {
     "markdown": of_markdown, "html": of_html, "junit": of_junit, "github": of_github, "text": of_text,
     "zone": of_zone, "json": of_json, "sh": of_lines, "conf": of_lines,
+    "prometheus": of_prometheus, "nagios": of_nagios,
 }  # fmt: skip
 
 

@@ -17,10 +17,10 @@ from tests.render import reports
 
 def test_the_suffixes_differ() -> None:
     suffixes = dict(FORMATS)
-    assert suffixes.pop("github") == ""  # never a file of its own
+    assert (suffixes.pop("github"), suffixes.pop("nagios")) == ("", "")  # never files of their own
     wanted = {
         "markdown": ".md", "json": ".json", "text": ".txt", "junit": ".xml", "html": ".html", "zone": ".zone",
-        "sh": ".sh", "conf": ".conf",
+        "sh": ".sh", "conf": ".conf", "prometheus": ".prom",
     }  # fmt: skip
     assert suffixes == {name: suffix for name, suffix in wanted.items() if name in FORMATS}
     assert len(set(suffixes.values())) == len(suffixes)
