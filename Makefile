@@ -30,13 +30,15 @@ lint: venv ## ruff and mypy
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy --strict
 
-docs: venv ## write docs/checks.md from the catalogue, compose/stand-in.yml from mailcow's shape
+docs: venv ## write docs/checks.md and docs/not-checked.md from the catalogue, compose/stand-in.yml from mailcow's shape
 	@$(VENV)/preflight checks --format markdown > docs/checks.md
+	@$(VENV)/python tools/not_checked.py > docs/not-checked.md
 	@$(VENV)/python tools/stand_in.py > compose/stand-in.yml
 
 docs-check: venv
-	@echo "==> what is generated is current: docs/checks.md, compose/stand-in.yml" >&2
+	@echo "==> what is generated is current: docs/checks.md, docs/not-checked.md, compose/stand-in.yml" >&2
 	@{ $(VENV)/preflight checks --format markdown | diff -u docs/checks.md - \
+	&& $(VENV)/python tools/not_checked.py | diff -u docs/not-checked.md - \
 	&& $(VENV)/python tools/stand_in.py | diff -u compose/stand-in.yml -; } || { echo "run: make docs" >&2; exit 1; }
 
 # Not a part of venv: who edits code needs none of it.
