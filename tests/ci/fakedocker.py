@@ -37,6 +37,16 @@ def create(words: list[str]) -> int:
     return 0
 
 
+def build(words: list[str]) -> int:
+    *flags, context = words
+    assert flags == ["--quiet", "--tag", "mailcow-preflight"], flags
+    if not (Path(context) / "Dockerfile").is_file():
+        print("ERROR: failed to read dockerfile", file=sys.stderr)
+        return 1
+    print("sha256:c0ffee")
+    return 0
+
+
 def start(words: list[str]) -> int:
     attach, name = words
     assert attach == "--attach"
@@ -82,4 +92,6 @@ def rm(words: list[str]) -> int:
 
 with (HOME / "log").open("a") as log:
     log.write(" ".join(sys.argv[1:]) + "\n")
-sys.exit({"create": create, "start": start, "cp": cp, "kill": kill, "rm": rm}[sys.argv[1]](sys.argv[2:]))
+sys.exit(
+    {"build": build, "create": create, "start": start, "cp": cp, "kill": kill, "rm": rm}[sys.argv[1]](sys.argv[2:])
+)

@@ -1,113 +1,24 @@
-"""The CI examples: their shell parts run against a docker of our own, their files are what the services accept."""
+"""The CI examples: the script that all call, run against a docker of our own, systemd's units, and the page."""
 
 from __future__ import annotations
 
 import configparser
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import pytest
-from groovy_parser.parser import parse_and_digest_groovy_content
-from lark.exceptions import UnexpectedInput
-from ruamel.yaml import YAML
 
 from preflight.assess.waiver_file import read as read_waivers
-from preflight.facts import Asked, Memory
-from preflight.report.documents import encode
-from tests.build import host
+from tests.ci.jobs import GIB, REPORTS, SHELLS, Job, facts, log, reports
 from tests.tools import program
-
-GIB = 1 << 30
-HERE = Path(__file__).parent
-REPORTS = ["preflight.html", "preflight.json", "preflight.md", "preflight.xml"]
-Job = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def facts(folder: Path, *, memory: int = 8 * GIB, swap: int = 0) -> None:
-    made = host(memory=Memory(memory, memory, swap, swap), asked=Asked(offline=True, probe=False))
-    (folder / "facts.json").write_text(encode(made))
-
-
-@pytest.fixture
-def shell() -> str:
-    """Return the program that is `sh` here: Debian's, unless a test asks for Alpine's, as in GitLab's job."""
-    return "dash"
-
-
-SHELLS = pytest.mark.parametrize("shell", ["dash", "busybox"])
-
-
-@pytest.fixture
-def docker(tmp_path: Path, shell: str) -> Path:
-    """Return the home of a docker that stands in PATH, beside the shell."""
-    home = tmp_path / "docker"
-    (home / "bin").mkdir(parents=True)
-    (home / "bin" / "sh").symlink_to(program(shell))
-    command = home / "bin" / "docker"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "fakedocker.py"} "$@"\n')
-    command.chmod(0o755)
-    facts(home)
-    return home
-
-
-@pytest.fixture
-def job(tree: Path, tmp_path: Path, docker: Path) -> Job:
-    """Return a function that runs a job's shell line in a checkout of this repository."""
-    checkout = tmp_path / "checkout"
-    shutil.copytree(tree / "compose", checkout / "compose")
-
-    def run(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        clean = {"PATH": f"{docker / 'bin'}:{os.environ['PATH']}", "FAKE_DOCKER": str(docker), "PYTHONPATH": str(tree)}
-        return subprocess.run(
-            ["sh", "-e", "-c", script], cwd=checkout, env=clean | environ, capture_output=True, text=True, timeout=60,
-            check=False,
-        )  # fmt: skip
-
-    return run
-
-
-def log(docker: Path) -> list[str]:
-    return (docker / "log").read_text().splitlines()
-
-
-def loaded(path: Path) -> dict[str, Any]:
-    """Read YAML 1.2, in which `on` is a word and a repeated key an error."""
-    value: dict[str, Any] = YAML(typ="safe", pure=True).load(path)
-    return value
-
-
-def published(schema: str, path: Path) -> str:
-    """Return what a service's published schema has against a file; '' is nothing."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    return "" if run.returncode == 0 else run.stdout + run.stderr
-
-
-def refused(schema: str, path: Path, folder: Path, *changes: tuple[str, str]) -> bool:
-    """Say whether the schema refuses each of these changes: it was the right schema, and it judged."""
-    text = path.read_text()
-    for number, (old, new) in enumerate(changes):
-        assert old in text
-        (folder / f"changed{number}.yml").write_text(text.replace(old, new))
-    return all(published(schema, folder / f"changed{number}.yml") for number, _ in enumerate(changes))
-
 
 # --- the script that all of them call -------------------------------------------------------------------------------
 
 SCRIPT = "sh compose/ci/preflight.sh reports"
-
-
-def reports(tmp_path: Path) -> list[str]:
-    folder = tmp_path / "checkout" / "reports"
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 def test_the_script_is_clean(tree: Path) -> None:
@@ -215,76 +126,7 @@ def test_a_summary_is_no_more_than_github_takes(job: Job, docker: Path, tmp_path
     assert (tmp_path / "summary").stat().st_size == (1 << 20) - 1
 
 
-# --- the services ----------------------------------------------------------------------------------
-
-
-def test_github_actions(tree: Path, job: Job, tmp_path: Path) -> None:
-    """The file is what the published schema says; its step runs as the runner would run it."""
-    path = tree / "compose/ci/github-actions.yml"
-    assert published("vendor.github-workflows", path) == ""
-    assert refused("vendor.github-workflows", path, tmp_path, ("minutes: 10", "minutes: soon"), ("  run:", "  runs:"))
-    (made,) = loaded(path)["jobs"].values()
-    assert made["runs-on"][0] == "self-hosted"
-    (script,) = [step["run"] for step in made["steps"] if "run" in step]
-    summary = tmp_path / "summary"
-    run = job(script, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary), **made["env"])
-    assert run.returncode == 3
-    assert "::warning title=resources.swap::" in run.stdout
-    assert summary.read_bytes() == (tmp_path / "checkout/reports/preflight.md").read_bytes() != b""
-    (upload,) = [step for step in made["steps"] if "upload" in step.get("uses", "")]
-    assert upload["if"] == "always()"
-    assert reports(tmp_path) == REPORTS
-    assert upload["with"]["path"] == "reports/"
-
-
-def test_gitlab_ci(tree: Path, job: Job, tmp_path: Path) -> None:
-    """The file is what the published schema says; the script runs as the executor would run it."""
-    path = tree / "compose/ci/gitlab-ci.yml"
-    assert published("vendor.gitlab-ci", path) == ""
-    assert refused("vendor.gitlab-ci", path, tmp_path, ("when: always", "when: ever"), ("  script:", "  scripts:"))
-    (made,) = loaded(path).values()
-    assert made["artifacts"]["when"] == "always"  # reports of a failed job too
-    assert made["allow_failure"] == {"exit_codes": [3]}
-    run = job("\n".join(made["script"]), CI="true", **made["variables"])
-    assert run.returncode == 3
-    checkout = tmp_path / "checkout"
-    assert ElementTree.parse(checkout / made["artifacts"]["reports"]["junit"]).getroot().tag == "testsuites"
-    assert all((checkout / path).is_dir() for path in made["artifacts"]["paths"])
-
-
-def calls(tree: Any) -> Iterator[list[str]]:
-    """Yield the words of every statement of a Groovy program, the words of the blocks inside it left out."""
-    for child in tree.get("children", ()):
-        yield from calls(child)
-    if "statement_expression" in tree.get("rule", ()):
-        yield list(leaves(tree))
-
-
-def leaves(tree: Any) -> Iterator[str]:
-    if "leaf" in tree:
-        yield tree["value"]
-    elif "closure" not in tree.get("rule", ()):
-        for child in tree.get("children", ()):
-            yield from leaves(child)
-
-
-def test_jenkins(tree: Path, job: Job, tmp_path: Path) -> None:
-    """The file is Groovy, of the sections that a declarative pipeline may have; its step runs as an agent would."""
-    text = (tree / "compose/ci/Jenkinsfile").read_text()
-    with pytest.raises(UnexpectedInput):
-        parse_and_digest_groovy_content(text.replace("'reports/preflight.xml', allow", "'reports/preflight.xml' allow"))
-    words = list(calls(parse_and_digest_groovy_content(text)))
-    assert ["pipeline"] in words
-    sections = {"agent", "options", "triggers", "environment", "stages", "post"}
-    assert sections <= {call[0] for call in words}
-    assert sections == set(re.findall(r"^ {4}(\w+) \{", text, re.MULTILINE))
-    (script,) = re.findall(r"script: '([^']+)'", text)
-    (results,) = re.findall(r"testResults: '([^']+)'", text)
-    environ = dict(re.findall(r"environment \{ (\w+) = '([^']+)' \}", text))
-    assert job(script, **environ).returncode == 3
-    assert ElementTree.parse(tmp_path / "checkout" / results).getroot().tag == "testsuites"
-    (kept,) = re.findall(r"artifacts: '([^']+)'", text)
-    assert sorted(path.name for path in (tmp_path / "checkout").glob(kept)) == REPORTS
+# --- systemd ---------------------------------------------------------------------------------------
 
 
 def unit(path: Path) -> tuple[configparser.ConfigParser, dict[str, str]]:
@@ -352,7 +194,7 @@ def test_the_page_names_every_example_and_links_lead_somewhere(tree: Path) -> No
     links = set(re.findall(r"\]\(([^)#]+)\)", text))
     assert all((tree / "docs" / link).resolve().is_file() for link in links)
     examples = {f"../compose/ci/{path.name}" for path in (tree / "compose/ci").iterdir()}
-    assert examples <= links
+    assert examples | {"../action.yml", "../templates/mailcow-preflight.yml"} <= links
 
 
 def test_the_pages_waivers_are_read(tree: Path, tmp_path: Path) -> None:
