@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from preflight.cli import outputs
+from preflight.cli import kept, outputs
 from preflight.cli.outputs import Target, append_summary, replace, targets
 from preflight.facts import Asked, Memory
+from preflight.gather.access.view import MARKER
 from preflight.report.documents import encode
 from preflight.text.inputs import InputError
 from tests.build import host
@@ -367,6 +368,28 @@ def test_standard_output_that_takes_nothing_is_one_line(tree: Path, where: str, 
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (run.returncode, run.stderr) == (2, f"preflight: standard output: {words}\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_another_root_is_not_taken_for_our_own(tmp_path: Path) -> None:
+    """As /proc/1/root leads to the host's files from a container: by no name that our own root has."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "old").mkdir()
+    script = f"mount --bind {tmp_path} {tmp_path} && cd {tmp_path} && pivot_root . old && echo && read line"
+    words = ["unshare", "-m", "sh", "-c", script]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        other.stdout.readline()
+        path = f"/proc/{other.pid}/root/etc/preflight-test.md"
+        assert os.readlink(f"/proc/{other.pid}/root") == "/"
+        outputs.writable(path)
+        replace(path, b"report")
+        table = tmp_path / "mountinfo"
+        table.write_text("1 0 0:1 / / rw - overlay overlay rw\n")
+        assert kept.lost((path,), {MARKER: "1"}, str(table)) == ""
+        assert "removed with it" in kept.lost((str(tmp_path / "b.md"),), {MARKER: "1"}, str(table))
+        other.communicate()
+    assert (tmp_path / "etc" / "preflight-test.md").read_bytes() == b"report"
 
 
 def test_a_link_that_leads_in_a_circle_is_no_place_for_a_report(tmp_path: Path, preflight: Line) -> None:

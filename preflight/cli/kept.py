@@ -30,7 +30,17 @@ def lost(paths: Iterable[str], environ: Mapping[str, str], table: str = _TABLE) 
     for path in paths:
         if os.path.exists(path) and not os.path.isfile(path):  # a pipe or a device keeps nothing anyway
             continue
-        mount = mount_of(mounts, os.path.realpath(path))
+        place = os.path.realpath(path)
+        if not _same(os.path.dirname(path) or ".", os.path.dirname(place)):  # by /proc/1/root: on the host itself
+            continue
+        mount = mount_of(mounts, place)
         if mount is not None and mount.point in _ENGINES:
             gone.append(path)
     return _LOST.format(paths=", ".join(gone), name=os.path.basename(gone[0])) if gone else ""
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return True

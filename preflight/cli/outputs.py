@@ -14,6 +14,7 @@ from preflight.text.inputs import InputError
 AUTO = "auto"  # the format that the place decides
 DEFAULT = "markdown"
 STANDARD_OUTPUT = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+LINKS = 40  # of one path, as the kernel has it
 SUMMARY = 1 << 20  # bytes that GitHub takes for the summary of a step; one byte more, and it shows none of them
 
 
@@ -73,9 +74,21 @@ def by_suffix(path: str) -> str | None:
     return next((name for name, own in FORMATS.items() if suffix and own == suffix), None)
 
 
+def behind(path: str) -> str:
+    """Return the file that a link leads to, or the path itself; where links go in a circle, one of them.
+
+    Its directory stays as it is written: what /proc/1/root leads to has no other name in our own root.
+    """
+    for _ in range(LINKS):
+        if not os.path.islink(path):
+            break
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    return path
+
+
 def writable(path: str) -> None:
     """Raise `InputError` where it can be told beforehand that a file cannot be written."""
-    place = os.path.realpath(path)
+    place = behind(os.path.abspath(path))
     folder = os.path.dirname(place)
     why = ""
     if os.path.islink(place):
@@ -116,7 +129,7 @@ def write(documents: Mapping[Target, str], put: Callable[[str], None]) -> None:
 
 def replace(path: str, data: bytes) -> None:
     """Write a file so that nobody ever reads half of it: beside it first, then in its place."""
-    place = os.path.realpath(path)  # behind a symbolic link, which stays
+    place = behind(path)  # the link stays
     try:
         there = os.stat(place) if os.path.exists(place) else None
         if there is not None and not stat.S_ISREG(there.st_mode):  # a pipe or a device
