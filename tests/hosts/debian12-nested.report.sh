@@ -11,22 +11,10 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 [ "$(id -u)" -eq 0 ] || { echo 'Run this script as root.' >&2; exit 1; }
 
-# 1. The Docker Engine 20.10.24+dfsg1 is too old: mailcow needs version 24.0.0
-#    or newer.
-#    Docker Compose is not installed: neither the plugin nor docker-compose is
-#    there.
-#    What to do: Replace it with Docker's own packages. Containers stop
-#    meanwhile; their data stays.
-#    Check: docker.engine, docker.compose
-echo 'Step 1 of 2: docker.engine, docker.compose'
-(
-curl -sSL https://get.docker.com/ | CHANNEL=stable sh
-) </dev/null
-
-# 2. This host has no swap; mailcow's documentation asks for 1.0 GiB.
+# 1. This host has no swap; mailcow's documentation asks for 1.0 GiB.
 #    What to do: Add a swap file.
 #    Check: resources.swap
-echo 'Step 2 of 2: resources.swap'
+echo 'Step 1 of 1: resources.swap'
 (
 dd if=/dev/zero of=/swapfile bs=1M count=1024
 chmod 600 /swapfile
@@ -36,6 +24,16 @@ grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '
 ) </dev/null
 
 # For you to do or to decide:
+#
+# The Docker Engine 20.10.24+dfsg1 is too old: mailcow needs version 24.0.0 or
+# newer.
+# Docker Compose is not installed: neither the plugin nor docker-compose is
+# there.
+# What to do: Replace it with Docker's own packages. Containers stop
+# meanwhile; their data stays.
+# Check: docker.engine, docker.compose
+# This needs your decision, so it is not run:
+#     curl -sSL https://get.docker.com/ | CHANNEL=stable sh
 #
 # The engine refuses to start a container with mailcow's limits of open files
 # and processes.

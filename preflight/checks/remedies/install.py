@@ -96,16 +96,18 @@ def docker(host: Host) -> Remedy:
 
 
 def newer(host: Host) -> Remedy:
-    """Say how an engine that is too old is replaced."""
+    """Say how an engine that is too old is replaced: when its containers may stop, a person decides."""
     commands = engine(host)
     if not commands:
         return Remedy(say("Replace it with a newer release as {page} describes.", page=ENGINE_INSTALLATION))
     came, release = origin(host), host.os_release.value
     own = came == "distribution" and release is not None and _own(release) is not None
     if came == "docker" or own or distro.family(host) not in ("debian", "rhel"):
-        return Remedy(say("Upgrade Docker's packages. Containers stop meanwhile; their data stays."), commands)
+        return Remedy(
+            say("Upgrade Docker's packages. Containers stop meanwhile; their data stays."), commands, choice=True
+        )
     text = say("Replace it with Docker's own packages. Containers stop meanwhile; their data stays.")
-    return Remedy(text, commands)
+    return Remedy(text, commands, choice=True)
 
 
 def engine(host: Host) -> tuple[str, ...]:
