@@ -35,6 +35,7 @@ TYPED = {
     "exp": {"explain"},
     "": COMMANDS,
     "schema ": {"facts", "reach", "report"},
+    "help ex": {"explain"},
     "compare --format m": {"markdown"},
     "--outp": {"--output"},
     "check --no": {"--no-probe"},

@@ -77,9 +77,17 @@ class Front(click.Group):
         return found
 
 
+def _commands(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's own
+    """Complete the name of a command."""
+    front = ctx.find_root().command
+    return (
+        [name for name in front.list_commands(ctx) if name.startswith(incomplete)] if isinstance(front, Front) else []
+    )
+
+
 @click.command("help", cls=Command)
 @options.HELP
-@click.argument("command", required=False)
+@click.argument("command", required=False, shell_complete=_commands)
 @click.pass_context
 def help_command(ctx: click.Context, /, command: str | None) -> None:
     """Show the help of preflight or of one of its commands."""

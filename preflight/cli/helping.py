@@ -30,6 +30,10 @@ EXAMPLES: tuple[Row, ...] = (
     ("preflight --output report.html --output report.json", "Write reports to files."),
 )
 MOST_USED = ("hostname", "only", "formats", "outputs", "offline", "probe", "rehearse", "wait", "redact")
+NAMES, WHAT, EXPERIMENTS, OUTPUT = "Names", "What to check", "Experiments", "Output"
+KNOWN, WHERE, TARGETS, PROGRESS = "Known findings", "Where to look", "Targets (each repeatable)", "Progress"
+# The sections of help, in their order.
+GROUPS = (NAMES, WHAT, EXPERIMENTS, OUTPUT, KNOWN, WHERE, TARGETS, PROGRESS)
 READ_ON = f"All options: preflight check --help. One check: preflight explain ID. All checks: {words.PAGE}."
 
 
@@ -72,7 +76,7 @@ class Command(click.Command):
     context_class = Context
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a section for each group, in the order in which the options were declared."""
+        """Write a section for each group, those first that most people look for."""
         sections: dict[str, list[Row]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
@@ -80,7 +84,8 @@ class Command(click.Command):
                 row = record[0], whole(record[1])
                 sections.setdefault(getattr(param, "group", "") or "Options", []).append(row)
         own = sections.pop("Options", [])
-        for title, rows in (*sections.items(), ("Options" if not sections else "Other options", own)):
+        found = sorted(sections.items(), key=lambda one: GROUPS.index(one[0]))
+        for title, rows in (*found, ("Options" if not sections else "Other options", own)):
             section(formatter, title, rows)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own

@@ -9,6 +9,7 @@ import click
 from msgspec import Struct
 
 from preflight.assess.waivers import Waiver
+from preflight.cli.helping import EXPERIMENTS, KNOWN, NAMES, OUTPUT, PROGRESS, TARGETS, WHAT, WHERE
 from preflight.cli.params import Address, Checked, Domain, Name, Seconds, WaiverType
 from preflight.gather.engine.address import address
 from preflight.gather.names.resolver import server
@@ -100,13 +101,13 @@ ROOT = option(
 )
 REDACT = option(
     "--redact", is_flag=True,
-    help="Replace names, addresses and process arguments by placeholders, so that the report can be posted.",
+    help="Replace names, addresses and process arguments with placeholders, so that the report can be posted.",
 )
 
 # What host is looked at, and how.
 HOST = _stack(
     _group(
-        "Names",
+        NAMES,
         option("--hostname", type=Name(), help="The future MAILCOW_HOSTNAME. Without it DNS is not checked."),
         option(
             "--domain", "domains", multiple=True, type=Domain(),
@@ -119,7 +120,7 @@ HOST = _stack(
         option("--dkim-selector", type=Name(), help="The selector of the DKIM key. Default: dkim."),
     ),
     _group(
-        "Where to look",
+        WHERE,
         option(
             "--mailcow-conf", metavar="PATH", shell_complete=FILES,
             help=f"Read this mailcow.conf. Default: {plan.DEFAULT_CONF}, if it exists.",
@@ -132,7 +133,7 @@ HOST = _stack(
         ),
     ),
     _group(
-        "Experiments",
+        EXPERIMENTS,
         option("--offline", is_flag=True, help="Send no packet to other hosts. Skips checks that need one."),
         option(
             "--probe/--no-probe", default=True,
@@ -148,7 +149,7 @@ HOST = _stack(
         ),
     ),
     _group(
-        "Targets (each repeatable)",
+        TARGETS,
         option(
             "--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server),
             help="Query only this name server, for everything.",
@@ -179,7 +180,7 @@ HOST = _stack(
         ),
     ),
     _group(
-        "Progress",
+        PROGRESS,
         option(
             "--progress", type=AUTO, default="auto", metavar="WHEN",
             help="Show progress on standard error: auto (default), always, never.",
@@ -192,7 +193,7 @@ HOST = _stack(
 # What is judged, and what becomes of it.
 REPORT = _stack(
     _group(
-        "What to check",
+        WHAT,
         option(
             "--only", multiple=True, metavar="ID", shell_complete=CHECKS,
             help="Run only this check. Repeatable, takes * and ?.",
@@ -213,7 +214,7 @@ REPORT = _stack(
         ),
     ),
     _group(
-        "Known findings",
+        KNOWN,
         option(
             "--ignore", "ignores", multiple=True, type=WaiverType(), shell_complete=CHECKS,
             help="Waive a finding. It is still shown, but does not count.",
@@ -226,7 +227,7 @@ REPORT = _stack(
         option("--strict", is_flag=True, help="Count warnings as failures for the exit code."),
     ),
     _group(
-        "Output",
+        OUTPUT,
         option(
             "--format", "formats", multiple=True, type=click.Choice(["auto", *FORMATS]), metavar="NAME",
             help=f"Format of standard output: {', '.join(FORMATS)}. Default: auto (text on a terminal, else markdown).",
