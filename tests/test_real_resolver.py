@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from preflight.checks.network.asking import WORKS, Cause, cause
+from tests.gather.root_servers import HOLDERS
 from tests.resolver_world import PROVIDERS, World, world
 from tests.tools import LDNS, NSD, UNBOUND, lacking
 
@@ -35,6 +36,9 @@ WORLDS: dict[str, tuple[str, str, int, Cause]] = {
     "udp closed": (f"{IN} udp dport 53 {ELSEWHERE} drop; }}", "", 2, "udp"),
     "tcp closed": (TCP, "", 2, "tcp"),
     "tcp closed, long keys": (TCP, "", 5, "short"),
+    "a third silent": (f"{IN} ip daddr {{ {', '.join(HOLDERS[4:])} }} drop; }}", "", 2, ""),
+    "two thirds silent": (f"{IN} ip daddr {{ {', '.join(HOLDERS[2:])} }} drop; }}", "", 2, "few"),
+    "keys refused": (f"{NAT} {BOTH} {TO}", "server-keyless", 2, "intercepted"),
     "large lost": (LARGE, "", 2, "large"),
     "large lost, tcp closed": (f"{LARGE}\n{TCP}", "", 2, "short"),
     "proxy strips": (f"{NAT} {BOTH} {TO}", "server-plain", 2, "intercepted"),
@@ -83,7 +87,8 @@ def test_it_fails_where_mailcows_health_check_does(given: World, name: str) -> N
     with played(given, name):
         side = given.asked()
         assert cause(side) == WORLDS[name][-1], side
-        assert given.healthy() is (cause(side) in WORKS)
+        if cause(side) != "few":  # of that nothing is claimed: it is a matter of chance
+            assert given.healthy() is (cause(side) in WORKS)
 
 
 @pytest.mark.parametrize("name", HEALS)

@@ -9,7 +9,7 @@ from preflight.gather.access.view import MARKER
 from preflight.gather.machine.mounts import TABLE_BYTES, mount_of, parse_mountinfo
 
 _TABLE = "/proc/self/mountinfo"
-# Beside the root: file systems that the engine itself makes for a container. A mount of the user's is none of these.
+# The root, and the file systems that the engine itself mounts in a container.
 _ENGINES = frozenset({"/", "/dev", "/dev/shm", "/proc", "/sys", "/run"})
 _LOST = (
     '{paths}: in the container, and removed with it. Mount a directory (docker run -v "$PWD:/out") and write to '

@@ -152,7 +152,7 @@ HOST = _stack(
         TARGETS,
         option(
             "--resolver", "resolvers", multiple=True, type=Checked("addr[:port]", server),
-            help="Query only this name server, for everything.",
+            help="Send all DNS queries to this name server.",
         ),
         option(
             "--ntp-server", "ntp_servers", multiple=True, type=Checked("host[:port]", time_server),

@@ -75,7 +75,7 @@ def by_suffix(path: str) -> str | None:
 
 
 def behind(path: str) -> str:
-    """Return the file that a link leads to, or the path itself; where links go in a circle, one of them.
+    """Return the file that a link leads to, or the path itself; a link if links form a circle.
 
     Its directory stays as it is written: what /proc/1/root leads to has no other name in our own root.
     """

@@ -17,8 +17,11 @@ GONE = {"a1_1_1_1": "silent", "a8_8_8_8": "silent", "a9_9_9_9": "silent"}
 CAUSES: dict[str, Any] = {
     "closed": closed, "udp": ended("silent", "udp"), "tcp": ended("refused", "tcp"), "stripped": stripped,
     "intercepted": resolver, "large": ended("silent", "udp", questions=("keys",)),
+    "few": lambda row: closed(row) if row.address in SERVERS[:3] else row,
     "proxied": proxy, "short": ended("silent", "udp", "tcp", questions=("keys",)),
 }  # fmt: skip
+
+STATUSES = {"tcp": Status.WARN, "proxied": Status.WARN, "few": Status.UNKNOWN}
 
 
 def recursion(bridge: Asking | None = None, host: Asking | None = None, **facts: Any) -> Result:
@@ -41,7 +44,7 @@ def test_all_is_well() -> None:
 def test_each_cause_at_its_place(cause: str, where: str) -> None:
     side = asking(CAUSES[cause])
     row = recursion(side, side if where == "beyond" else None)
-    assert row.status is (Status.WARN if cause in ("tcp", "proxied") else Status.FAIL)
+    assert row.status is STATUSES.get(cause, Status.FAIL)
     assert (measured(row)["cause"], measured(row)["where"]) == (cause, where)
     assert row.remedy is not None
     assert row.remedy.place == ("provider" if where == "beyond" else "host")
@@ -76,6 +79,34 @@ def test_one_answer_that_is_not_the_zones_own_spoils_a_proxy(spoiled: dict[str, 
 
     row = recursion(asking(change))
     assert (row.status, measured(row)["cause"]) == (Status.FAIL, "intercepted")
+
+
+@pytest.mark.parametrize("spoiled", [{"code": 5, "records": 0}, {"code": 0, "records": 0}], ids=str)
+def test_keys_that_are_refused_are_none(spoiled: dict[str, Any]) -> None:
+    """Over UDP alone TCP may have them; over both Unbound can check nothing."""
+
+    def change(*protocols: str) -> Asking:
+        def refused(row: Query) -> Query:
+            if row.question == "keys" and row.protocol in protocols:
+                return replace(row, signed=False, size=30, **spoiled)
+            return row
+
+        return asking(refused)
+
+    for side, found in ((change("udp"), "large"), (change("udp", "tcp"), "short")):
+        row = recursion(side)
+        assert (row.status, measured(row)["cause"]) == (Status.FAIL, found)
+    row = recursion(change("tcp"))
+    assert (row.status, measured(row)["cause"]) == (Status.WARN, "tcp")
+
+
+def test_what_the_host_fares_better_with_is_its_forwarding() -> None:
+    """Though the host lacks something, too: what stops the container is not what stops the host's long answers."""
+    host = asking(CAUSES["tcp"])
+    row = recursion(asking(closed), host)
+    assert (measured(row)["cause"], measured(row)["where"]) == ("closed", "forwarding")
+    assert recursion(asking(closed), host, twin=twin()).status is Status.FAIL  # it gets no whole answers itself
+    assert measured(recursion(host, host))["where"] == "beyond"
 
 
 def test_keys_that_are_truncated_need_tcp() -> None:

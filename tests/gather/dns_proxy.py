@@ -3,7 +3,7 @@
     python3 -m tests.gather.dns_proxy KIND SERVER RESOLVER
 
 server: as SERVER says it; resolver: as RESOLVER says it, which is asked to look it up. With -plain at the end, without
-signatures.
+signatures; with -keyless, it refuses questions for keys, but passes on the truth otherwise.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.query
+import dns.rcode
 import dns.rdatatype
 
 from tests.gather.nameserver import Script, serve
@@ -28,6 +29,10 @@ def proxy(kind: str, server: str, resolver: str) -> Script:
     """Return who answers as somebody else says it."""
 
     def script(query: dns.message.Message, transport: str) -> list[bytes]:
+        if kind.endswith("-keyless") and query.question[0].rdtype == dns.rdatatype.DNSKEY:
+            refusal = dns.message.make_response(query)
+            refusal.set_rcode(dns.rcode.REFUSED)
+            return [refusal.to_wire()]
         asked = dns.message.from_wire(query.to_wire())
         if kind.startswith("resolver"):
             asked.flags |= dns.flags.RD

@@ -15,8 +15,9 @@ from preflight.text.sentences import say
 
 # What is wrong with the answers; '' = nothing. closed: neither UDP nor TCP is answered. large: the root's keys do not
 # come over UDP, while small answers do; short: nor do they over TCP. intercepted: somebody else answers; proxied: so he
-# does, as well as the name servers themselves. unasked: nothing was asked from there.
-Cause = Literal["", "unasked", "intercepted", "proxied", "closed", "udp", "stripped", "large", "short", "tcp"]
+# does, as well as the name servers themselves. few: half of them, or more, are silent. unasked: nothing
+# was asked from there.
+Cause = Literal["", "unasked", "intercepted", "proxied", "closed", "udp", "stripped", "large", "short", "tcp", "few"]
 # With these, Unbound answers (tests/test_real_resolver.py plays each cause).
 WORKS: tuple[Cause, ...] = ("", "tcp", "proxied")
 # Who stops them. own: this host's firewall, its own packets too; forwarding: what the host forwards alone; beyond: the
@@ -44,7 +45,7 @@ def judge(run: RecursionRun) -> Judged:
 def _where(run: RecursionRun, bridge: Cause, host: Cause) -> Where:
     if not bridge or host == "unasked":
         return ""
-    if not host:
+    if not host or (host in WORKS and bridge not in WORKS):
         return "" if bridge == "unasked" else "forwarding"
     ends = [one.outcome for one in run.host.queries if one.outcome != "answered" and one.question != "canary"]
     return "own" if ends and ends.count("denied") * 2 > len(ends) else "beyond"
@@ -54,7 +55,7 @@ def cause(side: Asking) -> Cause:
     """Say what is wrong with one side's answers, the worst alone: what follows from another cause is none."""
     if not any(one.question == "zone" for one in side.queries):
         return "unasked"
-    udp, keys, tcp = _of(side, "udp", "zone"), _of(side, "udp", "keys"), _of(side, "tcp", "keys")
+    udp, keys, tcp = _of(side, "udp", "zone"), _given(side, "udp"), _given(side, "tcp")
     found = _unanswered(udp, tcp) or _spoiled(udp, keys, tcp)
     if intercepted(side):
         return "proxied" if _good(udp) and found in WORKS else "intercepted"
@@ -62,25 +63,32 @@ def cause(side: Asking) -> Cause:
 
 
 def _unanswered(udp: list[Query], tcp: list[Query]) -> Cause:
-    if _answered(udp):
-        return ""
-    return "udp" if _answered(tcp) else "closed"
+    """Say whether too few answer over UDP: where half are silent, it is chance whether Unbound asks others in time."""
+    if found := _answered(udp):
+        return "few" if len(found) * 2 <= len(udp) else ""
+    return "udp" if tcp else "closed"
 
 
 def _spoiled(udp: list[Query], keys: list[Query], tcp: list[Query]) -> Cause:
     """Say what is wrong where small answers come over UDP."""
     # A server whose answer is truncated has no room for signatures, and TCP is asked next.
-    whole = [one for one in (*_answered(udp), *_answered(keys)) if not one.truncated] or _answered(tcp)
+    whole = [one for one in (*_answered(udp), *keys) if not one.truncated] or tcp
     if sum(not one.signed for one in whole) * 2 > len(whole):
         return "stripped"
-    if _answered(tcp):
-        return "" if _answered(keys) else "large"
-    return "tcp" if any(not one.truncated for one in _answered(keys)) else "short"
+    if tcp:
+        return "" if keys else "large"
+    return "tcp" if any(not one.truncated for one in keys) else "short"
 
 
 def _good(udp: list[Query]) -> bool:
     """Say whether all that came is a zone's start as its own servers give it: no error, no referral, and signed."""
     return all(one.code == 0 and one.records > 0 and one.signed for one in _answered(udp))
+
+
+def _given(side: Asking, protocol: str) -> list[Query]:
+    """Return the answers that hold a zone's keys, or say that they are too long; a refusal is neither."""
+    found = _answered(_of(side, protocol, "keys"))
+    return [one for one in found if one.truncated or (one.code == 0 and one.records > 0)]
 
 
 def _of(side: Asking, protocol: str, question: str) -> list[Query]:
@@ -147,7 +155,7 @@ def unlike_mailcows(look: Look, judged: Judged) -> bool:
     As they do where they name a bridge, or a subnet: those that firewall.forwarding advises do.
     """
     asked = [one.journey.verdict for one in _exits(look) if one.port == DNS]
-    stopped = judged.where == "forwarding" and judged.bridge in ("closed", "udp", "tcp")
+    stopped = judged.where == "forwarding" and not judged.host and judged.bridge in ("closed", "udp", "tcp")
     return stopped and bool(asked) and set(asked) == {"delivered"}
 
 

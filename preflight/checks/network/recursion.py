@@ -30,7 +30,7 @@ _SAID: dict[Cause, str] = {
 }
 _WHERE = {
     "own": noted("This host's own firewall stops the questions of the host itself, too."),
-    "forwarding": noted("The host itself gets proper answers, so its firewall or Docker's forwarding is the cause."),
+    "forwarding": noted("The host itself fares better, so its firewall or Docker's forwarding is the cause."),
     "beyond": noted("The host itself fares no better, so the cause is likely the network beyond this host."),
     "": noted("The same questions could not be asked from the host itself, so the place is not known."),
 }
@@ -69,6 +69,7 @@ _BEYOND = {
     "closed": _OPEN,
     "tcp": _OPEN,
     "short": _OPEN,
+    "few": _OPEN,
     "proxied": _EXEMPT,
     "intercepted": _CLEAN,
     "stripped": _CLEAN,
@@ -92,6 +93,7 @@ def recursion(look: Look) -> Iterator[Finding]:
     DNSSEC. Where a firewall or a proxy is on that way, it is unhealthy, and most of mailcow does not start. Without UDP
     it gives each server up after seconds, without signatures or the root's keys nothing is valid. Without TCP only long
     answers are lost, and a proxy that keeps signatures is no obstacle: both are warnings.
+    Where half of the servers are silent, it is a matter of chance.
     """
     run = look.host.probes.recursion.get()
     judged = asking.judge(run)
@@ -114,36 +116,34 @@ def _good(run: RecursionRun, judged: Judged) -> Finding:
     host = None
     if judged.host not in ("unasked", *asking.WORKS):
         host = say("The host itself gets no such answers, which does not concern mailcow.")
-    return Finding(
-        status=Status.PASS,
-        message=paragraph(message, host),
-        expected=phrase("signed answers"),
-        found=phrase("signed answers"),
-        evidence=_evidence(run, judged),
-    )
+    return _passed(paragraph(message, host), run, judged)
 
 
 def _by_rules(run: RecursionRun, judged: Judged) -> Finding:
     """Judge by both halves of the way, where Docker's own bridge is no measure of mailcow's."""
     bridge = say("The firewall stops containers on Docker's own bridge, but lets mailcow's network out.")
     host = say("The signed answers of name servers arrive at this host.")
-    return Finding(
-        status=Status.PASS,
-        message=paragraph(host, bridge),
-        expected=phrase("signed answers"),
-        found=phrase("signed answers"),
-        evidence=_evidence(run, judged),
-    )
+    return _passed(paragraph(host, bridge), run, judged)
+
+
+def _passed(message: str, run: RecursionRun, judged: Judged) -> Finding:
+    wanted = phrase("signed answers")
+    return Finding(status=Status.PASS, message=message, expected=wanted, found=wanted, evidence=_evidence(run, judged))
 
 
 def _told(cause: Cause, judged: Judged, run: RecursionRun) -> Finding:
+    remedy = _remedy(cause, judged)
+    if cause == "few":
+        why = say("At least half of the name servers do not answer, and by chance mailcow's resolver asks them first.")
+        evidence = _evidence(run, judged)
+        return unknown(why, remedy.text, *remedy.commands, evidence=evidence, place=remedy.place)
     return Finding(
         status=Status.WARN if cause in asking.WORKS else Status.FAIL,
         message=paragraph(say(_SAID[cause]), say(_DEPENDS) if cause == "proxied" else None, say(_WHERE[judged.where])),
         expected=phrase("signed answers"),
         found=phrase(_FOUND[cause]),
         evidence=_evidence(run, judged),
-        remedy=_remedy(cause, judged),
+        remedy=remedy,
     )
 
 
@@ -176,7 +176,7 @@ def _rows(side: Asking) -> tuple[AskedEvidence, ...]:
         AskedEvidence(
             server=one.address, protocol=one.protocol, question=one.question, outcome=one.outcome, error=one.error,
             authoritative=one.authoritative, recursive=one.recursive, signed=one.signed, truncated=one.truncated,
-            code=one.code, bytes=one.size, seconds=one.seconds,
+            code=one.code, records=one.records, bytes=one.size, seconds=one.seconds,
         )
         for one in side.queries
     )  # fmt: skip

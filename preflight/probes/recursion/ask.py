@@ -73,7 +73,7 @@ def over_udp(address: str, port: int, asked: bytes, waits: tuple[float, ...] = W
 
 
 def report(sock: socket.socket, address: str) -> None:
-    """Have the kernel tell all that ICMP says of our packets, whoever sends it."""
+    """Receive every ICMP error about our packets, whoever sends it (ip(7), IP_RECVERR)."""
     if ":" in address:
         sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
     else:
@@ -94,7 +94,7 @@ def hear(sock: socket.socket, asked: bytes, seconds: float) -> Row | None:
 def received(sock: socket.socket) -> tuple[bytes, str]:
     """Return a packet that has come, and from whom: none where it was but word of an error. Raises OSError.
 
-    That stays readable after a send has told it (ip(7), IP_RECVERR), and a plain recv would wait for ever.
+    That stays readable after a send has told it, and a plain recv would then wait endlessly.
     """
     try:
         said, sender = sock.recvfrom(65535, socket.MSG_DONTWAIT)

@@ -93,6 +93,7 @@ class AskedEvidence(Evidence, frozen=True, kw_only=True):
     signed: bool
     truncated: bool
     code: int
+    records: int
     bytes: int
     seconds: float
 
@@ -100,7 +101,7 @@ class AskedEvidence(Evidence, frozen=True, kw_only=True):
 class RecursionEvidence(Evidence, frozen=True, kw_only=True):
     """What a container, and the host itself, asked of name servers, and what that comes to.
 
-    `cause`: '' = nothing is wrong, unasked, intercepted, proxied, closed, udp, stripped, large, short, tcp.
+    `cause`: '' = nothing is wrong, unasked, intercepted, proxied, closed, udp, stripped, large, short, tcp, few.
     `host_cause`: the same from the host's network. `where`: own, forwarding, beyond; '' = not known, or all is well.
     """
 
