@@ -38,6 +38,7 @@ class ReachOptions(Struct, frozen=True, kw_only=True):
     timeout: float
     formats: tuple[str, ...]
     outputs: tuple[str, ...]
+    redact: bool
     color: str
     progress: str
     quiet: bool
@@ -64,6 +65,7 @@ class ReachOptions(Struct, frozen=True, kw_only=True):
     "--output", "outputs", multiple=True, metavar="FILE", shell_complete=options.FILES,
     help="Write the report to FILE. Its suffix names the format.",
 )
+@options.REDACT
 @options.option(
     "--color", type=options.AUTO, default="auto", metavar="WHEN", help="Use colour: auto (default), always, never."
 )
@@ -75,19 +77,28 @@ class ReachOptions(Struct, frozen=True, kw_only=True):
 @click.pass_context
 def reach(ctx: click.Context, /, **values: Any) -> None:
     """Try from here the ports that `check --rehearse --hold` keeps up elsewhere."""
-    from preflight.reach.judge import judge
     from preflight.render.reach import render
 
     given = ReachOptions(**values)
     targets = _targets(given)
     line = _line(given)
     stop = Stop()
-    found = judge(_look(line, given, stop))
+    found = _judged(_look(line, given, stop), redact=given.redact)
     outputs.write({one: render(found, one.format, **shape(given.color, one.path)) for one in targets}, put)
     if all(target.path is not None for target in targets):
         say(f"preflight: {_written(found, targets)}")
     ctx.exit(stop.exit_code or EXIT[found.verdict])
 # fmt: on
+
+
+def _judged(look: Look, *, redact: bool) -> Reach:
+    if redact:
+        from preflight.redact.reach import redacted
+
+        return redacted(look)
+    from preflight.reach.judge import judge
+
+    return judge(look)
 
 
 def schema() -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from preflight.facts.kinds import ContainerName, HostName, Ip, Secret, ServerName, Word
+
 # What became of a connection. reached: answered with a proof; other: somebody else spoke; mute: somebody takes the
 # connection and says nothing; closed: he ends it without a word; prohibited, unreachable: somebody says so in place of
 # an answer; filtered: silence; unsent: this machine itself did not send it; late: the time was over.
@@ -24,31 +26,31 @@ class Attempt(Struct, frozen=True, kw_only=True):
     name for it.
     """
 
-    address: str
+    address: Ip
     port: int
     inside: int
     local: bool
     outcome: Outcome
     seconds: float = 0.0
-    client: str = ""
-    seen_as: str = ""
-    service: str = ""
+    client: Ip = ""
+    seen_as: Ip = ""
+    service: ContainerName = ""
     heard_at: int = 0
-    own: str = ""
+    own: Ip = ""
     same_kernel: bool = False
-    said: str = ""
-    by: str = ""
-    error: str = ""
+    said: Secret = ""
+    by: Ip = ""
+    error: Word = ""
 
 
 class Control(Struct, frozen=True):
     """A mail server elsewhere, tried to learn whether port 25 is open outwards here. `said`: the beginning of that."""
 
-    host: str
-    address: str
+    host: HostName
+    address: Ip
     port: int
     greeted: bool
-    said: str = ""
+    said: Secret = ""
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -57,11 +59,11 @@ class Look(Struct, frozen=True, kw_only=True):
     `until`: when the ports are no longer kept up, seconds of the Unix clock; `now`: this machine's, at the beginning.
     """
 
-    host: str
+    host: ServerName
     until: int
     now: int
-    told: tuple[str, ...]
-    resolved: tuple[str, ...] | None
+    told: tuple[Ip, ...]
+    resolved: tuple[Ip, ...] | None
     attempts: tuple[Attempt, ...]
     controls: tuple[Control, ...] = ()
     seconds: float = 0.0

@@ -115,3 +115,11 @@ def test_progress_counts_what_came_of_each_address() -> None:
     for one in several:
         counted.tell(one)
     assert counted.lines()[1:] == ["198.51.100.7 · reached 2, filtered 1", f"{SIX} · reached 1"]
+
+
+def test_a_report_that_can_be_posted(tried: list[Any]) -> None:
+    for style in ("text", "markdown", "html", "json"):
+        out = run(LINE, "--redact", "--quiet", "--format", style)[1]
+        assert "example.org" not in out
+        assert "198.51.100.7" not in out
+        assert "domain-1" in out

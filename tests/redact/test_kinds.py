@@ -10,6 +10,7 @@ import pytest
 
 import preflight.facts
 import preflight.facts.records
+import preflight.reach.facts
 from preflight.facts import Fact, Host, Missing, Setting
 from preflight.facts.base import Cause
 from preflight.facts.kinds import Kind, ProgramName, Secret, Word
@@ -20,7 +21,7 @@ from preflight.redact.reasons import LEFT_OUT
 
 STRUCTS = [
     kind
-    for room in (preflight.facts, preflight.facts.records)
+    for room in (preflight.facts, preflight.facts.records, preflight.reach.facts)
     for name in vars(room)
     if isinstance(kind := getattr(room, name), type) and issubclass(kind, msgspec.Struct) and kind is not msgspec.Struct
 ]
