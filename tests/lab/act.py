@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.documents import held
-from tests.lab import heal, stack
+from tests.lab import heal, hold, stack
 from tests.lab.judge import Verdict, judge
 from tests.lab.kinds import KINDS, Kind
 from tests.lab.machine import LabError, Machine, template_of
@@ -47,6 +47,7 @@ def play(scenario: Scenario, image: Path, key: str) -> Verdict:
 
 def _play(scenario: Scenario, kind: Kind, machine: Machine) -> tuple[Verdict, dict[str, Any]]:
     report = _look(scenario, kind, machine)
+    reach = hold.tried(machine) if scenario.hold else None
     if scenario.then == "reboot":
         machine.reboot()
     elif scenario.then:
@@ -54,6 +55,8 @@ def _play(scenario: Scenario, kind: Kind, machine: Machine) -> tuple[Verdict, di
     outcome = stack.bring_up(machine, scenario.plain_conf, lowered=not scenario.nofile)
     verdict = judge(scenario, report, outcome, machine.known)
     verdict.differs.extend(filter(None, (observe(machine, wish) for wish in scenario.observe)))
+    if reach is not None:
+        verdict.differs.extend(hold.strays(reach, outcome))
     return verdict, report
 
 

@@ -16,7 +16,8 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
     run         the `docker run` flags, where not the README's
     then        shell on the host between the check and the stack; `reboot` starts the host again
     unknowable  why the outcome cannot be told from the host beforehand
-    rehearse    true: a dress rehearsal is played, too, and held against the outcome; `prevented`: it must not begin
+    rehearse    false: no dress rehearsal is played and held against the outcome; `prevented`: it must not begin
+    hold        true: `preflight reach` tries the rehearsal's ports from the other end, and is held against the outcome
     unhealed    why the commands that the report gives do not make its finding go away here
 
     [[expect]]  check, subject, status; holder: its process, unit or container; says: a pattern in the message;
@@ -98,7 +99,8 @@ class Scenario:
     then: str = ""
     unknowable: str = ""
     unhealed: str = ""
-    rehearse: bool | str = False
+    rehearse: bool | str = True
+    hold: bool = False
     expect: tuple[Expect, ...] = ()
     truth: Truth = field(default_factory=Truth)
     observe: tuple[Observe, ...] = ()

@@ -38,7 +38,11 @@ def judged(scenario: Scenario, outcome: Outcome, *rows: dict[str, Any]) -> Verdi
     return judge(scenario, {"results": rows}, outcome, {"resources.*": "the machine's"})
 
 
-FAULT = Scenario("exim4", "Exim", "debian13", expect=(HELD,), truth=TRUTH)
+def played(name: str, title: str, **more: Any) -> Scenario:
+    return Scenario(name, title, "debian13", rehearse=False, **more)
+
+
+FAULT = played("exim4", "Exim", expect=(HELD,), truth=TRUTH)
 FAILED = Outcome(SAYS, ("postfix-mailcow",))
 UP = Outcome("", (), ANSWERS)
 
@@ -65,23 +69,21 @@ def test_advice_that_is_another_one() -> None:
 
 
 def test_a_false_alarm() -> None:
-    verdict = judged(
-        Scenario("clean", "", "debian13"), UP, row("ports.free", "warn", "80/tcp"), row("resources.swap", "warn")
-    )
+    verdict = judged(played("clean", ""), UP, row("ports.free", "warn", "80/tcp"), row("resources.swap", "warn"))
     assert (len(verdict.alarms), verdict.clean, verdict.good) == (1, 0, False)
 
 
 @pytest.mark.parametrize(
     ("scenario", "outcome", "words"),
     [
-        (Scenario("clean", "", "debian13"), FAILED, "Compose says"),
-        (Scenario("clean", "", "debian13"), Outcome("", ("acme-mailcow",), ANSWERS), "failing are ['acme-mailcow']"),
-        (Scenario("clean", "", "debian13"), Outcome("", (), {"198.51.100.10=25": "timeout"}), "without an answer"),
+        (played("clean", ""), FAILED, "Compose says"),
+        (played("clean", ""), Outcome("", ("acme-mailcow",), ANSWERS), "failing are ['acme-mailcow']"),
+        (played("clean", ""), Outcome("", (), {"198.51.100.10=25": "timeout"}), "without an answer"),
         (FAULT, UP, "Compose should say"),
         (FAULT, Outcome("no space left on device", ("postfix-mailcow",)), "Compose should say"),
         (FAULT, Outcome(SAYS.replace(":25:", ":26:"), ("postfix-mailcow",)), "26 could not be published"),
         (FAULT, Outcome(SAYS, ("nginx-mailcow",)), "not ['postfix-mailcow']"),
-        (Scenario("x", "", "debian13", expect=(HELD,)), UP, "no harm was seen"),
+        (played("x", "", expect=(HELD,)), UP, "no harm was seen"),
     ],
 )
 def test_an_outcome_unlike_the_prediction(scenario: Scenario, outcome: Outcome, words: str) -> None:
@@ -90,13 +92,13 @@ def test_an_outcome_unlike_the_prediction(scenario: Scenario, outcome: Outcome, 
 
 
 def test_harm_that_is_seen_elsewhere() -> None:
-    seen = Scenario("x", "", "debian13", expect=(HELD,), observe=(Observe("true"),))
+    seen = played("x", "", expect=(HELD,), observe=(Observe("true"),))
     assert judged(seen, UP, row("ports.free", "fail", "25/tcp")).differs == []
 
 
 def test_a_subject_may_be_a_pattern() -> None:
     wish = Expect("docker.leftovers", "warn", "container:*")
-    old = Scenario("x", "", "debian13", expect=(wish,))
+    old = played("x", "", expect=(wish,))
     rows = [row("docker.leftovers", "warn", f"container:{name}") for name in "ab"]
     assert judged(old, UP, *rows).good
     assert not judged(old, UP, *rows, row("docker.leftovers", "warn", "volume:c")).good

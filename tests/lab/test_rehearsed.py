@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,8 +80,8 @@ def test_a_rehearsal_that_was_not_to_begin_or_did_not() -> None:
     assert list(strays(PLAYED, nothing, UP)) == ["the rehearsal did not begin: A mailcow runs."]
     assert list(strays(PREVENTED, results(), UP)) == ["the rehearsal was to be prevented"]
     assert list(strays(PLAYED, {}, UP)) == ["there was no rehearsal"]
-    assert list(strays(Scenario("x", "", "debian13"), {}, UP)) == []
+    assert list(strays(replace(PLAYED, rehearse=False), {}, UP)) == []
 
 
 def test_many_hosts_are_rehearsed() -> None:
-    assert sum(bool(one.rehearse) for one in scenarios()) >= 40
+    assert sum(bool(one.rehearse) for one in scenarios()) >= 100
