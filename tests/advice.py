@@ -76,6 +76,11 @@ LOOKING = {
     "dpkg": {"-S", "-l"}, "ufw": {"status"}, "firewall-cmd": {"--list-all-zones"}, "csf": {"-l"}, "shorewall": {"show"},
     "update-alternatives": {"--display"},
 }  # fmt: skip
+# Words of these programs that change something after all.
+CHANGES = {
+    "rm", "down", "stop", "up", "create", "update", "kill", "prune", "add", "append", "change", "replace", "set", "del",
+    "delete", "flush",
+}  # fmt: skip
 RUNNERS = ("sudo", "env", "exec", "then", "else", "do")  # say who or when, not what
 # Commands of firewalls that take rules away, or open more than what mailcow needs; of the words after the program.
 OPENS = {
@@ -144,8 +149,12 @@ def only_looks(remedy: Remedy) -> bool:
 def _looks(command: Simple) -> bool:
     verbs = LOOKING.get(command.program, set())
     verb = bool(verbs & set(command.words[1:3]))
-    ends = {"rm", "down", "stop", "up", "create", "update", "kill", "prune"} & set(command.words)
-    return not command.writes and not command.appends and not ends and (command.program in LOOKS or verb)
+    return (
+        not command.writes
+        and not command.appends
+        and not CHANGES & set(command.words)
+        and (command.program in LOOKS or verb)
+    )
 
 
 def faults_of(remedy: Remedy | None, host: Host | None) -> list[str]:

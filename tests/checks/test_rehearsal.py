@@ -98,6 +98,18 @@ def test_ipv6_that_is_not_there(state: Any, status: Status) -> None:
     assert one("rehearsal.network", rehearsal(network=replace(NETWORK, ipv6=state))).status is status
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("IPV6_NETWORK", "fd4d:6169:6c63:6f77::"), ("IPV4_NETWORK", "172.22.1.0/24"), ("ENABLE_IPV6", "perhaps")],
+)
+def test_a_setting_that_cannot_be_used_was_not_rehearsed(variable: str, value: str) -> None:
+    """What mailcow's default came to says nothing about what Compose makes of it."""
+    row = one("rehearsal.network", rehearsal(), conf={variable: value})
+    assert (row.status, variable in (row.reason or "")) == (Status.UNKNOWN, True)
+    failed = one("rehearsal.network", refused(error="Pool overlaps", cause="overlap"), conf={variable: value})
+    assert failed.status is Status.FAIL
+
+
 def test_a_fixed_address_that_is_another_one() -> None:
     row = one("rehearsal.network", with_container("unbound-mailcow", given=("172.22.1.9",)))
     assert (row.status, "unbound-mailcow" in row.message) == (Status.FAIL, True)

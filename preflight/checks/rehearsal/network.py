@@ -63,6 +63,8 @@ _REFUSED: dict[Trouble, Refused] = {
     ),
 }
 
+_ITS_VARIABLES = ("IPV4_NETWORK", "IPV6_NETWORK", "ENABLE_IPV6")
+
 
 @check(
     severity=Severity.REQUIRED,
@@ -80,6 +82,8 @@ def network(look: Look) -> Iterator[Finding]:
     run = look.host.rehearsal.get()
     if not run.network.made:
         yield _refused(look, run)
+    elif wrong := [one.variable for one in look.plan.problems if one.fatal and one.variable in _ITS_VARIABLES]:
+        yield _by_default(run, wrong)
     elif run.network.ipv6 in ("forwarding", "unknown"):
         yield _half(run)
     elif lost := [one.name for one in run.containers if one.address and one.given and one.address not in one.given]:
@@ -101,6 +105,14 @@ def _made(run: Rehearsal) -> str:
         "Docker made mailcow's network on {bridge}, for IPv4 alone as mailcow.conf says: {subnet}.",
         bridge=run.network.bridge, subnet=run.network.subnets[0],
     )  # fmt: skip
+
+
+def _by_default(run: Rehearsal, variables: list[str]) -> Finding:
+    """Say that Compose will be told something else than what was rehearsed."""
+    names = ", ".join(variables)
+    reason = say("mailcow.conf's {names} cannot be used, so the rehearsal used mailcow's default.", names=names)
+    help = say("Correct mailcow.conf (see ports.configuration), then run the rehearsal again.")
+    return unknown(reason, help, evidence=_evidence(run))
 
 
 def _half(run: Rehearsal) -> Finding:
