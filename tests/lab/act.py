@@ -75,10 +75,20 @@ def _heal(scenario: Scenario, kind: Kind, machine: Machine) -> list[str]:
     before = _look(scenario, kind, machine)
     remedies = heal.advised(scenario, before)
     running = heal.running(machine)
-    wrong = heal.follow(machine, remedies)
+    wrong = _script(machine, scenario, remedies) if scenario.script else heal.follow(machine, remedies)
     with hidden(machine, scenario):
         after = check(machine, scenario)
     return [*wrong, *heal.unhealed(before, after, remedies), *heal.harmed(machine, running, remedies)]
+
+
+def _script(machine: Machine, scenario: Scenario, remedies: heal.Remedies) -> list[str]:
+    """Run the script of `--format sh` for what the scenario broke, with nobody there to answer; say how it failed."""
+    broken = [word for check in sorted({check for check, _ in remedies}) for word in ("--only", check)]
+    with hidden(machine, scenario):
+        script = machine.run(command(scenario, "sh", *broken), check=False, seconds=SECONDS + 20).stdout
+    machine.write("/root/steps.sh", script)
+    done = machine.run("sh /root/steps.sh < /dev/null", check=False)
+    return [f"the script ended with {done.returncode}: {done.stderr[-500:]}\n{script}"] if done.returncode else []
 
 
 def break_it(machine: Machine, scenario: Scenario) -> None:
@@ -119,11 +129,8 @@ def furnish(machine: Machine, kind: Kind) -> None:
 
 def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
     """Run the image as the README says, and return its report."""
-    command = ["timeout", f"{SECONDS:g}", "docker", "run", "--rm", *scenario.run, "mailcow-preflight"]
-    command += ["--format", "json", "--quiet", *scenario.options]
-    command += ["--rehearse"] if scenario.rehearse else []
     place = f"DOCKER_HOST={scenario.client} " if scenario.client else ""
-    done = machine.run(place + " ".join(map(quoted, command)), check=False, seconds=SECONDS + 20)
+    done = machine.run(command(scenario, "json"), check=False, seconds=SECONDS + 20)
     try:
         report = held("report", done.stdout)
     except ValueError as error:
@@ -139,6 +146,14 @@ def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
         if left:
             raise LabError(f"the check left {len(left)} objects that `{objects}` shows")
     return dict(report)
+
+
+def command(scenario: Scenario, style: str, *options: str) -> str:
+    """Write the command that checks a host, and writes the report in a format."""
+    words = ["timeout", f"{SECONDS:g}", "docker", "run", "--rm", *scenario.run, "mailcow-preflight"]
+    words += ["--format", style, "--quiet", *scenario.options, *options]
+    words += ["--rehearse"] if scenario.rehearse else []
+    return (f"DOCKER_HOST={scenario.client} " if scenario.client else "") + " ".join(map(quoted, words))
 
 
 def observe(machine: Machine, wish: Observe) -> str:

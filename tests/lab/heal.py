@@ -16,6 +16,7 @@ from tests.lab.scenario import Scenario
 
 # What the lab's hosts cannot do: no package source can be reached, and a restart is the lab's own to make.
 FETCHES = ("apt-get", "curl", "docker pull")
+Remedies = Mapping[tuple[str, str | None], Remedy]
 SSH = f"timeout 5 bash -c 'read -r line < /dev/tcp/{ADDRESS}/22; case $line in SSH-*) ;; *) exit 1 ;; esac'"
 RUNNING = "systemctl list-units --type=service,socket --state=running,listening --plain --no-legend | cut -d' ' -f1"
 

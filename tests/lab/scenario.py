@@ -18,6 +18,7 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
     unknowable  why the outcome cannot be told from the host beforehand
     rehearse    false: no dress rehearsal is played and held against the outcome; `prevented`: it must not begin
     hold        true: `preflight reach` tries the rehearsal's ports from the other end, and is held against the outcome
+    script      true: the script of `--format sh` is run in place of the commands in the report
     unhealed    why the commands that the report gives do not make its finding go away here
 
     [[expect]]  check, subject, status; holder: its process, unit or container; says: a pattern in the message;
@@ -101,6 +102,7 @@ class Scenario:
     unhealed: str = ""
     rehearse: bool | str = True
     hold: bool = False
+    script: bool = False
     expect: tuple[Expect, ...] = ()
     truth: Truth = field(default_factory=Truth)
     observe: tuple[Observe, ...] = ()
