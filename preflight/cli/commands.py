@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 EXIT = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
 USAGE, INTERNAL = 2, 3
-EMPTYING = 20.0  # seconds, at most: as long as an engine that is slow is given to remove a probe's containers
+EMPTYING = 35.0  # seconds, at most: as long as an engine that is slow is given to remove a probe's containers
 
 
 @click.group(cls=Front)

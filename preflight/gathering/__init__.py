@@ -21,7 +21,7 @@ from preflight.gathering.parts import PARTS, Kind, Part
 from preflight.gathering.run import Before, Run, Wishes
 from preflight.text.sentences import say
 
-EMPTYING = 15.0  # seconds in which a rehearsal's containers are removed, on an engine that is slow
+EMPTYING = 30.0  # seconds in which a rehearsal's containers are removed, on an engine that is slow
 
 
 class Begun(Struct):

@@ -23,7 +23,7 @@ from preflight.probes import identity
 from preflight.probes.bench import Bench, Questions, Script, Trial
 from preflight.probes.cleanup import remove_container
 from preflight.probes.image import PYTHON, TITLE
-from preflight.probes.made import EMPTYING, LATE, Made, empty
+from preflight.probes.made import LATE, Made, empty, longest
 from preflight.probes.publication import Publication, bindings, published
 from preflight.text.sentences import phrase
 
@@ -62,7 +62,7 @@ class Box:
         """
         emptying = threading.Thread(target=self._leave, name="emptying a box", daemon=True)
         emptying.start()
-        emptying.join(EMPTYING + LATE)
+        emptying.join(longest(self._made) + LATE)
 
     def _leave(self) -> None:
         try:

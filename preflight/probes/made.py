@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LATE = 5  # seconds that are waited for calls that are still under way, and then for each removal
 EMPTYING = 15  # seconds in which all must be gone where the engine is that slow; the next run removes the rest
+EACH = 1  # seconds more for each object: a rehearsal makes a dozen
 AGAIN = 0.1  # seconds until what is still in use is removed again
 
 
@@ -38,12 +39,17 @@ def empty(client: APIClient, run: str, made: Sequence[Made], under_way: Sequence
     for errand in under_way:
         errand.wait(max(0.0, began + LATE - time.monotonic()))
     client.timeout = LATE
-    _remove(client, made, began + EMPTYING)
+    _remove(client, made, began + longest(made))
     late = [errand for errand in under_way if not errand.wait(0)]
     if late:
         Errand(lambda: _empty_late(client, run, late))
     else:
         client.close()
+
+
+def longest(made: Sequence[Made]) -> float:
+    """Return the seconds in which all must be gone."""
+    return EMPTYING + EACH * len(made)
 
 
 def _remove(client: APIClient, made: Sequence[Made], end: float) -> None:

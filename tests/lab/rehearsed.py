@@ -16,7 +16,7 @@ NETWORK = r"failed to create network|Pool overlaps|same bridge name"
 
 def strays(scenario: Scenario, results: Results, outcome: Outcome) -> Iterator[str]:
     """List where the rehearsal and the outcome disagree."""
-    if not scenario.rehearse:
+    if not scenario.rehearse or scenario.then:  # what happens after the rehearsal is none of it
         return
     network = results.get(("rehearsal.network", None))
     if network is None:
