@@ -26,7 +26,7 @@ def one(given: Twin, **facts: Any) -> Result:
 def test_what_gets_out_passes() -> None:
     result = one(twin())
     assert result.status is Status.PASS
-    assert result.message == "Connections from mailcow's network will get out. Families tried: IPv4."
+    assert result.message == "Connections from mailcow's network will get out. IP versions tested: IPv4."
     assert "network get out." in one(twin(derived=False)).message
     four = measured(result)["families"]["ipv4"]
     assert (four["verdict"], four["ports"]) == ("delivered", [])
@@ -53,7 +53,7 @@ def test_one_port_that_is_closed_is_named() -> None:
     given = twin()
     lost = Exit("tcp", 25, journey("refused", rule()))
     result = one(msgspec.structs.replace(given, exits=(lost, *given.exits[1:])))
-    assert "Ports that are concerned: 25/tcp." in result.message
+    assert "Affected ports: 25/tcp." in result.message
     assert "The rule with the handle 12 in the chain FORWARD of the table ip filter stops them." in result.message
     four = measured(result)["families"]["ipv4"]
     assert (four["verdict"], four["ports"], four["handle"]) == ("refused", ["25/tcp"], 12)

@@ -16,7 +16,7 @@ DROP = Differing(4, "engine", "filter", "DOCKER", "-i {bridge} -j DROP")
 ORDER = Differing(4, "order", "nat", "POSTROUTING")
 SEEN = PublishRun((4,), (DROP, ORDER))
 HEAD = "Docker adds other rules here than expected of its version. Chains that differ: filter DOCKER, nat POSTROUTING."
-TRIED = "The rules that it added for a test network were tried."
+TRIED = "The rules that Docker added for a test network were tested."
 CHECKS = ("firewall.inbound", "firewall.forwarding", "firewall.backend")
 
 
@@ -62,4 +62,4 @@ def test_what_could_not_be_carried_over_is_unknown_and_says_so(check: str) -> No
     )
     assert result.status is Status.UNKNOWN
     assert "Could not determine the rules that Docker would add for mailcow." in result.message
-    assert result.message.endswith("Not all of them could be tried for mailcow's network.")
+    assert result.message.endswith("Not all of them could be tested for mailcow's network.")
