@@ -28,18 +28,20 @@ def run_probe(probe: Probe, bench: Bench) -> Fact[Any]:
             image = own_image(box, bench.own)
             return _no_image(probe) if image is None else Fact.of(probe.source, probe.act(box, image))
     except Stopped:
-        return Fact.unknown(probe.source, say("The run was ended before the probe was."))
+        return Fact.unknown(probe.source, say("The run was stopped before the probe ended."))
     except TimeoutError:
         return _late(probe, own=until == limit)
     except EngineError as error:
-        return Fact.unknown(probe.source, say("The engine did not let a container be prepared."), detail=str(error))
+        return Fact.unknown(
+            probe.source, say("The engine did not let preflight prepare a container."), detail=str(error)
+        )
 
 
 def _late(probe: Probe, *, own: bool) -> Fact[Any]:
     """Say what would help: more time for the run, unless it was the probe's own that was over."""
     if not own:
         why = say("The run reached its deadline before the probe ended.")
-        return Fact.unknown(probe.source, why, say("Raise --timeout."), place="docker-run")
+        return Fact.unknown(probe.source, why, say("Increase --timeout."), place="docker-run")
     why = say("The probe did not end within {limit} s.", limit=f"{probe.seconds:g}")
     return Fact.unknown(
         probe.source,

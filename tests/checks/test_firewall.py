@@ -42,13 +42,13 @@ def one(*found: Service, **more: Any) -> Result:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (manager(), "The firewall manager firewalld is switched on beside Docker: active and enabled at boot."),
-        (manager(active=False), "beside Docker: enabled at boot."),
-        (manager(active=None), "beside Docker: enabled at boot."),
-        (manager(enabled=False), "beside Docker: active."),
-        (manager(enabled=None), "beside Docker: active."),
+        (manager(), "The firewall manager firewalld is switched on alongside Docker: active and enabled at boot."),
+        (manager(active=False), "alongside Docker: enabled at boot."),
+        (manager(active=None), "alongside Docker: enabled at boot."),
+        (manager(enabled=False), "alongside Docker: active."),
+        (manager(enabled=None), "alongside Docker: active."),
         (switched("ufw", "ENABLED", "yes", True), "at boot. Its configuration says ENABLED=yes. See firewall"),
-        (manager("ufw"), "The firewall manager ufw is switched on beside Docker: active and enabled at boot. See"),
+        (manager("ufw"), "The firewall manager ufw is switched on alongside Docker: active and enabled at boot. See"),
         (switched("csf", "TESTING", "1", None), "says TESTING=1."),
         (switched("csf", "", "", False, process=90), "The firewall manager csf is switched on"),
         (switched("ferm", "ENABLED", "", None), "says ENABLED=."),
@@ -126,7 +126,7 @@ def test_the_warning_can_be_accepted_by_the_option_that_is_named() -> None:
     ("found", "words"),
     [
         (manager("iptables", chains=("InstanceServices",), closes=("INPUT", "FORWARD")), "Oracle Cloud"),
-        (manager("iptables", closes=("INPUT", "FORWARD")), "refuse to forward"),
+        (manager("iptables", closes=("INPUT", "FORWARD")), "reject forwarded packets"),
         (manager("nftables", RuleFile(CONF, 3, flushes=True)), "`flush ruleset`"),
         (manager("csf"), "DOCKER"), (manager("shorewall"), "DOCKER=Yes"), (manager(), "zone named docker"),
     ],

@@ -263,11 +263,11 @@ def test_remedies_change_no_backend_by_themselves() -> None:
         result = one(mixed, os_release=system)
         assert result.remedy
         assert result.remedy.commands[0].split()[0] == first
-        assert "have it use nftables" in result.remedy.text
+        assert "set it to use nftables" in result.remedy.text
         assert all("--set" not in line and "-F" not in line for line in result.remedy.commands)
     apart = one(tables(native(family="ip"), docker=LEGACY))
     assert apart.remedy
-    assert "have it use iptables" in apart.remedy.text
+    assert "set it to use iptables" in apart.remedy.text
 
 
 def test_a_container_that_is_not_seen_is_not_restarted_by_name() -> None:

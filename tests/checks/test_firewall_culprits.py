@@ -61,7 +61,7 @@ def test_forwarding_is_named_by_its_setting(version: Any, setting: str) -> None:
     ],
 )  # fmt: skip
 def test_a_route_is_missing_to_where_the_packet_was_going(way: str, verdict: str, to: str) -> None:
-    words = f"No route leads to {to}, or one leads to nowhere."
+    words = f"There is no route to {to}, or a route leads nowhere."
     assert said(Culprit(kind="route"), way=way, verdict=verdict) == [words]
 
 
@@ -196,9 +196,9 @@ def test_the_rule_that_could_not_be_copied_is_that_on_the_way(
 @pytest.mark.parametrize(
     ("depends", "reason", "words"),
     [
-        (("order",), "", "It depends on which rules come first"), (("order", "limit"), "", "conditions of rules that"),
-        (("limit",), "uncopied", "conditions of rules that change: limit."),
-        (("limit",), "sources", "Addresses on the Internet are not all treated alike"),
+        (("order",), "", "The result depends on whether the rules"), (("order", "limit"), "", "rule conditions that"),
+        (("limit",), "uncopied", "rule conditions that change: limit."),
+        (("limit",), "sources", "Not all addresses on the Internet are treated alike"),
     ],
 )  # fmt: skip
 def test_the_reason_is_the_one_that_leads_on(depends: tuple[str, ...], reason: Any, words: str) -> None:
@@ -291,7 +291,7 @@ def test_forwarding_in_both_families_is_one_file_without_doubles() -> None:
     assert remedy.files[0].text.splitlines() == [
         "net.ipv4.ip_forward = 1", "net.ipv4.conf.eth0.forwarding = 1", FORWARD6,
     ]  # fmt: skip
-    assert "Docker then closes the chain FORWARD to all but its own networks" in remedy.text
+    assert "it then closes the chain FORWARD to all networks except its own" in remedy.text
 
 
 def test_routes_of_the_families_that_are_concerned_are_shown() -> None:

@@ -38,8 +38,8 @@ def test_what_gets_out_passes() -> None:
         ("dropped", "do not get out over IPv4: they are dropped."),
         ("refused", "do not get out over IPv4: they are refused."),
         ("oneway", "get out over IPv4, but the answers are lost."),
-        ("elsewhere", "end elsewhere than where they are sent over IPv4."),
-        ("proxy", "end elsewhere than where they are sent over IPv4."),
+        ("elsewhere", "over IPv4 are redirected to another destination."),
+        ("proxy", "over IPv4 are redirected to another destination."),
     ],
 )
 def test_what_does_not_get_out_fails(verdict: str, words: str) -> None:
@@ -102,7 +102,7 @@ def test_the_worse_of_both_families_decides() -> None:
 def test_what_depends_and_what_is_blind_is_unknown() -> None:
     result = one(twin(exits=(journey("depends", depends=("statistic",)),)))
     assert (result.status, result.reason) == (
-        Status.UNKNOWN, "It depends on conditions of rules that change: statistic.",
+        Status.UNKNOWN, "The result depends on rule conditions that change: statistic.",
     )  # fmt: skip
     result = one(twin(families=families("blind", doubt="control")))
     assert result.status is Status.UNKNOWN

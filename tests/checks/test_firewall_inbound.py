@@ -25,8 +25,8 @@ from tests.checks.twins import (
 
 DEBIAN = release()
 HOSTER = (
-    "A firewall outside of this host, such as your hosting provider's, cannot be seen from here. To try it, run"
-    " preflight with --rehearse --hold 120, and run the line that it prints on another machine."
+    "A firewall outside this host, such as your hosting provider's, is not visible from here. To test it, run preflight"
+    " with --rehearse --hold 120, and run one of the commands that it prints on another machine."
 )
 
 
@@ -57,7 +57,7 @@ def test_what_passes_says_what_was_tried_and_what_cannot_be_seen() -> None:
         "Connections from the Internet to 25/tcp will reach mailcow. IP versions tested: IPv4."
         " mailcow does not use IPv6. " + HOSTER
     )
-    assert "reach mailcow. Families" in one(twin(derived=False)).message
+    assert "reach mailcow. IP versions" in one(twin(derived=False)).message
     assert measured(result) == {
         "families": {
             "ipv4": {
@@ -79,8 +79,8 @@ def test_what_passes_says_what_was_tried_and_what_cannot_be_seen() -> None:
         ("dropped", "do not reach mailcow: they are dropped (IPv4).", "dropped"),
         ("refused", "do not reach mailcow: they are refused (IPv4).", "refused"),
         ("oneway", "reach mailcow, but its answers are lost (IPv4).", "answers lost"),
-        ("elsewhere", "end elsewhere than at mailcow (IPv4).", "redirected"),
-        ("proxy", "through docker-proxy alone (IPv4). mailcow then sees Docker's own address", "through docker-proxy"),
+        ("elsewhere", "are redirected away from mailcow (IPv4).", "redirected"),
+        ("proxy", "only through docker-proxy (IPv4). mailcow then sees Docker's own address", "through docker-proxy"),
     ],
 )  # fmt: skip
 def test_what_does_not_get_through_fails(verdict: str, words: str, found: str) -> None:
@@ -143,12 +143,12 @@ def test_a_neighbour_decides_nothing_and_is_told_where_it_differs() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (journey("depends", depends=("limit", "recent")), "conditions of rules that change: limit, recent."),
-        (journey("depends", depends=("order",)), "which rules come first, those of ip_tables or those of nf_tables"),
-        (journey("unknown", reason="sources"), "not all treated alike"),
+        (journey("depends", depends=("limit", "recent")), "rule conditions that change: limit, recent."),
+        (journey("depends", depends=("order",)), "whether the rules of ip_tables or those of nf_tables come first"),
+        (journey("unknown", reason="sources"), "Not all addresses on the Internet are treated alike"),
         (journey("unknown", reason="interface"), "on an interface without a default route"),
         (journey("unknown", reason="queue"), "NFQUEUE"),
-        (journey("unknown", reason="late"), "too many to be tried in time"),
+        (journey("unknown", reason="late"), "too many firewall rules to test"),
         (journey("unknown"), "No test packet gave a result."),
     ],
 )  # fmt: skip
@@ -219,7 +219,7 @@ def test_what_was_not_tried_is_named() -> None:
     message = one(twin(unseen=unseen)).message
     assert "XDP programs handle packets first on these interfaces and were not tested: eth0." in message
     assert "IPVS is in use" in message
-    assert "tc decide" in message
+    assert "tc filters" in message
     assert "hardware" in message
 
 

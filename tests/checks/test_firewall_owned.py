@@ -116,7 +116,7 @@ def test_firewalld_gets_a_policy_for_the_direction_that_is_closed(
 ) -> None:
     remedy = advice(case(FIREWALLD, "firewalld", **more))
     assert remedy.commands == commands
-    assert "restart Docker after firewalld's reload" in remedy.text
+    assert "restart Docker after firewalld reloads" in remedy.text
 
 
 def test_firewalld_that_is_strict_wants_a_forward_port_in_the_zone_of_the_uplink() -> None:
@@ -135,7 +135,7 @@ def test_firewalld_that_is_strict_wants_a_forward_port_in_the_zone_of_the_uplink
 def test_a_rule_that_docker_will_add_is_not_cured_by_its_restart() -> None:
     remedy = advice(case(rule("DOCKER", predicted=True), "docker"))
     assert remedy.commands == ("cat /etc/docker/daemon.json",)
-    assert "Docker's settings for its networks" in remedy.text
+    assert "Docker's network settings" in remedy.text
     assert advice(case(rule("DOCKER"), "docker")).commands == ("systemctl restart docker",)
 
 
@@ -150,7 +150,7 @@ def test_lines_of_docker_user_do_not_outlast_a_reboot() -> None:
 def test_a_manager_with_files_of_its_own_keeps_them(owner: str, name: str) -> None:
     remedy = advice(case(rule(), owner))
     assert remedy.text == (
-        f"Let {name} accept what is forwarded to and from br-mailcow, in its own files. "
+        f"In the configuration of {name}, accept packets that are forwarded to and from br-mailcow. "
         "Keep all other rules as they are. "
         f"Restart Docker each time {name} reloads its rules, because Docker's own rules may then be lost."
     )

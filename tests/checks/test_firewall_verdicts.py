@@ -163,7 +163,7 @@ def test_without_a_culprit_the_rules_are_shown_and_nothing_is_changed(verdict: V
     for result in (inbound(arriving(journey(verdict))), forwarding(twin(exits=(journey(verdict),)))):
         assert result.remedy is not None
         assert result.remedy.commands == ("nft list ruleset", "iptables-save")
-        assert "mailcow's bridge pass" in result.remedy.text
+        assert "mailcow's bridge." in result.remedy.text
         assert result.detail is None
 
 

@@ -160,7 +160,7 @@ def test_without_the_image_it_is_unknown_and_says_how_to_get_it(engine: FakeEngi
 @pytest.mark.parametrize("how", ["die", (500, "image store broken")])
 def test_an_engine_that_cannot_tell_its_images_is_unknown(engine: FakeEngine, how: str | tuple[int, str]) -> None:
     engine.faults["GET /images"] = how
-    assert reason(probe(engine)) == "The engine did not let a container be prepared."
+    assert reason(probe(engine)) == "The engine did not let preflight prepare a container."
     assert engine.created == []
 
 

@@ -65,12 +65,12 @@ def remedy(look: Look, value: int) -> Remedy:
     recreate = None
     if any(network.driver == "bridge" for network in mailcow_networks(look)):
         recreate = say(
-            "mailcow's network exists already: to recreate it, run docker compose down and docker compose up -d in "
-            "{directory}. Mail stops meanwhile.",
+            "mailcow's network already exists. To recreate it, run docker compose down and docker compose up -d in "
+            "{directory}. Mail stops in the meantime.",
             directory=look.plan.directory,
         )
     if held is None or not held.present:
-        text = say("Once mailcow is cloned, give its network this MTU in {path}.", path=path)
+        text = say("After cloning mailcow, set this MTU for its network in {path}.", path=path)
         written = (WrittenFile(path, lines),)
         # A file that appeared meanwhile is left alone.
         command = f"(set -C; printf '%s\\n' {quoted} > {where})"
