@@ -41,7 +41,7 @@ def _late(probe: Probe, *, own: bool) -> Fact[Any]:
     """Say what would help: more time for the run, unless it was the probe's own that was over."""
     if not own:
         why = say("The run reached its deadline before the probe ended.")
-        return Fact.unknown(probe.source, why, say("Increase --timeout."), place="docker-run")
+        return Fact.unknown(probe.source, why, say("Raise --timeout."), place="docker-run")
     why = say("The probe did not end within {limit} s.", limit=f"{probe.seconds:g}")
     return Fact.unknown(
         probe.source,
