@@ -70,7 +70,7 @@ def remedy(look: Look, value: int) -> Remedy:
             directory=look.plan.directory,
         )
     if held is None or not held.present:
-        text = say("After cloning mailcow, set this MTU for its network in {path}.", path=path)
+        text = say("After cloning mailcow, set the MTU of its network to {value} in {path}.", value=value, path=path)
         written = (WrittenFile(path, lines),)
         # A file that appeared meanwhile is left alone.
         command = f"(set -C; printf '%s\\n' {quoted} > {where})"
@@ -78,7 +78,7 @@ def remedy(look: Look, value: int) -> Remedy:
     if held.mtu is not None and held.mtu <= value:
         return Remedy(paragraph(recreate) or say("Recreate mailcow's network."), when="last")
     if held.clear and not held.networks:
-        text = say("Add this MTU to {path}.", path=path)
+        text = say("Set the MTU of mailcow's network to {value} in {path}.", value=value, path=path)
         command = f"grep -q '^networks:' {where} || printf '%s\\n' '' {quoted} >> {where}"
         return Remedy(paragraph(text, recreate), (command,), when="cloned")
     text = say(

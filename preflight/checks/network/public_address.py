@@ -28,7 +28,7 @@ def public_address(look: Look) -> Iterator[Finding]:
 
     DNS records contain the address at which the Internet sees this host. Behind NAT, this is not one of the host's own
     addresses, and mailcow's ports must be forwarded. With several uplinks, mail may leave from an address other than
-    the one that has the host name.
+    the one that the host name resolves to.
     """
     sightings = look.host.sightings.get()
     seen = {family: _seen(sightings, version) for family, version in VERSIONS.items()}

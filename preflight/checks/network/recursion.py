@@ -92,10 +92,10 @@ def recursion(look: Look) -> Iterator[Finding]:
     """Name servers on the Internet answer a container
 
     mailcow's resolver, Unbound, runs in a container, queries the root and all other name servers itself, and validates
-    DNSSEC. If a firewall or a proxy interferes, it is unhealthy, and most of mailcow does not start. Without UDP, it
-    gives up on each server after seconds. Without signatures or the root's keys, no answer is valid. Without TCP, only
-    long answers are lost, and a proxy that keeps signatures is no obstacle: both are warnings. If half of the servers
-    do not answer, it is a matter of chance.
+    DNSSEC. If a firewall or a proxy interferes, the resolver is unhealthy, and most of mailcow does not start. Without
+    UDP, it gives up on each server after seconds. Without signatures or the root's keys, no answer is valid. Without
+    TCP, only long answers are lost. A proxy that keeps signatures does no harm. Both are warnings. If half of the
+    servers do not answer, it is a matter of chance whether the resolver works.
     """
     run = look.host.probes.recursion.get()
     judged = asking.judge(run)
