@@ -28,11 +28,13 @@ def run_probe(probe: Probe, bench: Bench) -> Fact[Any]:
             image = own_image(box, bench.own)
             return _no_image(probe) if image is None else Fact.of(probe.source, probe.act(box, image))
     except Stopped:
-        return Fact.unknown(probe.source, say("The run was ended before the probe was."))
+        return Fact.unknown(probe.source, say("The run was stopped before the probe ended."))
     except TimeoutError:
         return _late(probe, own=until == limit)
     except EngineError as error:
-        return Fact.unknown(probe.source, say("The engine did not let a container be prepared."), detail=str(error))
+        return Fact.unknown(
+            probe.source, say("The engine did not let preflight prepare a container."), detail=str(error)
+        )
 
 
 def _late(probe: Probe, *, own: bool) -> Fact[Any]:

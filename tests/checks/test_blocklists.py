@@ -114,7 +114,7 @@ def test_a_network_that_spamhaus_does_not_answer_needs_a_key(state: ListState) -
 def test_an_address_that_is_listed_all_the_same_is_told_with_it() -> None:
     found = beside(BlockListed(ZEN, "alive", (Listing(OWN, "listed", (3,)),)), CLOSED)
     assert found.message.startswith(f"{ZEN} lists {OWN}.")
-    assert "answers no question from the network" in found.message
+    assert "does not answer queries from the network" in found.message
     assert found.remedy is not None
     assert "https://check.spamhaus.org/" in found.remedy.text
     assert "SPAMHAUS_DQS_KEY" in found.remedy.text

@@ -42,20 +42,20 @@ def one(*found: Service, **more: Any) -> Result:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (manager(), "The firewall manager firewalld is switched on beside Docker: active and enabled at boot."),
-        (manager(active=False), "beside Docker: enabled at boot."),
-        (manager(active=None), "beside Docker: enabled at boot."),
-        (manager(enabled=False), "beside Docker: active."),
-        (manager(enabled=None), "beside Docker: active."),
+        (manager(), "The firewall manager firewalld is switched on alongside Docker: active and enabled at boot."),
+        (manager(active=False), "alongside Docker: enabled at boot."),
+        (manager(active=None), "alongside Docker: enabled at boot."),
+        (manager(enabled=False), "alongside Docker: active."),
+        (manager(enabled=None), "alongside Docker: active."),
         (switched("ufw", "ENABLED", "yes", True), "at boot. Its configuration says ENABLED=yes. See firewall"),
-        (manager("ufw"), "The firewall manager ufw is switched on beside Docker: active and enabled at boot. See"),
+        (manager("ufw"), "The firewall manager ufw is switched on alongside Docker: active and enabled at boot. See"),
         (switched("csf", "TESTING", "1", None), "says TESTING=1."),
         (switched("csf", "", "", False, process=90), "The firewall manager csf is switched on"),
         (switched("ferm", "ENABLED", "", None), "says ENABLED=."),
         (switched("shorewall", "STARTUP_ENABLED", "yes", True), "says STARTUP_ENABLED=yes."),
         (manager("nftables", RuleFile(CONF, 3, flushes=True)), f"Rules in its files: {CONF} (3)."),
         (manager("iptables", RuleFile(RULES4, 0), RuleFile(RULES6, 1)), f"files: {RULES4} (0), {RULES6} (1)."),
-        (manager("iptables", DENIED, RuleFile(RULES6, 0)), f"{RULES4} cannot be read: Permission denied."),
+        (manager("iptables", DENIED, RuleFile(RULES6, 0)), f"Cannot read {RULES4}: Permission denied."),
         (manager("iptables"), "iptables is switched on"),
     ],
 )
@@ -93,7 +93,7 @@ def test_a_manager_that_may_stay(found: Service, words: str) -> None:
 def test_what_is_switched_off_passes(found: Service) -> None:
     result = one(found)
     assert (result.status, result.subject, result.found) == (Status.PASS, None, "none")
-    assert "No firewall manager was found switched on." in result.message
+    assert "Found no firewall manager that is switched on." in result.message
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_warning_can_be_accepted_by_the_option_that_is_named() -> None:
     ("found", "words"),
     [
         (manager("iptables", chains=("InstanceServices",), closes=("INPUT", "FORWARD")), "Oracle Cloud"),
-        (manager("iptables", closes=("INPUT", "FORWARD")), "refuse to forward"),
+        (manager("iptables", closes=("INPUT", "FORWARD")), "reject forwarded packets"),
         (manager("nftables", RuleFile(CONF, 3, flushes=True)), "`flush ruleset`"),
         (manager("csf"), "DOCKER"), (manager("shorewall"), "DOCKER=Yes"), (manager(), "zone named docker"),
     ],
@@ -173,7 +173,7 @@ def test_unknown_services_are_unknown() -> None:
 
 def test_hidden_processes_are_no_pass() -> None:
     result = one(processes=False)
-    assert (result.status, result.reason) == (Status.UNKNOWN, "Running processes could not be seen.")
+    assert (result.status, result.reason) == (Status.UNKNOWN, "Running processes are not visible.")
     assert one(manager(), processes=False).status is Status.WARN
     given = host(view=msgspec.structs.replace(VIEW, live=False), services=Services("systemd", (), False))
     (of_copy,) = run("firewall.managers", look(given))

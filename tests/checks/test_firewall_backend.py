@@ -31,7 +31,7 @@ def tables(*more: Table, docker: tuple[Table, ...] = NFT, derived: bool = True) 
 def test_docker_and_mailcow_in_one_backend_pass(docker: tuple[Table, ...], name: str) -> None:
     result = one(tables(docker=docker))
     assert (result.status, result.found) == (Status.PASS, name)
-    assert result.message == f"mailcow's netfilter container will pick {name}, where Docker's rules are as well."
+    assert result.message == f"mailcow's netfilter container will pick {name}, which also holds Docker's rules."
     assert measured(result) == {"backends": [name], "engine": name, "netfilter": name, "missing": []}
 
 
@@ -90,7 +90,7 @@ def test_legacy_tables_without_rules_are_none() -> None:
 def test_missing_rules_of_docker_are_a_warning(left: tuple[Table, ...], missing: str) -> None:
     result = one(tables(docker=left))
     assert (result.status, result.found) == (Status.WARN, "missing")
-    assert f"Rules of Docker's own are missing on this host: {missing}." in result.message
+    assert f"Docker's own rules are missing on this host: {missing}." in result.message
     assert result.remedy
     assert result.remedy.commands == ("systemctl restart docker",)
 
@@ -121,7 +121,7 @@ def test_other_settings_are_told_by_their_own_check() -> None:
     off = DaemonConfig("/etc/docker/daemon.json", True, {"iptables": False})
     result = one(tables(docker=()), daemon_config=off)
     assert (result.status, result.reason) == (
-        Status.SKIP, "Docker writes no rules of its own (see docker.daemon-config).",
+        Status.SKIP, "Docker does not write firewall rules (see docker.daemon-config).",
     )  # fmt: skip
     own = msgspec.structs.replace(ENGINE, firewall_backend="nftables")
     result = one(tables(native("docker-bridges", "ip"), docker=()), engine=own)
@@ -132,7 +132,7 @@ def test_other_settings_are_told_by_their_own_check() -> None:
 def test_without_an_engine_the_rules_that_are_there_tell() -> None:
     result = one(tables(docker=()), engine=Fact.unknown("docker", "No engine."))
     assert (result.status, result.message) == (
-        Status.PASS, "mailcow's netfilter container will pick iptables here.",
+        Status.PASS, "mailcow's netfilter container will pick iptables on this host.",
     )  # fmt: skip
 
 
@@ -263,15 +263,15 @@ def test_remedies_change_no_backend_by_themselves() -> None:
         result = one(mixed, os_release=system)
         assert result.remedy
         assert result.remedy.commands[0].split()[0] == first
-        assert "have it use nftables" in result.remedy.text
+        assert "set it to use nftables" in result.remedy.text
         assert all("--set" not in line and "-F" not in line for line in result.remedy.commands)
     apart = one(tables(native(family="ip"), docker=LEGACY))
     assert apart.remedy
-    assert "have it use iptables" in apart.remedy.text
+    assert "set it to use iptables" in apart.remedy.text
 
 
 def test_a_container_that_is_not_seen_is_not_restarted_by_name() -> None:
     result = one(tables(derived=False))
     assert result.remedy
     assert result.remedy.commands == ()
-    assert result.remedy.text == "Restart mailcow's netfilter container, and look at what it logs."
+    assert result.remedy.text == "Restart mailcow's netfilter container, and check its log."

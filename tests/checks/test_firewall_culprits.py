@@ -39,8 +39,8 @@ def said(culprit: Culprit, **more: Any) -> list[str]:
         (rule(kind="policy"), "The policy of the chain FORWARD in the table ip filter stops them."),
         (rule(kind="policy", backend=""), "The policy of the chain FORWARD in the table filter stops them."),
         (legacy(kind="policy"), "The policy of the chain FORWARD in the table filter of iptables-legacy stops them."),
-        (Culprit(kind="filter"), "The kernel's check of source addresses (rp_filter) drops them."),
-        (Culprit(kind="socket"), "No rule of Docker's forwards them to mailcow, and no program listens there."),
+        (Culprit(kind="filter"), "The kernel's source address check (rp_filter) drops them."),
+        (Culprit(kind="socket"), "None of Docker's rules forwards them to mailcow, and no program listens there."),
     ],
 )
 def test_what_stops_connections_is_the_first_sentence(culprit: Culprit, words: str) -> None:
@@ -49,7 +49,7 @@ def test_what_stops_connections_is_the_first_sentence(culprit: Culprit, words: s
 
 @pytest.mark.parametrize(("version", "setting"), [(4, "net.ipv4.ip_forward"), (6, "net.ipv6.conf.all.forwarding")])
 def test_forwarding_is_named_by_its_setting(version: Any, setting: str) -> None:
-    words = f"The kernel does not forward packets: {setting} is 0, here or for an interface."
+    words = f"The kernel does not forward packets: {setting} is 0, globally or for an interface."
     assert said(Culprit(kind="forwarding"), version=version) == [words]
 
 
@@ -61,7 +61,7 @@ def test_forwarding_is_named_by_its_setting(version: Any, setting: str) -> None:
     ],
 )  # fmt: skip
 def test_a_route_is_missing_to_where_the_packet_was_going(way: str, verdict: str, to: str) -> None:
-    words = f"No route leads to {to}, or one leads to nowhere."
+    words = f"There is no route to {to}, or a route leads nowhere."
     assert said(Culprit(kind="route"), way=way, verdict=verdict) == [words]
 
 
@@ -86,11 +86,11 @@ def test_a_translation_is_said_as_far_as_it_is_known(culprit: Culprit, wanted: l
     [
         (rule(counter=None), "", []),
         (rule(counter=0), "", []),
-        (rule(counter=7), "ufw", ["It belongs to ufw.", "Packets that it has stopped on this host so far: 7."]),
+        (rule(counter=7), "ufw", ["It belongs to ufw.", "Packets it has stopped on this host so far: 7."]),
         (rule(kind="policy", counter=7), "ufw", ["It belongs to ufw."]),
         (rule(counter=None, predicted=True), "docker", ["Docker will add this rule for mailcow."]),
         (rule(counter=None), "docker-user",
-         ["Rules in this chain were written by hand, or by a tool for Docker's ports."]),
+         ["Rules in this chain are written by hand, or by a tool that manages Docker's ports."]),
         (rule(counter=None), "netfilter-mailcow", ["It belongs to netfilter-mailcow."]),
         (rule(counter=None), "oracle-cloud", ["It belongs to Oracle Cloud."]),
         (Culprit(kind="nat"), "kubernetes", ["It belongs to Kubernetes."]),
@@ -103,7 +103,7 @@ def test_whose_it_is_and_how_often_it_was_met(culprit: Culprit, owner: str, want
 
 
 def test_what_comes_to_the_hosts_own_rules_is_said_of_what_comes_in_alone() -> None:
-    words = "Docker does not forward them, so they come to the rules for the host's own ports."
+    words = "Docker does not forward them, so the rules for the host's own ports apply to them."
     assert words in said(rule("INPUT"), hook="input")
     assert words not in said(rule("INPUT"), hook="input", way="out")
     assert words not in said(rule("FORWARD"), hook="forward")
@@ -169,7 +169,7 @@ def test_a_rule_without_a_chain_is_nobodys(culprit: Culprit | None, known: bool)
 # --- why a verdict is not known ---------------------------------------------------------------------------------------
 
 OTHERS = (Uncopied("nf_tables", "inet mine", "x", 3, "osf"), Uncopied("ip_tables", "filter", "FORWARD", 9, "geoip"))
-BARE = "A rule is on the way that could not be tried."
+BARE = "The packets meet a rule that could not be tested."
 
 
 @pytest.mark.parametrize(
@@ -190,15 +190,15 @@ def test_the_rule_that_could_not_be_copied_is_that_on_the_way(
     given = twin(uncopied=uncopied)
     assert verdicts.undecided(given, journey("unknown", where, reason="uncopied")) == words
     late = journey("unknown", where, reason="late")
-    assert verdicts.undecided(given, late) == "The rules of the firewall are too many to be tried in time."
+    assert verdicts.undecided(given, late) == "There are too many firewall rules to test in the available time."
 
 
 @pytest.mark.parametrize(
     ("depends", "reason", "words"),
     [
-        (("order",), "", "It depends on which rules come first"), (("order", "limit"), "", "conditions of rules that"),
-        (("limit",), "uncopied", "conditions of rules that change: limit."),
-        (("limit",), "sources", "Addresses on the Internet are not all treated alike"),
+        (("order",), "", "The result depends on whether the rules"), (("order", "limit"), "", "rule conditions that"),
+        (("limit",), "uncopied", "rule conditions that change: limit."),
+        (("limit",), "sources", "Not all addresses on the Internet are treated alike"),
     ],
 )  # fmt: skip
 def test_the_reason_is_the_one_that_leads_on(depends: tuple[str, ...], reason: Any, words: str) -> None:
@@ -291,7 +291,7 @@ def test_forwarding_in_both_families_is_one_file_without_doubles() -> None:
     assert remedy.files[0].text.splitlines() == [
         "net.ipv4.ip_forward = 1", "net.ipv4.conf.eth0.forwarding = 1", FORWARD6,
     ]  # fmt: skip
-    assert "Docker then closes the chain FORWARD to all but its own networks" in remedy.text
+    assert "it then closes the chain FORWARD to all networks except its own" in remedy.text
 
 
 def test_routes_of_the_families_that_are_concerned_are_shown() -> None:

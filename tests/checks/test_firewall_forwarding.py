@@ -26,7 +26,7 @@ def one(given: Twin, **facts: Any) -> Result:
 def test_what_gets_out_passes() -> None:
     result = one(twin())
     assert result.status is Status.PASS
-    assert result.message == "Connections from mailcow's network will get out. Families tried: IPv4."
+    assert result.message == "Connections from mailcow's network will get out. IP versions tested: IPv4."
     assert "network get out." in one(twin(derived=False)).message
     four = measured(result)["families"]["ipv4"]
     assert (four["verdict"], four["ports"]) == ("delivered", [])
@@ -38,8 +38,8 @@ def test_what_gets_out_passes() -> None:
         ("dropped", "do not get out over IPv4: they are dropped."),
         ("refused", "do not get out over IPv4: they are refused."),
         ("oneway", "get out over IPv4, but the answers are lost."),
-        ("elsewhere", "end elsewhere than where they are sent over IPv4."),
-        ("proxy", "end elsewhere than where they are sent over IPv4."),
+        ("elsewhere", "over IPv4 are redirected to another destination."),
+        ("proxy", "over IPv4 are redirected to another destination."),
     ],
 )
 def test_what_does_not_get_out_fails(verdict: str, words: str) -> None:
@@ -53,7 +53,7 @@ def test_one_port_that_is_closed_is_named() -> None:
     given = twin()
     lost = Exit("tcp", 25, journey("refused", rule()))
     result = one(msgspec.structs.replace(given, exits=(lost, *given.exits[1:])))
-    assert "Ports that are concerned: 25/tcp." in result.message
+    assert "Affected ports: 25/tcp." in result.message
     assert "The rule with the handle 12 in the chain FORWARD of the table ip filter stops them." in result.message
     four = measured(result)["families"]["ipv4"]
     assert (four["verdict"], four["ports"], four["handle"]) == ("refused", ["25/tcp"], 12)
@@ -102,7 +102,7 @@ def test_the_worse_of_both_families_decides() -> None:
 def test_what_depends_and_what_is_blind_is_unknown() -> None:
     result = one(twin(exits=(journey("depends", depends=("statistic",)),)))
     assert (result.status, result.reason) == (
-        Status.UNKNOWN, "It depends on conditions of rules that change: statistic.",
+        Status.UNKNOWN, "The result depends on rule conditions that change: statistic.",
     )  # fmt: skip
     result = one(twin(families=families("blind", doubt="control")))
     assert result.status is Status.UNKNOWN

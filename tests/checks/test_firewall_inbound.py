@@ -25,8 +25,8 @@ from tests.checks.twins import (
 
 DEBIAN = release()
 HOSTER = (
-    "A firewall outside of this host, such as your hosting provider's, cannot be seen from here. To try it, run"
-    " preflight with --rehearse --hold 120, and run the line that it prints on another machine."
+    "A firewall outside this host, such as your hosting provider's, is not visible from here. To test it, run preflight"
+    " with --rehearse --hold 120, and run one of the commands that it prints on another machine."
 )
 
 
@@ -54,10 +54,10 @@ def test_each_port_beyond_loopback_has_a_row() -> None:
 def test_what_passes_says_what_was_tried_and_what_cannot_be_seen() -> None:
     result = one(twin())
     assert result.message == (
-        "Connections from the Internet to 25/tcp will reach mailcow. Families tried: IPv4. mailcow does not use IPv6. "
-        + HOSTER
+        "Connections from the Internet to 25/tcp will reach mailcow. IP versions tested: IPv4."
+        " mailcow does not use IPv6. " + HOSTER
     )
-    assert "reach mailcow. Families" in one(twin(derived=False)).message
+    assert "reach mailcow. IP versions" in one(twin(derived=False)).message
     assert measured(result) == {
         "families": {
             "ipv4": {
@@ -79,8 +79,8 @@ def test_what_passes_says_what_was_tried_and_what_cannot_be_seen() -> None:
         ("dropped", "do not reach mailcow: they are dropped (IPv4).", "dropped"),
         ("refused", "do not reach mailcow: they are refused (IPv4).", "refused"),
         ("oneway", "reach mailcow, but its answers are lost (IPv4).", "answers lost"),
-        ("elsewhere", "end elsewhere than at mailcow (IPv4).", "redirected"),
-        ("proxy", "through docker-proxy alone (IPv4). mailcow then sees Docker's own address", "through docker-proxy"),
+        ("elsewhere", "are redirected away from mailcow (IPv4).", "redirected"),
+        ("proxy", "only through docker-proxy (IPv4). mailcow then sees Docker's own address", "through docker-proxy"),
     ],
 )  # fmt: skip
 def test_what_does_not_get_through_fails(verdict: str, words: str, found: str) -> None:
@@ -96,7 +96,7 @@ def test_the_rule_is_named_with_its_handle_its_owner_and_its_counter() -> None:
         "The rule with the handle 12 in the chain ufw-reject-forward of the table ip filter stops them."
         in result.message
     )
-    assert "It belongs to ufw. Packets that it has stopped on this host so far: 3." in result.message
+    assert "It belongs to ufw. Packets it has stopped on this host so far: 3." in result.message
     assert result.detail == "-A FORWARD -j DROP"
     four = measured(result)["families"]["ipv4"]
     assert four["owner"] == "ufw"
@@ -143,13 +143,13 @@ def test_a_neighbour_decides_nothing_and_is_told_where_it_differs() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (journey("depends", depends=("limit", "recent")), "conditions of rules that change: limit, recent."),
-        (journey("depends", depends=("order",)), "which rules come first, those of ip_tables or those of nf_tables"),
-        (journey("unknown", reason="sources"), "not all treated alike"),
+        (journey("depends", depends=("limit", "recent")), "rule conditions that change: limit, recent."),
+        (journey("depends", depends=("order",)), "whether the rules of ip_tables or those of nf_tables come first"),
+        (journey("unknown", reason="sources"), "Not all addresses on the Internet are treated alike"),
         (journey("unknown", reason="interface"), "on an interface without a default route"),
         (journey("unknown", reason="queue"), "NFQUEUE"),
-        (journey("unknown", reason="late"), "too many to be tried in time"),
-        (journey("unknown"), "No packet told how it went."),
+        (journey("unknown", reason="late"), "too many firewall rules to test"),
+        (journey("unknown"), "No test packet gave a result."),
     ],
 )  # fmt: skip
 def test_what_depends_is_unknown_and_says_on_what(given: Any, words: str) -> None:
@@ -217,9 +217,9 @@ VARIABLES = (
 def test_what_was_not_tried_is_named() -> None:
     unseen = (Unseen("xdp", "eth0"), Unseen("tc", "eth0"), Unseen("ipvs"), Unseen("offload", "eth1"))
     message = one(twin(unseen=unseen)).message
-    assert "XDP programs decide first on these interfaces, and were not tried: eth0." in message
+    assert "XDP programs handle packets first on these interfaces and were not tested: eth0." in message
     assert "IPVS is in use" in message
-    assert "tc decide" in message
+    assert "tc filters" in message
     assert "hardware" in message
 
 
@@ -305,7 +305,7 @@ def test_a_port_that_is_taken_is_told_by_its_own_check() -> None:
     )  # fmt: skip
     result = one(twin(journey("elsewhere", NAT)), nat=Nat((taken,)))
     assert result.remedy
-    assert result.remedy.text == "Take the port back first: see ports.free."
+    assert result.remedy.text == "Free the port first (see ports.free)."
 
 
 def test_a_policy_of_firewalld() -> None:
@@ -379,7 +379,7 @@ def test_a_port_of_the_host_is_not_opened_where_docker_does_not_forward() -> Non
     six = journey("dropped", closed, version=6, steps=steps)
     result = one(twin(journey(), six, families=families(six="judged")), services=managers("ufw"))
     assert commands(result) == ("systemctl restart docker",)
-    assert "Docker does not forward them, so they come to the rules for the host's own ports." in result.message
+    assert "Docker does not forward them, so the rules for the host's own ports apply to them." in result.message
 
 
 def test_missing_rules_of_docker_are_one_cause() -> None:
@@ -395,7 +395,7 @@ def test_settings_of_the_engine_are_told_by_their_own_check() -> None:
     config = DaemonConfig("/etc/docker/daemon.json", True, {"iptables": False})
     result = one(twin(journey("proxy"), tables=()), daemon_config=config)
     assert result.remedy
-    assert result.remedy.text == "Have Docker manage the firewall: see docker.daemon-config."
+    assert result.remedy.text == "Let Docker manage the firewall (see docker.daemon-config)."
 
 
 def test_forwarding_of_ipv6_keeps_the_default_route() -> None:

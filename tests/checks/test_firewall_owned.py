@@ -16,7 +16,7 @@ from tests.checks.hosts import release
 from tests.checks.twins import ENGINE, docker_tables, legacy, managers, rule, twin
 
 KNOWN = "-m conntrack --ctstate RELATED,ESTABLISHED"
-BOOT = "These lines are gone after a reboot. Add them where your own rules are loaded from as well."
+BOOT = "These rules are lost at reboot. Also add them to the file from which your own rules are loaded."
 BEGIN = "firewall-cmd --permanent"
 
 
@@ -50,7 +50,7 @@ def advice(*cases: Case, services: Services | None = None, derived: bool = True)
 def test_a_rule_of_ufws_own_files_is_looked_for_there(chain: str, path: str) -> None:
     remedy = advice(case(rule(chain), "ufw"))
     assert remedy.commands == (f"grep -n forward {path}",)
-    assert remedy.text == f"Change the rule in {path} so that it leaves out mailcow's bridge, then load the rules."
+    assert remedy.text == f"Change the rule in {path} so that it excludes mailcow's bridge, then load the rules."
 
 
 def test_each_file_of_ufw_is_named_once_and_other_chains_have_their_command() -> None:
@@ -77,7 +77,7 @@ def test_each_file_of_ufw_is_named_once_and_other_chains_have_their_command() ->
 def test_ufw_forwards_in_the_direction_that_is_closed(more: dict[str, Any], commands: tuple[str, ...]) -> None:
     remedy = advice(case(rule("ufw-reject-forward"), "ufw", **more))
     assert remedy.commands == commands
-    assert ("Ports are those in the container." in remedy.text) is any("port" in one for one in commands)
+    assert ("The ports are those inside the containers." in remedy.text) is any("port" in one for one in commands)
     assert "Keep all other rules as they are." in remedy.text
 
 
@@ -116,7 +116,7 @@ def test_firewalld_gets_a_policy_for_the_direction_that_is_closed(
 ) -> None:
     remedy = advice(case(FIREWALLD, "firewalld", **more))
     assert remedy.commands == commands
-    assert "restart Docker after firewalld's reload" in remedy.text
+    assert "restart Docker after firewalld reloads" in remedy.text
 
 
 def test_firewalld_that_is_strict_wants_a_forward_port_in_the_zone_of_the_uplink() -> None:
@@ -124,7 +124,7 @@ def test_firewalld_that_is_strict_wants_a_forward_port_in_the_zone_of_the_uplink
     remedy = advice(case(strict, "firewalld"), case(FIREWALLD, "firewalld"))
     assert remedy.commands == ("firewall-cmd --list-all-zones",)
     assert remedy.text == (
-        "firewalld rejects ports that Docker publishes: StrictForwardPorts is set to yes. "
+        "StrictForwardPorts is set to yes, so firewalld rejects ports that Docker publishes. "
         "Add a forward port for each of mailcow's ports to the zone of eth0."
     )
 
@@ -135,7 +135,7 @@ def test_firewalld_that_is_strict_wants_a_forward_port_in_the_zone_of_the_uplink
 def test_a_rule_that_docker_will_add_is_not_cured_by_its_restart() -> None:
     remedy = advice(case(rule("DOCKER", predicted=True), "docker"))
     assert remedy.commands == ("cat /etc/docker/daemon.json",)
-    assert "Docker's settings for its networks" in remedy.text
+    assert "Docker's network settings" in remedy.text
     assert advice(case(rule("DOCKER"), "docker")).commands == ("systemctl restart docker",)
 
 
@@ -150,9 +150,9 @@ def test_lines_of_docker_user_do_not_outlast_a_reboot() -> None:
 def test_a_manager_with_files_of_its_own_keeps_them(owner: str, name: str) -> None:
     remedy = advice(case(rule(), owner))
     assert remedy.text == (
-        f"Let {name} accept what is forwarded to and from br-mailcow, in its own files. "
+        f"In the configuration of {name}, accept packets that are forwarded to and from br-mailcow. "
         "Keep all other rules as they are. "
-        f"Restart Docker whenever {name} has loaded its rules anew, as Docker's own may be lost then."
+        f"Restart Docker each time {name} reloads its rules, because Docker's own rules may then be lost."
     )
 
 
@@ -175,7 +175,7 @@ def test_managers_that_know_docker_are_told_to_keep_its_rules_and_all_others(own
 def test_bans_are_looked_at_and_not_lifted_as_a_whole(owner: str, commands: tuple[str, ...]) -> None:
     remedy = advice(case(rule("x"), owner))
     assert remedy.commands == commands
-    assert remedy.text == "A ban covers ordinary addresses. Find out which one does, and lift it alone."
+    assert remedy.text == "A ban covers ordinary addresses. Find this ban, and lift no other."
 
 
 # --- Oracle Cloud's image ---------------------------------------------------------------------------------------------
@@ -215,8 +215,8 @@ def test_no_line_is_written_into_oracles_file_that_it_has_no_place_for(culprit: 
 # --- by hand ----------------------------------------------------------------------------------------------------------
 
 FOUR, SIX, BOTH = (RuleFile(f"/etc/{name}", 3) for name in ("iptables/rules.v4", "iptables/rules.v6", "nftables.conf"))
-SAME = "Add the same rules to {path}, so that they are there after a reboot."
-SAVED = "Do not save the running rules: Docker's own would be saved with them."
+SAME = "Add the same rules to {path} so that they persist after a reboot."
+SAVED = "Do not save the running rules: Docker's own rules would be saved with them."
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_lines_outlast_a_reboot_in_the_file_of_their_family(
     assert (SAME.format(path=path) in text) is bool(path)
     assert (SAVED in text) is bool(path)
     assert (BOOT in text) is not bool(path)
-    assert text.startswith("Let mailcow's connections through with lines for them alone. Keep all other rules")
+    assert text.startswith("Add rules that let mailcow's connections through, and nothing else. Keep all other rules")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,11 @@ from tests.checks.twins import ENGINE, families, journey, managers, twin
 DROP = Differing(4, "engine", "filter", "DOCKER", "-i {bridge} -j DROP")
 ORDER = Differing(4, "order", "nat", "POSTROUTING")
 SEEN = PublishRun((4,), (DROP, ORDER))
-HEAD = "Docker adds other rules here than expected of its version. Chains that differ: filter DOCKER, nat POSTROUTING."
-TRIED = "The rules that it added for a test network were tried."
+HEAD = (
+    "Docker's rules on this host differ from those expected for its version."
+    " Chains that differ: filter DOCKER, nat POSTROUTING."
+)
+TRIED = "The rules that Docker added for a test network were tested."
 CHECKS = ("firewall.inbound", "firewall.forwarding", "firewall.backend")
 
 
@@ -44,7 +47,7 @@ def test_what_differs_is_told_with_its_rules(check: str) -> None:
 )
 def test_nothing_is_said_where_nothing_differs(check: str, publishing: object, derived: bool) -> None:
     result = first(check, publishing, derived=derived)
-    assert "Docker adds other rules" not in result.message
+    assert "differ from those expected" not in result.message
     assert "differing" not in measured(result)
 
 
@@ -62,4 +65,4 @@ def test_what_could_not_be_carried_over_is_unknown_and_says_so(check: str) -> No
     )
     assert result.status is Status.UNKNOWN
     assert "Could not determine the rules that Docker would add for mailcow." in result.message
-    assert result.message.endswith("Not all of them could be tried for mailcow's network.")
+    assert result.message.endswith("Not all of them could be tested for mailcow's network.")

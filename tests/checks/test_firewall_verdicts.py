@@ -141,12 +141,13 @@ def test_each_way_to_lose_packets_has_its_own_sentence_and_families() -> None:
 
 
 @pytest.mark.parametrize(
-    ("six", "words"), [("none", "This host has no way out over IPv6."), ("off", "mailcow does not use IPv6.")]
+    ("six", "words"),
+    [("none", "This host has no address with a default route for IPv6."), ("off", "mailcow does not use IPv6.")],
 )
 def test_a_family_that_does_not_count_is_said_to_those_who_pass(six: State, words: str) -> None:
     result = inbound(arriving(journey(), six=six))
     assert words in result.message
-    assert "Families tried: IPv4." in result.message
+    assert "IP versions tested: IPv4." in result.message
     assert measured(result)["families"]["ipv6"]["verdict"] == six
     assert measured(forwarding(twin(families=families(six=six))))["families"]["ipv6"]["verdict"] == six
 
@@ -162,7 +163,7 @@ def test_without_a_culprit_the_rules_are_shown_and_nothing_is_changed(verdict: V
     for result in (inbound(arriving(journey(verdict))), forwarding(twin(exits=(journey(verdict),)))):
         assert result.remedy is not None
         assert result.remedy.commands == ("nft list ruleset", "iptables-save")
-        assert "mailcow's bridge pass" in result.remedy.text
+        assert "mailcow's bridge." in result.remedy.text
         assert result.detail is None
 
 
@@ -177,7 +178,7 @@ def test_docker_proxy_alone_is_docker_s_to_put_right() -> None:
 def test_docker_that_may_not_write_rules_is_the_cause_of_what_does_not_get_out() -> None:
     result = forwarding(twin(exits=(journey("dropped", rule()),)), daemon_config=OFF)
     assert result.remedy is not None
-    assert result.remedy.text == "Have Docker manage the firewall: see docker.daemon-config."
+    assert result.remedy.text == "Let Docker manage the firewall (see docker.daemon-config)."
 
 
 def test_ports_are_named_where_others_get_out() -> None:
@@ -185,7 +186,7 @@ def test_ports_are_named_where_others_get_out() -> None:
     given = twin()
     exits = tuple(replace(one, journey=lost.get(one.port, one.journey)) for one in given.exits)
     result = forwarding(replace(given, exits=exits))
-    assert "Ports that are concerned: 25/tcp, 443/tcp." in result.message
+    assert "Affected ports: 25/tcp, 443/tcp." in result.message
     assert measured(result)["families"]["ipv4"]["ports"] == ["25/tcp", "443/tcp"]
     assert "concerned" not in forwarding(twin(exits=(journey("dropped", rule()),))).message
 

@@ -43,18 +43,18 @@ SUBJECT = "ghcr.io:443/tcp"
 @pytest.mark.parametrize(
     ("ipv4", "ipv6", "status", "words"),
     [
-        pytest.param("reached", "reached", "pass", "reached over IPv4, IPv6.", id="both"),
-        pytest.param("reached", None, "pass", "reached over IPv4.", id="no-ipv6-address"),
-        pytest.param("reached", "late", "pass", "reached over IPv4.", id="one-late"),
+        pytest.param("reached", "reached", "pass", "reachable over IPv4, IPv6.", id="both"),
+        pytest.param("reached", None, "pass", "reachable over IPv4.", id="no-ipv6-address"),
+        pytest.param("reached", "late", "pass", "reachable over IPv4.", id="one-late"),
         pytest.param("reached", "filtered", "warn", "does not answer over IPv6.", id="ipv6-dropped"),
         pytest.param("filtered", "filtered", "warn", "does not answer over IPv4, IPv6.", id="dropped"),
         pytest.param("refused", None, "warn", "over IPv4 is refused.", id="refused"),
         pytest.param("prohibited", None, "warn", "A firewall prohibits connections", id="prohibited"),
         pytest.param("unreachable", None, "warn", "is unreachable over IPv4.", id="unreachable"),
         pytest.param("foreign", "reached", "warn", "intercepted", id="intercepted"),
-        pytest.param("mute", None, "unknown", "does not answer as such a server does", id="mute"),
+        pytest.param("mute", None, "unknown", "does not respond as expected", id="mute"),
         pytest.param("silent", None, "unknown", "did not answer over UDP", id="silent"),
-        pytest.param("late", None, "unknown", "The time of this run was over", id="late"),
+        pytest.param("late", None, "unknown", "This run reached its deadline", id="late"),
     ],
 )
 def test_one_connection(ipv4: Outcome, ipv6: Outcome | None, status: str, words: str) -> None:
@@ -69,8 +69,8 @@ def test_one_connection(ipv4: Outcome, ipv6: Outcome | None, status: str, words:
 @pytest.mark.parametrize(
     ("names", "status", "words"),
     [
-        ("NXDOMAIN", "warn", "there is no name ghcr.io"),
-        ("NODATA", "warn", "knows no address of ghcr.io"),
+        ("NXDOMAIN", "warn", "ghcr.io does not exist"),
+        ("NODATA", "warn", "has no address for ghcr.io"),
         ("blocked", "warn", "answers 0.0.0.0 for ghcr.io"),
         ("failed", "unknown", "did not resolve ghcr.io"),
         ("timeout", "unknown", "did not resolve ghcr.io"),

@@ -37,12 +37,12 @@ def result(
 @pytest.mark.parametrize(
     ("seen", "own", "given", "words"),
     [
-        pytest.param((OWN, OWN), (OWN,), (), f"by its own address {OWN}.", id="own"),
-        pytest.param((OWN, OWN6), (OWN, OWN6), (), f"by its own address {OWN6}.", id="both-versions"),
-        pytest.param((OWN, ""), (OWN,), (), f"by its own address {OWN}.", id="one-service-of-two"),
-        pytest.param((WORLD,), (INNER,), (), f"behind NAT: the world sees it by {WORLD}", id="nat"),
-        pytest.param((WORLD,), (INNER,), (WORLD,), "as --public-ip says", id="nat-that-was-named"),
-        pytest.param((WORLD,), (INNER,), (OWN,), f"by {WORLD}, and not by {OWN}.", id="another-was-named"),
+        pytest.param((OWN, OWN), (OWN,), (), f"at its own address {OWN}.", id="own"),
+        pytest.param((OWN, OWN6), (OWN, OWN6), (), f"at its own address {OWN6}.", id="both-versions"),
+        pytest.param((OWN, ""), (OWN,), (), f"at its own address {OWN}.", id="one-service-of-two"),
+        pytest.param((WORLD,), (INNER,), (), f"behind NAT: the Internet sees it at {WORLD}", id="nat"),
+        pytest.param((WORLD,), (INNER,), (WORLD,), "as given with --public-ip", id="nat-that-was-named"),
+        pytest.param((WORLD,), (INNER,), (OWN,), f"at {WORLD}, not at {OWN}.", id="another-was-named"),
         pytest.param((OWN, WORLD), (OWN,), (), f"different addresses over IPv4: {OWN}, {WORLD}.", id="several"),
     ],
 )

@@ -57,7 +57,7 @@ def test_rules_of_this_host_against_its_own_packets_are_its_own_firewall() -> No
 def test_what_only_the_host_lacks_does_not_concern_mailcow() -> None:
     row = recursion(None, asking(closed))
     assert row.status is Status.PASS
-    assert "does not concern mailcow" in row.message
+    assert "does not affect mailcow" in row.message
 
 
 def test_an_answer_where_nobody_is_shows_interception_however_good_it_looks() -> None:

@@ -140,7 +140,7 @@ def test_a_port_that_the_engine_refuses(cause: Trouble, found: str) -> None:
 def test_ports_that_are_refused_together_are_not_blamed_alone() -> None:
     row = port(with_port(25, published=False, replies=(), error="words", cause="in-use"))
     assert (row.status, row.found) == (Status.FAIL, "refused")
-    assert "postfix-mailcow, 25/tcp among them" in row.message
+    assert "postfix-mailcow, including 25/tcp" in row.message
 
 
 @pytest.mark.parametrize("answer", get_args(Answer))
@@ -178,10 +178,10 @@ def test_a_port_of_a_container_that_did_not_start() -> None:
     [
         ("dovecot-mailcow", {"error": "rlimit", "cause": "limits"}, "dovecot-mailcow"),
         ("netfilter-mailcow", {"error": "no", "cause": "privileges", "states": ()}, "netfilter-mailcow"),
-        ("unbound-mailcow", {"states": ((0.3, "starting"),)}, "never end: unbound-mailcow"),
+        ("unbound-mailcow", {"states": ((0.3, "starting"),)}, "never finish: unbound-mailcow"),
         ("unbound-mailcow", {"states": ((0.3, "starting"), (4.0, "unhealthy"))}, "not healthy: unbound-mailcow"),
         ("unbound-mailcow", {"states": ((0.3, "starting"), (4.0, "exited")), "exit_code": 1}, "unbound-mailcow"),
-        ("nginx-mailcow", {"states": ((0.3, "running"), (4.0, "exited")), "exit_code": 1}, "ended"),
+        ("nginx-mailcow", {"states": ((0.3, "running"), (4.0, "exited")), "exit_code": 1}, "exited by themselves"),
     ],
 )
 def test_what_keeps_mailcow_from_starting(name: str, changed: dict[str, Any], words: str) -> None:
@@ -193,7 +193,7 @@ def test_who_waits_for_it_is_named() -> None:
     sick = with_container("unbound-mailcow", states=((0.3, "starting"), (4.0, "unhealthy")), output="no answer")
     unmet = tuple(replace(e, unmet=("unbound-mailcow",)) if e.name == "acme-mailcow" else e for e in sick.containers)
     row = one("rehearsal.health", replace(sick, containers=unmet))
-    assert "These wait for others in vain: acme-mailcow." in row.message
+    assert "These containers wait for others in vain: acme-mailcow." in row.message
     assert row.detail == "no answer"
 
 

@@ -63,7 +63,7 @@ def test_one_that_does_not_answer_is_no_failure_of_the_host(outcome: Outcome) ->
         ("refused", "Connections to port 25 are refused."),
         ("prohibited", "A firewall prohibits connections to port 25."),
         ("unreachable", "No mail server is reachable on port 25."),
-        ("mute", "no mail server greets"),
+        ("mute", "no mail server sends a greeting"),
     ],
 )
 @pytest.mark.parametrize("ipv6", [None, "unsent", "filtered"])

@@ -86,7 +86,7 @@ def test_an_interrupted_run_prints_its_report_and_leaves_nothing(
     assert (code, left(engine)) == (128 + number, set())
     assert time.monotonic() - began < 5
     (row,) = held("report", printed)["results"]
-    assert (row["status"], "The run was ended" in row["reason"]) == ("unknown", True)
+    assert (row["status"], "The run was stopped" in row["reason"]) == ("unknown", True)
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.5, 0.7, 1.2])

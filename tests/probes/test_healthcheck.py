@@ -160,14 +160,14 @@ def test_without_the_image_it_is_unknown_and_says_how_to_get_it(engine: FakeEngi
 @pytest.mark.parametrize("how", ["die", (500, "image store broken")])
 def test_an_engine_that_cannot_tell_its_images_is_unknown(engine: FakeEngine, how: str | tuple[int, str]) -> None:
     engine.faults["GET /images"] = how
-    assert reason(probe(engine)) == "The engine did not let a container be prepared."
+    assert reason(probe(engine)) == "The engine did not let preflight prepare a container."
     assert engine.created == []
 
 
 def test_no_engine_is_unknown() -> None:
     nowhere = Bench("unix:///nonexistent/docker.sock", None, threading.Event(), time.monotonic() + 5)
     fact = performed("healthcheck", nowhere)
-    assert "did not let a container be prepared" in reason(fact)
+    assert "did not let preflight prepare a container" in reason(fact)
 
 
 def test_no_time_is_unknown(engine: FakeEngine) -> None:
@@ -180,5 +180,5 @@ def test_a_stop_ends_it_at_any_moment_and_nothing_is_left(engine: FakeEngine, af
     stop = threading.Event()
     threading.Timer(after, stop.set).start()
     began = time.monotonic()
-    assert "The run was ended" in reason(probe(engine, 120, stop=stop, budget=120))
+    assert "The run was stopped" in reason(probe(engine, 120, stop=stop, budget=120))
     assert time.monotonic() - began < 30

@@ -338,7 +338,7 @@ def test_a_run_that_is_ended_leaves_nothing(engine: Stage) -> None:
     threading.Thread(target=lambda: (_until(lambda: len(engine.started) > 3), stop.set()), daemon=True).start()
     missing = fact(engine, stop=stop).missing
     assert missing is not None
-    assert "The run was ended" in missing.reason
+    assert "The run was stopped" in missing.reason
 
 
 def test_what_was_seen_until_the_time_was_over_is_kept(engine: Stage) -> None:

@@ -82,7 +82,7 @@ def test_a_stop_ends_it_and_nothing_is_left(engine: FakeEngine) -> None:
     began = time.monotonic()
     fact = probe(engine, stop=stop)
     assert fact.missing is not None
-    assert "The run was ended" in fact.missing.reason
+    assert "The run was stopped" in fact.missing.reason
     assert engine.created
     assert time.monotonic() - began < 5  # a probe may take 10
 

@@ -195,10 +195,10 @@ def test_a_probe_that_is_through_has_its_value(engine: FakeEngine) -> None:
 @pytest.mark.parametrize(
     ("how", "reason", "help"),
     [
-        ("stop", "The run was ended before the probe was.", ""),
+        ("stop", "The run was stopped before the probe ended.", ""),
         ("run", "The run reached its deadline before the probe ended.", "Raise --timeout."),
         ("own", "The probe did not end within 2 s.", "More time does not help."),
-        ("engine", "The engine did not let a container be prepared.", ""),
+        ("engine", "The engine did not let preflight prepare a container.", ""),
         ("image", "There is no mailcow-preflight image on this engine to start a container from.", "make image"),
     ],
 )

@@ -78,7 +78,7 @@ def test_who_comes_is_told_once_and_kept_with_how_often() -> None:
     assert (visit.port, visit.peer, visit.stranger) == (25, "203.0.113.9", False)
     assert visit.count > 2
     assert audience.news == ["25/tcp was reached from 203.0.113.9."]
-    assert audience.display == ["25/tcp · 203.0.113.9", "nobody yet: 443/tcp, 13306/tcp"]
+    assert audience.display == ["25/tcp · 203.0.113.9", "not reached yet: 443/tcp, 13306/tcp"]
 
 
 def test_who_does_not_know_the_line_is_a_stranger_at_the_port_of_the_host() -> None:
@@ -86,7 +86,7 @@ def test_who_does_not_know_the_line_is_a_stranger_at_the_port_of_the_host() -> N
         lambda container: b"mailcow-reach stranger 3306 192.0.2.66\n" if container == "mysql" else b""
     )
     assert [(visit.port, visit.peer, visit.stranger) for visit in visits] == [(13306, "192.0.2.66", True)]
-    assert "without the line" in audience.news[0]
+    assert "did not come from this command" in audience.news[0]
 
 
 def test_very_many_are_counted_no_further() -> None:

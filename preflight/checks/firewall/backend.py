@@ -23,22 +23,22 @@ _Tell = Callable[[Look], Finding]
 @check(
     severity=Severity.RECOMMENDED,
     reads=("twin", "engine", "daemon_config", "services", "os_release", *seen.READS),
-    remedy="Keep all rules in one backend, and restart Docker when its own rules are gone.",
+    remedy="Keep all rules in one backend, and restart Docker if its own rules are missing.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(5847), issue(5478), issue(6904)),
 )
 def backend(look: Look) -> Iterator[Finding]:
-    """Docker's rules and mailcow's are in the same firewall backend
+    """Docker's and mailcow's rules are in the same firewall backend
 
     The kernel has two sets of tables for iptables: the legacy ones and those of nftables. mailcow's netfilter container
-    picks one of them when it starts. Where Docker keeps its rules in the other one, or its rules are gone, mailcow's
+    picks one of them when it starts. If Docker keeps its rules in the other one, or if its rules are missing, mailcow's
     bans have no effect or its ports are closed.
     """
     twin = look.host.twin.get()
     if look.host.daemon_config.or_(NO_SETTINGS).settings.get("iptables") is False:
-        yield skipped(say("Docker writes no rules of its own (see docker.daemon-config)."), evidence=_evidence(look))
+        yield skipped(say("Docker does not write firewall rules (see docker.daemon-config)."), evidence=_evidence(look))
     elif engine_rules.native(look) and not engine_rules.missing(look):
-        reason = say("Docker keeps its rules by its own nftables backend (see docker.daemon-config).")
+        reason = say("Docker uses its own nftables backend (see docker.daemon-config).")
         yield skipped(reason, evidence=_evidence(look))
     else:
         yield _judged(look, twin)
@@ -54,11 +54,9 @@ def _judged(look: Look, twin: Twin) -> Finding:
         return _both(look, mixed)
     if (place := _misplaced(twin, picked)) is not None:
         return place(look)
-    message = say(
-        "mailcow's netfilter container will pick {backend}, where Docker's rules are as well.", backend=picked
-    )
+    message = say("mailcow's netfilter container will pick {backend}, which also holds Docker's rules.", backend=picked)
     if engine is None:
-        message = say("mailcow's netfilter container will pick {backend} here.", backend=picked)
+        message = say("mailcow's netfilter container will pick {backend} on this host.", backend=picked)
     message = paragraph(message, *seen.sentences(look))
     return Finding(status=Status.PASS, message=message, found=picked, evidence=_evidence(look))
 
@@ -102,23 +100,23 @@ def _mixed(tables: Iterable[Table]) -> tuple[str, ...]:
 
 
 def _gone(look: Look, gone: tuple[str, ...]) -> Finding:
-    message = say("Rules of Docker's own are missing on this host: {chains}.", chains=", ".join(gone))
-    why = say("Something has removed them since Docker was started, such as a firewall that loaded its rules anew.")
+    message = say("Docker's own rules are missing on this host: {chains}.", chains=", ".join(gone))
+    why = say("Something removed them after Docker started, for example a firewall that reloaded its rules.")
     return _warning(look, paragraph(message, why), phrase("missing"), ways.restart(look))
 
 
 def _apart(look: Look, engine: str, picked: str) -> Finding:
     message = say("Docker's rules are in {engine}, but mailcow's netfilter container will pick {picked}.",
                   engine=engine, picked=picked)  # fmt: skip
-    effect = say("Its chain MAILCOW is then in tables of its own.")
+    effect = say("Its chain MAILCOW is then in separate tables.")
     return _warning(look, paragraph(message, effect), picked, _one_backend(look, engine))
 
 
 def _both(look: Look, legacy: tuple[str, ...]) -> Finding:
     message = say(
-        "Rules are in both backends of iptables. Legacy tables with rules: {tables}.", tables=", ".join(legacy)
+        "Both backends of iptables contain rules. Legacy tables with rules: {tables}.", tables=", ".join(legacy)
     )
-    effect = say("Each is shown by commands of its own alone, and a packet has to pass both.")
+    effect = say("The rules of each backend are shown only by its own commands, and a packet must pass both.")
     engine = _OF_BACKENDS.get(engine_rules.place(look.host.twin.get().tables) or "", "nftables")
     return _warning(look, paragraph(message, effect), phrase("both"), _one_backend(look, engine))
 
@@ -126,8 +124,8 @@ def _both(look: Look, legacy: tuple[str, ...]) -> Finding:
 def _one_backend(look: Look, engine: str) -> Remedy:
     """Say how rules get into one backend: each program that writes some is told, and nothing is taken away by us."""
     text = paragraph(
-        say("Find out which program writes the rules in the other backend, and have it use {backend}.", backend=engine),
-        say("Then reboot, which empties the tables that nothing writes to any more."),
+        say("Find out which program writes rules to the other backend, and set it to use {backend}.", backend=engine),
+        say("Then reboot. This empties the tables that nothing writes to any more."),
     )
     looks = ("iptables-legacy-save", "ip6tables-legacy-save", "nft list ruleset")
     if distro.family(look.host) == "debian":
@@ -151,18 +149,18 @@ def _has(table: Table, name: str) -> bool:
 
 
 def _absent(look: Look) -> Finding:
-    message = say("mailcow runs, but its chain MAILCOW is in no table, so attackers are not banned.")
+    message = say("mailcow is running, but no table contains its chain MAILCOW, so attackers are not banned.")
     return _warning(look, message, phrase("no chain MAILCOW"), _restarted(look.host))
 
 
 def _elsewhere(look: Look) -> Finding:
-    message = say("mailcow's chain MAILCOW is in the backend that its netfilter container would not pick now.")
+    message = say("mailcow's chain MAILCOW is in one backend, but its netfilter container would now pick the other.")
     return _warning(look, message, phrase("another backend"), _restarted(look.host))
 
 
 def _restarted(host: Host) -> Remedy:
     """Have mailcow's netfilter container pick again."""
-    text = say("Restart mailcow's netfilter container, and look at what it logs.")
+    text = say("Restart mailcow's netfilter container, and check its log.")
     names = [one.name for one in host.engine.or_(NO_ENGINE).containers if one.service == "netfilter-mailcow"]
     commands = [line for name in names[:1] for line in (f"docker restart {name}", f"docker logs --tail 20 {name}")]
     return Remedy(text, tuple(commands))

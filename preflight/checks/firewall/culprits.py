@@ -91,7 +91,7 @@ _BASES = {"INPUT": "input", "FORWARD": "forward", "PREROUTING": "prerouting", "P
 def sentences(case: Case) -> Iterator[str]:
     """Yield what stops connections, in a sentence each."""
     if case.way == "in" and case.hook == "input":
-        yield say("Docker does not forward them, so they come to the rules for the host's own ports.")
+        yield say("Docker does not forward them, so the rules for the host's own ports apply to them.")
     yield from _ended(case)
     if case.culprit.kind in ("rule", "policy", "nat"):
         yield from _whose(case)
@@ -107,17 +107,19 @@ def _ended(case: Case) -> Iterator[str]:
             yield say(_POLICIES[backend], chain=culprit.chain, table=case.table)
         case "forwarding":
             setting = FORWARDING[case.version]
-            yield say("The kernel does not forward packets: {setting} is 0, here or for an interface.", setting=setting)
+            yield say(
+                "The kernel does not forward packets: {setting} is 0, globally or for an interface.", setting=setting
+            )
         case "route" if case.answers or case.way == "out":
-            yield say("No route leads to the Internet, or one leads to nowhere.")
+            yield say("There is no route to the Internet, or a route leads nowhere.")
         case "route":
-            yield say("No route leads to mailcow's network, or one leads to nowhere.")
+            yield say("There is no route to mailcow's network, or a route leads nowhere.")
         case "filter":
-            yield say("The kernel's check of source addresses (rp_filter) drops them.")
+            yield say("The kernel's source address check (rp_filter) drops them.")
         case "nat":
             yield from _elsewhere(case)
         case "socket":
-            yield say("No rule of Docker's forwards them to mailcow, and no program listens there.")
+            yield say("None of Docker's rules forwards them to mailcow, and no program listens there.")
 
 
 def _rule(case: Case) -> str:
@@ -143,11 +145,11 @@ def _whose(case: Case) -> Iterator[str]:
     if case.culprit.predicted:
         yield say("Docker will add this rule for mailcow.")
     elif case.owner == owners.DOCKER_USER:
-        yield say("Rules in this chain were written by hand, or by a tool for Docker's ports.")
+        yield say("Rules in this chain are written by hand, or by a tool that manages Docker's ports.")
     elif case.owner:
         yield say("It belongs to {owner}.", owner=owners.NAMES[case.owner])
     if case.culprit.counter and case.culprit.kind == "rule":
-        yield say("Packets that it has stopped on this host so far: {count}.", count=case.culprit.counter)
+        yield say("Packets it has stopped on this host so far: {count}.", count=case.culprit.counter)
 
 
 def make(

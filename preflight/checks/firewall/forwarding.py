@@ -20,10 +20,10 @@ _LOST = {
     "dropped": noted("Connections from mailcow's network do not get out over {family}: they are dropped."),
     "refused": noted("Connections from mailcow's network do not get out over {family}: they are refused."),
     "oneway": noted("Connections from mailcow's network get out over {family}, but the answers are lost."),
-    "elsewhere": noted("Connections from mailcow's network end elsewhere than where they are sent over {family}."),
-    "proxy": noted("Connections from mailcow's network end elsewhere than where they are sent over {family}."),
+    "elsewhere": noted("Connections from mailcow's network over {family} are redirected to another destination."),
+    "proxy": noted("Connections from mailcow's network over {family} are redirected to another destination."),
 }
-_PORTS = noted("Ports that are concerned: {ports}.")
+_PORTS = noted("Affected ports: {ports}.")
 
 
 class Side(Struct, frozen=True):
@@ -55,15 +55,15 @@ _ORDER = (Status.FAIL, Status.UNKNOWN, Status.PASS)
 @check(
     severity=Severity.REQUIRED,
     reads=("twin", "services", "daemon_config", "ipv6", "nat", "os_release", *overlaps.READS, *seen.READS),
-    remedy="Let what comes from mailcow's network out in the firewall that stops it, and keep all its other rules.",
+    remedy="Allow connections from mailcow's network in the firewall that stops them, and keep all its other rules.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(49528, "moby/moby"),),
 )
 def forwarding(look: Look) -> Iterator[Finding]:
     """Connections from mailcow's network get out through this host's firewall
 
-    mailcow delivers mail, resolves names and fetches its lists and certificates from containers, whose packets this
-    host forwards. Where its rules do not let them out, mailcow's resolver is unhealthy and nothing else starts.
+    mailcow's containers deliver mail, resolve names and fetch lists and certificates. This host forwards their packets.
+    If its rules do not let them out, mailcow's resolver is unhealthy and nothing else starts.
     """
     twin = look.host.twin.get()
     if (clash := overlaps.told(look, twin)) is not None:
@@ -99,7 +99,7 @@ def _out(look: Look, sides: list[Side], judged: list[Side]) -> Finding:
     message = say("Connections from mailcow's network get out.")
     if look.host.twin.get().derived:
         message = say("Connections from mailcow's network will get out.")
-    over = say("Families tried: {families}.", families=families)
+    over = say("IP versions tested: {families}.", families=families)
     return Finding(
         status=Status.PASS,
         message=paragraph(message, over, *unseen.sentences(look.host.twin.get()), *seen.sentences(look)),
@@ -138,13 +138,15 @@ def _remedy(look: Look, cases: list[Case]) -> Remedy:
         return ways.proxied(look)
     if cases:
         return ways.remedy(look, cases, cases)
-    text = say("Look at the rules for forwarded packets, and let those from mailcow's bridge pass.")
+    text = say("Check the rules for forwarded packets, and allow packets from mailcow's bridge.")
     return Remedy(text, ("nft list ruleset", "iptables-save"))
 
 
 def _unknown(look: Look, sides: list[Side], side: Side) -> Finding:
     family = side.family
-    head = say("Could not determine if mailcow's connections get out over {family}.", family=NUMBERS[family.version])
+    head = say(
+        "Could not determine whether mailcow's connections get out over {family}.", family=NUMBERS[family.version]
+    )
     if side.exits:
         journey = side.first.journey
         reason, help = verdicts.undecided(look.host.twin.get(), journey), verdicts.help_for(look, journey.reason)
@@ -164,7 +166,7 @@ def _nowhere(look: Look, sides: list[Side]) -> Finding:
     reason = say("This host has no address with a default route, so nothing gets out.")
     return Finding(
         status=Status.UNKNOWN,
-        message=paragraph(say("Could not determine if mailcow's connections get out."), reason),
+        message=paragraph(say("Could not determine whether mailcow's connections get out."), reason),
         evidence=_evidence(look, sides),
         remedy=Remedy(say("Set up the network first, then run this check again."), ("ip address", "ip route")),
         reason=reason,

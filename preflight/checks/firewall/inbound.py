@@ -21,15 +21,15 @@ from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 _HOSTER = noted(
-    "A firewall outside of this host, such as your hosting provider's, cannot be seen from here. To try it, run"
-    " preflight with --rehearse --hold 120, and run the line that it prints on another machine."
+    "A firewall outside this host, such as your hosting provider's, is not visible from here. To test it, run preflight"
+    " with --rehearse --hold 120, and run one of the commands that it prints on another machine."
 )
 _LOST = {
     "dropped": noted("Connections from the Internet to {subject} do not reach mailcow: they are dropped ({families})."),
     "refused": noted("Connections from the Internet to {subject} do not reach mailcow: they are refused ({families})."),
     "oneway": noted("Connections from the Internet to {subject} reach mailcow, but its answers are lost ({families})."),
-    "elsewhere": noted("Connections from the Internet to {subject} end elsewhere than at mailcow ({families})."),
-    "proxy": noted("Connections from the Internet to {subject} come through docker-proxy alone ({families})."),
+    "elsewhere": noted("Connections from the Internet to {subject} are redirected away from mailcow ({families})."),
+    "proxy": noted("Connections from the Internet to {subject} come only through docker-proxy ({families})."),
 }
 _RELAY = noted("mailcow then sees Docker's own address instead of the client's, which may make it an open relay.")
 _FOUND = {
@@ -70,7 +70,7 @@ def _subjects(look: Look) -> tuple[str, ...]:
 @check(
     severity=Severity.REQUIRED,
     reads=("twin", "services", "daemon_config", "ipv6", "nat", "os_release", "binds", *overlaps.READS, *seen.READS),
-    remedy="Let mailcow's connections through in the firewall that stops them, and keep all its other rules.",
+    remedy="Allow mailcow's connections in the firewall that stops them, and keep all its other rules.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(2792), issue(2104)),
     subject="port",
@@ -79,13 +79,13 @@ def _subjects(look: Look) -> tuple[str, ...]:
 def inbound(look: Look, subject: str) -> Iterator[Finding]:
     """Connections from the Internet reach mailcow through this host's firewall
 
-    Docker forwards mailcow's ports to its containers. Rules for the host's own ports say nothing of them, and rules for
-    forwarded packets may drop them. A copy of this host's rules is tried with packets, before mailcow is there with the
-    rules that Docker would add. A firewall outside of this host cannot be seen from here.
+    Docker forwards mailcow's ports to its containers. Rules for the host's own ports do not apply to them, and rules
+    for forwarded packets may drop them. preflight sends packets through a copy of this host's rules. Before mailcow
+    runs, the copy includes the rules that Docker would add. A firewall outside this host is not visible from here.
     """
     binding = next(entry for entry in look.plan.bindings if entry.subject == subject)
     if is_loopback(binding.address):
-        yield skipped(say("The port is for this host alone."))
+        yield skipped(say("The port is published for this host only."))
         return
     twin = look.host.twin.get()
     if (told := _told_already(look, twin, binding)) is not None:
@@ -160,7 +160,9 @@ def _nowhere(look: Look, binding: Binding, legs: list[Leg]) -> Finding:
         reason = say("This host has no address with a default route in a family that mailcow uses.")
     return Finding(
         status=Status.UNKNOWN,
-        message=paragraph(say("Could not determine if {subject} can be reached.", subject=binding.subject), reason),
+        message=paragraph(
+            say("Could not determine whether {subject} can be reached.", subject=binding.subject), reason
+        ),
         evidence=_evidence(look, legs),
         remedy=Remedy(say("Set up the network first, then run this check again."), ("ip address", "ip route")),
         reason=reason,
@@ -182,7 +184,7 @@ def _reached(look: Look, binding: Binding, legs: list[Leg], judged: list[Leg]) -
     sentence = say("Connections from the Internet to {subject} reach mailcow.", subject=binding.subject)
     if look.host.twin.get().derived:
         sentence = say("Connections from the Internet to {subject} will reach mailcow.", subject=binding.subject)
-    over = say("Families tried: {families}.", families=families)
+    over = say("IP versions tested: {families}.", families=families)
     rest = (
         *_others(legs),
         *_neighbours(judged),
@@ -229,7 +231,7 @@ def _remedy(look: Look, lost: list[Leg], cases: list[Case]) -> Remedy:
         return ways.remedy(look, cases, _all_cases(look))
     if any(leg.journey and leg.journey.verdict == "proxy" for leg in lost):
         return ways.proxied(look)
-    text = say("Look at the rules for forwarded packets, and let those to mailcow's bridge pass.")
+    text = say("Check the rules for forwarded packets, and allow packets to mailcow's bridge.")
     return Remedy(text, ("nft list ruleset", "iptables-save"))
 
 
@@ -244,7 +246,9 @@ def _unknown(look: Look, binding: Binding, legs: list[Leg], leg: Leg) -> Finding
     twin, family = look.host.twin.get(), leg.family
     reason = verdicts.undecided(twin, leg.journey) if leg.journey else verdicts.blind(look, family)
     doubt: str = leg.journey.reason if leg.journey else family.doubt
-    head = say("Could not determine if {subject} can be reached over {name}.", subject=binding.subject, name=leg.name)
+    head = say(
+        "Could not determine whether {subject} can be reached over {name}.", subject=binding.subject, name=leg.name
+    )
     return Finding(
         status=Status.UNKNOWN,
         message=paragraph(head, reason, *seen.sentences(look)),
@@ -259,7 +263,7 @@ def _others(legs: list[Leg]) -> Iterator[str]:
     """Yield what there is to say of a family that was not judged."""
     for leg in legs:
         if leg.family.state == "none":
-            yield say("This host has no way out over {family}.", family=leg.name)
+            yield say("This host has no address with a default route for {family}.", family=leg.name)
         elif leg.family.state == "off":
             yield say("mailcow does not use {family}.", family=leg.name)
 

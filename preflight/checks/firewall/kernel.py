@@ -25,7 +25,7 @@ RP_FILTER_CONF = "/etc/sysctl.d/90-mailcow-rp-filter.conf"
 
 
 def _forwarding(look: Look, cases: list[Case]) -> Way:
-    settings, texts = [], [say("Switch forwarding on, and remove the line that switches it off at boot.")]
+    settings, texts = [], [say("Enable forwarding, and remove the line that disables it at boot.")]
     for case in cases:
         setting = FORWARDING[case.version]
         settings.append(f"{setting} = 1")
@@ -33,7 +33,7 @@ def _forwarding(look: Look, cases: list[Case]) -> Way:
             settings.append(_of_device("ipv4", case.interface, "forwarding", 1))
         if case.version == 6 and _advertised(look, case.interface):
             settings.insert(0, accept_ra(case.interface))  # the kernel forgets its default route otherwise
-    text = say("Docker then closes the chain FORWARD to all but its own networks when it is restarted.")
+    text = say("When Docker restarts, it then closes the chain FORWARD to all networks except its own.")
     way = _set(FORWARDING_CONF, [*texts, text], list(dict.fromkeys(settings)))
     return replace(way, commands=(*way.commands, *distro.restart(look.host, "docker")))
 
@@ -52,7 +52,10 @@ def _filter(_look: Look, cases: list[Case]) -> Way:
         _of_device("ipv4", case.interface if case.way == "in" and case.interface else "all", "rp_filter", 2)
         for case in cases
     ]
-    text = say("Have the kernel check source addresses loosely (rp_filter = 2): packets may come in by another way.")
+    text = say(
+        "Set the kernel's source address check to loose (rp_filter = 2). Packets may then come in over another"
+        " interface."
+    )
     return _set(RP_FILTER_CONF, [text], list(dict.fromkeys(settings)))
 
 
@@ -69,7 +72,7 @@ def _of_device(family: str, name: str, setting: str, value: int) -> str:
 
 
 def _route(_look: Look, cases: list[Case]) -> Way:
-    text = say("Look for a route or rule that leads these packets to nowhere, and take it out where it is set up.")
+    text = say("Look for a route or rule that leads these packets nowhere, and remove it where it is configured.")
     versions = dict.fromkeys(case.version for case in cases)
     return Way((text,), tuple(command for version in versions for command in _ROUTES[version]))
 
@@ -78,8 +81,8 @@ def _nat(look: Look, cases: list[Case]) -> Way:
     ports = {port for case in cases for port in case.outer}
     taken = look.host.nat.or_(Nat()).diversions
     if look.told_by("ports.free") and any(one.port in ports and one.owner != "docker" for one in taken):
-        return Way((say("Take the port back first: see ports.free."),))
-    text = say("Find out who set this rule up, and have it leave out mailcow's ports and its bridge.")
+        return Way((say("Free the port first (see ports.free)."),))
+    text = say("Find out what set up this rule, and configure it to exclude mailcow's ports and bridge.")
     return Way((text,), ("nft list ruleset", "iptables-save -t nat"))
 
 
@@ -88,7 +91,7 @@ def proxied(look: Look, _cases: Sequence[Case]) -> Way:
     settings = look.host.daemon_config.or_(NO_SETTINGS).settings
     keys = [key for key in ("iptables", "ip6tables") if settings.get(key) is False]
     if keys:
-        text = say("Have Docker manage the firewall: see docker.daemon-config.")
+        text = say("Let Docker manage the firewall (see docker.daemon-config).")
         return Way((text,))
     return Way((say("Restart Docker: it then writes its rules again."),), distro.restart(look.host, "docker"))
 

@@ -16,22 +16,22 @@ from preflight.report.model import Finding, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 BANS = ("fail2ban", "crowdsec")  # add single addresses; let everybody else through
-TRIED = noted("See firewall.inbound and firewall.forwarding: they try the rules that are in place now.")
+TRIED = noted("See firewall.inbound and firewall.forwarding, which test the rules that are in place now.")
 
 
 @check(
     severity=Severity.RECOMMENDED,
     reads=("services",),
-    remedy="Keep what protects the host, put rules for mailcow into DOCKER-USER, and restart Docker when rules reload.",
+    remedy="Keep what protects the host, put rules for mailcow in DOCKER-USER, and restart Docker after rules reload.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(2792),),
     subject="manager",
 )
 def managers(look: Look) -> Iterator[Finding]:
-    """No firewall manager works beside Docker
+    """No firewall manager runs alongside Docker
 
-    Docker and mailcow's netfilter container write firewall rules of their own. A manager such as ufw or firewalld
-    that loads its rules later removes or blocks them; mailcow's documentation advises against one.
+    Docker and mailcow's netfilter container write their own firewall rules. A manager such as ufw or firewalld that
+    loads its rules later removes or blocks them. mailcow's documentation advises against such a manager.
     """
     found: dict[str, list[Service]] = {}
     services = look.host.services.get()
@@ -40,7 +40,7 @@ def managers(look: Look) -> Iterator[Finding]:
             found.setdefault(service.name, []).append(service)
     for name, units in found.items():
         if name in BANS:
-            text = say("{name} is switched on, but bans single addresses and lets everybody else through.", name=name)
+            text = say("{name} is switched on, but only bans single addresses and lets all others through.", name=name)
             yield _remark(name, units, text)
         elif without_rules(units[0]):
             files = ", ".join(file.path for file in units[0].rule_files)
@@ -51,12 +51,12 @@ def managers(look: Look) -> Iterator[Finding]:
     if not found and look.host.view.live and not services.processes:
         yield Finding(
             status=Status.UNKNOWN,
-            message=say("No firewall manager is set to start at boot; whether one runs now could not be seen."),
-            reason=say("Running processes could not be seen."),
+            message=say("No firewall manager is set to start at boot. Could not determine whether one is running now."),
+            reason=say("Running processes are not visible."),
             remedy=rights.more(look.host),
         )
     elif not found:
-        message = say("No firewall manager was found switched on.")
+        message = say("Found no firewall manager that is switched on.")
         yield Finding(status=Status.PASS, message=paragraph(message, say(TRIED)), found=phrase("none"))
 
 
@@ -69,7 +69,7 @@ def _remark(name: str, services: list[Service], text: str) -> Finding:
 
 def _beside(name: str, services: list[Service]) -> Finding:
     state = _state(services)
-    message = say("The firewall manager {name} is switched on beside Docker: {state}.", name=name, state=state)
+    message = say("The firewall manager {name} is switched on alongside Docker: {state}.", name=name, state=state)
     return Finding(
         status=Status.WARN,
         subject=name,

@@ -17,8 +17,8 @@ from preflight.report.model import WrittenFile
 from preflight.text.sentences import noted, say
 
 _MERGE = noted("Keep all other rules as they are.")
-_RELOADED = noted("Restart Docker whenever {owner} has loaded its rules anew, as Docker's own may be lost then.")
-_BOOT = noted("These lines are gone after a reboot. Add them where your own rules are loaded from as well.")
+_RELOADED = noted("Restart Docker each time {owner} reloads its rules, because Docker's own rules may then be lost.")
+_BOOT = noted("These rules are lost at reboot. Also add them to the file from which your own rules are loaded.")
 
 
 class Way(Struct, frozen=True):
@@ -35,7 +35,7 @@ Maker = Callable[[Look, list[Case]], Way]
 def _ufw(_look: Look, cases: list[Case]) -> Way:
     paths = tuple(dict.fromkeys(path for case in cases if (path := _ufw_file(case))))
     texts = [
-        say("Change the rule in {path} so that it leaves out mailcow's bridge, then load the rules.", path=path)
+        say("Change the rule in {path} so that it excludes mailcow's bridge, then load the rules.", path=path)
         for path in paths
     ]
     commands = [f"grep -n forward {' '.join(paths)}"] if paths else []
@@ -62,13 +62,13 @@ def _ufw_routes(cases: list[Case]) -> Way:
         commands.append(f"ufw route {place}allow in on {bridge}")
     texts = [say("Let ufw forward mailcow's connections.")]
     if ports:
-        texts.append(say("Ports are those in the container."))
+        texts.append(say("The ports are those inside the containers."))
     return Way((*texts, say(_MERGE)), tuple(commands))
 
 
 def _firewalld(look: Look, cases: list[Case]) -> Way:
     if any(case.culprit.chain == "filter_FORWARD_dnat" for case in cases):
-        strict = say("firewalld rejects ports that Docker publishes: StrictForwardPorts is set to yes.")
+        strict = say("StrictForwardPorts is set to yes, so firewalld rejects ports that Docker publishes.")
         forward = say("Add a forward port for each of mailcow's ports to the zone of {name}.", name=cases[0].interface)
         return Way((strict, forward), ("firewall-cmd --list-all-zones",))
     commands: list[str] = []
@@ -80,8 +80,8 @@ def _firewalld(look: Look, cases: list[Case]) -> Way:
         commands += _policy("mailcow-out", "docker", "ANY")
         commands.append("firewall-cmd --permanent --policy=mailcow-out --set-target=ACCEPT")
     commands.append("firewall-cmd --reload")
-    text = say("Add a policy of firewalld for mailcow's connections, and restart Docker after firewalld's reload.")
-    zone = say("Docker then enters mailcow's network into the zone docker again.")
+    text = say("Add a firewalld policy for mailcow's connections, and restart Docker after firewalld reloads.")
+    zone = say("Docker then adds mailcow's network to the zone docker again.")
     return Way((text, zone), (*commands, *distro.restart(look.host, "docker")))
 
 
@@ -96,7 +96,7 @@ def _policy(name: str, source: str, target: str) -> list[str]:
 
 
 def _docker_user(look: Look, cases: list[Case]) -> Way:
-    text = say("Let mailcow's connections go on to Docker's rules, with lines at the top of DOCKER-USER.")
+    text = say("Add rules at the top of DOCKER-USER that pass mailcow's connections on to Docker's rules.")
     tables = look.host.twin.get().tables
     return Way((text, say(_MERGE), say(_BOOT)), tuple(lines.docker_user(cases, tables)))
 
@@ -104,7 +104,7 @@ def _docker_user(look: Look, cases: list[Case]) -> Way:
 def _docker(look: Look, cases: list[Case]) -> Way:
     text = say("Restart Docker: it then writes its rules again.")
     if any(case.culprit.predicted for case in cases):
-        text = say("Look at Docker's settings for its networks, and at what other rules change before this one.")
+        text = say("Check Docker's network settings, and what other rules change before packets reach this one.")
         return Way((text,), ("cat /etc/docker/daemon.json",))
     return Way((text,), distro.restart(look.host, "docker"))
 
@@ -133,7 +133,7 @@ def _shorewall(look: Look, _cases: list[Case]) -> Way:
 def _own_files(_look: Look, cases: list[Case]) -> Way:
     name = owners.NAMES[cases[0].owner]
     text = say(
-        "Let {owner} accept what is forwarded to and from {bridge}, in its own files.",
+        "In the configuration of {owner}, accept packets that are forwarded to and from {bridge}.",
         owner=name,
         bridge=cases[0].bridge,
     )
@@ -142,7 +142,7 @@ def _own_files(_look: Look, cases: list[Case]) -> Way:
 
 def _bans(_look: Look, cases: list[Case]) -> Way:
     shown = {owners.FAIL2BAN: ("fail2ban-client banned",), owners.CROWDSEC: ("cscli decisions list",)}
-    text = say("A ban covers ordinary addresses. Find out which one does, and lift it alone.")
+    text = say("A ban covers ordinary addresses. Find this ban, and lift no other.")
     return Way((text,), shown.get(cases[0].owner, ()))
 
 
@@ -155,9 +155,9 @@ def _oracle(look: Look, cases: list[Case]) -> Way:
             for line in lines.saved(case):
                 before = f"/^-A {case.culprit.chain} -j REJECT/i {line}"
                 commands.append(f"sed -i {shlex.quote(before)} {path}")
-    keep = say("These are the rules of Oracle Cloud's image. Add lines before the one that rejects, and remove none.")
-    saved = say("Do not save the running rules: Docker's own would be saved with them.")
-    lists = say("Also open the ports in the security list of the instance's subnet at Oracle Cloud.")
+    keep = say("These rules are from Oracle Cloud's image. Add rules before the one that rejects, and remove none.")
+    saved = say("Do not save the running rules: Docker's own rules would be saved with them.")
+    lists = say("Also open the ports in the security list of the instance's subnet in Oracle Cloud.")
     return Way((keep, saved, lists), tuple(commands))
 
 
@@ -167,7 +167,7 @@ def by_hand(look: Look, cases: list[Case]) -> Way:
     native = [case for case in cases if not owners.compatible(case.culprit, twin.tables)]
     compatible = [case for case in cases if case not in native]
     commands = (*lines.iptables(compatible, twin.tables, derived=twin.derived), *lines.nft(native))
-    text = say("Let mailcow's connections through with lines for them alone.")
+    text = say("Add rules that let mailcow's connections through, and nothing else.")
     texts = [text, say(_MERGE), *_kept(look, cases)]
     if not commands:
         looks = dict.fromkeys(lines.listing(case, twin.tables) for case in cases)
@@ -190,8 +190,8 @@ def _kept(look: Look, cases: list[Case]) -> Iterable[str]:
     both, six = cases[0].owner == owners.NFTABLES, cases[0].version == 6
     path = next((path for path in paths if both or ("6" in path.rpartition("/")[2]) is six), "")
     if path:
-        yield say("Add the same rules to {path}, so that they are there after a reboot.", path=path)
-        yield say("Do not save the running rules: Docker's own would be saved with them.")
+        yield say("Add the same rules to {path} so that they persist after a reboot.", path=path)
+        yield say("Do not save the running rules: Docker's own rules would be saved with them.")
     else:
         yield say(_BOOT)
 

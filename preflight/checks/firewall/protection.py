@@ -8,11 +8,11 @@ from preflight.text.sentences import noted, paragraph, say
 
 # How each manager is told to get on with Docker.
 _WITH_DOCKER = {
-    "ufw": noted("ufw's own rules for incoming connections do not hold for ports that Docker publishes."),
-    "firewalld": noted("Docker enters its networks into firewalld itself, in a zone named docker."),
+    "ufw": noted("ufw's own rules for incoming connections do not apply to ports that Docker publishes."),
+    "firewalld": noted("Docker itself adds its networks to firewalld, in a zone named docker."),
     "csf": noted('Set DOCKER = "1" in /etc/csf/csf.conf, so that CSF keeps Docker\'s rules.'),
     "shorewall": noted("Set DOCKER=Yes in /etc/shorewall/shorewall.conf, so that Shorewall keeps Docker's rules."),
-    "ferm": noted("Let ferm keep Docker's chains with `@preserve`."),
+    "ferm": noted("Use `@preserve` in ferm's configuration to keep Docker's chains."),
     "firehol": noted("FireHOL replaces all rules when it starts."),
 }
 # What shows the rules, without a change.
@@ -32,10 +32,10 @@ _ORACLE = "InstanceServices"  # the chain of Oracle Cloud's images
 def remedy(name: str, services: list[Service]) -> Remedy:
     """Say how a manager stays without harm to mailcow, and what has to be there before it may go."""
     text = paragraph(
-        say("Keep {name}: it protects SSH and all else on this host.", name=name),
+        say("Keep {name}: it protects SSH and everything else on this host.", name=name),
         *_own(name, services),
-        say("Put limits for mailcow's ports into the chain DOCKER-USER."),
-        say("Restart Docker whenever {name} has loaded its rules anew, as Docker's own may be lost then.", name=name),
+        say("Put restrictions for mailcow's ports in the chain DOCKER-USER."),
+        say("Restart Docker each time {name} reloads its rules, because Docker's own rules may be lost.", name=name),
         say(
             "mailcow's documentation advises against {name}. To do without it, first set up another firewall, such as"
             " your hosting provider's, that lets SSH in. Only then switch {name} off, and restart Docker.",
@@ -54,22 +54,22 @@ def _own(name: str, services: list[Service]) -> list[str]:
     if any(_ORACLE in service.chains for service in services):
         said.append(
             say(
-                "These are the rules of Oracle Cloud's image. They also guard the way to its boot volume: add rules,"
-                " but remove none."
+                "These rules are from Oracle Cloud's image. They also protect access to its boot volume: add rules, but"
+                " remove none."
             )
         )
     if any("FORWARD" in service.closes for service in services):
         said.append(
             say(
-                "Its rules refuse to forward what Docker's rules did not let through. Keep Docker's rules first in the"
-                " chain FORWARD."
+                "Its rules reject forwarded packets that Docker's rules did not accept. Keep Docker's rules first in"
+                " the chain FORWARD."
             )
         )
     if any(file.flushes for service in services for file in service.rule_files):
         said.append(
             say(
-                "Its file begins with `flush ruleset`, which takes Docker's rules away. Replace that line with one that"
-                " only empties its own tables."
+                "Its file begins with `flush ruleset`, which removes Docker's rules. Replace that line with one that"
+                " empties only its own tables."
             )
         )
     return said

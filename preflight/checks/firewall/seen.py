@@ -21,11 +21,14 @@ def sentences(look: Look) -> Iterator[str]:
     if run is None:
         return
     chains = ", ".join(dict.fromkeys(f"{one.table} {one.chain}" for one in run.differing))
-    yield say("Docker adds other rules here than expected of its version. Chains that differ: {chains}.", chains=chains)
+    yield say(
+        "Docker's rules on this host differ from those expected for its version. Chains that differ: {chains}.",
+        chains=chains,
+    )
     if run.doubt:
-        yield say("Not all of them could be tried for mailcow's network.")
+        yield say("Not all of them could be tested for mailcow's network.")
     else:
-        yield say("The rules that it added for a test network were tried.")
+        yield say("The rules that Docker added for a test network were tested.")
 
 
 def evidence(look: Look) -> tuple[DifferingEvidence, ...] | UnsetType:

@@ -27,7 +27,7 @@ def sentences(service: Service) -> Iterator[str]:
         yield say("Rules in its files: {files}.", files=", ".join(map(_counted, read)))
     for file in service.rule_files:
         if file.rules is None:
-            yield say("{path} cannot be read: {reason}.", path=file.path, reason=file.why)
+            yield say("Cannot read {path}: {reason}.", path=file.path, reason=file.why)
 
 
 def phrases(service: Service) -> Iterator[str]:

@@ -8,11 +8,11 @@ from preflight.facts import Twin
 from preflight.text.sentences import noted, say
 
 _SAID = {
-    "xdp": noted("XDP programs decide first on these interfaces, and were not tried: {interfaces}."),
-    "tc": noted("Filters of tc decide on these interfaces, and were not tried: {interfaces}."),
-    "offload": noted("Rules that the hardware of these interfaces follows were not tried: {interfaces}."),
+    "xdp": noted("XDP programs handle packets first on these interfaces and were not tested: {interfaces}."),
+    "tc": noted("tc filters handle packets on these interfaces and were not tested: {interfaces}."),
+    "offload": noted("Rules offloaded to the hardware of these interfaces were not tested: {interfaces}."),
 }
-_IPVS = noted("IPVS is in use on this host, and was not tried.")
+_IPVS = noted("IPVS is in use on this host and was not tested.")
 
 
 def sentences(twin: Twin) -> Iterator[str]:

@@ -15,26 +15,25 @@ from preflight.text.sentences import noted, paragraph, say
 
 LOST = ("oneway", "elsewhere", "refused", "dropped")
 _BLIND = {
-    "control": noted("A copy of this host's network did not carry packets, so its rules could not be tried."),
-    "rules": noted("The rules of the firewall could not be copied as a whole, so they could not be tried."),
-    "sysctls": noted("Settings of the kernel's network could not be copied, so the rules could not be tried."),
-    "modules": noted(
-        "Docker has not loaded the kernel's modules for published ports yet, so the rules were not tried."
-    ),
+    "control": noted("A copy of this host's network did not carry packets, so its rules could not be tested."),
+    "rules": noted("The firewall rules could not be copied completely, so they could not be tested."),
+    "sysctls": noted("The kernel's network settings could not be copied, so the rules could not be tested."),
+    "modules": noted("Docker has not loaded the kernel modules for published ports yet, so the rules were not tested."),
     "derivation": noted("Could not determine the rules that Docker would add for mailcow."),
-    "memory": noted("The rules of the firewall are too many to be tried with the memory there is."),
-    "late": noted("The rules of the firewall are too many to be tried in time."),
-    "": noted("The rules of the firewall could not be tried."),
+    "memory": noted("There are too many firewall rules to test with the available memory."),
+    "late": noted("There are too many firewall rules to test in the available time."),
+    "": noted("The firewall rules could not be tested."),
 }
 _UNKNOWN = {
-    "uncopied": noted("A rule is on the way that could not be tried."),
-    "sources": noted("Addresses on the Internet are not all treated alike, though no rule names them."),
-    "late": noted("The rules of the firewall are too many to be tried in time."),
-    "queue": noted("A rule hands the packets to a program (NFQUEUE), which decides."),
+    "uncopied": noted("The packets meet a rule that could not be tested."),
+    "sources": noted("Not all addresses on the Internet are treated alike, although no rule names them."),
+    "late": noted("There are too many firewall rules to test in the available time."),
+    "queue": noted("A rule passes the packets to a program (NFQUEUE), which decides."),
     "interface": noted(
-        "The address is on an interface without a default route, so it is not known by which one connections come in."
+        "The address is on an interface without a default route, so it is not known over which interface connections"
+        " come in."
     ),
-    "": noted("No packet told how it went."),
+    "": noted("No test packet gave a result."),
 }
 
 
@@ -55,15 +54,16 @@ def undecided(twin: Twin, journey: Journey) -> str:
     """Return why it is not known what becomes of a packet, in sentences."""
     if journey.depends == ("order",):
         return say(
-            "It depends on which rules come first, those of ip_tables or those of nf_tables, and that is not known."
+            "The result depends on whether the rules of ip_tables or those of nf_tables come first, and this is not"
+            " known."
         )
     if journey.depends == ("neighbours",):
         return say(
-            "A rule blocks neighbor discovery: IPv6 works only while hardware addresses are remembered that cannot be"
-            " asked for."
+            "A rule blocks neighbor discovery: IPv6 works only while hardware addresses are cached, because new ones"
+            " cannot be queried."
         )
     if journey.reason != "sources" and journey.depends:
-        return say("It depends on conditions of rules that change: {names}.", names=", ".join(journey.depends))
+        return say("The result depends on rule conditions that change: {names}.", names=", ".join(journey.depends))
     return paragraph(say(_UNKNOWN[journey.reason]), *_uncopied(twin, journey))
 
 
@@ -107,14 +107,14 @@ def help_for(look: Look, doubt: str) -> Remedy:
         case "modules":
             return Remedy(say("Start a container with a published port once, then run this check again."))
         case "derivation":
-            return Remedy(say("Start mailcow, then run this check again: Docker's own rules are then tried."))
+            return Remedy(say("Start mailcow, then run this check again. Docker's own rules are then tested."))
         case "control" | "sysctls" if look.host.view.container:
             return rights.more(look.host)
         case "control" | "sysctls":
-            return Remedy(say("Run the check as root, outside of a container."))
+            return Remedy(say("Run the check as root, outside a container."))
         case "late" | "memory":
             return Remedy(say("Run this check again with a longer --timeout."), place="docker-run")
-    return Remedy(say("Try a connection from another machine once mailcow runs."))
+    return Remedy(say("Try a connection from another machine once mailcow is running."))
 
 
 def evidence(journey: Journey, neighbour: Journey | None, case: Case | None, ends: tuple[str, str]) -> FamilyEvidence:

@@ -127,7 +127,7 @@ def told_elsewhere(look: Look, *, host: bool, ports: tuple[int, ...] = ()) -> st
     exits = _exits(look) if look.told_by("firewall.forwarding") else []
     lost = [one for one in exits if one.journey.verdict in (*verdicts.LOST, "proxy")]
     if ports and any(one.port in ports for one in lost):
-        return say("This host's firewall stops what mailcow's network asks name servers (see firewall.forwarding).")
+        return say("This host's firewall stops DNS queries from mailcow's network (see firewall.forwarding).")
     if lost and len(lost) == len(exits):
         return say("This host's firewall lets nothing out of mailcow's network (see firewall.forwarding).")
     return None
@@ -136,16 +136,16 @@ def told_elsewhere(look: Look, *, host: bool, ports: tuple[int, ...] = ()) -> st
 def unasked(run: RecursionRun) -> tuple[str, str, tuple[str, ...]]:
     """Say why no container asked, what would help, and with which commands."""
     if run.bridge.spared == "modules":
-        why = say("No container has a network of its own on this host yet, and the first one loads a kernel module.")
+        why = say("No container on this host has its own network yet, and the first one loads a kernel module.")
         return why, say("Start a container with a published port once, then run this check again."), ()
     if run.bridge.spared:
         return (
-            say("The kernel's modules could not be listed, and a container may load one."),
+            say("Cannot list the kernel modules, and a container may load one."),
             say("Run preflight as root."),
             (),
         )
-    reason = say("The engine did not let a container ask on its bridge.")
-    help = say("Look at what the engine logs, and whether its bridge is switched off.")
+    reason = say("The engine did not let a container send queries on its bridge.")
+    help = say("Check the engine's log, and whether its bridge is switched off.")
     return reason, help, ("docker network ls",)
 
 

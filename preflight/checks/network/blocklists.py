@@ -18,9 +18,9 @@ from preflight.text.sentences import noted, paragraph, say
 
 KEY = "SPAMHAUS_DQS_KEY"
 _STATES: dict[ListState, str] = {
-    "refused": noted("{zone} does not answer the name servers of this host: it refuses them with an error code."),
+    "refused": noted("{zone} does not answer this host's name servers: it refuses them with an error code."),
     "failed": noted("{zone} did not answer."),
-    "all": noted("{zone} lists addresses that no list may have. It is dead, or a name server answers every name."),
+    "all": noted("{zone} lists addresses that no list may contain. It is dead, or a name server answers every name."),
     "none": noted("{zone} does not list its own test address. It is dead, or a name server hides its answers."),
 }
 
@@ -29,21 +29,21 @@ _STATES: dict[ListState, str] = {
     severity=Severity.RECOMMENDED,
     # Behind NAT the sightings tell which address the lists are asked about.
     reads=("blocklists", "sightings", "mirrors", "mailcow_conf", "outgoing", "ways", "routes", "rules"),
-    remedy="Find out why the address is listed, end that, and ask the list to remove it.",
+    remedy="Find out why the address is listed, fix the cause, and ask the list to remove the address.",
     sources=(issue(5293), issue(5295), issue(1894)),
     subject="list",
 )
 def blocklists(look: Look) -> Iterator[Finding]:
-    """No block list has this host's addresses
+    """This host's addresses are not on any block list
 
-    Many mail servers refuse mail from addresses that a block list has. A fresh address may carry the reputation of the
-    one who had it before. Lists of dynamic addresses have whole networks, and their entries are removed on request.
-    Lists that refuse public resolvers would also refuse mailcow's, if it forwards its questions. Spamhaus answers no
-    question from the networks of some providers; mailcow then needs a key for another way to ask it.
+    Many mail servers refuse mail from addresses that are on a block list. A new address may carry the reputation of its
+    previous owner. Lists of dynamic addresses contain whole networks, and their entries are removed on request. Lists
+    that refuse public resolvers would also refuse mailcow's resolver if it forwards its queries. Spamhaus does not
+    answer queries from the networks of some providers. mailcow then needs a key to query Spamhaus in another way.
     """
     found = look.host.blocklists.get()
     if not found.lists:
-        yield skipped(say("No block list was to be asked."))
+        yield skipped(say("There was no block list to query."))
         return
     cause = no_way_out.told(look)
     if cause is not None and all(one.state != "alive" for one in found.lists):
@@ -68,9 +68,11 @@ def _evidence(listed: BlockListed) -> BlockListEvidence:
 def _judged(listed: BlockListed) -> Finding:
     zone, evidence = listed.zone, _evidence(listed)
     if listed.state != "alive":
-        help_ = say("Look the address up on the list's own page.")
+        help_ = say("Look up the address on the list's own page.")
         if listed.state == "refused":
-            help_ = say("Ask through a resolver of this host's own, as mailcow does, and not through a public one.")
+            help_ = say(
+                "Query the list through this host's own resolver, as mailcow does, and not through a public one."
+            )
         return unknown(say(_STATES[listed.state], zone=zone), help_, evidence=evidence)
     if evidence.listed:
         return _on_it(zone, evidence)
@@ -78,7 +80,7 @@ def _judged(listed: BlockListed) -> Finding:
     if unsure or not listed.listings:
         reason = say("{zone} gave no answer for {addresses}.", zone=zone, addresses=", ".join(unsure))
         if not listed.listings:
-            reason = say("{zone} knows no IPv6 addresses.", zone=zone)
+            reason = say("{zone} does not cover IPv6 addresses.", zone=zone)
             return replace(skipped(reason), evidence=evidence)
         return unknown(reason, say("Run the check again."), evidence=evidence)
     addresses = ", ".join(one.address for one in listed.listings)
@@ -91,9 +93,9 @@ def _answering(look: Look, zone: str, finding: Finding) -> Finding:
     told, service, conf = look.host.mirrors.value, documented().mirrors, look.host.mailcow_conf.value
     if told is None or told.outcome != "closed" or zone != service.zone or (conf is not None and conf.spamhaus_key):
         return finding
-    closed = say("{zone} answers no question from the network of this host's provider.", zone=zone)
-    lost = say("mailcow then asks none of Spamhaus's lists, and more spam gets in.")
-    get = say("Get a free key at {page}, and enter it as {variable} in mailcow.conf.", page=service.page, variable=KEY)
+    closed = say("{zone} does not answer queries from the network of this host's provider.", zone=zone)
+    lost = say("mailcow then queries none of Spamhaus's lists, and more spam gets in.")
+    get = say("Get a free key at {page}, and set it as {variable} in mailcow.conf.", page=service.page, variable=KEY)
     if finding.status is Status.WARN and finding.remedy is not None:
         remedy = replace(finding.remedy, text=paragraph(finding.remedy.text, get))
         return replace(finding, message=paragraph(finding.message, closed, lost), remedy=remedy)
@@ -105,8 +107,8 @@ def _answering(look: Look, zone: str, finding: Finding) -> Finding:
 
 def _on_it(zone: str, evidence: BlockListEvidence) -> Finding:
     page = next((entry.page for entry in documented().lists if entry.zone == zone), None)
-    where = say("Look the reason up at {page}.", page=page) if page else None
-    text = say("Remove the cause, and then ask the list to remove the address.")
+    where = say("Look up the reason at {page}.", page=page) if page else None
+    text = say("Fix the cause, and then ask the list to remove the address.")
     message = say("{zone} lists {addresses}.", zone=zone, addresses=", ".join(evidence.listed))
     codes = ", ".join(str(code) for codes in evidence.listed.values() for code in codes)
     return Finding(

@@ -29,10 +29,10 @@ _MESSAGES: dict[str, str] = {
     "unreachable": noted("{goal} is unreachable over {families}."),
 }
 _OPEN: dict[str, str] = {
-    "mute": noted("{goal} accepts connections, but does not answer as such a server does. A firewall may cut it off."),
-    "silent": noted("{goal} did not answer over UDP. Such servers may stay silent, so this tells nothing."),
-    "unsent": noted("This host has no way to {goal} over {families}."),
-    "late": noted("The time of this run was over before {goal} answered."),
+    "mute": noted("{goal} accepts connections, but does not respond as expected. A firewall may cut the connection."),
+    "silent": noted("{goal} did not answer over UDP. Such servers may stay silent, so this proves nothing."),
+    "unsent": noted("This host has no route to {goal} over {families}."),
+    "late": noted("This run reached its deadline before {goal} answered."),
 }
 _USES: dict[Use, str] = {
     "asked": "",
@@ -44,8 +44,8 @@ _USES: dict[Use, str] = {
     "lists": noted("mailcow asks there whether Spamhaus answers this network."),
     "addresses": noted("mailcow asks there for its public address."),
     "certificates": noted("mailcow's certificate is signed there."),
-    "mail": noted("Mail to other servers takes such connections."),
-    "dns": noted("mailcow's own resolver asks such servers."),
+    "mail": noted("Mail to other servers uses such connections."),
+    "dns": noted("mailcow's own resolver queries such servers."),
 }
 
 
@@ -63,7 +63,10 @@ def judged(look: Look, trial: Trial, cause: Cause | None, families: dict[str, Ca
         return skipped(reason, evidence=measured)
     found = _judged(trial, left)
     if found.status is not Status.PASS and (proxy := _proxy(look, trial.goal)):
-        reason = say("The proxy {proxy} is used for this. Whether it gets there was not tried.", proxy=proxy)
+        reason = say(
+            "The proxy {proxy} is used for this connection. Whether the proxy reaches the server was not tested.",
+            proxy=proxy,
+        )
         return skipped(reason, evidence=measured)
     return replace(found, evidence=measured, expected="reached", found=", ".join(dict.fromkeys(left.values())))
 
@@ -87,7 +90,7 @@ def _judged(trial: Trial, left: dict[str, str]) -> Finding:
     worst = next((outcome for outcome in _WEIGHT if outcome in outcomes and outcome in _FAILED), None)
     if worst is None and "reached" in outcomes:
         families = ", ".join(family for family, outcome in left.items() if outcome == "reached")
-        message = say("{goal} is reached over {families}.", goal=goal.subject, families=families)
+        message = say("{goal} is reachable over {families}.", goal=goal.subject, families=families)
         return Finding(status=Status.PASS, message=message)
     text = say("Allow connections to {goal} in the firewalls of this host and of your provider.", goal=goal.subject)
     use = say(_USES[goal.use]) if _USES[goal.use] else None
@@ -107,7 +110,7 @@ def _failed(trial: Trial, outcome: str, families: list[str], use: str | None, te
     message = say(_MESSAGES[outcome], goal=trial.goal.subject, families=", ".join(families))
     sender = say("The message came from {by}.", by=by) if by else None
     if outcome == "foreign":
-        text = say("Find out what answers there: a proxy, a filter or a page to log in at. Exempt this host from it.")
+        text = say("Find out what answers there: a proxy, a filter or a login page. Exempt this host from it.")
     said = next((attempt.said for attempt in ended if attempt.said), None)
     return Finding(status=Status.WARN, message=paragraph(message, sender, use), detail=said, remedy=Remedy(text))
 
@@ -115,16 +118,16 @@ def _failed(trial: Trial, outcome: str, families: list[str], use: str | None, te
 def _no_name(trial: Trial) -> Finding:
     """Say why a name has no address."""
     host = trial.goal.host
-    compare = say("Compare with another name server. A filter may keep this name from you.")
+    compare = say("Compare with another name server. A filter may block this name.")
     match trial.names:
         case "NXDOMAIN":
-            message = say("The name server says that there is no name {host}.", host=host)
+            message = say("The name server says that {host} does not exist.", host=host)
             return Finding(status=Status.WARN, message=message, remedy=Remedy(compare))
         case "NODATA":
-            message = say("The name server knows no address of {host}.", host=host)
+            message = say("The name server has no address for {host}.", host=host)
             return Finding(status=Status.WARN, message=message, remedy=Remedy(compare))
         case "blocked":
-            message = say("The name server answers 0.0.0.0 for {host}: it filters this name.", host=host)
+            message = say("The name server answers 0.0.0.0 for {host}. It filters this name.", host=host)
             return Finding(status=Status.WARN, message=message, remedy=Remedy(compare))
         case _:
             return unknown(say("The name server did not resolve {host}.", host=host), compare)

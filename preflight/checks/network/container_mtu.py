@@ -65,12 +65,12 @@ def remedy(look: Look, value: int) -> Remedy:
     recreate = None
     if any(network.driver == "bridge" for network in mailcow_networks(look)):
         recreate = say(
-            "mailcow's network exists already: to recreate it, run docker compose down and docker compose up -d in "
-            "{directory}. Mail stops meanwhile.",
+            "mailcow's network already exists. To recreate it, run docker compose down and docker compose up -d in "
+            "{directory}. Mail stops in the meantime.",
             directory=look.plan.directory,
         )
     if held is None or not held.present:
-        text = say("Once mailcow is cloned, give its network this MTU in {path}.", path=path)
+        text = say("After cloning mailcow, set the MTU of its network to {value} in {path}.", value=value, path=path)
         written = (WrittenFile(path, lines),)
         # A file that appeared meanwhile is left alone.
         command = f"(set -C; printf '%s\\n' {quoted} > {where})"
@@ -78,7 +78,7 @@ def remedy(look: Look, value: int) -> Remedy:
     if held.mtu is not None and held.mtu <= value:
         return Remedy(paragraph(recreate) or say("Recreate mailcow's network."), when="last")
     if held.clear and not held.networks:
-        text = say("Add this MTU to {path}.", path=path)
+        text = say("Set the MTU of mailcow's network to {value} in {path}.", value=value, path=path)
         command = f"grep -q '^networks:' {where} || printf '%s\\n' '' {quoted} >> {where}"
         return Remedy(paragraph(text, recreate), (command,), when="cloned")
     text = say(

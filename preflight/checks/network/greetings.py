@@ -20,11 +20,11 @@ _BLOCKED: dict[str, str] = {
     "prohibited": noted("A firewall prohibits connections to port 25."),
     "unreachable": noted("No mail server is reachable on port 25."),
     "filtered": noted("Connections to port 25 are not answered."),
-    "mute": noted("Connections to port 25 open, but no mail server greets. A filter may hold them."),
+    "mute": noted("Connections to port 25 open, but no mail server sends a greeting. A filter may hold them."),
 }
 _OPEN = noted(
     "Ask your hosting provider in a ticket to open outgoing port 25. Many providers block it until a customer asks, or"
-    " until the first invoice is paid. If they refuse, send mail through a relay host, which mailcow can be given."
+    " until the first invoice is paid. If they refuse, set a relay host in mailcow and send mail through it."
 )
 _EXEMPT = noted("Ask your hosting provider to exempt this host from the filter on port 25.")
 
@@ -93,7 +93,7 @@ def judged(trial: Trial, cause: Cause | None, families: dict[str, Cause]) -> Fin
     said = evidence.greeting if found.status is Status.WARN else None
     made = Finding(status=found.status, message=found.message, remedy=found.remedy, detail=said)
     if found.status is Status.UNKNOWN:
-        help_ = say("Look whether other mail servers greet this host. If they do, this one is no concern of yours.")
+        help_ = say("Check whether other mail servers greet this host. If they do, you can ignore this one.")
         made = unknown(found.message, help_)
     outcomes = ", ".join(dict.fromkeys(left.values())) or None
     return replace(made, evidence=evidence, expected="reached", found=outcomes)
@@ -107,13 +107,15 @@ def _judged(name: str, left: dict[str, str]) -> Said:
         message = say("Something else answers in place of {name} over {families}.", name=name, families=families)
         return Said(Status.WARN, message, Remedy(say(_EXEMPT), place="provider"))
     if families := over("unwelcome"):
-        message = say("{name} answers over {families}, but takes no mail from this host.", name=name, families=families)
-        text = say("Look up this host's address in block lists, and read what the server says.")
+        message = say(
+            "{name} answers over {families}, but accepts no mail from this host.", name=name, families=families
+        )
+        text = say("Look up this host's address in block lists, and read the server's message.")
         return Said(Status.WARN, message, Remedy(text))
     if families := over("reached"):
         return Said(Status.PASS, say("{name} greets this host over {families}.", name=name, families=families))
     if not left:
-        return Said(Status.UNKNOWN, say("The name server gave no address of {name}.", name=name))
+        return Said(Status.UNKNOWN, say("The name server gave no address for {name}.", name=name))
     return Said(Status.UNKNOWN, say("{name} did not greet this host.", name=name))
 
 

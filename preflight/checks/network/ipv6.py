@@ -17,15 +17,15 @@ from preflight.text.sentences import phrase, say
 @check(
     severity=Severity.RECOMMENDED,
     reads=("ipv6", "links", "ways", "routes", "rules", "daemon_config", "engine", "engine_start", "handed"),
-    remedy="Make IPv6 work as a whole, or switch it off with ENABLE_IPV6=false in mailcow.conf.",
+    remedy="Make IPv6 work fully, or switch it off with ENABLE_IPV6=false in mailcow.conf.",
     docs=(DISABLE_IPV6,),
     sources=(issue(4388), issue(5659)),
 )
 def ipv6(look: Look) -> Iterator[Finding]:
-    """IPv6 works as a whole or not at all
+    """IPv6 works fully or not at all
 
-    With IPv6 on the host and none in mailcow's network, Docker's proxy hides the senders' addresses, and mailcow
-    may take strangers for its own. With an address and no route, mail to half the world waits for time-outs.
+    If the host has IPv6 but mailcow's network does not, Docker's proxy hides the senders' addresses, and mailcow may
+    treat strangers as its own. If the host has an IPv6 address but no route, mail to many servers waits for timeouts.
     """
     kernel = look.host.ipv6.get()
     global_ = public_host_addresses(look.host.links.get(), 6)
@@ -46,11 +46,11 @@ def ipv6(look: Look) -> Iterator[Finding]:
         yield Finding(status=problem.status, message=problem.message, evidence=evidence, remedy=problem.remedy)
     elif global_ and way and look.plan.ipv6:
         message = say(
-            "IPv6 works here: {address} with a default route over {interface}.",
+            "IPv6 works: this host has {address} and a default route over {interface}.",
             address=global_[0],
             interface=way.interface,
         )
         yield Finding(status=Status.PASS, message=message, found=global_[0], evidence=evidence)
     else:
-        message = say("This host has no IPv6 to the Internet. mailcow works without it.")
+        message = say("This host has no IPv6 connection to the Internet. mailcow works without it.")
         yield Finding(status=Status.PASS, message=message, found=phrase("none"), evidence=evidence)

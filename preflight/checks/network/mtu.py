@@ -18,15 +18,15 @@ from preflight.text.sentences import paragraph, phrase, say
 @check(
     severity=Severity.RECOMMENDED,
     reads=("ways", "routes", "rules", "links", "engine", "engine_start", "daemon_config", "override"),
-    remedy="Give mailcow's network the MTU of the way to the Internet, in docker-compose.override.yml.",
+    remedy="Set the MTU of the uplink for mailcow's network in docker-compose.override.yml.",
     docs=(PREREQUISITES,),
     sources=(issue(1558),),
 )
 def mtu(look: Look) -> Iterator[Finding]:
-    """Packets of mailcow's containers fit through the host's way to the Internet
+    """The MTU of mailcow's network fits this host's uplink
 
-    Docker gives its networks an MTU of 1500. If the host's own way takes less (OpenStack, PPPoE, VPN), large
-    packets get lost, and TLS handshakes with some hosts hang while others work.
+    Docker gives its networks an MTU of 1500. If the host's uplink has a smaller one (OpenStack, PPPoE, VPN), large
+    packets are lost, and TLS handshakes with some hosts hang while others work.
     """
     way = way_out(look.host, 4, look.plan.ipv4_network) or way_out(look.host, 6, look.plan.ipv6_network)
     if way is None:
@@ -37,7 +37,7 @@ def mtu(look: Look) -> Iterator[Finding]:
     found = min(filter(None, (of_link, way.mtu)), default=None)
     if found is None:
         reason = say("Could not read the MTU of {interface}.", interface=way.interface)
-        help_ = say("Look at it on the host.")
+        help_ = say("Check it on the host.")
         evidence = MtuEvidence(interface=way.interface, mtu=None)
         yield unknown(reason, help_, "ip link", evidence=evidence)
         return
@@ -50,11 +50,11 @@ def _fits(look: Look, interface: str, found: int) -> Finding:
     wanted = container_mtu.network_mtu(look)
     evidence = MtuEvidence(interface=interface, mtu=found)
     values = {"interface": interface, "found": found}
-    message = say("{interface}, the way to the Internet, has an MTU of {found}.", **values)
+    message = say("The uplink {interface} has an MTU of {found}.", **values)
     override = look.host.override.value
     if found < usual and override is not None and not override.clear and not wanted.exists:
         reason = say("Could not determine whether {path} sets the MTU of mailcow's network.", path=override.path)
-        help_ = say("Compare it with what docker compose makes of it.")
+        help_ = say("Check the configuration that docker compose makes of it.")
         command = f"cd {shlex.quote(look.plan.directory)} && docker compose config"
         return unknown(reason, help_, command, message=paragraph(message, reason), evidence=evidence)
     if (wanted.mtu or usual) <= found:
@@ -69,7 +69,7 @@ def _fits(look: Look, interface: str, found: int) -> Finding:
             evidence=evidence,
         )
     too_large = say(
-        "{interface}, the way to the Internet, has an MTU of {found}. Docker uses {wanted} for mailcow's network.",
+        "The uplink {interface} has an MTU of {found}. Docker uses {wanted} for mailcow's network.",
         **values,
         wanted=wanted.mtu or usual,
     )

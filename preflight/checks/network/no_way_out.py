@@ -72,7 +72,7 @@ def _no_route(look: Look, outgoing: Outgoing) -> Cause | None:
     if any(attempt.outcome != "unsent" for attempt in attempts) or not (attempts or _routeless(look)):
         return None
     reason = say("This host has no route to the Internet.")
-    text = say("Give this host a default route, or ask your hosting provider for its gateway.")
+    text = say("Add a default route to this host, or ask your hosting provider for its gateway.")
     return Cause(Finding(status=Status.WARN, message=reason, remedy=Remedy(text, ("ip route", "ip -6 route"))), reason)
 
 
@@ -83,7 +83,7 @@ def _silence(outgoing: Outgoing) -> Cause | None:
     if names != {"timeout"} or "filtered" not in outcomes or not outcomes <= {"filtered", "silent", "unsent", "late"}:
         return None
     reason = say("Nothing on the Internet answers this host, name servers included.")
-    text = say("Look at the uplink and its gateway, and at the firewalls of this host and of your provider.")
+    text = say("Check the uplink and its gateway, and the firewalls of this host and of your provider.")
     return Cause(Finding(status=Status.WARN, message=reason, remedy=Remedy(text, ("ip route",))), reason)
 
 
@@ -135,9 +135,9 @@ def _no_names(outgoing: Outgoing) -> Cause | None:
     servers = ", ".join(outgoing.servers)
     if not outgoing.servers:
         reason = say("This host has no name server.")
-        help_ = say("Enter a name server in /etc/resolv.conf, or name one with --resolver.")
+        help_ = say("Add a name server to /etc/resolv.conf, or set one with --resolver.")
         return Cause(unknown(reason, help_, place="host"), reason, names=True)
-    help_ = say("Make sure that this host reaches its name servers, or name another with --resolver.")
+    help_ = say("Make sure that this host reaches its name servers, or set another one with --resolver.")
     if all(trial.names in _ASKS_NOBODY for trial in asked):
         reason = say("The name servers know none of the names that mailcow needs: {servers}.", servers=servers)
         return Cause(

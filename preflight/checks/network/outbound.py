@@ -23,15 +23,15 @@ from preflight.text.sentences import say
     subject="host:port/proto",
 )
 def outbound(look: Look) -> Iterator[Finding]:
-    """The connections that mailcow makes to the Internet come about
+    """mailcow's connections to the Internet succeed
 
-    mailcow pulls its images and updates, the rules of its filters and the signatures of its virus scanner from servers
-    on the Internet, asks the DNS itself, and has certificates signed. The documentation lists these connections.
-    What does not get out fails later, and without a clear word.
+    mailcow downloads its images and updates, filter rules and virus signatures from servers on the Internet. It queries
+    name servers itself and has certificates signed. mailcow's documentation lists these connections. A connection that
+    does not get out causes a failure later, without a clear message.
     """
     outgoing = look.host.outgoing.get()
     if not outgoing.trials:
-        yield skipped(say("No connection was to be tried."))
+        yield skipped(say("There was no connection to test."))
         return
     cause = no_way_out.of_all(look, outgoing)
     families = no_way_out.families(outgoing)

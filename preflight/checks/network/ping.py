@@ -17,12 +17,12 @@ from preflight.report.model import Finding, Remedy, Setting, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 VARIABLE = "SKIP_UNBOUND_HEALTHCHECK"
-_SILENT = noted("{target} does not answer pings of a container.")
+_SILENT = noted("{target} does not answer pings from a container.")
 _ONE = noted("mailcow's health check tolerates one such address, not two.")
 _BOTH = noted("The host itself gets no answer either, so the cause is likely the network beyond this host.")
 _HOST = noted("It answers the host itself, so this host's firewall or Docker's forwarding is the cause.")
-_OWN = noted("This host's own firewall stops the pings of the host itself, too.")
-_ALLOW = noted("Let ICMP echo requests from mailcow's network out in this host's firewall, and the replies back in.")
+_OWN = noted("This host's own firewall also stops pings from the host itself.")
+_ALLOW = noted("In this host's firewall, allow ICMP echo requests from mailcow's network and the replies to them.")
 _ASK = noted("Ask your hosting provider to allow outgoing ICMP echo requests (ping) and the replies.")
 _SKIP = noted(
     "Ask your hosting provider to allow outgoing ICMP echo requests (ping). If this is refused, set"
@@ -39,9 +39,9 @@ _SKIP = noted(
     subject="address",
 )
 def ping(look: Look) -> Iterator[Finding]:
-    """The addresses that mailcow's resolver pings answer
+    """A container gets answers from the addresses that mailcow's resolver pings
 
-    The health check of mailcow's resolver pings three public addresses. Where more than one of them is silent, the
+    The health check of mailcow's resolver pings three public addresses. If more than one of them does not answer, the
     resolver is unhealthy, and most of mailcow does not start.
     """
     run = look.host.probes.recursion.get()
@@ -81,14 +81,14 @@ def _switched_off(look: Look) -> bool:
 def _judged(run: RecursionRun, one: Ping, silent: int) -> Finding:
     evidence = _evidence(run, one)
     if one.outcome == "answered":
-        message = say("{target} answers pings of a container.", target=one.target)
+        message = say("{target} answers pings from a container.", target=one.target)
         return Finding(
             status=Status.PASS, subject=one.target, message=message, expected=phrase("answers"),
             found=phrase("answers"), evidence=evidence,
         )  # fmt: skip
     if one.outcome == "unable":
-        reason = say("Containers may not send pings on this engine.")
-        help = say("Ping the address in a container by hand.")
+        reason = say("Containers on this engine are not allowed to send pings.")
+        help = say("Ping the address manually from a container.")
         return replace(unknown(reason, help, evidence=evidence), subject=one.target)
     tolerated = silent <= documented().pings.tolerated < len(run.bridge.pings)
     return Finding(

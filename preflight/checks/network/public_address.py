@@ -19,15 +19,16 @@ from preflight.text.sentences import paragraph, say
 @check(
     severity=Severity.INFO,
     reads=("sightings", "links", "outgoing", "ways", "routes", "rules"),
-    remedy="Name the public addresses with --public-ip, so that DNS records are held against them.",
+    remedy="Pass the public addresses with --public-ip so that DNS records are compared with them.",
     docs=(PREREQUISITES,),
     sources=(issue(2194),),
 )
 def public_address(look: Look) -> Iterator[Finding]:
-    """The world sees this host by its own addresses
+    """The Internet sees this host at its own addresses
 
-    DNS records name the address that the world sees. Behind NAT that is not one of this host's own, and somebody has
-    to forward mailcow's ports. With several ways out, mail may leave from another address than the one with the name.
+    DNS records contain the address at which the Internet sees this host. Behind NAT, this is not one of the host's own
+    addresses, and mailcow's ports must be forwarded. With several uplinks, mail may leave from an address other than
+    the one that the host name resolves to.
     """
     sightings = look.host.sightings.get()
     seen = {family: _seen(sightings, version) for family, version in VERSIONS.items()}
@@ -38,8 +39,8 @@ def public_address(look: Look) -> Iterator[Finding]:
     if (cause := no_way_out.told(look)) is not None:
         yield skipped(cause.reason, evidence=evidence)
     else:
-        reason = say("No service on the Internet told the address of this host.")
-        help_ = say("Name its public addresses with --public-ip.")
+        reason = say("No service on the Internet reported the address of this host.")
+        help_ = say("Pass its public addresses with --public-ip.")
         yield unknown(reason, help_, evidence=evidence, place="docker-run")
 
 
@@ -55,7 +56,7 @@ def _told(look: Look, seen: dict[str, tuple[str, ...]], evidence: PublicAddressE
         message = paragraph(*(sentence for _, sentence in words))
         return Finding(status=Status.PASS, message=message, found=addresses, evidence=evidence)
     message = paragraph(*(sentence for _, sentence in words))
-    text = say("Forward mailcow's ports to this host, and name the public address with --public-ip.")
+    text = say("Forward mailcow's ports to this host, and pass the public address with --public-ip.")
     return Finding(
         status=Status.WARN, message=message, found=addresses, evidence=evidence, remedy=Remedy(text, place="host")
     )
@@ -65,13 +66,15 @@ def _family(look: Look, family: str, seen: tuple[str, ...]) -> tuple[bool, str]:
     """Say by which address the world sees this host, and whether that is as it should be."""
     values = {"family": family, "seen": ", ".join(seen)}
     if len(seen) > 1:
-        return False, say("Services see this host by different addresses over {family}: {seen}.", **values)
+        return False, say("Services see this host at different addresses over {family}: {seen}.", **values)
     links, version = look.host.links.get(), VERSIONS[family]
     if seen[0] in (*public_host_addresses(links, version), *host_addresses(links, version)):
-        return True, say("The world sees this host by its own address {seen}.", **values)
+        return True, say("The Internet sees this host at its own address {seen}.", **values)
     if given := of_version(look.host.asked.public_ips, version):
         if seen[0] in given:
-            return True, say("The world sees this host by the address {seen}, as --public-ip says.", **values)
+            return True, say("The Internet sees this host at {seen}, as given with --public-ip.", **values)
         other = ", ".join(given)
-        return False, say("The world sees this host by {seen}, and not by {other}.", **values, other=other)
-    return False, say("This host is behind NAT: the world sees it by {seen}, which is none of its own.", **values)
+        return False, say("The Internet sees this host at {seen}, not at {other}.", **values, other=other)
+    return False, say(
+        "This host is behind NAT: the Internet sees it at {seen}, which is not one of its own addresses.", **values
+    )

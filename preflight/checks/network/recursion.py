@@ -15,24 +15,26 @@ from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 _SAID: dict[Cause, str] = {
-    "intercepted": noted("Something else answers in place of the name servers that a container asks."),
+    "intercepted": noted("Something else answers in place of the name servers that a container queries."),
     "proxied": noted(
-        "Something else answers in place of the name servers that a container asks, and keeps DNSSEC signatures."
+        "Something else answers in place of the name servers that a container queries, and keeps DNSSEC signatures."
     ),
     "closed": noted("No name server on the Internet answers a container, over UDP or TCP."),
     "udp": noted("Name servers answer a container over TCP, but not over UDP."),
     "tcp": noted("Name servers answer a container over UDP, but not over TCP. Long answers cannot be fetched."),
-    "stripped": noted("The answers of name servers arrive without their DNSSEC signatures."),
-    "large": noted("Small answers of name servers arrive, but over UDP the DNSSEC keys of the root zone do not."),
+    "stripped": noted("Answers from name servers arrive without their DNSSEC signatures."),
+    "large": noted(
+        "Small answers from name servers arrive, but the DNSSEC keys of the root zone do not arrive over UDP."
+    ),
     "short": noted(
-        "Small answers of name servers arrive, but neither over UDP nor TCP do the DNSSEC keys of the root zone."
+        "Small answers from name servers arrive, but the DNSSEC keys of the root zone arrive over neither UDP nor TCP."
     ),
 }
 _WHERE = {
-    "own": noted("This host's own firewall stops the questions of the host itself, too."),
-    "forwarding": noted("The host itself fares better, so its firewall or Docker's forwarding is the cause."),
-    "beyond": noted("The host itself fares no better, so the cause is likely the network beyond this host."),
-    "": noted("The same questions could not be asked from the host itself, so the place is not known."),
+    "own": noted("This host's own firewall also stops queries from the host itself."),
+    "forwarding": noted("The host itself gets better results, so its firewall or Docker's forwarding is the cause."),
+    "beyond": noted("The host itself gets no better results, so the cause is likely the network beyond this host."),
+    "": noted("The same queries could not be sent from the host itself, so the location of the cause is not known."),
 }
 _FOUND: dict[Cause, str] = {
     "intercepted": noted("intercepted"), "closed": noted("no answer"), "udp": noted("TCP only"),
@@ -40,10 +42,10 @@ _FOUND: dict[Cause, str] = {
     "stripped": noted("no signatures"), "large": noted("small answers only"),
 }  # fmt: skip
 _HOST = noted(
-    "Let UDP and TCP port 53 from mailcow's network out to any address in this host's firewall, without redirection,"
-    " and their answers back in."
+    "In this host's firewall, allow UDP and TCP port 53 from mailcow's network to any address without redirection, and"
+    " the answers back in."
 )
-_OWN = noted("Let UDP and TCP port 53 out to any address in this host's firewall, and their answers back in.")
+_OWN = noted("In this host's firewall, allow outgoing UDP and TCP port 53 to any address, and the answers back in.")
 _OPEN = noted(
     "Ask your hosting provider to allow outgoing UDP and TCP port 53 to any address. A stateless firewall, such as the"
     " one in Hetzner Robot, must also let answers in: UDP to ports 1024 to 65535, and TCP with ACK. If only the"
@@ -64,7 +66,7 @@ _LARGE = noted(
     " edns-buffer-size: 512 to the server section of data/conf/unbound/unbound.conf once mailcow is cloned."
 )
 _EXEMPT = noted("Ask your hosting provider to exempt this host from the DNS proxy on port 53.")
-_DEPENDS = noted("mailcow's resolver works with that, but depends on it: block lists, for example, may not answer it.")
+_DEPENDS = noted("mailcow's resolver works through it, but depends on it. Block lists, for example, may not answer it.")
 _BEYOND = {
     "closed": _OPEN,
     "tcp": _OPEN,
@@ -89,11 +91,11 @@ _LOOK = ("nft list ruleset", "iptables-save")
 def recursion(look: Look) -> Iterator[Finding]:
     """Name servers on the Internet answer a container
 
-    mailcow's resolver, Unbound, asks the root's and all other name servers itself, from a container, and validates
-    DNSSEC. Where a firewall or a proxy is on that way, it is unhealthy, and most of mailcow does not start. Without UDP
-    it gives each server up after seconds, without signatures or the root's keys nothing is valid. Without TCP only long
-    answers are lost, and a proxy that keeps signatures is no obstacle: both are warnings.
-    Where half of the servers are silent, it is a matter of chance.
+    mailcow's resolver, Unbound, runs in a container, queries the root and all other name servers itself, and validates
+    DNSSEC. If a firewall or a proxy interferes, the resolver is unhealthy, and most of mailcow does not start. Without
+    UDP, it gives up on each server after seconds. Without signatures or the root's keys, no answer is valid. Without
+    TCP, only long answers are lost. A proxy that keeps signatures does no harm. Both are warnings. If half of the
+    servers do not answer, it is a matter of chance whether the resolver works.
     """
     run = look.host.probes.recursion.get()
     judged = asking.judge(run)
@@ -112,17 +114,17 @@ def recursion(look: Look) -> Iterator[Finding]:
 
 def _good(run: RecursionRun, judged: Judged) -> Finding:
     servers = len({one.address for one in run.bridge.queries if one.question == "zone" and one.outcome == "answered"})
-    message = say("Name servers asked: {count}. Over UDP and TCP their signed answers arrive.", count=servers)
+    message = say("Name servers that answer: {count}. Their signed answers arrive over UDP and TCP.", count=servers)
     host = None
     if judged.host not in ("unasked", *asking.WORKS):
-        host = say("The host itself gets no such answers, which does not concern mailcow.")
+        host = say("The host itself gets no such answers, which does not affect mailcow.")
     return _passed(paragraph(message, host), run, judged)
 
 
 def _by_rules(run: RecursionRun, judged: Judged) -> Finding:
     """Judge by both halves of the way, where Docker's own bridge is no measure of mailcow's."""
     bridge = say("The firewall stops containers on Docker's own bridge, but lets mailcow's network out.")
-    host = say("The signed answers of name servers arrive at this host.")
+    host = say("Signed answers from name servers arrive at this host.")
     return _passed(paragraph(host, bridge), run, judged)
 
 
@@ -134,7 +136,7 @@ def _passed(message: str, run: RecursionRun, judged: Judged) -> Finding:
 def _told(cause: Cause, judged: Judged, run: RecursionRun) -> Finding:
     remedy = _remedy(cause, judged)
     if cause == "few":
-        why = say("At least half of the name servers do not answer, and by chance mailcow's resolver asks them first.")
+        why = say("At least half of the name servers do not answer, and mailcow's resolver may ask these first.")
         evidence = _evidence(run, judged)
         return unknown(why, remedy.text, *remedy.commands, evidence=evidence, place=remedy.place)
     return Finding(
@@ -158,7 +160,8 @@ def _remedy(cause: Cause, judged: Judged) -> Remedy:
 def _unasked(run: RecursionRun, judged: Judged) -> Finding:
     """Say why no container asked; what the host itself sees can still prove that it would be in vain."""
     if not run.bridge.error and not run.bridge.spared:
-        return skipped(say("--resolver was given, so no other name server is asked."), evidence=_evidence(run, judged))
+        reason = say("--resolver was given, so no other name server is queried.")
+        return skipped(reason, evidence=_evidence(run, judged))
     if judged.host not in ("unasked", *asking.WORKS) and judged.where == "beyond":
         return _told(judged.host, judged, run)
     reason, help, commands = asking.unasked(run)

@@ -25,13 +25,13 @@ from preflight.text.sentences import say
 def smtp_out(look: Look) -> Iterator[Finding]:
     """Mail servers of other operators greet this host on port 25
 
-    Mail to other servers goes to their port 25, which many providers block until a customer asks for it. Mail then
-    waits in the queue for days. The greeting tells who answers: some networks send such connections to a filter of
-    their own. Nothing but the greeting is asked for, and no mail is begun.
+    Mail to other servers goes to their port 25. Many providers block this port until a customer asks for it. Mail then
+    waits in the queue for days. The greeting shows who answers: some networks redirect such connections to their own
+    filter. preflight only asks for the greeting and does not start a mail.
     """
     smtp = look.host.smtp.get()
     if not smtp.trials:
-        yield skipped(say("No mail server was to be tried."))
+        yield skipped(say("There was no mail server to test."))
         return
     # What network.outbound tells of needs no second finding.
     cause = no_way_out.told(look)

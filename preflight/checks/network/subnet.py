@@ -28,10 +28,11 @@ from preflight.text.sentences import paragraph, phrase, say
     subjects=families,
 )
 def subnet(look: Look, family: Family) -> Iterator[Finding]:
-    """mailcow's networks overlap with no other network of this host
+    """mailcow's networks do not overlap with any other network of this host
 
-    mailcow's containers have fixed addresses in a network of their own. If another network of the engine has
-    it, Docker refuses ("Pool overlaps with other one"). If a route has it, one of the two is unreachable.
+    mailcow's containers have fixed addresses in their own network. If another network of the engine has the same
+    addresses, Docker refuses mailcow's ("Pool overlaps with other one"). If a route covers them, one of the two is
+    unreachable.
     """
     wanted = family.wanted
     if family.version == 6 and _without_ipv6(look):
@@ -53,7 +54,7 @@ def subnet(look: Look, family: Family) -> Iterator[Finding]:
     alone = _no_engine(look)
     if not alone and not look.host.engine.get().whole("networks"):
         reason = say("The engine did not list all of its networks.")
-        yield unknown(reason, say("Look at them yourself."), "docker network ls")
+        yield unknown(reason, say("List the networks on the host."), "docker network ls")
         return
     free = say("{wanted} is free for mailcow's network.", wanted=wanted)
     none_yet = say("Docker is not installed yet, so no other Docker network exists.") if alone else None

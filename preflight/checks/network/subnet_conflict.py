@@ -51,9 +51,9 @@ def conflict(look: Look, family: Family, met: list[Neighbour], hard: list[Neighb
             wanted=wanted,
             networks=rows,
         )
-        unreachable = say("mailcow cannot reach hosts that have these addresses there.")
+        unreachable = say("mailcow cannot reach hosts that have these addresses in the larger network.")
     if hard and hard[0].what in ("route", "rule") and capturing(look, wanted, hard) is not None:
-        unreachable = say("This route is looked up before the main routing table, so mailcow would not be reachable.")
+        unreachable = say("This route is looked up before the main routing table, so mailcow would be unreachable.")
     if elsewhere:
         private = say(
             "mailcow's name server answers private networks only, and {wanted} is not private.", wanted=wanted
@@ -80,8 +80,8 @@ def _first_in_main(look: Look, wanted: IpNetwork, hard: list[Neighbour]) -> Reme
     if not before:
         text = say("Change the routing rules so that {wanted} is looked up in the main table first.", wanted=wanted)
         return Remedy(text, (f"ip {family}rule",))
-    text = say("Look up {wanted} in the main routing table first.", wanted=wanted)
-    lasting = say("The rule lasts until the next reboot: add it to this host's network configuration, too.")
+    text = say("Add a rule that looks up {wanted} in the main routing table first.", wanted=wanted)
+    lasting = say("The rule lasts until the next reboot. Add it to this host's network configuration, too.")
     rule = f"ip {family}rule add to {wanted} lookup main priority {before - 1}"
     return Remedy(paragraph(text, lasting), (rule,))
 
@@ -103,6 +103,6 @@ def _elsewhere(look: Look, family: Family, met: list[Neighbour], proposal: str |
     if any(row.what == "interface" for row in met):
         bridge = look.plan.bridge
         owners = [entry.name for entry in look.host.engine.get().networks if entry.interface == bridge]
-        text = say("A host can run one mailcow only. If {bridge} is not used any more, remove it.", bridge=bridge)
+        text = say("A host can run only one mailcow. If {bridge} is no longer used, remove it.", bridge=bridge)
         return Remedy(text, tuple(f"docker network rm {shlex.quote(name)}" for name in owners))
     return Remedy(say("Free one of the private networks of this host for mailcow."))

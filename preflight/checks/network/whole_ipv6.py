@@ -24,12 +24,12 @@ def off(look: Look, kernel: Ipv6) -> Outcome | None:
     if not look.plan.ipv6:
         return None
     if not kernel.supported:
-        text = say("The kernel was started without IPv6, but mailcow uses IPv6: parts of it listen on IPv6 and stop.")
+        text = say("The kernel was started without IPv6, but mailcow uses IPv6. Parts of it listen on IPv6 and stop.")
         advice = say("Set ENABLE_IPV6=false in mailcow.conf, or start the kernel without ipv6.disable=1.")
         lines = (Setting("ENABLE_IPV6", "false"),)
         return Outcome(Status.WARN, text, Remedy(advice, place="mailcow.conf", when="cloned", settings=lines))
     if kernel.disabled and look.plan.conf_present:
-        text = say("IPv6 is switched off (net.ipv6.conf.all.disable_ipv6), but mailcow.conf has it on.")
+        text = say("IPv6 is switched off (net.ipv6.conf.all.disable_ipv6), but mailcow.conf enables it.")
         advice = say("Set ENABLE_IPV6=false in mailcow.conf, or switch IPv6 on.")
         lines = (Setting("ENABLE_IPV6", "false"),)
         remedy = Remedy(advice, ("sysctl -w net.ipv6.conf.all.disable_ipv6=0",), settings=lines)
@@ -44,7 +44,9 @@ def half(look: Look, held: tuple[str, ...], way: Way | None) -> Outcome | None:
         if name := _deaf(look, held[0]):
             ignored = say("The kernel ignores router advertisements because forwarding is on.")
             return Outcome(Status.WARN, paragraph(text, ignored), accepting(name))
-        advice = say("Add the route that your hosting provider names, or remove the address and set ENABLE_IPV6=false.")
+        advice = say(
+            "Add the route that your hosting provider specifies, or remove the address and set ENABLE_IPV6=false."
+        )
         return Outcome(Status.WARN, text, Remedy(advice, ("ip -6 route show",)))
     if held and not look.plan.ipv6:
         text = say(
@@ -52,7 +54,7 @@ def half(look: Look, held: tuple[str, ...], way: Way | None) -> Outcome | None:
             " Docker's own gateway instead of the addresses of IPv6 clients.",
             address=held[0],
         )
-        advice = say("Set ENABLE_IPV6=true, or bind mailcow to IPv4 only, such as SMTP_PORT=0.0.0.0:25.")
+        advice = say("Set ENABLE_IPV6=true, or bind mailcow to IPv4 only, for example with SMTP_PORT=0.0.0.0:25.")
         lines = (Setting("ENABLE_IPV6", "true"),)
         return Outcome(Status.WARN, text, Remedy(advice, place="mailcow.conf", when="cloned", settings=lines))
     settings = look.host.daemon_config.or_(NO_SETTINGS).settings
@@ -81,7 +83,7 @@ def scoped(look: Look) -> Outcome | None:
     if found is None:
         return None
     values = {"server": found, "version": shown}
-    text = say("Docker {version} hands the name server {server} to mailcow's containers.", **values)
+    text = say("Docker {version} passes the name server {server} to mailcow's containers.", **values)
     name = found.partition("%")[2]
     fails = say(
         "They have no interface {interface}, so the health check of mailcow's resolver fails"
@@ -89,7 +91,7 @@ def scoped(look: Look) -> Outcome | None:
         interface=name,
     )
     if name == "eth0" or name.isdecimal():
-        fails = say("There the part after % means another network, so this server does not answer.")
+        fails = say("In containers, the part after % refers to another network, so this server does not answer.")
     upgrade = say("Upgrade Docker to version 26 or newer.")
     instead = say('Or list name servers without a scope as "dns" in /etc/docker/daemon.json and restart Docker.')
     remedy = Remedy(paragraph(upgrade, instead), (f"grep -n nameserver {look.host.handed.source}",))

@@ -18,15 +18,16 @@ from preflight.text.sentences import paragraph, phrase, say
 @check(
     severity=Severity.REQUIRED,
     reads=("rehearsal", "outgoing"),
-    remedy="Let the firewall forward what comes from mailcow's network, and translate its addresses.",
+    remedy="Configure the firewall to forward packets from mailcow's network and to translate their addresses.",
     docs=(PACKET_FILTERING,),
     sources=(issue(5651),),
 )
 def egress(look: Look) -> Iterator[Finding]:
     """Connections leave mailcow's network
 
-    mailcow resolves names, fetches updates and delivers mail from its own network. In the rehearsal a container on
-    this network connects to servers that the host itself reaches. Where that fails, the host keeps its containers in.
+    mailcow resolves names, fetches updates and delivers mail from its own network. In the rehearsal, a container on
+    this network connects to servers that the host itself reaches. If that fails, the host does not let its containers
+    out.
     """
     run = look.host.rehearsal.get()
     yield without_network(run) or unasked(run) or _judged(look, run)
@@ -36,7 +37,7 @@ def _judged(look: Look, run: Rehearsal) -> Finding:
     bridge = next((one for one in run.exits if one.whom == "bridge"), None)
     if bridge is not None and bridge.way == "unsent":
         message = say("A container on mailcow's network does not reach its own gateway.")
-        remedy = say("Look at what Docker logs, and whether something changes the bridge {bridge}.",
+        remedy = say("Check Docker's log, and whether something changes the bridge {bridge}.",
                      bridge=run.network.bridge)  # fmt: skip
         return _told(run, Status.FAIL, message, Remedy(remedy))
     targets = [one for one in run.exits if one.whom == "target"]
@@ -61,7 +62,7 @@ def _cut(targets: list[WayOut]) -> str:
 
 
 def _help() -> str:
-    return say("Let the firewall forward packets from mailcow's bridge and back (see firewall.forwarding).")
+    return say("Let the firewall forward packets to and from mailcow's bridge (see firewall.forwarding).")
 
 
 def _untried(look: Look, run: Rehearsal, bridge: WayOut | None) -> Finding:
@@ -70,10 +71,10 @@ def _untried(look: Look, run: Rehearsal, bridge: WayOut | None) -> Finding:
     if bridge is not None and bridge.way in ("reached", "refused"):
         near = say("A container on mailcow's network reaches this host at its gateway.")
     if look.host.asked.offline:
-        reason = paragraph(say("--offline was given, so that no connection left this host."), near)
+        reason = paragraph(say("--offline was given, so no connection left this host."), near)
         return skipped(reason, evidence=_evidence(run))
-    reason = say("This host itself reaches no server over TCP, so that its containers had none to try.")
-    help = say("Let this host reach the Internet first (see network.outbound).")
+    reason = say("This host itself reaches no server over TCP, so its containers had none to try.")
+    help = say("First make sure that this host reaches the Internet (see network.outbound).")
     return unknown(paragraph(reason, near), help, evidence=_evidence(run))
 
 

@@ -14,11 +14,11 @@ from preflight.report.evidence.rehearsal import RehearsedContainerEvidence, Rehe
 from preflight.report.model import Finding, Remedy, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
-_LOOK = noted("Look at what Docker says and logs, remove the reason, and run the rehearsal again.")
+_LOOK = noted("Check Docker's message and log, fix the cause, and run the rehearsal again.")
 _HELP: dict[Trouble, str] = {
     "": _LOOK,
     "limits": noted("Raise the engine's limits (see docker.limits)."),
-    "sysctl": noted("Let the engine set kernel settings of containers (see docker.limits)."),
+    "sysctl": noted("Allow the engine to change kernel settings for containers (see docker.limits)."),
     "privileges": noted("Run the engine where it may start privileged containers (see docker.privileged)."),
     "cgroups": noted("Mount the control groups (see docker.privileged)."),
     "fixed-address": noted("Free the address, or set another network in mailcow.conf (see network.subnet)."),
@@ -28,15 +28,15 @@ _HELP: dict[Trouble, str] = {
 @check(
     severity=Severity.REQUIRED,
     reads=("rehearsal",),
-    remedy="Remove what keeps these containers from starting, or from becoming healthy.",
+    remedy="Fix what keeps these containers from starting or becoming healthy.",
     docs=(HEALTHCHECK,),
     sources=(issue(5651),),
 )
 def health(look: Look) -> Iterator[Finding]:
     """mailcow's containers start, and their conditions are met
 
-    mailcow's containers wait for others: some until these have started, some until these are healthy. In the rehearsal
-    stand-ins with the same conditions, health checks, limits and privileges start in the same order.
+    mailcow's containers wait for others: some until the others have started, some until they are healthy. In the
+    rehearsal, stand-ins with the same conditions, health checks, limits and privileges start in the same order.
     """
     run = look.host.rehearsal.get()
     yield without_network(run) or _judged(run)
@@ -58,10 +58,12 @@ def _judged(run: Rehearsal) -> Finding:
     if ended:
         return _told(run, say(_ENDED, names=_names(ended)), say(_LOOK), waiting, "")
     if run.late and not run.asked:
-        reason = say("The time of the rehearsal was over before all containers were up.")
+        reason = say("The rehearsal ran out of time before all containers were up.")
         return unknown(reason, say("Run it again when this host is less busy."), evidence=_evidence(run))
     if kept := tuple(dict.fromkeys((*(one.service for one in run.ports if one.error), *waiting))):
-        reason = say("These would not start, as a published port is refused: {names}.", names=", ".join(kept))
+        reason = say(
+            "These containers would not start, because a published port is refused: {names}.", names=", ".join(kept)
+        )
         return unknown(reason, say("Free that port first (see rehearsal.publish)."), evidence=_evidence(run))
     return Finding(
         status=Status.PASS,
@@ -72,10 +74,10 @@ def _judged(run: Rehearsal) -> Finding:
     )
 
 
-_REFUSED = noted("Docker refuses containers that ask for what these of mailcow's ask for: {names}.")
-_SICK = noted("These containers of mailcow's are not healthy: {names}.")
-_STARTING = noted("The health checks of these containers of mailcow's never end: {names}.")
-_ENDED = noted("These containers of mailcow's ended by themselves: {names}.")
+_REFUSED = noted("Docker refuses containers with the settings that these mailcow containers need: {names}.")
+_SICK = noted("These mailcow containers are not healthy: {names}.")
+_STARTING = noted("The health checks of these mailcow containers never finish: {names}.")
+_ENDED = noted("These mailcow containers exited by themselves: {names}.")
 
 
 def _names(containers: list[ContainerRun]) -> str:
@@ -91,7 +93,7 @@ def _well(run: Rehearsal) -> str:
 
 
 def _told(run: Rehearsal, message: str, help: str, waiting: list[str], detail: str) -> Finding:
-    follows = say("These wait for others in vain: {names}.", names=", ".join(waiting)) if waiting else None
+    follows = say("These containers wait for others in vain: {names}.", names=", ".join(waiting)) if waiting else None
     return Finding(
         status=Status.FAIL,
         message=paragraph(message, follows),

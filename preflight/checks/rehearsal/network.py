@@ -26,27 +26,27 @@ class Refused(Struct, frozen=True):
 
 _REFUSED: dict[Trouble, Refused] = {
     "overlap": Refused(
-        noted("Docker refuses mailcow's network: its subnet overlaps with a network that is there already."),
+        noted("Docker refuses mailcow's network: its subnet overlaps with an existing network."),
         noted("Set another network in mailcow.conf (see network.subnet)."),
     ),
     "bridge": Refused(
-        noted("Docker refuses mailcow's network: another network has its bridge already."),
-        noted("Remove that network if it is not used any more (see docker.leftovers)."),
+        noted("Docker refuses mailcow's network: another network already has its bridge."),
+        noted("Remove that network if it is no longer used (see docker.leftovers)."),
     ),
     "chains": Refused(
-        noted("Docker cannot make mailcow's network: its own chains are missing in the firewall of this host."),
+        noted("Docker cannot create mailcow's network: Docker's own chains are missing in this host's firewall."),
         noted("Restart Docker, which adds its chains again. Then find out what removes them."),
     ),
     "tables": Refused(
-        noted("Docker cannot make mailcow's network: the kernel lacks parts of the firewall that Docker needs."),
-        noted("Reboot this host if its kernel was upgraded, else see system.kernel-features."),
+        noted("Docker cannot create mailcow's network: the kernel lacks firewall features that Docker needs."),
+        noted("If the kernel was upgraded, reboot this host. Otherwise, see system.kernel-features."),
     ),
     "ip6tables": Refused(
-        noted("Docker cannot make mailcow's network: its rules for IPv6 are refused (ip6tables)."),
-        noted("Set ENABLE_IPV6=false in mailcow.conf if this host has no IPv6, else see firewall.backend."),
+        noted("Docker cannot create mailcow's network: its rules for IPv6 are refused (ip6tables)."),
+        noted("If this host has no IPv6, set ENABLE_IPV6=false in mailcow.conf. Otherwise, see firewall.backend."),
     ),
     "no-ipv6": Refused(
-        noted("Docker cannot make mailcow's network: this kernel has no IPv6."),
+        noted("Docker cannot create mailcow's network: this kernel has no IPv6."),
         noted("Set ENABLE_IPV6=false in mailcow.conf, or switch IPv6 on (see network.ipv6)."),
     ),
     "forwarding": Refused(
@@ -54,12 +54,12 @@ _REFUSED: dict[Trouble, Refused] = {
         noted("Switch forwarding on (see firewall.forwarding)."),
     ),
     "kernel": Refused(
-        noted("Docker cannot make mailcow's network: the kernel has no bridges or virtual cables for containers."),
-        noted("Reboot this host if its kernel was upgraded, else see system.kernel-features."),
+        noted("Docker cannot create mailcow's network: the kernel does not support bridges or virtual Ethernet pairs."),
+        noted("If the kernel was upgraded, reboot this host. Otherwise, see system.kernel-features."),
     ),
     "": Refused(
         noted("Docker refuses mailcow's network."),
-        noted("Look at what Docker says and logs, remove the reason, and run the rehearsal again."),
+        noted("Check Docker's message and log, fix the cause, and run the rehearsal again."),
     ),
 }
 
@@ -69,15 +69,15 @@ _ITS_VARIABLES = ("IPV4_NETWORK", "IPV6_NETWORK", "ENABLE_IPV6")
 @check(
     severity=Severity.REQUIRED,
     reads=("rehearsal", "services", "os_release"),
-    remedy="Follow what Docker says; free mailcow's subnet and bridge, or move them in mailcow.conf.",
+    remedy="Follow Docker's message: free mailcow's bridge, and free its subnet or set another one in mailcow.conf.",
     docs=(DISABLE_IPV6, PACKET_FILTERING),
     sources=(issue(2854),),
 )
 def network(look: Look) -> Iterator[Finding]:
-    """mailcow's network can be made
+    """Docker can create mailcow's network
 
-    In the rehearsal Docker makes mailcow's network as Compose will: its bridge, its subnets, IPv6, and the fixed
-    addresses of containers. Where Docker refuses it, no container of mailcow starts.
+    In the rehearsal, Docker creates mailcow's network as Compose will: its bridge, its subnets, IPv6, and the fixed
+    addresses of containers. If Docker refuses it, none of mailcow's containers starts.
     """
     run = look.host.rehearsal.get()
     if not run.network.made:
@@ -91,8 +91,8 @@ def network(look: Look) -> Iterator[Finding]:
         remedy = Remedy(say("Restart Docker, and run the rehearsal again."), distro.restart(look.host, "docker"))
         yield _told(run, Status.FAIL, message, remedy)
     elif run.network.ipv6 == "missing":
-        message = say("Docker made mailcow's network without IPv6, though mailcow.conf wants it.")
-        yield _told(run, Status.WARN, message, Remedy(say("Let Docker have IPv6 (see docker.daemon-config).")))
+        message = say("Docker created mailcow's network without IPv6, although mailcow.conf enables it.")
+        yield _told(run, Status.WARN, message, Remedy(say("Enable IPv6 in Docker (see docker.daemon-config).")))
     else:
         yield _told(run, Status.PASS, _made(run))
 
@@ -100,9 +100,10 @@ def network(look: Look) -> Iterator[Finding]:
 def _made(run: Rehearsal) -> str:
     if run.network.ipv6 == "made":
         subnets = ", ".join(run.network.subnets)
-        return say("Docker made mailcow's network on {bridge}: {subnets}.", bridge=run.network.bridge, subnets=subnets)
+        bridge = run.network.bridge
+        return say("Docker created mailcow's network on {bridge}: {subnets}.", bridge=bridge, subnets=subnets)
     return say(
-        "Docker made mailcow's network on {bridge}, for IPv4 alone as mailcow.conf says: {subnet}.",
+        "Docker created mailcow's network on {bridge}, for IPv4 only, as set in mailcow.conf: {subnet}.",
         bridge=run.network.bridge, subnet=run.network.subnets[0],
     )  # fmt: skip
 
@@ -110,7 +111,9 @@ def _made(run: Rehearsal) -> str:
 def _by_default(run: Rehearsal, variables: list[str]) -> Finding:
     """Say that Compose will be told something else than what was rehearsed."""
     names = ", ".join(variables)
-    reason = say("mailcow.conf's {names} cannot be used, so the rehearsal used mailcow's default.", names=names)
+    reason = say(
+        "mailcow.conf sets {names} to an unusable value, so the rehearsal used mailcow's default.", names=names
+    )
     help = say("Correct mailcow.conf (see ports.configuration), then run the rehearsal again.")
     return unknown(reason, help, evidence=_evidence(run))
 
@@ -118,20 +121,20 @@ def _by_default(run: Rehearsal, variables: list[str]) -> Finding:
 def _half(run: Rehearsal) -> Finding:
     """Say that IPv6 was not rehearsed, and why."""
     if run.network.ipv6 == "unknown":
-        reason = say("It is not known whether this host forwards IPv6 packets, and Docker would switch that on.")
+        reason = say("Could not determine whether this host forwards IPv6 packets. Docker would enable this.")
         help = say("Run preflight as root in the host's network.")
     else:
-        reason = say("Docker would have this host forward IPv6 packets, and that would stay.")
+        reason = say("Docker would enable IPv6 forwarding on this host, and it would stay enabled.")
         help = say(
             "Set up IPv6 in Docker first (see docker.daemon-config and network.ipv6), then run the rehearsal again."
         )
-    message = paragraph(say("Docker made mailcow's network for IPv4. IPv6 was not rehearsed."), reason)
-    return unknown(reason, help, message=message, evidence=_evidence(run), found=phrase("IPv4 alone"))
+    message = paragraph(say("Docker created mailcow's network for IPv4. IPv6 was not rehearsed."), reason)
+    return unknown(reason, help, message=message, evidence=_evidence(run), found=phrase("IPv4 only"))
 
 
 def _refused(look: Look, run: Rehearsal) -> Finding:
     if run.network.cause == "rival":
-        reason = say("Another rehearsal was under way on this host.")
+        reason = say("Another rehearsal was running on this host.")
         return unknown(reason, say("Run the rehearsal again."), detail=run.network.error, evidence=_evidence(run))
     refused = _REFUSED.get(run.network.cause, _REFUSED[""])
     commands = distro.restart(look.host, "docker") if run.network.cause == "chains" else ()
@@ -143,8 +146,8 @@ def _told(run: Rehearsal, status: Status, message: str, remedy: Remedy | None = 
         status=status,
         message=message,
         detail=run.network.error or None,
-        expected=phrase("made"),
-        found=phrase("made") if run.network.made else phrase("refused"),
+        expected=phrase("created"),
+        found=phrase("created") if run.network.made else phrase("refused"),
         evidence=_evidence(run),
         remedy=remedy,
     )

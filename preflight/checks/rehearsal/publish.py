@@ -35,7 +35,7 @@ _REFUSED: dict[Trouble, Fault] = {
         noted("Free the port, or move it in mailcow.conf (see ports.free)."),
     ),
     "allocated": Fault(
-        noted("Docker could not publish {subject}: a container has this port already."),
+        noted("Docker could not publish {subject}: a container already has this port."),
         noted("in use by a container"),
         noted("Free the port, or move it in mailcow.conf (see ports.free)."),
     ),
@@ -45,35 +45,35 @@ _REFUSED: dict[Trouble, Fault] = {
         noted("Use an address of this host in mailcow.conf (see ports.free)."),
     ),
     "no-right": Fault(
-        noted("Docker could not publish {subject}: it may not bind this port."),
+        noted("Docker could not publish {subject}: it is not allowed to bind this port."),
         noted("refused"),
         noted("Run Docker as root (see docker.packaging)."),
     ),
 }
-_TOGETHER = noted("Docker refused the published ports of {service}, {subject} among them.")
+_TOGETHER = noted("Docker refused the published ports of {service}, including {subject}.")
 # How a port that is published does not answer as it should, the worst first.
-_ELSEWHERE = noted("Find out who answers there: another listener, a proxy, or a rule that sends packets elsewhere.")
+_ELSEWHERE = noted("Find out what answers there: another listener, a proxy, or a rule that redirects packets.")
 _WRONG: dict[Answer, Fault] = {
     "other": Fault(noted("Another program answers on {subject} at {addresses}."), noted("another program"), _ELSEWHERE),
     "crossed": Fault(
         noted("The container of another service answers on {subject} at {addresses}."),
         noted("another service"),
-        noted("Look for a rule of the firewall that sends packets of this port elsewhere (see ports.free)."),
+        noted("Look for a firewall rule that redirects packets for this port (see ports.free)."),
     ),
     "mute": Fault(
-        noted("Something takes connections to {subject} at {addresses} and says nothing."),
+        noted("Something accepts connections to {subject} at {addresses} but sends nothing."),
         noted("no answer"),
         _ELSEWHERE,
     ),
     "closed": Fault(
-        noted("Connections to {subject} at {addresses} are taken and closed."),
+        noted("Connections to {subject} at {addresses} are accepted and closed."),
         noted("closed"),
-        noted("Look at what Docker logs, and whether the firewall keeps this host from its own containers."),
+        noted("Check Docker's log, and whether the firewall blocks this host from its own containers."),
     ),
     "refused": Fault(
         noted("{subject} is published, but connections to it at {addresses} are refused."),
         noted("refused"),
-        noted("Restart Docker, and look whether something removes its rules from the firewall."),
+        noted("Restart Docker, and check whether something removes its rules from the firewall."),
     ),
 }
 
@@ -89,8 +89,8 @@ _WRONG: dict[Answer, Fault] = {
 def publish(look: Look) -> Iterator[Finding]:
     """mailcow's ports are published, and mailcow answers there
 
-    In the rehearsal Docker publishes each of mailcow's ports. This host connects to it and must hear the stand-in's
-    own token. Where Docker refuses one port, the whole container does not start.
+    In the rehearsal, Docker publishes each of mailcow's ports. This host connects to each port and must receive the
+    stand-in's own token. If Docker refuses one port, the whole container does not start.
     """
     run = look.host.rehearsal.get()
     if (why := without_network(run)) is not None:
@@ -107,11 +107,11 @@ def _judged(run: Rehearsal, binding: Binding, played: list[PortRun]) -> Finding:
     if refused is not None:
         return _refused(binding, refused, evidence)
     if not played or not all(one.published for one in played):
-        reason = say("The time of the rehearsal was over before this was tried.")
+        reason = say("The rehearsal ran out of time before this was tested.")
         if any(one.name == binding.published[0].service and one.error for one in run.containers):
             service = binding.published[0].service
             reason = say("The container of {service} was refused (see rehearsal.health).", service=service)
-        return unknown(reason, say("Remove that reason, and run the rehearsal again."), evidence=evidence)
+        return unknown(reason, say("Fix the cause, and run the rehearsal again."), evidence=evidence)
     if (why := unasked(run, evidence)) is not None:
         return why
     return _heard(binding, [reply for one in played for reply in one.replies], evidence)
@@ -122,7 +122,7 @@ def _refused(binding: Binding, one: PortRun, evidence: RehearsedPortEvidence) ->
     refused = _REFUSED.get(one.cause) if one.named else None
     if refused is None:
         message = say(_TOGETHER, service=one.service, subject=binding.subject)
-        remedy = say("Look at what Docker says and logs, remove the reason, and run the rehearsal again.")
+        remedy = say("Check Docker's message and log, fix the cause, and run the rehearsal again.")
         return _told(Status.FAIL, message, phrase("refused"), evidence, remedy, one.error)
     message = say(refused.message, subject=binding.subject)
     return _told(Status.FAIL, message, phrase(refused.found), evidence, say(refused.help), one.error)
@@ -147,13 +147,13 @@ def _heard(binding: Binding, replies: list[Reply], evidence: RehearsedPortEviden
 def _unheard(binding: Binding, addresses: list[str], evidence: RehearsedPortEvidence) -> Finding:
     """Say that this host's own connections are stopped, which tells nothing of those of others."""
     if not addresses:
-        reason = say("This host has no address at which {subject} could be tried.", subject=binding.subject)
+        reason = say("This host has no address at which {subject} could be tested.", subject=binding.subject)
         return unknown(reason, say("Give this host an address."), evidence=evidence)
     reason = say(
         "{subject} was published, but this host does not reach it at {addresses}. Its own packets are stopped.",
         subject=binding.subject, addresses=", ".join(addresses),
     )  # fmt: skip
-    help = say("Let this host reach its own containers. For connections of others see firewall.inbound.")
+    help = say("Let this host reach its own containers. For connections from other machines, see firewall.inbound.")
     return unknown(reason, help, evidence=evidence, expected=phrase("answered"), found=phrase("no answer"))
 
 

@@ -14,8 +14,8 @@ def without_network(run: Rehearsal) -> Finding | None:
     """Say that nothing was rehearsed for want of a network; None: it was made."""
     if run.network.made:
         return None
-    reason = say("Docker did not make mailcow's network (see rehearsal.network).")
-    return unknown(reason, say("Remove that reason first."))
+    reason = say("Docker did not create mailcow's network (see rehearsal.network).")
+    return unknown(reason, say("Fix that first."))
 
 
 def unasked(run: Rehearsal, evidence: Evidence = NOTHING) -> Finding | None:
@@ -23,8 +23,8 @@ def unasked(run: Rehearsal, evidence: Evidence = NOTHING) -> Finding | None:
     if run.asked:
         return None
     if run.late:
-        reason = say("The time of the rehearsal was over before this was tried.")
+        reason = say("The rehearsal ran out of time before this was tested.")
         return unknown(reason, say("Run it again when this host is less busy."), evidence=evidence)
-    reason = say("The container that tries connections gave no answer.")
+    reason = say("The container that tests connections did not answer.")
     help = say("Build the image of this version with `make image`, or run preflight as a container.")
     return unknown(reason, help, detail=run.error or None, evidence=evidence, place="docker-run")

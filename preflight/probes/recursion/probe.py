@@ -61,7 +61,7 @@ def parse(said: bytes) -> Asking:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         return Asking(error=str(error)[:200])
     if found.error or found.spared or len(found.queries) + len(found.pings) > ROWS:
-        return Asking(error=phrase("this is not what the program prints"))
+        return Asking(error=phrase("this is not the expected output of the program"))
     return Asking(queries=tuple(map(_query, found.queries)), pings=tuple(map(_ping, found.pings)))
 
 

@@ -60,7 +60,10 @@ class Keeper:
             return
         seconds = f"{self.seconds:g}"
         self.audience.announce(
-            say("The ports stay up for {seconds} s. Run one of these on a machine elsewhere.", seconds=seconds)
+            say(
+                "The ports stay open for {seconds} s. Run one of these commands on a machine elsewhere.",
+                seconds=seconds,
+            )
         )
         self.audience.announce(f"preflight reach {line}")
         self.audience.announce(f"docker run --rm --network=host mailcow-preflight reach {line}")
@@ -134,14 +137,14 @@ class _Book:
         ]
         waiting = [f"{port}/tcp" for port, peers in by_port.items() if not peers]
         if waiting:
-            told.append(phrase("nobody yet: {ports}", ports=", ".join(waiting)))
+            told.append(phrase("not reached yet: {ports}", ports=", ".join(waiting)))
         return told
 
 
 def _news(arrival: Visit) -> str:
     if arrival.stranger:
         return say(
-            "Somebody without the line tried {port}/tcp from {peer}, and got no answer.",
+            "A connection to {port}/tcp from {peer} did not come from this command and got no answer.",
             port=arrival.port,
             peer=arrival.peer,
         )

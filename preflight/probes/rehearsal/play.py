@@ -100,7 +100,7 @@ class _Play:
         try:
             self._ask()
         except _Speechless:
-            self._error = phrase("the container that tries connections gave no answer")
+            self._error = phrase("the container that tests connections did not answer")
         except EngineError as error:
             if error.status is None:
                 raise
