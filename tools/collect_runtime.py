@@ -39,11 +39,12 @@ UNUSED_STANDARD = (
         "_test", "_tkinter", "_xxtestfuzz", "readline", "xxlimited", "xxsubtype")),
 )  # fmt: skip
 # Of the packages: their console scripts name the builder's interpreter; rich highlights no language but Python for us;
-# psutil's modules for other systems; charset_normalizer guesses what nobody asks it for here, and can without its C.
+# psutil's modules for other systems; pip's notes name the folder it installed into; charset_normalizer guesses what nobody asks it for here, and can without its C.
 UNUSED_PACKAGES = (
     *NOT_COPIED,
     "bin",
     "*.c",
+    *(f"*.dist-info/{name}" for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")),
     "charset_normalizer/*.so",
     "psutil/_ps[!lpu]*",
     "pygments/lexers/_*_builtins.py",
@@ -159,6 +160,11 @@ class Root:
         if not done:
             sys.exit(f"collect_runtime: {path} does not compile")
 
+    def dated(self, epoch: float) -> None:
+        """Give everything one time, so that the same sources make the same image whenever that is."""
+        for path in [self.out, *self.out.rglob("*")]:
+            os.utime(path, (epoch, epoch), follow_symlinks=False)
+
     def index_libraries(self) -> None:
         subprocess.run(["/sbin/ldconfig", "-X", "-r", str(self.out)], check=True)
         shutil.rmtree(self.out / "var", ignore_errors=True)  # ldconfig's own cache
@@ -175,6 +181,8 @@ def main() -> None:
     for source in packages:
         root.packages(source)
     root.index_libraries()
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        root.dated(int(given))
     size = sum(path.lstat().st_size for path in out.rglob("*") if path.is_file() and not path.is_symlink())
     print(f"collect_runtime: {size / 1e6:.1f} MB in {out}")
 
