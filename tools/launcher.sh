@@ -3,8 +3,8 @@
 #
 #     sh mailcow-preflight-@MACHINE@ --hostname mail.example.org
 #
-# Below these lines is an archive: the program, Python, and the libraries of both. Each run unpacks it into a directory of
-# its own and removes that at the end. It needs sh and tar, gzip, tail, sha256sum, mktemp and mkfifo, from GNU or BusyBox.
+# Below these lines is an archive: the program, Python, and the libraries of both. Each run unpacks it into a directory
+# of its own and removes that at the end. It needs tar, gzip, tail, sha256sum, mktemp and mkfifo, of GNU or of BusyBox.
 set -u
 machine='@MACHINE@' first='@FIRST@' sum='@SUM@' mib='@MIB@' python='@PYTHON@'
 dir='' mask=$(umask)
@@ -48,8 +48,8 @@ for place in "${TMPDIR:-}" /tmp /var/tmp /run "${XDG_RUNTIME_DIR:-}" /dev/shm; d
 done
 [ -n "$dir" ] || die "No directory can take $mib MiB of programs ($tried). Name one: TMPDIR=/directory sh $self"
 
-# From here on the program takes the place of this shell, so signals, terminal, input and exit code are its own. It removes
-# the directory itself. If it is killed outright, this process does: its read ends when the program's end of the pipe closes.
+# The program takes the place of this shell, so signals, terminal, input and exit code are its own. At its end it removes
+# the directory itself. If it is killed before, this process does: the read ends when nobody holds the pipe any more.
 mkfifo "$dir/alive" || die "Cannot make a pipe in $dir."
 (
     trap '' HUP INT TERM

@@ -1,4 +1,4 @@
-"""List what is in the self-contained file, as CycloneDX 1.5: the packages, the interpreter, and its shared libraries."""
+"""List what is in the self-contained file, as CycloneDX 1.5: packages, interpreter and shared libraries."""
 
 from __future__ import annotations
 

@@ -33,7 +33,9 @@ class Runtime:
         self.python = str(program.with_name("python3").relative_to("/"))
         self.packages = str(packages.relative_to("/"))
         self.folders = [line.lstrip("/") for line in (tree / "etc/ld.so.conf").read_text().split()]
-        [self.loader] = (str(path.relative_to(tree)) for folder in self.folders for path in (tree / folder).glob("ld-*"))
+        [self.loader] = (
+            str(path.relative_to(tree)) for folder in self.folders for path in (tree / folder).glob("ld-*")
+        )
         if self.real == self.python:
             raise ValueError(f"{program} has no other name than python3")
 
