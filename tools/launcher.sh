@@ -48,7 +48,7 @@ for place in "${TMPDIR:-}" /tmp /var/tmp /run "${XDG_RUNTIME_DIR:-}" /dev/shm; d
 done
 [ -n "$dir" ] || die "No directory can take $mib MiB of programs ($tried). Name one: TMPDIR=/directory sh $self"
 
-# The program takes the place of this shell, so signals, terminal, input and exit code are its own. At its end it removes
+# The program takes the place of this shell, so signals, terminal, input and exit code are its own. It removes
 # the directory itself. If it is killed before, this process does: the read ends when nobody holds the pipe any more.
 mkfifo "$dir/alive" || die "Cannot make a pipe in $dir."
 (
