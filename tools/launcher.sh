@@ -23,17 +23,18 @@ trap 'clean; exit 130' INT
 trap 'clean; exit 143' TERM
 
 case $0 in */*) self=$0 ;; *) self=./$0 ;; esac
-[ -f "$self" ] || die 'This program reads its own file. Save it, and run it by its path.'
+own=$(sed -n '1{/^#!\/bin\/sh$/p;};1q' "$self" 2>/dev/null) || own=''
+[ -n "$own" ] || die 'This program reads its own file. Save it, and run it by its path.'
+system=$(uname -s)
 here=$(uname -m)
-[ "$(uname -s) $here" = "Linux $machine" ] ||
-    die "This file is for Linux on $machine, but this machine is $(uname -s) on $here. Get the file for $here."
+[ "$system $here" = "Linux $machine" ] || die "This file is for Linux on $machine, and this is $system on $here."
 found=$(tail -n "+$first" "$self" | sha256sum) || die "Cannot read $self."
 [ "${found%% *}" = "$sum" ] || die 'This file is damaged or incomplete. Download it again.'
 
 umask 077
 tried=''
 for place in "${TMPDIR:-}" /tmp /var/tmp /run "${XDG_RUNTIME_DIR:-}" /dev/shm; do
-    case $place in '' | [!/]* | *:*) continue ;; esac
+    case $place in *:*) continue ;; /*) ;; *) continue ;; esac # a colon would end its name in a list of libraries
     why='not writable'
     if dir=$(mktemp -d "$place/mailcow-preflight.XXXXXX" 2>/dev/null); then
         { printf '#!/bin/sh\n' >"$dir/try" && chmod 700 "$dir/try"; } 2>/dev/null

@@ -1,6 +1,6 @@
 """Build what is handed out, below dist/: the wheel, the self-contained file, and the image where an engine answers.
 
-    python3 tools/dist.py [wheel] [file] [image] [--out DIRECTORY]      default: all of them
+    python3 tools/build_dist.py [wheel] [file] [image] [--out DIRECTORY]      default: all of them
 
 A commit gives the same wheel and file wherever its clone is, byte for byte, with the same interpreter: times are the
 commit's (SOURCE_DATE_EPOCH), names are sorted, nobody owns anything. Run me with the interpreter itself, not with a
@@ -39,7 +39,7 @@ def run(*words: str | Path, **variables: str) -> None:
     """Run a program; what it prints is progress. Raise SystemExit where it fails."""
     environment = {**os.environ, **variables}
     if subprocess.run(words, cwd=TREE, env=environment, stdout=sys.stderr, check=False).returncode:
-        sys.exit(f"dist: {' '.join(map(str, words[:4]))} ... failed")
+        sys.exit(f"build_dist: {' '.join(map(str, words[:4]))} ... failed")
 
 
 def wheel(out: Path, epoch: int) -> Path:
@@ -105,7 +105,9 @@ def main() -> int:
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"no kind {', '.join(sorted(unknown))}")
     if sys.prefix != sys.base_prefix:
-        sys.exit("dist: run me with the interpreter itself, not with a virtual environment's: make dist PYTHON=python3")
+        sys.exit(
+            "build_dist: run me with the interpreter itself, not with a virtual environment's: make dist PYTHON=python3"
+        )
     given.out.mkdir(parents=True, exist_ok=True)
     epoch, version = image.epoch(), image.stated("pyproject.toml", r'^version = "([^"]+)"')
     began, paths = time.monotonic(), []
