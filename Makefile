@@ -35,18 +35,20 @@ lint: venv ## ruff and mypy
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy --strict
 
-docs: venv ## write what is generated: docs/checks.md, docs/not-checked.md, docs/preflight.1, compose/stand-in.yml
+docs: venv ## write what is generated: docs/checks.md, docs/not-checked.md, docs/preflight.1, compose/stand-in.yml, README's sample
 	@$(VENV)/preflight checks --format markdown > docs/checks.md
 	@$(VENV)/python tools/not_checked.py > docs/not-checked.md
 	@$(VENV)/python tools/stand_in.py > compose/stand-in.yml
 	@$(VENV)/python tools/man.py > docs/preflight.1
+	@$(VENV)/python tools/sample.py
 
 docs-check: venv
-	@echo "==> what is generated is current: docs/checks.md, not-checked.md, preflight.1, compose/stand-in.yml" >&2
+	@echo "==> what is generated is current: docs/checks.md, not-checked.md, preflight.1, compose/stand-in.yml, README's sample" >&2
 	@{ $(VENV)/preflight checks --format markdown | diff -u docs/checks.md - \
 	&& $(VENV)/python tools/not_checked.py | diff -u docs/not-checked.md - \
 	&& $(VENV)/python tools/man.py | diff -u docs/preflight.1 - \
-	&& $(VENV)/python tools/stand_in.py | diff -u compose/stand-in.yml -; } || { echo "run: make docs" >&2; exit 1; }
+	&& $(VENV)/python tools/stand_in.py | diff -u compose/stand-in.yml - \
+	&& $(VENV)/python tools/sample.py --check; } || { echo "run: make docs" >&2; exit 1; }
 
 # Not a part of venv: who edits code needs none of it.
 .PHONY: test-tools
