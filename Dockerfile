@@ -6,8 +6,6 @@ WORKDIR /src
 # Declared so that `--build-arg` can name a closed network's own package index.
 ARG PIP_INDEX_URL
 ARG PIP_TRUSTED_HOST
-# The commit's time, for every file of the image. BuildKit dates the image itself by it as well.
-ARG SOURCE_DATE_EPOCH
 RUN python3 -m venv /build
 COPY requirements.lock requirements-build.lock ./
 # The secret is the building machine's list of certificate authorities, for networks that re-sign TLS with their own.
@@ -20,6 +18,8 @@ COPY tools/collect_runtime.py tools/
 RUN python3 tools/collect_runtime.py /out /dependencies
 COPY pyproject.toml LICENSE ./
 COPY preflight preflight
+# The commit's time, for every file of the image. BuildKit dates the image itself by it as well.
+ARG SOURCE_DATE_EPOCH
 RUN /build/bin/pip install -q --no-index --no-deps --no-build-isolation --no-compile --target /package . \
     && python3 tools/collect_runtime.py /out /package
 

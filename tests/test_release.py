@@ -1,4 +1,4 @@
-"""The workflow of a release and its steps, as far as they go without the services: what they would run, and from what."""
+"""The workflow of a release and its steps, as far as they go without the services; and what README.md says of it."""
 
 from __future__ import annotations
 
@@ -152,4 +152,6 @@ def test_the_readme_begins_with_the_line_for_a_fresh_server(tree: Path) -> None:
     ways = [text.index(f"\n### {way}") for way in ("Without Docker", "With Docker", "With uvx or pipx")]
     assert ways == sorted(ways)
     assert text.index("Nothing is published yet.") < ways[0]
-    assert not re.search(r"ghcr\.io|curl -\S+ \S*mailcow-preflight|pip install mailcow-preflight", text)
+    assert not re.search(
+        r"docker pull|ghcr\.io/\S*preflight|curl -\S+ \S*mailcow-preflight|pip install mailcow-preflight", text
+    )

@@ -12,7 +12,10 @@ from pathlib import Path
 TREE = Path(__file__).resolve().parent.parent
 REPORT = TREE / "tests/hosts/debian12-nested.report.txt"
 SHOWN = ("docker.compose]", "[ports.free]")  # the findings that are shown
-BEGIN, END = "<!-- sample: written by `make docs` from tests/hosts/debian12-nested.report.txt -->\n", "<!-- /sample -->\n"
+BEGIN, END = (
+    "<!-- sample: written by `make docs` from tests/hosts/debian12-nested.report.txt -->\n",
+    "<!-- /sample -->\n",
+)
 
 
 def excerpt(report: str) -> str:
