@@ -1,6 +1,6 @@
 """Write the excerpt of a report into README.md: from a recorded host's, so that it says what the program says.
 
-    python3 tools/sample.py [--check]      (make docs; make docs-check)
+python3 tools/sample.py [--check]      (make docs; make docs-check)
 """
 
 from __future__ import annotations
