@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import image
@@ -90,9 +89,10 @@ def images(epoch: int) -> None:
     run(sys.executable, TREE / "tools/image.py", SOURCE_DATE_EPOCH=str(epoch))
 
 
-def sums(out: Path, paths: Iterable[Path]) -> None:
-    """Write the checksums of what was built, as `sha256sum -c` reads them."""
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(paths)]
+def sums(out: Path) -> None:
+    """Write the checksums of what is there, as `sha256sum -c` reads them."""
+    paths = [path for path in sorted(out.iterdir()) if path.is_file() and path.name != SUMS]
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths]
     (out / SUMS).write_text("".join(lines))
 
 
@@ -110,12 +110,13 @@ def main() -> int:
         )
     given.out.mkdir(parents=True, exist_ok=True)
     epoch, version = image.epoch(), image.stated("pyproject.toml", r'^version = "([^"]+)"')
-    began, paths = time.monotonic(), []
+    began = time.monotonic()
+    paths: list[Path] = []
     if {"wheel", "file"} & set(kinds):
         paths.append(wheel(given.out, epoch))
     if "file" in kinds:
         paths += file(given.out, paths[0], version, epoch)
-    sums(given.out, paths)
+    sums(given.out)
     for path in paths:
         say(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     if "image" in kinds:
