@@ -18,6 +18,8 @@ COPY tools/collect_runtime.py tools/
 RUN python3 tools/collect_runtime.py /out /dependencies
 COPY pyproject.toml LICENSE ./
 COPY preflight preflight
+# The commit's time, for every file of the image. BuildKit dates the image itself by it as well.
+ARG SOURCE_DATE_EPOCH
 RUN /build/bin/pip install -q --no-index --no-deps --no-build-isolation --no-compile --target /package . \
     && python3 tools/collect_runtime.py /out /package
 

@@ -4,7 +4,7 @@ ARGS ?=
 VENV := .venv/bin
 MACHINE := engine or image or lab or browser
 
-.PHONY: help preflight image venv test unit lint docs docs-check test-browser test-engine lab lab-shell newcomer lock clean
+.PHONY: help preflight image dist venv test unit lint docs docs-check test-browser test-dist test-engine lab lab-shell newcomer lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -18,10 +18,15 @@ preflight: ## check this host: as a container where an engine answers, natively 
 image: ## build the image mailcow-preflight with the engine at DOCKER_HOST or the default socket
 	@$(PYTHON) tools/image.py
 
+# The wheel and the file need no engine. The times in them are the commit's, so a commit gives the same bytes again.
+dist: ## build what is handed out, in dist/: wheel, self-contained file, and the image (make dist KINDS=file)
+	@$(PYTHON) tools/venv.py run
+	@$(PYTHON) tools/build_dist.py $(KINDS)
+
 venv: ## make .venv with everything for development
 	@$(PYTHON) tools/venv.py test
 
-test: lint docs-check unit test-browser test-engine ## everything, engine tests and the lab included (starts a private engine where none answers)
+test: lint docs-check unit test-browser test-dist test-engine ## everything, engine tests and the lab included (starts a private engine where none answers)
 	@echo "==> all passed" >&2
 
 lint: venv ## ruff and mypy
@@ -30,18 +35,20 @@ lint: venv ## ruff and mypy
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy --strict
 
-docs: venv ## write what is generated: docs/checks.md, docs/not-checked.md, docs/preflight.1, compose/stand-in.yml
+docs: venv ## write what is generated: docs/checks.md, docs/not-checked.md, docs/preflight.1, compose/stand-in.yml, README's sample
 	@$(VENV)/preflight checks --format markdown > docs/checks.md
 	@$(VENV)/python tools/not_checked.py > docs/not-checked.md
 	@$(VENV)/python tools/stand_in.py > compose/stand-in.yml
 	@$(VENV)/python tools/man.py > docs/preflight.1
+	@$(VENV)/python tools/sample.py
 
 docs-check: venv
-	@echo "==> what is generated is current: docs/checks.md, not-checked.md, preflight.1, compose/stand-in.yml" >&2
+	@echo "==> what is generated is current: docs/checks.md, not-checked.md, preflight.1, compose/stand-in.yml, README's sample" >&2
 	@{ $(VENV)/preflight checks --format markdown | diff -u docs/checks.md - \
 	&& $(VENV)/python tools/not_checked.py | diff -u docs/not-checked.md - \
 	&& $(VENV)/python tools/man.py | diff -u docs/preflight.1 - \
-	&& $(VENV)/python tools/stand_in.py | diff -u compose/stand-in.yml -; } || { echo "run: make docs" >&2; exit 1; }
+	&& $(VENV)/python tools/stand_in.py | diff -u compose/stand-in.yml - \
+	&& $(VENV)/python tools/sample.py --check; } || { echo "run: make docs" >&2; exit 1; }
 
 # Not a part of venv: who edits code needs none of it.
 .PHONY: test-tools
@@ -65,6 +72,10 @@ test-browser: venv ## the HTML report in Chromium; screenshots in build/page
 	if [ $$code -eq 0 ]; then PREFLIGHT_TEST_BROWSER=required $(VENV)/pytest -q -n auto -m browser; \
 	elif [ $$code -eq 77 ] && [ "$$CI" != true ]; then echo "==> SKIPPED: browser tests (the reason stands above)" >&2; \
 	else exit $$code; fi
+
+test-dist: venv ## wheel and file built twice: the same bytes, and the file runs
+	@echo "==> what is handed out" >&2
+	@$(PYTHON) tools/dist_check.py
 
 # 77: no engine can be had here (not root). Only on a developer's own machine is that no failure.
 test-engine: venv ## the tests with an engine and the built image

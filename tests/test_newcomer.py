@@ -24,7 +24,7 @@ def test_the_commands_are_the_readmes(newcomer: ModuleType) -> None:
 def test_a_readme_without_its_commands_is_no_success(
     newcomer: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "README.md").write_text("# x\n\n## On a fresh machine\n\n    make test\n\n## Next\n\n    make other\n")
+    (tmp_path / "README.md").write_text("# x\n\n## From a clone\n\n    make test\n\n## Next\n\n    make other\n")
     monkeypatch.setattr(newcomer, "TREE", tmp_path)
     with pytest.raises(newcomer.Failed, match="make test"):
         newcomer.commands()

@@ -27,23 +27,25 @@ NOT_COPIED = ("__pycache__", "*/__pycache__", "test", "tests", "*/test", "*/test
 UNUSED_STANDARD = (
     *NOT_COPIED, "EXTERNALLY-MANAGED", "LICENSE.txt", "config-*", "dist-packages", "site-packages", "ensurepip", "venv",
     "asyncio", "_pydatetime.py", "_pydecimal.py", "_pyio.py", "_pyrepl", "antigravity.py", "cProfile.py",
-    "ctypes/macholib", "curses", "dbm", "doctest.py", "idlelib", "imaplib.py", "lib2to3", "mailbox.py",
+    "ctypes/macholib", "curses", "dbm", "distutils", "doctest.py", "idlelib", "imaplib.py", "lib2to3", "mailbox.py",
     "modulefinder.py", "optparse.py", "xml/dom", "xml/sax",
     "multiprocessing", "nntplib.py", "pdb.py", "pickletools.py", "poplib.py", "profile.py", "pstats.py", "pyclbr.py",
     "pydoc.py", "pydoc_data", "tkinter", "trace.py", "turtle.py", "turtledemo", "unittest", "wave.py", "webbrowser.py",
-    "wsgiref", "xmlrpc", "zipapp.py", "encodings/big5*", "encodings/cp[!4]*", "encodings/euc_*", "encodings/gb*",
-    "encodings/hp_*", "encodings/iso2022*", "encodings/iso8859_[!1]*", "encodings/johab*", "encodings/k*",
-    "encodings/mac_*", "encodings/ptcp*", "encodings/shift*", "encodings/tis*",
+    "sqlite3", "wsgiref", "xmlrpc", "zipapp.py", "encodings/big5*", "encodings/cp[!4]*", "encodings/euc_*",
+    "encodings/gb*", "encodings/hp_*", "encodings/iso2022*", "encodings/iso8859_[!1]*", "encodings/johab*",
+    "encodings/k*", "encodings/mac_*", "encodings/ptcp*", "encodings/shift*", "encodings/tis*",
     *(f"lib-dynload/{name}*" for name in (
         "_codecs_", "_ctypes_test", "_curses", "_dbm", "_gdbm", "_multibytecodec", "_multiprocessing", "_posixshmem",
-        "_test", "_tkinter", "_xxtestfuzz", "readline", "xxlimited", "xxsubtype")),
+        "_sqlite3", "_test", "_tkinter", "_xxtestfuzz", "nis", "readline", "xxlimited", "xxsubtype")),
 )  # fmt: skip
 # Of the packages: their console scripts name the builder's interpreter; rich highlights no language but Python for us;
-# psutil's modules for other systems; charset_normalizer guesses what nobody asks it for here, and can without its C.
+# psutil's modules for other systems; charset_normalizer guesses what nobody asks it for here, and can without its C;
+# pip's notes name the folder that it installed into.
 UNUSED_PACKAGES = (
     *NOT_COPIED,
     "bin",
     "*.c",
+    *(f"*.dist-info/{name}" for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")),
     "charset_normalizer/*.so",
     "psutil/_ps[!lpu]*",
     "pygments/lexers/_*_builtins.py",
@@ -159,6 +161,11 @@ class Root:
         if not done:
             sys.exit(f"collect_runtime: {path} does not compile")
 
+    def dated(self, epoch: float) -> None:
+        """Give everything one time, so that the same sources make the same image whenever that is."""
+        for path in [self.out, *self.out.rglob("*")]:
+            os.utime(path, (epoch, epoch), follow_symlinks=False)
+
     def index_libraries(self) -> None:
         subprocess.run(["/sbin/ldconfig", "-X", "-r", str(self.out)], check=True)
         shutil.rmtree(self.out / "var", ignore_errors=True)  # ldconfig's own cache
@@ -175,6 +182,8 @@ def main() -> None:
     for source in packages:
         root.packages(source)
     root.index_libraries()
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        root.dated(int(given))
     size = sum(path.lstat().st_size for path in out.rglob("*") if path.is_file() and not path.is_symlink())
     print(f"collect_runtime: {size / 1e6:.1f} MB in {out}")
 

@@ -8,6 +8,7 @@ found nor pulled, a stand-in of the same name is made from Debian's packages (ro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -95,8 +96,30 @@ def stand_in() -> Path:
     return archive
 
 
+def epoch() -> int:
+    """Return the time that all built files have: SOURCE_DATE_EPOCH, else the commit's, else (no clone) 1980."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(given)
+    with contextlib.suppress(FileNotFoundError):
+        words = ["git", "-c", "safe.directory=*", "-C", str(TREE), "log", "-1", "--format=%ct"]
+        told = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+        if told.isdecimal():
+            return int(told)
+    return 315532800
+
+
+def prevented() -> str:
+    """Say why no image can be built here; '' where one can."""
+    found = clients()
+    if not found:
+        return "there is no docker command line here (on Debian and Ubuntu: docker-cli, else docker.io)"
+    if subprocess.run([found[0], "version"], capture_output=True, check=False).returncode:
+        return f"no engine answers at {os.environ.get('DOCKER_HOST') or 'the default socket'}"
+    return ""
+
+
 def build(client: str, buildkit: bool, tags: list[str]) -> int:
-    command = [client, "build", "--network", "host"]
+    command = [client, "build", "--network", "host", "--build-arg", f"SOURCE_DATE_EPOCH={epoch()}"]
     command += [word for tag in tags for word in ("-t", tag)]
     command += [word for name in FORWARDED if os.environ.get(name) for word in ("--build-arg", name)]
     certificates = authorities()
@@ -132,16 +155,12 @@ def stated(name: str, pattern: str) -> str:
 
 
 def main() -> int:
+    if why := prevented():
+        sys.exit(f"image: {why}")
     found = clients()
-    if not found:
-        sys.exit(
-            "image: no docker command line here; please install it (on Debian and Ubuntu: docker-cli, else docker.io)"
-        )
     capable = next(filter(has_buildkit, found), None)
     client = capable or found[0]
     say(f"building {NAME} with {client}, {'BuildKit' if capable else 'the legacy builder (no buildx here)'}")
-    if subprocess.run([client, "version"], capture_output=True, check=False).returncode:
-        sys.exit(f"image: no engine answers at {os.environ.get('DOCKER_HOST') or 'the default socket'}")
     ensure_base(client, stated("Dockerfile", r"^ARG BASE=(\S+)"))
     version = stated("pyproject.toml", r'^version = "([^"]+)"')
     started = time.monotonic()

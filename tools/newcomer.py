@@ -50,7 +50,7 @@ class Failed(Exception):
 def commands() -> list[str]:
     """Read the commands that README.md gives to whoever has a fresh machine."""
     text = (TREE / "README.md").read_text()
-    section = re.search(r"^## On a fresh machine\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    section = re.search(r"^## From a clone\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
     found = re.findall(r"^    (make .+)$", section[1], re.MULTILINE) if section else []
     if len(found) != 2:
         raise Failed(f"README.md has not the two commands on a fresh machine: {found}")
