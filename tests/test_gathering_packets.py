@@ -106,7 +106,7 @@ def test_it_has_the_time_that_is_left(seconds: float, asking: Asking) -> None:
 
 
 def test_where_no_time_is_left_it_is_late(asking: Asking) -> None:
-    asking.output = Output(None, "", "", "it did not end in time")
+    asking.output = Output(None, "", "", "it did not finish in time")
     fact = twinned(asking, seconds=0.0)
     assert fact.missing is not None
     assert fact.missing.cause == "late"

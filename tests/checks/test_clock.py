@@ -119,15 +119,21 @@ def test_a_remedy_without_knowing_the_services() -> None:
 def test_one_service_enabled_and_running(name: str) -> None:
     result = one("clock.service", services=services(keeper(name)))
     assert (result.status, result.found) == (Status.PASS, name)
-    assert result.message == f"NTP enabled: yes; {name} is enabled and running."
+    assert result.message == f"NTP enabled: yes. {name} is enabled and running."
     assert measured(result) == {"service": name, "enabled": True, "active": True}
 
 
 @pytest.mark.parametrize(
     ("enabled", "active", "status", "said", "expected"),
     [
-        (True, None, Status.PASS, "NTP enabled: yes; chrony is enabled.", ()),  # a copy: nothing runs there
-        (True, False, Status.WARN, "NTP enabled: yes; but chrony does not run.", ("systemctl restart chrony.service",)),
+        (True, None, Status.PASS, "NTP enabled: yes. chrony is enabled.", ()),  # a copy: nothing runs there
+        (
+            True,
+            False,
+            Status.WARN,
+            "NTP enabled: yes. However, chrony is not running.",
+            ("systemctl restart chrony.service",),
+        ),
         (False, True, Status.WARN, "NTP enabled: no; chrony runs now", ("systemctl enable --now chrony.service",)),
         (False, False, Status.WARN, "NTP enabled: no; the clock is", ("systemctl enable --now chrony.service",)),
         (False, None, Status.WARN, "NTP enabled: no; the clock is", ("systemctl enable --now chrony.service",)),
@@ -147,7 +153,7 @@ def test_enabled_and_active(
 def test_nobody_keeps_a_clock_that_is_lost() -> None:
     result = one("clock.service", services=services(), clock=LOST)
     assert (result.status, result.found) == (Status.WARN, "none")
-    assert result.message == "NTP enabled: no; no time service is enabled or running."
+    assert result.message == "NTP enabled: no. No time service is enabled or running."
     assert measured(result) == {"service": None, "enabled": False, "active": False}
 
 
@@ -305,7 +311,7 @@ def test_the_remedy_fits_the_distribution(
     facts = {"services": services(*found, init=init), "os_release": release, "clock": LOST}
     assert commands(one("clock.service", **facts)) == expected
     lost = one("clock.synchronized", **facts)
-    assert (lost.status, lost.reason) == (Status.SKIP, "No time service runs (see clock.service).")
+    assert (lost.status, lost.reason) == (Status.SKIP, "No time service is running (see clock.service).")
 
 
 @pytest.mark.parametrize(
@@ -335,14 +341,14 @@ def test_servers_of_timesyncd_behind_another_key(name: str, keys: tuple[Any, ...
             Timezone("Europe/Berlin", False), Status.PASS,
             "The time zone is Europe/Berlin. The hardware clock runs in UTC.",
         ),
-        (Timezone(None, False), Status.PASS, "No time zone is set, so UTC holds. The hardware clock runs in UTC."),
+        (Timezone(None, False), Status.PASS, "No time zone is set, so the host uses UTC. The hardware clock runs in UTC."),
         (
             Timezone("Europe/Berlin", True), Status.PASS,  # with a remark, as the check is of severity info
             "The time zone is Europe/Berlin. The hardware clock runs in local time (RTC in local TZ: yes).",
         ),
         (
             Timezone("Etc/UTC", None), Status.UNKNOWN,
-            "The time zone is Etc/UTC. The hardware clock runs in a zone that is not known.",
+            "The time zone is Etc/UTC. Could not determine the time zone of the hardware clock.",
         ),
     ],
 )  # fmt: skip
@@ -357,7 +363,7 @@ def test_timezone(zone: Timezone, status: Status, said: str) -> None:
     [
         (
             Timezone("Europe/Berlin", False, "Etc/UTC"),
-            "/etc/timezone says Etc/UTC, /etc/localtime says Europe/Berlin. mailcow's installer takes Etc/UTC.",
+            "/etc/timezone says Etc/UTC, but /etc/localtime says Europe/Berlin. mailcow's installer uses Etc/UTC.",
         ),
         (Timezone(None, False, "Europe/Berlin"), "/etc/localtime says UTC. mailcow's installer takes Europe/Berlin."),
         (Timezone("Europe/Berlin", False, ""), "/etc/timezone holds no time zone's name"),

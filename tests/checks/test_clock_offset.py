@@ -132,7 +132,7 @@ def test_one_that_tells_nothing_does_not_matter_beside_others(outcome: TimeOutco
 
 def test_nobody_answers() -> None:
     result = judged(dead(name="a.example"), dead("refused", "b.example"))
-    assert result.reason == "No time server tells the time: a.example (no answer), b.example (port closed)."
+    assert result.reason == "No time server gave the time: a.example (no answer), b.example (port closed)."
     assert "port 123" in (result.remedy.text if result.remedy else "")
 
 

@@ -104,7 +104,7 @@ def test_offline_is_skipped(identity: str) -> None:
 
 @pytest.mark.parametrize("identity", CHECKS)
 def test_dead_name_servers_are_one_cause_everywhere(identity: str) -> None:
-    dead = Fact.unknown("DNS", "The name server 192.0.2.53 did not answer any question.", "Do something.")
+    dead = Fact.unknown("DNS", "The name server 192.0.2.53 did not answer any query.", "Do something.")
     for result in build.run(identity, look(answers=dead)):
         assert (result.status, result.reason) == (Status.UNKNOWN, dead.missing.reason)
 

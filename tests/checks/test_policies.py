@@ -425,7 +425,7 @@ def test_transport_security_is_a_remark_on_delivery() -> None:
     result = one("mx", look(rows))
     assert result.status is Status.PASS
     assert "MTA-STS policy" in result.message
-    assert "Reports on TLS go to mailto:tls@example.org." in result.message
+    assert "TLS reports go to mailto:tls@example.org." in result.message
     assert "MTA-STS" not in one("mx", look(world())).message
 
 

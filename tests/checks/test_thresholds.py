@@ -106,7 +106,7 @@ def test_memory(requirements: str, conf: dict[str, str] | None, total: int, stat
 def test_a_limit_counts_where_it_is_lower(total: int, limit: int | None, counted: int, told: bool) -> None:
     result = one("resources.memory", memory=of(total, limit=limit))
     assert measured(result)["bytes"] == counted
-    assert ("That is a limit; the machine has 8.0 GiB." in result.message) is told
+    assert ("That is a limit. The machine has 8.0 GiB." in result.message) is told
 
 
 @pytest.mark.parametrize(
