@@ -126,7 +126,7 @@ def test_only_the_probe_that_has_the_engine_load_modules_comes_first(probe: bool
     ("engine", "kind", "cause", "reason"),
     [
         (NOWHERE, "unknown", "", "The engine does not answer."),
-        (PODMAN, "skip", "engine", "Podman publishes ports in ways of its own"),
+        (PODMAN, "skip", "engine", "Podman publishes ports in its own way"),
     ],
     ids=["no engine", "Podman"],
 )

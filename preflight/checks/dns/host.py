@@ -116,8 +116,8 @@ def _address(look: Look, kind: str) -> Finding:
 @check(
     severity=Severity.REQUIRED,
     reads=("answers", "links", "sightings", "ways", "routes", "rules"),
-    remedy="Set the reverse DNS (PTR) record of the address at the hosting provider that leased it to you. It is not in "
-    "your own zone.",
+    remedy="Set the reverse DNS (PTR) record of the address at the hosting provider that leased it to you. It is not "
+    "in your own zone.",
     docs=(DNS,),
     sources=(issue(254),),
     subject="address",

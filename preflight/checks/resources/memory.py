@@ -42,7 +42,7 @@ def memory(look: Look) -> Iterator[Finding]:
     size = usable(found)
     limit = None
     if size < found.total_bytes:
-        limit = say("That is a limit. The machine has {total}.", total=gib(found.total_bytes))
+        limit = say("The memory of this host is limited. The machine has {total}.", total=gib(found.total_bytes))
     outcome = _outcome(look)
     yield Finding(
         status=outcome.status,

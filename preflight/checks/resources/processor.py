@@ -19,10 +19,10 @@ from preflight.text.sentences import phrase, say
     docs=(PREREQUISITES,),
 )
 def cpu_frequency(look: Look) -> Iterator[Finding]:
-    """The processor has the documented speed
+    """The processor has the documented clock rate
 
-    Rspamd, ClamAV and SOGo work on every message; on a processor below the documented rate mail queues up. The
-    highest rate counts: an idle processor runs far below it.
+    Rspamd, ClamAV and SOGo work on every message. On a processor below the documented rate, mail queues up. The highest
+    rate counts, because an idle processor runs far below it.
     """
     speed, lowest = look.host.cpu_speed.get(), look.requirements.cpu_mhz
     mhz = round(speed.mhz)
