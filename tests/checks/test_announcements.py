@@ -103,7 +103,7 @@ OTHER = "other.test."
         ("_imaps._tcp", [], "has no SRV record", "now"),
         ("_imaps._tcp", [("SRV", f"0 1 994 {NAME}.")], f"points to port 994 of {NAME}. mailcow uses port 993.", "now"),
         ("_imaps._tcp", [("SRV", f"0 1 993 {OTHER}")], "points to other.test today", "last"),
-        ("_imaps._tcp", [("SRV", f"0 1 993 {NAME}.{DOMAIN}.")], "the last dot is missing", "now"),
+        ("_imaps._tcp", [("SRV", f"0 1 993 {NAME}.{DOMAIN}.")], "the trailing dot is missing", "now"),
         ("_imaps._tcp", [("SRV", f"0 1 994 {NAME}."), ("SRV", f"9 1 993 {OTHER}")], "points to port 994", "last"),
         ("_caldavs._tcp", [("SRV", f"0 1 443 {NAME}.")], "no TXT record with the path /SOGo/dav/", "now"),
         ("_caldavs._tcp", [("SRV", f"0 1 443 {NAME}."), ("TXT", "path=/dav")], "no TXT record with the path", "now"),

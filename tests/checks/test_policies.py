@@ -391,7 +391,8 @@ def test_dmarc_records_that_count(dmarc: str, more: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("above", "status", "said"),
     [
-        ({"_dmarc__example__org": ["v=DMARC1; p=reject; sp=none"]}, Status.PASS, "also applies to mail.a.example.org (p=none)"),
+        ({"_dmarc__example__org": ["v=DMARC1; p=reject; sp=none"]}, Status.PASS,
+         "also applies to mail.a.example.org (p=none)"),
         ({"_dmarc__org": ["v=DMARC1; p=reject; psd=y"]}, Status.PASS, "_dmarc.org also applies"),
         ({"_dmarc__org": ["v=DMARC1; p=none; psd=y"], "_dmarc__example__org": ["v=DMARC1; p=reject"]},
          Status.PASS, "_dmarc.example.org also applies to mail.a.example.org (p=reject)"),

@@ -95,7 +95,7 @@ def test_another_architectures_structure_is_unknown(monkeypatch: pytest.MonkeyPa
     kernel = Kernel(monkeypatch)
     monkeypatch.setattr(clock, "_TIMEX", 128)
     reason, _ = unknown(clock.clock(live()))
-    assert "not known on this architecture" in reason
+    assert "not supported on this architecture" in reason
     assert kernel.modes == []
 
 

@@ -105,7 +105,8 @@ def _how_known(measure: _Measure, best: Opinion, *, exactly: bool) -> str:
     servers = ", ".join(opinion.server for opinion in measure.agreeing)
     if measure.by_date:
         return say(
-            "No time server answers. This is the date that web servers report over HTTPS, accurate to a second: {servers}.",
+            "No time server answers. This is the date that web servers report over HTTPS, accurate to a second: "
+            "{servers}.",
             servers=servers,
         )
     if len(measure.agreeing) == 1:
