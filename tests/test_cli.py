@@ -292,5 +292,5 @@ def test_facts_that_are_asked_about_another_name_say_whose_they_are(tree: Path, 
     assert {(row["status"], row["reason"]) for row in rows} == {("unknown", reason)}
     rows = json.loads(preflight(*words, "--domain", "elsewhere.example").stdout)["results"]
     (row,) = [row for row in rows if row["subject"] == "elsewhere.example" and row["check"] == "dns.mx"]
-    assert row["reason"] == "The DNS was not asked for elsewhere.example MX."
+    assert row["reason"] == "The DNS was not queried for elsewhere.example MX."
     assert "fewer" not in row["remedy"]["text"]

@@ -106,7 +106,7 @@ def test_it_has_the_time_that_is_left(seconds: float, asking: Asking) -> None:
 
 
 def test_where_no_time_is_left_it_is_late(asking: Asking) -> None:
-    asking.output = Output(None, "", "", "it did not end in time")
+    asking.output = Output(None, "", "", "it did not finish in time")
     fact = twinned(asking, seconds=0.0)
     assert fact.missing is not None
     assert fact.missing.cause == "late"
@@ -126,7 +126,7 @@ def test_only_the_probe_that_has_the_engine_load_modules_comes_first(probe: bool
     ("engine", "kind", "cause", "reason"),
     [
         (NOWHERE, "unknown", "", "The engine does not answer."),
-        (PODMAN, "skip", "engine", "Podman publishes ports in ways of its own"),
+        (PODMAN, "skip", "engine", "Podman publishes ports in its own way"),
     ],
     ids=["no engine", "Podman"],
 )

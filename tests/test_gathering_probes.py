@@ -72,8 +72,8 @@ def test_a_kernel_that_a_container_could_crash_is_left_alone(engine: FakeEngine)
     (fact,) = performed(engine, "privileged", unsafe=unsafe, system=Fact.unknown("x", "No such file."))
     assert fact.missing is not None
     assert (fact.missing.kind, fact.missing.cause) == ("unknown", "kernel")
-    assert fact.missing.reason.startswith("No container was started, as that could crash this kernel. Its overlay")
-    assert fact.missing.help == "See system.kernel: change the kernel first."
+    assert fact.missing.reason.startswith("No container was started, because that could crash this kernel. Its overlay")
+    assert fact.missing.help == "Change the kernel first (see system.kernel)."
     assert engine.asked == []
     assert performed(engine, "privileged", unsafe=unsafe)[0].known  # the distribution's own kernel is another one
     assert seen == [("6.12.48", None), ("6.12.48", DEBIAN.value)]

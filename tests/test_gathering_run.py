@@ -70,7 +70,7 @@ def test_only_what_was_asked_for_is_made(tmp_path: Path) -> None:
     assert (host.name.value, host.os_release.get().version_id) == ("vm1", "13")
     rest = {place: why(part(host, place)) for place in PARTS if place not in begun}
     assert {(missing.kind, missing.cause, missing.reason) for missing in rest.values()} == {
-        ("skip", "unasked", "No check that was asked for needs it.")
+        ("skip", "unasked", "No selected check needs it.")
     }
 
 

@@ -152,7 +152,7 @@ def test_what_the_process_says_is_the_fact() -> None:
     ("ran", "cause"),
     [
         (Output(77, "", ""), "denied"),
-        (Output(None, "", "", "it did not end in time"), "late"),
+        (Output(None, "", "", "it did not finish in time"), "late"),
         (Output(1, "", "Traceback\nMemoryError"), ""),
         (Output(-9, "", ""), ""),
         (Output(0, "{}", ""), ""),

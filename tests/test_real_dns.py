@@ -122,7 +122,7 @@ def test_a_second_server_with_an_older_copy(servers: Servers) -> None:
     with servers.nsd(FIRST, above(TWO) | {DOMAIN: new}), servers.nsd(SECOND, {DOMAIN: old}), servers.unbound():
         report = servers.check()
     assert statuses(report) == WELL | {"dns.mx": "warn"}
-    assert "do not have the same MX records of example.org" in message(report, "dns.mx")
+    assert "do not have the same MX records for example.org" in message(report, "dns.mx")
 
 
 def test_a_second_server_that_is_silent(servers: Servers) -> None:

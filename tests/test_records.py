@@ -68,7 +68,7 @@ def test_an_answer_is_found_whatever_the_names_form(name: str) -> None:
     answers = Answers({"mail.example.org. A": answer})
     assert answers.of(name, "A") is answers.get(name, "A") is answer
     assert answers.get(name, "AAAA") is None
-    with pytest.raises(MissingFact, match=r"The DNS was not asked for \S+ AAAA\."):
+    with pytest.raises(MissingFact, match=r"The DNS was not queried for \S+ AAAA\."):
         answers.of(name, "AAAA")
 
 

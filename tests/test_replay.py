@@ -65,7 +65,7 @@ def test_facts_recorded_before_a_part_was_looked_at_stay_readable(part: str, pre
     path.write_text(json.dumps(document), "utf-8")
     missing = fact(read_facts(path), part).missing
     assert missing.kind == ("skip" if part in OPTIONAL else "unknown")
-    assert ("was not given" if part in OPTIONAL else "recorded before") in missing.reason
+    assert ("was not given" if part in OPTIONAL else "recorded by a version") in missing.reason
     assert statuses(preflight("--facts", str(path), "--format", "json")).get("error", []) == []
 
 
@@ -84,7 +84,7 @@ def test_facts_of_older_versions_are_judged(facts: Path, redact: tuple[str, ...]
     run = preflight("--facts", str(facts), "--format", "json", *redact)
     found = statuses(run)
     known = read_facts(facts)
-    before = {part for part in PARTS if (why := fact(known, part).missing) and "recorded before" in why.reason}
+    before = {part for part in PARTS if (why := fact(known, part).missing) and "recorded by a version" in why.reason}
     allowed = {entry.id for entry in catalogue() if before & set(entry.reads)}
     assert run.code == 1
     assert len(found["pass"]) > 40

@@ -107,7 +107,10 @@ def require(*facts: Fact[Any]) -> None:
 
 # A part that a version did not know yet which recorded the facts.
 BEFORE: Fact[Any] = Fact.unknown(
-    "", "These facts were recorded before this was looked at.", "Record them again with this version.", cause="older"
+    "",
+    "These facts were recorded by a version that did not collect this.",
+    "Record them again with this version.",
+    cause="older",
 )
 
 

@@ -53,44 +53,48 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     commands: Annotated[Fact[dict[ProgramName, Command]], about("the commands that are installed")] = BEFORE
     kernel_features: Annotated[Fact[KernelFeatures], about("the features of the running kernel")] = BEFORE
     security: Annotated[Fact[SecurityModules], about("SELinux and AppArmor")] = BEFORE
-    sysctls: Annotated[Fact[dict[Word, int]], about("settings of the kernel (sysctl)")] = BEFORE
+    sysctls: Annotated[Fact[dict[Word, int]], about("kernel settings (sysctl)")] = BEFORE
     cpu_speed: Annotated[Fact[CpuSpeed], about("the processor's speed")] = BEFORE
     cpu_features: Annotated[Fact[CpuFeatures], about("the processor's features")] = BEFORE
     memory: Annotated[Fact[Memory], about("memory and swap")] = BEFORE
     spaces: Annotated[Fact[dict[FilePath, Fact[Space]]], about("free space and inodes of file systems")] = BEFORE
     services: Annotated[Fact[Services], about("services that run or are enabled")] = BEFORE
-    mail_traces: Annotated[Fact[tuple[MailTrace, ...]], about("mail and hosting panels already installed")] = BEFORE
+    mail_traces: Annotated[Fact[tuple[MailTrace, ...]], about("mail and hosting panels that are already installed")] = (
+        BEFORE
+    )
     timezone: Annotated[Fact[Timezone], about("the time zone and the hardware clock")] = BEFORE
-    clock: Annotated[Fact[Clock], about("what the kernel says of its clock")] = BEFORE
-    timesyncd: Annotated[Fact[tuple[OtherKey, ...]], about("other keys than NTP= in timesyncd's settings")] = BEFORE
-    times: Annotated[Fact[Times], about("the time that time servers tell")] = BEFORE
+    clock: Annotated[Fact[Clock], about("what the kernel says about its clock")] = BEFORE
+    timesyncd: Annotated[Fact[tuple[OtherKey, ...]], about("keys other than NTP= in timesyncd's settings")] = BEFORE
+    times: Annotated[Fact[Times], about("the time that time servers give")] = BEFORE
     contact: Annotated[Fact[Contact], about("whether the engine answers, and how")] = BEFORE
     engine: Annotated[Fact[Engine], about("the engine, its containers, networks and volumes")] = BEFORE
     daemon_config: Annotated[Fact[DaemonConfig], about("the engine's settings")] = BEFORE
-    engine_start: Annotated[Fact[EngineStart], about("what the engine meets when it is started next")] = BEFORE
+    engine_start: Annotated[Fact[EngineStart], about("what the engine finds when it starts next")] = BEFORE
     engine_limits: Annotated[Fact[EngineLimits], about("the limits of the engine's own process")] = BEFORE
     compose: Annotated[Fact[Compose], about("Docker Compose on the host")] = BEFORE
     override: Annotated[Fact[Override], about("docker-compose.override.yml in mailcow's directory")] = BEFORE
     probes: Probes = Probes()
     links: Annotated[Fact[tuple[Link, ...]], about("network interfaces and their addresses")] = BEFORE
     routes: Annotated[Fact[tuple[Route, ...]], about("the routes")] = BEFORE
-    rules: Annotated[Fact[tuple[RoutingRule, ...]], about("the rules of the policy routing")] = BEFORE
-    handed: Annotated[Fact[tuple[Ip, ...]], about("the name servers that the engine hands to containers")] = BEFORE
-    ways: Annotated[Fact[tuple[Way, ...]], about("the kernel's answer which way packets to the Internet take")] = BEFORE
+    rules: Annotated[Fact[tuple[RoutingRule, ...]], about("the rules for policy routing")] = BEFORE
+    handed: Annotated[Fact[tuple[Ip, ...]], about("the name servers that the engine gives to containers")] = BEFORE
+    ways: Annotated[Fact[tuple[Way, ...]], about("the route that the kernel chooses for packets to the Internet")] = (
+        BEFORE
+    )
     ipv6: Annotated[Fact[Ipv6], about("the kernel's settings for IPv6")] = BEFORE
-    sockets: Annotated[Fact[Sockets], about("the sockets in use, and who holds them")] = BEFORE
+    sockets: Annotated[Fact[Sockets], about("the sockets in use, and which programs use them")] = BEFORE
     binds: Annotated[Fact[tuple[BindAttempt, ...]], about("an attempt to bind each port")] = BEFORE
-    nat: Annotated[Fact[Nat], about("rules of the firewall that send packets elsewhere")] = BEFORE
-    twin: Annotated[Fact[Twin], about("what became of packets in a twin of the host's network")] = BEFORE
+    nat: Annotated[Fact[Nat], about("firewall rules that send packets elsewhere")] = BEFORE
+    twin: Annotated[Fact[Twin], about("what happened to packets in a twin of the host's network")] = BEFORE
     mailcow_conf: Annotated[Fact[ConfFile], about("mailcow.conf")] = BEFORE
     hosts_file: Annotated[Fact[tuple[HostsEntry, ...]], about("/etc/hosts")] = BEFORE
     answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE
     outgoing: Annotated[Fact[Outgoing], about("connections to the Internet that were tried")] = BEFORE
     smtp: Annotated[Fact[Outgoing], about("the greetings of other mail servers")] = BEFORE
-    blocklists: Annotated[Fact[BlockLists], about("what DNS block lists say of the public addresses")] = BEFORE
+    blocklists: Annotated[Fact[BlockLists], about("what DNS block lists say about the public addresses")] = BEFORE
     mirrors: Annotated[Fact[Mirrors], about("whether Spamhaus answers this host's network")] = BEFORE
     sightings: Annotated[
-        Fact[tuple[Sighting, ...]], about("by which address services on the Internet see the host")
+        Fact[tuple[Sighting, ...]], about("the addresses by which services on the Internet see the host")
     ] = BEFORE
     rehearsal: Annotated[Fact[Rehearsal], about("a dress rehearsal of mailcow's network, ports and conditions")] = (
         UNASKED

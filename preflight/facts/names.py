@@ -110,14 +110,17 @@ class Answers(Struct, frozen=True, omit_defaults=True, rename={"by_question": "g
 
     def _missing(self, name: str, kind: str) -> MissingFact:
         values = {"name": name.rstrip("."), "kind": kind}
-        reason = say("The DNS was not asked for {name} {kind}.", **values)
+        reason = say("The DNS was not queried for {name} {kind}.", **values)
         help = say("Record the facts again with this name.")
         match self.unasked.get(self.key(name, kind)):
             case "budget":
-                reason = say("The DNS was not asked for {name} {kind}: this run has asked enough already.", **values)
+                reason = say(
+                    "The DNS was not queried for {name} {kind}, because this run had reached its limit of queries.",
+                    **values,
+                )
                 help = say("Name fewer domains and addresses at a time.")
             case "deadline":
-                reason = say("The DNS was not asked for {name} {kind}: the time of this run was over.", **values)
+                reason = say("The DNS was not queried for {name} {kind}, because this run was out of time.", **values)
                 help = say("Run the check again with a longer --timeout.")
         return MissingFact(Missing("unknown", reason, help, place="docker-run"), "DNS")
 

@@ -66,7 +66,7 @@ def gather(roots: Roots, wishes: Wishes, begun: Begun) -> Host:
         for part in PARTS
         if part.place in wishes.parts
     }
-    unasked: Fact[Any] = Fact.skipped("", say("No check that was asked for needs it."), cause="unasked")
+    unasked: Fact[Any] = Fact.skipped("", say("No selected check needs it."), cause="unasked")
     host = Host(
         schema=SCHEMA,
         version=__version__,

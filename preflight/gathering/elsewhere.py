@@ -69,7 +69,7 @@ def mirrors(run: Run) -> Fact[Mirrors]:
 
     wishes, service = run.wishes, documented().mirrors
     if service.zone not in zones(wishes.blocklists):
-        return Fact.skipped(mirrors.SOURCE, say("{zone} was not to be asked.", zone=service.zone))
+        return Fact.skipped(mirrors.SOURCE, say("{zone} is not one of the block lists to query.", zone=service.zone))
     return mirrors.mirrors(run.roots, service.url, wishes.resolvers, run.crew.deadline)
 
 

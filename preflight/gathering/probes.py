@@ -40,8 +40,8 @@ def prevented(run: Run) -> Fact[Any] | None:
         return Fact(engine.source, None, engine.missing)
     reason = run.wishes.unsafe(engine.get().kernel, run.value("os_release"))
     if reason:
-        why = paragraph(say("No container was started, as that could crash this kernel."), told(reason))
-        return Fact.unknown("probe", why, say("See system.kernel: change the kernel first."), cause="kernel")
+        why = paragraph(say("No container was started, because that could crash this kernel."), told(reason))
+        return Fact.unknown("probe", why, say("Change the kernel first (see system.kernel)."), cause="kernel")
     return None
 
 

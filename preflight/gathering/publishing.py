@@ -31,7 +31,7 @@ RANGES = (IPv4Network("198.18.0.0/15"), IPv4Network("10.0.0.0/8"), IPv4Network("
 TRIES = 8
 _OBSTACLES = {
     "rules": noted("Docker adds no rules on this host."),
-    "forwarding": noted("This host does not forward packets, and a new Docker network would switch that on."),
+    "forwarding": noted("This host does not forward packets. A new Docker network would switch forwarding on."),
     "modules": noted("A new Docker network would load kernel modules."),
     "missing": noted("Docker's own rules are missing on this host."),
     "lasting": noted("A new Docker network would leave changes in the rules of this host."),
@@ -72,7 +72,7 @@ def _try(run: Run) -> Tried:
     try:
         return _made(run, modules.there(run.roots))
     except (PermissionError, Underivable) as error:
-        unread = say("The rules of this host could not be read.")
+        unread = say("Could not read the firewall rules of this host.")
         return Tried(
             Fact.unknown(SOURCE, unread, say("Run preflight as root."), detail=str(error)[:300], cause="denied")
         )
@@ -85,7 +85,7 @@ def _prevented(run: Run) -> Fact[Any] | None:
     """Return why there is no probe; None: there may be."""
     why = probes.prevented(run) or prevented(run.roots)
     if why is None and run.value("engine").podman:
-        return Fact.skipped(SOURCE, say("Podman publishes ports in ways of its own."), cause="engine")
+        return Fact.skipped(SOURCE, say("Podman publishes ports in its own way."), cause="engine")
     return why
 
 
@@ -97,7 +97,7 @@ def _made(run: Run, there: frozenset[str] | None) -> Tried:
     settings = run.fact("daemon_config").or_(NO_SETTINGS)
     mailcow = request(run.share(PLAN), run.value("engine"), settings, run.roots, there, SECONDS)
     if mailcow.present:
-        return Tried(Fact.skipped(SOURCE, say("Docker's rules for mailcow are here already.")))
+        return Tried(Fact.skipped(SOURCE, say("Docker's rules for mailcow are already in place.")))
     subnet = _free(run, mailcow)
     if subnet is None:
         return Tried(Fact.unknown(SOURCE, say("No free subnet was found on this host.")))

@@ -27,7 +27,7 @@ def recursion(run: Run) -> Fact[RecursionRun]:
         return why
     if run.value("engine").podman:
         # It would switch on forwarding for its first container on a bridge, and leave that so.
-        return Fact.skipped(PROBE.source, say("Podman makes bridges in ways of its own."), cause="engine")
+        return Fact.skipped(PROBE.source, say("Podman creates bridges in its own way."), cause="engine")
     from preflight.gather.engine.engine import own_container
     from preflight.probes.bench import Bench, Questions
     from preflight.probes.frame import run_probe

@@ -34,9 +34,9 @@ def rehearsal(run: Run) -> Fact[Rehearsal]:
     for place in (*BEFORE, *sorted(run.wishes.parts - {"rehearsal"})):
         run.fact(place)
     if run.crew.stop.is_set():
-        return Fact.unknown(SOURCE, say("The run was ended before the rehearsal was."), cause="interrupted")
+        return Fact.unknown(SOURCE, say("The run ended before the rehearsal was finished."), cause="interrupted")
     if not str(run.share(URL)).startswith("unix://"):
-        far = say("The engine is on another machine, whose network cannot be looked at from here.")
+        far = say("The engine is on another machine, whose network cannot be inspected from here.")
         return Fact.unknown(SOURCE, far, say("Run preflight on that machine."), cause="engine")
     plan = run.share(PLAN)
     probes.tidy(run)
@@ -48,26 +48,26 @@ def _mailcow(run: Run, plan: Plan) -> Fact[Any] | None:
     engine: Engine = run.fact("engine").get()
     own = [entry for entry in engine.containers if _of_mailcow(entry, plan)]
     if any(entry.state == "running" for entry in own):
-        return Fact.skipped(SOURCE, say("A mailcow runs on this host already."), cause="engine")
-    help = say("Remove it first if it is not used any more (see docker.leftovers).")
+        return Fact.skipped(SOURCE, say("A mailcow is already running on this host."), cause="engine")
+    help = say("Remove it first if it is no longer used (see docker.leftovers).")
     if own:
-        there = say("Containers of a mailcow are on this host: {name}.", name=own[0].name)
+        there = say("This host has containers of a mailcow: {name}.", name=own[0].name)
         return Fact.unknown(SOURCE, there, help, cause="engine")
     networks = [entry for entry in engine.networks if entry.interface == plan.bridge or entry.project == plan.project]
     gone = [entry for entry in networks if entry.run and not _still(run, entry)]
     networks = [entry for entry in networks if entry not in gone]
     if any(entry.run for entry in networks):
-        again = say("Wait until it ends. If none is running, run `preflight cleanup`. Run the check again.")
-        return Fact.unknown(SOURCE, say("Another rehearsal is under way on this host."), again, cause="engine")
+        again = say("Wait until it ends. If none is running, run `preflight cleanup`. Then run the check again.")
+        return Fact.unknown(SOURCE, say("Another rehearsal is running on this host."), again, cause="engine")
     if networks:
-        there = say("A network of a mailcow is on this host: {name}.", name=networks[0].name)
+        there = say("This host has a network of a mailcow: {name}.", name=networks[0].name)
         return Fact.unknown(SOURCE, there, help, cause="engine")
     if not gone and any(link.name == plan.bridge for link in run.value("links") or ()):
-        there = say("The bridge {bridge} is on this host already.", bridge=plan.bridge)
+        there = say("The bridge {bridge} already exists on this host.", bridge=plan.bridge)
         return Fact.unknown(SOURCE, there, help, cause="engine")
     if not engine.whole("containers", "networks"):
         why = say("The engine did not list everything that lives on it.")
-        return Fact.unknown(SOURCE, why, say("Remove containers and networks that are not used."), cause="engine")
+        return Fact.unknown(SOURCE, why, say("Remove unused containers and networks."), cause="engine")
     return None
 
 
@@ -104,7 +104,7 @@ def _forwarding(run: Run) -> Fact[Any] | None:
 
     if forwards(4):
         return None
-    why = say("This host does not forward packets, and a new Docker network would switch that on.")
+    why = say("This host does not forward packets. A new Docker network would switch forwarding on.")
     return Fact.unknown(SOURCE, why, say("Restart Docker, which switches forwarding on, and run the check again."))
 
 
@@ -113,11 +113,13 @@ _STAYS = {
     "missing": noted(
         "Docker's own chains are missing in the firewall of this host. Docker would fail and leave rules."
     ),
-    "lasting": noted("Docker would move its rules in the firewall of this host to the top, and that would stay."),
+    "lasting": noted("Docker would move its rules to the top of this host's firewall, and they would stay there."),
 }
 _HELP = {
     "missing": noted("Restart Docker, which adds its chains again, and run the rehearsal again."),
-    "lasting": noted("Look at what these rules are for (see firewall.inbound): mailcow's start moves Docker's, too."),
+    "lasting": noted(
+        "Check what these rules are for (see firewall.inbound). Starting mailcow moves Docker's rules too."
+    ),
 }
 
 

@@ -30,7 +30,7 @@ def twin(run: Run) -> Fact[Twin]:
     if engine.missing is not None:
         return Fact(engine.source, None, engine.missing)
     if engine.get().podman:
-        other = say("Podman publishes ports in ways of its own, which mailcow does not support (see docker.packaging).")
+        other = say("Podman publishes ports in its own way, which mailcow does not support (see docker.packaging).")
         return Fact.skipped(engine.source, other, cause="engine")
     # It has the engine load the modules that publishing takes, and its network goes first. Other probes are in none.
     tried = run.fact(f"probes.{NAME}") if run.wishes.asked.probe else None
@@ -39,7 +39,7 @@ def twin(run: Run) -> Fact[Twin]:
     try:
         there = modules.there(run.roots)
     except PermissionError:
-        return run.roots.denied(SOURCE, say("The list of the kernel's modules cannot be read."))
+        return run.roots.denied(SOURCE, say("Cannot read the list of kernel modules."))
     seconds = min(SECONDS, run.crew.left - LEFT)
     settings = run.fact("daemon_config").or_(NO_SETTINGS)
     asked = request(run.share(PLAN), engine.get(), settings, run.roots, there, seconds)
@@ -54,13 +54,13 @@ def answer(ran: command.Output) -> Fact[Twin]:
         try:
             return Fact.of(SOURCE, msgspec.json.decode(ran.out, type=Twin))
         except msgspec.MsgspecError:
-            return Fact.unknown(SOURCE, say("The twin of the host's network gave no answer that can be read."))
+            return Fact.unknown(SOURCE, say("The twin of the host's network gave no readable answer."))
     if ran.code == DENIED:
-        why = say("This user may not make a network of its own.")
+        why = say("This user may not create a separate network.")
         return Fact.unknown(SOURCE, why, say("Run preflight as root."), cause="denied")
     if ran.code is None:
         why = say("The twin of the host's network did not answer in time.")
         help = say("Raise --timeout, or run the check on a quieter host.")
         return Fact.unknown(SOURCE, why, help, cause="late", place="docker-run")
-    why = say("The twin of the host's network broke off.")
+    why = say("The twin of the host's network stopped unexpectedly.")
     return Fact.unknown(SOURCE, why, detail=ran.err.strip().rpartition("\n")[2][:300])

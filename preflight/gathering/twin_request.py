@@ -25,14 +25,14 @@ def prevented(roots: Roots) -> Fact[Any] | None:
     if view.root is None:
         return roots.unknown(SOURCE)
     if not view.live:
-        why = say("The root is a copy of a host's files, and only a running host has a firewall that could be tried.")
+        why = say("The root is a copy of a host's files. Only a running host has a firewall that can be tried.")
         return Fact.unknown(SOURCE, why, say("Run preflight on the host itself."), cause="copy")
     if not view.network:
-        why = say("The rules of the firewall are only read in the host's own network.")
+        why = say("Firewall rules are read only in the host's own network.")
         help = the_hosts_network(view)
         return Fact.unknown(SOURCE, why, help.text, cause="network", place=help.place)
     if view.container and not view.privileged:
-        why = say("A twin of the host's network takes a privileged container.")
+        why = say("A twin of the host's network needs a privileged container.")
         help = add("--privileged")
         return Fact.unknown(SOURCE, why, help.text, cause="container", place=help.place)
     return None

@@ -83,7 +83,7 @@ def domain_fault(given: str) -> str | None:
 def fault(hostname: str, fqdn: str) -> str | None:
     """Say in a sentence why a name cannot be a mail host's; None where it can. `fqdn` is its normalised form."""
     if hostname.strip().endswith("."):
-        return say("{hostname} ends with a dot, and mailcow's installer refuses such a name.", hostname=hostname)
+        return say("{hostname} ends with a dot. mailcow's installer refuses such a name.", hostname=hostname)
     if parse_address(fqdn) is not None:
         return say("{hostname} is an address, not a name.", hostname=hostname)
     labels = fqdn.split(".")
@@ -93,23 +93,23 @@ def fault(hostname: str, fqdn: str) -> str | None:
     strange = next((label for label in labels if not _is_alabel(label)), None)
     if strange is not None:
         return say(
-            "{hostname} has a label that is not a valid internationalised one ({label}).",
+            "{hostname} has a label that is not valid in internationalised names ({label}).",
             hostname=hostname,
             label=strange,
         )
     if len(fqdn) > 253:
         return say(
-            "{hostname} is {count} characters long, and 253 are the most.",
+            "{hostname} is {count} characters long. The maximum is 253.",
             hostname=f"{hostname[:40]}…",
             count=len(fqdn),
         )
     if len(labels) == 1:
         return say(
-            "{hostname} is one label: mailcow's installer wants a fully qualified name such as mail.example.org.",
+            "{hostname} is a single label. mailcow's installer wants a fully qualified name such as mail.example.org.",
             hostname=hostname,
         )
     if labels[-1].isdigit():
-        return say("{hostname} ends in digits alone, which no top-level domain does.", hostname=hostname)
+        return say("{hostname} ends in a label of digits only. No top-level domain does.", hostname=hostname)
     ending = _ending(fqdn, _NEVER)
     if not ending:
         return None
@@ -136,18 +136,20 @@ def _wrong_label(hostname: str, label: str) -> str:
         return say("{hostname} has an empty label.", hostname=hostname)
     if not label.isascii():
         return say(
-            "{hostname} has a label with characters that no internationalised host name may have ({label}).",
+            "{hostname} has a label with characters that are not allowed in internationalised host names ({label}).",
             hostname=hostname,
             label=label[:63],
         )
     if "_" in label:
         return say(
-            "{hostname} has an underscore ({label}): a label is 1 to 63 letters, digits and inner hyphens.",
+            "{hostname} has an underscore ({label}). A label has 1 to 63 letters, digits and hyphens, and no hyphen "
+            "at either end.",
             hostname=hostname,
             label=label[:63],
         )
     return say(
-        "{hostname} has a label that is none of a host name ({label}): it is 1 to 63 letters, digits, inner hyphens.",
+        "{hostname} has an invalid label ({label}). A label has 1 to 63 letters, digits and hyphens, and no hyphen at "
+        "either end.",
         hostname=hostname,
         label=label[:63],
     )
@@ -157,13 +159,15 @@ def doubt(fqdn: str) -> str | None:
     """Say in a sentence why a correct name is a poor choice; None where it is a good one."""
     if fqdn.count(".") == 1:
         return say(
-            "{fqdn} is a bare domain: mailcow's installer asks back, as a mail host has a name below its domain.",
+            "{fqdn} is a bare domain. mailcow's installer will ask for confirmation, because a mail host has a name "
+            "below its domain.",
             fqdn=fqdn,
         )
     ending = _ending(fqdn, _PRIVATE)
     if ending:
         return say(
-            "{fqdn} ends in .{ending}: nobody outside can look it up, and no public authority certifies it.",
+            "{fqdn} ends in .{ending}. Nobody outside can look it up, and no public certificate authority certifies "
+            "it.",
             fqdn=fqdn,
             ending=ending,
         )
@@ -174,12 +178,12 @@ def remark(hostname: str, fqdn: str) -> str | None:
     """Say in a sentence how the name differs from its normalised form; None where it does not."""
     if not hostname.isascii():
         return say(
-            "It was given as {hostname} and is written {fqdn} in the DNS; give mailcow that form.",
+            "It was given as {hostname} and is written {fqdn} in the DNS. Give mailcow that form.",
             hostname=hostname,
             fqdn=fqdn,
         )
     if hostname != hostname.lower():
-        return say("It was given as {hostname}; capitals make no difference.", hostname=hostname)
+        return say("It was given as {hostname}. Capital letters make no difference.", hostname=hostname)
     return None
 
 

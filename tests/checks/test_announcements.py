@@ -101,10 +101,10 @@ OTHER = "other.test."
     ("label", "rows", "said", "when"),
     [
         ("_imaps._tcp", [], "has no SRV record", "now"),
-        ("_imaps._tcp", [("SRV", f"0 1 994 {NAME}.")], f"leads to port 994 of {NAME}. mailcow has port 993.", "now"),
-        ("_imaps._tcp", [("SRV", f"0 1 993 {OTHER}")], "leads to other.test today", "last"),
-        ("_imaps._tcp", [("SRV", f"0 1 993 {NAME}.{DOMAIN}.")], "the last dot is missing", "now"),
-        ("_imaps._tcp", [("SRV", f"0 1 994 {NAME}."), ("SRV", f"9 1 993 {OTHER}")], "leads to port 994", "last"),
+        ("_imaps._tcp", [("SRV", f"0 1 994 {NAME}.")], f"points to port 994 of {NAME}. mailcow uses port 993.", "now"),
+        ("_imaps._tcp", [("SRV", f"0 1 993 {OTHER}")], "points to other.test today", "last"),
+        ("_imaps._tcp", [("SRV", f"0 1 993 {NAME}.{DOMAIN}.")], "the trailing dot is missing", "now"),
+        ("_imaps._tcp", [("SRV", f"0 1 994 {NAME}."), ("SRV", f"9 1 993 {OTHER}")], "points to port 994", "last"),
         ("_caldavs._tcp", [("SRV", f"0 1 443 {NAME}.")], "no TXT record with the path /SOGo/dav/", "now"),
         ("_caldavs._tcp", [("SRV", f"0 1 443 {NAME}."), ("TXT", "path=/dav")], "no TXT record with the path", "now"),
         ("_carddavs._tcp", [], "has no SRV record", "now"),
@@ -126,8 +126,8 @@ def test_srv_records_with_one_mistake(label: str, rows: list[Any], said: str, wh
     ("rows", "said"),
     [
         ([("SRV", "0 0 0 .")], "says that the service is not provided"),
-        ([("SRV", f"20 7 993 {NAME.upper()}.")], f"leads to {NAME}."),
-        ([("SRV", f"0 1 993 {NAME}."), ("SRV", f"5 1 1993 {NAME}.")], f"leads to {NAME}."),
+        ([("SRV", f"20 7 993 {NAME.upper()}.")], f"points to {NAME}."),
+        ([("SRV", f"0 1 993 {NAME}."), ("SRV", f"5 1 1993 {NAME}.")], f"points to {NAME}."),
     ],
     ids=["not-provided", "priority", "two-ports"],
 )
@@ -138,7 +138,8 @@ def test_srv_records_that_are_right(rows: list[Any], said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "said"), [(f"9 1 993 {OTHER}", "and to other.test as well"), ("0 0 0 .", "not provided as well")]
+    ("second", "said"),
+    [(f"9 1 993 {OTHER}", "but also to other.test"), ("0 0 0 .", "also says that the service is not provided")],
 )
 def test_what_else_a_record_says_is_told(second: str, said: str) -> None:
     rows = [("SRV", f"0 1 993 {NAME}."), ("SRV", second)]
@@ -200,9 +201,9 @@ def test_before_installation_no_tlsa_record_is_missed() -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (f"0 1 1 {DIGEST}", "usage has to be 2 or 3"),
-        (f"1 1 1 {DIGEST}", "usage has to be 2 or 3"),
-        (f"4 1 1 {DIGEST}", "usage has to be 2 or 3"),
+        (f"0 1 1 {DIGEST}", "usage must be 2 or 3"),
+        (f"1 1 1 {DIGEST}", "usage must be 2 or 3"),
+        (f"4 1 1 {DIGEST}", "usage must be 2 or 3"),
         (f"3 2 1 {DIGEST}", "selector is not 0 or 1"),
         (f"3 1 3 {DIGEST}", "matching type is not 0, 1 or 2"),
         ("3 1 1 abcd", "its digest has 2 bytes, not 32"),
@@ -232,7 +233,7 @@ def test_without_dnssec_tlsa_does_nothing() -> None:
     assert "DNSSEC does not confirm them" in result.message
     assert "will not match" not in result.message
     assert result.remedy
-    assert "signed with DNSSEC" in result.remedy.text
+    assert "Sign the zone with DNSSEC" in result.remedy.text
 
 
 def test_every_bad_tlsa_record_is_told() -> None:
@@ -257,23 +258,23 @@ ADDED = (DOMAIN, "CAA", '0 issue "letsencrypt.org"')
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (issue("digicert.com"), "let only digicert.com issue"),
-        (issue("digicert.com", "sectigo.com"), "let only digicert.com, sectigo.com issue"),
+        (issue("digicert.com"), "allow only digicert.com to issue"),
+        (issue("digicert.com", "sectigo.com"), "allow only digicert.com, sectigo.com to issue"),
         (issue(";"), "forbid every certificate"),
         (issue(""), "forbid every certificate"),
         (issue(" ; "), "forbid every certificate"),
-        (issue("LetsEncrypt.org"), "goes by letsencrypt.org alone"),
-        (issue("letsencrypt.org."), "goes by letsencrypt.org alone"),
+        (issue("LetsEncrypt.org"), "exact spelling letsencrypt.org"),
+        (issue("letsencrypt.org."), "exact spelling letsencrypt.org"),
         (issue("letsencrypt.org; validationmethods=dns-01"), "validation method that mailcow uses: http-01"),
         (issue("letsencrypt.org; validationmethods=http-01,b@d"), "validation method"),
-        (issue("letsencrypt.org; accounturi=https://acme-v02.api.letsencrypt.org/acme/acct/1"), "one account"),
+        (issue("letsencrypt.org; accounturi=https://acme-v02.api.letsencrypt.org/acme/acct/1"), "only one"),
         (issue("letsencrypt.org; policy"), "cannot read the CAA record"),
         (issue("letsencrypt.org; a=b c"), "cannot read the CAA record"),
         (issue("letsencrypt.org; a=b;"), "cannot read the CAA record"),
         (issue("letsencrypt.org; accounturi=x; accounturi=x"), "cannot read the CAA record"),
-        ([("CAA", '0 ISSUE "digicert.com"')], "let only digicert.com issue"),
-        ([*issue("digicert.com"), ("CAA", '0 issuewild "letsencrypt.org"')], "let only digicert.com issue"),
-        ([*issue("notletsencrypt.org")], "let only notletsencrypt.org issue"),
+        ([("CAA", '0 ISSUE "digicert.com"')], "allow only digicert.com to issue"),
+        ([*issue("digicert.com"), ("CAA", '0 issuewild "letsencrypt.org"')], "allow only digicert.com to issue"),
+        ([*issue("notletsencrypt.org")], "allow only notletsencrypt.org to issue"),
     ],
 )  # fmt: skip
 def test_caa_records_that_keep_lets_encrypt_out(rows: list[Any], said: str) -> None:
@@ -351,7 +352,7 @@ def test_the_nearest_records_count(more: dict[str, Any], status: Status, at: str
 def test_an_alias_has_its_targets_records_and_those_above_itself() -> None:
     zone = world(host__test=[("A", V4), *issue("digicert.com")], test=issue("digicert.com"))
     zone[NAME] = [("CNAME", "host.test.")]
-    assert "of host.test let only digicert.com" in caa(zone).message
+    assert "of host.test allow only digicert.com" in caa(zone).message
     zone["host.test"] = [("A", V4)]  # what stands above the target does not count
     assert caa(zone).status is Status.PASS
 
@@ -362,7 +363,7 @@ def test_mailcow_itself_looks_one_label_up() -> None:
     zone[DOMAIN] = [zone[DOMAIN][0], *issue("digicert.com")]
     result = caa(zone)
     assert result.status is Status.FAIL
-    assert f"the CAA records of {DOMAIN} leave Let's Encrypt out" in result.message
+    assert f"the CAA records of {DOMAIN} do not allow Let's Encrypt" in result.message
     assert records(result) == [ADDED]
     assert caa(entered(zone, result)).status is Status.PASS
 
@@ -414,7 +415,7 @@ def test_a_name_that_is_asked_for_in_vain_takes_the_certificate_with_it() -> Non
     zone = with_net(issue("letsencrypt.org; validationmethods=dns-01"))
     result = results("caa", look(zone, domains=(DOMAIN, NET)))[f"autodiscover.{NET}"]
     assert result.status is Status.FAIL
-    assert f"so {NAME} gets none either" in result.message
+    assert f"so {NAME} does not get one either" in result.message
     apart = results("caa", look(zone, domains=(DOMAIN, NET), conf={"ENABLE_SSL_SNI": "y"}))[f"autodiscover.{NET}"]
     assert apart.status is Status.WARN
     dns = results("caa", look(zone, domains=(DOMAIN, NET), conf={"ACME_DNS_CHALLENGE": "y"}))
@@ -514,4 +515,4 @@ def test_offline_and_old_facts(identity: str) -> None:
     old = Answers({f"{NAME}. A": lookup(world())(NAME, "A")})
     for result in build.run(f"dns.{identity}", look(world(), answers=old)):
         assert result.status is Status.UNKNOWN
-        assert "was not asked for" in (result.reason or "")
+        assert "was not queried for" in (result.reason or "")

@@ -63,7 +63,7 @@ def commands(result: Result) -> tuple[str, ...]:
 def test_synchronized(clock: Clock, status: Status, found: str) -> None:
     result = one("clock.synchronized", clock=clock)
     assert (result.status, result.found) == (status, found)
-    assert result.message.startswith(f"NTP synchronized: {found}; ")
+    assert result.message.startswith(f"NTP synchronized: {found}. ")
     assert measured(result) == {"maxerror_us": clock.maxerror_us, "unsynchronized": clock.unsynchronized}
 
 
@@ -102,7 +102,7 @@ def test_in_a_container_the_clock_is_that_of_the_machine_below() -> None:
     result = one("clock.synchronized", clock=LOST, virtualization=LXC)
     assert result.status is Status.WARN
     assert result.remedy is not None
-    assert "machine below this lxc container" in result.remedy.text
+    assert "lxc container uses the clock of its host" in result.remedy.text
     assert result.remedy.commands == ()
 
 
@@ -119,18 +119,24 @@ def test_a_remedy_without_knowing_the_services() -> None:
 def test_one_service_enabled_and_running(name: str) -> None:
     result = one("clock.service", services=services(keeper(name)))
     assert (result.status, result.found) == (Status.PASS, name)
-    assert result.message == f"NTP enabled: yes; {name} is enabled and running."
+    assert result.message == f"NTP enabled: yes. {name} is enabled and running."
     assert measured(result) == {"service": name, "enabled": True, "active": True}
 
 
 @pytest.mark.parametrize(
     ("enabled", "active", "status", "said", "expected"),
     [
-        (True, None, Status.PASS, "NTP enabled: yes; chrony is enabled.", ()),  # a copy: nothing runs there
-        (True, False, Status.WARN, "NTP enabled: yes; but chrony does not run.", ("systemctl restart chrony.service",)),
-        (False, True, Status.WARN, "NTP enabled: no; chrony runs now", ("systemctl enable --now chrony.service",)),
-        (False, False, Status.WARN, "NTP enabled: no; the clock is", ("systemctl enable --now chrony.service",)),
-        (False, None, Status.WARN, "NTP enabled: no; the clock is", ("systemctl enable --now chrony.service",)),
+        (True, None, Status.PASS, "NTP enabled: yes. chrony is enabled.", ()),  # a copy: nothing runs there
+        (
+            True,
+            False,
+            Status.WARN,
+            "NTP enabled: yes. However, chrony is not running.",
+            ("systemctl restart chrony.service",),
+        ),
+        (False, True, Status.WARN, "NTP enabled: no. chrony is running", ("systemctl enable --now chrony.service",)),
+        (False, False, Status.WARN, "NTP enabled: no. The clock is", ("systemctl enable --now chrony.service",)),
+        (False, None, Status.WARN, "NTP enabled: no. The clock is", ("systemctl enable --now chrony.service",)),
         (None, True, Status.UNKNOWN, "chrony runs without a unit", ()),
     ],
 )
@@ -147,7 +153,7 @@ def test_enabled_and_active(
 def test_nobody_keeps_a_clock_that_is_lost() -> None:
     result = one("clock.service", services=services(), clock=LOST)
     assert (result.status, result.found) == (Status.WARN, "none")
-    assert result.message == "NTP enabled: no; no time service is enabled or running."
+    assert result.message == "NTP enabled: no. No time service is enabled or running."
     assert measured(result) == {"service": None, "enabled": False, "active": False}
 
 
@@ -198,7 +204,7 @@ def test_a_service_that_stands_back_is_not_told_to_start() -> None:
     """Debian's timesyncd beside VirtualBox's guest tools: enabled, and it never starts."""
     result = one("clock.service", services=services(TIMESYNCD, guest_tools()), virtualization=GUEST)
     assert (result.status, result.found) == (Status.WARN, "VBoxService")
-    assert "systemd-timesyncd is enabled, but it never starts beside VBoxService" in result.message
+    assert "systemd-timesyncd is enabled, but it never starts alongside VBoxService" in result.message
     assert commands(result) == ("systemctl disable --now systemd-timesyncd.service",)
     after = one("clock.service", services=services(guest_tools()), virtualization=GUEST)
     assert (after.status, after.found) == (Status.PASS, "VBoxService")
@@ -209,7 +215,7 @@ def test_a_service_that_stands_back_is_not_told_to_start() -> None:
 def test_guest_tools_of_another_hypervisor_set_no_clock() -> None:
     idle = guest_tools(active=False)
     result = one("clock.service", services=services(TIMESYNCD, idle))
-    assert (result.status, "keeps it from starting" in result.message) == (Status.WARN, True)
+    assert (result.status, "prevents it from starting" in result.message) == (Status.WARN, True)
     assert commands(result) == ("apt-get update && apt-get install -y chrony",)
 
 
@@ -263,7 +269,7 @@ def test_in_a_container_nobody_need_keep_it(found: tuple[Service, ...], status: 
     result = one("clock.service", services=services(*found), virtualization=LXC)
     assert result.status is status
     if not found or not found[0].active:
-        assert "this lxc container" in result.message
+        assert "lxc container uses the clock of its host" in result.message
 
 
 @pytest.mark.parametrize(
@@ -305,7 +311,7 @@ def test_the_remedy_fits_the_distribution(
     facts = {"services": services(*found, init=init), "os_release": release, "clock": LOST}
     assert commands(one("clock.service", **facts)) == expected
     lost = one("clock.synchronized", **facts)
-    assert (lost.status, lost.reason) == (Status.SKIP, "No time service runs (see clock.service).")
+    assert (lost.status, lost.reason) == (Status.SKIP, "No time service is running (see clock.service).")
 
 
 @pytest.mark.parametrize(
@@ -335,14 +341,17 @@ def test_servers_of_timesyncd_behind_another_key(name: str, keys: tuple[Any, ...
             Timezone("Europe/Berlin", False), Status.PASS,
             "The time zone is Europe/Berlin. The hardware clock runs in UTC.",
         ),
-        (Timezone(None, False), Status.PASS, "No time zone is set, so UTC holds. The hardware clock runs in UTC."),
+        (
+            Timezone(None, False), Status.PASS,
+            "No time zone is set, so the host uses UTC. The hardware clock runs in UTC.",
+        ),
         (
             Timezone("Europe/Berlin", True), Status.PASS,  # with a remark, as the check is of severity info
             "The time zone is Europe/Berlin. The hardware clock runs in local time (RTC in local TZ: yes).",
         ),
         (
             Timezone("Etc/UTC", None), Status.UNKNOWN,
-            "The time zone is Etc/UTC. The hardware clock runs in a zone that is not known.",
+            "The time zone is Etc/UTC. Could not determine the time zone of the hardware clock.",
         ),
     ],
 )  # fmt: skip
@@ -357,10 +366,10 @@ def test_timezone(zone: Timezone, status: Status, said: str) -> None:
     [
         (
             Timezone("Europe/Berlin", False, "Etc/UTC"),
-            "/etc/timezone says Etc/UTC, /etc/localtime says Europe/Berlin. mailcow's installer takes Etc/UTC.",
+            "/etc/timezone says Etc/UTC, but /etc/localtime says Europe/Berlin. mailcow's installer uses Etc/UTC.",
         ),
-        (Timezone(None, False, "Europe/Berlin"), "/etc/localtime says UTC. mailcow's installer takes Europe/Berlin."),
-        (Timezone("Europe/Berlin", False, ""), "/etc/timezone holds no time zone's name"),
+        (Timezone(None, False, "Europe/Berlin"), "/etc/localtime says UTC. mailcow's installer uses Europe/Berlin."),
+        (Timezone("Europe/Berlin", False, ""), "/etc/timezone does not name a time zone"),
         (Timezone("Europe/Berlin", False, "Europe/Berlin"), None),
         (Timezone("UTC", False, "Etc/UTC"), None),
         (Timezone(None, False, "Etc/UTC"), None),

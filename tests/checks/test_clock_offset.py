@@ -60,7 +60,7 @@ def test_thresholds(offset: float, status: Status, reason: str, sign: int) -> No
     assert result.status is status
     assert [word for word in ("Dovecot", "TOTP", "DNSSEC") if word in result.message] == ([reason] if reason else [])
     assert measured(result)["seconds"] == sign * offset
-    direction = "right" if status is Status.PASS else {1: "behind", -1: "ahead"}[sign]
+    direction = "correct" if status is Status.PASS else {1: "behind", -1: "ahead"}[sign]
     assert direction in result.message.partition(". ")[0]
     assert (result.remedy is None) is (status is Status.PASS)
     assert (result.found, result.expected) == (duration(offset), "at most 5.0 s")
@@ -68,8 +68,8 @@ def test_thresholds(offset: float, status: Status, reason: str, sign: int) -> No
 
 def test_how_exact_it_is_is_said() -> None:
     result = judged(server(0.5, "a.example", delay=0.3, distance=0.1), server(0.5, "b.example", delay=0.5))
-    assert "differs from the time by 500 ms (± 250 ms)" in result.message
-    assert "half of the 300 ms there and back" in result.message
+    assert "it is off by 500 ms (± 250 ms)" in result.message
+    assert "half of the round-trip time of 300 ms" in result.message
     assert (measured(result)["seconds"], measured(result)["error"]) == (0.5, 0.25)
 
 
@@ -107,7 +107,7 @@ def test_the_majority_tells_the_time(offsets: tuple[float, ...], status: Status,
         told = [f"ntp{n}.example (clock {duration(o)} {words[o > 0]})" for n, o in enumerate(offsets)]
         assert (result.reason or "").endswith(f": {', '.join(told)}.")
     elif len(set(offsets)) > 2 or max(offsets) - min(offsets) > 1:
-        assert "(tells another time)" in result.message
+        assert "(gives a different time)" in result.message
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_majority_tells_the_time(offsets: tuple[float, ...], status: Status,
     [
         ("silent", "no answer"), ("refused", "port closed"), ("unreachable", "unreachable"),
         ("unresolved", "no address found"), ("unsynchronized", "not synchronised itself"),
-        ("distant", "too inexact itself"), ("kiss", "refuses to answer"), ("invalid", "no valid answer"),
+        ("distant", "not accurate enough itself"), ("kiss", "refuses to answer"), ("invalid", "no valid answer"),
         ("jumping", "its time jumps"),
     ],
 )  # fmt: skip
@@ -132,7 +132,7 @@ def test_one_that_tells_nothing_does_not_matter_beside_others(outcome: TimeOutco
 
 def test_nobody_answers() -> None:
     result = judged(dead(name="a.example"), dead("refused", "b.example"))
-    assert result.reason == "No time server tells the time: a.example (no answer), b.example (port closed)."
+    assert result.reason == "No time server gave the time: a.example (no answer), b.example (port closed)."
     assert "port 123" in (result.remedy.text if result.remedy else "")
 
 
@@ -222,7 +222,7 @@ def dates(*offsets: float) -> tuple[WebDate, ...]:
 def test_the_date_of_web_servers_is_the_last_resort(told: tuple[WebDate, ...], status: Status) -> None:
     result = judged(dead(), dates=told)
     assert result.status is status
-    assert ("over HTTPS, to a second" in result.message) is (status is not Status.UNKNOWN)
+    assert ("over HTTPS, accurate to a second" in result.message) is (status is not Status.UNKNOWN)
     assert ("dead.example (no answer)" in result.message) is (told != dates(0.0, 60.0))
     rows = measured(result)["servers"][1:]
     assert [row["outcome"] for row in rows] == ["silent" if one.seconds is None else "date" for one in told]
@@ -260,9 +260,7 @@ def test_how_the_clock_is_set(kept: Service | None, commands: tuple[str, ...]) -
     assert result.remedy.commands == commands
 
 
-@pytest.mark.parametrize(
-    ("active", "words"), [(False, "does not run: start it"), (True, "restart it"), (None, "restart it")]
-)
+@pytest.mark.parametrize(("active", "words"), [(False, "Start it"), (True, "Restart it"), (None, "Restart it")])
 def test_a_service_that_does_not_run_is_started(active: bool | None, words: str) -> None:
     result = judged(*many(60.0, 60.0), services=services(keeper("chrony", active=active)))
     assert result.remedy is not None
@@ -272,7 +270,7 @@ def test_a_service_that_does_not_run_is_started(active: bool | None, words: str)
 def test_the_clock_of_a_container_is_set_below() -> None:
     result = judged(*many(60.0, 60.0), virtualization=LXC)
     assert result.remedy is not None
-    assert "machine below this lxc container" in result.remedy.text
+    assert "lxc container uses the clock of its host" in result.remedy.text
 
 
 @pytest.mark.parametrize("name", ["clock.offset", "clock.service", "clock.synchronized"])

@@ -104,7 +104,7 @@ def test_offline_is_skipped(identity: str) -> None:
 
 @pytest.mark.parametrize("identity", CHECKS)
 def test_dead_name_servers_are_one_cause_everywhere(identity: str) -> None:
-    dead = Fact.unknown("DNS", "The name server 192.0.2.53 did not answer any question.", "Do something.")
+    dead = Fact.unknown("DNS", "The name server 192.0.2.53 did not answer any query.", "Do something.")
     for result in build.run(identity, look(answers=dead)):
         assert (result.status, result.reason) == (Status.UNKNOWN, dead.missing.reason)
 
@@ -132,7 +132,7 @@ def test_what_was_not_asked_is_unknown(identity: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("why", "said", "advised"), [("budget", "asked enough", "fewer"), ("deadline", "time of this run", "--timeout")]
+    ("why", "said", "advised"), [("budget", "limit of queries", "fewer"), ("deadline", "out of time", "--timeout")]
 )
 def test_what_was_not_asked_any_more_says_why(why: Literal["budget", "deadline"], said: str, advised: str) -> None:
     (result,) = build.run("dns.mx", look(answers=Answers(unasked={"example.org. MX": why})))
@@ -163,7 +163,7 @@ def test_a_record_of_another_type_than_asked_for_is_no_target() -> None:
     [
         ("mail.example.org.", "ends with a dot"),
         ("mail_1.example.org", "underscore"),
-        ("mail", "one label"),
+        ("mail", "single label"),
         ("-mail.example.org", "label"),
         ("mail..example.org", "empty label"),
         ("a" * 64 + ".example.org", "label"),
@@ -208,7 +208,7 @@ def test_names_of_laboratories_are_good_names(name: str) -> None:
 def test_capitals_and_umlauts_are_remarks() -> None:
     result = one("hostname", look(hostname="MAIL.Example.org"))
     assert result.status is Status.PASS
-    assert "capitals" in result.message
+    assert "Capital letters" in result.message
     name = "xn--pst-sna.example.org"
     result = one("hostname", look({(f"{name}.", "A"): answer(name, "A", V4)}, hostname="pöst.example.org"))
     assert result.status is Status.PASS
@@ -411,7 +411,7 @@ def test_the_case_of_a_reverse_name_makes_no_difference() -> None:
 def test_a_reverse_name_that_does_not_lead_back_fails() -> None:
     result = one("reverse", look(zone(A=answer(NAME, "A", "203.0.113.9"))), V4)
     assert result.status is Status.FAIL
-    assert "does not lead back" in result.message
+    assert "does not resolve to" in result.message
     assert one("reverse", look(zone(A=answer(NAME, "A", rcode="SERVFAIL"))), V4).status is Status.UNKNOWN
 
 
@@ -576,7 +576,7 @@ def test_the_documentations_name_is_recognised_where_the_dns_has_nothing_for_it(
             assert other.status is Status.UNKNOWN, other
 
 
-@pytest.mark.parametrize(("broken", "said"), [("circle", "lead in a circle"), ("long", "too many CNAME records")])
+@pytest.mark.parametrize(("broken", "said"), [("circle", "form a loop"), ("long", "too many CNAME records")])
 def test_aliases_that_end_nowhere_are_one_finding(broken: Literal["circle", "long"], said: str) -> None:
     def round(kind: str) -> Answer:
         return Answer(f"{NAME}.", kind, "NOERROR", (), "a.example.org.", "192.0.2.53", broken=broken)
@@ -606,7 +606,7 @@ def test_a_missing_mx_comes_with_its_zone_line(rcode: str) -> None:
         (("0 .",), Status.FAIL, "null MX"),
         (("10 mx.example.net.",), Status.WARN, "not to"),
         (("10 mail.example.org.example.org.",), Status.WARN, "not to"),
-        ((f"10 {NAME}.", "20 backup.example.net."), Status.WARN, "as well"),
+        ((f"10 {NAME}.", "20 backup.example.net."), Status.WARN, "also goes to"),
         (("5 gateway.example.net.", f"10 {NAME}."), Status.WARN, "first"),
         (("5 gateway.example.net.", f"10 {NAME}.", "20 backup.example.net."), Status.WARN, "first"),
     ],

@@ -177,7 +177,7 @@ def test_a_record_that_is_late_spoils_no_other() -> None:
 def test_a_new_mistake_counts_before_it_has_spread() -> None:
     result = one("address", look(GOOD, OLD_ADDRESS, OLD_ADDRESS), "A")
     assert result.status is Status.FAIL
-    assert f"leads to {OTHER}" in result.message
+    assert f"resolves to {OTHER}" in result.message
     assert "still has an older answer" in result.message
 
 
@@ -196,7 +196,7 @@ def test_a_split_view_is_told() -> None:
     for split in (same, local):
         result = one("address", split, "A")
         assert result.status is Status.WARN
-        assert "192.0.2.53 answers otherwise" in result.message
+        assert "192.0.2.53 gives a different answer" in result.message
         assert result.remedy
         assert result.remedy.place == "host"
     cached = changed(given, again={key: replace(known(given).of(NAME, "A"), ttl=1498)})

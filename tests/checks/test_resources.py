@@ -93,7 +93,7 @@ def test_memory_with_tolerance(requirements: str, gib: float, conf: dict[str, st
 def test_a_limit_around_the_host_counts() -> None:
     result = one("resources.memory", memory=memory(64, limit=2))
     assert (result.status, result.evidence.bytes) == (Status.FAIL, 2 * GIB)
-    assert "a limit; the machine has 64.0 GiB" in result.message
+    assert "is limited. The machine has 64.0 GiB" in result.message
     assert one("resources.memory", memory=memory(8, limit=16)).evidence.bytes == 8 * GIB
 
 

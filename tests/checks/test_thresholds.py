@@ -69,13 +69,13 @@ def of(total: int, swap: int = GIB, limit: int | None = None) -> Memory:
     ("requirements", "conf", "total", "status", "word"),
     [
         ("current", None, 5_894_842_613, FAIL, "but mailcow needs 6.0 GiB."),
-        ("current", None, 5_894_842_614, PASS, "8.0 GiB is recommended for five users or more."),
-        ("current", None, 7_859_790_151, PASS, "8.0 GiB is recommended for five users or more."),
+        ("current", None, 5_894_842_614, PASS, "8.0 GiB is recommended for five or more users."),
+        ("current", None, 7_859_790_151, PASS, "8.0 GiB is recommended for five or more users."),
         ("current", None, 7_859_790_152, PASS, "and mailcow needs 6.0 GiB."),
         ("current", SMALL, 1_964_947_537, FAIL, "That is too little even with SKIP_CLAMD=y, SKIP_FTS=y."),
         ("current", SMALL, 1_964_947_538, WARN, "With SKIP_CLAMD=y, SKIP_FTS=y, less can be enough."),
         ("current", SMALL, 5_894_842_613, WARN, "With SKIP_CLAMD=y, SKIP_FTS=y, less can be enough."),
-        ("current", SMALL, 5_894_842_614, PASS, "8.0 GiB is recommended for five users or more."),
+        ("current", SMALL, 5_894_842_614, PASS, "8.0 GiB is recommended for five or more users."),
         ("current", None, 1_964_947_537, FAIL, "That is too little even with"),
         ("current", None, 1_964_947_538, FAIL, "but mailcow needs 6.0 GiB."),
         ("2017-07", None, 982_473_768, FAIL, "but mailcow needs 1.0 GiB."),
@@ -106,7 +106,7 @@ def test_memory(requirements: str, conf: dict[str, str] | None, total: int, stat
 def test_a_limit_counts_where_it_is_lower(total: int, limit: int | None, counted: int, told: bool) -> None:
     result = one("resources.memory", memory=of(total, limit=limit))
     assert measured(result)["bytes"] == counted
-    assert ("That is a limit; the machine has 8.0 GiB." in result.message) is told
+    assert ("The memory of this host is limited. The machine has 8.0 GiB." in result.message) is told
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_the_kernels_states(
 def test_a_refusal_is_unknown(monkeypatch: pytest.MonkeyPatch, error: int, container: bool, help: str) -> None:
     Kernel(monkeypatch, returns=-1, error=error)
     fact = clock.clock(live(container=container))
-    assert unknown(fact) == ("The kernel did not say how exact its clock is.", help)
+    assert unknown(fact) == ("The kernel did not report how accurate its clock is.", help)
     assert fact.missing is not None
     assert fact.missing.detail == os.strerror(error)
 
@@ -95,7 +95,7 @@ def test_another_architectures_structure_is_unknown(monkeypatch: pytest.MonkeyPa
     kernel = Kernel(monkeypatch)
     monkeypatch.setattr(clock, "_TIMEX", 128)
     reason, _ = unknown(clock.clock(live()))
-    assert "not known on this architecture" in reason
+    assert "not supported on this architecture" in reason
     assert kernel.modes == []
 
 
@@ -180,7 +180,7 @@ def test_the_zone_of_a_copied_file(tmp_path: Path, timezone: str | None, zone: s
 def test_a_damaged_zone_file_is_unknown(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, "/etc/localtime", content)
     reason, _ = unknown(clock.timezone(find_roots({}, str(tmp_path))))
-    assert reason == "/etc/localtime cannot be read: it is no time zone file."
+    assert reason == "/etc/localtime cannot be read: it is not a time zone file."
 
 
 def test_no_zone_is_utc(tmp_path: Path) -> None:

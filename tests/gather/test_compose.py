@@ -69,7 +69,10 @@ BROKEN = Output(127, "", "\n error while loading shared libraries\nmore\n")
         ({USR: Output(2, "2.40.3\n", "")}, Compose("plugin", USR, "", "2.40.3")),
         ({USR: said("dev\n")}, Compose("plugin", USR, "", "dev")),
         ({USR: said("")}, Compose("plugin", USR, "", "exit code 0")),
-        ({USR: Output(None, "", "", "it did not end in time")}, Compose("plugin", USR, "", "it did not end in time")),
+        (
+            {USR: Output(None, "", "", "it did not finish in time")},
+            Compose("plugin", USR, "", "it did not finish in time"),
+        ),
     ],
 )  # fmt: skip
 def test_which_compose_mailcow_would_use(

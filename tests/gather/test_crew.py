@@ -134,7 +134,7 @@ def test_what_builds_on_something_shared_that_is_late_says_so_too() -> None:
     team.start("one", "other")
     facts = [team.collect(name) for name in recipes]
     release.set()
-    assert [fact.missing.reason for fact in facts] == ["It was not known after 0.2 s."] * 2
+    assert [fact.missing.reason for fact in facts] == ["There was no result after 0.2 s."] * 2
     assert made == ["both"]
 
 

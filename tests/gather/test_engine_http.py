@@ -193,7 +193,7 @@ def test_a_socket_of_others_is_denied(tmp_path: Path) -> None:
     ("url", "words"),
     [
         ("ssh://root@mail", "ssh is no kind of engine address"), ("npipe:////./pipe/docker", "npipe is no kind"),
-        ("", "no kind of engine address"), ("tcp://127.0.0.1:99999", "ort"), ("tcp://[::1", "URL"),
+        ("", "not a kind of engine address"), ("tcp://127.0.0.1:99999", "ort"), ("tcp://[::1", "URL"),
         ("unix:///a\0b", ""), ("tcp://" + "a" * 70 + ".example:2375", "label"), ("unix://", ""),
     ],
 )  # fmt: skip

@@ -88,7 +88,7 @@ def test_silence_everywhere_is_one_cause(monkeypatch: pytest.MonkeyPatch) -> Non
     missing = ask_all(lambda query, transport: []).missing
     assert missing
     assert missing.kind == "unknown"
-    assert "did not answer any question" in missing.reason
+    assert "did not answer any query" in missing.reason
     assert "127.0.0.1" in missing.reason
 
 

@@ -32,7 +32,7 @@ class Row:
     subject: str = "a port, as `25/tcp`"
 
 
-PARTS = {"sockets": "the sockets in use, and who holds them", "binds": "an attempt to bind each port"}
+PARTS = {"sockets": "the sockets in use, and which programs use them", "binds": "an attempt to bind each port"}
 ROWS = (
     Row(
         "system.kernel-features",

@@ -39,7 +39,7 @@ def test_a_program_that_is_not_there_or_does_not_end(folder: Path) -> None:
     with pytest.raises(Underivable, match="nft: not found"):
         Programs("/", 5.0).run("nft")
     program(folder / "first/nft", "sleep 60")
-    with pytest.raises(Underivable, match="nft: it did not end in time"):
+    with pytest.raises(Underivable, match="nft: it did not finish in time"):
         Programs("/", 0.2).run("nft")
     (folder / "first/nft").write_text("not a program")
     with pytest.raises(Underivable, match="nft: Exec format error"):

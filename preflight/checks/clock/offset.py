@@ -38,15 +38,15 @@ class _Measure(Struct, frozen=True):
 @check(
     severity=Severity.REQUIRED,
     reads=("times", "clock", "services", "os_release", "virtualization"),
-    remedy="Set the clock: enable a time service, such as chrony, and let UDP port 123 out.",
+    remedy="Set the clock: enable a time service such as chrony, and allow outgoing packets to UDP port 123.",
     docs=(PREREQUISITES,),
     sources=(issue(519),),
 )
 def offset(look: Look) -> Iterator[Finding]:
     """The clock shows the right time
 
-    Codes of second factors (TOTP) hold for 30 seconds and one step of 30 seconds before and after. Signatures of
-    DNSSEC and new certificates begin and end at a moment, and Dovecot ends its sessions when the clock is set back.
+    Two-factor codes (TOTP) are valid for 30 seconds, plus one step of 30 seconds before and after. DNSSEC signatures
+    and new certificates have a start and an end time, and Dovecot ends its sessions if the clock is set back.
     """
     times = look.host.times.get()
     limits = look.requirements.clock
@@ -95,7 +95,7 @@ def _judged(look: Look, measured: Measured, times: Times, measure: _Measure, bes
 def _how_far(best: Opinion, crossed: list[ClockLimit]) -> str:
     values = {"offset": duration(best.seconds), "error": duration(best.error)}
     if not crossed:
-        return say("The clock is right: it differs from the time by {offset} (± {error}).", **values)
+        return say("The clock is correct: it is off by {offset} (± {error}).", **values)
     if best.seconds > 0:
         return say("The clock is {offset} (± {error}) behind.", **values)
     return say("The clock is {offset} (± {error}) ahead.", **values)
@@ -105,16 +105,18 @@ def _how_known(measure: _Measure, best: Opinion, *, exactly: bool) -> str:
     servers = ", ".join(opinion.server for opinion in measure.agreeing)
     if measure.by_date:
         return say(
-            "No time server answers, so this is the date that web servers tell over HTTPS, to a second: {servers}.",
+            "No time server answers. This is the date that web servers report over HTTPS, accurate to a second: "
+            "{servers}.",
             servers=servers,
         )
     if len(measure.agreeing) == 1:
-        return say("Only one time server tells it, and nothing confirms it: {servers}.", servers=servers)
+        return say("Only one time server gives this time, and nothing confirms it: {servers}.", servers=servers)
     agree = say("Time servers that agree: {servers}.", servers=servers)
     if not exactly:
         return agree
     half = say(
-        "The error includes half of the {delay} there and back, as one way may take longer than the other.",
+        "The error includes half of the round-trip time of {delay}, because one direction may take longer than the "
+        "other.",
         delay=duration(best.delay),
     )
     return paragraph(agree, half)
@@ -127,7 +129,7 @@ def _alone(measured: Measured, best: Opinion) -> Finding:
         server=best.server,
         offset=duration(best.seconds),
     )
-    return measured.unknown(reason, say("Name further time servers with --ntp-server."), place="docker-run")
+    return measured.unknown(reason, say("Name more time servers with --ntp-server."), place="docker-run")
 
 
 def _undecided(measured: Measured, times: Times, measure: _Measure) -> Finding:
@@ -135,5 +137,5 @@ def _undecided(measured: Measured, times: Times, measure: _Measure) -> Finding:
     if measure.opinions:
         servers = ", ".join(telling.opinion(one) for one in measure.opinions)
         reason = say("The servers contradict each other, and no majority agrees on a time: {servers}.", servers=servers)
-        return measured.unknown(reason, say("Name further time servers with --ntp-server."), place="docker-run")
+        return measured.unknown(reason, say("Name more time servers with --ntp-server."), place="docker-run")
     return telling.nobody(measured, times)

@@ -22,8 +22,8 @@ from preflight.text.sentences import say
 def service(look: Look) -> Iterator[Finding]:
     """One time service is enabled
 
-    A clock that nobody keeps in step drifts by seconds a week. This is what timedatectl of 2017 showed as
-    NTP enabled; systemd-timesyncd, chrony, ntpsec, ntp and openntpd all do, but not two of them at once.
+    A clock that no service adjusts drifts by seconds a week. In 2017, timedatectl showed this as NTP enabled.
+    systemd-timesyncd, chrony, ntpsec, ntp and openntpd are all suitable, but not two of them at once.
     """
     require(look.host.services)
     yield timekeepers.with_other_key(look.host, _judged(look.host))
@@ -48,34 +48,37 @@ def _judged(host: Host) -> Finding:
 def _one(host: Host, service: Service) -> Finding:
     name = service.name
     if name == timekeepers.VIRTUALBOX and service.enabled and service.active is not False:
-        message = say("NTP enabled: no; {name} sets the clock from the VirtualBox host's.", name=name)
+        message = say("NTP enabled: no. {name} takes the time from the VirtualBox host.", name=name)
         return timekeepers.finding(Status.PASS, service, message)
     if service.enabled and service.active is not False:
-        message = say("NTP enabled: yes; {name} is enabled.", name=name)
+        message = say("NTP enabled: yes. {name} is enabled.", name=name)
         if service.active:
-            message = say("NTP enabled: yes; {name} is enabled and running.", name=name)
+            message = say("NTP enabled: yes. {name} is enabled and running.", name=name)
         return timekeepers.finding(Status.PASS, service, message)
     if service.enabled and (container := timekeepers.container(host)):
         message = say(
-            "NTP enabled: yes; {name} is enabled; it does not run, as the clock of this {container} container is that"
-            " of the machine below.",
+            "NTP enabled: yes. {name} is enabled but not running, because this {container} container uses the clock "
+            "of its host.",
             name=name,
             container=container,
         )
         return timekeepers.finding(Status.PASS, service, message)
     if service.enabled:
         commands = distro.restart(host, service.unit) if service.unit else ()
-        remedy = Remedy(say("Start {name}, and see why it stopped.", name=name), commands)
+        remedy = Remedy(say("Start {name}, and find out why it stopped.", name=name), commands)
         return timekeepers.finding(
-            Status.WARN, service, say("NTP enabled: yes; but {name} does not run.", name=name), remedy
+            Status.WARN, service, say("NTP enabled: yes. However, {name} is not running.", name=name), remedy
         )
     if service.enabled is None:
-        remedy = Remedy(say("See what starts {name}, and let the init system do it.", name=name))
-        message = say("{name} runs without a unit, so whether it starts at boot is not known.", name=name)
+        remedy = Remedy(say("Find out what starts {name}, and let the init system start it.", name=name))
+        message = say("{name} runs without a unit, so it is not known whether it starts at boot.", name=name)
         return timekeepers.finding(Status.UNKNOWN, service, message, remedy)
     remedy = Remedy(say("Enable {name}.", name=name), distro.enable(host, service.unit) if service.unit else ())
     return timekeepers.finding(
-        Status.WARN, service, say("NTP enabled: no; {name} runs now, but does not start at boot.", name=name), remedy
+        Status.WARN,
+        service,
+        say("NTP enabled: no. {name} is running now, but does not start at boot.", name=name),
+        remedy,
     )
 
 
@@ -84,19 +87,19 @@ def _nobody(host: Host) -> Finding:
         return timekeepers.finding(
             Status.SKIP,
             None,
-            say("The clock is that of the machine below this {container} container.", container=container),
+            say("This {container} container uses the clock of its host.", container=container),
         )
     if timekeepers.in_step(host):
         message = say(
-            "NTP enabled: no; the clock is synchronised now by no service known here (a hypervisor may do it)."
+            "NTP enabled: no. The clock is synchronised now, but not by a service known here (a hypervisor may do it)."
         )
         machine = host.virtualization.value
         if machine and machine.vm == "microsoft":
-            message = say("NTP enabled: no; the clock is synchronised now, perhaps by Hyper-V's own service.")
+            message = say("NTP enabled: no. The clock is synchronised now, perhaps by Hyper-V's own service.")
         elif machine and machine.vm == "vmware":
-            message = say("NTP enabled: no; the clock is synchronised now, perhaps by VMware's tools (vmtoolsd).")
+            message = say("NTP enabled: no. The clock is synchronised now, perhaps by VMware's tools (vmtoolsd).")
         return timekeepers.finding(Status.WARN, None, message, timekeepers.get_one(host))
-    message = say("NTP enabled: no; no time service is enabled or running.")
+    message = say("NTP enabled: no. No time service is enabled or running.")
     if names := ", ".join(service.name for service in timekeepers.every(host)):
-        message = say("NTP enabled: no; no time service is enabled or running. Installed: {names}.", names=names)
+        message = say("NTP enabled: no. No time service is enabled or running. Installed: {names}.", names=names)
     return timekeepers.finding(Status.WARN, None, message, timekeepers.get_one(host))

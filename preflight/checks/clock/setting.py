@@ -15,21 +15,19 @@ _STEPS = {"chrony": "chronyc makestep", "systemd-timesyncd": "timedatectl timesy
 def right(host: Host) -> Remedy:
     """Set the clock by the service that keeps it, or by one that is put to work for that."""
     if container := timekeepers.container(host):
-        text = say(
-            "The clock is that of the machine below this {container} container: set it there.", container=container
-        )
+        text = say("This {container} container uses the clock of its host. Set the clock there.", container=container)
         return Remedy(text)
     chosen = _chosen(host)
     if chosen is None:
         return timekeepers.get_one(host)
     if chosen.name == timekeepers.VIRTUALBOX:
-        text = say("{name} takes the time from the VirtualBox host: set the clock there.", name=chosen.name)
+        text = say("{name} takes the time from the VirtualBox host. Set the clock there.", name=chosen.name)
         return Remedy(text)
-    text = say("{name} is enabled, but does not run: start it, and see why it stopped.", name=chosen.name)
+    text = say("{name} is enabled but not running. Start it, and find out why it stopped.", name=chosen.name)
     if chosen.active is not False:
         text = say(
-            "{name} keeps the clock, but does not reach a time server or follows a wrong one: restart it, and see what"
-            " it says.",
+            "{name} sets the clock, but does not reach a time server or follows a wrong one. Restart it, and check "
+            "what it reports.",
             name=chosen.name,
         )
     commands = distro.restart(host, chosen.unit) if chosen.unit else ()

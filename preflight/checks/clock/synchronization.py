@@ -26,10 +26,10 @@ WATCH = {
     sources=(issue(519),),
 )
 def synchronized(look: Look) -> Iterator[Finding]:
-    """The kernel says that its clock is synchronised
+    """The kernel reports that its clock is synchronised
 
-    Second factors (TOTP), DNSSEC, certificates and mail headers need the right time. This is what timedatectl
-    shows as NTP synchronized: the error that the kernel reckons with is below 16 seconds.
+    Two-factor codes (TOTP), DNSSEC, certificates and mail headers need the right time. This is what timedatectl shows
+    as NTP synchronized: the error that the kernel assumes is below 16 seconds.
     """
     clock = look.host.clock.get()
     synced = timekeepers.in_step(look.host)
@@ -42,10 +42,10 @@ def synchronized(look: Look) -> Iterator[Finding]:
         )  # fmt: skip
         return
     seconds = clock.maxerror_us / 1e6
-    message = say("NTP synchronized: no; the kernel does not know how far off its clock is.")
+    message = say("NTP synchronized: no. The kernel does not know how far off its clock is.")
     if synced:
         message = say(
-            "NTP synchronized: yes; the clock is at most {seconds} s off by the kernel's own word.",
+            "NTP synchronized: yes. The kernel reports an error of at most {seconds} s.",
             seconds=f"{seconds:.3g}",
         )
     yield Finding(
@@ -62,7 +62,7 @@ def _synchronize(host: Host) -> Remedy:
     if container := timekeepers.container(host):
         return Remedy(
             say(
-                "The clock is that of the machine below this {container} container: synchronise it there.",
+                "This {container} container uses the clock of its host. Synchronise the clock there.",
                 container=container,
             )
         )
@@ -71,7 +71,8 @@ def _synchronize(host: Host) -> Remedy:
         return timekeepers.get_one(host)
     name, unit = chosen[0].name, chosen[0].unit
     text = say(
-        "{name} is there, but has not reached a time server (yet): see what it says, and let UDP port 123 out.",
+        "{name} is installed, but has not reached a time server (yet). Check what it reports, and allow outgoing "
+        "packets to UDP port 123.",
         name=name,
     )
     return Remedy(

@@ -12,13 +12,13 @@ from preflight.text.durations import duration
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 _WORDS: dict[TimeOutcome, str] = {
-    "measured": noted("{server} (tells another time)"),
+    "measured": noted("{server} (gives a different time)"),
     "silent": noted("{server} (no answer)"),
     "refused": noted("{server} (port closed)"),
     "unreachable": noted("{server} (unreachable)"),
     "unresolved": noted("{server} (no address found)"),
     "unsynchronized": noted("{server} (not synchronised itself)"),
-    "distant": noted("{server} (too inexact itself)"),
+    "distant": noted("{server} (not accurate enough itself)"),
     "kiss": noted("{server} (refuses to answer)"),
     "invalid": noted("{server} (no valid answer)"),
     "jumping": noted("{server} (its time jumps)"),
@@ -81,10 +81,10 @@ def nobody(measured: Measured, times: Times) -> Finding:
         reason = say("The names of the time servers could not be resolved: {servers}.", servers=servers)
         help = say("Fix the name servers in /etc/resolv.conf, or name a time server by its address: --ntp-server.")
         return measured.unknown(reason, help, place="host")
-    reason = say("No time server tells the time: {servers}.", servers=servers)
+    reason = say("No time server gave the time: {servers}.", servers=servers)
     help = paragraph(
-        say("Let UDP packets out to port 123, and their answers in."),
-        say("Where only your own time servers can be reached, name them with --ntp-server."),
+        say("Allow outgoing packets to UDP port 123, and the replies to them."),
+        say("If only your own time servers can be reached, name them with --ntp-server."),
     )
     return measured.unknown(reason, help, place="host")
 

@@ -55,11 +55,11 @@ def why_lost(host: Host) -> str:
         return ""
     running = [service.name for service in every(host) if service.active is not False]
     if not running:
-        return say("No time service runs (see clock.service).")
+        return say("No time service is running (see clock.service).")
     if running == [VIRTUALBOX]:
         return say(
-            "{name} sets the clock from the VirtualBox host and does not tell the kernel how exact it is"
-            " (see clock.service and clock.offset).",
+            "{name} takes the time from the VirtualBox host and does not tell the kernel how accurate it is (see "
+            "clock.service and clock.offset).",
             name=VIRTUALBOX,
         )
     return ""
@@ -120,22 +120,22 @@ def with_other_key(host: Host, finding: Finding) -> Finding:
 
 def idle(host: Host, service: Service, works: Service | None) -> Finding:
     """Say of a service that is enabled and never starts, beside one that works or none."""
-    condition = service.unmet or phrase("no VirtualBox below this host")
+    condition = service.unmet or phrase("this host is not a VirtualBox guest")
     if works is None:
         message = say(
-            "NTP enabled: no; {name} is enabled, but a condition of its unit keeps it from starting ({condition}).",
+            "NTP enabled: no. {name} is enabled, but a condition of its unit prevents it from starting ({condition}).",
             name=service.name,
             condition=condition,
         )
         return finding(Status.WARN, service, message, get_one(host))
     message = say(
-        "{name} is enabled, but it never starts beside {other} ({condition}). {other} sets the clock from the"
-        " VirtualBox host's.",
+        "{name} is enabled, but it never starts alongside {other} ({condition}). {other} takes the time from the "
+        "VirtualBox host.",
         name=service.name,
         other=works.name,
         condition=condition,
     )
-    text = say("Let {other} alone set the clock. Synchronize the clock of the VirtualBox host.", other=works.name)
+    text = say("Let only {other} set the clock. Synchronise the clock of the VirtualBox host.", other=works.name)
     enable = distro.enable(host, works.unit) if works.unit and not works.enabled else ()
     disable = distro.disable(host, service.unit) if service.unit else ()
     return finding(Status.WARN, works, message, Remedy(text, (*enable, *disable)))
@@ -150,11 +150,12 @@ def rivals(host: Host, services: list[Service]) -> Finding:
     for service in others:
         if service.unit and service.name != VIRTUALBOX and (keep.unit or keep.enabled):
             commands += distro.disable(host, service.unit)
-    text = say("Keep only {name}. Two services that set one clock work against each other.", name=keep.name)
+    text = say("Keep only {name}. Two services that set one clock interfere with each other.", name=keep.name)
     if any(service.name == VIRTUALBOX for service in others):
         text = say(
-            "Keep only {name}. On the VirtualBox host, switch off the time synchronization of this machine: VBoxManage"
-            " setextradata MACHINE VBoxInternal/Devices/VMMDev/0/Config/GetHostTimeDisabled 1 (MACHINE is its name).",
+            "Keep only {name}. On the VirtualBox host, switch off the time synchronisation of this machine: "
+            "VBoxManage setextradata MACHINE VBoxInternal/Devices/VMMDev/0/Config/GetHostTimeDisabled 1 (MACHINE is "
+            "its name).",
             name=keep.name,
         )
     message = say("Two or more services set the clock at once: {names}.", names=names)

@@ -16,17 +16,17 @@ from preflight.text.sentences import noted, paragraph, phrase, say
 @check(
     severity=Severity.INFO,
     reads=("timezone", "os_release", "services"),
-    remedy="Set the time zone with timedatectl set-timezone, and let the hardware clock run in UTC.",
+    remedy="Set the time zone with timedatectl set-timezone, and set the hardware clock to UTC.",
     docs=(PREREQUISITES,),
 )
 def timezone(look: Look) -> Iterator[Finding]:
     """The time zone is set and the hardware clock runs in UTC
 
-    mailcow takes the host's zone as its own (TZ in mailcow.conf), for log files and quarantine mails. A hardware
-    clock in local time jumps twice a year, and the host starts with the wrong time.
+    mailcow uses the host's time zone (TZ in mailcow.conf) for log files and quarantine mails. A hardware clock in local
+    time jumps twice a year, and the host then starts with the wrong time.
     """
     zone = look.host.timezone.get()
-    named = say("No time zone is set, so UTC holds.")
+    named = say("No time zone is set, so the host uses UTC.")
     if zone.zone:
         named = say("The time zone is {zone}.", zone=zone.zone)
     status = {True: Status.WARN, False: Status.PASS, None: Status.UNKNOWN}[zone.rtc_local]
@@ -42,14 +42,14 @@ def timezone(look: Look) -> Iterator[Finding]:
         )
         return
     known = zone.rtc_local is not None
-    remedies = {True: _hardware_clock(look.host), False: None, None: Remedy(say("See what /etc/adjtime says."))}
+    remedies = {True: _hardware_clock(look.host), False: None, None: Remedy(say("Check /etc/adjtime."))}
     yield Finding(
         status=status,
         message=paragraph(named, disagrees, say(_HARDWARE_CLOCK[zone.rtc_local])),
         expected=phrase("hardware clock in UTC"),
         found=zone.zone or "UTC",
         evidence=TimezoneEvidence(zone=zone.zone, rtc_local=zone.rtc_local),
-        reason=say("The file that says how the hardware clock runs is not readable.") if not known else None,
+        reason=say("Cannot read the file that says whether the hardware clock runs in UTC.") if not known else None,
         remedy=remedies[zone.rtc_local],
     )
 
@@ -62,9 +62,9 @@ def _disagreement(zone: Timezone) -> str | None:
     if zone.written is None or _plain(zone.written) == _plain(zone.zone or "UTC"):
         return None
     if not zone.written:
-        return say("/etc/timezone holds no time zone's name, and mailcow's installer looks there first.")
+        return say("/etc/timezone does not name a time zone, and mailcow's installer looks there first.")
     return say(
-        "/etc/timezone says {written}, /etc/localtime says {zone}. mailcow's installer takes {written}.",
+        "/etc/timezone says {written}, but /etc/localtime says {zone}. mailcow's installer uses {written}.",
         written=zone.written,
         zone=zone.zone or "UTC",
     )
@@ -88,10 +88,10 @@ def _one_zone(zone: Timezone) -> Remedy:
 _HARDWARE_CLOCK = {
     True: noted("The hardware clock runs in local time (RTC in local TZ: yes)."),
     False: noted("The hardware clock runs in UTC."),
-    None: noted("The hardware clock runs in a zone that is not known."),
+    None: noted("Could not determine the time zone of the hardware clock."),
 }
 
 
 def _hardware_clock(host: Host) -> Remedy:
     command = "timedatectl set-local-rtc 0" if distro.init_system(host) == "systemd" else "hwclock --systohc --utc"
-    return Remedy(say("Let the hardware clock run in UTC."), (command,))
+    return Remedy(say("Set the hardware clock to UTC."), (command,))

@@ -41,11 +41,11 @@ def _services(look: Look) -> tuple[Row, ...]:
     subjects=_services,
 )
 def srv(look: Look, row: Row) -> Iterator[Finding]:
-    """The service's SRV record leads to this host
+    """The service's SRV record points to this host
 
-    Some mail programs, and most programs for calendars and address books, find their server by these records. They
-    are the advanced table of mailcow's documentation. The target . says that a service is not provided. Mail flows
-    without them.
+    Some mail programs, and most programs for calendars and address books, use these records to find their server. The
+    records are in the advanced table of mailcow's documentation. The target . means that a service is not provided.
+    Mail flows without these records.
     """
     from preflight.checks.dns import srv
 
@@ -69,11 +69,11 @@ def _tlsa(look: Look) -> tuple[str, ...]:
     subjects=_tlsa,
 )
 def tlsa(look: Look, name: str) -> Iterator[Finding]:
-    """The host's TLSA records are ones that senders can use
+    """Senders can use the host's TLSA records
 
     Servers that follow DANE deliver only if the certificate on port 25 matches a TLSA record of the host. They ignore
-    the records of a zone without DNSSEC, and those with usage 0 or 1. No record is needed. A wrong one stops their
-    mail: the record has to have the key of mailcow's certificate, which does not exist before mailcow runs.
+    the records of a zone without DNSSEC, and those with usage 0 or 1. No record is needed. A wrong record stops their
+    mail: it must match the key of mailcow's certificate, which does not exist before mailcow runs.
     """
     from preflight.checks.dns import tlsa
 
@@ -89,20 +89,20 @@ def _certificates(look: Look) -> tuple[str, ...]:
 @check(
     severity=Severity.REQUIRED,
     reads=("answers",),
-    remedy='Enter a CAA record that lets Let\'s Encrypt in: 0 issue "letsencrypt.org"',
+    remedy='Enter a CAA record that allows Let\'s Encrypt: 0 issue "letsencrypt.org"',
     docs=(DNS,),
     sources=(rfc(8659), rfc(8657)),
     subject="name",
     subjects=_certificates,
 )
 def caa(look: Look, name: str) -> Iterator[Finding]:
-    """CAA records let Let's Encrypt issue mailcow's certificate
+    """CAA records allow Let's Encrypt to issue mailcow's certificate
 
-    mailcow gets its certificate from Let's Encrypt, unless SKIP_LETS_ENCRYPT is on. An authority asks for the CAA
-    records of each name in the certificate. Where a name has none, those of the next name above it count. It issues
-    nothing if they do not name it, or if a name server fails to answer. mailcow itself reads the records of the name
-    one label above, and does not ask for names where those leave Let's Encrypt out. Names that ADDITIONAL_SAN adds are
-    not checked.
+    mailcow gets its certificate from Let's Encrypt, unless SKIP_LETS_ENCRYPT is on. A certificate authority looks up
+    the CAA records of each name in the certificate. If a name has none, the records of the next name above it apply.
+    The authority issues nothing if they do not name it, or if a name server fails to answer. mailcow itself reads the
+    records of the name one label above, and requests no certificate for names if those records do not allow Let's
+    Encrypt. Names that ADDITIONAL_SAN adds are not checked.
     """
     from preflight.checks.dns import caa
 

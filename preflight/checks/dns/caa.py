@@ -39,15 +39,15 @@ def judge(look: Look, name: str) -> Finding:
     """Judge the records that count for a name of the certificate."""
     certificate = look.plan.certificate
     if certificate.skipped:
-        raise _skip(say("SKIP_LETS_ENCRYPT is on, so mailcow asks for no certificate."))
+        raise _skip(say("SKIP_LETS_ENCRYPT is on, so mailcow requests no certificate."))
     if certificate.elsewhere:
-        raise _skip(say("DIRECTORY_URL names another certificate authority than Let's Encrypt."))
+        raise _skip(say("DIRECTORY_URL names a certificate authority other than Let's Encrypt."))
     of_registered_host(look)
     found = relevant(look, name)
     why = refusal(found.records, certificate.method)
     if why == "account" and look.plan.conf_present and not found.above:
-        reason = say("The CAA records of {at} let one account in. The account of mailcow is not known.", at=found.at)
-        help = say("Compare accounturi with the account that mailcow has in data/assets/ssl/acme.")
+        reason = say("The CAA records of {at} allow one account only. mailcow's account is not known.", at=found.at)
+        help = say("Compare accounturi with mailcow's account in data/assets/ssl/acme.")
         raise undetermined(reason, help, place="dns")
     if why is None and not found.above:
         return _found(Status.PASS, _good(look, name, found), name, found)
@@ -73,8 +73,10 @@ def _good(look: Look, name: str, found: Relevant) -> str:
     same = [one for one in others(look) if cause(look, one) == cause(look, name)] if name == fqdn(look) else []
     names = some(dict.fromkeys((name, *same)))
     if not found.at:
-        return say("No CAA record keeps Let's Encrypt from issuing a certificate for {names}.", names=names)
-    return say("The CAA records of {at} let Let's Encrypt issue a certificate for {names}.", at=found.at, names=names)
+        return say("No CAA record prevents Let's Encrypt from issuing a certificate for {names}.", names=names)
+    return say(
+        "The CAA records of {at} allow Let's Encrypt to issue a certificate for {names}.", at=found.at, names=names
+    )
 
 
 def _status(look: Look, name: str, found: Relevant) -> Status:
@@ -89,12 +91,15 @@ def _wrong(look: Look, name: str, found: Relevant, why: Refusal | None) -> str:
     told = _refused(look, name, found, why) if why else ""
     if found.above and (not why or found.above != found.at):
         unasked = say(
-            "mailcow asks for no certificate for {name}, as the CAA records of {above} leave Let's Encrypt out.",
+            "mailcow requests no certificate for {name}, because the CAA records of {above} do not allow Let's "
+            "Encrypt.",
             **values,
         )
         return paragraph(told, unasked)
     if _status(look, name, found) is Status.FAIL and name != fqdn(look):
-        return paragraph(told, say("mailcow has one certificate for all names, so {host} gets none either.", **values))
+        return paragraph(
+            told, say("mailcow uses one certificate for all names, so {host} does not get one either.", **values)
+        )
     return told
 
 
@@ -106,7 +111,8 @@ def _refused(look: Look, name: str, found: Relevant, why: Refusal) -> str:
         case "critical":
             tags = some(one.tag for one in unknown_critical(found.records))
             return say(
-                "Let's Encrypt issues nothing for {name}: it does not know the critical CAA property {tags} of {at}.",
+                "Let's Encrypt issues no certificate for {name}, because it does not know the critical CAA property "
+                "{tags} of {at}.",
                 tags=tags,
                 **values,
             )
@@ -115,21 +121,21 @@ def _refused(look: Look, name: str, found: Relevant, why: Refusal) -> str:
         case "others":
             authorities = some(dict.fromkeys(one.authority for one in properties if one.authority))
             return say(
-                "The CAA records of {at} let only {authorities} issue for {name}, not Let's Encrypt.",
+                "The CAA records of {at} allow only {authorities} to issue certificates for {name}, not Let's Encrypt.",
                 authorities=authorities,
                 **values,
             )
         case "case":
             written = some(one.authority for one in properties if one.authority.lower().rstrip(".") == AUTHORITY)
             return say(
-                "The CAA records of {at} name {written}. Let's Encrypt goes by {right} alone, written so.",
+                "The CAA records of {at} name {written}. Let's Encrypt accepts only the exact spelling {right}.",
                 written=written,
                 right=AUTHORITY,
                 **values,
             )
         case "account":
             return say(
-                "The CAA records of {at} let one account of Let's Encrypt in. mailcow will have a new account.",
+                "The CAA records of {at} allow only one Let's Encrypt account. mailcow will have a new account.",
                 **values,
             )
         case "method":

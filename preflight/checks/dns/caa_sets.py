@@ -65,7 +65,7 @@ def _records(look: Look, name: str) -> tuple[Caa, ...]:
     found = settled(look, name, "CAA")
     if found.broken:
         help = say("Correct the CNAME record of {name}.", name=name)
-        raise undetermined(say("The CNAME records of {name} lead nowhere.", name=name), help, place="dns")
+        raise undetermined(say("The chain of CNAME records of {name} is broken.", name=name), help, place="dns")
     return found.of(Caa)
 
 

@@ -46,7 +46,7 @@ def delivery(look: Look, domain: str) -> Finding:
     if not found:
         outcome = Outcome(Status.FAIL, say("{domain} has no MX record.", domain=domain), enter((entry,)))
     elif "" in targets:
-        message = say("{domain} has a null MX record, which says that it takes no mail at all.", domain=domain)
+        message = say("{domain} has a null MX record, which says that it accepts no mail.", domain=domain)
         nulls = those(domain, "MX", (str(one) for one in found if is_null(one)))
         remedy = enter(() if name in targets else (entry,), say("Remove the null MX record."), removes=nulls)
         outcome = Outcome(Status.FAIL, message, remedy)
@@ -76,9 +76,9 @@ def _here(look: Look, domain: str, targets: dict[str, int]) -> Outcome:
     name = fqdn(look)
     others = [target for target in targets if target != name]
     if alias(settled_or_none(look, name, "A")):
-        remedy = Remedy(say("Replace the CNAME record of {name} by address records.", name=name), place="dns")
+        remedy = Remedy(say("Replace the CNAME record of {name} with address records.", name=name), place="dns")
         message = say(
-            "Mail for {domain} goes to {name}, which is an alias; the target of an MX record must not be one.",
+            "Mail for {domain} goes to {name}, which is an alias. The target of an MX record must not be an alias.",
             domain=domain,
             name=name,
         )
@@ -86,12 +86,12 @@ def _here(look: Look, domain: str, targets: dict[str, int]) -> Outcome:
     if not others:
         return Outcome(Status.PASS, say("Mail for {domain} goes to {name}.", domain=domain, name=name))
     values = {"domain": domain, "others": some(others), "name": name}
-    message = say("Mail for {domain} goes to {others} as well, not to {name} alone.", **values)
+    message = say("Mail for {domain} also goes to {others}, not only to {name}.", **values)
     if min(targets[other] for other in others) < targets[name]:
-        message = say("Mail for {domain} goes to {others} first, not to {name} alone.", **values)
+        message = say("Mail for {domain} goes to {others} first, not only to {name}.", **values)
     text = say(
-        "Leave the MX records that lead to {others} until mailcow runs and you have tested it. Then remove them, "
-        "unless that is a relay which passes mail on to {name}.",
+        "Leave the MX records that point to {others} until mailcow runs and you have tested it. Then remove them, "
+        "unless those hosts relay mail to {name}.",
         **values,
     )
     return Outcome(Status.WARN, message, Remedy(text, place="dns", when="last"))
@@ -104,11 +104,13 @@ def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord, fo
     here = set(addresses_of(settled_or_none(look, name, "A")))
     answers = [settled_or_none(look, target, "A") for target in targets]
     if all(a and a.records and not a.alias and set(addresses_of(a)) <= here for a in answers):
-        message = say("Mail for {domain} goes to {targets}, which has the addresses of {name}, not its name.", **values)
+        message = say(
+            "Mail for {domain} goes to {targets}, which has the addresses of {name} but a different name.", **values
+        )
         return Outcome(Status.WARN, message, switch(domain, "MX", entry, found))
     if all(_is_nowhere(look, target) for target in targets):
         message = say("Mail for {domain} goes to {targets}, which has no address.", **values)
-        remove = say("Remove the MX records that lead to {targets}.", **values)
+        remove = say("Remove the MX records that point to {targets}.", **values)
         return Outcome(Status.FAIL, message, enter((entry,), remove, removes=found))
     message = say("Mail for {domain} goes to {targets} today, not to {name}.", **values)
     return Outcome(Status.WARN, message, switch(domain, "MX", entry, found))
@@ -134,12 +136,12 @@ def for_programs(look: Look, domain: str, label: str) -> Finding:
     found: tuple[str, ...] = (f"{target}.",) if target else _both(look, name)
     expected = (f"{host}.",)
     if target == host or (_both(look, name) and set(_both(look, name)) <= set(_both(look, host))):
-        message = say("{name} leads to {host}.", name=name, host=host)
+        message = say("{name} points to {host}.", name=name, host=host)
         return finding(Status.PASS, message, name, "CNAME", expected=expected, found=found)
     entry = record(name, "CNAME", f"{host}.")
     message, remedy = say("{name} has no record.", name=name), enter((entry,))
     if found:
-        message = say("{name} leads to {found} today, not to {host}.", name=name, found=some(found), host=host)
+        message = say("{name} points to {found} today, not to {host}.", name=name, found=some(found), host=host)
         remedy = switch(name, "CNAME" if target else "A", entry, _there(name, target, found))
     elif served(look, domain):
         text = say("Mail for {domain} goes elsewhere today, and mail programs would look for its settings on this "

@@ -73,13 +73,13 @@ def _elsewhere(answers: Answers, question: Question, resolved: Finding, own: Fin
 
 def _split(values: dict[str, str], own: Finding) -> Finding:
     remark = say(
-        "The name server {server} answers otherwise for {name} {kind}: {found}. It has records of its own for this "
-        "name, which nobody else sees.",
+        "The name server {server} gives a different answer for {name} {kind}: {found}. It has its own records for "
+        "this name, which nobody else sees.",
         **values,
     )
     text = say(
-        "Enter the same records on {server}, or have this host ask another name server. mailcow itself asks the name "
-        "servers of the zone.",
+        "Enter the same records on {server}, or let this host use another name server. mailcow itself queries the "
+        "name servers of the zone.",
         **values,
     )
     return _worse(own, paragraph(own.message, remark), text, Remedy(text))
@@ -89,7 +89,7 @@ def _late(values: dict[str, str], kept: Answer, own: Finding) -> Finding:
     """Say how long an old answer is still given."""
     if kept.ttl is None:
         remark = say("The name server {server} still has an older answer for {name} {kind}: {found}.", **values)
-        text = say("Wait until the TTL of the old record is over, then run the check again.")
+        text = say("Wait until the TTL of the old record has expired, then run the check again.")
     else:
         left = duration(kept.ttl)
         remark = say(
@@ -121,7 +121,7 @@ def _torn(look: Look, questions: tuple[Question, ...], resolved: Finding, groups
     counting = first if is_newer else next(one for one in ordered if _WORSE.index(one.finding.status) == worst)
     told = [_said(group, names) for group in (counting, *(one for one in ordered if one is not counting))]
     message = paragraph(
-        say("The name servers of {zone} do not have the same {kind} records of {name}.",
+        say("The name servers of {zone} do not have the same {kind} records for {name}.",
             zone=bare(zone), kind=questions[0][1], name=questions[0][0]),
         *told[:4],
         counting.finding.message,

@@ -23,12 +23,12 @@ def judge(look: Look, domain: str) -> Finding:
         message = say("{name} has no DKIM key yet. mailcow creates the key when {domain} is added.", **values)
         return finding(Status.PASS, message, name, "TXT", found=texts)
     if len(keys) > 1:
-        message = say("{name} has several DKIM records, and receivers may take any of them.", **values)
-        remedy = Remedy(say("Leave the record that mailcow shows, and remove the others."), place="dns", when="last")
+        message = say("{name} has several DKIM records, and receivers may use any of them.", **values)
+        remedy = Remedy(say("Keep the record that mailcow shows, and remove the others."), place="dns", when="last")
         return finding(Status.WARN, message, name, "TXT", found=texts, remedy=remedy)
     key = parse(keys[0])
     if fault := _fault(key, values):
-        text = say("When mailcow runs, replace the record of {name} by the one that mailcow shows.", **values)
+        text = say("When mailcow runs, replace the record of {name} with the one that mailcow shows.", **values)
         return finding(Status.WARN, fault, name, "TXT", found=texts, remedy=Remedy(text, place="dns", when="last"))
     return finding(Status.PASS, _good(key, values), name, "TXT", found=texts)
 
@@ -43,7 +43,7 @@ def _fault(key: Key, values: dict[str, str]) -> str | None:
         case "base64" | "key":
             return say("The DKIM key of {name} is damaged and cannot be read.", **values)
         case "syntax":
-            return say("The DKIM record of {name} is no valid list of tags. Receivers ignore it.", **values)
+            return say("The DKIM record of {name} is not a valid list of tags. Receivers ignore it.", **values)
         case "version":
             return say("The DKIM record of {name} does not begin with v=DKIM1.", **values)
         case "kind":
@@ -63,13 +63,13 @@ def _fault(key: Key, values: dict[str, str]) -> str | None:
 def _good(key: Key, values: dict[str, str]) -> str:
     if key.kind == "ed25519":
         message = say("{name} has a DKIM key (Ed25519).", **values)
-        message = paragraph(message, say("Many receivers know RSA keys alone."))
+        message = paragraph(message, say("Many receivers support only RSA keys."))
     else:
         message = say("{name} has a DKIM key (RSA, {bits} bits).", bits=key.bits, **values)
         if key.bits < USUAL:
-            message = paragraph(message, say("Keys of {usual} bits are usual today.", usual=USUAL))
+            message = paragraph(message, say("Today, the usual key size is {usual} bits.", usual=USUAL))
         elif key.bits > MOST:
-            message = paragraph(message, say("Receivers may not take keys of more than {most} bits.", most=MOST))
+            message = paragraph(message, say("Receivers may not accept keys of more than {most} bits.", most=MOST))
     if key.testing:
         message = paragraph(message, say("It is marked as a test (t=y): receivers may ignore its signatures."))
     return message

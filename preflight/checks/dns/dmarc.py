@@ -44,7 +44,9 @@ def _judged(look: Look, domain: str, own: Answer) -> Outcome:
     name, get = owner(domain), known(look).get
     if len(texts(own)) > 1:
         message = say("{name} has several DMARC records. Receivers ignore them all.", name=name)
-        return Outcome(Status.WARN, message, Remedy(say("Leave one DMARC record at {name}.", name=name), place="dns"))
+        return Outcome(
+            Status.WARN, message, Remedy(say("Keep only one DMARC record at {name}.", name=name), place="dns")
+        )
     if not texts(own):
         if meant := near(own):
             return _near(look, domain, meant[0])
@@ -59,9 +61,9 @@ def _judged(look: Look, domain: str, own: Answer) -> Outcome:
 
 def _near(look: Look, domain: str, text: str) -> Outcome:
     name = owner(domain)
-    message = say("The record of {name} is not a DMARC record. The text v=DMARC1; has to come first.", name=name)
+    message = say("The record of {name} is not a DMARC record. The text v=DMARC1; must come first.", name=name)
     entry = _entry(domain, corrected(text))
-    advice = say("Replace the record of {name} by this one: {line}", name=name, line=entry.line)
+    advice = say("Replace the record of {name} with this one: {line}", name=name, line=entry.line)
     return Outcome(Status.WARN, message, _replaced(look, advice, entry, text))
 
 
@@ -74,8 +76,8 @@ def _none(look: Look, domain: str) -> Outcome:
     answer = any_answer(look, domain, "TXT")
     astray = texts(answer)
     if astray:
-        message = paragraph(message, say("There is one at {domain} itself, where nobody looks.", domain=domain))
-    text = say("Ask for more (p=quarantine, p=reject) once mailcow signs with DKIM and you have tested it.")
+        message = paragraph(message, say("There is one at {domain} itself, where nobody looks for it.", domain=domain))
+    text = say("Use a stricter policy (p=quarantine, p=reject) once mailcow signs with DKIM and you have tested it.")
     return Outcome(Status.WARN, message, enter((_entry(domain, _moved(astray)),), text))
 
 
@@ -96,15 +98,17 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
     values = {"name": owner(found.at), "domain": domain, "asked": asked}
     if fault := _fault(policy, values):
         entry = _entry(found.at, corrected(policy.text))
-        advice = say("Replace the record of {name} by this one: {line}", line=entry.line, **values)
+        advice = say("Replace the record of {name} with this one: {line}", line=entry.line, **values)
         return Outcome(Status.WARN, fault, _replaced(look, advice, entry, policy.text))
     if refused := refusing(known(look).get, found):
         message = say(
-            "{hosts} will get no reports on {at}: nothing there allows them.", hosts=some(refused), at=found.at
+            "{hosts} will get no reports about {at}, because nothing there allows them.",
+            hosts=some(refused),
+            at=found.at,
         )
         grants = some(text_record(grant(found.at, host), CONSENT).line for host in refused)
         advice = say(
-            "Ask the operator of that domain for this record, or have reports sent to another address: {grants}",
+            "Ask the operator of that domain to add this record, or send the reports to another address: {grants}",
             grants=grants,
         )
         return Outcome(Status.WARN, message, Remedy(advice, place="dns"))
@@ -114,7 +118,7 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
 def _fault(policy: Policy, values: dict[str, str]) -> str | None:
     """Say what keeps receivers from doing what a record asks for; None where nothing does."""
     if not policy.asked:
-        return say("The DMARC record of {name} asks for nothing: p= is missing or not valid.", **values)
+        return say("The DMARC record of {name} has no policy: p= is missing or not valid.", **values)
     if wrong := [tag for tag in policy.wrong if tag in ("p", "sp", "np")]:
         return say("The DMARC record of {name} counts as p=none: {tags} is not valid.", tags=some(wrong), **values)
     if policy.repeated:
@@ -129,7 +133,7 @@ def _fault(policy: Policy, values: dict[str, str]) -> str | None:
 def _good(domain: str, found: Found, values: dict[str, str]) -> str:
     if found.at == domain:
         return say("{name} has a DMARC record (p={asked}).", **values)
-    return say("The DMARC record of {name} counts for {domain} too (p={asked}).", **values)
+    return say("The DMARC record of {name} also applies to {domain} (p={asked}).", **values)
 
 
 def _remarks(found: Found) -> list[str]:
@@ -138,7 +142,9 @@ def _remarks(found: Found) -> list[str]:
     if policy.testing:
         made.append(say("It is marked as a test (t=y): receivers do less than it asks for."))
     if policy.wrong:
-        made.append(say("Receivers ignore these tags, as their values are not valid: {tags}.", tags=some(policy.wrong)))
+        made.append(
+            say("Receivers ignore these tags, because their values are not valid: {tags}.", tags=some(policy.wrong))
+        )
     if policy.removed:
-        made.append(say("These tags have no meaning any more since RFC 9989: {tags}.", tags=some(policy.removed)))
+        made.append(say("These tags have had no meaning since RFC 9989: {tags}.", tags=some(policy.removed)))
     return made

@@ -24,9 +24,9 @@ from preflight.report.model import Finding, Severity
 def mx(look: Look, domain: str) -> Iterator[Finding]:
     """The domain's mail is delivered to this host
 
-    Other servers ask for the domain's MX records and deliver to the target with the lowest preference. The target has
-    to be mailcow's host name, as the certificate bears that name, and must not be an alias (RFC 2181). The name servers
-    of the domain's zone are asked too: those that do not serve the zone are told here.
+    Other servers look up the domain's MX records and deliver to the target with the lowest preference. The target must
+    be mailcow's host name, because the certificate has that name, and must not be an alias (RFC 2181). The name servers
+    of the domain's zone are queried too. Those that do not serve the zone are reported here.
     """
     yield judged(look, "dns.mx", ((domain, "MX"),), lambda view: delivery(view, domain))
 
@@ -42,7 +42,7 @@ def mx(look: Look, domain: str) -> Iterator[Finding]:
 def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
     """Outlook and phones find their settings at autodiscover
 
-    Outlook and ActiveSync look for https://autodiscover.DOMAIN. mailcow answers there, and has the name in its
+    Outlook and ActiveSync look for https://autodiscover.DOMAIN. mailcow answers there, and includes the name in its
     certificate if the record points to it.
     """
     yield _program(look, domain, "autodiscover")
@@ -59,7 +59,7 @@ def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
 def autoconfig(look: Look, domain: str) -> Iterator[Finding]:
     """Thunderbird finds its settings at autoconfig
 
-    Thunderbird and others look for autoconfig.DOMAIN. mailcow answers there, and has the name in its certificate
+    Thunderbird and others look for autoconfig.DOMAIN. mailcow answers there, and includes the name in its certificate
     if the record points to it.
     """
     yield _program(look, domain, "autoconfig")

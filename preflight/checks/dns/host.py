@@ -36,18 +36,19 @@ from preflight.text.sentences import paragraph, say
 @check(
     severity=Severity.REQUIRED,
     reads=("hosts_file", "answers", "links", "sightings"),
-    remedy="Choose a name such as mail.example.org, with an address record of its own, and keep it out of /etc/hosts.",
+    remedy="Choose a name such as mail.example.org that has its own address record, and keep it out of /etc/hosts.",
     docs=(DNS,),
     sources=(issue(1572), issue(850), issue(2932)),
 )
 def hostname(look: Look) -> Iterator[Finding]:
-    """The host name is a fully qualified one of its own
+    """The host name is fully qualified and not an alias
 
-    mailcow's installer wants a name of at least three labels, but only when it asks for it: a name given unattended
-    goes in unseen. A mail host may not be an alias (RFC 2181, 5321), and mailcow's own diagnosis refuses a CNAME.
-    Debian's installer enters the name as 127.0.1.1 into /etc/hosts. Containers do not read that file, but a resolver
-    on the host that does (dnsmasq, systemd-resolved) tells them so; mailcow then gets no certificate, as the name
-    does not match the host's address, and programs on the host reach mailcow's name on loopback. Hence this fails.
+    mailcow's installer requires a name of at least three labels, but only if it asks for the name. It does not check a
+    name that is given unattended. A mail host must not be an alias (RFC 2181, 5321), and mailcow's own diagnosis
+    rejects a CNAME. Debian's installer adds the name to /etc/hosts as 127.0.1.1. Containers do not read that file, but
+    a resolver on the host that reads it (dnsmasq, systemd-resolved) gives them that address. mailcow then gets no
+    certificate, because the name does not match the host's address, and programs on the host reach mailcow's name on
+    loopback. This is why such a line is a failure.
     """
     written, name = look.plan.hostname, look.plan.fqdn or ""
     if written is None:
@@ -77,17 +78,17 @@ def _families(_: Look) -> tuple[str, ...]:
 @check(
     severity=Severity.REQUIRED,
     reads=("answers", "links", "sightings", "ways", "routes", "rules"),
-    remedy="Enter the host's public addresses at your DNS provider; remove an AAAA record that leads nowhere.",
+    remedy="Enter the host's public addresses at your DNS provider. Remove an AAAA record that leads nowhere.",
     docs=(DNS,),
     sources=(issue(1628), issue(4709)),
     subject="A, AAAA",
     subjects=_families,
 )
 def address(look: Look, kind: str) -> Iterator[Finding]:
-    """The host name's addresses are this host's
+    """The host name resolves to this host
 
-    Other servers deliver to these addresses, and mailcow asks for a certificate only when they are its own. An AAAA
-    record is looked at first, by them and by mailcow: one that leads nowhere does more harm than none.
+    Other servers deliver to these addresses, and mailcow requests a certificate only if they are its own. Other servers
+    and mailcow try an AAAA record first, so one that leads nowhere does more harm than none.
     """
     name = fqdn(look)
     yield judged(look, "dns.address", ((name, kind),), lambda view: _address(view, kind))
@@ -115,7 +116,8 @@ def _address(look: Look, kind: str) -> Finding:
 @check(
     severity=Severity.REQUIRED,
     reads=("answers", "links", "sightings", "ways", "routes", "rules"),
-    remedy="Have the address's reverse name set by the provider that leased it to you; it is not in your own zone.",
+    remedy="Set the reverse DNS (PTR) record of the address at the hosting provider that leased it to you. It is not "
+    "in your own zone.",
     docs=(DNS,),
     sources=(issue(254),),
     subject="address",
@@ -123,11 +125,11 @@ def _address(look: Look, kind: str) -> Finding:
     of_host=True,
 )
 def reverse(look: Look, address: str) -> Iterator[Finding]:
-    """The address's reverse name is the host name, and leads back
+    """The address's reverse DNS (PTR) record is the host name, which resolves back
 
-    Large providers refuse mail from addresses whose PTR record is missing, is a generic one, or does not lead back to
-    the address. The record belongs to whoever leased the address, for IPv4 and IPv6 alike. Mail is sent from the
-    source of the default route, or from the address that SNAT_TO_SOURCE names, whichever address the name has.
+    Large providers refuse mail from addresses whose PTR record is missing, is generic, or does not resolve back to the
+    address. The record belongs to whoever leased the address, for IPv4 and IPv6 alike. Mail is sent from the source
+    address of the default route, or from the address in SNAT_TO_SOURCE, whichever address the name has.
     """
     name = fqdn(look)
     if (own := any_answer(look, name, "A")) and own.denied:

@@ -19,7 +19,7 @@ from preflight.report.model import DnsRecord, Finding, Remedy, Status, When
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 SETTLED = ("NOERROR", "NXDOMAIN")
-BEHIND_NAT = noted("Give the address that the world sees with --public-ip.")
+BEHIND_NAT = noted("Give this host's public address with --public-ip.")
 _OF_HOSTS = ("A", "AAAA", "MX", "PTR")  # every zone has SOA and NS, and an example's may have texts
 _TTL = 3600
 _PIECE = 255  # bytes of one text of a TXT record
@@ -36,7 +36,7 @@ def fqdn(look: Look) -> str:
         raise no_hostname()
     if is_placeholder(look):
         raise undetermined(
-            say("{name} is the name of an example, not of this host.", name=look.plan.fqdn),
+            say("{name} is an example name, not the name of this host.", name=look.plan.fqdn),
             say("Give the name of your own mail host with --hostname."),
         )
     return look.plan.fqdn
@@ -100,15 +100,15 @@ def _unsettled(answer: Answer, name: str, kind: str) -> MissingFact:
     if answer.rcode in SETTLED and answer.truncated:
         return undetermined(say("{server} left out records of {name} {kind}.", **values), again)
     if answer.rcode in SETTLED:
-        own = say("The answer of {server} for {name} {kind} is not that of the DNS.", **values)
+        own = say("The answer of {server} for {name} {kind} does not come from the DNS.", **values)
         return undetermined(paragraph(own, extended.why(answer)), say("Name another server with --resolver."))
     if answer.rcode == "timeout":
         return undetermined(say("{server} did not answer when asked for {name} {kind}.", **values), again)
     if answer.rcode == "error":
         return undetermined(say("The query to {server} for {name} {kind} failed.", **values), again, answer.detail)
-    help = say("Look at the zone's name servers and its DNSSEC signatures, or name another server with --resolver.")
+    help = say("Check the zone's name servers and its DNSSEC signatures, or name another server with --resolver.")
     if answer.rcode == "REFUSED":
-        help = say("Let the name server answer this host for this name, or name another server with --resolver.")
+        help = say("Allow this host to query the name server for this name, or name another server with --resolver.")
     reason = say("{server} answered {rcode} when asked for {name} {kind}.", **values)
     if extended.is_bogus(answer):
         reason = say("{server} rejects the records of {name} {kind}: their DNSSEC signatures are not valid.", **values)
@@ -139,7 +139,7 @@ def denied(answer: Answer) -> MissingFact:
 def of_registered(look: Look, domain: str) -> None:
     """Skip a check of a domain that nobody has: dns.hostname or dns.mx has that as its finding."""
     if not hostnames.askable(domain):
-        reason = say("{domain} is not a name that the DNS can be asked for.", domain=domain)
+        reason = say("{domain} cannot be looked up in the DNS.", domain=domain)
         raise MissingFact(Missing("skip", reason), "DNS")
     answers = [any_answer(look, domain, kind) for kind in ("MX", "TXT")]
     wrong = next(filter(None, map(typo, answers)), None)
@@ -240,7 +240,7 @@ def switch(name: str, kind: str, entry: DnsRecord, removes: tuple[DnsRecord, ...
     text = paragraph(
         say("Leave the {kind} record of {name} as it is for now, and lower its TTL to 300 seconds.",
             kind=kind, name=name),
-        say("When mailcow runs and you have tested it, replace the record by this one: {line}", line=entry.line),
+        say("When mailcow runs and you have tested it, replace the record with this one: {line}", line=entry.line),
     )  # fmt: skip
     return Remedy(text, place="dns", when="last", records=(entry,), removes=removes or UNSET)
 

@@ -43,7 +43,7 @@ def without_ipv6(look: Look, name: str) -> str:
     """Say that the name has no IPv6 address, which is no fault."""
     own = addresses.public(look.vouched, look.host.links.or_(()), 6)
     if own:
-        return say("{name} has no AAAA record, which is allowed; {own} could be one.", name=name, own=some(own))
+        return say("{name} has no AAAA record and does not need one. You could add {own}.", name=name, own=some(own))
     return say("{name} has no AAAA record, which is right for a host without public IPv6.", name=name)
 
 
@@ -65,10 +65,10 @@ def circle(look: Look, name: str, kind: str) -> MissingFact | None:
     answer = settled(look, name, kind)
     if not answer.broken:
         return None
-    reason = say("The CNAME records of {name} lead in a circle.", name=name)
+    reason = say("The CNAME records of {name} form a loop.", name=name)
     if answer.broken == "long":
-        reason = say("{name} leads through too many CNAME records in a row.", name=name)
-    help = say("Replace the CNAME record of {name} by address records.", name=name)
+        reason = say("{name} has too many CNAME records in a row.", name=name)
+    help = say("Replace the CNAME record of {name} with address records.", name=name)
     return undetermined(reason, help, place="dns")
 
 
@@ -91,14 +91,16 @@ def compare(look: Look, name: str, kind: str, expected: tuple[str, ...], found: 
     """Hold the addresses of the name against the host's."""
     strange = [one for one in found if one not in expected]
     if not strange:
-        message = say("{name} leads to {found}, which is this host.", name=name, found=some(found))
+        message = say("{name} resolves to {found}, which is this host.", name=name, found=some(found))
         own = addresses.host_addresses(look.host.links.or_(()), VERSIONS[kind])
         if not set(found) & {*look.host.asked.public_ips, *own}:
-            message = say("{name} leads to {found}, by which the world sees this host.", name=name, found=some(found))
+            message = say(
+                "{name} resolves to {found}, which is how the Internet sees this host.", name=name, found=some(found)
+            )
         return finding(Status.PASS, message, name, kind, expected=expected, found=found)
     zone = [] if set(found) & set(expected) else [record(name, kind, one) for one in expected]
     message = say(
-        "{name} leads to {strange}, which is not this host ({expected}).",
+        "{name} resolves to {strange}, which is not this host ({expected}).",
         name=name,
         strange=some(strange),
         expected=some(expected),
@@ -120,7 +122,7 @@ def lead_here(look: Look, name: str, kind: str, strange: list[str], zone: list[D
             kind=kind,
         )
         return enter(zone, paragraph(own, text), when="last", removes=removes)
-    remove = say("Else remove the {kind} record {strange}.", kind=kind, strange=some(strange))
+    remove = say("Otherwise, remove the {kind} record {strange}.", kind=kind, strange=some(strange))
     return enter(zone, paragraph(own, remove), removes=removes)
 
 
@@ -144,18 +146,18 @@ def behind_nat(look: Look, name: str, kind: str, found: tuple[str, ...]) -> Find
     own = addresses.host_addresses(look.host.links.get(), VERSIONS[kind])
     if not set(found) <= set(own):
         reason = say(
-            "This host has no address that the world could see, so whether {found} leads to it cannot be told.",
+            "This host has no public address, so it is not clear whether {found} belongs to it.",
             found=some(found),
         )
         if own:
             reason = say(
-                "This host has only private addresses ({own}), so whether {found} leads to it cannot be told.",
+                "This host has only private addresses ({own}), so it is not clear whether {found} belongs to it.",
                 own=some(own),
                 found=some(found),
             )
         raise undetermined(reason, say(BEHIND_NAT))
     message = say(
-        "{name} leads to {found}, which is this host, but in its private network only.", name=name, found=some(found)
+        "{name} resolves to {found}, which is this host, but only in its private network.", name=name, found=some(found)
     )
     remedy = Remedy(paragraph(say("Enter the public address at your DNS provider."), say(BEHIND_NAT)), place="dns")
     return finding(Status.WARN, message, name, kind, found=found, remedy=remedy)

@@ -19,7 +19,9 @@ def good_name(look: Look, given: str, name: str) -> Finding:
     """Pass; warn of a name that is correct and a poor choice, and of one that this host itself takes for another."""
     if doubt := hostnames.doubt(name):
         return finding(Status.WARN, doubt, name, "CNAME", found=(name,))
-    message = paragraph(say("{name} is a fully qualified name and no alias.", name=name), hostnames.remark(given, name))
+    message = paragraph(
+        say("{name} is a fully qualified name and not an alias.", name=name), hostnames.remark(given, name)
+    )
     if hiding := _hiding(look, name):
         return _hidden(look, name, message, hiding)
     return finding(Status.PASS, message, name, "CNAME", found=(name,))
@@ -54,7 +56,7 @@ def _hiding(look: Look, name: str) -> tuple[HostsEntry, ...]:
 def _out_of_hosts(name: str, entries: tuple[HostsEntry, ...]) -> Remedy:
     word = rf"[[:space:]]+{re.escape(name)}\.?([[:space:]]|$)"
     commands = tuple(f"sed -i.bak -E '{entry.line}s/{word}/\\1/I' /etc/hosts" for entry in entries)
-    text = say("Take the name out of /etc/hosts (cloud-init writes it again where manage_etc_hosts is set).")
+    text = say("Remove the name from /etc/hosts (cloud-init adds it again if manage_etc_hosts is set).")
     return Remedy(text, commands)
 
 
@@ -89,7 +91,7 @@ def in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
     )
     if first.address in UNSPECIFIED:
         message = say(
-            "Line {line} of /etc/hosts says that {name} is {address}, which is no address of a host.",
+            "Line {line} of /etc/hosts says that {name} is {address}, which is not the address of a host.",
             line=first.line,
             name=name,
             address=first.address,
@@ -101,11 +103,11 @@ def in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
 def is_alias(look: Look, name: str, target: str) -> Finding:
     """Fail: a mail host's name may be no alias."""
     message = say(
-        "{name} is an alias (CNAME) of {target}, which the name of a mail host must not be.", name=name, target=target
+        "{name} is an alias (CNAME) of {target}. The name of a mail host must not be an alias.",
+        name=name,
+        target=target,
     )
-    text = say(
-        "Replace the CNAME record of {name} by address records (A, and AAAA where the host has IPv6).", name=name
-    )
+    text = say("Replace the CNAME record of {name} with address records (A, and AAAA if the host has IPv6).", name=name)
     own = {kind: addresses.public(look.vouched, look.host.links.or_(()), number) for kind, number in VERSIONS.items()}
     there = {kind: addresses_of(settled_or_none(look, name, kind)) for kind in VERSIONS}
     # An AAAA record is no must: it is taken over where it leads here already.
@@ -117,7 +119,7 @@ def is_alias(look: Look, name: str, target: str) -> Finding:
 
 def is_example(name: str) -> Finding:
     """Fail: the name was copied from the documentation."""
-    message = say("{name} is the name of an example, not of this host.", name=name)
+    message = say("{name} is an example name, not the name of this host.", name=name)
     remedy = Remedy(say("Give the name of your own mail host with --hostname."), place="docker-run")
     return finding(Status.FAIL, message, name, "A", found=(name,), remedy=remedy)
 

@@ -52,8 +52,8 @@ def _bogus(answer: Answer, name: str, kind: str) -> Finding:
         extended.why(answer),
     )
     text = say(
-        "Have the zone signed again, or remove the DS record at the registrar until its signatures are valid. "
-        "The command delv shows what is wrong."
+        "Sign the zone again, or remove the DS record at the registrar until its signatures are valid. The command "
+        "delv shows what is wrong."
     )
     return finding(Status.FAIL, message, name, kind, remedy=Remedy(text, place="dns"))
 

@@ -40,7 +40,8 @@ def sending(look: Look) -> tuple[str, ...]:
     if not chosen:
         require(look.host.answers)
         raise undetermined(
-            say("This host has no public address of its own, so the one it sends from is not known."), say(BEHIND_NAT)
+            say("This host has no public address of its own, so the address it sends from is not known."),
+            say(BEHIND_NAT),
         )
     return tuple(dict.fromkeys(chosen))
 
@@ -73,10 +74,13 @@ def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
     """Fail: the address has another reverse name, or none."""
     name = fqdn(look)
     message = say(
-        "The reverse name of {address} is {names}, not {name}.", address=address, names=some(names), name=name
+        "The reverse DNS (PTR) record of {address} is {names}, not {name}.",
+        address=address,
+        names=some(names),
+        name=name,
     )
     if not names:
-        message = say("{address} has no reverse name.", address=address)
+        message = say("{address} has no reverse DNS (PTR) record.", address=address)
     entry = record(pointer, "PTR", f"{name}.")
     text = say(
         "Set the reverse DNS (PTR) record of {address} to {name} at your hosting provider. As a zone line: {entry}",
@@ -87,7 +91,7 @@ def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
     wrong = those(pointer, "PTR", (f"{one}." for one in names))
     remedy = Remedy(text, place="provider", records=(entry,), removes=wrong or UNSET)
     if other := _better(look, address):
-        message = paragraph(message, say("Mail is sent from this address, but {name} leads to {other}.",
+        message = paragraph(message, say("Mail is sent from this address, but {name} resolves to {other}.",
                                          name=name, other=other))  # fmt: skip
         remedy = _send_from(look, other)
     found = [f"{other}." for other in names]
@@ -99,7 +103,7 @@ def loose(look: Look, address: str, kind: str, forward: tuple[str, ...]) -> Find
     """Fail: the reverse name is right, but does not lead back."""
     name = fqdn(look)
     message = say(
-        "The reverse name of {address} is {name}, but {name} does not lead back to {address}.",
+        "The reverse DNS (PTR) record of {address} is {name}, but {name} does not resolve to {address}.",
         address=address,
         name=name,
     )
@@ -139,7 +143,7 @@ def _send_from(look: Look, address: str) -> Remedy:
     variable = source_variable(addresses.version(address))
     path = look.plan.conf_path
     text = say(
-        "Set {variable}={address} in {path}, so that mail is sent from the address of the mail host's name.",
+        "Set {variable}={address} in {path}. Mail is then sent from the address of the mail host's name.",
         variable=variable,
         address=address,
         path=path,
@@ -164,15 +168,17 @@ def good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...])
     expected = (f"{name}.",)
     if loose:
         message = say(
-            "{address} has further reverse names besides {name}, of which these do not lead back: {loose}.",
+            "{address} has other PTR records besides {name}. These do not resolve back to it: {loose}.",
             address=address,
             name=name,
             loose=some(loose),
         )
-        text = say("Leave {name} as the only reverse name of {address}.", name=name, address=address)
+        text = say("Keep {name} as the only PTR record of {address}.", name=name, address=address)
         remedy = Remedy(text, place="provider", removes=those(pointer, "PTR", (f"{one}." for one in loose)))
         return finding(Status.WARN, message, pointer, "PTR", expected=expected, found=found, remedy=remedy)
-    message = say("The reverse name of {address} is {name}, which leads back.", address=address, name=name)
+    message = say(
+        "The reverse DNS (PTR) record of {address} is {name}, which resolves back to it.", address=address, name=name
+    )
     if others:
-        message = paragraph(message, say("The address has further ones: {names}.", names=some(others)))
+        message = paragraph(message, say("The address has more PTR records: {names}.", names=some(others)))
     return finding(Status.PASS, message, pointer, "PTR", expected=expected, found=found)

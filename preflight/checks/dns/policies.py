@@ -24,8 +24,8 @@ def spf(look: Look, domain: str) -> Iterator[Finding]:
     """The domain's SPF record lets this host send its mail
 
     Receivers look up the SPF record of the sender's domain and evaluate it for the address that mail comes from. They
-    may refuse mail, or treat it as spam, if the record does not name that address. They take no record at all if there
-    are two, or if one takes more than 10 lookups. Every public address that mail is sent from is evaluated.
+    may refuse mail, or treat it as spam, if the record does not include that address. They accept no record at all if
+    there are two, or if one needs more than 10 lookups. Every public address that mail is sent from is evaluated.
     """
     from preflight.checks.dns import spf
 
@@ -66,9 +66,9 @@ def dkim(look: Look, domain: str) -> Iterator[Finding]:
 def dmarc(look: Look, domain: str) -> Iterator[Finding]:
     """The domain has a DMARC record
 
-    DMARC tells receivers what to do with mail that neither SPF nor DKIM confirms. Large providers want a record from
-    everybody who sends much mail. The record is read by RFC 9989, which replaces RFC 7489: a domain without one has
-    that of the names above it.
+    DMARC tells receivers what to do with mail that neither SPF nor DKIM confirms. Large providers require a record from
+    everybody who sends a lot of mail. The record is evaluated by RFC 9989, which replaces RFC 7489: for a domain
+    without a record, the record of a name above it applies.
     """
     from preflight.checks.dns import dmarc
     from preflight.policies.dmarc_tree import owner

@@ -116,20 +116,20 @@ def _nobody(look: Look, zone: str, found: Serving) -> str | None:
     """Say that the servers could not be asked: the way to them may be blocked, or lead to somebody else."""
     if found.lame:
         return say(
-            "No name server of {zone} answers this host as the server of the zone. Something on the way may answer in "
-            "their place.",
+            "No name server of {zone} answers this host as the server of the zone. Something in the network may "
+            "answer in their place.",
             zone=bare(zone),
         )
     if found.silent:
         return say(
-            "The name servers of {zone} did not answer this host. This is what {resolver} says.",
+            "The name servers of {zone} did not answer this host. This result is from {resolver}.",
             zone=bare(zone),
             resolver=some(_resolvers(look, zone)),
         )
     if found.unasked and not any(addresses.is_public(row.address) for row in found.unasked):
         return say(
-            "The name servers of {zone} have addresses that the Internet does not route: {servers}. They were not "
-            "asked.",
+            "The name servers of {zone} have addresses that are not routed on the Internet: {servers}. They were not "
+            "queried.",
             zone=bare(zone),
             servers=some(row.address for row in found.unasked),
         )

@@ -91,7 +91,7 @@ def _several(look: Look, domain: str, found: tuple[str, ...]) -> Outcome:
         domain=domain,
         count=len(found),
     )
-    text = say("Leave one SPF record that names all servers which send mail for {domain}. Remove the others.",
+    text = say("Keep one SPF record that names all servers that send mail for {domain}. Remove the others.",
                domain=domain)  # fmt: skip
     return Outcome(Status.WARN, message, spf_records.merged(look, domain, found, text) or Remedy(text, place="dns"))
 
@@ -116,18 +116,18 @@ def _fault(verdict: Verdict, values: dict[str, str]) -> tuple[str, str]:
             what = say("The SPF record of {domain} fails at {term}: there is no SPF record at that name.", **values)
             return what, correct
         case "several":
-            what = say("The SPF record of {domain} leads to {at}, which has several SPF records.", **values)
-            return what, say("Leave one SPF record at {at}, or remove the term that leads there.", **values)
+            what = say("The SPF record of {domain} refers to {at}, which has several SPF records.", **values)
+            return what, say("Keep only one SPF record at {at}, or remove the term that refers to it.", **values)
         case "voids":
             what = say(
-                "The SPF record of {domain} leads to more than {most} names without records, the last in {term}.",
+                "The SPF record of {domain} refers to more than {most} names without records, the last one in {term}.",
                 most=VOIDS,
                 **values,
             )
             return what, say("Remove terms whose names do not exist from the SPF record of {at}.", **values)
         case "exchanges":
             what = say("The SPF record of {domain} fails at {term}: that name has too many MX records.", **values)
-            return what, say("Name the servers by ip4: and ip6: in the SPF record of {at}.", **values)
+            return what, say("List the servers with ip4: and ip6: in the SPF record of {at}.", **values)
         case _:
             what = say(
                 "The SPF record of {domain} fails: the term {term} in the record of {at} is not valid.", **values
@@ -138,13 +138,13 @@ def _fault(verdict: Verdict, values: dict[str, str]) -> tuple[str, str]:
 def _long(domain: str) -> Outcome:
     values = {"domain": domain, "most": LOOKUPS}
     message = say(
-        "The SPF record of {domain} takes more than {most} DNS lookups. Receivers stop there and ignore the record.",
+        "The SPF record of {domain} needs more than {most} DNS lookups. Receivers stop there and ignore the record.",
         **values,
     )
     text = say(
-        "Remove terms of providers that you no longer use from the SPF record of {domain}. Replace a and mx by ip4: "
-        "and ip6: with their addresses. At most {most} of include, a, mx, ptr, exists and redirect are allowed, those "
-        "of included records counted.",
+        "Remove terms of providers that you no longer use from the SPF record of {domain}. Replace a and mx with ip4: "
+        "and ip6: and their addresses. At most {most} of include, a, mx, ptr, exists and redirect are allowed, "
+        "including those in included records.",
         **values,
     )
     return Outcome(Status.WARN, message, Remedy(text, place="dns"))
@@ -159,17 +159,17 @@ def _lacking(look: Look, domain: str, lacking: dict[str, Verdict], record: Recor
         outcomes=outcomes,
     )
     if spf_records.will_do(look, domain, text):
-        later = say("It will, as soon as the MX and address records of this host are right.")
+        later = say("It will, as soon as the MX and address records of this host are correct.")
         remedy = Remedy(say("Leave the SPF record of {domain} as it is. Follow dns.mx and dns.address.", domain=domain),
                         place="dns", when="last" if served(look, domain) else "now")  # fmt: skip
         return Outcome(Status.WARN, paragraph(message, later), remedy)
     others = [term.text for term in record.terms if term.kind in ("include", "redirect")]
-    later = say("Remove {others} later, once no mail is sent by way of it any more.", others=some(others))
+    later = say("Remove {others} later, when no more mail is sent that way.", others=some(others))
     remedy = spf_records.extended(look, domain, text, later if others else None)
     return Outcome(Status.WARN, message, remedy)
 
 
 def _open(look: Look, domain: str, text: str) -> Outcome:
-    message = say("The SPF record of {domain} lets everybody send (all without a minus).", domain=domain)
+    message = say("The SPF record of {domain} lets anybody send (all without a minus).", domain=domain)
     remedy = spf_records.closed(look, domain, text)
     return Outcome(Status.WARN, message, remedy or Remedy(paragraph(say("End the SPF record with -all.")), place="dns"))

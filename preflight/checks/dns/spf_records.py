@@ -53,7 +53,7 @@ def without(look: Look, domain: str, text: str, term: str) -> Remedy | None:
     """Take a term out of a record that nobody accepts because of it; None where that heals nothing."""
     left = " ".join(word for word in text.split(" ") if word and word != term)
     made = _sound(look, domain, left)
-    return _replace(look, domain, text, made, say("That is the record without {term}.", term=term)) if made else None
+    return _replace(look, domain, text, made, say("This is the record without {term}.", term=term)) if made else None
 
 
 def merged(look: Look, domain: str, texts: tuple[str, ...], before: str) -> Remedy | None:
@@ -78,7 +78,7 @@ def closed(look: Look, domain: str, text: str) -> Remedy | None:
 
 def _replace(look: Look, domain: str, old: str, made: str, later: str | None = None, when: When = "now") -> Remedy:
     entry = text_record(domain, made)
-    text = say("Replace the SPF record of {domain} by this one: {line}", domain=domain, line=entry.line)
+    text = say("Replace the SPF record of {domain} with this one: {line}", domain=domain, line=entry.line)
     removes = texts_there(look, domain, (old,)) or UNSET
     return Remedy(paragraph(text, later), place="dns", when=when, records=(entry,), removes=removes)
 

@@ -20,7 +20,7 @@ def judge(look: Look, service: Announced, domain: str) -> Finding:
     """Judge the records of one service of a domain."""
     of_registered(look, domain)
     if service.path and look.plan.skip_sogo:
-        reason = say("SKIP_SOGO is on, so mailcow has no calendars and no address books.")
+        reason = say("SKIP_SOGO is on, so mailcow has no calendars or address books.")
         raise MissingFact(Missing("skip", reason), "mailcow.conf")
     name = service.owner(domain)
     found = settled(look, name, "SRV").of(Srv)
@@ -56,7 +56,7 @@ def _judged(look: Look, service: Announced, domain: str, found: Sequence[Srv], w
     ports = [one.port for one in found if bare(one.target) == host]
     if not set(ports) & set(_ports(look, service)):
         values = {"name": name, "host": host, "found": ports[0], "port": wanted.port}
-        message = say("{name} leads to port {found} of {host}. mailcow has port {port}.", **values)
+        message = say("{name} points to port {found} of {host}. mailcow uses port {port}.", **values)
         return Outcome(Status.WARN, message, _replace(name, entries, when="last" if others else "now"))
     if len(targets) > 1:
         return _also(name, host, others)
@@ -66,11 +66,11 @@ def _judged(look: Look, service: Announced, domain: str, found: Sequence[Srv], w
 def _also(name: str, host: str, others: tuple[str, ...]) -> Outcome:
     values = {"name": name, "host": host, "others": some(others)}
     if not others:
-        message = say("{name} leads to {host}, and says that the service is not provided as well.", **values)
+        message = say("{name} points to {host}, but also says that the service is not provided.", **values)
         remove = say("Remove the SRV record of {name} whose target is a dot.", **values)
         return Outcome(Status.WARN, message, Remedy(remove, place="dns"))
-    message = say("{name} leads to {host}, and to {others} as well.", **values)
-    text = say("When mailcow runs and you have tested it, remove the SRV records of {name} that lead to {others}.",
+    message = say("{name} points to {host}, but also to {others}.", **values)
+    text = say("When mailcow runs and you have tested it, remove the SRV records of {name} that point to {others}.",
                **values)  # fmt: skip
     return Outcome(Status.WARN, message, Remedy(text, place="dns", when="last"))
 
@@ -78,8 +78,8 @@ def _also(name: str, host: str, others: tuple[str, ...]) -> Outcome:
 def _good(service: Announced, name: str, host: str, lacking: tuple[DnsRecord, ...]) -> Outcome:
     values = {"name": name, "host": host, "path": service.path}
     if not lacking:
-        return Outcome(Status.PASS, say("{name} leads to {host}.", **values))
-    message = say("{name} leads to {host}, but has no TXT record with the path {path}.", **values)
+        return Outcome(Status.PASS, say("{name} points to {host}.", **values))
+    message = say("{name} points to {host}, but has no TXT record with the path {path}.", **values)
     others = say("Remove TXT records of {name} with another path.", **values)
     return Outcome(Status.WARN, message, enter(lacking, others))
 
@@ -96,16 +96,18 @@ def _none(look: Look, domain: str, name: str, entries: tuple[DnsRecord, ...]) ->
 
 def _elsewhere(domain: str, name: str, host: str, targets: tuple[str, ...], entries: tuple[DnsRecord, ...]) -> Outcome:
     if targets == (f"{host}.{domain}",):
-        message = say("{name} leads to {target}: the last dot is missing in its zone.", name=name, target=targets[0])
+        message = say(
+            "{name} points to {target}: the trailing dot is missing in its zone.", name=name, target=targets[0]
+        )
         return Outcome(Status.WARN, message, _replace(name, entries))
-    message = say("{name} leads to {targets} today, not to {host}.", name=name, targets=some(targets), host=host)
+    message = say("{name} points to {targets} today, not to {host}.", name=name, targets=some(targets), host=host)
     leave = say("Leave the SRV record of {name} as it is until mailcow runs and you have tested it.", name=name)
     return Outcome(Status.WARN, message, _replace(name, entries, leave, when="last"))
 
 
 def _replace(name: str, entries: tuple[DnsRecord, ...], before: str | None = None, when: When = "now") -> Remedy:
     lines = " · ".join(entry.line for entry in entries)
-    text = say("Replace the SRV record of {name}. Then the zone has these lines: {lines}", name=name, lines=lines)
+    text = say("Replace the SRV record of {name}. The zone must then have these lines: {lines}", name=name, lines=lines)
     return Remedy(paragraph(before, text), place="dns", when=when, records=entries)
 
 

@@ -17,7 +17,7 @@ def judge(look: Look, name: str) -> Finding:
     found = answer.of(Tlsa)
     texts = [str(one) for one in found]
     if not found:
-        message = say("{name} has no TLSA record, and none is needed before mailcow has its certificate.", name=name)
+        message = say("{name} has no TLSA record. None is needed before mailcow has its certificate.", name=name)
         return finding(Status.PASS, message, name, "TLSA")
     usable = [one for one in found if fault(one) is None]
     remarks = [_fault(name, one) for one in found if fault(one) is not None]
@@ -26,15 +26,15 @@ def judge(look: Look, name: str) -> Finding:
     elif usable and not look.plan.conf_present:
         remarks.append(
             say(
-                "The TLSA records of {name} were made before mailcow and will not match its certificate. Servers that "
-                "follow DANE will deliver no mail to {host} then.",
+                "The TLSA records of {name} were created before mailcow and will not match its certificate. Servers "
+                "that follow DANE will then deliver no mail to {host}.",
                 name=name,
                 host=fqdn(look),
             )
         )
     if not remarks:
         message = say("Senders can use the TLSA records of {name}: {found}.", name=name, found=some(texts))
-        message = paragraph(message, say("Whether they match mailcow's key is not checked."))
+        message = paragraph(message, say("They are not compared with mailcow's key."))
         return finding(Status.PASS, message, name, "TLSA", found=texts)
     remedy = Remedy(_advice(name, signed=answer.authentic), place="dns", when="last")
     return finding(Status.WARN, paragraph(*remarks), name, "TLSA", found=texts, remedy=remedy)
@@ -43,13 +43,13 @@ def judge(look: Look, name: str) -> Finding:
 def _advice(name: str, *, signed: bool) -> str:
     """Say what is to be entered once mailcow has a key: 3 1 1, as its own DNS check proposes."""
     replace = say(
-        "When mailcow runs, replace the TLSA records of {name} by the one that mailcow's DNS check shows: 3 1 1 and "
+        "When mailcow runs, replace the TLSA records of {name} with the one that mailcow's DNS check shows: 3 1 1 and "
         "the SHA-256 digest of its key.",
         name=name,
     )
     if signed:
         return replace
-    sign = say("Have the zone signed with DNSSEC, or remove the records.")
+    sign = say("Sign the zone with DNSSEC, or remove the records.")
     other = say("If the zone is signed, name a validating name server with --resolver.")
     return paragraph(sign, other, replace)
 
@@ -59,7 +59,7 @@ def _fault(name: str, record: Tlsa) -> str:
     match fault(record):
         case "usage":
             return say(
-                "Senders ignore the TLSA record {record} of {name}: for mail, its usage has to be 2 or 3.", **values
+                "Senders ignore the TLSA record {record} of {name}: for mail, its usage must be 2 or 3.", **values
             )
         case "selector":
             return say("Senders ignore the TLSA record {record} of {name}: its selector is not 0 or 1.", **values)

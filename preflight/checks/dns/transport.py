@@ -13,11 +13,11 @@ def remarks(look: Look, domain: str) -> str | None:
     policy = report = None
     if has_sts(any_answer(look, sts_owner(domain), "TXT")):
         policy = say(
-            "{domain} has an MTA-STS policy. Servers that follow it deliver only to the hosts in it, so {name} has to "
+            "{domain} has an MTA-STS policy. Servers that follow it deliver only to the hosts in it, so {name} must "
             "be one of them.",
             domain=domain,
             name=fqdn(look),
         )
     if address := reports_to(any_answer(look, reports_owner(domain), "TXT")):
-        report = say("Reports on TLS go to {address}.", address=address[:120])
+        report = say("TLS reports go to {address}.", address=address[:120])
     return paragraph(policy, report) if policy or report else None

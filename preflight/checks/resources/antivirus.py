@@ -23,10 +23,10 @@ from preflight.text.sentences import phrase, say
     sources=(issue(3761),),
 )
 def antivirus(look: Look) -> Iterator[Finding]:
-    """ClamAV is switched off where memory is small
+    """ClamAV fits in memory or is switched off
 
-    ClamAV keeps all its signatures in memory, more than 1 GiB. On a small machine the kernel kills it over and over,
-    and takes other services with it.
+    ClamAV keeps all its signatures in memory, more than 1 GiB. On a small machine the kernel kills it again and again,
+    and other services with it.
     """
     size, most = usable(look.host.memory.get()), look.requirements.memory.antivirus_bytes
     evidence = AntivirusEvidence(bytes=size, skip_clamd=look.plan.skip_clamd)
@@ -44,7 +44,7 @@ def antivirus(look: Look) -> Iterator[Finding]:
         yield measured.judged(Status.PASS, text)
     else:  # not much is missing: whether ClamAV fits depends on what else is switched off
         reason = say(
-            "There is too little memory for all of mailcow's services, ClamAV included (see resources.memory)."
+            "There is too little memory for all of mailcow's services, including ClamAV (see resources.memory)."
         )
         yield skipped(reason, evidence=evidence)
 

@@ -32,10 +32,10 @@ def _paths(look: Look) -> tuple[str, ...]:
     of_host=True,
 )
 def disk(look: Look, path: str) -> Iterator[Finding]:
-    """Space is free where the engine keeps its data and where mailcow is cloned
+    """There is enough free space for the engine's data and for mailcow's directory
 
-    Images, databases and mail lie in the engine's directory, not in mailcow's. When its file system is full, images
-    are not unpacked, MariaDB stops and mail is refused. Mail itself needs space on top.
+    Images, databases and mail are in the engine's directory, not in mailcow's. If its file system is full, images are
+    not unpacked, MariaDB stops and mail is refused. Mail itself needs additional space.
     """
     space, need = spaces.at(look, path), _need(look, path)
     measured = Measured(
@@ -53,11 +53,11 @@ def disk(look: Look, path: str) -> Iterator[Finding]:
     if space.read_only:
         yield _read_only(path, space, measured)
     elif twin := spaces.twin(look, path):
-        reason = say("{path} lies on the same file system as {data} and is judged there.", path=path, data=twin)
+        reason = say("{path} is on the same file system as {data} and is checked there.", path=path, data=twin)
         yield measured.skipped(reason)
     elif space.available_bytes >= need * (1 - look.requirements.disk.tolerance):
         size, mount = gib(space.available_bytes), space.mount or "?"
-        text = say("{size} are free at {path} (on {mount}).", size=size, path=path, mount=mount)
+        text = say("{size} is free at {path} (on {mount}).", size=size, path=path, mount=mount)
         yield measured.judged(Status.PASS, text)
     else:
         yield _too_little(look, path, space, measured)
@@ -76,14 +76,14 @@ def _need(look: Look, path: str) -> int:
 def _read_only(path: str, space: Space, measured: Measured) -> Finding:
     text = say("The file system of {path} (on {mount}) is read-only.", path=path, mount=space.mount or "?")
     remount = ("dmesg | tail -50", f"mount -o remount,rw {shlex.quote(space.mount or space.existing)}")
-    remedy = Remedy(say("Mount it writable; look for disk errors first."), remount, choice=True)
+    remedy = Remedy(say("Check for disk errors first, then mount it writable."), remount, choice=True)
     return measured.judged(Status.FAIL, text, remedy, found=phrase("read-only"))
 
 
 def _too_little(look: Look, path: str, space: Space, measured: Measured) -> Finding:
     data = spaces.data(look)
     text = say(
-        "Only {size} are free at {path} (on {mount}); mailcow needs {need} without mails.",
+        "Only {size} is free at {path} (on {mount}). mailcow needs {need}, not counting mail.",
         size=gib(space.available_bytes),
         path=path,
         mount=space.mount or "?",
@@ -93,7 +93,7 @@ def _too_little(look: Look, path: str, space: Space, measured: Measured) -> Find
     if pulled:
         more = say("Less can be enough, because mailcow's images are on this host already.")
     elif path in data[1:]:
-        more = say("containerd keeps the images there, wherever the engine's data-root is.")
+        more = say("containerd keeps the images there, regardless of the engine's data-root.")
     return measured.judged(Status.WARN if pulled else Status.FAIL, paragraph(text, more), _more_space(look, space))
 
 

@@ -17,24 +17,24 @@ from preflight.text.sentences import phrase, say
 @check(
     severity=Severity.RECOMMENDED,
     reads=("spaces", "engine", "daemon_config", "engine_start"),
-    remedy="Remove many small files from the file system, or make it anew with more inodes.",
+    remedy="Remove small files from the file system, or recreate it with more inodes.",
     sources=(issue(3348),),
     subject="path",
     subjects=spaces.data,
     of_host=True,
 )
 def inodes(look: Look, path: str) -> Iterator[Finding]:
-    """Inodes are left where the engine keeps its data
+    """There are enough free inodes for the engine's data
 
-    mailcow's images hold some hundred thousand files, and each mail is a file. A file system without free inodes is
-    full although df shows space.
+    mailcow's images contain some hundred thousand files, and each mail is a file. A file system without free inodes is
+    full even if df shows free space.
     """
     space, least = spaces.at(look, path), look.requirements.disk.inodes
     evidence = InodesEvidence(path=path, available=space.inodes_available, total=space.inodes_total, needed=least)
     free, needed = f"{space.inodes_available:,}", f"{least:,}"
     measured = Measured(expected=needed, found=free, evidence=evidence)
     if twin := spaces.twin(look, path):
-        reason = say("{path} is on the same file system as {data} and is judged there.", path=path, data=twin)
+        reason = say("{path} is on the same file system as {data} and is checked there.", path=path, data=twin)
         yield skipped(reason, evidence=evidence)
     elif not space.inodes_total:
         text = say("The file system of {path} has no fixed number of inodes.", path=path)
@@ -44,7 +44,7 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
         yield measured.judged(Status.PASS, text)
     else:
         text = say(
-            "Only {count} inodes are free at {path}; mailcow's images alone need {least}.",
+            "Only {count} inodes are free at {path}. mailcow's images alone need {least}.",
             count=free,
             path=path,
             least=needed,
@@ -54,6 +54,6 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
 
 def _fewer_files(space: Space) -> Remedy:
     return Remedy(
-        say("Find where many small files lie and remove them, or use a file system with more inodes."),
+        say("Find out where many small files are and remove them, or use a file system with more inodes."),
         (f"df -i {space.existing}", f"du --inodes -xS {space.mount or space.existing} | sort -n | tail"),
     )

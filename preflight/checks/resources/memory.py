@@ -16,7 +16,7 @@ from preflight.text.sentences import noted, paragraph, say
 
 _ENOUGH = noted("This host has {size} of memory, and mailcow needs {need}.")
 _FOR_A_FEW = noted(
-    "This host has {size} of memory, and mailcow needs {need}. {advised} is recommended for five users or more."
+    "This host has {size} of memory, and mailcow needs {need}. {advised} is recommended for five or more users."
 )
 _BARELY = noted("This host has {size} of memory. That is enough, but {better} is better.")
 _SHORT = noted("This host has {size} of memory, but mailcow needs {need}.")
@@ -33,16 +33,16 @@ _MORE = noted("Give the machine {size} of memory or more.")
     sources=(issue(3902),),
 )
 def memory(look: Look) -> Iterator[Finding]:
-    """Memory is enough for mailcow's services
+    """There is enough memory for mailcow's services
 
-    Where memory runs out the kernel kills ClamAV, MariaDB or Dovecot, and containers restart endlessly. The kernel
-    shows less than the nominal size, as firmware and the kernel itself keep a part; that is allowed for.
+    If memory runs out, the kernel kills ClamAV, MariaDB or Dovecot, and containers restart endlessly. The kernel shows
+    less than the nominal size, because firmware and the kernel itself keep a part. This check allows for that.
     """
     found, requirements = look.host.memory.get(), look.requirements.memory
     size = usable(found)
     limit = None
     if size < found.total_bytes:
-        limit = say("That is a limit; the machine has {total}.", total=gib(found.total_bytes))
+        limit = say("The memory of this host is limited. The machine has {total}.", total=gib(found.total_bytes))
     outcome = _outcome(look)
     yield Finding(
         status=outcome.status,

@@ -19,10 +19,10 @@ from preflight.text.sentences import phrase, say
     docs=(PREREQUISITES,),
 )
 def cpu_frequency(look: Look) -> Iterator[Finding]:
-    """The processor has the documented speed
+    """The processor has the documented clock rate
 
-    Rspamd, ClamAV and SOGo work on every message; on a processor below the documented rate mail queues up. The
-    highest rate counts: an idle processor runs far below it.
+    Rspamd, ClamAV and SOGo work on every message. On a processor below the documented rate, mail queues up. The highest
+    rate counts, because an idle processor runs far below it.
     """
     speed, lowest = look.host.cpu_speed.get(), look.requirements.cpu_mhz
     mhz = round(speed.mhz)
@@ -36,40 +36,40 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
         yield measured.judged(Status.PASS, text)
     elif speed.maximum:
         text = say(
-            "The processor runs at {mhz} MHz at most; mailcow's documentation asks for {lowest} MHz.",
+            "The processor runs at {mhz} MHz at most. mailcow's documentation asks for {lowest} MHz.",
             mhz=mhz,
             lowest=lowest,
         )
         remedy = Remedy(say("Move to a machine with a faster processor."))
         yield measured.judged(Status.WARN, text, remedy)
     else:
-        reason = say("The processor runs at {mhz} MHz at the moment, and its maximum is not known.", mhz=mhz)
-        yield measured.unknown(reason, say("Look the maximum up."), "lscpu | grep MHz")
+        reason = say("The processor runs at {mhz} MHz at the moment. Its maximum is not known.", mhz=mhz)
+        yield measured.unknown(reason, say("Look up the maximum."), "lscpu | grep MHz")
 
 
 @check(
     severity=Severity.RECOMMENDED,
     reads=("cpu_features", "machine"),
-    remedy="Let the hypervisor pass on the real processor's features (CPU type host).",
+    remedy="Let the hypervisor pass the real processor's features through (CPU type host).",
     sources=(issue(6022, "rspamd/rspamd"), issue(5031)),
 )
 def cpu_features(look: Look) -> Iterator[Finding]:
     """The processor has the features that Rspamd's pattern matcher uses
 
-    Without them Rspamd falls back to slow expressions or dies with "invalid opcode". Virtual machines of the type
-    kvm64 or qemu64 hide these features although the real processor has them.
+    Without them Rspamd falls back to slow expressions or dies with "invalid opcode". Virtual machines of the type kvm64
+    or qemu64 hide these features even if the real processor has them.
     """
     found, machine = look.host.cpu_features.get(), look.host.machine.get()
     wanted = look.requirements.cpu_features.get(machine, ())
     missing = [flag for flag in wanted if flag not in found.flags]
     evidence = ProcessorFeaturesEvidence(missing=tuple(missing), model=found.model)
     if not wanted:
-        yield skipped(say("Nothing is asked of {machine} processors.", machine=machine), evidence=evidence)
+        yield skipped(say("There are no requirements for {machine} processors.", machine=machine), evidence=evidence)
         return
     measured = Measured(expected=" ".join(wanted), evidence=evidence)
     if not found.flags:
         reason = say("/proc/cpuinfo does not list the processor's features.")
-        yield measured.unknown(reason, say("Look at the flags."), "lscpu")
+        yield measured.unknown(reason, say("Check the flags."), "lscpu")
     elif missing:
         text = say("The processor ({model}) lacks {missing}.", model=found.model or "?", missing=", ".join(missing))
         lacking = phrase("without {missing}", missing=" ".join(missing))
@@ -82,7 +82,7 @@ def cpu_features(look: Look) -> Iterator[Finding]:
 def _real_features() -> Remedy:
     return Remedy(
         say(
-            "Where this is a virtual machine, give it the real processor's features (on Proxmox: "
-            "qm set ID --cpu host) and restart it; else use a newer processor."
+            "If this is a virtual machine, give it the real processor's features (on Proxmox: qm set ID --cpu host) "
+            "and restart it. Otherwise, use a newer processor."
         )
     )

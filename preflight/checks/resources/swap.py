@@ -25,8 +25,8 @@ _NAMED = 1 << 27  # requirements that ask for less than these bytes of swap ask 
 def swap(look: Look) -> Iterator[Finding]:
     """There is swap space
 
-    When ClamAV reloads its signatures it needs twice its memory for a moment. With swap the host gets slow then;
-    without, the kernel kills a service.
+    When ClamAV reloads its signatures, it needs twice its memory for a moment. With swap, the host becomes slow for
+    that time. Without swap, the kernel kills a service.
     """
     size, requirements = look.host.memory.get().swap_total_bytes, look.requirements.memory
     exact = requirements.swap_bytes >= _NAMED
@@ -44,11 +44,11 @@ def swap(look: Look) -> Iterator[Finding]:
 
 def _too_little(size: int, wanted: int) -> str:
     if wanted < _NAMED:
-        return say("This host has no swap; mailcow's documentation asks for some.")
+        return say("This host has no swap. mailcow's documentation asks for some.")
     if not size:
-        return say("This host has no swap; mailcow's documentation asks for {wanted}.", wanted=gib(wanted))
+        return say("This host has no swap. mailcow's documentation asks for {wanted}.", wanted=gib(wanted))
     return say(
-        "This host has {size} of swap; mailcow's documentation asks for {wanted}.", size=gib(size), wanted=gib(wanted)
+        "This host has {size} of swap. mailcow's documentation asks for {wanted}.", size=gib(size), wanted=gib(wanted)
     )
 
 
@@ -60,7 +60,7 @@ def _swap_file(look: Look) -> Remedy:
     if kind == "btrfs":
         return Remedy(say("Add a swap file."), (f"btrfs filesystem mkswapfile --size {mebibytes}m /swapfile", *use))
     if kind and kind not in _TAKES_SWAP_FILES:
-        return Remedy(say("Add a swap partition: {kind} is no place for a swap file.", kind=kind), ("lsblk -f",))
+        return Remedy(say("Add a swap partition: {kind} is not suitable for a swap file.", kind=kind), ("lsblk -f",))
     write = f"dd if=/dev/zero of=/swapfile bs=1M count={mebibytes}"  # fallocate leaves holes on some file systems
     return Remedy(say("Add a swap file."), (write, "chmod 600 /swapfile", "mkswap /swapfile", *use))
 

@@ -169,7 +169,7 @@ def _read(process: Popen[bytes], until: float, limit: int) -> tuple[bytes, bytes
         while selector.get_map() and not why:
             left = until - time.monotonic()
             if left <= 0:
-                why = phrase("it did not end in time")
+                why = phrase("it did not finish in time")
             for key, _ in selector.select(max(0.0, min(left, 0.5))):
                 pipe = next(pipe for pipe in got if pipe is key.fileobj)
                 part = os.read(pipe.fileno(), 1 << 16)
@@ -177,7 +177,7 @@ def _read(process: Popen[bytes], until: float, limit: int) -> tuple[bytes, bytes
                 if not part:
                     selector.unregister(pipe)
                 elif len(got[pipe]) > limit:
-                    why = phrase("it wrote too much")
+                    why = phrase("it wrote too much output")
     if not why:
         why = _end(process, until)
     out, err = (bytes(data[:limit]) for data in got.values())
@@ -188,6 +188,6 @@ def _end(process: Popen[bytes], until: float) -> str:
     """Wait for a program that has closed its output: usually it is over at once."""
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         if time.monotonic() > until:
-            return phrase("it did not end in time")
+            return phrase("it did not finish in time")
         time.sleep(0.002)
     return ""

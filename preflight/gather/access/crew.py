@@ -176,13 +176,13 @@ class Crew:
             return Fact.unknown(
                 name,
                 say("The run was interrupted before this was known."),
-                say("Run the check to its end."),
+                say("Let the check run to its end."),
                 cause="interrupted",
             )
         limit = f"{self._seconds:g}"
         return Fact.unknown(
             name,
-            say("It was not known after {limit} s.", limit=limit),
+            say("There was no result after {limit} s.", limit=limit),
             say("Raise --timeout above {limit}.", limit=limit),
             cause="late",
             place="docker-run",

@@ -60,10 +60,10 @@ def _from_container() -> Roots:
     if _own_pid_namespace():
         flag, reason = (
             "--pid=host",
-            say("The container has a process namespace of its own, so the host's files are out of reach."),
+            say("The container has its own process namespace, so it cannot read the host's files."),
         )
     else:
-        flag, reason = "--privileged", say("The container may not look into the host's processes and files.")
+        flag, reason = "--privileged", say("The container may not read the host's processes and files.")
     help = add(flag)
     if flag not in missing:
         missing.append(flag)

@@ -55,7 +55,7 @@ def mailcow_conf(roots: Roots, path: str | None, read: ConfFile | None = None) -
             return Fact.of(DEFAULT_CONF, _completed(roots, ConfFile(DEFAULT_CONF, False, {})))
         return roots.unknown(DEFAULT_CONF, error)
     except InputError as error:
-        help = say("Give a mailcow.conf that can be read with --mailcow-conf.")
+        help = say("Give a readable mailcow.conf with --mailcow-conf.")
         return Fact.unknown(path or DEFAULT_CONF, _refused(error), help, place="docker-run")
 
 

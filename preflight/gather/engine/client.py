@@ -87,7 +87,7 @@ class ApiRequest:
     def answer(self) -> object:
         """Return the JSON document that comes, once; raise `EngineError`."""
         if self._failed or self._connection is None:
-            raise self._failed or EngineError(phrase("nothing was asked"))
+            raise self._failed or EngineError(phrase("no request was sent"))
         try:
             status, body = _receive(self._connection)
         except (OSError, ValueError) as error:
@@ -141,7 +141,7 @@ def _receive(connection: HTTPConnection) -> tuple[int, bytes]:
     try:
         response = connection.getresponse()
         if "content-encoding" in response.headers:
-            raise ValueError(phrase("the reply is packed, which nobody asked for"))
+            raise ValueError(phrase("the reply is compressed, which nobody asked for"))
         body = response.read(REPLY_BYTES + 1)
     except IncompleteRead:
         raise ValueError(phrase("the reply ends too early")) from None
@@ -186,7 +186,7 @@ def _open(url: str, until: float) -> socket.socket:
     parts = urlsplit(url)
     if parts.scheme not in ("tcp", "http", "https"):
         raise ValueError(
-            phrase("{scheme} is no kind of engine address that preflight can use", scheme=parts.scheme or "?")
+            phrase("{scheme} is not a kind of engine address that preflight can use", scheme=parts.scheme or "?")
         )
     secure = parts.scheme == "https" or (parts.scheme == "tcp" and bool(os.environ.get("DOCKER_TLS_VERIFY")))
     place = (parts.hostname or "localhost", parts.port or (2376 if secure else 2375))

@@ -41,7 +41,7 @@ def compose(roots: Roots) -> Fact[Compose]:
         found = second if second.version or found is None else found
     if found is None and not roots.view.live and not roots.entries("/usr/bin"):
         return Fact.unknown(
-            "docker compose", say("The copy leaves out /usr/bin, and with it all programs."), say("Copy /usr too.")
+            "docker compose", say("The copy does not include /usr/bin, so it has no programs."), say("Copy /usr too.")
         )
     if found and found.path and not found.version and _inert(roots, found.path):
         found = Compose(None, None, "", inert=found.path)

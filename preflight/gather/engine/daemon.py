@@ -25,7 +25,9 @@ def daemon_config(
         return roots.unknown(PATH)
     if engine and "rootless" in engine.options:
         return Fact.unknown(
-            PATH, say("The settings of a rootless engine lie in its user's home."), say("See docker.packaging.")
+            PATH,
+            say("The settings of a rootless engine are in its user's home directory."),
+            say("See docker.packaging."),
         )
     try:
         words = dockerd.arguments(roots, engine, url, search=listening) if roots.view.live else None
@@ -56,7 +58,7 @@ def daemon_config(
         return Fact.unknown(
             path,
             say("{path} is larger than {size} MiB.", path=path, size=FILE_BYTES >> 20),
-            say("Look what it holds."),
+            say("Check its contents."),
             look_at,
         )
     held, broken = parse_daemon_json(data)

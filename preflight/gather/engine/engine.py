@@ -42,7 +42,7 @@ def locate(
     if docker_host:
         return _named(roots, docker_host)
     if not roots.view.live:
-        why = say("The root is a copy of a host's files, and only a running host has an engine.")
+        why = say("The root is a copy of a host's files. Only a running host has an engine.")
         return Missing(
             "unknown",
             why,
@@ -51,7 +51,7 @@ def locate(
             place="docker-run",
         )
     if root_given:
-        why = say("With --root, the engine is asked only where it is named too.")
+        why = say("With --root, the engine is queried only if it is named too.")
         return Missing(
             "unknown",
             why,
@@ -64,7 +64,7 @@ def locate(
         except ValueError:
             return Missing(
                 "unknown",
-                say("The variable DOCKER_HOST does not hold the address of an engine."),
+                say("The variable DOCKER_HOST does not contain the address of an engine."),
                 say("Unset DOCKER_HOST, or name the engine with --docker-host."),
                 place="docker-run",
             )

@@ -21,16 +21,16 @@ _TIMEX = 208  # bytes of struct timex where long has 64 bits: x86_64, aarch64, r
 def clock(roots: Roots) -> Fact[Clock]:
     """Ask the kernel how far off its clock may be. Reads alone (modes = 0); no capability is needed for that."""
     if not roots.view.live:
-        return Fact.unknown(CLOCK, say("The root is a copy, and the clock is that of a running kernel."), cause="copy")
+        return Fact.unknown(CLOCK, say("The root is a copy. Only a running kernel has a clock."), cause="copy")
     try:
         return Fact.of(CLOCK, _adjtimex())
     except OSError as error:
-        reason, words = say("The kernel did not say how exact its clock is."), os.strerror(error.errno or 0)
+        reason, words = say("The kernel did not report how accurate its clock is."), os.strerror(error.errno or 0)
         if error.errno in (errno.EPERM, errno.EACCES):
             return roots.denied(CLOCK, reason, detail=words)
         return Fact.unknown(CLOCK, reason, detail=words)
     except NotImplementedError:
-        return Fact.unknown(CLOCK, say("How the kernel tells its clock is not known on this architecture."))
+        return Fact.unknown(CLOCK, say("Reading the kernel's clock status is not supported on this architecture."))
 
 
 def _adjtimex() -> Clock:
@@ -93,7 +93,7 @@ def _zone(roots: Roots) -> str | None:
         pass
     if rule := posix_rule(data):
         return rule
-    raise Unreadable(TIMEZONE, phrase("it is no time zone file"))
+    raise Unreadable(TIMEZONE, phrase("it is not a time zone file"))
 
 
 def _stored(roots: Roots, path: str) -> str | None:

@@ -29,7 +29,7 @@ def commands(roots: Roots, names: tuple[str, ...]) -> Fact[dict[str, Command]]:
     """
     try:
         if roots.root is None or not any(roots.entries(folder) for folder in PATH):
-            raise Unreadable("/usr/bin", phrase("it holds no programs"))
+            raise Unreadable("/usr/bin", phrase("it contains no programs"))
         whole = roots.view.live or _find(roots, "sh").path is not None
         found = {name: _find(roots, name) for name in names if "/" not in name}
         found |= _with_packages(roots, {name: found[name] for name in _DOCKER if name in found})

@@ -26,7 +26,7 @@ def name(roots: Roots) -> Fact[str]:
             continue
         if found:
             return Fact.of(path, found)
-        error = Unreadable(path, phrase("it holds no name"))
+        error = Unreadable(path, phrase("it contains no name"))
     if roots.view.container and roots.view.network:  # the engine gives such a container the host's name
         return Fact.of("uname (of a container in the host's network)", os.uname().nodename)
     return roots.unknown("/etc/hostname", error)

@@ -24,7 +24,7 @@ def kernel(roots: Roots) -> Fact[str]:
             return Fact.of("uname", os.uname().release)
         return roots.unknown(_RELEASE, error)
     if not found or not re.fullmatch(r"[!-~]{1,128}", found[0]):
-        return roots.unknown(_RELEASE, Unreadable(_RELEASE, phrase("it holds no release")))
+        return roots.unknown(_RELEASE, Unreadable(_RELEASE, phrase("it contains no release")))
     return Fact.of(_RELEASE, found[0])
 
 
@@ -42,7 +42,9 @@ def machine(roots: Roots) -> Fact[str]:
     if found is None:
         signs = {_RELEASE: words, "/proc/cpuinfo": shape, "ELF": programs}
         told = ", ".join(f"{where} = {what}" for where, what in signs.items() if what)
-        reason = say("The copy does not tell its machine: {signs}.", signs=told or phrase("nothing in it does"))
+        reason = say(
+            "The copy does not show the machine's architecture: {signs}.", signs=told or phrase("nothing in it does")
+        )
         return Fact.unknown("/proc/cpuinfo", reason)
     return Fact.of("/proc/cpuinfo" if shape else "the host's programs" if programs else _RELEASE, found)
 

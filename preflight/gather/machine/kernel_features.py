@@ -22,7 +22,7 @@ def kernel_features(roots: Roots) -> Fact[KernelFeatures]:
     if roots.root is None:
         return roots.unknown("/proc/config.gz", Unreadable("/proc/config.gz", phrase("out of reach")))
     if release is None and not roots.view.live:
-        reason = say("The copy does not tell which kernel was running.")
+        reason = say("The copy does not show which kernel was running.")
         return Fact.unknown("/proc/config.gz", reason, say("Copy /proc/sys/kernel/osrelease too."), cause="copy")
     config, source = _config(roots, release)
     folder = _modules_folder(roots, release)

@@ -24,7 +24,7 @@ def cpu_speed(roots: Roots) -> Fact[CpuSpeed]:
         return roots.unknown(_CPUINFO, error)
     if speed is None:
         return Fact.unknown(
-            _CPUINFO, say("Neither cpufreq nor /proc/cpuinfo names a clock rate."), say("Look it up with lscpu.")
+            _CPUINFO, say("Neither cpufreq nor /proc/cpuinfo shows a clock rate."), say("Look it up with lscpu.")
         )
     return Fact.of(_CPUINFO, speed)
 
@@ -72,7 +72,7 @@ def cpu_features(roots: Roots) -> Fact[CpuFeatures]:
     except Unreadable as error:
         return roots.unknown(_CPUINFO, error)
     if found is None:
-        return Fact.unknown(_CPUINFO, say("{path} describes no processor.", path=_CPUINFO))
+        return Fact.unknown(_CPUINFO, say("{path} does not describe a processor.", path=_CPUINFO))
     return Fact.of(_CPUINFO, found)
 
 

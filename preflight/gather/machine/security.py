@@ -35,7 +35,7 @@ def security(roots: Roots) -> Fact[SecurityModules]:
     except Unreadable as error:
         return roots.unknown(source, error)
     if enforce not in (None, "0", "1"):
-        return roots.unknown(source, Unreadable(source, phrase("it holds neither 0 nor 1")))
+        return roots.unknown(source, Unreadable(source, phrase("it contains neither 0 nor 1")))
     selinux = "disabled" if enforce is None else "enforcing" if enforce == "1" else "permissive"
     return Fact.of(source, SecurityModules(selinux, apparmor, parser, policy))
 

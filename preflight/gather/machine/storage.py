@@ -18,7 +18,7 @@ SECONDS = 3.0  # for a file system to answer: a dead mount never does
 def spaces(roots: Roots, paths: tuple[str, ...], seconds: float = SECONDS) -> Fact[dict[str, Fact[Space]]]:
     """Return the space at each path. A path whose file system does not answer is unknown, the others are not."""
     if not roots.view.live:
-        reason = say("Sizes of file systems belong to the running host, and this is a copy of its files.")
+        reason = say("This is a copy of a host's files. Only the running host knows the sizes of its file systems.")
         copied: Fact[Space] = Fact.unknown("statvfs", reason, say("Run the check on the host."), cause="copy")
         return Fact.of("statvfs", dict.fromkeys(paths, copied))
     found: dict[str, Fact[Space]] = {}
@@ -36,7 +36,7 @@ def spaces(roots: Roots, paths: tuple[str, ...], seconds: float = SECONDS) -> Fa
 def _late(path: str, seconds: float) -> Fact[Space]:
     reason = say("The file system at {path} did not answer within {seconds} s.", path=path, seconds=f"{seconds:g}")
     return Fact.unknown(
-        "statvfs", reason, say("Look whether the mount below {path} is alive.", path=path), cause="late"
+        "statvfs", reason, say("Check whether the mount at {path} or above it still responds.", path=path), cause="late"
     )
 
 

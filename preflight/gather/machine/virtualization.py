@@ -80,7 +80,7 @@ def virtualization(roots: Roots) -> Fact[Virtualization]:
         help = Advice(say("Copy /proc/1/environ and /proc/2/comm too."))
         if roots.view.live:
             help = more_rights(roots.view)
-        reason = say("Nothing that can be read tells whether the host is a container.")
+        reason = say("Could not determine whether the host is a container.")
         return Fact.unknown(source, reason, help.text, place=help.place)
     return Fact.of(source, found)
 

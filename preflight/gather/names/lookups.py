@@ -40,7 +40,7 @@ def look_up(
     if not fqdn:
         return Fact.skipped("DNS", say("No --hostname was given."), cause="no-hostname")
     if not askable(fqdn):
-        reason = say("{fqdn} is not a name that the DNS can be asked for.", fqdn=fqdn[:80])
+        reason = say("{fqdn} cannot be looked up in the DNS.", fqdn=fqdn[:80])
         return Fact.unknown("DNS", reason, say("Give a correct --hostname."), place="docker-run")
     servers = find_servers(roots, resolvers)
     if servers.missing is not None:
@@ -112,7 +112,7 @@ def _fact(servers: tuple[Server, ...], found: Answers) -> Fact[Answers]:
     if not found.by_question:
         return Fact.unknown(
             source,
-            say("The time of this run was over before a name server was asked."),
+            say("This run was out of time before a name server was queried."),
             say("Run the check again with a longer --timeout."),
             cause="late",
             place="docker-run",
@@ -120,13 +120,16 @@ def _fact(servers: tuple[Server, ...], found: Answers) -> Fact[Answers]:
     if not _dead(found.by_question):
         return Fact.of(source, found)
     details = {answer.detail for answer in found.by_question.values() if answer.rcode == "error"}
-    silence = say("The name servers asked did not answer any question: {names}.", names=names)
+    silence = say("None of the name servers answered any query: {names}.", names=names)
     if len(servers) == 1:
-        silence = say("The name server {name} did not answer any question.", name=names)
+        silence = say("The name server {name} did not answer any query.", name=names)
     return Fact.unknown(
         source,
         silence,
-        say("See that this host may reach {names} over UDP and TCP, or name another with --resolver.", names=names),
+        say(
+            "Make sure that this host can reach {names} over UDP and TCP, or name another server with --resolver.",
+            names=names,
+        ),
         detail=details.pop() if len(details) == 1 else "",
         cause="name-servers",
         place="host",

@@ -82,7 +82,9 @@ def find_servers(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server,
         except ValueError as error:
             return _none("--resolver", str(error))
     if not roots.view.live:
-        return _none(PATH, say("The host is a copy, and its name servers are not asked from another machine."), "copy")
+        return _none(
+            PATH, say("The host is a copy, and its name servers are not queried from another machine."), "copy"
+        )
     if roots.root is None:
         return _containers_own()
     try:
@@ -124,7 +126,8 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
         return Fact.of(source, reachable)
     names = ", ".join(shown(one) for one in found)
     reason = say(
-        "The host's name servers ({names}) answer in the host's network only, and this is not known to be that.",
+        "The host's name servers ({names}) answer only in the host's network, and it is not clear whether this is "
+        "that network.",
         names=names,
     )
     help = say("Add --network=host to docker run, or name a server with --resolver.")

@@ -39,7 +39,7 @@ def nat(roots: Roots, ports: tuple[int, ...], addresses: tuple[str, ...] | None 
     `addresses`: those of the host, and those to be bound; rules for others alone are left out. None: not known.
     """
     if not roots.view.network or not roots.view.live:
-        return Fact.skipped(SOURCE, say("The rules of the firewall are only read in the host's own network."))
+        return Fact.skipped(SOURCE, say("Firewall rules are read only in the host's own network."))
     try:
         bases = list(_bases(roots))
     except PermissionError:

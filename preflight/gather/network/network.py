@@ -154,7 +154,7 @@ def _optional(roots: Roots, name: str) -> str:
 def _unknown(roots: Roots, source: str, error: Unreadable) -> Fact[Any]:
     if not roots.view.live:
         return Fact.unknown(
-            source, say("The root is a copy, in which the kernel's network tables are not recorded."), cause="copy"
+            source, say("The root is a copy, which does not include the kernel's network tables."), cause="copy"
         )
     return roots.unknown(source, error)
 

@@ -46,7 +46,7 @@ def rules(roots: Roots) -> Fact[tuple[RoutingRule, ...]]:
         return roots.unknown(source, error)
     if not other_tables(trie):
         return Fact.of(source, STANDARD)
-    reason = say("The host routes by rules and tables of its own, which are seen in its own network only.")
+    reason = say("The host uses its own routing rules and tables, which are visible only in its own network.")
     help = the_hosts_network(roots.view)
     return Fact.unknown(source, reason, help.text, "ip rule", cause="network", place=help.place)
 

@@ -34,7 +34,7 @@ def prevented(roots: Roots) -> Fact[Outgoing] | None:
         why = say("The host is a copy, and another machine's connections say nothing about it.")
         return Fact.unknown(SOURCE, why, say("Run preflight on the host itself."), cause="copy")
     if not roots.view.network:
-        why = say("Connections are only tried in the host's own network.")
+        why = say("Connections are tried only in the host's own network.")
         return Fact.unknown(
             SOURCE, why, say("In a container, add --network=host."), cause="network", place="docker-run"
         )

@@ -87,7 +87,7 @@ def _whole(roots: Roots) -> None:
     if roots.exists("/etc/systemd/system"):  # with links to units, but not the units themselves
         raise Unreadable("/usr/lib/systemd", phrase("not in the copy, which has systemd's settings"), "absent")
     if not roots.exists("/etc/init.d"):
-        raise Unreadable("/etc/init.d", phrase("the copy has the files of no init system"), "absent")
+        raise Unreadable("/etc/init.d", phrase("the copy has no files of an init system"), "absent")
 
 
 def _first_process(roots: Roots) -> str:

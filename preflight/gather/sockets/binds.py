@@ -23,18 +23,18 @@ def binds(roots: Roots, wanted: tuple[tuple[str, int], ...]) -> Fact[tuple[BindA
     """Try each address ('' = all of IPv4, and all of IPv6) and port once, only where our network is the host's."""
     if not roots.view.live:
         return Fact.unknown(
-            SOURCE, say("The root is a copy: only a running kernel knows whether a port can be bound."), cause="copy"
+            SOURCE, say("The root is a copy. Only a running kernel knows whether a port can be bound."), cause="copy"
         )
     if roots.view.network is None:
         help_ = roots.why.help if roots.why else add("--pid=host").text
         reason = say(
-            "The network of this process cannot be told to be the host's, so no port of the host can be tried."
+            "It is not clear whether this process shares the host's network, so no port of the host can be tried."
         )
-        both = paragraph(help_, say("--network=host is needed beside it."))
+        both = paragraph(help_, say("Also add --network=host."))
         return Fact.unknown(SOURCE, reason, both, cause="network", place="docker-run")
     if not roots.view.network:
         help = the_hosts_network(roots.view)
-        reason = say("The network of this process is not the host's, so no port of the host can be tried.")
+        reason = say("This process does not share the host's network, so no port of the host can be tried.")
         return Fact.unknown(SOURCE, reason, help.text, cause="network", place=help.place)
     pairs = dict.fromkeys(
         (place, port) for address, port in wanted for place in ((address,) if address else EVERYWHERE)

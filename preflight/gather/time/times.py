@@ -25,7 +25,7 @@ def times(
 ) -> Fact[Times]:
     """Return what time servers tell, and if none of them does, the web servers `web`; `deadline`: of time.monotonic."""
     if not roots.view.live:
-        reason = say("The root is a copy, and the clock is that of a running machine.")
+        reason = say("The root is a copy. Only a running machine has a clock.")
         return Fact.unknown(SOURCE, reason, cause="copy")
     asked = tuple(dict.fromkeys(map(time_server, servers)))[:SERVERS]
     known, missing = addresses(roots, tuple(dict.fromkeys(host for host, _ in asked)), resolvers, deadline)
