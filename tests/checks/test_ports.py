@@ -95,7 +95,7 @@ def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
     assert {name: row.status for name, row in rows.items()} == {
         "line 3": FAIL, "line 5": FAIL, DEFAULT_CONF: WARN, "SMTP_PORT": WARN, "HTTP_PORT": FAIL,
     }  # fmt: skip
-    assert "nothing closes its quote" in rows["line 3"].message
+    assert "its quote is not closed" in rows["line 3"].message
     assert remedy(rows["line 3"]).commands == (f"sed -n 3p {DEFAULT_CONF}",)
     assert "lines 1, 7" in rows["SMTP_PORT"].message
     assert measured(rows["SMTP_PORT"])["lines"] == [1, 7]
@@ -114,7 +114,7 @@ def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
     ("marks", "advice", "command"),
     [
         (("bom",), "Remove the byte-order mark.", "xef"),
-        (("crlf",), "Convert the ends of the lines to LF.", "\\r$"),
+        (("crlf",), "Convert the line ends to LF.", "\\r$"),
     ],
 )
 def test_each_mark_of_another_system_has_its_own_remedy(marks: tuple[str, ...], advice: str, command: str) -> None:
@@ -156,7 +156,7 @@ def test_a_file_that_was_not_read_to_its_end_may_have_marks_too() -> None:
         (EnvFile("/m/.env", "link", "mailcow.conf", same=True, clone=True), False, None, ""),
         (EnvFile("/m/.env", "absent"), True, None, ""),
         (EnvFile("/m/.env", "absent", clone=True), True, FAIL, "is missing"),
-        (EnvFile("/m/.env", "file"), True, FAIL, "a file of its own"),
+        (EnvFile("/m/.env", "file"), True, FAIL, "a separate file"),
         (EnvFile("/m/.env", "file"), False, FAIL, "refuses to run"),
         (EnvFile("/m/.env", "file", same=True), True, WARN, "later changes"),
         (EnvFile("/m/.env", "link", "../old/mailcow.conf"), True, FAIL, "a link to ../old/mailcow.conf"),
@@ -332,7 +332,7 @@ def postfix(*ports: tuple[str, int], **more: Any) -> Container:
 def test_what_the_engine_keeps_to_itself_may_publish_the_port(cut: str) -> None:
     said = Engine(version="28.5.2", api_version="1.51", truncated=True, cut=(cut,))
     row = free(engine=said)
-    assert (row.status, row.reason) == (UNKNOWN, "The engine did not list everything on it that may publish ports.")
+    assert (row.status, row.reason) == (UNKNOWN, "The engine did not list everything that may publish ports.")
     assert free(("EADDRINUSE", "free"), engine=said).status is FAIL
     assert free(engine=msgspec.structs.replace(said, cut=("volumes",))).status is PASS
 
@@ -386,7 +386,7 @@ def test_a_held_port_as_the_contract_has_it() -> None:
 @pytest.mark.parametrize(
     ("family", "more", "said"),
     [
-        ("rocky", {}, "The package of exim4 is named by `rpm -qf '/opt/a b'`."),  # a binary database
+        ("rocky", {}, "To find the package of exim4, run `rpm -qf '/opt/a b'`."),  # a binary database
         ("debian", {}, ""),
         ("rocky", {"container": "c" * 64}, ""),
         ("rocky", {"process": "docker-proxy"}, ""),
@@ -644,7 +644,7 @@ def test_where_only_root_may_bind_a_listener_still_proves_it() -> None:
 def test_a_proxy_is_named_as_its_container() -> None:
     web = container("web", ("", 25))
     row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), proxy("::"), engine=engine(web))
-    assert row.message == "25/tcp is held by the container web (web:1)."
+    assert row.message == "25/tcp is in use by the container web (web:1)."
     assert (row.evidence.holder.container, row.evidence.holder.image) == ("web", "web:1")
     assert row.remedy is not None
     assert row.remedy.commands == ("docker update --restart=no web", "docker stop web")
@@ -661,7 +661,7 @@ def test_a_process_inside_a_container_on_the_hosts_network() -> None:
     inside = container("mail")
     holder = listener("0.0.0.0", process="master", unit=None, container="a" * 64)
     row = free(("EADDRINUSE", "free"), holder, engine=engine(inside))
-    assert row.message == "25/tcp is held by master (pid 812) in the container mail."
+    assert row.message == "25/tcp is in use by master (pid 812) in the container mail."
     assert row.evidence.holder.container == "mail"
     lxc = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit=None, container="guest"))
     assert lxc.evidence.holder.container == "guest"
@@ -681,7 +681,7 @@ def test_a_container_of_a_compose_project_is_stopped_and_kept() -> None:
     row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"), engine=engine(blog[0]))
     assert (
         row.message
-        == "25/tcp is held by the container blog-web-1 (web:1). blog-web-1 belongs to the Compose project blog."
+        == "25/tcp is in use by the container blog-web-1 (web:1). blog-web-1 belongs to the Compose project blog."
     )
     assert (row.evidence.holder.project, row.evidence.holder.restart) == ("blog", "always")
     silent = free(("free", "free"), engine=engine(*blog))  # no userland proxy
@@ -710,9 +710,9 @@ def test_what_is_published_elsewhere_does_not_matter() -> None:
     ("hidden", "told", "helped"),
     [
         ("denied", "Other users' processes are hidden.", True),
-        ("unreadable", "The host's processes could not be listed.", True),
+        ("unreadable", "Could not list the host's processes.", True),
         ("late", "took too long.", False),
-        ("", "25/tcp is held by a process that is hidden here.", False),
+        ("", "25/tcp is in use by a process that is hidden here.", False),
     ],
 )
 def test_why_a_holder_is_hidden(hidden: Any, told: str, helped: bool, container: bool) -> None:
@@ -832,7 +832,7 @@ def swarm(*containers: Container, mesh: bool = True, ports: tuple[tuple[int, int
 def test_a_port_of_the_routing_mesh_is_held_for_a_service() -> None:
     holder = listener("::", process="dockerd", user="root", unit="docker.service")
     row = free(("EADDRINUSE", "EADDRINUSE"), holder, engine=swarm())
-    assert row.message == "25/tcp is held by the engine for the swarm's service mx (mx:1)."
+    assert row.message == "25/tcp is in use by the engine for the swarm service mx (mx:1)."
     assert row.evidence.holder.swarm_service == "mx"
     assert remedy(row).commands == ("docker service update --publish-rm published=25,target=2525 mx",)
     hidden = free(("EADDRINUSE", "EADDRINUSE"), listener("::", pid=None), owners=False, engine=swarm())

@@ -88,7 +88,7 @@ def test_another_mail_server(changes: dict[str, Any], when: str, found: str) -> 
 def test_what_neither_starts_nor_runs_does_not_warn(found: Service) -> None:
     result = one(found)
     assert (result.status, result.subject, result.found) == (Status.PASS, None, "none")
-    assert result.message == "No other mail or web server is set to start at boot or runs now."
+    assert result.message == "No other mail or web server is set to start at boot or is running."
 
 
 def test_each_service_has_its_row() -> None:
@@ -111,7 +111,7 @@ def test_evidence() -> None:
     ("changes", "words"),
     [
         ({}, ""),
-        ({"process": 90, "pid": 90}, "pid 90 runs outside of exim4.service"),
+        ({"process": 90, "pid": 90}, "pid 90 runs outside exim4.service"),
         ({"process": 90, "pid": 90, "unit": None}, "pid 90"),
         ({"opens": (SocketUnit("exim4.socket", (("", 25), ("::", 25), ("127.0.0.1", 587))),), "process": 90},
          "exim4.socket listens on 25, 587; pid 90"),
@@ -131,7 +131,7 @@ def test_unknown_services_are_unknown() -> None:
 
 def test_hidden_processes_are_no_pass() -> None:
     result = one(processes=False)
-    assert (result.status, result.reason) == (Status.UNKNOWN, "Running processes could not be seen.")
+    assert (result.status, result.reason) == (Status.UNKNOWN, "Could not read the running processes.")
     assert result.remedy
     assert result.remedy.text == "Run the check as root."
     assert one(service(), processes=False).status is Status.WARN
@@ -183,7 +183,7 @@ def test_a_socket_unit_beside_a_service() -> None:
     unit = SocketUnit("a b.socket", (("", 25),), True)
     exim, mx = results(service(), sockets=(unit,))
     assert (exim.subject, mx.subject) == ("exim4.service", "a b.socket")
-    assert "It listens there now." in mx.message
+    assert "It is listening there now." in mx.message
     assert commands(mx) == ("systemctl disable --now 'a b.socket'",)
 
 
@@ -325,7 +325,7 @@ def held(unit: str | None, port: int = 25, **more: Any) -> dict[str, Any]:
 def test_who_holds_a_port_is_told_by_the_check_of_ports_alone(unit: str) -> None:
     result = one(service("postfix", sockets=("postfix.socket",), streams=(("", 25),)), **held(unit))
     assert (result.status, result.subject, result.remedy) == (Status.SKIP, "postfix.service", None)
-    assert result.reason == "postfix.service holds ports that mailcow publishes, so `ports.free` names it: 25/tcp."
+    assert result.reason == "postfix.service uses ports that mailcow publishes, so `ports.free` reports it: 25/tcp."
     assert one(service("postfix", streams=(("", 25),)), **held("other.service")).status is Status.WARN
     by_hand = service(unit=None, enabled=None, pid=9)
     assert one(by_hand, **held(None)).status is Status.SKIP
