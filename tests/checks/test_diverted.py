@@ -102,7 +102,7 @@ def test_a_rule_for_another_port_is_not_in_the_way() -> None:
         (hand(interfaces=("eth*", "lo")), FAIL, "nobody"),
         (hand(interfaces=("wg0", "cni*")), WARN, "these interfaces alone: wg0, cni*."),
         (hand(not_interfaces=("cni0",)), FAIL, "nobody"),
-        (hand(not_interfaces=("eth0",)), WARN, "leaves out connections"),
+        (hand(not_interfaces=("eth0",)), WARN, "does not apply to connections"),
         (hand(interfaces=("eth0",), not_interfaces=("eth0",)), PASS, "is free"),
         (hand(destinations=("198.51.100.7/32",)), FAIL, "nobody"),
         (hand(destinations=("198.51.100.0/24",)), FAIL, "nobody"),
@@ -217,7 +217,7 @@ def test_the_remedy_goes_to_whose_rule_it_is(owner: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unread", "words"), [("denied", "Only root"), ("late", "too many"), ("refused", "did not tell")]
+    ("unread", "words"), [("denied", "Only root"), ("late", "too many"), ("refused", "did not return")]
 )
 def test_rules_that_were_not_read_prove_no_pass(unread: Any, words: str) -> None:
     row = free(nat=Nat((), unread))

@@ -68,10 +68,10 @@ def test_podmans_version_is_not_taken_for_dockers() -> None:
     ("state", "detail", "status", "words"),
     [
         ("absent", "No such file or directory", Status.FAIL, "No Docker engine was found"),
-        ("refused", "Connection refused", Status.FAIL, "Nobody answers"),
+        ("refused", "Connection refused", Status.FAIL, "Nothing answers"),
         ("timeout", "no reply to /info in time", Status.FAIL, "hangs: it does not reply in time."),
-        ("denied", "Permission denied", Status.UNKNOWN, "may not use"),
-        ("invalid", "the reply is not HTTP", Status.FAIL, "is no Docker engine that works."),
+        ("denied", "Permission denied", Status.UNKNOWN, "is not allowed to use"),
+        ("invalid", "the reply is not HTTP", Status.FAIL, "is not a working Docker engine."),
     ],
 )
 def test_engines_that_do_not_answer(state: str, detail: str, status: Status, words: str) -> None:
@@ -93,7 +93,7 @@ def test_what_to_do_about_it_fits_the_host() -> None:
     assert commands(judged("docker.engine", **asked(None, "absent")))[0] == GET
     client = {"docker": Command("/usr/bin/docker")}
     alone = judged("docker.engine", **asked(None, "absent", commands=client))
-    assert "/usr/bin/docker is its client alone" in alone.message
+    assert "/usr/bin/docker is only the client" in alone.message
     assert commands(alone)[0] == GET
     there = judged(
         "docker.engine", **asked(None, "absent", commands=client | {"dockerd": Command("/usr/sbin/dockerd")})
@@ -178,7 +178,7 @@ _THERE = {"docker": Command("/usr/bin/docker"), "dockerd": Command("/usr/bin/doc
         (release("debian", ""), _EITHER.format("docker-compose"), "else docker-compose"),
         (release("debian", "12"), _DEBIAN.format("docker-compose-plugin"), "docs.docker.com/engine/install/debian/"),
         (release("debian", "11"), _DEBIAN.format("docker-compose-plugin"), "from Docker's package source"),
-        (release("ubuntu", "22.04"), _EITHER.format("docker-compose-v2"), "where the engine is Docker's own"),
+        (release("ubuntu", "22.04"), _EITHER.format("docker-compose-v2"), "if the engine is Docker's own"),
         (release("ubuntu", "24.04"), _EITHER.format("docker-compose-v2"), "else docker-compose-v2"),
         (release("ubuntu", "20.04"), _DEBIAN.format("docker-compose-plugin"), "docs.docker.com/engine/install/ubuntu/"),
         (release("raspbian", "12"), _DEBIAN.format("docker-compose-plugin"), "/engine/install/raspberry-pi-os/"),

@@ -136,7 +136,7 @@ def test_a_mail_server_that_nobody_uses_is_stopped() -> None:
     queue = (MailTrace("queue", "/var/spool/exim4/input", 2), MailTrace("mailboxes", "/var/mail", 1))
     made = advice("exim4", "exim4.service", 25, mail_traces=queue)
     assert (made.commands, made.when) == (("systemctl disable --now exim4.service",), "now")
-    assert "Messages that wait in /var/spool/exim4/input: 2." in made.text
+    assert "Messages waiting in /var/spool/exim4/input: 2." in made.text
     assert advice("dovecot", "dovecot.service", 993).commands == ("systemctl disable --now dovecot.service",)
 
 

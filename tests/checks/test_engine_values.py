@@ -75,7 +75,7 @@ def test_a_flaw_counts_for_the_versions_that_refuse_it(directive: Directive, tak
         (value("dns-search", "string", "domain", "0"), "a value of dns-search is no domain name."),
         (value("labels", "string", "label", "0"), "a value of labels is not of the form key=value"),
         (value("hosts", "string", "host", "0"), "a value of hosts is no address to listen on."),
-        (value("registry-mirrors", "string", "mirror", "0"), "is no plain http:// or https:// address."),
+        (value("registry-mirrors", "string", "mirror", "0"), "is not a plain http:// or https:// address."),
         (value("default-shm-size", "string", "size"), "the value of default-shm-size is no size such as 64M."),
         (value("log-level", "string", "word"), "does not know the value of log-level"),
         (value("labels", "string", "twice", "0"), "labels gives one key two values."),

@@ -226,7 +226,7 @@ def test_a_value_that_a_shell_reads_differently(value: str, shell: str, fix: str
     settings = {"HTTP_REDIRECT": Setting("n", 1), "ACME_DNS_PROVIDER": Setting(value, 3, shell=shell)}
     (row,) = configuration(ConfFile(DEFAULT_CONF, True, settings)).values()
     assert row.status is WARN
-    assert (f"Write into mailcow.conf: {fix}" if fix else "Mend the line") in remedy(row).text
+    assert (f"Set in mailcow.conf: {fix}" if fix else "Correct the line") in remedy(row).text
     assert f"ACME_DNS_PROVIDER as '{value}'" in row.message
     assert (f"read '{shell}'" if shell else "read nothing") in row.message
     assert f"See {DEFAULT_CONF}, line 3." in row.message
@@ -248,10 +248,10 @@ def test_a_network_of_mailcow_is_proposed_that_is_free_here() -> None:
         (
             {"SMTP_PORT": "198.51.100.7:25"},
             "SMTP_PORT",
-            "SMTP_PORT=25 into mailcow.conf, or 192.0.2.2 in place of 198.51.100.7",
+            "SMTP_PORT=25 in mailcow.conf, or replace 198.51.100.7 with 192.0.2.2",
         ),
-        ({"HTTP_BIND": "198.51.100.7"}, "HTTP_BIND", "HTTP_BIND= into mailcow.conf, or 192.0.2.2 in place of"),
-        ({"HTTP_BIND": "[2001:db8::99]"}, "HTTP_BIND", "HTTP_BIND= into mailcow.conf, or 2001:db8::2 in place of"),
+        ({"HTTP_BIND": "198.51.100.7"}, "HTTP_BIND", "HTTP_BIND= in mailcow.conf, or replace"),
+        ({"HTTP_BIND": "[2001:db8::99]"}, "HTTP_BIND", "HTTP_BIND= in mailcow.conf, or replace"),
         ({"SNAT_TO_SOURCE": "198.51.100.7"}, "SNAT_TO_SOURCE", "SNAT_TO_SOURCE=n"),
         ({"SNAT6_TO_SOURCE": "2001:DB8::99"}, "SNAT6_TO_SOURCE", "SNAT6_TO_SOURCE=n"),
     ],
@@ -260,7 +260,7 @@ def test_an_address_that_is_not_of_this_host(values: dict[str, str], subject: st
     conf = msgspec.structs.replace(conf_file(values), duplicates={subject: [1, 1]})
     (row,) = configuration(conf).values()
     assert (row.subject, row.status) == (subject, FAIL)
-    assert ("no answer" if "SNAT" in subject else "cannot assign requested address") in row.message
+    assert ("replies would not reach" if "SNAT" in subject else "cannot assign requested address") in row.message
     assert line in remedy(row).text
     more = (
         *LINKS,
@@ -380,7 +380,7 @@ def test_a_held_port_as_the_contract_has_it() -> None:
     assert row.remedy is not None
     assert row.remedy.commands == ("systemctl disable --now exim4.service",)
     assert "exim4 belongs to the package exim4-daemon-light." in row.remedy.text
-    assert "cannot be moved" in row.remedy.text
+    assert "cannot be changed" in row.remedy.text
 
 
 @pytest.mark.parametrize(
@@ -452,7 +452,7 @@ def test_the_port_that_is_held_is_not_proposed() -> None:
 
 def test_a_moved_smtp_port_can_be_moved_again() -> None:
     row = free(("EADDRINUSE", "free"), listener("0.0.0.0", 2525), port=2525, conf={"SMTP_PORT": "2525"})
-    assert "cannot be moved" not in remedy(row).text
+    assert "cannot be changed" not in remedy(row).text
 
 
 # The half that a socket blocks is known from the attempts; a listener on [::] may be in the way of IPv4 as well.
@@ -552,14 +552,14 @@ def test_facts_without_this_port_are_no_pass() -> None:
     assert (row.subject, row.status) == ("2525/tcp", UNKNOWN)
 
 
-# --- the kernel alone, and holders that cannot be seen -------------------------------------------------------
+# --- the kernel only, and holders that cannot be seen -------------------------------------------------------
 
 
 def test_time_wait_is_waited_for() -> None:
     row = free(("EADDRINUSE", "free"), listener("192.0.2.2", pid=None, state="time-wait"))
     assert (row.status, row.found) == (FAIL, "192.0.2.2:25 time-wait")
     assert (row.evidence.holder, measured(row)["holders"]) == (None, [])
-    assert "kernel alone" in row.message
+    assert "kernel only" in row.message
     assert row.remedy is not None
     assert row.remedy.text.startswith("Wait a minute")
     # TIME_WAIT has no process even where processes are hidden.
@@ -846,10 +846,10 @@ def test_a_task_that_publishes_a_port_itself_gives_it_up_by_its_service() -> Non
     task = container("mx.1.x", ("", 25), swarm="mx")
     for facts in ((("EADDRINUSE", "EADDRINUSE"), proxy("::")), (("free", "free"),)):
         row = free(*facts, engine=swarm(task, mesh=False))
-        assert "mx.1.x (web:1). mx.1.x is a task of the swarm's service mx" in row.message
+        assert "mx.1.x (web:1). mx.1.x is a task of the swarm service mx" in row.message
         assert row.evidence.holder.swarm_service == "mx"
         assert remedy(row).commands == ("docker service update --publish-rm published=25,target=25,mode=host mx",)
-        assert "manager of the swarm" in remedy(row).text
+        assert "manager node of the swarm" in remedy(row).text
 
 
 @pytest.mark.parametrize(

@@ -60,14 +60,14 @@ def commands(result: Result) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("changes", "when", "found"),
     [
-        ({}, "is set to start at boot and runs now", "enabled, running"),
-        ({"active": False}, "is set to start at boot, though it does not run now", "enabled, not running"),
+        ({}, "is set to start at boot and is running", "enabled, running"),
+        ({"active": False}, "is set to start at boot but is not running", "enabled, not running"),
         ({"active": None}, "is set to start at boot", "enabled"),
-        ({"enabled": False}, "runs now, though it is not set to start at boot", "disabled, running"),
-        ({"enabled": None}, "runs now, though it is not known to start at boot", "running"),
-        ({"enabled": False, "masked": True}, "runs now, though it is not set to start at boot", "masked, running"),
+        ({"enabled": False}, "is running but is not set to start at boot", "disabled, running"),
+        ({"enabled": None}, "is running but is not known to start at boot", "running"),
+        ({"enabled": False, "masked": True}, "is running but is not set to start at boot", "masked, running"),
         ({"enabled": False, "active": False, "sockets": ("exim4.socket",)},
-         "is set to start at boot, though it does not run now", "disabled, exim4.socket, not running"),
+         "is set to start at boot but is not running", "disabled, exim4.socket, not running"),
     ],
 )  # fmt: skip
 def test_another_mail_server(changes: dict[str, Any], when: str, found: str) -> None:
@@ -142,7 +142,7 @@ def test_a_copy_passes_on_what_starts_at_boot_and_says_so() -> None:
     given = host(view=view, services=Services("systemd", (), False), os_release=DEBIAN)
     (result,) = run("services.mail", look(given))
     assert result.status is Status.PASS
-    assert "what runs now is not known of a copied root" in result.message
+    assert "A copied root does not show what is running" in result.message
 
 
 def test_an_unheard_of_init_system_may_start_what_is_installed() -> None:
@@ -175,7 +175,7 @@ def test_a_socket_unit_that_opens_one_of_mailcows_ports(
         assert result.status is Status.PASS
         return
     assert (result.status, result.subject, measured(result)["ports"]) == (Status.WARN, "mx.socket", ports)
-    assert result.message.endswith(f": port {', '.join(map(str, ports))}. It does not listen now.")
+    assert result.message.endswith(f": port {', '.join(map(str, ports))}. It is not listening now.")
     assert commands(result) == ("systemctl disable --now mx.socket",)
 
 
@@ -225,7 +225,7 @@ def test_a_queue_keeps_its_packages() -> None:
     result = one(service(package="exim4-base", dependents=()), mail_traces=queue)
     assert commands(result) == ("systemctl disable --now exim4.service",)
     assert result.remedy
-    assert "Messages that wait in /var/spool/exim4/input: 3." in result.remedy.text
+    assert "Messages waiting in /var/spool/exim4/input: 3." in result.remedy.text
 
 
 # --- Postfix keeps on sending --------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def one(check: str, requirements: str = "current", **facts: Any) -> Result:
         (release("debian", "11"), Status.WARN, "ended on 2026-08-31"),
         (release("debian", "10"), Status.WARN, "Debian 11/12/13"),
         (release("debian", "130"), Status.WARN, "not Debian"),
-        (release("debian", ""), Status.WARN, "names no release"),
+        (release("debian", ""), Status.WARN, "has no release number"),
         (release("ubuntu", "24.04"), Status.PASS, "supports"),
         (release("ubuntu", "25.10"), Status.PASS, "supports"),
         (release("ubuntu", "20.04"), Status.WARN, "Ubuntu ≥ 22.04"),
@@ -123,7 +123,7 @@ def test_a_64_bit_kernel_does_not_make_a_64_bit_system(found: Userland, built: s
 @pytest.mark.parametrize(
     ("found", "status", "word"),
     [
-        (Virtualization(None, None, None), Status.PASS, "No virtualization"),
+        (Virtualization(None, None, None), Status.PASS, "No virtual machine"),
         (Virtualization(None, "kvm", None), Status.PASS, "on KVM"),
         (Virtualization(None, "strange", None), Status.PASS, "on strange"),
         (Virtualization("lxc", "kvm", None), Status.FAIL, "LXC"),
@@ -204,8 +204,8 @@ def features(directory: bool | None = True, absent: tuple[str, ...] = (), **opti
         (features(IP_NF_RAW="n", NF_TABLES="n"), Status.WARN, "raw table"),
         (features(CGROUP_DEVICE="n", CGROUP_BPF="y"), Status.PASS, "has all"),
         (features(absent=("NETFILTER_XT_MATCH_ADDRTYPE",)), Status.FAIL, "addrtype"),
-        (features(False, absent=("VETH",)), Status.FAIL, "not restarted. Not loaded"),
-        (features(False), Status.WARN, "not restarted"),
+        (features(False, absent=("VETH",)), Status.FAIL, "not rebooted. Not loaded"),
+        (features(False), Status.WARN, "not rebooted"),
         (
             KernelFeatures(dict.fromkeys(OPTIONS, "y") | {"MODULES": "n"}, "/proc/config.gz", False),
             Status.PASS,
@@ -213,7 +213,7 @@ def features(directory: bool | None = True, absent: tuple[str, ...] = (), **opti
         ),
         (KernelFeatures(dict.fromkeys(OPTIONS, "y"), "/proc/config.gz", False), Status.PASS, "has all"),  # all built in
         (KernelFeatures({}, None, None), Status.UNKNOWN, "Neither"),
-        (KernelFeatures({"MODULES": "y"}, None, False), Status.FAIL, "not restarted"),
+        (KernelFeatures({"MODULES": "y"}, None, False), Status.FAIL, "not rebooted"),
         (KernelFeatures({"MODULES": "y", "VETH": "n"}, "/lib/modules/x/modules.dep", True), Status.FAIL, "veth"),
     ],
 )
