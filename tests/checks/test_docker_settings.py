@@ -78,8 +78,8 @@ def test_settings_that_suit(held: DaemonConfig, words: str) -> None:
             config(fault=JsonFault("empty")),
             f"{PATH} cannot be used: it is empty",
         ),
-        (config(fault=JsonFault("syntax", 7, "Expecting value"), path=""), "stops at it: line 7 is not JSON."),
-        (config(mtu=None, iptables=None, ipv6=True), f"In {PATH} the value of mtu, iptables is of the wrong kind"),
+        (config(fault=JsonFault("syntax", 7, "Expecting value"), path=""), "cannot be used: line 7 is not JSON."),
+        (config(mtu=None, iptables=None, ipv6=True), f"In {PATH} the value of mtu, iptables has the wrong type"),
         (config(False, arguments=("--iptables=false",), iptables=False), "an open relay"),
     ],
 )
@@ -123,7 +123,7 @@ def test_every_fault_of_the_file_has_words_and_the_parser_s_are_a_detail() -> No
 
 def test_a_directory_in_the_place_of_the_file() -> None:
     result = settings(DaemonConfig(PATH, True, {}, fault=JsonFault("directory")))
-    assert (result.status, "stops at it: it is a directory" in result.message) == (Status.FAIL, True)
+    assert (result.status, "cannot be used: it is a directory" in result.message) == (Status.FAIL, True)
     # Asked to validate a file that is no longer there, dockerd would refuse, and not be restarted.
     assert commands(result) == (f"rmdir {PATH}", "systemctl restart docker")
 

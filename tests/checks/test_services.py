@@ -148,7 +148,7 @@ def test_a_copy_passes_on_what_starts_at_boot_and_says_so() -> None:
 def test_an_unheard_of_init_system_may_start_what_is_installed() -> None:
     installed = service("postfix", unit=None, enabled=None, active=False, package="postfix")
     result = one(installed, init="other")
-    assert (result.status, "could not be found out: postfix." in result.message) == (Status.UNKNOWN, True)
+    assert (result.status, "start at boot: postfix." in result.message) == (Status.UNKNOWN, True)
     assert one(installed, init="systemd").status is Status.PASS
     assert one(service("ntp", "time", unit=None, enabled=None, package="ntp"), init="other").status is Status.PASS
 
@@ -217,7 +217,7 @@ def test_what_others_need_or_may_need_is_not_removed(dependents: tuple[str, ...]
     result = one(service(package="exim4-base", dependents=dependents))
     assert commands(result) == ("systemctl disable --now exim4.service",)
     assert result.remedy
-    assert ("as others need them: bsd-mailx." in result.remedy.text) == bool(dependents)
+    assert ("because others need them: bsd-mailx." in result.remedy.text) == bool(dependents)
 
 
 def test_a_queue_keeps_its_packages() -> None:
@@ -246,7 +246,7 @@ def test_postfix_loses_its_listeners_and_stays(
     result = one(service("postfix", package="postfix", dependents=dependents), system=system, init=init)
     assert commands(result) == ("postconf -e master_service_disable=inet", restart)
     assert result.remedy
-    assert ("as others need them: proxmox-ve, pve-manager." in result.remedy.text) == bool(dependents)
+    assert ("because others need them: proxmox-ve, pve-manager." in result.remedy.text) == bool(dependents)
 
 
 def test_postfix_that_was_told_to_listen_no_more_is_no_finding(tmp_path: Path) -> None:
