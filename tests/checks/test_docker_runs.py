@@ -160,7 +160,7 @@ CODES = tuple(range(1, 21))
         (HUNG, ExecRun(CODES), Status.PASS, "in 2.5 s: starting → unhealthy → healthy."),
         (HUNG, ExecRun((1, 2, 3)), Status.PASS, "healthy. Only 3 of 20 commands were run in the time available."),
         (replace(HUNG, gone=None), ExecRun(CODES), Status.PASS, "healthy. Could not determine whether a health check"),
-        (replace(HUNG, gone=False), ExecRun(CODES), Status.WARN, "keeps running. Each such check leaves another process"),
+        (replace(HUNG, gone=False), ExecRun(CODES), Status.WARN, "keeps running. Each such check leaves another"),
         (TimeoutRun(states("starting")), ExecRun(CODES), Status.WARN, "never became unhealthy"),
         (TimeoutRun(withheld="24.0.1"), ExecRun(CODES), Status.WARN, "Docker 24.0.1 can crash"),
         (TimeoutRun((), "no shim"), ExecRun(CODES), Status.WARN, "could not be run to its end. | no shim"),

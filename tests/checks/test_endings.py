@@ -79,7 +79,7 @@ def test_ssh_behind_a_socket_or_another_server_is_told_in_words() -> None:
     ("port", "conf", "words"),
     [
         (443, {}, "HTTPS_PORT=8443"), (80, {}, "DNS challenge"), (25, {}, "no other port"),
-        (993, {}, "another port with IMAPS_PORT"), (2525, {"SMTP_PORT": "2525"}, "another port with SMTP_PORT"),
+        (993, {}, "set IMAPS_PORT"), (2525, {"SMTP_PORT": "2525"}, "set SMTP_PORT"),
         (8443, {"HTTPS_PORT": "8443"}, "HTTPS_PORT=8448"), (13306, {}, "SQL_PORT"),
     ],
 )  # fmt: skip

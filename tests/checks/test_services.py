@@ -175,7 +175,7 @@ def test_a_socket_unit_that_opens_one_of_mailcows_ports(
         assert result.status is Status.PASS
         return
     assert (result.status, result.subject, measured(result)["ports"]) == (Status.WARN, "mx.socket", ports)
-    assert result.message.endswith(f": port {', '.join(map(str, ports))}. It is not listening now.")
+    assert result.message.endswith(f": {', '.join(map(str, ports))}. It is not listening now.")
     assert commands(result) == ("systemctl disable --now mx.socket",)
 
 
