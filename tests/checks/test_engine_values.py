@@ -73,7 +73,7 @@ def test_a_flaw_counts_for_the_versions_that_refuse_it(directive: Directive, tak
             "the value of max-concurrent-downloads is negative.",
         ),
         (value("dns-search", "string", "domain", "0"), "a value of dns-search is no domain name."),
-        (value("labels", "string", "label", "0"), "a value of labels is not of the form key=value"),
+        (value("labels", "string", "label", "0"), "a value of labels is not have the form key=value"),
         (value("hosts", "string", "host", "0"), "a value of hosts is no address to listen on."),
         (value("registry-mirrors", "string", "mirror", "0"), "is not a plain http:// or https:// address."),
         (value("default-shm-size", "string", "size"), "the value of default-shm-size is no size such as 64M."),
