@@ -186,7 +186,7 @@ def test_a_web_server_with_visitors_is_not_stopped() -> None:
     busy = advice("nginx", "nginx.service", clients=4)
     assert busy.when == "last"
     assert not [line for line in busy.commands if CUTS.search(line)]
-    assert "let nginx stay in front" in busy.text
+    assert "keep nginx in front" in busy.text
     assert advice("nginx", "nginx.service").commands == ("systemctl disable --now nginx.service",)
 
 

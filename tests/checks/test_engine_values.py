@@ -66,17 +66,17 @@ def test_a_flaw_counts_for_the_versions_that_refuse_it(directive: Directive, tak
 @pytest.mark.parametrize(
     ("directive", "word"),
     [
-        (value("dns", "string", "address", "0"), "a value of dns is no IP address."),
-        (value("bip", "string", "network"), "a value of bip is no network with a prefix length."),
+        (value("dns", "string", "address", "0"), "a value of dns is not an IP address."),
+        (value("bip", "string", "network"), "a value of bip is not a network with a prefix length."),
         (
             value("max-concurrent-downloads", "integer", "negative"),
             "the value of max-concurrent-downloads is negative.",
         ),
-        (value("dns-search", "string", "domain", "0"), "a value of dns-search is no domain name."),
-        (value("labels", "string", "label", "0"), "a value of labels is not have the form key=value"),
-        (value("hosts", "string", "host", "0"), "a value of hosts is no address to listen on."),
+        (value("dns-search", "string", "domain", "0"), "a value of dns-search is not a domain name."),
+        (value("labels", "string", "label", "0"), "a value of labels does not have the form key=value"),
+        (value("hosts", "string", "host", "0"), "a value of hosts is not an address to listen on."),
         (value("registry-mirrors", "string", "mirror", "0"), "is not a plain http:// or https:// address."),
-        (value("default-shm-size", "string", "size"), "the value of default-shm-size is no size such as 64M."),
+        (value("default-shm-size", "string", "size"), "the value of default-shm-size is not a size such as 64M."),
         (value("log-level", "string", "word"), "does not know the value of log-level"),
         (value("labels", "string", "twice", "0"), "labels gives one key two values."),
     ],
