@@ -145,7 +145,7 @@ def test_a_copy_of_another_machine_is_judged_as_that_machine(
         ("alpine-3.20", "clock.service", "NTP enabled: yes. chrony is enabled"),
         ("alpine-3.20", "clock.timezone", "No time zone is set, so the host uses UTC"),
         ("raspberry-pi", "resources.cpu-frequency", "1800 MHz"),
-        ("raspberry-pi", "system.virtualization", "No virtualization is seen below this host."),
+        ("raspberry-pi", "system.virtualization", "No virtual machine or container was detected."),
         ("ubuntu-s390x", "system.architecture", "This machine is s390x"),
         ("ubuntu-s390x", "resources.cpu-frequency", "5200 MHz"),
         ("debian-ppc64le", "resources.cpu-frequency", "2500 MHz"),

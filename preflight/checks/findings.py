@@ -11,7 +11,7 @@ from preflight.report.model import Evidence, Finding, Remedy, SourceEvidence, St
 from preflight.text.sentences import noted, say, skipped_because, unknown_because
 
 NOTHING = Evidence()
-_NO_HELP = noted("Run the check again where this can be read; the reason says what was in the way.")
+_NO_HELP = noted("Run the check again where this can be read. The reason says what prevented it.")
 
 
 class Outcome(Struct, frozen=True):

@@ -74,7 +74,7 @@ def test_nfs_is_kept_away_from_all_of_mailcows_ports(conf: dict[str, str], port:
     [
         ({"state": "close-wait"}, "for an NFS mount", "as long as the share"),
         ({"peer": "2001:db8::9"}, "[2001:db8::9]:2049", "as long as the share"),
-        ({"peer_port": 111}, "192.0.2.9:111 (established), most likely of an NFS mount.", "as long as the share"),
+        ({"peer_port": 111}, "192.0.2.9:111 (established), most likely for an NFS mount.", "as long as the share"),
         ({"peer": "", "peer_port": 0}, "connection to ? (established), most likely", "as long as the share"),
         ({"port": 4190, "peer_port": 7788}, "connection to 192.0.2.9:7788 (established).", "which part of the kernel"),
         ({"state": "time-wait", "peer_port": 0}, "closing (time-wait)", "Wait a minute"),

@@ -96,13 +96,13 @@ def test_a_rule_for_another_port_is_not_in_the_way() -> None:
         (hand(to=""), FAIL, "an unknown place"),
         (hand(order="after"), WARN, "Docker's own rule would come before it"),
         (hand(order="either"), WARN, "loaded last"),
-        (hand(conditions=("mark", "set")), UNKNOWN, "can be judged here: mark, set."),
-        (hand(sources=("10.0.0.0/8", "192.0.2.0/24")), WARN, "these networks alone: 10.0.0.0/8, 192.0.2.0/24."),
+        (hand(conditions=("mark", "set")), UNKNOWN, "cannot be judged here: mark, set."),
+        (hand(sources=("10.0.0.0/8", "192.0.2.0/24")), WARN, "these networks: 10.0.0.0/8, 192.0.2.0/24."),
         (hand(interfaces=("eth0",)), FAIL, "nobody"),
         (hand(interfaces=("eth*", "lo")), FAIL, "nobody"),
-        (hand(interfaces=("wg0", "cni*")), WARN, "these interfaces alone: wg0, cni*."),
+        (hand(interfaces=("wg0", "cni*")), WARN, "these interfaces: wg0, cni*."),
         (hand(not_interfaces=("cni0",)), FAIL, "nobody"),
-        (hand(not_interfaces=("eth0",)), WARN, "leaves out connections"),
+        (hand(not_interfaces=("eth0",)), WARN, "does not apply to connections"),
         (hand(interfaces=("eth0",), not_interfaces=("eth0",)), PASS, "is free"),
         (hand(destinations=("198.51.100.7/32",)), FAIL, "nobody"),
         (hand(destinations=("198.51.100.0/24",)), FAIL, "nobody"),
@@ -217,7 +217,7 @@ def test_the_remedy_goes_to_whose_rule_it_is(owner: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unread", "words"), [("denied", "Only root"), ("late", "too many"), ("refused", "did not tell")]
+    ("unread", "words"), [("denied", "Only root"), ("late", "too many"), ("refused", "did not return")]
 )
 def test_rules_that_were_not_read_prove_no_pass(unread: Any, words: str) -> None:
     row = free(nat=Nat((), unread))

@@ -22,7 +22,7 @@ def test_an_engine_of_another_machine_is_none_of_this_hosts() -> None:
     here = judged("docker.packaging", engine=engine(kernel="6.12.0"), kernel="6.12.0")
     there = judged("docker.packaging", engine=engine(kernel="5.4.0"), kernel="6.12.0")
     assert (here.status, there.status) == (Status.PASS, Status.UNKNOWN)
-    assert "with the kernel 5.4.0: this host's is 6.12.0" in (there.reason or "")
+    assert "its kernel is 5.4.0, this host's is 6.12.0" in (there.reason or "")
     desktop = engine(kernel="5.4.0", operating_system="Docker Desktop")
     assert judged("docker.packaging", engine=desktop, kernel="6.12.0").status is Status.FAIL
 
@@ -68,10 +68,10 @@ def test_podmans_version_is_not_taken_for_dockers() -> None:
     ("state", "detail", "status", "words"),
     [
         ("absent", "No such file or directory", Status.FAIL, "No Docker engine was found"),
-        ("refused", "Connection refused", Status.FAIL, "Nobody answers"),
+        ("refused", "Connection refused", Status.FAIL, "Nothing answers"),
         ("timeout", "no reply to /info in time", Status.FAIL, "hangs: it does not reply in time."),
-        ("denied", "Permission denied", Status.UNKNOWN, "may not use"),
-        ("invalid", "the reply is not HTTP", Status.FAIL, "is no Docker engine that works."),
+        ("denied", "Permission denied", Status.UNKNOWN, "is not allowed to use"),
+        ("invalid", "the reply is not HTTP", Status.FAIL, "is not a working Docker engine."),
     ],
 )
 def test_engines_that_do_not_answer(state: str, detail: str, status: Status, words: str) -> None:
@@ -93,12 +93,12 @@ def test_what_to_do_about_it_fits_the_host() -> None:
     assert commands(judged("docker.engine", **asked(None, "absent")))[0] == GET
     client = {"docker": Command("/usr/bin/docker")}
     alone = judged("docker.engine", **asked(None, "absent", commands=client))
-    assert "/usr/bin/docker is its client alone" in alone.message
+    assert "/usr/bin/docker is only the client" in alone.message
     assert commands(alone)[0] == GET
     there = judged(
         "docker.engine", **asked(None, "absent", commands=client | {"dockerd": Command("/usr/sbin/dockerd")})
     )
-    assert "though /usr/sbin/dockerd is installed" in there.message
+    assert "but /usr/sbin/dockerd is installed" in there.message
     assert (commands(there)[0], GET in commands(there)) == ("systemctl restart docker", False)
     none = judged("docker.engine", **asked(None, "absent", commands={"docker": Command(None)}))
     assert "installed" not in none.message
@@ -174,12 +174,12 @@ _THERE = {"docker": Command("/usr/bin/docker"), "dockerd": Command("/usr/bin/doc
 @pytest.mark.parametrize(
     ("system", "command", "words"),
     [
-        (release("debian", "13"), _EITHER.format("docker-compose"), "else docker-compose"),
-        (release("debian", ""), _EITHER.format("docker-compose"), "else docker-compose"),
+        (release("debian", "13"), _EITHER.format("docker-compose"), "otherwise docker-compose"),
+        (release("debian", ""), _EITHER.format("docker-compose"), "otherwise docker-compose"),
         (release("debian", "12"), _DEBIAN.format("docker-compose-plugin"), "docs.docker.com/engine/install/debian/"),
         (release("debian", "11"), _DEBIAN.format("docker-compose-plugin"), "from Docker's package source"),
-        (release("ubuntu", "22.04"), _EITHER.format("docker-compose-v2"), "where the engine is Docker's own"),
-        (release("ubuntu", "24.04"), _EITHER.format("docker-compose-v2"), "else docker-compose-v2"),
+        (release("ubuntu", "22.04"), _EITHER.format("docker-compose-v2"), "if the engine is Docker's own"),
+        (release("ubuntu", "24.04"), _EITHER.format("docker-compose-v2"), "otherwise docker-compose-v2"),
         (release("ubuntu", "20.04"), _DEBIAN.format("docker-compose-plugin"), "docs.docker.com/engine/install/ubuntu/"),
         (release("raspbian", "12"), _DEBIAN.format("docker-compose-plugin"), "/engine/install/raspberry-pi-os/"),
         (OsRelease("linuxmint", "22", ("ubuntu", "debian"), "Linux Mint 22", ""),
@@ -187,7 +187,7 @@ _THERE = {"docker": Command("/usr/bin/docker"), "dockerd": Command("/usr/bin/doc
         (release("almalinux", "9.4"), "dnf install -y docker-compose-plugin", "docs.docker.com/engine/install/centos/"),
         (release("rocky", "9.4"), "dnf install -y docker-compose-plugin", "Docker's package source"),
         (release("fedora", "42"), "if rpm -q docker-ce >/dev/null 2>&1; then dnf install -y docker-compose-plugin;"
-         " else dnf install -y docker-compose; fi", "else docker-compose"),
+         " else dnf install -y docker-compose; fi", "otherwise docker-compose"),
         (release("alpine", "3.22"), "apk add docker-cli-compose", "Install docker-cli-compose from the package source"),
         (release("opensuse-leap", "15.6"), "zypper install -y docker-compose", "docker-compose from"),
         (release("arch", ""), "pacman -S --noconfirm docker-compose", "Install docker-compose from"),

@@ -22,13 +22,13 @@ from tests.checks.hosts import release
     [
         ("overlay2", "extfs", Status.PASS, "overlay2 (extfs)"), ("overlay2", "xfs", Status.PASS, "overlay2 (xfs)"),
         ("overlayfs", "", Status.PASS, "with overlayfs."), ("overlay2", "<unknown>", Status.PASS, "with overlay2."),
-        ("vfs", "extfs", Status.FAIL, "whole copy of every layer"), ("vfs", "", Status.FAIL, "30 GB"),
+        ("vfs", "extfs", Status.FAIL, "full copy of every layer"), ("vfs", "", Status.FAIL, "30 GB"),
         ("devicemapper", "xfs", Status.FAIL, "Docker 25"), ("aufs", "extfs", Status.FAIL, "Docker 24"),
         ("btrfs", "btrfs", Status.WARN, "btrfs is unusual"), ("zfs", "zfs", Status.WARN, "zfs is unusual"),
         ("fuse-overlayfs", "extfs", Status.WARN, "unusual"), ("odd", "extfs", Status.WARN, "odd is unusual"),
-        ("overlay2", "btrfs", Status.WARN, "data lies on btrfs"), ("overlay2", "zfs", Status.WARN, "data lies on zfs"),
-        ("overlay2", "nfs", Status.FAIL, "data lies on nfs"), ("overlayfs", "CIFS", Status.FAIL, "data lies on cifs"),
-        ("", "extfs", Status.UNKNOWN, "does not say which storage driver"),
+        ("overlay2", "btrfs", Status.WARN, "data is on btrfs"), ("overlay2", "zfs", Status.WARN, "data is on zfs"),
+        ("overlay2", "nfs", Status.FAIL, "data is on nfs"), ("overlayfs", "CIFS", Status.FAIL, "data is on cifs"),
+        ("", "extfs", Status.UNKNOWN, "does not report which storage driver"),
     ],
 )  # fmt: skip
 def test_storage(driver: str, backing: str, status: Status, words: str) -> None:
@@ -41,14 +41,14 @@ def test_storage(driver: str, backing: str, status: Status, words: str) -> None:
 
 def test_a_driver_and_the_file_system_of_its_own_are_one_finding() -> None:
     said = engine(driver="btrfs", driver_status={"Backing Filesystem": "btrfs"})
-    assert "data lies on" not in judged("docker.storage", engine=said).message
+    assert "data is on" not in judged("docker.storage", engine=said).message
 
 
 def test_every_fault_of_the_storage_is_named() -> None:
     status = {"Backing Filesystem": "nfs", "Supports d_type": "false"}
     result = judged("docker.storage", engine=engine(driver="btrfs", driver_status=status))
     assert result.status is Status.FAIL
-    assert all(word in result.message for word in ("lies on nfs", "ftype=0", "btrfs is unusual"))
+    assert all(word in result.message for word in ("is on nfs", "ftype=0", "btrfs is unusual"))
 
 
 def told(result: Result) -> str:
@@ -62,7 +62,7 @@ def told(result: Result) -> str:
 @pytest.mark.parametrize(
     ("ran", "status", "words"),
     [
-        (StartRun(True, 0, granted=True), Status.PASS, "it held the privileges"),
+        (StartRun(True, 0, granted=True), Status.PASS, "had its privileges"),
         (StartRun(True, 3, granted=False), Status.FAIL, "without the privileges"),
         (StartRun(True, 1, "oops"), Status.UNKNOWN, "exit code 1. | oops"),
         (StartRun(True, None, "killed"), Status.UNKNOWN, "exit code None. | killed"),
@@ -80,8 +80,8 @@ def test_a_privileged_container(ran: Any, status: Status, words: str) -> None:
 @pytest.mark.parametrize(
     ("ran", "status", "words"),
     [
-        (StartRun(True, 0, granted=True), Status.PASS, "it held them"),
-        (StartRun(True, 3, granted=False), Status.FAIL, "other ones than it asked for"),
+        (StartRun(True, 0, granted=True), Status.PASS, "had these limits"),
+        (StartRun(True, 3, granted=False), Status.FAIL, "with different limits"),
         (StartRun(True, 139), Status.UNKNOWN, "exit code 139"),
         (
             StartRun(False, None, "error setting rlimit type 7: operation not permitted"),
@@ -107,7 +107,11 @@ def states(*names: str) -> tuple[tuple[float, str], ...]:
 @pytest.mark.parametrize(
     ("ran", "status", "words"),
     [
-        (HealthRun(states("starting", "unhealthy", "healthy")), Status.PASS, "starting → unhealthy → healthy in 2.5 s"),
+        (
+            HealthRun(states("starting", "unhealthy", "healthy")),
+            Status.PASS,
+            "in 2.5 s: starting → unhealthy → healthy",
+        ),
         (HealthRun(states("unhealthy", "healthy")), Status.PASS, "unhealthy → healthy"),
         (HealthRun(states("starting")), Status.FAIL, "never left the state starting"),
         (HealthRun(states("none")), Status.FAIL, "ignores the HEALTHCHECK"),
@@ -117,7 +121,7 @@ def states(*names: str) -> tuple[tuple[float, str], ...]:
             Status.FAIL,
             "should have passed. | cannot exec",
         ),
-        (HealthRun(states("starting", "healthy")), Status.FAIL, "called healthy although its check failed"),
+        (HealthRun(states("starting", "healthy")), Status.FAIL, "reported healthy although its check failed"),
         (HealthRun(states("starting", "healthy", "unhealthy")), Status.FAIL, "stayed unhealthy"),
         (
             HealthRun(states("starting", "unhealthy", "healthy"), "it vanished."),
@@ -153,15 +157,15 @@ CODES = tuple(range(1, 21))
 @pytest.mark.parametrize(
     ("hung", "executed", "status", "words"),
     [
-        (HUNG, ExecRun(CODES), Status.PASS, "starting → unhealthy → healthy in 2.5 s."),
-        (HUNG, ExecRun((1, 2, 3)), Status.PASS, "in 2.5 s. Only 3 of 20 commands were run in the time available."),
-        (replace(HUNG, gone=None), ExecRun(CODES), Status.PASS, "in 2.5 s. Could not determine whether a health check"),
-        (replace(HUNG, gone=False), ExecRun(CODES), Status.WARN, "keeps running. Each such check leaves one more."),
+        (HUNG, ExecRun(CODES), Status.PASS, "in 2.5 s: starting → unhealthy → healthy."),
+        (HUNG, ExecRun((1, 2, 3)), Status.PASS, "healthy. Only 3 of 20 commands were run in the time available."),
+        (replace(HUNG, gone=None), ExecRun(CODES), Status.PASS, "healthy. Could not determine whether a health check"),
+        (replace(HUNG, gone=False), ExecRun(CODES), Status.WARN, "keeps running. Each such check leaves another"),
         (TimeoutRun(states("starting")), ExecRun(CODES), Status.WARN, "never became unhealthy"),
         (TimeoutRun(withheld="24.0.1"), ExecRun(CODES), Status.WARN, "Docker 24.0.1 can crash"),
         (TimeoutRun((), "no shim"), ExecRun(CODES), Status.WARN, "could not be run to its end. | no shim"),
-        (HUNG, ExecRun((1, 2, 0)), Status.FAIL, "ended with exit code 3, and the engine says 0"),
-        (HUNG, ExecRun((1, None)), Status.FAIL, "Command 2 in a container never ended"),
+        (HUNG, ExecRun((1, 2, 0)), Status.FAIL, "ended with exit code 3, but the engine reports 0"),
+        (HUNG, ExecRun((1, None)), Status.FAIL, "command 2 in a container never ended"),
         (HUNG, ExecRun((1, 2), "setns"), Status.FAIL, "ran 2 commands in a container, and failed to run the next one"),
         (replace(HUNG, gone=False), ExecRun((2,)), Status.FAIL, "Command 1"),
         (Fact.unknown("probe", "Out of time."), ExecRun(CODES), Status.UNKNOWN, "Out of time."),

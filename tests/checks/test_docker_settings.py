@@ -76,10 +76,10 @@ def test_settings_that_suit(held: DaemonConfig, words: str) -> None:
         (config(iptables=False, ipv6=True), "an open relay"),
         (
             config(fault=JsonFault("empty")),
-            f"{PATH} cannot be used, and the engine or mailcow's installer stops at it: it is empty",
+            f"{PATH} cannot be used: it is empty",
         ),
-        (config(fault=JsonFault("syntax", 7, "Expecting value"), path=""), "stops at it: line 7 is not JSON."),
-        (config(mtu=None, iptables=None, ipv6=True), f"In {PATH} the value of mtu, iptables is of the wrong kind"),
+        (config(fault=JsonFault("syntax", 7, "Expecting value"), path=""), "cannot be used: line 7 is not JSON."),
+        (config(mtu=None, iptables=None, ipv6=True), f"In {PATH}, the value of mtu, iptables has the wrong type"),
         (config(False, arguments=("--iptables=false",), iptables=False), "an open relay"),
     ],
 )
@@ -98,9 +98,9 @@ def test_settings_that_must_not_be(held: DaemonConfig, words: str) -> None:
         (
             "20.10.24",
             {"ipv6": True, "fixed_cidr_v6": "fd00::/80", "ip6tables": True},
-            "only where experimental is true",
+            "only if experimental is also true",
         ),
-        ("24.0.0", {"ipv6": True, "experimental": True}, "only where fixed-cidr-v6 gives a network"),
+        ("24.0.0", {"ipv6": True, "experimental": True}, "only if fixed-cidr-v6 sets a network"),
     ],
 )
 def test_what_the_engine_that_answers_would_not_start_with_again(
@@ -123,7 +123,7 @@ def test_every_fault_of_the_file_has_words_and_the_parser_s_are_a_detail() -> No
 
 def test_a_directory_in_the_place_of_the_file() -> None:
     result = settings(DaemonConfig(PATH, True, {}, fault=JsonFault("directory")))
-    assert (result.status, "stops at it: it is a directory" in result.message) == (Status.FAIL, True)
+    assert (result.status, "cannot be used: it is a directory" in result.message) == (Status.FAIL, True)
     # Asked to validate a file that is no longer there, dockerd would refuse, and not be restarted.
     assert commands(result) == (f"rmdir {PATH}", "systemctl restart docker")
 
@@ -140,7 +140,7 @@ def test_every_fault_is_named() -> None:
         (config(ipv6=True, firewall_backend="nftables"), "firewall backend is nftables"),
         (config(ipv6=True, ip_masq=False), "With ip-masq: false"),
         (config(ipv6=True, ip_forward=False), "With ip-forward: false"),
-        (config(ipv6=True, ip6tables=False), "With ip6tables: false IPv6"),
+        (config(ipv6=True, ip6tables=False), "With ip6tables: false, IPv6"),
     ],
 )  # fmt: skip
 def test_settings_that_should_not_be(held: DaemonConfig, words: str) -> None:
@@ -188,7 +188,7 @@ def test_a_file_that_is_not_there_is_written_by_a_command(version: str, written:
     assert commands(result) == ("mkdir -p /etc/docker", f"echo '{written}' > {PATH}", "systemctl restart docker")
     assert json.loads(written)
     assert result.remedy is not None
-    assert "installer asks for it" in result.remedy.text
+    assert "installer asks before" in result.remedy.text
     openrc = settings(config(False), version, services=Services("openrc", ()))
     assert commands(openrc)[-1] == "rc-service docker restart"
 

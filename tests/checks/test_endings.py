@@ -79,7 +79,7 @@ def test_ssh_behind_a_socket_or_another_server_is_told_in_words() -> None:
     ("port", "conf", "words"),
     [
         (443, {}, "HTTPS_PORT=8443"), (80, {}, "DNS challenge"), (25, {}, "no other port"),
-        (993, {}, "another port with IMAPS_PORT"), (2525, {"SMTP_PORT": "2525"}, "another port with SMTP_PORT"),
+        (993, {}, "set IMAPS_PORT"), (2525, {"SMTP_PORT": "2525"}, "set SMTP_PORT"),
         (8443, {"HTTPS_PORT": "8443"}, "HTTPS_PORT=8448"), (13306, {}, "SQL_PORT"),
     ],
 )  # fmt: skip
@@ -136,7 +136,7 @@ def test_a_mail_server_that_nobody_uses_is_stopped() -> None:
     queue = (MailTrace("queue", "/var/spool/exim4/input", 2), MailTrace("mailboxes", "/var/mail", 1))
     made = advice("exim4", "exim4.service", 25, mail_traces=queue)
     assert (made.commands, made.when) == (("systemctl disable --now exim4.service",), "now")
-    assert "Messages that wait in /var/spool/exim4/input: 2." in made.text
+    assert "Messages waiting in /var/spool/exim4/input: 2." in made.text
     assert advice("dovecot", "dovecot.service", 993).commands == ("systemctl disable --now dovecot.service",)
 
 
@@ -186,7 +186,7 @@ def test_a_web_server_with_visitors_is_not_stopped() -> None:
     busy = advice("nginx", "nginx.service", clients=4)
     assert busy.when == "last"
     assert not [line for line in busy.commands if CUTS.search(line)]
-    assert "let nginx stay in front" in busy.text
+    assert "keep nginx in front" in busy.text
     assert advice("nginx", "nginx.service").commands == ("systemctl disable --now nginx.service",)
 
 

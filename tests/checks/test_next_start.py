@@ -48,18 +48,18 @@ def judged(root: Path, text: str, version: str = "28.5.2", unit: str = USUAL) ->
         ('{"oom-score-adjust": -500}', "26.1.5", "no longer knows"),
         ('{"iptables": "false"}', "28.5.2", "Needed: true or false"),
         ('{"dns": "1.1.1.1"}', "28.5.2", "Needed: a list"),
-        ('{"dns": ["one"]}', "28.5.2", "no IP address"), ('{"mtu": 1400.5}', "28.5.2", "wrong type"),
+        ('{"dns": ["one"]}', "28.5.2", "not an IP address"), ('{"mtu": 1400.5}', "28.5.2", "wrong type"),
         ('{"features": {"x": "true"}}', "28.5.2", "wrong type"),
         ('{"builder": {"gc": {"enabled": 1}}}', "28.5.2", "type"),
         ('{"default-address-pools": [{"base": "10.0.0.0/8", "size": "24"}]}', "28.5.2", "wrong type"),
         ('{"default-ulimits": {"nofile": {"Hard": "64000"}}}', "28.5.2", "wrong type"),
         ('{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": 1450}}}', "28.5.2", "wrong type"),
         ('{"default-network-opts": {"x": {"com.docker.network.driver.mtu": "1450"}}}', "20.10.24", "not know yet"),
-        ('{"ip6tables": true}', "26.1.5", "only where experimental is true"),
-        ('{"log-opts": {"max-sizes": "1m"}}', "28.5", "no option"),
+        ('{"ip6tables": true}', "26.1.5", "only if experimental is also true"),
+        ('{"log-opts": {"max-sizes": "1m"}}', "28.5", "not an option"),
         ('{"bridge": "br0", "bip": "10.0.0.1/24"}', "28.5.2", "exclude each other"),
         ('{"icc": false, "iptables": false}', "28.5.2", "does not start with icc"),
-        ('{"ipv6": true}', "26.1.5", "only where fixed-cidr-v6"),
+        ('{"ipv6": true}', "26.1.5", "only if fixed-cidr-v6"),
         ('{"default-runtime": "nvidia"}', "28.5.2", "runtimes"),
         ('{"storage-driver": "devicemapper"}', "28.5.2", "no storage driver"),
         ('{"storage-driver": "overlay"}', "26.1.5", "no storage driver"),
@@ -116,7 +116,7 @@ def test_a_setting_of_no_effect_is_remarked(tmp_path: Path) -> None:
 def test_an_older_engine_looks_into_an_object_for_its_own_settings(tmp_path: Path) -> None:
     text = '{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1450"}}}'
     result = judged(tmp_path, text, "20.10.24")
-    assert (result.status, "20.10.24 takes no notice" in result.message) == (Status.WARN, True)
+    assert (result.status, "20.10.24 ignores" in result.message) == (Status.WARN, True)
     assert judged(tmp_path, text, "24.0.9").status is Status.PASS
 
 

@@ -73,7 +73,7 @@ def test_two_problems_of_one_variable_are_one_finding() -> None:
     conf = conf_file({"HTTP_PORT": "8081", "HTTPS_PORT": "8081"})
     rows = configuration(conf)
     assert set(rows) == {"HTTP_PORT", "HTTPS_PORT"}
-    assert "may not be 8081" in rows["HTTPS_PORT"].message
+    assert "must not be 8081" in rows["HTTPS_PORT"].message
     assert "both publish port 8081" in rows["HTTPS_PORT"].message
 
 
@@ -95,16 +95,14 @@ def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
     assert {name: row.status for name, row in rows.items()} == {
         "line 3": FAIL, "line 5": FAIL, DEFAULT_CONF: WARN, "SMTP_PORT": WARN, "HTTP_PORT": FAIL,
     }  # fmt: skip
-    assert "nothing closes its quote" in rows["line 3"].message
+    assert "its quote is not closed" in rows["line 3"].message
     assert remedy(rows["line 3"]).commands == (f"sed -n 3p {DEFAULT_CONF}",)
     assert "lines 1, 7" in rows["SMTP_PORT"].message
     assert measured(rows["SMTP_PORT"])["lines"] == [1, 7]
     assert "lines 2, 3" in rows["HTTP_PORT"].message
     assert "HTTP_PORT=80" in remedy(rows["HTTP_PORT"]).text
     said = rows[DEFAULT_CONF].message
-    assert all(
-        word in said for word in ("CR LF", "as a command that stands in this line: 4.", "stop reading at line 9")
-    )
+    assert all(word in said for word in ("CR LF", "part of these lines as a command: 4.", "stop reading at line 9"))
     assert [command.split()[:3] for command in remedy(rows[DEFAULT_CONF]).commands] == [
         ["sed", "-n", "4p"], ["sed", "-n", "9p"], ["sed", "-i", "'1s/^\\xef\\xbb\\xbf//'"], ["sed", "-i", "'s/\\r$//'"],
     ]  # fmt: skip
@@ -114,7 +112,7 @@ def test_duplicates_lines_and_what_a_shell_chokes_on() -> None:
     ("marks", "advice", "command"),
     [
         (("bom",), "Remove the byte-order mark.", "xef"),
-        (("crlf",), "Convert the ends of the lines to LF.", "\\r$"),
+        (("crlf",), "Convert the line ends to LF.", "\\r$"),
     ],
 )
 def test_each_mark_of_another_system_has_its_own_remedy(marks: tuple[str, ...], advice: str, command: str) -> None:
@@ -156,7 +154,7 @@ def test_a_file_that_was_not_read_to_its_end_may_have_marks_too() -> None:
         (EnvFile("/m/.env", "link", "mailcow.conf", same=True, clone=True), False, None, ""),
         (EnvFile("/m/.env", "absent"), True, None, ""),
         (EnvFile("/m/.env", "absent", clone=True), True, FAIL, "is missing"),
-        (EnvFile("/m/.env", "file"), True, FAIL, "a file of its own"),
+        (EnvFile("/m/.env", "file"), True, FAIL, "a separate file"),
         (EnvFile("/m/.env", "file"), False, FAIL, "refuses to run"),
         (EnvFile("/m/.env", "file", same=True), True, WARN, "later changes"),
         (EnvFile("/m/.env", "link", "../old/mailcow.conf"), True, FAIL, "a link to ../old/mailcow.conf"),
@@ -226,7 +224,7 @@ def test_a_value_that_a_shell_reads_differently(value: str, shell: str, fix: str
     settings = {"HTTP_REDIRECT": Setting("n", 1), "ACME_DNS_PROVIDER": Setting(value, 3, shell=shell)}
     (row,) = configuration(ConfFile(DEFAULT_CONF, True, settings)).values()
     assert row.status is WARN
-    assert (f"Write into mailcow.conf: {fix}" if fix else "Mend the line") in remedy(row).text
+    assert (f"Set in mailcow.conf: {fix}" if fix else "Correct the line") in remedy(row).text
     assert f"ACME_DNS_PROVIDER as '{value}'" in row.message
     assert (f"read '{shell}'" if shell else "read nothing") in row.message
     assert f"See {DEFAULT_CONF}, line 3." in row.message
@@ -248,10 +246,10 @@ def test_a_network_of_mailcow_is_proposed_that_is_free_here() -> None:
         (
             {"SMTP_PORT": "198.51.100.7:25"},
             "SMTP_PORT",
-            "SMTP_PORT=25 into mailcow.conf, or 192.0.2.2 in place of 198.51.100.7",
+            "SMTP_PORT=25 in mailcow.conf, or replace 198.51.100.7 with 192.0.2.2",
         ),
-        ({"HTTP_BIND": "198.51.100.7"}, "HTTP_BIND", "HTTP_BIND= into mailcow.conf, or 192.0.2.2 in place of"),
-        ({"HTTP_BIND": "[2001:db8::99]"}, "HTTP_BIND", "HTTP_BIND= into mailcow.conf, or 2001:db8::2 in place of"),
+        ({"HTTP_BIND": "198.51.100.7"}, "HTTP_BIND", "HTTP_BIND= in mailcow.conf, or replace"),
+        ({"HTTP_BIND": "[2001:db8::99]"}, "HTTP_BIND", "HTTP_BIND= in mailcow.conf, or replace"),
         ({"SNAT_TO_SOURCE": "198.51.100.7"}, "SNAT_TO_SOURCE", "SNAT_TO_SOURCE=n"),
         ({"SNAT6_TO_SOURCE": "2001:DB8::99"}, "SNAT6_TO_SOURCE", "SNAT6_TO_SOURCE=n"),
     ],
@@ -260,7 +258,7 @@ def test_an_address_that_is_not_of_this_host(values: dict[str, str], subject: st
     conf = msgspec.structs.replace(conf_file(values), duplicates={subject: [1, 1]})
     (row,) = configuration(conf).values()
     assert (row.subject, row.status) == (subject, FAIL)
-    assert ("no answer" if "SNAT" in subject else "cannot assign requested address") in row.message
+    assert ("replies would not reach" if "SNAT" in subject else "cannot assign requested address") in row.message
     assert line in remedy(row).text
     more = (
         *LINKS,
@@ -332,7 +330,7 @@ def postfix(*ports: tuple[str, int], **more: Any) -> Container:
 def test_what_the_engine_keeps_to_itself_may_publish_the_port(cut: str) -> None:
     said = Engine(version="28.5.2", api_version="1.51", truncated=True, cut=(cut,))
     row = free(engine=said)
-    assert (row.status, row.reason) == (UNKNOWN, "The engine did not list everything on it that may publish ports.")
+    assert (row.status, row.reason) == (UNKNOWN, "The engine did not list everything that may publish ports.")
     assert free(("EADDRINUSE", "free"), engine=said).status is FAIL
     assert free(engine=msgspec.structs.replace(said, cut=("volumes",))).status is PASS
 
@@ -366,7 +364,7 @@ def test_a_held_port_as_the_contract_has_it() -> None:
     came = {"command": ("/usr/sbin/exim4", "-bd"), "binary": "/usr/sbin/exim4", "package": "exim4-daemon-light"}
     row = free(("EADDRINUSE", "free"), listener("127.0.0.1", **came))
     assert (row.status, row.expected, row.found) == (FAIL, "free", "127.0.0.1:25")
-    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service)."
+    assert row.message == "25/tcp is in use by exim4 (pid 812, exim4.service)."
     holder = {
         "pid": 812, "process": "exim4", "user": "Debian-exim", "unit": "exim4.service", "container": None,
         "image": None, "address": "127.0.0.1", "port": 25, "state": "listening",
@@ -380,13 +378,13 @@ def test_a_held_port_as_the_contract_has_it() -> None:
     assert row.remedy is not None
     assert row.remedy.commands == ("systemctl disable --now exim4.service",)
     assert "exim4 belongs to the package exim4-daemon-light." in row.remedy.text
-    assert "cannot be moved" in row.remedy.text
+    assert "cannot be changed" in row.remedy.text
 
 
 @pytest.mark.parametrize(
     ("family", "more", "said"),
     [
-        ("rocky", {}, "The package of exim4 is named by `rpm -qf '/opt/a b'`."),  # a binary database
+        ("rocky", {}, "To find the package of exim4, run `rpm -qf '/opt/a b'`."),  # a binary database
         ("debian", {}, ""),
         ("rocky", {"container": "c" * 64}, ""),
         ("rocky", {"process": "docker-proxy"}, ""),
@@ -403,7 +401,7 @@ def test_the_package_of_a_holder_is_named_where_that_helps(family: str, more: di
 
 def test_all_holders_are_named() -> None:
     row = free(("EADDRINUSE", "EADDRINUSE"), listener("127.0.0.1"), listener("::1", pid=9, process="x", unit=None))
-    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service), x (pid 9)."
+    assert row.message == "25/tcp is in use by exim4 (pid 812, exim4.service), x (pid 9)."
     assert [holder["pid"] for holder in measured(row)["holders"]] == [812, 9]
     assert row.remedy is not None
     assert row.remedy.commands == (
@@ -425,7 +423,7 @@ def test_a_web_server_may_stay_as_a_reverse_proxy() -> None:
     assert row.remedy is not None
     for line in ("HTTP_BIND=127.0.0.1", "HTTP_PORT=8080", "HTTPS_BIND=127.0.0.1", "HTTPS_PORT=8443"):
         assert line in row.remedy.text
-    assert "let nginx stay in front" in row.remedy.text
+    assert "keep nginx in front" in row.remedy.text
     assert "(see https://docs.mailcow.email/" in row.remedy.text
 
 
@@ -452,7 +450,7 @@ def test_the_port_that_is_held_is_not_proposed() -> None:
 
 def test_a_moved_smtp_port_can_be_moved_again() -> None:
     row = free(("EADDRINUSE", "free"), listener("0.0.0.0", 2525), port=2525, conf={"SMTP_PORT": "2525"})
-    assert "cannot be moved" not in remedy(row).text
+    assert "cannot be changed" not in remedy(row).text
 
 
 # The half that a socket blocks is known from the attempts; a listener on [::] may be in the way of IPv4 as well.
@@ -552,14 +550,14 @@ def test_facts_without_this_port_are_no_pass() -> None:
     assert (row.subject, row.status) == ("2525/tcp", UNKNOWN)
 
 
-# --- the kernel alone, and holders that cannot be seen -------------------------------------------------------
+# --- the kernel only, and holders that cannot be seen -------------------------------------------------------
 
 
 def test_time_wait_is_waited_for() -> None:
     row = free(("EADDRINUSE", "free"), listener("192.0.2.2", pid=None, state="time-wait"))
     assert (row.status, row.found) == (FAIL, "192.0.2.2:25 time-wait")
     assert (row.evidence.holder, measured(row)["holders"]) == (None, [])
-    assert "kernel alone" in row.message
+    assert "kernel only" in row.message
     assert row.remedy is not None
     assert row.remedy.text.startswith("Wait a minute")
     # TIME_WAIT has no process even where processes are hidden.
@@ -644,7 +642,7 @@ def test_where_only_root_may_bind_a_listener_still_proves_it() -> None:
 def test_a_proxy_is_named_as_its_container() -> None:
     web = container("web", ("", 25))
     row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), proxy("::"), engine=engine(web))
-    assert row.message == "25/tcp is held by the container web (web:1)."
+    assert row.message == "25/tcp is in use by the container web (web:1)."
     assert (row.evidence.holder.container, row.evidence.holder.image) == ("web", "web:1")
     assert row.remedy is not None
     assert row.remedy.commands == ("docker update --restart=no web", "docker stop web")
@@ -661,7 +659,7 @@ def test_a_process_inside_a_container_on_the_hosts_network() -> None:
     inside = container("mail")
     holder = listener("0.0.0.0", process="master", unit=None, container="a" * 64)
     row = free(("EADDRINUSE", "free"), holder, engine=engine(inside))
-    assert row.message == "25/tcp is held by master (pid 812) in the container mail."
+    assert row.message == "25/tcp is in use by master (pid 812) in the container mail."
     assert row.evidence.holder.container == "mail"
     lxc = free(("EADDRINUSE", "free"), listener("0.0.0.0", unit=None, container="guest"))
     assert lxc.evidence.holder.container == "guest"
@@ -681,7 +679,7 @@ def test_a_container_of_a_compose_project_is_stopped_and_kept() -> None:
     row = free(("EADDRINUSE", "free"), proxy("0.0.0.0"), engine=engine(blog[0]))
     assert (
         row.message
-        == "25/tcp is held by the container blog-web-1 (web:1). blog-web-1 belongs to the Compose project blog."
+        == "25/tcp is in use by the container blog-web-1 (web:1). blog-web-1 belongs to the Compose project blog."
     )
     assert (row.evidence.holder.project, row.evidence.holder.restart) == ("blog", "always")
     silent = free(("free", "free"), engine=engine(*blog))  # no userland proxy
@@ -710,9 +708,9 @@ def test_what_is_published_elsewhere_does_not_matter() -> None:
     ("hidden", "told", "helped"),
     [
         ("denied", "Other users' processes are hidden.", True),
-        ("unreadable", "The host's processes could not be listed.", True),
+        ("unreadable", "Could not list the host's processes.", True),
         ("late", "took too long.", False),
-        ("", "25/tcp is held by a process that is hidden here.", False),
+        ("", "25/tcp is in use by a process that is hidden here.", False),
     ],
 )
 def test_why_a_holder_is_hidden(hidden: Any, told: str, helped: bool, container: bool) -> None:
@@ -753,7 +751,7 @@ def test_only_this_mailcow_on_its_own_port_is_no_conflict(own: Container) -> Non
 def test_somebody_else_beside_mailcow_is_a_conflict() -> None:
     own = postfix(("0.0.0.0", 25))
     row = free(("EADDRINUSE", "EADDRINUSE"), proxy("0.0.0.0"), listener("::1"), engine=engine(own))
-    assert row.message == "25/tcp is held by exim4 (pid 812, exim4.service)."
+    assert row.message == "25/tcp is in use by exim4 (pid 812, exim4.service)."
 
 
 def test_a_foreign_ipv6_listener_does_not_take_what_mailcow_publishes_on_ipv4() -> None:
@@ -832,24 +830,24 @@ def swarm(*containers: Container, mesh: bool = True, ports: tuple[tuple[int, int
 def test_a_port_of_the_routing_mesh_is_held_for_a_service() -> None:
     holder = listener("::", process="dockerd", user="root", unit="docker.service")
     row = free(("EADDRINUSE", "EADDRINUSE"), holder, engine=swarm())
-    assert row.message == "25/tcp is held by the engine for the swarm's service mx (mx:1)."
+    assert row.message == "25/tcp is in use by the engine for the swarm service mx (mx:1)."
     assert row.evidence.holder.swarm_service == "mx"
     assert remedy(row).commands == ("docker service update --publish-rm published=25,target=2525 mx",)
     hidden = free(("EADDRINUSE", "EADDRINUSE"), listener("::", pid=None), owners=False, engine=swarm())
     assert hidden.message.startswith(row.message)
     # What is no socket of the engine's is none of the service's.
     other = free(("EADDRINUSE", "EADDRINUSE"), listener("::"), engine=swarm())
-    assert other.message == "25/tcp is held by exim4 (pid 812, exim4.service)."
+    assert other.message == "25/tcp is in use by exim4 (pid 812, exim4.service)."
 
 
 def test_a_task_that_publishes_a_port_itself_gives_it_up_by_its_service() -> None:
     task = container("mx.1.x", ("", 25), swarm="mx")
     for facts in ((("EADDRINUSE", "EADDRINUSE"), proxy("::")), (("free", "free"),)):
         row = free(*facts, engine=swarm(task, mesh=False))
-        assert "mx.1.x (web:1). mx.1.x is a task of the swarm's service mx" in row.message
+        assert "mx.1.x (web:1). mx.1.x is a task of the swarm service mx" in row.message
         assert row.evidence.holder.swarm_service == "mx"
         assert remedy(row).commands == ("docker service update --publish-rm published=25,target=25,mode=host mx",)
-        assert "manager of the swarm" in remedy(row).text
+        assert "manager node of the swarm" in remedy(row).text
 
 
 @pytest.mark.parametrize(

@@ -60,14 +60,14 @@ def commands(result: Result) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("changes", "when", "found"),
     [
-        ({}, "is set to start at boot and runs now", "enabled, running"),
-        ({"active": False}, "is set to start at boot, though it does not run now", "enabled, not running"),
+        ({}, "is set to start at boot and is running", "enabled, running"),
+        ({"active": False}, "is set to start at boot but is not running", "enabled, not running"),
         ({"active": None}, "is set to start at boot", "enabled"),
-        ({"enabled": False}, "runs now, though it is not set to start at boot", "disabled, running"),
-        ({"enabled": None}, "runs now, though it is not known to start at boot", "running"),
-        ({"enabled": False, "masked": True}, "runs now, though it is not set to start at boot", "masked, running"),
+        ({"enabled": False}, "is running but is not set to start at boot", "disabled, running"),
+        ({"enabled": None}, "is running but is not known to start at boot", "running"),
+        ({"enabled": False, "masked": True}, "is running but is not set to start at boot", "masked, running"),
         ({"enabled": False, "active": False, "sockets": ("exim4.socket",)},
-         "is set to start at boot, though it does not run now", "disabled, exim4.socket, not running"),
+         "is set to start at boot but is not running", "disabled, exim4.socket, not running"),
     ],
 )  # fmt: skip
 def test_another_mail_server(changes: dict[str, Any], when: str, found: str) -> None:
@@ -88,7 +88,7 @@ def test_another_mail_server(changes: dict[str, Any], when: str, found: str) -> 
 def test_what_neither_starts_nor_runs_does_not_warn(found: Service) -> None:
     result = one(found)
     assert (result.status, result.subject, result.found) == (Status.PASS, None, "none")
-    assert result.message == "No other mail or web server is set to start at boot or runs now."
+    assert result.message == "No other mail or web server is set to start at boot or is running."
 
 
 def test_each_service_has_its_row() -> None:
@@ -111,7 +111,7 @@ def test_evidence() -> None:
     ("changes", "words"),
     [
         ({}, ""),
-        ({"process": 90, "pid": 90}, "pid 90 runs outside of exim4.service"),
+        ({"process": 90, "pid": 90}, "pid 90 runs outside exim4.service"),
         ({"process": 90, "pid": 90, "unit": None}, "pid 90"),
         ({"opens": (SocketUnit("exim4.socket", (("", 25), ("::", 25), ("127.0.0.1", 587))),), "process": 90},
          "exim4.socket listens on 25, 587; pid 90"),
@@ -131,7 +131,7 @@ def test_unknown_services_are_unknown() -> None:
 
 def test_hidden_processes_are_no_pass() -> None:
     result = one(processes=False)
-    assert (result.status, result.reason) == (Status.UNKNOWN, "Running processes could not be seen.")
+    assert (result.status, result.reason) == (Status.UNKNOWN, "Could not read the running processes.")
     assert result.remedy
     assert result.remedy.text == "Run the check as root."
     assert one(service(), processes=False).status is Status.WARN
@@ -142,13 +142,13 @@ def test_a_copy_passes_on_what_starts_at_boot_and_says_so() -> None:
     given = host(view=view, services=Services("systemd", (), False), os_release=DEBIAN)
     (result,) = run("services.mail", look(given))
     assert result.status is Status.PASS
-    assert "what runs now is not known of a copied root" in result.message
+    assert "A copied root does not show what is running" in result.message
 
 
 def test_an_unheard_of_init_system_may_start_what_is_installed() -> None:
     installed = service("postfix", unit=None, enabled=None, active=False, package="postfix")
     result = one(installed, init="other")
-    assert (result.status, "could not be found out: postfix." in result.message) == (Status.UNKNOWN, True)
+    assert (result.status, "start at boot: postfix." in result.message) == (Status.UNKNOWN, True)
     assert one(installed, init="systemd").status is Status.PASS
     assert one(service("ntp", "time", unit=None, enabled=None, package="ntp"), init="other").status is Status.PASS
 
@@ -175,7 +175,7 @@ def test_a_socket_unit_that_opens_one_of_mailcows_ports(
         assert result.status is Status.PASS
         return
     assert (result.status, result.subject, measured(result)["ports"]) == (Status.WARN, "mx.socket", ports)
-    assert result.message.endswith(f": port {', '.join(map(str, ports))}. It does not listen now.")
+    assert result.message.endswith(f": {', '.join(map(str, ports))}. It is not listening now.")
     assert commands(result) == ("systemctl disable --now mx.socket",)
 
 
@@ -183,7 +183,7 @@ def test_a_socket_unit_beside_a_service() -> None:
     unit = SocketUnit("a b.socket", (("", 25),), True)
     exim, mx = results(service(), sockets=(unit,))
     assert (exim.subject, mx.subject) == ("exim4.service", "a b.socket")
-    assert "It listens there now." in mx.message
+    assert "It is listening there now." in mx.message
     assert commands(mx) == ("systemctl disable --now 'a b.socket'",)
 
 
@@ -217,7 +217,7 @@ def test_what_others_need_or_may_need_is_not_removed(dependents: tuple[str, ...]
     result = one(service(package="exim4-base", dependents=dependents))
     assert commands(result) == ("systemctl disable --now exim4.service",)
     assert result.remedy
-    assert ("as others need them: bsd-mailx." in result.remedy.text) == bool(dependents)
+    assert ("because others need them: bsd-mailx." in result.remedy.text) == bool(dependents)
 
 
 def test_a_queue_keeps_its_packages() -> None:
@@ -225,7 +225,7 @@ def test_a_queue_keeps_its_packages() -> None:
     result = one(service(package="exim4-base", dependents=()), mail_traces=queue)
     assert commands(result) == ("systemctl disable --now exim4.service",)
     assert result.remedy
-    assert "Messages that wait in /var/spool/exim4/input: 3." in result.remedy.text
+    assert "Messages waiting in /var/spool/exim4/input: 3." in result.remedy.text
 
 
 # --- Postfix keeps on sending --------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def test_postfix_loses_its_listeners_and_stays(
     result = one(service("postfix", package="postfix", dependents=dependents), system=system, init=init)
     assert commands(result) == ("postconf -e master_service_disable=inet", restart)
     assert result.remedy
-    assert ("as others need them: proxmox-ve, pve-manager." in result.remedy.text) == bool(dependents)
+    assert ("because others need them: proxmox-ve, pve-manager." in result.remedy.text) == bool(dependents)
 
 
 def test_postfix_that_was_told_to_listen_no_more_is_no_finding(tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def held(unit: str | None, port: int = 25, **more: Any) -> dict[str, Any]:
 def test_who_holds_a_port_is_told_by_the_check_of_ports_alone(unit: str) -> None:
     result = one(service("postfix", sockets=("postfix.socket",), streams=(("", 25),)), **held(unit))
     assert (result.status, result.subject, result.remedy) == (Status.SKIP, "postfix.service", None)
-    assert result.reason == "postfix.service holds ports that mailcow publishes, so `ports.free` names it: 25/tcp."
+    assert result.reason == "postfix.service uses ports that mailcow publishes, so `ports.free` reports it: 25/tcp."
     assert one(service("postfix", streams=(("", 25),)), **held("other.service")).status is Status.WARN
     by_hand = service(unit=None, enabled=None, pid=9)
     assert one(by_hand, **held(None)).status is Status.SKIP

@@ -40,7 +40,7 @@ def one(check: str, requirements: str = "current", **facts: Any) -> Result:
         (release("debian", "11"), Status.WARN, "ended on 2026-08-31"),
         (release("debian", "10"), Status.WARN, "Debian 11/12/13"),
         (release("debian", "130"), Status.WARN, "not Debian"),
-        (release("debian", ""), Status.WARN, "names no release"),
+        (release("debian", ""), Status.WARN, "has no release number"),
         (release("ubuntu", "24.04"), Status.PASS, "supports"),
         (release("ubuntu", "25.10"), Status.PASS, "supports"),
         (release("ubuntu", "20.04"), Status.WARN, "Ubuntu ≥ 22.04"),
@@ -49,8 +49,8 @@ def one(check: str, requirements: str = "current", **facts: Any) -> Result:
         (release("almalinux", "10.0"), Status.WARN, "not AlmaLinux 10.0"),
         (release("alpine", "3.20.1"), Status.WARN, "manual adjustments"),
         (release("fedora", "42"), Status.WARN, "does not list"),
-        (release("debian", "23", "MX 23.1 Libretto"), Status.WARN, "is built on Debian"),
-        (release("debian", "12", "Debian GNU/Linux 12", name="Parrot"), Status.WARN, "Parrot is built on Debian"),
+        (release("debian", "23", "MX 23.1 Libretto"), Status.WARN, "is based on Debian"),
+        (release("debian", "12", "Debian GNU/Linux 12", name="Parrot"), Status.WARN, "Parrot is based on Debian"),
     ],
 )
 def test_distributions(system: OsRelease, status: Status, word: str) -> None:
@@ -69,7 +69,7 @@ def test_a_release_is_judged_by_the_day_of_the_run() -> None:
 def test_proxmox_keeps_debians_names() -> None:
     facts = {"os_release": DEBIAN, "kernel": "6.8.12-4-pve"}
     on_metal, in_container = Virtualization(None, None, None), Virtualization("lxc", None, None)
-    assert "Proxmox VE is built on" in one("system.os", virtualization=on_metal, **facts).message
+    assert "Proxmox VE is based on" in one("system.os", virtualization=on_metal, **facts).message
     assert one("system.os", virtualization=in_container, **facts).status is Status.PASS
 
 
@@ -99,9 +99,9 @@ ARMHF = Userland(shell="armv7l", engine="armv7l", packages="armv7l")
 @pytest.mark.parametrize(
     ("found", "built", "status", "said"),
     [
-        (ARMHF, "", Status.FAIL, "the system is a 32-bit one (armv7l)"),
-        (Userland(packages="armv7l"), "", Status.FAIL, "the system is a 32-bit one (armv7l)"),
-        (Userland(shell="i686"), "", Status.FAIL, "the system is a 32-bit one (i686)"),
+        (ARMHF, "", Status.FAIL, "the system is 32-bit (armv7l)"),
+        (Userland(packages="armv7l"), "", Status.FAIL, "the system is 32-bit (armv7l)"),
+        (Userland(shell="i686"), "", Status.FAIL, "the system is 32-bit (i686)"),
         # A static engine of 64 bits finds its images.
         (ARMHF, "aarch64", Status.WARN, "Nobody has tested"),
         (Userland(shell="x86_64", packages="x86_64"), "i686", Status.FAIL, "the engine is a 32-bit program (i686)"),
@@ -123,7 +123,7 @@ def test_a_64_bit_kernel_does_not_make_a_64_bit_system(found: Userland, built: s
 @pytest.mark.parametrize(
     ("found", "status", "word"),
     [
-        (Virtualization(None, None, None), Status.PASS, "No virtualization"),
+        (Virtualization(None, None, None), Status.PASS, "No virtual machine"),
         (Virtualization(None, "kvm", None), Status.PASS, "on KVM"),
         (Virtualization(None, "strange", None), Status.PASS, "on strange"),
         (Virtualization("lxc", "kvm", None), Status.FAIL, "LXC"),
@@ -196,24 +196,28 @@ def features(directory: bool | None = True, absent: tuple[str, ...] = (), **opti
 @pytest.mark.parametrize(
     ("found", "status", "word"),
     [
-        (features(), Status.PASS, "has all"),
+        (features(), Status.PASS, "has everything"),
         (features(VETH="n"), Status.FAIL, "veth"),
         (features(OVERLAY_FS="n"), Status.WARN, "overlay"),
-        (features(IP_NF_FILTER="n", IP_NF_NAT="n", IP_NF_RAW="n", IP6_NF_FILTER="n"), Status.PASS, "has all"),
+        (features(IP_NF_FILTER="n", IP_NF_NAT="n", IP_NF_RAW="n", IP6_NF_FILTER="n"), Status.PASS, "has everything"),
         (features(IP_NF_FILTER="n", NFT_COMPAT="n"), Status.FAIL, "iptables"),
         (features(IP_NF_RAW="n", NF_TABLES="n"), Status.WARN, "raw table"),
-        (features(CGROUP_DEVICE="n", CGROUP_BPF="y"), Status.PASS, "has all"),
+        (features(CGROUP_DEVICE="n", CGROUP_BPF="y"), Status.PASS, "has everything"),
         (features(absent=("NETFILTER_XT_MATCH_ADDRTYPE",)), Status.FAIL, "addrtype"),
-        (features(False, absent=("VETH",)), Status.FAIL, "not restarted. Not loaded"),
-        (features(False), Status.WARN, "not restarted"),
+        (features(False, absent=("VETH",)), Status.FAIL, "not rebooted. Not loaded"),
+        (features(False), Status.WARN, "not rebooted"),
         (
             KernelFeatures(dict.fromkeys(OPTIONS, "y") | {"MODULES": "n"}, "/proc/config.gz", False),
             Status.PASS,
-            "has all",
+            "has everything",
         ),
-        (KernelFeatures(dict.fromkeys(OPTIONS, "y"), "/proc/config.gz", False), Status.PASS, "has all"),  # all built in
+        (
+            KernelFeatures(dict.fromkeys(OPTIONS, "y"), "/proc/config.gz", False),
+            Status.PASS,
+            "has everything",
+        ),  # all built in
         (KernelFeatures({}, None, None), Status.UNKNOWN, "Neither"),
-        (KernelFeatures({"MODULES": "y"}, None, False), Status.FAIL, "not restarted"),
+        (KernelFeatures({"MODULES": "y"}, None, False), Status.FAIL, "not rebooted"),
         (KernelFeatures({"MODULES": "y", "VETH": "n"}, "/lib/modules/x/modules.dep", True), Status.FAIL, "veth"),
     ],
 )

@@ -294,7 +294,7 @@ def failing() -> Report:
             message,
             subject=subject,
             severity=Severity.RECOMMENDED,
-            title="Nothing is left of an earlier mailcow",
+            title="Nothing is left over from an earlier mailcow",
             remedy=Remedy("Remove what you do not need any more.", (command,)),
         )
         for subject, message, command in (

@@ -20,16 +20,16 @@ def contradictions(start: EngineStart, config: DaemonConfig, major: int | None) 
     if held.get("bridge") and held.get("bip"):
         yield say("The engine does not start with both bridge and bip: they exclude each other.")
     if held.get("icc") is False and held.get("iptables") is False:
-        yield say("The engine does not start with icc: false and iptables: false, as the former needs the latter.")
+        yield say("The engine does not start with icc: false and iptables: false: icc: false needs iptables.")
     if major is not None and major < 27 and held.get("ip6tables") is True and held.get("experimental") is not True:
         yield say(
-            "Docker {version} starts with ip6tables: true only where experimental is true as well.",
+            "Docker {version} starts with ip6tables: true only if experimental is also true.",
             version=start.version,
         )
     own_bridge = not held.get("bridge")
     if major is not None and major < 27 and held.get("ipv6") is True and own_bridge and not held.get("fixed-cidr-v6"):
         yield say(
-            "Docker {version} starts with ipv6: true only where fixed-cidr-v6 gives a network.",
+            "Docker {version} starts with ipv6: true only if fixed-cidr-v6 sets a network.",
             version=start.version,
         )
     driver, by_containerd = held.get("storage-driver"), config.feature(SNAPSHOTTER)
@@ -46,7 +46,7 @@ def _runtime(start: EngineStart, wanted: object) -> Iterator[str]:
     }
     given = any(flag.name == "runtimes" for flag in start.flags)
     if isinstance(wanted, str) and wanted not in ("", "runc", *named) and not given and not wanted.startswith("io."):
-        yield say("The default-runtime {name} is not among the runtimes: the engine does not start.", name=wanted)
+        yield say("The default-runtime {name} is not listed in runtimes, so the engine does not start.", name=wanted)
 
 
 def _log_options(start: EngineStart, config: DaemonConfig) -> Iterator[str]:
@@ -58,8 +58,8 @@ def _log_options(start: EngineStart, config: DaemonConfig) -> Iterator[str]:
                 continue
             if not name.startswith("cache-"):
                 yield say(
-                    "Line {line} of {path} has {name}, which is no option of the log driver json-file: the engine does "
-                    "not start with it.",
+                    "Line {line} of {path} has {name}, which is not an option of the log driver json-file: the engine "
+                    "does not start with it.",
                     path=config.path,
                     line=directive.line,
                     name=name_of(directive),

@@ -26,8 +26,8 @@ from preflight.text.versions import at_least
 def compose(look: Look) -> Iterator[Finding]:
     """Docker Compose is installed and new enough
 
-    mailcow's scripts start everything through Docker Compose: the plugin where it works, else the old standalone
-    program. Without it the installer writes its configuration, and `docker compose pull` then fails.
+    mailcow's scripts start everything through Docker Compose: the plugin if it works, otherwise the old standalone
+    program. Without Compose, the installer writes its configuration, and `docker compose pull` then fails.
     """
     found = look.host.compose.get()
     evidence = ComposeEvidence(version=found.version or None, kind=found.kind, path=found.path)
@@ -43,9 +43,9 @@ def compose(look: Look) -> Iterator[Finding]:
 def _absent(look: Look, compose: Compose, evidence: ComposeEvidence) -> Finding:
     if install.absent(look.host) and look.told_by("docker.engine"):
         return skipped(say("Docker Compose comes with Docker (see docker.engine)."), evidence=evidence)
-    message, remedy = say("Docker Compose is not installed: neither the plugin nor docker-compose is there."), None
+    message, remedy = say("Docker Compose is not installed: there is neither the plugin nor docker-compose."), None
     if compose.inert:
-        message = say("{path} is not executable, so that docker does not use it.", path=compose.inert)
+        message = say("{path} is not executable, so docker does not use it.", path=compose.inert)
         remedy = Remedy(say("Make it executable."), (f"chmod +x {shlex.quote(compose.inert)}",))
     if compose.of_user:
         message = say(
@@ -68,7 +68,7 @@ def _mute(look: Look, compose: Compose, evidence: ComposeEvidence) -> Finding:
     again = install.compose(look.host)
     help = paragraph(say("Run it on the host. If it does not work, reinstall it."), again.text)
     asked = "docker compose version" if compose.kind == "plugin" else "docker-compose version"
-    message = paragraph(say("Docker Compose is there, but not its version."), reason)
+    message = paragraph(say("Docker Compose is installed, but its version could not be determined."), reason)
     detail = compose.detail or compose.version
     return unknown(reason, help, asked, *again.commands, message=message, detail=detail, evidence=evidence)
 

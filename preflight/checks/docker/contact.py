@@ -24,7 +24,7 @@ def silent(host: Host, contact: Contact) -> Finding:
     # What answers elsewhere and makes no sense may be a proxy; a certificate or a name server may be what is wrong.
     if contact.state == "denied" or (contact.state == "invalid" and not contact.url.startswith("unix://")):
         reason, remedy = _unasked(host, contact)
-        message = paragraph(say("The engine could not be asked."), reason)
+        message = paragraph(say("The engine could not be queried."), reason)
         return unknown(
             reason, remedy.text, message=message, detail=contact.detail, evidence=evidence, place=remedy.place
         )
@@ -44,9 +44,9 @@ def silent(host: Host, contact: Contact) -> Finding:
 def _unasked(host: Host, contact: Contact) -> tuple[str, Remedy]:
     """Return why nothing is known, and what would help."""
     if contact.state == "denied":
-        return say("This program may not use {where}.", where=contact.url), rights.more(host)
-    text = say("Name the engine with --docker-host, or restart it and look at what it logs.")
-    reason = say("What answers at {where} does not speak as a Docker engine does.", where=contact.url)
+        return say("This program is not allowed to use {where}.", where=contact.url), rights.more(host)
+    text = say("Name the engine with --docker-host, or restart it and check its log.")
+    reason = say("Something answers at {where}, but it does not respond like a Docker engine.", where=contact.url)
     return reason, Remedy(text, place="docker-run")
 
 
@@ -57,25 +57,25 @@ def _restart(host: Host) -> tuple[str, ...]:
 
 
 def _senseless(host: Host, contact: Contact) -> Outcome:
-    message = say("What answers at {where} is no Docker engine that works.", where=contact.url)
-    text = say("Restart the engine, and look at what it logs and what else holds its socket.")
+    message = say("Something answers at {where}, but it is not a working Docker engine.", where=contact.url)
+    text = say("Restart the engine. Check its log and what else uses its socket.")
     name = contact.url.removeprefix("unix://").rpartition("/")[2]
     return Outcome(Status.FAIL, message, Remedy(text, (*_restart(host), f"ss -xlp | grep {shlex.quote(name)}")))
 
 
 def _hanging(host: Host, contact: Contact) -> Outcome:
     message = say("The Docker engine at {where} hangs: it does not reply in time.", where=contact.url)
-    text = say("Restart the engine, and look at what it logged and at the host's disks.")
+    text = say("Restart the engine. Check its log and the host's disks.")
     return Outcome(Status.FAIL, message, Remedy(text, _restart(host)))
 
 
 def _start(host: Host) -> Remedy:
-    return Remedy(say("Start the engine, and look at what it logs where it does not start."), _restart(host))
+    return Remedy(say("Start the engine. If it does not start, check its log."), _restart(host))
 
 
 def _deserted(host: Host, contact: Contact) -> Outcome:
     message = say(
-        "Nobody answers at {where}: the socket is there, but no Docker engine listens on it.", where=contact.url
+        "Nothing answers at {where}: the socket exists, but no Docker engine listens on it.", where=contact.url
     )
     return Outcome(Status.FAIL, message, _start(host))
 
@@ -83,17 +83,17 @@ def _deserted(host: Host, contact: Contact) -> Outcome:
 def _absent(host: Host, contact: Contact) -> Outcome:
     if engine := install.path(host, "dockerd"):
         message = say(
-            "No Docker engine runs: there is nothing at {where}, though {path} is installed.",
+            "No Docker engine is running: there is nothing at {where}, but {path} is installed.",
             where=contact.url,
             path=engine,
         )
         return Outcome(Status.FAIL, message, _start(host))
     message = say("No Docker engine was found: there is nothing at {where}.", where=contact.url)
     if contact.state == "refused":
-        message = say("No Docker engine is installed: nobody listens at {where}.", where=contact.url)
+        message = say("No Docker engine is installed: nothing listens at {where}.", where=contact.url)
     elif client := install.path(host, "docker"):
         message = say(
-            "No Docker engine was found: there is nothing at {where}, and {path} is its client alone.",
+            "No Docker engine was found: there is nothing at {where}, and {path} is only the client.",
             where=contact.url,
             path=client,
         )

@@ -26,25 +26,28 @@ class Sentences(Struct, frozen=True):
 
 
 _PRIVILEGES = Sentences(
-    held=noted("A privileged container in the host's network was started, and it held the privileges."),
-    lacking=noted("A privileged container was started, but without the privileges to change the host's firewall."),
+    held=noted("A privileged container started in the host's network and had its privileges."),
+    lacking=noted("A privileged container started, but without the privileges to change the host's firewall."),
     refused=noted("The engine refuses to start a privileged container."),
     short=noted("no privileges"),
 )
 _NO_CGROUPS = Sentences(
     held=_PRIVILEGES.held,
     lacking=_PRIVILEGES.lacking,
-    refused=noted("The engine starts no container, because the control groups (cgroups) are not mounted on this host."),
+    refused=noted(
+        "The engine cannot start any container because the control groups (cgroups) are not mounted on this host."
+    ),
     short=_PRIVILEGES.short,
 )
 _LIMITS = Sentences(
-    held=noted("A container with mailcow's limits of open files and processes was started, and it held them."),
-    lacking=noted("A container with mailcow's limits was started, but with other ones than it asked for."),
-    refused=noted("The engine refuses to start a container with mailcow's limits of open files and processes."),
-    short=noted("other limits"),
+    held=noted("A container started with mailcow's limits on open files and processes and had these limits."),
+    lacking=noted("A container with mailcow's limits started, but with different limits."),
+    refused=noted("The engine refuses to start a container with mailcow's limits on open files and processes."),
+    short=noted("different limits"),
 )
 _RAISING = noted(
-    "Raise the engine's own limits; in a container or a restricted virtual server, those of the machine below."
+    "Raise the engine's own limits. In a container or a restricted virtual server, raise those of the machine that it "
+    "runs on."
 )
 _LIMITS_TEXT = "[Service]\nLimitNOFILE=1048576\nLimitNPROC=infinity\n"
 _LIMITS_FILES = tuple(
@@ -69,8 +72,8 @@ _RAISE = (
 def privileged(look: Look) -> Iterator[Finding]:
     """The engine can start a privileged container
 
-    mailcow's netfilter container is privileged and works in the host's network: it bans attackers and keeps the
-    containers' ports to themselves. In LXC, with user namespaces and with restricted capabilities it does not start.
+    mailcow's netfilter container is privileged and works in the host's network: it bans attackers and shields the
+    containers' internal ports. It does not start in LXC, with user namespaces or with restricted capabilities.
     """
     run = look.host.probes.privileged.get()
     if run.cause == "cgroups":
@@ -95,8 +98,9 @@ def _mount(host: Host) -> Remedy:
 def limits(look: Look) -> Iterator[Finding]:
     """The engine can start containers with mailcow's limits
 
-    Dovecot's container asks for 40000 open files and 65535 processes, Redis' for a longer queue of connections. Where
-    the engine may not grant that, as in LXC or below a low limit of its own, those containers never start.
+    Dovecot's container asks for 40000 open files and 65535 processes, Redis's for a longer connection queue. If the
+    engine is not allowed to grant this, for example in LXC or with a low limit of its own, these containers never
+    start.
     """
     run = look.host.probes.limits.get()
     systemd = look.host.services.or_(NO_SERVICES).init == "systemd"
@@ -112,7 +116,7 @@ def nothing_starts(host: Host, cause: Refusal) -> Finding | None:
     if not cause or privileged is None or privileged.started or cause not in ("every", privileged.cause):
         return None
     reason = say("The engine refuses a privileged container for the same reason (see docker.privileged).")
-    return unknown(reason, say("Remove that reason first."))
+    return unknown(reason, say("Fix that first."))
 
 
 def _judged(run: StartRun, sentences: Sentences, remedy: Remedy | None = None) -> Finding:
@@ -126,7 +130,7 @@ def _judged(run: StartRun, sentences: Sentences, remedy: Remedy | None = None) -
         status, message, found = Status.FAIL, say(sentences.lacking), phrase(sentences.short)
     else:
         reason = say("The container ended with exit code {code}.", code=run.exit_code)
-        return unknown(reason, say("Look at what the engine logs."), detail=run.error, evidence=evidence)
+        return unknown(reason, say("Check the engine's log."), detail=run.error, evidence=evidence)
     return Finding(
         status=status,
         message=message,

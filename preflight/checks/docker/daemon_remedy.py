@@ -29,17 +29,18 @@ _OFF = ("iptables", "ip6tables", "ip-masq", "ip-forward")  # the engine's defaul
 def corrected(look: Look) -> Remedy:
     """Return how the settings are corrected, with the commands that do it where that is certain."""
     start, config = look.host.engine_start.value, look.host.daemon_config.value
-    again = say("Correct the settings and restart the engine; its containers stop meanwhile.")
+    again = say("Correct the settings and restart the engine. Its containers stop during the restart.")
     if config is not None and config.directory:
         text = say(
-            "Remove the directory {path}, and restart the engine; its containers stop meanwhile.", path=config.path
+            "Remove the directory {path} and restart the engine. Its containers stop during the restart.",
+            path=config.path,
         )
         return Remedy(text, (f"rmdir {shlex.quote(config.path)}",))
     if config is not None and config.fault:
         return Remedy(again, (f"python3 -m json.tool {shlex.quote(config.path)}",))
     if start is None or config is None:
         return Remedy(again)
-    then = say("Then restart the engine; its containers stop meanwhile.")
+    then = say("Then restart the engine. Its containers stop during the restart.")
     words, changes = [*_types(start, version(look))], [*_filters(start, version(look))]
     off = [key for key in _OFF if config.settings.get(key) is False and key in effective_keys(start, version(look))]
     if off:
@@ -80,13 +81,13 @@ def _types(start: EngineStart, major: int | None) -> list[str]:
 
 def _hosts(start: EngineStart, config: DaemonConfig) -> str:
     unit = next((flag.source for flag in start.flags if flag.name == "hosts"), "")
-    text = say("Remove hosts from {path}: the engine listens where its arguments say.", path=config.path)
+    text = say("Remove hosts from {path}: the engine's arguments say where it listens.", path=config.path)
     if "/docker.service" not in unit:
         return text
     other = say(
-        "Or keep it there and start the engine without -H: run systemctl edit docker, and enter the lines [Service], "
-        "ExecStart= (empty) and ExecStart= followed by the command of {unit} without its -H. hosts has to name "
-        "unix:///var/run/docker.sock then.",
+        "Or keep it there and start the engine without -H: run systemctl edit docker and enter the lines [Service], "
+        "ExecStart= (empty) and ExecStart= followed by the command of {unit} without its -H. hosts must then contain "
+        "unix:///var/run/docker.sock.",
         unit=unit,
     )
     return paragraph(text, other)

@@ -26,8 +26,8 @@ from preflight.text.versions import at_least
 def engine(look: Look) -> Iterator[Finding]:
     """The Docker Engine answers and is new enough
 
-    mailcow is nothing but containers, and its installer refuses engines older than the version named on its page.
-    An engine that hangs now will hang while mailcow is being updated, too.
+    mailcow runs entirely in containers, and its installer refuses engines older than the version named on its page.
+    An engine that hangs now will also hang while mailcow is being updated.
     """
     contact = look.host.contact.get()
     if contact.state != "ok":
@@ -45,7 +45,7 @@ def _aged(look: Look, version: str, url: str, evidence: EngineEvidence) -> Findi
     message = say("The Docker Engine {version} answers at {url}.", version=version, url=url)
     if enough is None:
         reason = say(
-            "The engine's version {version} is not a number that can be compared with {wanted}.",
+            "The engine's version {version} is not a number, so it cannot be compared with {wanted}.",
             version=repr(version),
             wanted=wanted,
         )

@@ -29,7 +29,7 @@ T = TypeVar("T")
         "services",
         "os_release",
     ),
-    remedy="Restart the engine, and look at what it logs; update it and its runtime where this does not help.",
+    remedy="Restart the engine and check its log. If that does not help, update it and its runtime.",
     docs=(HEALTHCHECK, PREREQUISITES),
     sources=(
         issue(30402, "moby/moby"),
@@ -39,12 +39,12 @@ T = TypeVar("T")
     ),
 )
 def healthcheck(look: Look) -> Iterator[Finding]:
-    """A container with a HEALTHCHECK becomes unhealthy and healthy
+    """The engine runs health checks and reports their results
 
-    mailcow's containers wait for others to be healthy before they start, so that an engine that never runs health
-    checks, or misreads them, never brings mailcow up. Here one is really run: first failing, then passing. Another one
-    hangs until its timeout ends it. And twenty commands are run in a container one after another, in the same way as
-    health checks: each has to end, with its own exit code.
+    mailcow's containers wait for others to be healthy before they start. An engine that never runs health checks,
+    or misreads them, never brings mailcow up. This check runs a real one, which first fails and then passes.
+    Another one hangs until its timeout ends it. Then twenty commands are run in a container one after another, in
+    the same way as health checks: each must end with its own exit code.
     """
     run = look.host.probes.healthcheck.get()
     names = [state for _, state in run.states]
@@ -54,7 +54,7 @@ def healthcheck(look: Look) -> Iterator[Finding]:
         yield nothing
     else:
         commands = (*distro.restart(look.host, "docker"), "docker info", "docker ps --all")
-        remedy = Remedy(say("Restart the engine and look at what it logs; then check again."), commands)
+        remedy = Remedy(say("Restart the engine and check its log. Then run the check again."), commands)
         yield _told(run, Status.FAIL, _sick(run, names), remedy)
 
 
@@ -89,10 +89,10 @@ def _wrong(run: ExecRun) -> str:
         return say("The engine ran {done} commands in a container, and failed to run the next one.", done=done)
     for number, code in enumerate(run.codes, 1):
         if code is None:
-            return say("Command {number} in a container never ended, as far as the engine tells.", number=number)
+            return say("According to the engine, command {number} in a container never ended.", number=number)
         if code != number:
             return say(
-                "Command {number} in a container ended with exit code {number}, and the engine says {code}.",
+                "Command {number} in a container ended with exit code {number}, but the engine reports {code}.",
                 number=number, code=code,
             )  # fmt: skip
     return ""
@@ -108,10 +108,11 @@ def _stuck(run: TimeoutRun) -> str:
     if run.error:
         return say("A container whose health check hangs could not be run to its end.")
     if "unhealthy" not in [state for _, state in run.states]:
-        return say("A health check that hangs is not ended at its timeout: the container never became unhealthy.")
+        return say("A health check that hangs is not stopped at its timeout: the container never became unhealthy.")
     if run.gone is False:
         return say(
-            "The process of a health check that exceeds its timeout keeps running. Each such check leaves one more."
+            "The process of a health check that exceeds its timeout keeps running. Each such check leaves another "
+            "process behind."
         )
     return ""
 
@@ -155,7 +156,9 @@ def _way(run: HealthRun) -> str:
 
 def _healed(run: HealthRun) -> str:
     seconds = f"{run.states[-1][0]:.1f}"
-    return say("A container with a HEALTHCHECK went {way} in {seconds} s.", way=_way(run), seconds=seconds)
+    return say(
+        "A container with a HEALTHCHECK changed its status in {seconds} s: {way}.", way=_way(run), seconds=seconds
+    )
 
 
 def _sick(run: HealthRun, names: list[str]) -> str:
@@ -174,4 +177,4 @@ def _sick(run: HealthRun, names: list[str]) -> str:
         )
     if "unhealthy" in names:
         return say("A container stayed unhealthy although its check should have passed.")
-    return say("A container was called healthy although its check failed.")
+    return say("A container was reported healthy although its check failed.")

@@ -104,15 +104,15 @@ def given_twice(start: EngineStart, config: DaemonConfig, major: int | None) -> 
         values = {"path": config.path, "line": directive.line, "name": name}
         if source := sources.get(name, ""):
             yield say(
-                "{name} is in line {line} of {path} and among the engine's arguments in {source}: the engine refuses a "
-                "setting that is given twice.",
+                "{name} is in line {line} of {path} and also among the engine's arguments in {source}: the engine "
+                "refuses a setting that is given twice.",
                 source=source,
                 **values,
             )
         else:
             yield say(
-                "{name} is in line {line} of {path} and among the engine's arguments: the engine refuses a setting "
-                "that is given twice.",
+                "{name} is in line {line} of {path} and also among the engine's arguments: the engine refuses a "
+                "setting that is given twice.",
                 **values,
             )
 
@@ -122,7 +122,7 @@ def idle(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterato
     for name, directive in effective_keys(start, major).items():
         if (meant := IDLE.get(name)) and is_idle(name, major):
             yield say(
-                "Line {line} of {path} has {name}, of which the engine takes no notice. Its name there is {meant}.",
+                "Line {line} of {path} has {name}, which the engine ignores. Its name there is {meant}.",
                 path=config.path,
                 line=directive.line,
                 name=name,
@@ -136,7 +136,7 @@ def idle(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterato
         passed_over = len(directive.path) == 1 and directive.form == "object" and known and not known.taken_by(major)
         if passed_over and name not in refused:
             yield say(
-                "Line {line} of {path} has {name}, of which Docker {version} takes no notice.",
+                "Line {line} of {path} has {name}, which Docker {version} ignores.",
                 path=config.path,
                 line=directive.line,
                 name=name,

@@ -22,16 +22,16 @@ PROJECTS = ("mailcowdockerized", "mailcow-dockerized")
 @check(
     severity=Severity.RECOMMENDED,
     reads=("engine", "links"),
-    remedy="Remove what an earlier mailcow left, or restore its mailcow.conf where its mail is still wanted.",
+    remedy="Remove what an earlier mailcow left behind, or restore its mailcow.conf if its mail is still wanted.",
     docs=(INSTALLATION,),
     sources=(issue(2854), issue(1816)),
     subject="object",
 )
 def leftovers(look: Look) -> Iterator[Finding]:
-    """Nothing is left of an earlier mailcow
+    """Nothing is left over from an earlier mailcow
 
-    A new mailcow takes over volumes of the old one's names, but has other passwords: it then waits for its database
-    endlessly. Old containers and the bridge br-mailcow keep the new ones from starting.
+    A new mailcow takes over volumes that have the old one's names, but it has other passwords: it then waits for
+    its database endlessly. Old containers and the bridge br-mailcow prevent the new containers from starting.
     """
     engine = look.host.engine.get()
     projects = tuple(dict.fromkeys((look.plan.project, *PROJECTS)))
@@ -46,12 +46,12 @@ def leftovers(look: Look) -> Iterator[Finding]:
 def _nothing(engine: Engine, working: list[str]) -> Finding:
     """Say that nothing is left, as far as the engine tells."""
     if not working and not engine.whole("containers", "networks", "volumes"):
-        reason = say("The engine did not list everything that lives on it.")
-        return unknown(reason, say("Look yourself."), "docker volume ls", "docker ps -a")
-    message, found = say("There are no containers, networks and volumes of an earlier mailcow."), phrase("none")
+        reason = say("The engine did not list all of its containers, networks and volumes.")
+        return unknown(reason, say("List them on the host."), "docker volume ls", "docker ps -a")
+    message, found = say("There are no containers, networks or volumes of an earlier mailcow."), phrase("none")
     if working:
         message = say(
-            "A complete mailcow (project {project}) runs here already; nothing else of an earlier one is left.",
+            "A complete mailcow (project {project}) already runs here. Nothing else is left over from an earlier one.",
             project=working[0],
         )
         found = phrase("a running mailcow")
@@ -81,15 +81,15 @@ def _left(look: Look, projects: tuple[str, ...]) -> Iterator[Finding]:
             yield _container(container, container.project in alive)
     for network in engine.networks:
         if not network.run and _belongs(network, projects):
-            message = say("The network {name} is left of an earlier mailcow.", name=network.name)
+            message = say("The network {name} is left over from an earlier mailcow.", name=network.name)
             yield _object("network", network.name, message, f"docker network rm {shlex.quote(network.name)}")
     for volume in engine.volumes:
         if _named(volume, projects):
             yield _volume(volume, look.plan.conf_path)
     if _is_nobodys(look, look.plan.bridge):
         message = say(
-            "The bridge {bridge} is there and belongs to no network of the engine, which would "
-            "take it over for mailcow, with all that hangs on it.",
+            "The bridge {bridge} exists but belongs to no network of the engine. The engine would reuse it for "
+            "mailcow, with everything that is attached to it.",
             bridge=look.plan.bridge,
         )
         yield _object("interface", look.plan.bridge, message, f"ip link delete {shlex.quote(look.plan.bridge)}")
@@ -117,7 +117,7 @@ def _finding(kind: str, name: str, message: str, remedy: Remedy) -> Finding:
         subject=f"{kind}:{name}",
         message=message,
         expected=phrase("none"),
-        found=phrase("there"),
+        found=phrase("present"),
         remedy=remedy,
     )
 
@@ -130,30 +130,32 @@ def _container(container: Container, alive: bool) -> Finding:
     """Say what to do about a container; `alive`: so much of its mailcow runs that mail may live there."""
     name = shlex.quote(container.name)
     if alive:
-        message = say("The container {name} belongs to another mailcow, which runs in part.", name=container.name)
+        message = say("The container {name} belongs to another mailcow, which is partly running.", name=container.name)
         text = paragraph(
-            say("Mail may live there: do not remove it. Back that mailcow up first."),
-            say("To go on with it, run the check with its mailcow.conf (--mailcow-conf)."),
-            say("To replace it, move its mail to the new one before it goes."),
+            say("It may hold mail: do not remove it. Back up that mailcow first."),
+            say("To keep using it, run the check with its mailcow.conf (--mailcow-conf)."),
+            say("To replace it, move its mail to the new one before you remove it."),
         )
         remedy = Remedy(text, (f"docker inspect {name}",), when="last")
         return _finding("container", container.name, message, remedy)
     message = say(
-        "The container {name} ({state}) is left of an earlier mailcow.", name=container.name, state=container.state
+        "The container {name} ({state}) is left over from an earlier mailcow.",
+        name=container.name,
+        state=container.state,
     )
-    text = say("Remove it if that mailcow is not to be started again. The volumes with its mail stay.")
+    text = say("Remove it if you will not start that mailcow again. The volumes with its mail are kept.")
     stop = (f"docker stop {name}",) if container.state in (*RUNNING, "restarting") else ()
     return _finding("container", container.name, message, Remedy(text, (*stop, f"docker rm {name}")))
 
 
 def _volume(volume: str, conf: str) -> Finding:
     message = say(
-        "The volume {volume} is left of an earlier mailcow: a new one takes it over with what is in it.", volume=volume
+        "The volume {volume} is left over from an earlier mailcow: a new one takes it over with its contents.",
+        volume=volume,
     )
     text = say(
-        "Restore the old {conf} with its passwords to keep the mail. Where nothing in the "
-        "volume is wanted any more, remove it with docker volume rm: that destroys what it "
-        "holds.",
+        "To keep the mail, restore the old {conf} with its passwords. If you need nothing in the volume, remove it "
+        "with docker volume rm. This destroys its contents.",
         conf=conf,
     )
     return _finding("volume", volume, message, Remedy(text, (f"docker volume inspect {shlex.quote(volume)}",)))

@@ -43,16 +43,16 @@ def podman(engine: Engine | None, evidence: Evidence = NOTHING) -> Finding | Non
 @check(
     severity=Severity.REQUIRED,
     reads=("engine", "commands", "services", "os_release", "kernel"),
-    remedy="Replace it by the Docker Engine from Docker's own packages, run by root.",
+    remedy="Replace it with the Docker Engine from Docker's own packages, run by root.",
     docs=(PREREQUISITES,),
     sources=(issue(2401), issue(5483), issue(656)),
 )
 def packaging(look: Look) -> Iterator[Finding]:
-    """The engine is Docker's own, run by root
+    """The engine is the Docker Engine, run by root
 
-    mailcow needs privileged containers, the host's network and the socket at its usual place. The snap package sees
-    another file system, Podman and rootless engines lack what mailcow's netfilter needs, user namespaces are
-    refused to privileged containers, and Docker Desktop hides the host behind a virtual machine.
+    mailcow needs privileged containers, the host's network and the socket in its usual place. The snap package sees
+    another file system, and Podman and rootless engines lack what mailcow's netfilter needs. Privileged containers
+    cannot use user namespaces. Docker Desktop hides the host behind a virtual machine.
     """
     engine = look.host.engine.get()
     if kinds := _unfit(engine):
@@ -60,10 +60,10 @@ def packaging(look: Look) -> Iterator[Finding]:
     elif elsewhere := _elsewhere(look, engine):
         yield elsewhere
     elif engine.root_dir or engine.operating_system:
-        message = say("The engine is the Docker Engine itself, run by root.")
+        message = say("The engine is the Docker Engine, run by root.")
         yield Finding(status=Status.PASS, message=message, expected="Docker Engine", found="Docker Engine")
     else:
-        reason = say("The engine says neither where its data lies nor what it runs on.")
+        reason = say("The engine reports neither where its data is nor what it runs on.")
         yield unknown(reason, say("Restart the engine."), "docker info")
 
 
@@ -90,7 +90,7 @@ def _replaced(look: Look, kinds: list[Unfit]) -> Finding:
     listed = ", ".join(phrase(_NAMES[kind]) for kind in kinds)
     return Finding(
         status=Status.FAIL,
-        message=say("The engine is of a kind with which mailcow does not work: {kinds}.", kinds=listed),
+        message=say("mailcow does not work with this engine: {kinds}.", kinds=listed),
         expected="Docker Engine",
         found=listed,
         remedy=Remedy(
@@ -106,9 +106,12 @@ def _elsewhere(look: Look, engine: Engine) -> Finding | None:
     if not here or not engine.kernel or engine.kernel == here:
         return None
     reason = say(
-        "The engine runs on another machine, with the kernel {there}: this host's is {here}.",
+        "The engine runs on another machine: its kernel is {there}, this host's is {here}.",
         there=engine.kernel,
         here=here,
     )
-    help = say("Run preflight on the engine's own host; what this report says of files, ports and memory is not of it.")
+    help = say(
+        "Run preflight on the machine where the engine runs. The files, ports and memory in this report are not that "
+        "machine's."
+    )
     return unknown(reason, help)

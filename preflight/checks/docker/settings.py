@@ -26,10 +26,10 @@ FAULTS = {
     "empty": noted("it is empty"),
     "json": noted("it is not JSON that the engine could read"),
     "object": noted("it is not a JSON object"),
-    "last-comma": noted("line {line} ends with a comma too many"),
+    "last-comma": noted("line {line} ends with an extra comma"),
     "comma": noted("a comma is missing at the end of line {line}"),
     "comment": noted("line {line} has a comment, which JSON does not allow"),
-    "quotes": noted("line {line} has other quotation marks than the straight double ones of JSON"),
+    "quotes": noted("line {line} has quotation marks other than the straight double ones of JSON"),
     "syntax": noted("line {line} is not JSON"),
 }
 
@@ -57,9 +57,9 @@ FAULTS = {
 def daemon_config(look: Look) -> Iterator[Finding]:
     """The engine's settings suit mailcow
 
-    With `iptables: false` every connection seems to come from mailcow's own network, which may send: an open relay.
-    On hosts with IPv6 mailcow's installer adds keys to daemon.json and restarts the engine, and it stops at a file
-    that is no valid JSON.
+    With `iptables: false`, every connection seems to come from mailcow's own network, which is allowed to send
+    mail: an open relay. On hosts with IPv6, mailcow's installer adds keys to daemon.json and restarts the engine.
+    It stops if that file is not valid JSON.
     """
     if other := podman(look.host.engine.value):
         yield other
@@ -101,7 +101,7 @@ def _grave(look: Look) -> Iterator[str]:
     found, start = look.host.daemon_config.get(), look.host.engine_start.value
     if found.fault:
         yield say(
-            "{path} cannot be used, and the engine or mailcow's installer stops at it: {fault}.",
+            "{path} cannot be used: {fault}. The engine or mailcow's installer stops at it.",
             path=found.path,
             fault=phrase(FAULTS[found.fault.kind], line=found.fault.line),
         )
@@ -109,12 +109,12 @@ def _grave(look: Look) -> Iterator[str]:
     wrong = ", ".join(key for key, value in found.settings.items() if value is None)
     if wrong and not (start and start.directives):
         yield say(
-            "In {path} the value of {keys} is of the wrong kind: the engine does not start with it.",
+            "In {path}, the value of {keys} has the wrong type: the engine does not start with it.",
             keys=wrong,
             path=found.path,
         )
     if found.settings.get("iptables") is False:
-        yield say("With iptables: false every sender seems to come from mailcow's own network: an open relay.")
+        yield say("With iptables: false, every sender seems to come from mailcow's own network: an open relay.")
 
 
 def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
@@ -122,12 +122,14 @@ def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
     yield from idle(look)
     for key in ("ip-masq", "ip-forward"):
         if found.settings.get(key) is False:
-            yield say("With {key}: false containers have no way out of their own.", key=key)
+            yield say("With {key}: false, containers cannot reach other hosts on their own.", key=key)
     backend = found.settings.get("firewall-backend") or look.host.engine.or_(NO_ENGINE).firewall_backend
     if str(backend).startswith("nftables"):
-        yield say("The engine's firewall backend is nftables, for which mailcow's netfilter is not made yet.")
+        yield say(
+            "The engine's firewall backend is nftables, which mailcow's netfilter container does not support yet."
+        )
     if found.settings.get("ip6tables") is False and "ip6tables" not in missing and look.plan.ipv6:
-        yield say("With ip6tables: false IPv6 senders seem to come from mailcow's own network.")
+        yield say("With ip6tables: false, IPv6 senders seem to come from mailcow's own network.")
     if missing:
         yield say(
             "{path} lacks {names}, which mailcow's installer will add because this host has IPv6.",
@@ -152,13 +154,16 @@ def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
         lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
         if config.present:
             text = say(
-                "Leave it to mailcow's installer, which asks for it, or add to {path}: {lines}",
+                "Leave this to mailcow's installer, which asks before it adds them, or add to {path}: {lines}",
                 path=config.path,
                 lines=lines,
             )
             commands += edit(look.host, config.path, f". + {{{lines}}}")
         else:
-            text = say("Nothing has to be done, as mailcow's installer asks for it; the commands do it before.")
+            text = say(
+                "No action is required: mailcow's installer asks before it adds these settings. The commands add them "
+                "now."
+            )
             folder = shlex.quote(config.path.rpartition("/")[0] or "/")
             commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(config.path)}")
             files = (WrittenFile(config.path, f"{{{lines}}}\n"),)

@@ -14,38 +14,38 @@ from preflight.text.sentences import noted, paragraph, phrase, say
 
 _DRIVERS_BAD = {
     "vfs": noted(
-        "The storage driver vfs is of no use here: it keeps a whole copy of every layer, some 30 GB for mailcow alone."
+        "The storage driver vfs is not suitable: it keeps a full copy of every layer, about 30 GB for mailcow alone."
     ),
-    "devicemapper": noted("The storage driver devicemapper is of no use here: it was removed from Docker 25."),
-    "aufs": noted("The storage driver aufs is of no use here: it was removed from Docker 24."),
+    "devicemapper": noted("The storage driver devicemapper is not suitable: it was removed from Docker 25."),
+    "aufs": noted("The storage driver aufs is not suitable: it was removed from Docker 24."),
 }
 _DRIVERS_GOOD = ("overlay2", "overlayfs")
 _BACKING_BAD = ("nfs", "nfs4", "cifs", "smb", "smb2", "fuseblk", "ntfs", "vfat")
 _BACKING_ODD = ("btrfs", "zfs", "tmpfs", "fuse", "overlayfs", "aufs")
 _MOVE = noted(
-    "Give the engine's data a disk of ext4 or xfs and the default storage driver, before "
-    "mailcow is installed: whatever lives in it now has to be made anew."
+    "Before you install mailcow, move the engine's data to ext4 or XFS and use the default storage driver. Everything "
+    "that is in it now must be recreated."
 )
 
 
 @check(
     severity=Severity.REQUIRED,
     reads=("engine",),
-    remedy="Put the engine's data on ext4 or xfs with the overlay2 storage driver; containers are made anew.",
+    remedy="Put the engine's data on ext4 or XFS with the overlay2 storage driver. Containers must be recreated.",
     docs=(STORAGE_DRIVERS,),
     sources=(issue(840), issue(711)),
 )
 def storage(look: Look) -> Iterator[Finding]:
-    """The engine stores its layers in a way that works for mailcow
+    """The engine's storage driver and file system suit mailcow
 
-    With vfs, mailcow's images alone need some 30 GB. Its databases have failed on ZFS and network file systems.
+    With vfs, mailcow's images alone need about 30 GB. Its databases have failed on ZFS and network file systems.
     """
     engine = look.host.engine.get()
     if other := podman(engine):
         yield other
     elif not engine.driver:
-        reason = say("The engine does not say which storage driver it uses.")
-        yield unknown(reason, say("Look at what docker info says."), "docker info")
+        reason = say("The engine does not report which storage driver it uses.")
+        yield unknown(reason, say("Check the output of docker info."), "docker info")
     else:
         yield _judged(engine)
 
@@ -69,16 +69,16 @@ def _bad(engine: Engine, backing: str) -> Iterator[str]:
         yield say(_DRIVERS_BAD[engine.driver])
     if backing in _BACKING_BAD:
         yield say(
-            "The engine's data lies on {backing}, where databases lose locks and layers lose ownership.",
+            "The engine's data is on {backing}, where databases lose locks and layers lose ownership.",
             backing=backing,
         )
     if engine.driver_status.get("Supports d_type", "").lower() == "false":
-        yield say("The file system below lacks d_type (xfs with ftype=0), so that files in layers cannot be removed.")
+        yield say("The underlying file system lacks d_type (XFS with ftype=0), so files in layers cannot be removed.")
 
 
 def _odd(driver: str, backing: str) -> Iterator[str]:
     """Say what few mailcow hosts have."""
     if driver not in (*_DRIVERS_BAD, *_DRIVERS_GOOD):
-        yield say("The storage driver {driver} is unusual, and few mailcow hosts use it.", driver=driver)
+        yield say("The storage driver {driver} is unusual. Few mailcow hosts use it.", driver=driver)
     if backing in _BACKING_ODD and driver != backing:
-        yield say("The engine's data lies on {backing}, where few mailcow hosts have theirs.", backing=backing)
+        yield say("The engine's data is on {backing}. Few mailcow hosts use that.", backing=backing)

@@ -28,12 +28,13 @@ def of_kernel(port: str, holder: Holder) -> str:
     """Say what a socket is that no process has."""
     values = {"port": port, "state": holder.state, "peer": _peer(holder)}
     if holder.state in SOON + LATER:
-        return say("{port} is held by the kernel alone, for a connection that is closing ({state}).", **values)
+        return say("{port} is in use by the kernel only, for a connection that is closing ({state}).", **values)
     if holder.peer_port == NFS:
         return say("{port} is the local port of the kernel's own connection to {peer}, for an NFS mount.", **values)
     if _reserved(holder):
         return say(
-            "{port} is the local port of the kernel's own connection to {peer} ({state}), most likely of an NFS mount.",
+            "{port} is the local port of the kernel's own connection to {peer} ({state}), most likely for an NFS "
+            "mount.",
             **values,
         )
     return say("{port} is the local port of the kernel's own connection to {peer} ({state}).", **values)
@@ -43,14 +44,16 @@ def ends(look: Look, binding: Binding, holder: Holder) -> Remedy:
     """Say how a port comes free that the kernel alone has."""
     show = f"ss -tan 'sport = :{binding.port}'"
     if holder.state in SOON:
-        return Remedy(say("Wait a minute until the connection is gone for good, and run the check again."), (show,))
+        return Remedy(say("Wait a minute until the connection is gone, then run the check again."), (show,))
     if holder.state in LATER:
         return Remedy(
-            say("Wait until the other side answers or the kernel gives up, some minutes, and run the check again."),
+            say("Wait some minutes until the other side answers or the kernel gives up, then run the check again."),
             (show,),
         )
     if holder.peer_port != NFS and not _reserved(holder):
-        return Remedy(say("Find out which part of the kernel has the connection, and configure another port."), (show,))
+        return Remedy(
+            say("Find out which part of the kernel has the connection, and configure another port for it."), (show,)
+        )
     stays = say("The connection stays as long as the share is mounted.")
     remount = say("Then unmount and mount the share again, or reboot.")
     mounts = "findmnt -t nfs,nfs4"
@@ -58,7 +61,7 @@ def ends(look: Look, binding: Binding, holder: Holder) -> Remedy:
     if span is None:
         return Remedy(paragraph(stays, remount), (mounts,))
     option = f"options sunrpc {span}\n"
-    text = say("Keep the local ports of NFS away from mailcow's ({span}), now and after a reboot.", span=span)
+    text = say("Keep NFS's local ports away from mailcow's ({span}), now and after a reboot.", span=span)
     name, _, value = span.partition("=")
     commands = (mounts, f"sysctl -w sunrpc.{name}={value}", f"printf '%s\\n' '{option.rstrip()}' > {_CONF}")
     return Remedy(paragraph(stays, text, remount), commands, files=(WrittenFile(_CONF, option),))
@@ -76,8 +79,8 @@ def of_processes(occupants: list[Occupant]) -> bool:
 def ended(binding: Binding) -> Remedy:
     """Say how a port comes free that a process has for a connection: nothing needs to be stopped for good."""
     text = say(
-        "It is the local port of a connection, not a service. Wait until the connection ends, or end it in the program"
-        " that has it. Do not if it is your way in to this host."
+        "It is the local port of a connection, not a service. Wait until the connection ends, or end it in the "
+        "program that has it. Do not end it if it is your way into this host."
     )
     return Remedy(text, (f"ss -tnp 'sport = :{binding.port}'",))
 

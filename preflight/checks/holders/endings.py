@@ -23,10 +23,10 @@ _WANDERERS = ("rpc.statd", "rpc.mountd", "rpc.rquotad", "ypbind", "ypserv", "rpc
 WEB = ("nginx", "apache2", "httpd", "caddy", "lighttpd", "haproxy", "traefik")
 _STATD = 32765  # what NFS's own documents use; below the ports that the kernel gives out
 _RUNTIMES = {
-    "podman": noted("It runs in a container of Podman. Stop it where it is started: Quadlet, Podman Compose."),
-    "kubernetes": noted("It runs in a pod of Kubernetes. Take its hostPort or its host network away in the cluster."),
-    "lxc": noted("It runs in the LXC container {container}. Move or stop the service inside of it."),
-    "nspawn": noted("It runs in the machine {container} of systemd-nspawn. Move or stop the service inside of it."),
+    "podman": noted("It runs in a Podman container. Stop it where it is started: Quadlet or Podman Compose."),
+    "kubernetes": noted("It runs in a Kubernetes pod. Remove its hostPort or its host network in the cluster."),
+    "lxc": noted("It runs in the LXC container {container}. Move or stop the service inside it."),
+    "nspawn": noted("It runs in the systemd-nspawn machine {container}. Move or stop the service inside it."),
     "docker": noted("It runs in a container of another Docker engine. Stop it there."),
 }  # fmt: skip
 
@@ -85,12 +85,12 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
         return mailers.governed(panel)
     if kind is None and holder.clients and holder.process in WEB:
         text = say(
-            "{name} serves connections from other machines at this moment: {count}. Keep it, or move its sites first.",
+            "{name} currently serves connections from other machines: {count}. Keep it, or move its sites first.",
             name=name, count=holder.clients,
         )  # fmt: skip
         return Remedy(text, (f"ss -tnp state established 'sport = :{holder.port}'",), when="last")
     if kind is None:
-        text = say("Stop {unit}, and keep it from starting at boot.", unit=unit)
+        text = say("Stop {unit} and keep it from starting at boot.", unit=unit)
         return Remedy(text, distro.disable_unit(unit))
     found = mailers.signs(look, kind, mailers.reads(look), holder.clients)
     if found.told:
@@ -104,7 +104,7 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
             return Remedy(paragraph(public, quiet.text, *mailers.queued(found)), quiet.commands, choice=choice)
     text = paragraph(
         public,
-        say("Stop {unit}, and keep it from starting at boot.", unit=unit),
+        say("Stop {unit} and keep it from starting at boot.", unit=unit),
         *mailers.queued(found),
         mailers.lost(name) if kind == "mta" else mailers.unseen(name),
     )
@@ -115,25 +115,26 @@ def _without_unit(holder: Holder) -> Remedy:
     """Say how a process ends for good that no service unit accounts for: at whatever starts it."""
     show = f"ss -tanp 'sport = :{holder.port}'"
     if holder.pid is None or holder.pid <= 1:
-        return Remedy(say("Find out who holds the port."), (show,))
+        return Remedy(say("Find out what uses the port."), (show,))
     return started_by(holder.process or "?", holder.pid, holder.parent)
 
 
 def started_by(name: str, pid: int, parent: Parent | None) -> Remedy:
     """Say how a process without a unit ends for good."""
-    told = say("No service unit accounts for {name} (pid {pid}).", name=name, pid=pid)
+    told = say("{name} (pid {pid}) belongs to no service unit.", name=name, pid=pid)
     if parent is None:
-        text = paragraph(told, say("Find out what starts it, and end it there: killed, it may come back."))
+        text = paragraph(told, say("Find out what starts it and stop it there. If you only kill it, it may come back."))
         return Remedy(text, (f"ps -o pid,ppid,user,lstart,args -p {pid}",))
     if parent.pid == 1:
         find = say(
-            "Find out what starts it (parent {by}, pid 1: what started it first has ended). Look in crontabs,"
-            " /etc/rc.local and supervisors, and end it there: killed, it may come back.",
+            "Find out what starts it (parent {by}, pid 1: the process that started it first has ended). Look in "
+            "crontabs, /etc/rc.local and supervisors, and stop it there. If you only kill it, it may come back.",
             by=parent.process or "init",
         )
     else:
         find = say(
-            "Find out what starts it (parent {by}, pid {parent}), and end it there: killed, it may come back.",
+            "Find out what starts it (parent {by}, pid {parent}) and stop it there. If you only kill it, it may come "
+            "back.",
             by=parent.process or "?",
             parent=parent.pid,
         )
@@ -156,10 +157,10 @@ def _elsewhere(holder: Holder) -> Remedy:
 def _proxied(holder: Holder) -> Remedy:
     """Say how a proxy's container is found, where the engine itself could not be asked or does not know it."""
     if holder.process in ("docker-proxy", "dockerd"):
-        text = say("Find the container that publishes the port, and stop it.")
+        text = say("Find the container that publishes the port and stop it.")
         return Remedy(text, (f"docker ps --filter publish={holder.port}",))
     user = holder.user or "root"
-    text = say("Find the container of {user} that publishes the port, and stop it where it is started.", user=user)
+    text = say("Find the container of {user} that publishes the port and stop it where it is started.", user=user)
     ask = "podman ps" if user == "root" else f"su -s /bin/sh - {shlex.quote(user)} -c 'podman ps'"
     return Remedy(text, (ask,))
 
@@ -167,12 +168,14 @@ def _proxied(holder: Holder) -> Remedy:
 def _wandering(look: Look, holder: Holder) -> Remedy:
     """Say how a process gets a port of its own that takes any free one: stopped, it would take the next."""
     unit = holder.unit or "?"
-    moves = say("{name} takes a free port at random when it starts, so the next start may take another of mailcow's.",
-                name=holder.process)  # fmt: skip
+    moves = say(
+        "{name} takes a free port at random when it starts. At its next start it may take another of mailcow's ports.",
+        name=holder.process,
+    )
     if holder.process != "rpc.statd":
-        text = paragraph(moves, say("Give it a fixed port in its own settings, and restart {unit}.", unit=unit))
+        text = paragraph(moves, say("Give it a fixed port in its own settings and restart {unit}.", unit=unit))
         return Remedy(text, (f"ss -tanp 'sport = :{holder.port}'",))
-    text = paragraph(moves, say("Give it a fixed port. NFS goes on without it being stopped."))
+    text = paragraph(moves, say("Give it a fixed port. NFS keeps running."))
     release = look.host.os_release.value
     numbers = {"debian": 12.0, "ubuntu": 22.04}
     old = release is not None and release.id in numbers and _number(release.version_id) < numbers[release.id]
@@ -202,12 +205,12 @@ def of_container(look: Look, binding: Binding, container: Container) -> Remedy:
     if images.serves_mail(container.image):
         text = _moved_first(container.name, container.image)
         return Remedy(text, (f"docker inspect {shlex.quote(container.name)}",), when="last")
-    text = say("Stop the container {name}, and keep it from starting again.", name=container.name)
+    text = say("Stop the container {name} and keep it from starting again.", name=container.name)
     if container.swarm:
-        text = say("Take the port away from the swarm's service {service}.", service=container.swarm)
-        text = paragraph(text, say("Run this on a manager of the swarm."))
+        text = say("Remove the port from the swarm service {service}.", service=container.swarm)
+        text = paragraph(text, say("Run this on a manager node of the swarm."))
     elif container.project and container.project != look.plan.project:
-        again = say("Its Compose project {project} starts it again: take it or its port out of there.",
+        again = say("Its Compose project {project} starts it again: remove it or its port there.",
                     project=container.project)  # fmt: skip
         text = paragraph(text, again)
     return Remedy(text, stop(container, binding.port), choice=True)
@@ -218,20 +221,20 @@ def of_swarm(service: SwarmService, port: int) -> Remedy:
     show = (f"docker service inspect --pretty {shlex.quote(service.name)}",)
     if images.way_in(service.image) is not None:
         text = paragraph(
-            say("The swarm's service {service} may be your only way in.", service=service.name),
-            say("Give it another port, connect through that, and only then take {port} away from it.", port=port),
+            say("The swarm service {service} may be your only way in.", service=service.name),
+            say("Give it another port, connect through that port, and only then remove {port} from it.", port=port),
         )
         return Remedy(text, show)
     if images.serves_mail(service.image):
         return Remedy(_moved_first(service.name, service.image), show, when="last")
-    text = say("Take the port away from the swarm's service {service}.", service=service.name)
+    text = say("Remove the port from the swarm service {service}.", service=service.name)
     return Remedy(text, unpublish(service, port), choice=True)
 
 
 def _moved_first(name: str, image: str) -> str:
     return paragraph(
         say("{name} ({image}) serves mail.", name=name, image=image),
-        say("Do not switch it off yet: back up its volumes first."),
+        say("Do not stop it yet: back up its volumes first."),
         say("Install and test mailcow on another server, and move the mail: {page}", page=SYNC_JOBS),
         say("On the day of the switch-over, take it out of service."),
     )

@@ -61,7 +61,7 @@ def signs(look: Look, kind: str, reader: bool, clients: int = 0) -> Signs:
     ]
     told = [say("Mailboxes in {path}: {count}.", path=trace.path, count=trace.count) for trace in boxes]
     if clients:
-        told.append(say("Connections from other machines at this moment: {count}.", count=clients))
+        told.append(say("Current connections from other machines: {count}.", count=clients))
     return Signs(panel, tuple(told), tuple(trace for trace in traces if trace.kind == "queue"))
 
 
@@ -69,7 +69,7 @@ def governed(panel: str) -> Remedy:
     """Say what to do where a panel has the host."""
     return Remedy(
         paragraph(
-            say("{panel} manages this host, its web sites and its mail.", panel=panel),
+            say("{panel} manages this host, its websites and its mail.", panel=panel),
             say("It and mailcow cannot share a server: install mailcow on a server of its own."),
             say("Then move the mail there, for instance with mailcow's sync jobs: {page}", page=SYNC_JOBS),
         ),
@@ -80,9 +80,9 @@ def governed(panel: str) -> Remedy:
 def alive(name: str, signs: Signs, ports: tuple[int, ...]) -> Remedy:
     """Say how a server gives way on which people's mail lives: last of all, and by no command that is just pasted."""
     text = paragraph(
-        say("{name} serves mail today.", name=name),
+        say("{name} currently serves mail.", name=name),
         *signs.told,
-        say("Do not switch it off yet: back up its mailboxes and its queue first."),
+        say("Do not stop it yet: back up its mailboxes and its queue first."),
         say(
             "Install and test mailcow on another server or with other ports, and move the mail: {page}", page=SYNC_JOBS
         ),
@@ -95,9 +95,7 @@ def alive(name: str, signs: Signs, ports: tuple[int, ...]) -> Remedy:
 def queued(signs: Signs) -> Iterator[str]:
     """Yield a sentence for each queue that holds mail."""
     for trace in signs.queued:
-        yield say(
-            "Messages that wait in {path}: {count}. Have them delivered first.", path=trace.path, count=trace.count
-        )
+        yield say("Messages waiting in {path}: {count}. Deliver them first.", path=trace.path, count=trace.count)
 
 
 def silenced(unit: str, restart: tuple[str, ...]) -> Remedy | None:
@@ -105,8 +103,8 @@ def silenced(unit: str, restart: tuple[str, ...]) -> Remedy | None:
     if unit.removesuffix(".service").partition("@")[2] not in ("", "-"):
         return None
     text = paragraph(
-        say("Keep Postfix, and take its listeners away: the host can then still send mail of its own."),
-        say("See {page} for how it sends that through mailcow.", page=LOCAL_MTA),
+        say("Keep Postfix, but remove its listeners: the host can then still send its own mail."),
+        say("{page} describes how it sends that mail through mailcow.", page=LOCAL_MTA),
     )
     return Remedy(text, ("postconf -e master_service_disable=inet", *restart))
 
@@ -124,7 +122,7 @@ def unseen(name: str) -> str:
 def lost(name: str) -> str:
     """Say what stopping a mail server costs the host itself."""
     return say(
-        "Programs of this host that send mail through {name} (cron, monitoring) then need another way, such as"
-        " nullmailer or msmtp-mta.",
+        "Programs on this host that send mail through {name} (cron, monitoring) then need another way, such as "
+        "nullmailer or msmtp-mta.",
         name=name,
     )

@@ -19,13 +19,13 @@ class Supervisor(Struct, frozen=True):
 
 
 _INETD = noted(
-    "{name} opens this port for a service of its settings. Remove that service there, and reload {unit}: others may"
-    " depend on it."
+    "{name} opens this port for a service in its settings. Remove that service there and reload {unit}: others may "
+    "depend on it."
 )
-_STOP = noted("{name} is run by {unit}, as others may be. Stop it there for good, and leave {unit} on.")
+_STOP = noted("{unit} runs {name} and may run others. Stop {name} there permanently, and leave {unit} running.")
 _PROXY = noted(
-    "{name} holds the port for an instance: a proxy device of it listens there. Remove that device from the instance,"
-    " and leave {unit} on."
+    "{name} uses the port for an instance: a proxy device of the instance listens there. Remove that device from the "
+    "instance, and leave {unit} running."
 )
 PER_USER = "pm2-"  # begins the name of a unit that runs one user's programs
 SUPERVISORS = (
@@ -41,8 +41,8 @@ SUPERVISORS = (
     Supervisor(
         ("gitlab-runsvdir",),
         noted(
-            "{name} is a part of GitLab. Move GitLab to other ports in /etc/gitlab/gitlab.rb, or put a reverse proxy in"
-            " front of it and mailcow."
+            "{name} is part of GitLab. Move GitLab to other ports in /etc/gitlab/gitlab.rb, or put a reverse proxy in "
+            "front of it and mailcow."
         ),
         "gitlab-ctl status",
     ),

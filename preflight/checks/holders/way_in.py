@@ -23,7 +23,7 @@ _WHAT: dict[WayKind, str] = {
     "tunnel": noted("{name} is a VPN or tunnel. It may be your only way in."),
     "desktop": noted("{name} gives remote access to this host. It may be your only way in."),
     "panel": noted("{name} is the panel that manages this host. It may be your only way in."),
-    "cluster": noted("{name} runs this host as a node of a cluster, for others."),
+    "cluster": noted("{name} runs this host as a cluster node, for others."),
 }
 SECOND = 22  # no port of mailcow's, and the one that SELinux and most firewalls allow for SSH
 _DROP_IN = "/etc/ssh/sshd_config.d/50-second-port.conf"
@@ -68,7 +68,7 @@ def contained(binding: Binding, container: Container, kind: WayKind) -> Remedy:
 def _elsewhere(binding: Binding, name: str) -> str:
     return paragraph(
         say("Give {name} another port in its own settings.", name=name),
-        say("Connect through that port, and only then take {port} away from it.", port=binding.port),
+        say("Connect through that port, and only then remove {port} from it.", port=binding.port),
     )
 
 
@@ -80,19 +80,19 @@ def leave(binding: Binding, name: str) -> str:
         values = {"port": binding.port, "name": name, "setting": f"{published.variable}={other}"}
         if published.variable == "HTTP_PORT":
             return say(
-                "Or leave {port} to {name} and move mailcow's web port: {setting} in mailcow.conf. Certificates of"
-                " Let's Encrypt then need the DNS challenge.",
+                "Or leave {port} to {name} and move mailcow's web port: {setting} in mailcow.conf. Let's Encrypt "
+                "certificates then need the DNS challenge.",
                 **values,
             )
         return say(
-            "Or leave {port} to {name} and move mailcow's web port: {setting} in mailcow.conf. The web interface and"
-            " mail programs then need that port in their addresses.",
+            "Or leave {port} to {name} and move mailcow's web port: {setting} in mailcow.conf. The web interface and "
+            "mail clients then need that port in their addresses.",
             **values,
         )
     if published.variable == "SMTP_PORT" and binding.port == published.port:
         return say("mailcow needs port 25: other mail servers deliver to no other port.")
     return say(
-        "Or leave {port} to {name} and give mailcow another port with {variable} in mailcow.conf.",
+        "Or leave {port} to {name} and set {variable} in mailcow.conf to another port.",
         port=binding.port, name=name, variable=published.variable,
     )  # fmt: skip
 
@@ -104,9 +104,9 @@ def _ssh(binding: Binding, name: str, unit: str) -> Remedy:
         text = paragraph(_by_hand(port, unit, name), leave(binding, name))
         return Remedy(text, (f"ss -tlnp 'sport = :{port}'",))
     text = paragraph(
-        say("The SSH server is your way in: never end it to free a port."),
+        say("The SSH server is your way in: never stop it to free a port."),
         say("First give it a second port: {second}, with the commands below.", second=SECOND),
-        say("Check that your firewall lets port {second} in.", second=SECOND),
+        say("Check that your firewall allows connections to port {second}.", second=SECOND),
         say("Log in through port {second} in a second terminal, and keep the first one open.", second=SECOND),
         say(
             "Only then remove the line `Port {port}` from /etc/ssh/sshd_config or /etc/ssh/sshd_config.d, test with"
@@ -127,17 +127,17 @@ def _ssh(binding: Binding, name: str, unit: str) -> Remedy:
 
 def _by_hand(port: int, unit: str, name: str) -> str:
     """Say it where the server is started by a socket, without a unit, or is not OpenSSH: settings differ too much."""
-    never = say("The SSH server is your way in: never end it to free a port.")
-    then = say("Log in through the new port in a second terminal. Only then take {port} away.", port=port)
+    never = say("The SSH server is your way in: never stop it to free a port.")
+    then = say("Log in through the new port in a second terminal. Only then remove {port}.", port=port)
     if unit.endswith(".socket"):
         return paragraph(
             never,
             say(
-                "systemd listens for it. First add a line `ListenStream=` with another port to the unit:"
-                " `systemctl edit {unit}`. Where it is made from sshd_config (Ubuntu 24.04), add a line `Port` there.",
+                "systemd listens for it. First add a `ListenStream=` line with another port to the unit: `systemctl "
+                "edit {unit}`. If the unit is generated from sshd_config (Ubuntu 24.04), add a `Port` line there.",
                 unit=unit,
             ),
             say("Run `systemctl daemon-reload` and restart the unit while a second session is open."),
             then,
         )
-    return paragraph(never, say("First let {name} listen on another port, with its own settings.", name=name), then)
+    return paragraph(never, say("First set another port for {name} in its own settings.", name=name), then)

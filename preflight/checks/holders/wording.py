@@ -35,18 +35,19 @@ def by_whom(look: Look, port: str, occupants: list[Occupant], alone: list[Occupa
     if alone:
         holder = connections.lasting(alone).holder
         if holder.holds:
-            return say("{port} is held by the kernel itself, or by a process that has just ended.", port=port)
+            return say("{port} is in use by the kernel itself or by a process that has just exited.", port=port)
         return connections.of_kernel(port, holder)
     if look.host.sockets.missing is not None:
-        nobody = say("{port} is in use; by whom could not be found out.", port=port)
+        nobody = say("{port} is in use. Could not determine which process uses it.", port=port)
         return paragraph(nobody, look.host.sockets.missing.reason)
     if look.host.sockets.get().bound:
         return say(
-            "{port} is in use, though no socket shows: it was closed a moment ago, or is another network's.", port=port
+            "{port} is in use, but no socket is visible: it was closed a moment ago or belongs to another network.",
+            port=port,
         )
     return say(
-        "{port} is in use, though no socket shows: it is bound without listening, which only kernels from 6.8 on tell a"
-        " program in the host's own network, or was closed a moment ago.",
+        "{port} is in use, but no socket is visible: it was closed a moment ago, or it is bound without listening. "
+        "Only kernel 6.8 and newer show that to a program in the host's own network.",
         port=port,
     )
 
@@ -55,7 +56,7 @@ def _holding(look: Look, port: str, occupants: list[Occupant]) -> Iterator[str]:
     """Yield a sentence for the processes, and one for each of the others that hold a port."""
     processes = dict.fromkeys(_process(entry.holder) for entry in occupants if _plain(entry))
     if processes:
-        yield say("{port} is held by {processes}.", port=port, processes=", ".join(processes))
+        yield say("{port} is in use by {processes}.", port=port, processes=", ".join(processes))
     others = dict.fromkeys(_other(port, entry) for entry in occupants if not _plain(entry))
     yield from others
     if any(entry.holder.pid is None for entry in occupants):
@@ -68,9 +69,9 @@ def unseen(look: Look) -> str:
         case "denied":
             return paragraph(say("Other users' processes are hidden."), rights.more(look.host).text)
         case "unreadable":
-            return paragraph(say("The host's processes could not be listed."), rights.more(look.host).text)
+            return paragraph(say("Could not list the host's processes."), rights.more(look.host).text)
         case "late":
-            return say("Looking through the open files of all processes took too long.")
+            return say("Searching the open files of all processes took too long.")
         case "":
             return ""
 
@@ -88,18 +89,20 @@ def _plain(occupant: Occupant) -> bool:
 def _other(port: str, occupant: Occupant) -> str:
     holder, container = occupant.holder, occupant.container
     if container is not None and _proxied(occupant):
-        held = say("{port} is held by the container {container}.", port=port, container=about(container))
+        held = say("{port} is in use by the container {container}.", port=port, container=about(container))
         return paragraph(held, belonging(container))
     if occupant.service is not None:
         return say(
-            "{port} is held by the engine for the swarm's service {service}.",
+            "{port} is in use by the engine for the swarm service {service}.",
             port=port,
             service=service(occupant.service),
         )
     if holder.pid is None:
-        return say("{port} is held by a process that is hidden here.", port=port)
+        return say("{port} is in use by a process that is hidden here.", port=port)
     inside = container.name if container else holder.container
-    return say("{port} is held by {process} in the container {name}.", port=port, process=_process(holder), name=inside)
+    return say(
+        "{port} is in use by {process} in the container {name}.", port=port, process=_process(holder), name=inside
+    )
 
 
 def _process(holder: Holder) -> str:
@@ -119,7 +122,7 @@ def belonging(container: Container) -> str:
         say("{name} belongs to the Compose project {project}.", name=container.name, project=project)
         if project
         else "",
-        say("{name} is a task of the swarm's service {service}.", name=container.name, service=swarm) if swarm else "",
+        say("{name} is a task of the swarm service {service}.", name=container.name, service=swarm) if swarm else "",
     )
 
 
@@ -186,7 +189,7 @@ def remedy(look: Look, binding: Binding, occupants: list[Occupant], alone: list[
     if connections.of_processes(occupants):
         return connections.ended(binding)
     if not occupants:
-        find = say("Find out who holds the port. If it is your way in to this host, give it another port first.")
+        find = say("Find out what uses the port. If it is your way into this host, give it another port first.")
         return Remedy(paragraph(find, alternative(look, binding, occupants)), (show,))
     ended = endings.of_all(look, binding, occupants)
     # A way in says itself how mailcow goes without the port.
@@ -207,7 +210,12 @@ def _origins(look: Look, occupants: list[Occupant]) -> list[str]:
     for entry in occupants:
         holder = entry.holder
         if _meshed(look, entry):
-            found[say("This node's swarm has it published: `docker service ls` on a manager names the service.")] = None
+            found[
+                say(
+                    "A service of this node's swarm publishes it: `docker service ls` on a manager node"
+                    " shows which one."
+                )
+            ] = None
         if holder.package and holder.process not in (*PROXIES, "systemd"):
             found[
                 say("{process} belongs to the package {package}.", process=holder.process, package=holder.package)
@@ -215,7 +223,7 @@ def _origins(look: Look, occupants: list[Occupant]) -> list[str]:
         elif holder.binary and not holder.container and not entry.container and holder.process not in PROXIES:
             ask = distro.owner(look.host, shlex.quote(holder.binary))
             if ask:
-                found[say("The package of {process} is named by `{ask}`.", ask=ask, process=holder.process)] = None
+                found[say("To find the package of {process}, run `{ask}`.", ask=ask, process=holder.process)] = None
     return list(found)
 
 
@@ -234,8 +242,8 @@ def alternative(look: Look, binding: Binding, occupants: list[Occupant]) -> str:
         values = {"server": first, "lines": lines, "page": REVERSE_PROXY}
         if first:
             return say(
-                "Or let {server} stay in front of mailcow as a reverse proxy, with these lines in mailcow.conf: {lines}"
-                " (see {page}).",
+                "Or keep {server} in front of mailcow as a reverse proxy, with these lines in mailcow.conf: {lines} "
+                "(see {page}).",
                 **values,
             )
         return say(
@@ -249,9 +257,9 @@ def alternative(look: Look, binding: Binding, occupants: list[Occupant]) -> str:
             setting="".join(f"{line.variable}={line.value}" for line in alternative_lines(look, binding)),
         )
     if published.variable == "SMTP_PORT" and binding.port == published.port:
-        return say("Port 25 cannot be moved: other mail servers deliver to no other.")
+        return say("Port 25 cannot be changed: other mail servers deliver to no other port.")
     return say(
-        "Or give mailcow another port with {variable} in mailcow.conf, and tell it to every mail program.",
+        "Or set {variable} in mailcow.conf to another port, and change it in every mail client.",
         variable=published.variable,
     )
 

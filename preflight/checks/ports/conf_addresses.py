@@ -47,8 +47,8 @@ def stranger(look: Look, conf: ConfFile, variable: str, address: str) -> Finding
     )
     if variable in SOURCES:
         message = say(
-            "{variable} names {address}, which this host does not have ({path}, line {line}): no answer would find"
-            " back.",
+            "{variable} names {address}, which this host does not have ({path}, line {line}): replies would not reach "
+            "mailcow.",
             **values,
         )
     return Finding(
@@ -67,8 +67,8 @@ def _elsewhere(variable: str, address: str) -> Finding:
         status=Status.PASS,
         subject=variable,
         message=say(
-            "{variable} names {address}. No interface has this address now, but the kernel lets programs use it, as on"
-            " a host that takes it over from another one.",
+            "{variable} names {address}. No interface has this address now, but the kernel lets programs use it, as "
+            "on a host that takes it over from another host.",
             variable=variable,
             address=address,
         ),
@@ -94,6 +94,6 @@ def _own(look: Look, variable: str, address: str) -> str:
     ]  # fmt: skip
     if len(own) == 1:
         return say(
-            "Write {line} into mailcow.conf, or {own} in place of {address}.", line=line, own=own[0], address=address
+            "Set {line} in mailcow.conf, or replace {address} with {own}.", line=line, own=own[0], address=address
         )
-    return say("Write {line} into mailcow.conf, or an address of this host.", line=line)
+    return say("Set {line} in mailcow.conf, or use an address of this host.", line=line)

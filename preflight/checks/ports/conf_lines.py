@@ -15,22 +15,22 @@ from preflight.text.sentences import noted, paragraph, phrase, say
 
 # The marks of another system in the file: what they do, and how each is taken out.
 EFFECTS: dict[Mark, str] = {
-    "bom": noted("The file starts with a byte-order mark, which they take for part of the first variable."),
-    "crlf": noted("Lines end with CR LF, and they take the CR for part of the values."),
+    "bom": noted("The file starts with a byte-order mark, which they read as part of the first variable."),
+    "crlf": noted("Lines end with CR LF, and they read the CR as part of the values."),
 }
 CURES: dict[Mark, str] = {
     "bom": noted("Remove the byte-order mark."),
-    "crlf": noted("Convert the ends of the lines to LF."),
+    "crlf": noted("Convert the line ends to LF."),
 }
 COMMANDS: dict[Mark, str] = {"bom": r"sed -i '1s/^\xef\xbb\xbf//'", "crlf": r"sed -i 's/\r$//'"}
 # Why Compose refuses a line.
 REFUSALS: dict[LineFault, str] = {
-    "character": noted("its name holds a character that no name may, or is none"),
-    "space": noted("its name holds a space"),
-    "quote": noted("nothing closes its quote"),
-    "nul": noted("it holds a NUL byte"),
-    "dollar": noted("its ${{ starts no reference"),
-    "many": noted("its references are too many to be followed"),
+    "character": noted("its name is missing or contains an invalid character"),
+    "space": noted("its name contains a space"),
+    "quote": noted("its quote is not closed"),
+    "nul": noted("it contains a NUL byte"),
+    "dollar": noted("its ${{ does not start a reference"),
+    "many": noted("it has too many references to follow"),
     "unset": noted("it requires a variable that is not set"),
 }
 # Releases of Compose before this one take over every variable, and so refuse one without a name.
@@ -58,7 +58,7 @@ def _file(conf: ConfFile) -> Finding | None:
     if conf.read_to:
         told.append(
             say(
-                "{path} is longer than any mailcow.conf. It was read up to line {line}; what follows was not checked.",
+                "{path} is longer than any mailcow.conf. It was read up to line {line}; the rest was not checked.",
                 path=conf.path, line=conf.read_to,
             )
         )  # fmt: skip
@@ -82,7 +82,7 @@ def _made_whole(conf: ConfFile, lines: list[int]) -> Remedy:
     advice = [say(CURES[mark]) for mark in conf.marks]
     commands = [f"{COMMANDS[mark]} {path}" for mark in conf.marks]
     if lines:
-        advice.append(say("Write each line as NAME=value, in single quotes where a value holds spaces."))
+        advice.append(say("Write each line as NAME=value, in single quotes if a value contains spaces."))
         commands[:0] = [f"sed -n {line}p {path}" for line in lines]
     if conf.read_to:
         advice.append(say("Remove what does not belong in the file."))
@@ -99,11 +99,11 @@ def _shell(conf: ConfFile) -> list[str]:
     texts = []
     if conf.commands:
         lines = ", ".join(map(str, conf.commands))
-        texts.append(say("They run something as a command that stands in this line: {lines}.", lines=lines))
+        texts.append(say("They run part of these lines as a command: {lines}.", lines=lines))
     if conf.shell_ends:
         texts.append(
             say(
-                "They stop reading at line {line}, for its quotes, its brackets or a word of the shell's.",
+                "They stop reading at line {line} because of its quotes, its brackets or a shell keyword.",
                 line=conf.shell_ends,
             )
         )
@@ -133,12 +133,12 @@ def _refused(conf: ConfFile, line: int, why: str) -> Finding:
 def _nameless(conf: ConfFile, line: int, version: str) -> Finding:
     """Tell of a value without a name: no more than junk for newer Composes, for older ones a reason to refuse."""
     if version:
-        return _refused(conf, line, phrase("it holds no NAME=value, which newer releases would leave out"))
+        return _refused(conf, line, phrase("it has no NAME=value, which newer releases would ignore"))
     return Finding(
         status=Status.WARN,
         subject=f"line {line}",
         message=say(
-            "Line {line} of {path} holds no NAME=value: Docker Compose before 2.27.2 refuses the whole file.",
+            "Line {line} of {path} has no NAME=value: Docker Compose before 2.27.2 refuses the whole file.",
             line=line,
             path=conf.path,
         ),

@@ -39,8 +39,8 @@ def _value(look: Look, variable: str, problems: list[Problem], conf: ConfFile) -
     )
     lines = conf.duplicates.get(variable, [])
     keep = say("Keep one line of {variable} and remove the others.", variable=variable) if lines else None
-    write = say("Write into mailcow.conf: {lines}", lines=fixes.replace("\n", " · ")) if fixes else None
-    advice = paragraph(keep, write) or say("Mend the line of {variable}.", variable=variable)
+    write = say("Set in mailcow.conf: {lines}", lines=fixes.replace("\n", " · ")) if fixes else None
+    advice = paragraph(keep, write) or say("Correct the line of {variable}.", variable=variable)
     return Finding(
         status=Status.FAIL if fatal else Status.WARN,
         subject=variable,

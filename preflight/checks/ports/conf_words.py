@@ -7,24 +7,22 @@ from preflight.net import hostnames
 from preflight.text.sentences import noted, say
 
 WORDS: dict[ProblemKind, str] = {
-    "refers": noted("{variable} refers to another variable, which is not followed here, so that it was not judged."),
+    "refers": noted("{variable} refers to another variable. References are not followed, so it was not checked."),
     "not-a-place": noted("{variable} is neither a port nor an address and a port (such as {example})."),
     "no-such-address": noted("{variable} has an address that does not exist: {written}."),
     "unreachable-address": noted(
-        "{variable} names {address}, at which no host can be reached by TCP: it is a multicast or broadcast address."
+        "{variable} names {address}, a multicast or broadcast address. No host can be reached there by TCP."
     ),
     "no-port": noted("{variable} names no port: Docker would publish a different one each time."),
     "port-out-of-range": noted("{variable} has a port outside 1 to 65535."),
-    "port-range": noted(
-        "{variable} is a range of ports: Docker publishes the first one that is free, whichever that is."
-    ),
-    "public": noted("{variable} opens a port on {address} that is meant for the host alone: {title}."),
-    "port-with-address": noted("{variable} takes a port alone; the address belongs in {bind}."),
+    "port-range": noted("{variable} is a range of ports: Docker publishes the first free one, whichever that is."),
+    "public": noted("{variable} opens a port on {address} that is meant only for the host: {title}."),
+    "port-with-address": noted("{variable} takes only a port; the address belongs in {bind}."),
     "not-a-port": noted("{variable} is not a port."),
     "reserved-port": noted(
-        "{variable} may not be {port}: inside the web server that port is taken by this: {service}."
+        "{variable} must not be {port}: another service uses that port inside the web server: {service}."
     ),
-    "not-an-address": noted("{variable} takes an address alone."),
+    "not-an-address": noted("{variable} takes only an address."),
     "no-brackets": noted("{variable} needs brackets around an IPv6 address."),
     "port-twice": noted("{variable} and {other} both publish port {port}."),
     "not-three-octets": noted(
@@ -33,25 +31,28 @@ WORDS: dict[ProblemKind, str] = {
     "not-a-network": noted("{variable} takes a whole network, such as fd4d:6169:6c63:6f77::/64."),
     "not-a-boolean": noted("{variable} is neither true nor false."),
     "no-for-compose-only": noted(
-        "{variable}={written} is no to Docker Compose, but yes to mailcow's web server, which knows false."
+        "{variable}={written} means no to Docker Compose, but yes to mailcow's web server, which knows only false."
     ),
     "project-empty": noted(
-        "{variable} is empty: Compose takes its directory's name, by which no script of mailcow asks."
+        "{variable} is empty: Compose uses the directory name instead, which mailcow's scripts do not expect."
     ),
     "project": noted(
-        "{variable} takes lower-case letters, digits, dashes and underscores alone, and starts with a letter or digit."
+        "{variable} takes only lower-case letters, digits, dashes and underscores, and must start with a letter or "
+        "digit."
     ),
     "hostname-empty": noted("{variable} is empty."),
-    "not-a-zone": noted("{variable} is no time zone's name, and php-fpm has it in its command line."),
-    "unknown-zone": noted("{variable} is none of this host's time zones."),
+    "not-a-zone": noted("{variable} is not the name of a time zone, and php-fpm has it in its command line."),
+    "unknown-zone": noted("{variable} is not one of this host's time zones."),
     "neither-y-nor-n": noted("{variable} takes y or n; anything else counts as n."),
     "y-ignored": noted("{variable}={value} does nothing: mailcow compares it with a lower-case y."),
     "y-half-ignored": noted(
         "{variable}={value} leaves SOGo in the web interface: mailcow compares it with a lower-case y."
     ),
-    "not-a-number": noted("{variable} takes a number alone."),
-    "not-a-source": noted("{variable} is no IPv{version} address that others could answer, and mailcow leaves it out."),
-    "compose-version": noted("{variable} is neither native nor standalone, so that mailcow's helper scripts stop."),
+    "not-a-number": noted("{variable} takes only a number."),
+    "not-a-source": noted(
+        "{variable} is not an IPv{version} address that others could answer, so mailcow leaves it out."
+    ),
+    "compose-version": noted("{variable} is neither native nor standalone, so mailcow's helper scripts stop."),
     "no-acme-provider": noted(
         "ACME_DNS_CHALLENGE is on, but {variable} names no provider: there will be no certificate."
     ),

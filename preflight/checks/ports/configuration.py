@@ -14,17 +14,17 @@ from preflight.text.sentences import say
 @check(
     severity=Severity.REQUIRED,
     reads=("mailcow_conf", "links", "binds", "routes", "engine", "compose"),
-    remedy="Correct the line of mailcow.conf that is named.",
+    remedy="Correct the line of mailcow.conf that the finding names.",
     docs=(PREREQUISITES,),
     sources=(issue(4285),),
     subject="variable",
 )
 def configuration(look: Look) -> Iterator[Finding]:
-    """Every port, address and network in mailcow.conf is one that mailcow can use
+    """mailcow can use every port, address and network in mailcow.conf
 
-    Docker Compose takes mailcow.conf as it stands, and mailcow's shell scripts source the same file. A port with a
-    wrong address, a port given twice or a file that Compose cannot read ends with containers that are not created,
-    and with a message that names no line; a value that a shell reads differently, with updates and backups that fail.
+    Docker Compose takes mailcow.conf as it is, and mailcow's shell scripts source the same file. If a port has a
+    wrong address, a port is given twice or Compose cannot read the file, containers are not created and the message
+    names no line. If a shell reads a value differently, updates and backups fail.
     """
     conf = look.host.mailcow_conf.get()
     findings = mailcow_conf.file_findings(look, conf)
@@ -40,7 +40,7 @@ def configuration(look: Look) -> Iterator[Finding]:
             complete = complete and finding.status is Status.PASS
             yield finding
     if complete:
-        message = say("There is no mailcow.conf yet, and mailcow's defaults hold nothing that it could not use.")
+        message = say("There is no mailcow.conf yet; mailcow can use all of its defaults.")
         if conf.present:
-            message = say("{path} holds nothing that mailcow could not use.", path=conf.path)
+            message = say("{path} contains nothing that mailcow cannot use.", path=conf.path)
         yield Finding(status=Status.PASS, message=message)

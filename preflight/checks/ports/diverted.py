@@ -39,18 +39,18 @@ def unread(look: Look, binding: Binding) -> str:
     nat = Nat() if is_loopback(binding.address) else look.host.nat.or_(Nat())
     match nat.unread:
         case "denied":
-            return say("Only root may read the rules of the firewall that may take it.")
+            return say("Only root may read the firewall rules that may redirect the port.")
         case "late":
-            return say("The rules of the firewall that may take it are too many to be read in time.")
+            return say("There are too many firewall rules that may redirect the port to read them in time.")
         case "refused":
-            return say("The kernel did not tell the rules of the firewall that may take it.")
+            return say("The kernel did not return the firewall rules that may redirect the port.")
     return ""
 
 
 def help_for(look: Look) -> Remedy:
     """Say how rules that were not read become known."""
     if look.host.nat.get().unread != "denied":
-        return Remedy(say("Look yourself for rules that send this port elsewhere."), ("iptables -t nat -S",))
+        return Remedy(say("Check for rules that send this port elsewhere."), ("iptables -t nat -S",))
     return rights.more(look.host)
 
 
@@ -79,12 +79,14 @@ def _consequence(look: Look, rule: Diversion) -> Consequence | None:
     partial = _partial(look, rule)
     if rule.order == "after":
         # Docker's rule comes first then, and what the other one serves is not reached any more.
-        effect = say("Docker's own rule would come before it, and what is reached there now no longer would be.")
+        effect = say(
+            "Docker's own rule would come before it, so what is reached there now would no longer be reachable."
+        )
         return None if partial or rule.conditions else Consequence(Status.WARN, rule, effect)
     if rule.conditions:
         listed = ", ".join(rule.conditions)
         return Consequence(
-            Status.UNKNOWN, rule, say("It asks for more than can be judged here: {listed}.", listed=listed)
+            Status.UNKNOWN, rule, say("It has conditions that cannot be judged here: {listed}.", listed=listed)
         )
     if partial:
         return Consequence(Status.WARN, rule, partial)
@@ -105,14 +107,14 @@ def _from_inside(look: Look, rule: Diversion) -> bool:
 def _partial(look: Look, rule: Diversion) -> str:
     """Say for whom alone a rule holds, in a sentence; '' = for everybody who comes in from the world."""
     if rule.sources:
-        return say("It holds for connections from these networks alone: {networks}.", networks=", ".join(rule.sources))
+        return say("It applies only to connections from these networks: {networks}.", networks=", ".join(rule.sources))
     uplinks = {route.interface for route in look.host.routes.or_(()) if route.destination in ("0.0.0.0/0", "::/0")}
     if rule.interfaces and not any(_named(name, rule.interfaces) for name in uplinks):
         listed = ", ".join(rule.interfaces)
-        return say("It holds for connections that come in by these interfaces alone: {listed}.", listed=listed)
+        return say("It applies only to connections that come in on these interfaces: {listed}.", listed=listed)
     if uplinks and all(_named(name, rule.not_interfaces) for name in uplinks):
         listed = ", ".join(rule.not_interfaces)
-        return say("It leaves out connections that come in by these interfaces: {listed}.", listed=listed)
+        return say("It does not apply to connections that come in on these interfaces: {listed}.", listed=listed)
     return ""
 
 

@@ -17,9 +17,9 @@ def env_findings(conf: ConfFile) -> dict[str, Finding]:
         return {}
     lesser = env.kind == "file" and env.same
     found = {
-        "absent": phrase("not there"),
+        "absent": phrase("missing"),
         "link": phrase("a link to {target}", target=env.target),
-        "file": phrase("a file of its own"),
+        "file": phrase("a separate file"),
         "other": phrase("neither a file nor a link"),
     }[env.kind]
     return {
@@ -54,7 +54,7 @@ def _what(env: EnvFile) -> str:
                 target=env.target,
             )
         case "file":
-            return say("{path} is a file of its own, but it should be a link to mailcow.conf.", path=env.path)
+            return say("{path} is a separate file, but it should be a link to mailcow.conf.", path=env.path)
     return say("{path} is neither a file nor a link, but it should be a link to mailcow.conf.", path=env.path)
 
 
@@ -63,13 +63,13 @@ def _effect(conf: ConfFile, env: EnvFile) -> str:
         return say("mailcow's generate_config.sh refuses to run.")
     if env.kind == "file" and env.same:
         return say(
-            "Docker Compose reads .env: later changes of {path} have no effect, and mailcow's generate_config.sh"
-            " refuses to run.",
+            "Docker Compose reads .env: later changes to {path} have no effect, and mailcow's generate_config.sh "
+            "refuses to run.",
             path=conf.path,
         )
     return say(
-        "Docker Compose reads .env: no line of {path} has an effect, and mailcow would start on its default ports and"
-        " without passwords.",
+        "Docker Compose reads .env: no line of {path} has any effect, and mailcow would start on its default ports "
+        "and without passwords.",
         path=conf.path,
     )
 
@@ -81,9 +81,9 @@ def _remedy(conf: ConfFile, env: EnvFile) -> Remedy:
     if env.kind != "absent":
         # Whatever somebody wrote there may be needed again.
         commands.append('mv .env ".env.$(date +%Y%m%d-%H%M%S)"')
-        text = say("Keep what is there under another name, and create the link.")
+        text = say("Keep the existing one under another name and create the link.")
     commands.append("ln -s mailcow.conf .env")
-    clone = say("Files from an archive have no such link: clone mailcow with git, as updates need it too.")
+    clone = say("Files from an archive lack this link: clone mailcow with git, which updates need too.")
     return Remedy(
         paragraph(text, clone if env.kind != "link" else None),
         tuple(commands),

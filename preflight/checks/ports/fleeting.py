@@ -24,7 +24,7 @@ def stopped(binding: Binding, case: Case) -> Finding:
         names=", ".join(f"{entry.name} ({entry.image}, restart={entry.restart})" for entry in case.later),
     )
     remedy = Remedy(
-        say("Remove the container, or keep it from being started again."),
+        say("Remove the container, or keep it from starting again."),
         tuple(f"docker update --restart=no {shlex.quote(entry.name)}" for entry in case.later),
     )
     found = phrase("stopped container {name}", name=case.later[0].name)
@@ -34,8 +34,7 @@ def stopped(binding: Binding, case: Case) -> Finding:
 def swarm(binding: Binding, case: Case) -> Finding:
     """Say which service of the swarm publishes a port that nobody holds here at the moment."""
     message = say(
-        "{subject} is free now, but a service of the swarm publishes it, and the engine may take it at any time:"
-        " {names}.",
+        "{subject} is free now, but a swarm service publishes it, and the engine may take it at any time: {names}.",
         subject=binding.subject,
         names=", ".join(map(wording.service, case.services)),
     )
@@ -55,8 +54,8 @@ def given_out(look: Look, port: int) -> bool:
 def outgoing(look: Look, binding: Binding) -> Finding:
     """Say that any connection of the host's may have the port for a while."""
     message = say(
-        "{subject} is free now, but the kernel gives it to outgoing connections "
-        "(net.ipv4.ip_local_port_range): one of them may have it when mailcow starts.",
+        "{subject} is free now, but it is in the range for outgoing connections (net.ipv4.ip_local_port_range): one "
+        "of them may have it when mailcow starts.",
         subject=binding.subject,
     )
     ports = {wanted.port for wanted in look.plan.bindings if given_out(look, wanted.port)}
@@ -65,5 +64,5 @@ def outgoing(look: Look, binding: Binding) -> Finding:
     setting = f"net.ipv4.ip_local_reserved_ports={listed}"
     commands = (f"echo {setting} > {_RESERVED}", f"sysctl -p {_RESERVED}")
     file = WrittenFile(_RESERVED, f"{setting}\n")
-    remedy = Remedy(say("Keep mailcow's ports out of that range."), commands, files=(file,))
+    remedy = Remedy(say("Exclude mailcow's ports from that range."), commands, files=(file,))
     return row(Status.WARN, message, evidence(binding, "bind"), found=phrase("free for now"), remedy=remedy)

@@ -28,7 +28,7 @@ from preflight.text.sentences import phrase, say
         "os_release",
         "mail_traces",
     ),
-    remedy="Free the port without losing your way in or mail, or move mailcow's port in mailcow.conf.",
+    remedy="Free the port without losing your way in or mail, or change mailcow's port in mailcow.conf.",
     docs=(PREREQUISITES, IP_BINDINGS),
     sources=(issue(63),),
     subject="port",
@@ -37,8 +37,8 @@ from preflight.text.sentences import phrase, say
 def free(look: Look, binding: Binding) -> Iterator[Finding]:
     """Every port that mailcow publishes is free
 
-    Docker publishes mailcow's ports on the host. Where one of them is taken, even on a loopback address alone, the
-    container does not start: `bind: address already in use` is the most frequent end of an installation.
+    Docker publishes mailcow's ports on the host. If one of them is taken, even on a loopback address only, the
+    container does not start: `bind: address already in use` is the most common reason why an installation fails.
     """
     case = examine(look, binding)
     ours = any(entry.container and entry.container.run for entry in case.occupants)
@@ -70,7 +70,7 @@ def _judged(look: Look, binding: Binding, case: Case) -> Finding:
 
 def _own(binding: Binding, case: Case) -> Finding:
     message = say(
-        "{subject} is held by mailcow itself, which runs here already (container {names}).",
+        "{subject} is in use by mailcow itself, which already runs here (container {names}).",
         subject=binding.subject,
         names=", ".join(entry.name for entry in case.own),
     )

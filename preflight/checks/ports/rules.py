@@ -21,10 +21,10 @@ _NAMES = {
 }  # fmt: skip
 _ADVICE = {
     "": noted(
-        "Remove the rule where it is loaded from, such as /etc/ufw/before.rules, /etc/iptables/rules.v4,"
-        " /etc/nftables.conf or a script, and load the rules again."
+        "Remove the rule where it is loaded from, such as /etc/ufw/before.rules, /etc/iptables/rules.v4, "
+        "/etc/nftables.conf or a script. Then load the rules again."
     ),
-    "podman": noted("Publish the port of the Podman container on another one, or stop the container."),
+    "podman": noted("Publish another port for the Podman container, or stop the container."),
     "kubernetes": noted(
         "Give the pod (hostPort) or the service (LoadBalancer, NodePort) another port in Kubernetes; with k3s it is"
         " usually Traefik and its load balancer."
@@ -52,14 +52,14 @@ def message(binding: Binding, consequence: Consequence) -> str:
     """Say which rule takes a port's packets, where they go, and what comes of it."""
     rule = consequence.rule
     values = {"port": binding.subject, "to": to(rule)}
-    said = say("A rule of the firewall sends IPv4 packets for {port} elsewhere: {to}.", **values)
+    said = say("A firewall rule sends IPv4 packets for {port} elsewhere: {to}.", **values)
     if rule.version == 6:
-        said = say("A rule of the firewall sends IPv6 packets for {port} elsewhere: {to}.", **values)
+        said = say("A firewall rule sends IPv6 packets for {port} elsewhere: {to}.", **values)
     where = {"chain": rule.chain, "table": rule.table}
     place = say("The rule is in the chain {chain} of the table {table}.", **where)
     if rule.owner:
         place = say(
-            "The rule is in the chain {chain} of the table {table}, and belongs to {owner}.",
+            "The rule is in the chain {chain} of the table {table} and belongs to {owner}.",
             owner=_NAMES.get(rule.owner, rule.owner),
             **where,
         )

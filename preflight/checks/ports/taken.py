@@ -34,7 +34,7 @@ def held(look: Look, binding: Binding, case: Case) -> Finding:
 def published(look: Look, binding: Binding, case: Case) -> Finding:
     """Say which container publishes a port without a socket of its own."""
     message = say(
-        "{subject} is published by a container, 'port is already allocated': {names}.",
+        "{subject} is published by a container ('port is already allocated'): {names}.",
         subject=binding.subject,
         names=", ".join(map(wording.about, case.rivals)),
     )

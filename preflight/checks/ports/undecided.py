@@ -25,9 +25,9 @@ def untried(look: Look, binding: Binding, case: Case) -> Finding:
     if any(outcome in REFUSED for outcome in said):
         reason, remedy = say("Only root may bind {port} here.", port=binding.subject), rights.more(look.host)
     elif all(said):
-        reason = say("The kernel answered {error} to a bind attempt.", error=said[0])
+        reason = say("A bind attempt failed with {error}.", error=said[0])
         remedy = Remedy(say("Try it as root on the host itself."))
-    message = paragraph(say("Whether {port} is free could not be found out.", port=binding.subject), reason)
+    message = paragraph(say("Could not determine whether {port} is free.", port=binding.subject), reason)
     return row(Status.UNKNOWN, message, evidence(binding, "bind"), remedy=remedy, reason=reason)
 
 
@@ -38,9 +38,9 @@ def unlisted(look: Look) -> bool:
 
 def by_engine(binding: Binding) -> Finding:
     """Say that something on the engine may publish a port that can be bound."""
-    reason = say("The engine did not list everything on it that may publish ports.")
+    reason = say("The engine did not list everything that may publish ports.")
     message = paragraph(say("{subject} can be bound.", subject=binding.subject), unknown_because(reason))
-    remedy = Remedy(say("Look yourself what publishes this port."), ("docker ps -a",))
+    remedy = Remedy(say("Check what publishes this port."), ("docker ps -a",))
     return row(Status.UNKNOWN, message, evidence(binding, "engine"), remedy=remedy, reason=reason)
 
 

@@ -12,12 +12,12 @@ from preflight.text.sentences import phrase, say
 def unpublished(binding: Binding) -> Finding:
     """Say that the engine leaves a port out: it is for IPv6 alone, which mailcow's network does not have."""
     message = say(
-        "{subject} would not be published, without a word of the engine: mailcow's network "
-        "has no IPv6 (ENABLE_IPV6=false), and the engine has no userland proxy.",
+        "The engine would silently not publish {subject}: mailcow's network has no IPv6 (ENABLE_IPV6=false), and the "
+        "engine has no userland proxy.",
         subject=binding.subject,
     )
     advice = say(
-        "Write an IPv4 address of this host into {variables}, or ENABLE_IPV6=true into mailcow.conf.",
+        "Set an IPv4 address of this host in {variables}, or set ENABLE_IPV6=true in mailcow.conf.",
         variables=variables(binding),
     )
     return row(
@@ -33,10 +33,10 @@ def unpublished(binding: Binding) -> Finding:
 def nowhere(look: Look, binding: Binding) -> Finding:
     """Say that the host does not have the address, or may not use it yet."""
     message = say(
-        "{subject} cannot be bound: cannot assign requested address, as this host does not have it.",
+        "{subject} cannot be bound: this host does not have that address ('cannot assign requested address').",
         subject=binding.subject,
     )
-    advice = say("Write an address of this host into {variables}, or none.", variables=variables(binding))
+    advice = say("Set an address of this host in {variables}, or none.", variables=variables(binding))
     if any(entry.address == binding.address for link in look.host.links.or_(()) for entry in link.addresses):
         message = say(
             "{subject} cannot be bound: an interface has the address, but the kernel does not let programs use it yet.",

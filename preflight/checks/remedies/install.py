@@ -87,11 +87,11 @@ def docker(host: Host) -> Remedy:
     """Say how Docker is installed: the engine, the command and Compose, all at once."""
     commands = engine(host)
     if not commands:
-        return Remedy(say("Install Docker with its Compose plugin as {page} describes.", page=ENGINE_INSTALLATION))
+        return Remedy(say("Install Docker with its Compose plugin as described on {page}.", page=ENGINE_INSTALLATION))
     text = say("Install Docker. The docker command and Docker Compose come with it.")
     found = distro.manager(host)
     if found and found.restarts:
-        text = paragraph(text, say("Run `systemctl enable --now docker` after the restart of the host."))
+        text = paragraph(text, say("Run `systemctl enable --now docker` after the reboot."))
     return Remedy(text, commands)
 
 
@@ -99,14 +99,14 @@ def newer(host: Host) -> Remedy:
     """Say how an engine that is too old is replaced: when its containers may stop, a person decides."""
     commands = engine(host)
     if not commands:
-        return Remedy(say("Replace it with a newer release as {page} describes.", page=ENGINE_INSTALLATION))
+        return Remedy(say("Replace it with a newer release as described on {page}.", page=ENGINE_INSTALLATION))
     came, release = origin(host), host.os_release.value
     own = came == "distribution" and release is not None and _own(release) is not None
     if came == "docker" or own or distro.family(host) not in ("debian", "rhel"):
         return Remedy(
-            say("Upgrade Docker's packages. Containers stop meanwhile; their data stays."), commands, choice=True
+            say("Upgrade Docker's packages. Containers stop meanwhile; their data is kept."), commands, choice=True
         )
-    text = say("Replace it with Docker's own packages. Containers stop meanwhile; their data stays.")
+    text = say("Replace it with Docker's own packages. Containers stop meanwhile; their data is kept.")
     return Remedy(text, commands, choice=True)
 
 
@@ -230,11 +230,11 @@ def compose(host: Host) -> Remedy:
     """Say how Compose is installed beside an engine that is there: from where that came."""
     release, came = host.os_release.value, origin(host)
     package = own_compose(host)
-    manual = say("Install the Compose plugin as {page} describes.", page=COMPOSE_INSTALLATION)
+    manual = say("Install the Compose plugin as described on {page}.", page=COMPOSE_INSTALLATION)
     if release is None:
         return Remedy(manual)
     if came == "hand":
-        return Remedy(say("No package brought the engine: download the Compose plugin."), _DOWNLOAD)
+        return Remedy(say("The engine did not come from a package: download the Compose plugin."), _DOWNLOAD)
     if came == "docker" and distro.family(host) in ("debian", "rhel"):
         text = say("Install {plugin} from Docker's package source, where the engine came from.", plugin=PLUGIN)
         return Remedy(text, distro.install(host, default=PLUGIN))
@@ -243,7 +243,7 @@ def compose(host: Host) -> Remedy:
         text = say("Install {package} from the package source of {name}.", package=package, name=name)
         return Remedy(text, distro.install(host, default=package))
     if came == "distribution" or release.id == "amzn":
-        text = say("No package of {name} brings Docker Compose 2: download the plugin.", name=name)
+        text = say("No package of {name} provides Docker Compose 2: download the plugin.", name=name)
         return Remedy(text, _DOWNLOAD)
     if distro.family(host) not in ("debian", "rhel"):
         return Remedy(manual)
@@ -255,8 +255,8 @@ def _of_unknown_origin(host: Host, release: OsRelease, package: str | None) -> R
     page = f"{ENGINE_INSTALLATION}{_PAGE.get(release.id, '')}"
     if package:
         text = say(
-            "Install {plugin} where the engine is Docker's own, else {package}. The command asks the package database"
-            " which one fits.",
+            "Install {plugin} if the engine is Docker's own, otherwise {package}. The command asks the package "
+            "database which one fits.",
             plugin=PLUGIN,
             package=package,
         )
@@ -266,7 +266,7 @@ def _of_unknown_origin(host: Host, release: OsRelease, package: str | None) -> R
         both = f"apt-get install -y {PLUGIN}; else apt-get install -y {package}; fi"
         return Remedy(text, ("apt-get update", f"if dpkg -s docker-ce >/dev/null 2>&1; then {both}"))
     text = say(
-        "Install {plugin} from Docker's package source. Where that is not set up yet, follow {page} first.",
+        "Install {plugin} from Docker's package source. If that is not set up yet, follow {page} first.",
         plugin=PLUGIN,
         page=page,
     )

@@ -24,7 +24,7 @@ def clash(plan: Plan, subject: str, service: Service, wanted: Iterable[int]) -> 
     """Complain of a web server in front of mailcow that opens mailcow's own ports."""
     ports = ", ".join(map(str, wanted))
     message = say(
-        "{subject} opens ports that {path} gives to mailcow: {ports}.",
+        "{subject} opens ports that {path} assigns to mailcow: {ports}.",
         subject=subject,
         path=plan.conf_path,
         ports=ports,
@@ -46,7 +46,7 @@ def proxy(plan: Plan, subject: str, service: Service) -> Finding:
         str(binding.port) for binding in plan.bindings if any(wanted.kind == "web" for wanted in binding.published)
     )
     message = say(
-        "{subject} can stay as a reverse proxy: {path} leaves 80 and 443 to it; mailcow has {ports}.",
+        "{subject} can stay as a reverse proxy: {path} leaves ports 80 and 443 to it. mailcow uses {ports}.",
         subject=subject,
         path=plan.conf_path,
         ports=ports,

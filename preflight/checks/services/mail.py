@@ -21,11 +21,11 @@ KINDS = {
 }
 # When it runs, by whether it starts at boot and whether it runs now (None: not known).
 WHEN = {
-    (True, True): noted("It is set to start at boot and runs now."),
-    (True, False): noted("It is set to start at boot, though it does not run now."),
+    (True, True): noted("It is set to start at boot and is running."),
+    (True, False): noted("It is set to start at boot but is not running."),
     (True, None): noted("It is set to start at boot."),
-    (False, True): noted("It runs now, though it is not set to start at boot."),
-    (None, True): noted("It runs now, though it is not known to start at boot."),
+    (False, True): noted("It is running but is not set to start at boot."),
+    (None, True): noted("It is running but is not known to start at boot."),
 }
 HOLDERS = ("sockets", "binds", "engine", "daemon_config", "ipv6", "links")  # what tells who holds a port
 
@@ -39,10 +39,10 @@ HOLDERS = ("sockets", "binds", "engine", "daemon_config", "ipv6", "links")  # wh
     subject="service",
 )
 def mail(look: Look) -> Iterator[Finding]:
-    """No other mail or web server starts beside mailcow
+    """No other mail or web server conflicts with mailcow
 
     mailcow brings its own mail, IMAP, POP3 and web servers. Another one that is set to start at boot takes their
-    ports at the next restart, even where every port is free today, and mailcow's containers then do not start.
+    ports at the next reboot, even if every port is free today. mailcow's containers then do not start.
     """
     services = look.host.services.get()
     found: dict[str, Service] = {}
@@ -100,19 +100,21 @@ def _none(host: Host, services: Services) -> Finding:
     if services.init == "other" and installed:  # elsewhere a package without a unit or script starts nothing
         names = ", ".join(installed)
         return unknown(
-            say("The host's init system is none of those whose services are known here."),
-            say("Look for it among the services of the host's init system; remove it if it is not needed."),
-            message=say("Whether this is set to start at boot could not be found out: {packages}.", packages=names),
+            say("Services of this host's init system are not known."),
+            say("Look for it among the services of the host's init system. Remove it if you do not need it."),
+            message=say("Could not determine whether these start at boot: {packages}.", packages=names),
         )
     if host.view.live and not services.processes:
         more = rights.more(host)
         return unknown(
-            say("Running processes could not be seen."),
+            say("Could not read the running processes."),
             more.text,
             place=more.place,
-            message=say("No other mail or web server is set to start at boot; whether one runs now could not be seen."),
+            message=say(
+                "No other mail or web server is set to start at boot. Could not determine whether one is running."
+            ),
         )
-    message = say("No other mail or web server is set to start at boot (what runs now is not known of a copied root).")
+    message = say("No other mail or web server is set to start at boot. A copied root does not show what is running.")
     if host.view.live:
-        message = say("No other mail or web server is set to start at boot or runs now.")
+        message = say("No other mail or web server is set to start at boot or is running.")
     return Finding(status=Status.PASS, message=message, found=phrase("none"))

@@ -50,7 +50,7 @@ def _web(look: Look, service: Service) -> Remedy:
             " mailcow leaves 80 and 443 to it.",
             path=look.plan.conf_path,
         ),
-        say("If it serves nothing that is still needed, stop it and keep it from starting at boot."),
+        say("If you need nothing that it serves, stop it and keep it from starting at boot."),
     )
     return Remedy(text, _stop(look, service, service.unit), choice=True)
 
@@ -58,7 +58,7 @@ def _web(look: Look, service: Service) -> Remedy:
 def _without_unit(service: Service) -> Remedy:
     if service.pid is None:
         return Remedy(
-            say("No service unit accounts for {name}. Find out what starts it, and end it there.", name=service.name),
+            say("{name} belongs to no service unit. Find out what starts it and stop it there.", name=service.name),
             ("ps -eo pid,ppid,user,lstart,args",),
         )
     parent = service.parent
@@ -73,7 +73,7 @@ def _stopped(look: Look, service: Service, found: mailers.Signs) -> Remedy:
     free = service.kind == "mta" and service.dependents == () and not found.queued and outside is None
     removal = distro.remove(look.host, " ".join(map(shlex.quote, (service.package or "").split()))) if free else ()
     text = paragraph(
-        say("Stop {name}, and keep it from starting at boot.", name=service.unit),
+        say("Stop {name} and keep it from starting at boot.", name=service.unit),
         outside.text if outside else "",
         *mailers.queued(found),
         mailers.lost(service.name) if service.kind == "mta" else mailers.unseen(service.name),
@@ -92,4 +92,6 @@ def _needed(service: Service) -> str:
     """Say which packages would go with its own; '' where none would, or that is not known."""
     if not service.dependents:
         return ""
-    return say("Do not remove its packages, as others need them: {packages}.", packages=", ".join(service.dependents))
+    return say(
+        "Do not remove its packages, because others need them: {packages}.", packages=", ".join(service.dependents)
+    )

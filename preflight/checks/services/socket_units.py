@@ -18,11 +18,11 @@ def opened(look: Look, unit: SocketUnit, ports: dict[int, Binding]) -> Finding:
     """Complain of a unit that opens ports of mailcow's at boot."""
     listed = ", ".join(map(str, ports))
     message = say(
-        "{unit} is set to listen at boot on what mailcow publishes: port {ports}.", unit=unit.unit, ports=listed
+        "{unit} is set to listen at boot on ports that mailcow publishes: {ports}.", unit=unit.unit, ports=listed
     )
-    now = say("It listens there now.") if unit.active else None
+    now = say("It is listening there now.") if unit.active else None
     if unit.active is False:
-        now = say("It does not listen now.")
+        now = say("It is not listening now.")
     return Finding(
         status=Status.WARN,
         subject=unit.unit,
@@ -38,5 +38,5 @@ def _remedy(look: Look, unit: str, binding: Binding) -> Remedy:
     kind = way_in.of_unit(unit)
     if kind is not None:
         return way_in.remedy(binding, "systemd", unit, kind)
-    text = say("systemd itself holds the ports of a .socket unit, and mailcow's containers then do not start.")
+    text = say("systemd itself opens the ports of a .socket unit, and mailcow's containers then do not start.")
     return Remedy(text, distro.disable(look.host, shlex.quote(unit)))

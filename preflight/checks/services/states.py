@@ -16,7 +16,7 @@ def details(service: Service) -> Iterator[str]:
         ports = ", ".join(dict.fromkeys(str(port) for _, port in socket.streams))
         yield phrase("{unit} listens on {ports}", unit=socket.unit, ports=ports)
     if service.process is not None and service.unit and service.pid is not None:
-        yield phrase("pid {pid} runs outside of {unit}", pid=service.process, unit=service.unit)
+        yield phrase("pid {pid} runs outside {unit}", pid=service.process, unit=service.unit)
     elif service.process is not None:
         yield phrase("pid {pid}", pid=service.process)
 

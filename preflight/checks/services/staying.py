@@ -15,7 +15,7 @@ from preflight.text.sentences import say
 def told_already(subject: str, ports: list[str], service: Service | None = None) -> Finding:
     """Leave a service or a unit to the check of the ports that it holds: one cause is one finding."""
     reason = say(
-        "{subject} holds ports that mailcow publishes, so `ports.free` names it: {ports}.",
+        "{subject} uses ports that mailcow publishes, so `ports.free` reports it: {ports}.",
         subject=subject, ports=", ".join(ports),
     )  # fmt: skip
     if service is None:
@@ -38,7 +38,7 @@ def opens_nothing(look: Look, service: Service) -> bool:
 def unable(subject: str, service: Service) -> Finding:
     """Let a service stay that a condition of its unit keeps from starting."""
     message = say(
-        "{subject} does not start as things are: its unit asks for {condition}.",
+        "{subject} does not start at present: its unit requires {condition}.",
         subject=subject, condition=service.unmet,
     )  # fmt: skip
     return states.passed(subject, service, message)

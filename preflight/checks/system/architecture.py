@@ -18,14 +18,14 @@ _NARROW = ("i686", "i386", "arm", "armhf", "armv5l", "armv6l", "armv7l", "armv8l
 @check(
     severity=Severity.REQUIRED,
     reads=("machine", "userland", "engine"),
-    remedy="Use a machine of a supported architecture with a 64-bit system: mailcow's images exist for no other.",
+    remedy="Use a machine of a supported architecture with a 64-bit system: mailcow has images for no other.",
     docs=(PREREQUISITES,),
 )
 def architecture(look: Look) -> Iterator[Finding]:
-    """The processor's architecture is one that mailcow has images for
+    """mailcow has images for the processor's architecture
 
-    mailcow's containers are built for these architectures only. On any other one Docker finds no image, or starts
-    one that fails with "exec format error". A 32-bit engine on a 64-bit kernel finds none either.
+    mailcow's images are built for some architectures only. On any other, Docker finds no image or starts one that
+    fails with "exec format error". A 32-bit engine on a 64-bit kernel finds none either.
     """
     machine = look.host.machine.get()
     name = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
@@ -61,14 +61,13 @@ def _narrow(host: Host, machine: str, wanted: str) -> Finding | None:
         anew = Remedy(say("Replace the engine with the 64-bit one for {machine}.", machine=machine))
     elif system and (built in _NARROW or not built):
         text = say(
-            "The kernel is {machine}, but the system is a 32-bit one ({system}). mailcow has no images for it.",
+            "The kernel is {machine}, but the system is 32-bit ({system}). mailcow has no images for it.",
             machine=machine,
             system=system,
         )
     elif system:
         text = say(
-            "The engine is a 64-bit program, but the rest of the system is a 32-bit one ({system}). Nobody has tested"
-            " mailcow there.",
+            "The engine is 64-bit, but the rest of the system is 32-bit ({system}). Nobody has tested mailcow there.",
             system=system,
         )
         return _finding(Status.WARN, machine, text, phrase("32-bit system ({system})", system=system), wanted, anew)

@@ -18,15 +18,15 @@ from preflight.text.sentences import paragraph, say, told
 @check(
     severity=Severity.RECOMMENDED,
     reads=("os_release", "kernel", "virtualization"),
-    remedy="Install one of the distributions that mailcow's documentation lists, in a maintained release.",
+    remedy="Install a maintained release of a distribution that mailcow's documentation lists.",
     docs=(PREREQUISITES,),
 )
 def os(look: Look) -> Iterator[Finding]:
     """The distribution is one that mailcow supports
 
     mailcow is tested on a few distributions only. Elsewhere it may work, but nobody has tried the combination of
-    kernel, firewall and Docker packages, and a release past its end of life gets no security updates for a host
-    that faces the Internet.
+    kernel, firewall and Docker packages. A release past its end of life gets no security updates, although the host
+    faces the Internet.
     """
     system = look.host.os_release.get()
     shown = system.pretty_name or f"{system.id} {system.version_id}".strip()
@@ -52,20 +52,22 @@ def _doubts(look: Look, system: OsRelease, shown: str) -> Iterator[tuple[str, st
     """Yield why a system, called `shown`, is not simply supported, and what to do; the first one counts."""
     entry = next((entry for entry in look.requirements.systems if entry.id == system.id), None)
     if entry is None:
-        text = say("mailcow's documentation does not list {shown}: nobody has tested it there.", shown=shown)
-        yield text, say("Install one of the listed distributions, or expect to find out by yourself.")
+        text = say("mailcow's documentation does not list {shown}: nobody has tested mailcow there.", shown=shown)
+        yield text, say("Install one of the listed distributions, or be prepared to troubleshoot on your own.")
         return
     wanted = _wording(entry)
     if base := _derivative(look, system, entry):
         text = say(
-            "{base} is built on {name}, but it is not {name}: mailcow is not tested on derivatives.",
+            "{base} is based on {name}, but it is not {name}: mailcow is not tested on derivatives.",
             base=base,
             name=entry.name,
         )
         yield text, say("Install {entry} itself, or expect differences in kernel and packages.", entry=wanted)
     if not system.version_id:
         text = say(
-            "{shown} names no release, as testing releases do: mailcow supports {entry}.", shown=shown, entry=wanted
+            "{shown} has no release number, which is typical of testing releases. mailcow supports {entry}.",
+            shown=shown,
+            entry=wanted,
         )
         yield text, say("Install {entry}.", entry=wanted)
     if not _supported(entry, system.version_id):
@@ -73,10 +75,13 @@ def _doubts(look: Look, system: OsRelease, shown: str) -> Iterator[tuple[str, st
         yield text, say("Upgrade or install {entry}.", entry=wanted)
     if ended := _ended(look, system):
         text = say("{shown} is no longer maintained: its support ended on {date}.", shown=shown, date=ended.isoformat())
-        yield text, say("Upgrade the distribution to a maintained release before mailcow is installed.")
+        yield text, say("Upgrade the distribution to a maintained release before you install mailcow.")
     if entry.note:
         text = paragraph(say("mailcow supports {shown}.", shown=shown), told(entry.note))
-        yield text, say("Read what mailcow's documentation says on {name} before the installation.", name=entry.name)
+        yield (
+            text,
+            say("Read what mailcow's documentation says about {name} before you install mailcow.", name=entry.name),
+        )
 
 
 def _derivative(look: Look, system: OsRelease, entry: SupportedOs) -> str:

@@ -17,37 +17,39 @@ from preflight.text.sentences import paragraph, say, told
 @check(
     severity=Severity.REQUIRED,
     reads=("kernel", "os_release"),
-    remedy="Install a newer kernel of the distribution and restart the host.",
+    remedy="Install a newer kernel of the distribution and reboot.",
     docs=(PREREQUISITES,),
     sources=(issue(30402, "moby/moby"), issue(2904), issue(3210)),
 )
 def kernel(look: Look) -> Iterator[Finding]:
-    """The kernel is none that mailcow's containers crash
+    """The kernel has no known problems with mailcow
 
-    Some kernels panic, hours or days later, while they run containers with health checks or with name servers of
-    their own, and mailcow has both. No test of a few seconds shows that; the release alone tells.
+    Some kernels panic, hours or days later, while they run containers with health checks or with their own name
+    servers. mailcow has both. A test of a few seconds cannot show this; only the kernel's release can.
     """
     release = look.host.kernel.get()
     rule, possible = versions.matching_rule(look.requirements.kernels, release, look.host.os_release.value)
     measured = Measured(found=release, evidence=KernelEvidence(release=release))
     if versions.parse_version(release) is None:
-        reason = say("The kernel's release does not begin with a version.")
-        text = say("The kernel calls itself {release}, which is no version.", release=release[:60])
+        reason = say("The kernel's release does not start with a version number.")
+        text = say("The kernel release {release} is not a version number.", release=release[:60])
         evidence = KernelEvidence(release=release)
-        yield unknown(reason, say("Look at its release."), "uname -r", message=text, evidence=evidence)
+        yield unknown(reason, say("Check its release."), "uname -r", message=text, evidence=evidence)
     elif rule is not None:
         text = paragraph(say("Kernel {release} is known to break mailcow.", release=release), told(rule.reason))
-        advice = say("Install a newer kernel and restart the host. Read more: {source}", source=rule.source)
+        advice = say("Install a newer kernel and reboot. Read more: {source}", source=rule.source)
         yield measured.judged(Status.FAIL, text, Remedy(advice, _newer(look)))
     elif possible is not None:
-        reason = paragraph(say("The distribution is unknown, and this holds for one of them."), told(possible.reason))
+        reason = paragraph(
+            say("The distribution is unknown, and this problem affects one distribution."), told(possible.reason)
+        )
         text = say(
-            "Whether kernel {release} breaks mailcow depends on the distribution, which could not be read.",
+            "Whether kernel {release} breaks mailcow depends on the distribution, which could not be determined.",
             release=release,
         )
-        yield measured.unknown(reason, say("Look into /etc/os-release."), "cat /etc/os-release", message=text)
+        yield measured.unknown(reason, say("Check /etc/os-release."), "cat /etc/os-release", message=text)
     else:
-        text = say("Kernel {release} is none of those that are known to break mailcow.", release=release)
+        text = say("Kernel {release} has no known problems with mailcow.", release=release)
         yield measured.judged(Status.PASS, text)
 
 

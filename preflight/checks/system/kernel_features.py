@@ -18,15 +18,15 @@ from preflight.text.sentences import paragraph, phrase, say
 @check(
     severity=Severity.REQUIRED,
     reads=("kernel_features", "kernel", "os_release"),
-    remedy="Run the distribution's own, complete kernel, and restart the host after the kernel was upgraded.",
+    remedy="Run the distribution's own, complete kernel, and reboot after a kernel upgrade.",
     sources=(issue(49557, "moby/moby"), issue(4474), issue(4802)),
 )
 def kernel_features(look: Look) -> Iterator[Finding]:
     """The kernel has all features that mailcow's containers need
 
-    Docker needs namespaces, control groups, bridges and NAT, and mailcow's netfilter container the tables of iptables.
-    After a kernel upgrade without a restart the running kernel's modules are gone, and what is not loaded by then
-    fails with "iptables who? (do you need to insmod?)".
+    Docker needs namespaces, control groups, bridges and NAT, and mailcow's netfilter container needs the tables of
+    iptables. After a kernel upgrade without a reboot, the running kernel's modules are gone. What is not loaded by
+    then fails with "iptables who? (do you need to insmod?)".
     """
     features = look.host.kernel_features.get()
     needs = kernel_needs.sort(features)
@@ -52,31 +52,34 @@ def _outcome(look: Look, features: KernelFeatures, needs: kernel_needs.Sorted) -
     release = look.host.kernel.or_("?")
     if needs.gone:
         text = say(
-            "The modules of the running kernel {release} are gone: it was upgraded and the host not restarted.",
+            "The modules of the running kernel {release} are gone: it was upgraded, but the host was not rebooted.",
             release=release,
         )
-        lost = say("Not loaded, and so out of reach: {needs}.", needs=_listed(needs.grave)) if needs.grave else None
+        lost = (
+            say("Not loaded and therefore unavailable: {needs}.", needs=_listed(needs.grave)) if needs.grave else None
+        )
         worst = Status.FAIL if needs.grave or needs.unknown else Status.WARN
-        advice = say("Restart the host, so that the kernel and its modules fit each other.")
+        advice = say("Reboot, so that the kernel and its modules match.")
         return Outcome(worst, paragraph(text, lost), Remedy(advice, ("reboot",)))
     install = _modules(look) if features.absent else ()
     if needs.grave or needs.lesser:
         lacking = _listed(needs.grave or needs.lesser)
-        text = say("The kernel {release} lacks this: {needs}.", release=release, needs=lacking)
-        why = say("Its modules are not installed.") if features.absent else say("It was built without it.")
-        advice = say("Install the distribution's complete kernel and all its modules, and restart the host.")
+        text = say("The kernel {release} lacks: {needs}.", release=release, needs=lacking)
+        why = say("Its modules are not installed.") if features.absent else say("It was built without this.")
+        advice = say("Install the distribution's complete kernel and all its modules, and reboot.")
         worst = Status.FAIL if needs.grave else Status.WARN
         return Outcome(worst, paragraph(text, why), Remedy(advice, install))
     if needs.unknown:
         text = say(
-            "Neither a configuration nor modules tell whether the kernel {release} has this: {needs}.",
+            "Neither a configuration nor modules show whether the kernel {release} has: {needs}.",
             release=release,
             needs=_listed(needs.unknown),
         )
         advice = say("Look for the kernel's configuration in /boot, or run the moby project's check-config.sh.")
         return Outcome(Status.UNKNOWN, text, Remedy(advice, install))
     text = say(
-        "The kernel {release} has all that containers, bridges, NAT and mailcow's netfilter need.", release=release
+        "The kernel {release} has everything that containers, bridges, NAT and mailcow's netfilter need.",
+        release=release,
     )
     return Outcome(Status.PASS, text)
 

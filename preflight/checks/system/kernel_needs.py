@@ -21,13 +21,13 @@ class Need(Struct, frozen=True):
 NEEDS = (
     Need(noted("namespaces"), (("NAMESPACES", "NET_NS", "PID_NS", "IPC_NS", "UTS_NS"),)),
     Need(noted("control groups"), (("CGROUPS",),)),
-    Need(noted("control of devices"), (("CGROUP_DEVICE",), ("CGROUP_BPF",))),
+    Need(noted("device control"), (("CGROUP_DEVICE",), ("CGROUP_BPF",))),
     Need(noted("POSIX message queues"), (("POSIX_MQUEUE",),)),
     Need(noted("virtual network interfaces (veth)"), (("VETH",),)),
     Need(noted("bridges"), (("BRIDGE",),)),
     Need(noted("connection tracking and NAT"), (("NF_CONNTRACK", "NF_NAT"),)),
     Need(
-        noted("iptables with filter and nat tables, or nftables instead"),
+        noted("iptables with filter and nat tables, or nftables"),
         (("IP_NF_FILTER", "IP_NF_NAT"), _IPTABLES_NFT),
     ),
     Need(noted("masquerading"), (("NETFILTER_XT_TARGET_MASQUERADE",), ("IP_NF_TARGET_MASQUERADE",))),
@@ -35,7 +35,7 @@ NEEDS = (
     Need(noted("the conntrack match of iptables"), (("NETFILTER_XT_MATCH_CONNTRACK",),)),
     Need(noted("filtering on bridges (br_netfilter)"), (("BRIDGE_NETFILTER",),), lesser=True),
     Need(noted("the overlay file system"), (("OVERLAY_FS",),), lesser=True),
-    Need(noted("limits on memory"), (("MEMCG",),), lesser=True),
+    Need(noted("memory limits"), (("MEMCG",),), lesser=True),
     Need(noted("limits on the number of processes"), (("CGROUP_PIDS",),), lesser=True),
     Need(
         noted("the raw table of iptables, which Docker 28 and later use"),

@@ -24,10 +24,10 @@ _FILE = "/etc/sysctl.d/90-mailcow.conf"
     subjects=lambda _: (_INOTIFY, _OVERCOMMIT, _OPEN_FILES),
 )
 def limits(look: Look, name: str) -> Iterator[Finding]:
-    """The limits of kernel and engine suit a busy mailcow
+    """The limits of the kernel and the engine suit a busy mailcow
 
-    Dovecot needs more inotify instances than the kernel's default when many clients wait for mail, Redis asks for
-    overcommitted memory to save its data, and containers inherit the engine's limit of open files.
+    Dovecot needs more inotify instances than the kernel's default if many clients wait for mail. Redis asks for
+    memory overcommit to save its data. Containers inherit the engine's limit on open files.
     """
     value = look.host.engine_limits.get().open_files if name == _OPEN_FILES else look.host.sysctls.get().get(name)
     lowest = {_INOTIFY: look.requirements.inotify_instances, _OVERCOMMIT: 1}.get(
@@ -54,8 +54,8 @@ def limits(look: Look, name: str) -> Iterator[Finding]:
 
 def _unread(name: str) -> str:
     if name == _OPEN_FILES:
-        return say("No engine with the usual pid file runs on the host.")
-    return say("{name} could not be read.", name=name)
+        return say("No engine with the usual pid file is running on the host.")
+    return say("Could not read {name}.", name=name)
 
 
 def _advice(name: str, value: int, lowest: int) -> Outcome:
@@ -74,9 +74,9 @@ def _advice(name: str, value: int, lowest: int) -> Outcome:
             name=name,
             value=value,
         )
-        return Outcome(Status.PASS, text, Remedy(say("Let the kernel overcommit memory."), _write(name, lowest)))
+        return Outcome(Status.PASS, text, Remedy(say("Allow the kernel to overcommit memory."), _write(name, lowest)))
     text = say("{name} is {value}: with many mail clients Dovecot may exceed it.", name=name, value=value)
-    return Outcome(Status.PASS, text, Remedy(say("Raise it."), _write(name, max(1024, lowest))))
+    return Outcome(Status.PASS, text, Remedy(say("Raise this limit."), _write(name, max(1024, lowest))))
 
 
 def _write(name: str, value: int) -> tuple[str, ...]:

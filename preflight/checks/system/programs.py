@@ -30,10 +30,10 @@ def _names(look: Look) -> tuple[str, ...]:
     subjects=_names,
 )
 def commands(look: Look, name: str) -> Iterator[Finding]:
-    """The commands that mailcow's scripts call are there
+    """The commands that mailcow's scripts call are installed
 
-    generate_config.sh and update.sh stop where one is missing, and where grep, cp or sed are BusyBox's, which lack
-    options that the scripts use.
+    generate_config.sh and update.sh stop if one is missing. They also stop if grep, cp or sed is BusyBox's, because
+    BusyBox lacks options that the scripts use.
     """
     command, gnu = look.host.commands.get().get(name), name in look.requirements.not_busybox
     evidence = CommandEvidence(path=(command or _UNSEEN).path, busybox=(command or _UNSEEN).busybox)
@@ -44,7 +44,7 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
     elif command.path is None and name == "docker" and install.absent(look.host) and look.told_by("docker.engine"):
         yield skipped(say("The docker command comes with Docker (see docker.engine)."), evidence=evidence)
     elif command.path is None:
-        text = say("The command {name} is not on this host; mailcow's scripts need it.", name=name)
+        text = say("The command {name} is not installed; mailcow's scripts need it.", name=name)
         remedy = _docker(look) if name == "docker" else _install(look)
         yield measured.judged(Status.FAIL, text, remedy, found=phrase("missing"))
     elif gnu and command.busybox:
@@ -55,17 +55,17 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
 
 
 def _unread(name: str, gnu: bool, measured: Measured) -> Finding:
-    text = say("Whether {name} is there could not be found out.", name=name)
+    text = say("Could not determine whether {name} is installed.", name=name)
     if gnu:
-        text = say("Whether {name} is there and not BusyBox's could not be found out.", name=name)
-    reason = say("{name} was not looked at or cannot be read.", name=name)
-    return measured.unknown(reason, say("Look which version it is."), f"{name} --version", message=text)
+        text = say("Could not determine whether {name} is installed and not BusyBox's.", name=name)
+    reason = say("{name} was not checked or cannot be read.", name=name)
+    return measured.unknown(reason, say("Check which version it is."), f"{name} --version", message=text)
 
 
 def _there(name: str, command: Command) -> str:
     if command.busybox:
-        return say("{name} is {path} (of BusyBox, which is enough).", name=name, path=command.path)
-    return say("{name} is {path}.", name=name, path=command.path)
+        return say("{name} is installed: {path} (BusyBox's, which is enough).", name=name, path=command.path)
+    return say("{name} is installed: {path}.", name=name, path=command.path)
 
 
 def _install(look: Look) -> Remedy:
@@ -79,7 +79,7 @@ def _install(look: Look) -> Remedy:
         and (found.path is None or (name in gnu and found.busybox))
     ]
     packages = dict.fromkeys(_PACKAGES.get(name, name) for name in missing)
-    text = say("Install what is missing, not BusyBox's: {names}.", names=", ".join(missing))
+    text = say("Install what is missing, not BusyBox's version: {names}.", names=", ".join(missing))
     if not any(known[name].busybox for name in missing):
         text = say("Install what is missing: {names}.", names=", ".join(missing))
     return Remedy(text, distro.install(look.host, default=" ".join(packages)))

@@ -17,15 +17,16 @@ from preflight.text.sentences import phrase, say
 @check(
     severity=Severity.RECOMMENDED,
     reads=("security", "engine", "os_release", "services"),
-    remedy="Let Docker know of SELinux, or install AppArmor's parser.",
+    remedy="Enable SELinux in Docker, or install AppArmor's parser.",
     docs=(PREREQUISITES,),
     sources=(issue(6510), issue(5044)),
 )
 def security_modules(look: Look) -> Iterator[Finding]:
-    """Docker and the kernel's security modules know of each other
+    """Docker works with the kernel's security modules
 
-    With SELinux enforcing and Docker not told of it, MariaDB's socket is out of reach for the other containers and
-    mailcow waits for SQL endlessly. With AppArmor in the kernel and no parser on the host, no container starts.
+    If SELinux is enforcing and Docker is not configured for it, MariaDB's socket is out of reach for the other
+    containers and mailcow waits for SQL endlessly. If AppArmor is on in the kernel but its parser is not installed,
+    no container starts.
     """
     found = look.host.security.get()
     outcome = _at_odds(look, found) or Outcome(Status.PASS, _agreed(found))
@@ -76,7 +77,7 @@ def _selinux(look: Look) -> Remedy:
 
 def _agreed(found: SecurityModules) -> str:
     if found.selinux == "permissive":
-        return say("SELinux is permissive: it stops nothing now, but would when it is set to enforcing.")
+        return say("SELinux is permissive: it blocks nothing now, but would if it were enforcing.")
     if found.selinux == "enforcing":
         return say("SELinux is enforcing, and Docker labels its containers for it.")
     if found.apparmor:

@@ -35,8 +35,9 @@ _MACHINES = {
 def virtualization(look: Look) -> Iterator[Finding]:
     """The host is a real or fully virtual machine
 
-    In OpenVZ, Virtuozzo and LXC containers the kernel is shared: Docker cannot load netfilter modules, set limits or
-    unpack images there, and NAS systems replace parts of Docker. mailcow's developers support neither, nor WSL.
+    OpenVZ, Virtuozzo and LXC containers share their host's kernel: Docker cannot load netfilter modules, set limits
+    or unpack images there. NAS systems replace parts of Docker. mailcow's developers support none of these, nor
+    WSL.
     """
     found = look.host.virtualization.get()
     outcome = _outcome(found)
@@ -62,7 +63,7 @@ def _outcome(found: Virtualization) -> Outcome:
         return Outcome(Status.FAIL, text, instead)
     if found.container:
         text = say(
-            "This host is itself a container ({container}); mailcow is documented for machines only.",
+            "This host is itself a container ({container}); mailcow's documentation covers only machines.",
             container=found.container,
         )
         return Outcome(Status.WARN, text, instead)
@@ -71,7 +72,7 @@ def _outcome(found: Virtualization) -> Outcome:
 
 def _below(machine: str | None) -> str:
     if machine is None:
-        return say("No virtualization is seen below this host.")
+        return say("No virtual machine or container was detected.")
     if machine == "vm-other":
         return say("This host runs on a hypervisor that does not name itself.")
     return say("This host runs on {hypervisor}.", hypervisor=_MACHINES.get(machine, machine))
