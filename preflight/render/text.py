@@ -14,6 +14,7 @@ from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
 from preflight.render.passed import passed, skipped
 from preflight.render.terse import Advice, Open, Step, adds, notes, open_questions, steps
+from preflight.render.waivable import all_waivable
 from preflight.report.model import Report, Result
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class _Sheet:
     def __init__(self, context: Context) -> None:
         self.page = Page(context.color, context.width, ascii=context.ascii)
         self.since: Comparison | None = context.since
+        self.redacted = context.redacted
         self.number = 0
         self._begun = False
 
@@ -111,9 +113,17 @@ class _Sheet:
         for number, head in enumerate(heads, 1):
             if number == len(heads):
                 head = " ".join(filter(None, (terminal(head, _HEADLINE), more)))
-                head = f"{head}{changes.mark(entry, self.since)} [{_ids(entry.checks)}]"
+                head = f"{head}{changes.mark(entry, self.since)} [{self._ids(entry)}]"
             self.page.line(head, mark=lead, mark_style=style, style="" if more else "bold")
             lead = f"   {lead[-1]}"
+
+    def _ids(self, entry: Entry) -> str:
+        """Return what `--ignore` takes for the findings of an entry; a check alone where none can be named."""
+        told = all_waivable(entry.results, redacted=self.redacted)
+        if not told:
+            return ", ".join(check.check for check in entry.checks)
+        more = [words.MORE.format(count=len(told) - SUBJECTS)] if len(told) > SUBJECTS else []
+        return ", ".join([*told[:SUBJECTS], *more])
 
     def _about(self, entry: Entry) -> None:
         """Write what an entry tells beside its headline, where that adds anything."""
@@ -244,10 +254,6 @@ def _end(page: Page, report: Report, context: Context, begin: Opening, numbers: 
         page.line(text_words.INSTALL.format(url=begin.install))
     elif tally:
         page.line(text_words.START)
-
-
-def _ids(checks: Sequence[CheckSubjects]) -> str:
-    return ", ".join(check.check for check in checks)
 
 
 def _names(checks: Sequence[CheckSubjects]) -> str:
