@@ -45,7 +45,7 @@ SWAP = 'id = "resources.swap"\nreason = "zram instead"'
         ("", "ignored", "zram instead"),
         (f"until = {TODAY}", "ignored", f"zram instead (through {TODAY})"),
         (f'until = "{TODAY}"', "ignored", f"zram instead (through {TODAY})"),
-        (f"until = {YESTERDAY}", "warn", f"The waiver (zram instead) ended on {YESTERDAY}, so that this counts again."),
+        (f"until = {YESTERDAY}", "warn", f"The waiver (zram instead) expired on {YESTERDAY}. This counts again."),
     ],
 )
 def test_a_waiver_holds_through_its_last_day(

@@ -8,16 +8,16 @@ from preflight.facts import Missing
 from preflight.facts.base import Cause
 from preflight.text.sentences import noted, say
 
-LEFT_OUT = noted("The reason is left out here, as it may name files, hosts or addresses.")
-_ASK = noted("Run the check without --redact to see the reason, and what helps.")
+LEFT_OUT = noted("The reason is left out because it may name files, hosts or addresses.")
+_ASK = noted("Run the check without --redact to see the reason and what helps.")
 _REASONS: dict[Cause, str] = {
-    "absent": noted("The file that tells it does not exist."),
+    "absent": noted("The file that holds it does not exist."),
     "container": noted("The container may not look into the host's processes and files."),
     "copy": noted("The root is a copy, in which this is not recorded."),
     "denied": noted("Reading it was denied."),
     "engine": noted("The Docker engine does not answer (see docker.engine)."),
     "interrupted": noted("The run was interrupted before this was known."),
-    "kernel": noted("No container was started, as that could crash this kernel."),
+    "kernel": noted("No container was started because that could crash this kernel."),
     "late": noted("It was not known in time."),
     "name-servers": noted("The name servers did not answer."),
     "network": noted("Only the host's own network tells it."),
