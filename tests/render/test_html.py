@@ -120,7 +120,7 @@ def test_the_verdict_comes_first_then_what_to_do(name: str) -> None:
     tree = page(report)
     [hero] = having(tree, "verdict")
     told = text_of(hero)
-    parts = ["be installed on vm1?", words.HEADLINE[report.verdict], words.NEXT[report.verdict]]
+    parts = ["Is vm1 ready for mailcow?", words.HEADLINE[report.verdict], words.NEXT[report.verdict]]
     places = [told.index(part) for part in parts]
     assert places == sorted(places)
     assert texts(tree, "head/title") == [f"{words.HEADLINE[report.verdict]} – vm1"]
@@ -131,7 +131,7 @@ def test_the_verdict_comes_first_then_what_to_do(name: str) -> None:
 
 def test_what_nobody_knows_is_said() -> None:
     tree = page(reports.report(name=None, os=None, kernel=None, architecture=None, engine=None))
-    assert text_of(having(tree, "question")[0]).endswith("be installed on this host?")
+    assert text_of(having(tree, "question")[0]).endswith("Is this host ready for mailcow?")
     host = "Host unknown System unknown Kernel unknown (unknown) Docker unknown"
     assert text_of(having(tree, "host")[0]).startswith(host)
 
