@@ -153,7 +153,7 @@ def test_the_page_tells_why_and_what_to_do(tmp_path: Path, preflight: Line) -> N
         assert page.startswith("<!DOCTYPE html>\n")
         assert page.endswith("</html>\n")
         told = (
-            "Nothing stands in the way, as far as was asked",
+            "No problems in the selected checks",
             "What to do:",
             "swapon /swapfile",
             "needs twice its memory",

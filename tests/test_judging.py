@@ -238,14 +238,14 @@ def test_the_first_waiver_that_holds_gives_the_reason(waivers: tuple[Waiver, ...
 @pytest.mark.parametrize(
     ("waivers", "reason"),
     [
-        ((Waiver("test.one", until=BEFORE),), "The waiver ended on 2026-11-22, so that this counts again."),
+        ((Waiver("test.one", until=BEFORE),), "The waiver expired on 2026-11-22. This counts again."),
         (
             (Waiver("test.one", reason="a", until=datetime.date(2026, 1, 1)), Waiver("*", reason="b", until=BEFORE)),
-            "The waiver (b) ended on 2026-11-22, so that this counts again.",
+            "The waiver (b) expired on 2026-11-22. This counts again.",
         ),
         (
             (Waiver("*", reason="b", until=BEFORE), Waiver("test.one", reason="a", until=datetime.date(2026, 1, 1))),
-            "The waiver (b) ended on 2026-11-22, so that this counts again.",
+            "The waiver (b) expired on 2026-11-22. This counts again.",
         ),
         ((Waiver("test.two", until=BEFORE),), None),
     ],
@@ -257,7 +257,7 @@ def test_of_waivers_that_are_over_the_last_is_told(waivers: tuple[Waiver, ...], 
 
 def test_a_reason_stays_beside_what_is_said_of_a_waiver() -> None:
     result = one(made(missing), Waiver("test.one", reason="a", until=BEFORE))
-    assert result.reason == ("The test gives no memory. The waiver (a) ended on 2026-11-22, so that this counts again.")
+    assert result.reason == ("The test gives no memory. The waiver (a) expired on 2026-11-22. This counts again.")
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_an_engine_that_is_not_there_is_told_in_a_line(preflight: Line) -> None:
     [
         (("explain", "ports.fre"), "there is no check 'ports.fre': did you mean ports.free?"),
         (("explain", "x" * 200), f"there is no check {'x' * 80!r}: `preflight checks` lists them."),
-        (("--only", "ports.*", "--ignore", "dns.mx"), "--ignore 'dns.mx' matches none of the checks asked for"),
+        (("--only", "ports.*", "--ignore", "dns.mx"), "--ignore 'dns.mx' matches none of the selected checks"),
         (("--only", "ports.*", "--skip", "ports.fre"), "--skip 'ports.fre' matches no check: did you mean ports.free?"),
         (("--requirements", "2016-01"), "--requirements "),
         (("--root", "/etc/hostname"), "--root '/etc/hostname': not a directory."),

@@ -45,7 +45,7 @@ SWAP = 'id = "resources.swap"\nreason = "zram instead"'
         ("", "ignored", "zram instead"),
         (f"until = {TODAY}", "ignored", f"zram instead (through {TODAY})"),
         (f'until = "{TODAY}"', "ignored", f"zram instead (through {TODAY})"),
-        (f"until = {YESTERDAY}", "warn", f"The waiver (zram instead) ended on {YESTERDAY}, so that this counts again."),
+        (f"until = {YESTERDAY}", "warn", f"The waiver (zram instead) expired on {YESTERDAY}. This counts again."),
     ],
 )
 def test_a_waiver_holds_through_its_last_day(
@@ -59,7 +59,7 @@ def test_a_waiver_holds_through_its_last_day(
     assert run.code == (0 if status == "ignored" else 1)
     for form in set(FORMATS) - {"json", "zone", "sh", "conf", "prometheus"}:
         shown = preflight("--facts", facts, "--only", "resources.swap", "--waivers", name, "--format", form).out
-        told = "The waiver (zram instead) ended" if status == "warn" else "zram instead"
+        told = "The waiver (zram instead) expired" if status == "warn" else "zram instead"
         if form != "github" or status == "warn":  # an annotation tells what needs somebody
             assert told in " ".join(shown.split()).replace("\\", ""), form
 
@@ -112,7 +112,7 @@ def refused(run: object) -> str:
     [
         ('id = "resources.swop"', "matches no check"),
         ('id = "Resources.*"', "matches no check"),
-        ('id = "dns.mx"', "matches none of the checks asked for"),
+        ('id = "dns.mx"', "matches none of the selected checks"),
         ('id = "ports.free"\nsubject = "80/tcp"', "there are 25/tcp"),  # mailcow.conf moved it to 8080
         ('id = "ports.free"\nsubject = "25"', "no subject"),
         ('id = "resources.swap"\nsubject = "/swapfile"', "it has none"),

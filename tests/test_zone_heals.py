@@ -165,7 +165,7 @@ def apply(zones: list[dns.zone.Zone], text: str, *, later: bool = False) -> int:
 def test_a_good_zone_has_no_findings_and_no_lines() -> None:
     made = report(world(added=(BESIDE,)))
     assert findings(made) == []
-    assert render(made, "zone") == "; No missing record is known of.\n"
+    assert render(made, "zone") == "; No missing records are known.\n"
 
 
 @pytest.mark.parametrize(("taken", "added"), [one[1:] for one in MISTAKES], ids=[one[0] for one in MISTAKES])

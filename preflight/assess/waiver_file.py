@@ -57,7 +57,7 @@ def refuse_strangers(waivers: Iterable[Waiver], every: Sequence[Check], selected
         if not matching(waiver.check, selected):
             what = f"{waiver.source} {waiver.check[:80]!r}"
             if matching(waiver.check, every):
-                raise InputError(f"{what} matches none of the checks asked for; see --only and --skip.")
+                raise InputError(f"{what} matches none of the selected checks. See --only and --skip.")
             raise InputError(f"{what} matches no check: {meant(waiver.check, every)}")
 
 

@@ -8,8 +8,8 @@ from preflight.facts import Missing
 from preflight.facts.base import Cause
 from preflight.text.sentences import noted, say
 
-LEFT_OUT = noted("The reason is left out here, as it may name files, hosts or addresses.")
-_ASK = noted("Run the check without --redact to see the reason, and what helps.")
+LEFT_OUT = noted("The reason is left out because it may name files, hosts or addresses.")
+_ASK = noted("Run the check without --redact to see the reason and what helps.")
 _REASONS: dict[Cause, str] = {
     "absent": noted("The file that would show it does not exist."),
     "container": noted("The container may not read the host's processes and files."),

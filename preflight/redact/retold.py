@@ -16,8 +16,8 @@ from preflight.report.evidence.network import SubnetEvidence
 from preflight.report.model import Evidence, Remedy, Result
 from preflight.text.sentences import noted, say
 
-WITHHELD = noted("What was found is left out, as it cannot be told without names or addresses.")
-_ASK = noted("Run the check without --redact to see what was found, and what to do about it.")
+WITHHELD = noted("What was found is left out because it cannot be shown without names or addresses.")
+_ASK = noted("Run the check without --redact to see what was found and what to do about it.")
 
 
 def retold(

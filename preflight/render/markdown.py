@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from preflight.render import changes, plan_words, record_words, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Entry, Reason, Unclear, digest, named, with_reasons
-from preflight.render.escape import Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
+from preflight.render.escape import CELL, Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
 from preflight.render.plan import Plan, plan
 from preflight.render.records import parts
 from preflight.render.tables import anchor, catalogue_table, evidence_table, passed_table, ports_table, records_table
+from preflight.render.waivable import all_waivable
 from preflight.report.model import Report, Result
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def markdown(report: Report, context: Context) -> str:
         fixed_since=words.FIXED_SINCE.format(when=words.when(since.old.started)) if since else "",
         fixed=changes.fixed(since),
         mark=lambda entry: _mark(entry, since),
+        waive=lambda entry: _waive(entry, redacted=context.redacted),
     )  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -104,6 +106,15 @@ def _mark(entry: Entry | Unclear, since: Comparison | None) -> Ready:
     """Return what is new of an entry, apart from the heading that it ends (escaping takes spaces off the ends)."""
     told = changes.mark(entry, since)
     return Ready(f" {markdown_text(told)}" if told else "")
+
+
+def _waive(entry: Entry, *, redacted: bool) -> Ready:
+    """Return the options that waive the findings of an entry, and no others; '' = none can be named."""
+    told = all_waivable(entry.results, redacted=redacted)
+    more = [words.MORE.format(count=len(told) - ROWS)] if len(told) > ROWS else []
+    return Ready(
+        ", ".join([*(code_span(words.IGNORE.format(finding=value), 4 * CELL) for value in told[:ROWS]), *more])
+    )
 
 
 def _footer(report: Report) -> Ready:

@@ -48,6 +48,14 @@ class Page:
             self.console.print(lead + line, soft_wrap=True)
             lead = Text(" " * hanging)
 
+    def rows(self, text: str, hanging: int) -> int:
+        """Return how many lines text takes behind `hanging` columns."""
+        from rich.text import Text
+
+        text = terminal(text, PARAGRAPH)
+        shown = Text(in_ascii(text) if self.ascii else text)
+        return len(shown.wrap(self.console, self.width - hanging, overflow="fold", tab_size=1))
+
     def heading(self, text: str) -> None:
         """Write a heading with a line of space above it."""
         self.line("")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 HEADLINE = {
-    "reached": "mailcow's ports are reached from here",
-    "not-reached": "Not all of mailcow's ports are reached from here",
-    "undetermined": "Undetermined: this does not tell what others reach",
+    "reached": "mailcow's ports can be reached from here",
+    "not-reached": "Not all of mailcow's ports can be reached from here",
+    "undetermined": "Undetermined: this does not show what others can reach",
 }
-COUNTS = "{passed} as expected, {failed} not as expected, {unknown} not determined."
+COUNTS = "{passed} as expected, {failed} not as expected, {unknown} unknown."
 HOST, TOLD, RESOLVED = "Host", "Addresses in the line", "Name resolves here to"
 KEPT, TRIED, NONE = "Ports stay up until", "Tried", "none"
-PORTS, SAID, FINDINGS = "Ports:", "The first one says:", "What is behind it"
+PORTS, SAID, FINDINGS = "Ports:", "The first one says:", "Causes"
 COLUMNS = ("Port", "Result", "Details")
 LOCAL = "not reached, as expected"
 SEEN = "{long}, seen as {peer}"
@@ -24,5 +24,5 @@ OUTCOMES = {
     "other": "answered by somebody else",
     "mute": "accepted, no answer",
     "closed": "accepted and closed",
-    "late": "not tried to the end",
+    "late": "not tried completely",
 }

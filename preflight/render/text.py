@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from preflight.render import changes, text_words, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Digest, Entry, digest, named
 from preflight.render.escape import quoted, terminal
-from preflight.render.limits import ROWS, SUBJECTS
+from preflight.render.limits import PARAGRAPH, ROWS, SUBJECTS
 from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
 from preflight.render.passed import passed, skipped
 from preflight.render.terse import Advice, Open, Step, adds, notes, open_questions, steps
+from preflight.render.waivable import all_waivable
 from preflight.report.model import Report, Result
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class _Sheet:
     def __init__(self, context: Context) -> None:
         self.page = Page(context.color, context.width, ascii=context.ascii)
         self.since: Comparison | None = context.since
+        self.redacted = context.redacted
         self.number = 0
         self._begun = False
 
@@ -54,11 +58,24 @@ class _Sheet:
         self.heading(heading)
         for step in found:
             lead = self.lead(mark)
+            advice = self._with_ids(step)
             for entry in step.entries:
-                self._heads(entry, lead, style)
+                self._heads(entry, lead, style, ids=advice is step.advice)
                 self._about(entry)
                 lead = f"   {mark}"
-            self.advice(step.advice)
+            self.advice(advice)
+
+    def _with_ids(self, step: Step) -> Advice | None:
+        """Return the advice of a step, with the ids behind it where they would take a line of their own before it."""
+        advice, entry = step.advice, step.entries[0]
+        if len(step.entries) > 1 or advice is None or not advice.text or advice.records:
+            return advice
+        head = f"{terminal(_headlines(entry)[-1], _HEADLINE)}{changes.mark(entry, self.since)}"
+        told, ids = terminal(advice.text, PARAGRAPH), f" [{self._ids(entry)}]"
+        if self.page.rows(head + ids, _BODY) == self.page.rows(head, _BODY) or len(told + ids) > PARAGRAPH:
+            return advice
+        fits = self.page.rows(told + ids, _BODY) == self.page.rows(told, _BODY)
+        return replace(advice, text=told + ids) if fits else advice
 
     def lead(self, mark: str) -> str:
         """Return the next number, with a mark."""
@@ -105,15 +122,23 @@ class _Sheet:
                 self.said(entry.details)
             self.advice(step.advice)
 
-    def _heads(self, entry: Entry, lead: str, style: str, more: str = "") -> None:
+    def _heads(self, entry: Entry, lead: str, style: str, more: str = "", *, ids: bool = True) -> None:
         """Write what was found, the checks' ids and whether it is new behind the last line of it."""
         heads = _headlines(entry)
         for number, head in enumerate(heads, 1):
             if number == len(heads):
                 head = " ".join(filter(None, (terminal(head, _HEADLINE), more)))
-                head = f"{head}{changes.mark(entry, self.since)} [{_ids(entry.checks)}]"
+                head = f"{head}{changes.mark(entry, self.since)}{f' [{self._ids(entry)}]' if ids else ''}"
             self.page.line(head, mark=lead, mark_style=style, style="" if more else "bold")
             lead = f"   {lead[-1]}"
+
+    def _ids(self, entry: Entry) -> str:
+        """Return what `--ignore` takes for the findings of an entry; a check alone where none can be named."""
+        told = all_waivable(entry.results, redacted=self.redacted)
+        if not told:
+            return ", ".join(check.check for check in entry.checks)
+        more = [words.MORE.format(count=len(told) - SUBJECTS)] if len(told) > SUBJECTS else []
+        return ", ".join([*told[:SUBJECTS], *more])
 
     def _about(self, entry: Entry) -> None:
         """Write what an entry tells beside its headline, where that adds anything."""
@@ -141,7 +166,8 @@ def text(report: Report, context: Context) -> str:
     sheet, found, since = _Sheet(context), digest(report), context.since
     page, begin = sheet.page, opening(report, found, context.coverage)
     page.line(begin.headline.upper(), style=_COLORS[begin.state])
-    page.line(begin.next)
+    if not (found.blocks and begin.state == "fail"):  # else the last line says it, where a terminal still shows it
+        page.line(begin.next)
     page.line(_host(report))
     if context.redacted:
         page.line(words.REDACTED)
@@ -235,7 +261,7 @@ def _end(page: Page, report: Report, context: Context, begin: Opening, numbers: 
     if context.show_passed or not report.counts.pass_ + report.counts.skip:
         page.line("")
     page.line(words.footer(report), style="dim")
-    page.line(text_words.MORE_ABOUT.format(page=words.page("ID")), style="dim")
+    page.line(text_words.MORE_ABOUT, style="dim")
     rows = zip(text_words.TALLY, numbers, strict=True)
     tally = ", ".join(text_words.some(forms, count) for forms, count in rows if count)
     last = text_words.LAST.format(headline=begin.headline, tally=tally) if tally else words.sentence(begin.headline)
@@ -244,10 +270,6 @@ def _end(page: Page, report: Report, context: Context, begin: Opening, numbers: 
         page.line(text_words.INSTALL.format(url=begin.install))
     elif tally:
         page.line(text_words.START)
-
-
-def _ids(checks: Sequence[CheckSubjects]) -> str:
-    return ", ".join(check.check for check in checks)
 
 
 def _names(checks: Sequence[CheckSubjects]) -> str:

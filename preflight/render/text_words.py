@@ -10,16 +10,16 @@ NOTES = "Good to know"
 PASSED = {1: "1 check passed.", 2: "{count} checks passed."}
 SKIPPED = {1: "1 was skipped.", 2: "{count} were skipped."}
 LISTED = "--show-passed lists them."
-ALIKE = "{reason} And {count} more like this."
+ALIKE = "{reason} This also applies to {count} more."
 TALLY = (
     {1: "1 problem", 2: "{count} problems"},
     {1: "1 warning", 2: "{count} warnings"},
     {1: "1 unknown", 2: "{count} unknown"},
 )
 LAST = "{headline}. {tally}."
-START = "Start with number 1. When all is done, run the check again."
+START = "Start with number 1. Run the check again when all is done."
 INSTALL = "Next, install mailcow: {url}"
-MORE_ABOUT = "More about a check: `preflight explain ID`, or {page}."
+MORE_ABOUT = "More: `preflight explain ID`. To waive one finding: `--ignore ID:SUBJECT`."
 
 
 def some(forms: Mapping[int, str], count: int) -> str:

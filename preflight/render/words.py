@@ -18,35 +18,31 @@ HEADLINE = {
     Verdict.READY: "Ready for mailcow",
     Verdict.READY_WITH_WARNINGS: "Ready for mailcow, with warnings",
     Verdict.NOT_READY: "Not ready for mailcow",
-    Verdict.UNDETERMINED: "Undetermined: not everything could be looked at",
+    Verdict.UNDETERMINED: "Undetermined: some required checks could not run",
 }
 NEXT = {
-    Verdict.READY: "Nothing stands in the way: mailcow can be installed on this host.",
-    Verdict.READY_WITH_WARNINGS: (
-        "Nothing stands in the way: mailcow can be installed on this host. Read the warnings first."
-    ),
-    Verdict.NOT_READY: "Fix what stands in the way, from top to bottom, then run this check again.",
+    Verdict.READY: "mailcow can be installed on this host.",
+    Verdict.READY_WITH_WARNINGS: ("mailcow can be installed on this host. Read the warnings first."),
+    Verdict.NOT_READY: "Fix these problems in order, then run the check again.",
     Verdict.UNDETERMINED: (
-        "Nothing is known to be wrong, but what mailcow needs could not all be checked. "
-        "Follow the advice below, then run this check again."
+        "No problem was found, but not everything that mailcow needs could be checked. "
+        "Follow the advice below, then run the check again."
     ),
 }
 # By the contract the verdict is `ready` here too, as nothing failed; no reader shall take that for a judgement.
 WRITTEN = "{headline} ({verdict}). Report: {paths}"
 UNJUDGED = "Nothing was judged"
 UNJUDGED_NEXT = (
-    "No check judged anything on this host, so this report does not tell whether mailcow can be installed. "
-    "See below why, or ask for other checks."
+    "No check could judge this host, so this report does not say whether mailcow can be installed. "
+    "See the reasons below, or select other checks."
 )
 # Ready by the contract as well, and no reader shall take it for more than it is.
-WAIVED_READY = "Ready for mailcow, but for what is waived"
+WAIVED_READY = "Ready for mailcow, except for waived findings"
 WAIVED_NEXT = "All findings that would block mailcow are waived in this run: {count}."
-PARTLY_READY = "Nothing stands in the way, as far as was asked"
-PARTLY_NEXT = (
-    "Checks that were asked for: {asked} of {all}. Whether mailcow can be installed on this host, all of them tell."
-)
+PARTLY_READY = "No problems in the selected checks"
+PARTLY_NEXT = "Selected checks: {asked} of {all}. Run all checks to see whether mailcow can be installed on this host."
 NO_NAME = "DNS was not checked: add --hostname with the future name of the mail server."
-SKIPPED_TOO = "What was skipped was not judged."
+SKIPPED_TOO = "Skipped checks were not judged."
 STRICT = "Warnings count as failures in this run: fix them, then run this check again."
 
 UNKNOWN = "unknown"
@@ -56,19 +52,19 @@ COUNTS = {
     Status.PASS: "{count} passed",
     Status.FAIL: "{count} failed",
     Status.WARN: "{count} with a warning",
-    Status.UNKNOWN: "{count} not determined",
-    Status.ERROR: "{count} broke off",
+    Status.UNKNOWN: "{count} unknown",
+    Status.ERROR: "{count} crashed",
     Status.IGNORED: "{count} waived",
     Status.SKIP: "{count} skipped",
 }
 
-BLOCKS = "What stands in the way"
+BLOCKS = "Problems to fix"
 WARNINGS = "Warnings"
-UNCLEAR = "What could not be determined"
+UNCLEAR = "Unknown"
 WAIVED = "Waived"
 PORTS = "Ports"
-PASSED = "What passed"
-SKIPPED = "What was skipped"
+PASSED = "Passed"
+SKIPPED = "Skipped"
 
 ALSO = "The same goes for {subjects}."
 LEFT_OUT = "… (left out: {count} characters)"
@@ -81,6 +77,8 @@ WHY = "Why it matters:"
 READ_MORE = "Read more:"
 EVIDENCE = "Evidence:"
 CHECK = "Check:"
+WAIVE = "Waive it:"
+IGNORE = "--ignore {finding}"
 INSTALL_LABEL = "How to install it:"
 BECAUSE = "Waived because:"
 REMARK = "No longer waived:"
@@ -89,43 +87,42 @@ SHOW_PASSED = "Show the checks that passed"
 EXPECTED_FOUND = "Expected: {expected} · Found: {found}"
 BECAUSE_OF = "{checks}: {reason}"
 SUMMARY = (
-    "Host {name} · {os} · kernel {kernel} ({architecture}) · Docker {engine} · "
-    "requirements {requirements} as read on {read}"
+    "Host {name} · {os} · kernel {kernel} ({architecture}) · Docker {engine} · requirements {requirements} as of {read}"
 )
 FOOTER = "Made by {tool} {version} on {date} at {time} UTC, in {seconds} s."
-EXPLAINED = "What a check asks, and why it matters: `preflight explain ID`, or {page}."
+EXPLAINED = "To learn more about a check, run `preflight explain ID`, or see {page}."
 ABOUT = "About this check: preflight explain {check}, or {page}"
-GENERATED = "Made from the code: every sentence here stands with its check in `preflight/checks`."
+GENERATED = "This page is generated from the checks in `preflight/checks`."
 WEIGHT = "Weight:"
 SUBJECT = "Results:"
 READS = "Reads:"
 ONE_FOR_EACH = "One for each: {subject}."
 ONE_FOR_ALL = "One for the host."
 SEVERITIES = {
-    Severity.REQUIRED: "required – a failure means that mailcow will not work on this host.",
-    Severity.RECOMMENDED: "recommended – at most a warning.",
-    Severity.INFO: "info – never more than a remark.",
+    Severity.REQUIRED: "required: if it fails, mailcow will not work on this host.",
+    Severity.RECOMMENDED: "recommended: at most a warning.",
+    Severity.INFO: "info: never more than a remark.",
 }
-CATALOGUE_COLUMNS = ("Check", "Weight", "What it asks")
+CATALOGUE_COLUMNS = ("Check", "Weight", "What it checks")
 PORT_COLUMNS = ("Service", "Protocol", "Port", "Container", "Variable", "State")
 PASSED_COLUMNS = ("Section", "Check", "Result")
 EVIDENCE_COLUMNS = ("Subject", "Expected", "Found")
 
 WORSE = "Something got worse"
-BETTER = "Something was fixed, and nothing got worse"
+BETTER = "Something was fixed and nothing got worse"
 NOT_WORSE = "Nothing got worse"
-BETTER_IN_BOTH = "Of what both reports asked, something was fixed, and nothing got worse"
-NOT_WORSE_IN_BOTH = "Of what both reports asked, nothing got worse"
+BETTER_IN_BOTH = "In the checks that both reports have, something was fixed and nothing got worse"
+NOT_WORSE_IN_BOTH = "In the checks that both reports have, nothing got worse"
 NOT_COMPARED = "Nothing was compared: the two reports have no check in common"
 BEFORE = "Before: {report}"
 AFTER = "After: {report}"
 SIDE = "{host}, {when}: {headline}"
-OTHER_HOST = "These are two hosts: what differs may never have changed."
-NO_HOST = "Not both reports name their host: what differs may never have changed."
-OTHER_REQUIREMENTS = "The requirements differ ({old}, {new}): what differs may never have changed on the host."
+OTHER_HOST = "The reports are about two hosts. A difference need not be a change."
+NO_HOST = "At least one report does not name its host. A difference need not be a change."
+OTHER_REQUIREMENTS = "The requirements differ ({old}, {new}). A difference need not be a change on the host."
 OTHER_CHECKS = (
-    "The two reports did not ask the same checks (only in the older one: {old}, only in the newer one: {new}): whether "
-    "anything changed there is not known."
+    "The two reports do not have the same checks (only in the older one: {old}, only in the newer one: {new}). "
+    "Whether anything changed there is unknown."
 )
 ABSENT = "not in the report"
 MOVED = "{before} → {after}"
@@ -137,7 +134,7 @@ CHANGES = {
     "not_in_both": "Not in both reports",
 }
 CHANGE_COUNTS = (
-    "{broken} broken · {still} still failing · {fixed} fixed · {other} changed otherwise · {unchanged} as before · "
+    "{broken} broken · {still} still failing · {fixed} fixed · {other} other changes · {unchanged} unchanged · "
     "{apart} not in both"
 )
 SINCE = "Since the report of {when}: {new} new, {known} known, {fixed} fixed."
@@ -145,12 +142,12 @@ FIXED_SINCE = "Fixed since the report of {when}"
 NEW = "new"
 KNOWN = "known"
 NEW_AMONG = "new: {subjects}"
-UNASKED = "not asked before"
-UNASKED_AMONG = "not asked before: {subjects}"
+UNASKED = "not checked before"
+UNASKED_AMONG = "not checked before: {subjects}"
 
 REDACTED = (
-    "This report was redacted: names, addresses and arguments were replaced by placeholders such as <host-1>. "
-    "A command that holds one cannot be run as it stands."
+    "This report is redacted: names, addresses and arguments are replaced with placeholders such as <host-1>. "
+    "A command that contains one cannot be run as it stands."
 )
 
 PORT_STATES = {  # a sign, and words
@@ -160,13 +157,13 @@ PORT_STATES = {  # a sign, and words
     Status.UNKNOWN: ("❓", "unknown"),
     Status.SKIP: ("–", "not checked"),
     Status.IGNORED: ("–", "waived: {detail}"),
-    Status.ERROR: ("❓", "the check is broken"),
+    Status.ERROR: ("❓", "the check crashed"),
 }
-HELD = "held by {holder}"
+HELD = "in use by {holder}"
 NOT_SAID = "not free"
 
 # The page's own.
-QUESTION = "Can mailcow, the mail server in Docker containers, be installed on {name}?"
+QUESTION = "Is {name} ready for mailcow?"
 GO = "Read how to install mailcow"
 STEPS = "In this order"
 BY_STATUS = "Results by status"
@@ -174,8 +171,8 @@ STATUSES = {
     Status.PASS: "passed",
     Status.FAIL: "failed",
     Status.WARN: "warning",
-    Status.UNKNOWN: "not determined",
-    Status.ERROR: "broke off",
+    Status.UNKNOWN: "unknown",
+    Status.ERROR: "crashed",
     Status.IGNORED: "waived",
     Status.SKIP: "skipped",
 }
@@ -185,7 +182,7 @@ COPY = "Copy"
 COPY_THESE = "Copy these commands"
 COPIED = "Copied"
 NOT_COPIED = "Copying failed: select the text"
-EXPECTED_AND_FOUND = "What was expected and what was found"
+EXPECTED_AND_FOUND = "Expected and found"
 WHY_AND_MORE = "Why it matters, and where to read more"
 HOST = "Host"
 SYSTEM = "System"
@@ -193,7 +190,7 @@ KERNEL = "Kernel"
 RELEASE = "{release} ({architecture})"
 ENGINE = "Docker"
 REQUIREMENTS = "Requirements"
-READ_ON = "{requirements}, as read on {read}"
+READ_ON = "{requirements}, as of {read}"
 MEASURED = "What was measured"
 SIZES = "Memory and disk"
 MEMORY = "Memory"
@@ -202,7 +199,7 @@ DISK = "Disk"
 ASKED_FOR = "mailcow asks for {expected}"
 LINE = "The line marks what mailcow asks for."
 HEALTH = "Health check of a container"
-HEALTH_TRIED = "A container was started whose health check is made to fail first, and then to pass."
+HEALTH_TRIED = "preflight started a container whose health check first fails and then passes."
 STATE_AFTER = "{state} after {seconds} s"
 WAYS = "Way through this host's firewall"
 WAY = "Way:"
@@ -219,8 +216,8 @@ STATUS = "Status"
 SECTION = "Section"
 ALL = "All"
 SHOWN = "{shown} of {all} results are shown."
-NONE_SHOWN = "No result of this section has this status."
-ALONE = "This page stands alone: it loads nothing and sends nothing."
+NONE_SHOWN = "No result in this section has this status."
+ALONE = "This page loads nothing and sends nothing."
 
 SECTIONS = {
     "system": "System",

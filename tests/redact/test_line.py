@@ -208,7 +208,7 @@ def test_waivers_count_and_their_reasons_are_redacted(facts: str, preflight: Lin
     assert results["ports.free", "<ipv4-1>:25/tcp"]["status"] == "ignored"
     assert re.fullmatch("<text-[0-9]+>", results["ports.free", "<ipv4-1>:25/tcp"]["reason"])
     assert results["resources.swap", None]["status"] == "warn"
-    over = r"The waiver \(<text-[0-9]+>\) ended on 2020-01-01, so that this counts again\."
+    over = r"The waiver \(<text-[0-9]+>\) expired on 2020-01-01\. This counts again\."
     assert re.fullmatch(over, results["resources.swap", None]["reason"])
     assert re.fullmatch(r"<text-[0-9]+> \(through 2099-01-01\)", results["resources.memory", None]["reason"])
     assert leaks(run.out) == []

@@ -120,25 +120,25 @@ def test_the_verdict_comes_first_then_what_to_do(name: str) -> None:
     tree = page(report)
     [hero] = having(tree, "verdict")
     told = text_of(hero)
-    parts = ["be installed on vm1?", words.HEADLINE[report.verdict], words.NEXT[report.verdict]]
+    parts = ["Is vm1 ready for mailcow?", words.HEADLINE[report.verdict], words.NEXT[report.verdict]]
     places = [told.index(part) for part in parts]
     assert places == sorted(places)
     assert texts(tree, "head/title") == [f"{words.HEADLINE[report.verdict]} – vm1"]
     host = text_of(having(tree, "host")[0])
     assert "6.12.48+deb13-amd64 (x86_64)" in host
-    assert "current, as read on 2026-08-22" in host
+    assert "current, as of 2026-08-22" in host
 
 
 def test_what_nobody_knows_is_said() -> None:
     tree = page(reports.report(name=None, os=None, kernel=None, architecture=None, engine=None))
-    assert text_of(having(tree, "question")[0]).endswith("be installed on this host?")
+    assert text_of(having(tree, "question")[0]).endswith("Is this host ready for mailcow?")
     host = "Host unknown System unknown Kernel unknown (unknown) Docker unknown"
     assert text_of(having(tree, "host")[0]).startswith(host)
 
 
 def test_the_sections_stand_in_the_order_of_reading() -> None:
     assert texts(page(reports.failing()), ".//h2") == [
-        "What stands in the way", "Warnings", "What could not be determined", "What was measured", "Ports",
+        "Problems to fix", "Warnings", "Unknown", "What was measured", "Ports",
         "All results",
     ]  # fmt: skip
     assert texts(page(reports.warned()), ".//h2") == [
@@ -202,7 +202,7 @@ def test_the_filters_are_those_that_there_is_something_for() -> None:
     tree = page(reports.failing())
     labels = texts(tree, ".//label")
     assert labels == [
-        "All", "5 failed", "2 with a warning", "1 broke off", "20 passed", "4 skipped",
+        "All", "5 failed", "2 with a warning", "1 crashed", "20 passed", "4 skipped",
         "All", "Resources", "Docker", "System", "Date and time", "Ports", "Network", "Names",
     ]  # fmt: skip
     chosen = [element.get("id") for element in tree.iter("input") if "checked" in element.attrib]
@@ -213,7 +213,7 @@ def test_the_ports_table_is_mailcows() -> None:
     table = having(page(reports.failing()), "ports", "table")[0]
     rows = [[text_of(cell) for cell in row if cell.tag in ("td", "th")] for row in table.iter("tr")]
     assert rows[0] == ["Service", "Protocol", "Port", "Container", "Variable", "State"]
-    assert rows[1] == ["Postfix SMTP", "TCP", "25", "postfix-mailcow", "${SMTP_PORT}", "✕held by exim4"]
+    assert rows[1] == ["Postfix SMTP", "TCP", "25", "postfix-mailcow", "${SMTP_PORT}", "✕in use by exim4"]
     assert rows[2][-1] == "✓free"
     assert rows[11][2] == "127.0.0.1:13306"
     assert len(rows) == 14

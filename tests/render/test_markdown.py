@@ -73,12 +73,12 @@ def test_what_blocks_is_told_with_evidence_remedy_commands_reason_and_link() -> 
 def test_the_sections_stand_in_the_order_of_reading() -> None:
     second = [line for line in headings(render(reports.failing(), "markdown")) if line.startswith("## ")]
     assert [line[3:] for line in second] == [
-        "What stands in the way",
+        "Problems to fix",
         "Warnings",
-        "What could not be determined",
+        "Unknown",
         "Ports",
-        "What passed",
-        "What was skipped",
+        "Passed",
+        "Skipped",
     ]
 
 
@@ -117,7 +117,7 @@ def test_the_ports_table_is_mailcows_whatever_became_of_each_port() -> None:
         if "-mailcow " in line
     ]
     assert len(rows) == 13
-    assert rows[0] == ["Postfix SMTP", "TCP", "25", "postfix-mailcow", "`${SMTP_PORT}`", "❌ held by exim4"]
+    assert rows[0] == ["Postfix SMTP", "TCP", "25", "postfix-mailcow", "`${SMTP_PORT}`", "❌ in use by exim4"]
     assert rows[1][-1] == "✅ free"
     assert rows[10][2] == "127.0.0.1:13306"
     states = {render(reports.report(reports.port("SMTP_PORT", status.value)), "markdown") for status in Status}

@@ -11,7 +11,7 @@ from preflight.report.model import DnsRecord, Remedy, Result, Severity, When
 from tests.render import reports
 from tests.render.hostile import ANY, VALUES
 
-UNJUDGED = "; Nothing was judged: whether a record is missing is not known.\n"
+UNJUDGED = "; Nothing was judged. Whether records are missing is unknown.\n"
 PASSED = reports.result("dns.mx", subject="example.org")
 
 
@@ -95,10 +95,10 @@ def test_each_line_stands_once_whatever_became_of_its_check() -> None:
     [
         ((), UNJUDGED),
         ((reports.result("dns.mx", "skip", reason="no --hostname"),), UNJUDGED),
-        ((PASSED,), "; No missing record is known of.\n"),
+        ((PASSED,), "; No missing records are known.\n"),
         (
             (PASSED, reports.result("dns.mx", "unknown", subject="b.org", reason="SERVFAIL")),
-            "; No missing record is known of.\n; dns.mx (b.org): SERVFAIL\n",
+            "; No missing records are known.\n; dns.mx (b.org): SERVFAIL\n",
         ),
     ],
 )  # fmt: skip
@@ -130,7 +130,7 @@ def test_what_is_no_record_is_a_comment(entry: DnsRecord) -> None:
 
 
 def test_a_finding_without_records_lacks_none() -> None:
-    assert zone(reports.result("dns.mx", "fail")) == "; No missing record is known of.\n"
+    assert zone(reports.result("dns.mx", "fail")) == "; No missing records are known.\n"
 
 
 @pytest.mark.parametrize("value", VALUES)
