@@ -95,17 +95,6 @@ def test_every_exit_code_is_told() -> None:
         assert verdict.value in told[str(EXIT[verdict])]
 
 
-@pytest.mark.parametrize(
-    ("word", "meant"),
-    [("version", "--version"), ("mail.example.org", "--hostname mail.example.org"), ("chekc", "No such command")],
-)
-def test_a_word_that_is_no_command(word: str, meant: str) -> None:
-    command = [sys.executable, "-m", "preflight", word]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert meant in run.stderr
-
-
 def plain(text: str) -> str:
     """Undo what roff takes for itself."""
     return re.sub(r"\\f[BIR]|\\&", "", text).replace("\\-", "-").replace("\\e", "\\")

@@ -7,9 +7,18 @@ from typing import Any
 import click
 
 from preflight.cli import options
-from preflight.cli.helping import EXAMPLES, EXIT_CODES, MOST_USED, READ_ON, Command, Context, Formatter, section
+from preflight.cli.helping import (
+    EXAMPLES,
+    EXIT_CODES,
+    MOST_USED,
+    READ_ON,
+    Command,
+    Context,
+    Formatter,
+    of_check,
+    section,
+)
 from preflight.cli.streams import put
-from preflight.net import hostnames
 
 
 class Front(click.Group):
@@ -59,12 +68,9 @@ class Front(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            word = args[0][:80]
-            if word == "version":
-                raise click.UsageError("there is no command 'version': did you mean --version?") from None
-            if "." in word and not hostnames.domain_fault(word):
-                raise click.UsageError(f"there is no command {word!r}: did you mean --hostname {word}?") from None
-            raise
+            from preflight.cli import hints
+
+            raise click.UsageError(hints.no_command(args[0], self.list_commands(ctx), of_check(ctx))) from None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Complete the first word: the options of `check` too."""

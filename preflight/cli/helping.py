@@ -75,6 +75,24 @@ class Command(click.Command):
 
     context_class = Context
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; say what was meant by an option or an argument that there is none of."""
+        name = self.name or ""
+        try:
+            ctx.allow_extra_args = True  # they are refused below
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from preflight.cli import hints
+
+            raise click.UsageError(
+                hints.no_option(error.option_name, name, option_names(self), of_check(ctx))
+            ) from None
+        if rest and not ctx.resilient_parsing:
+            from preflight.cli import hints
+
+            raise click.UsageError(hints.no_argument(rest[0], name, of_check(ctx)))
+        return rest
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group, those first that most people look for."""
         sections: dict[str, list[Row]] = {}
@@ -92,6 +110,19 @@ class Command(click.Command):
         """Say how a check ends."""
         if self.name == "check":
             section(formatter, "Exit codes", EXIT_CODES)
+
+
+def option_names(command: click.Command) -> list[str]:
+    """Return the long names of a command's options."""
+    names = [name for param in command.params for name in (*param.opts, *param.secondary_opts)]
+    return [name for name in names if name.startswith("--")]
+
+
+def of_check(ctx: click.Context) -> list[str]:
+    """Return the names of the options of `check`, the default command."""
+    front = ctx.find_root().command
+    check = front.commands.get("check") if isinstance(front, click.Group) else front
+    return option_names(check) if check else []
 
 
 def whole(text: str) -> str:
