@@ -132,3 +132,19 @@ def test_groff_warns_of_nothing() -> None:
         [groff, "-man", "-ww", "-z", str(PAGE)], capture_output=True, text=True, timeout=60, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_ranges_and_defaults_in_words(name: str) -> None:
+    """No sign of a programmer's; what takes seconds says the range, the unit and the default."""
+    command = cli.commands[name]
+    with command.make_context(name, [], resilient_parsing=True) as context:
+        for option in options(name):
+            _, told = option.get_help_record(context) or ("", "")
+            assert not re.search(r"<=|\bx\b|default: |\[(?!env)", told), told
+            assert (option.help or "").endswith("."), option.name
+            if isinstance(option.type, click.FloatRange):
+                assert f"{option.type.min:g} to {option.type.max:g} seconds" in told
+                assert "Default: " in told
+            if isinstance(option.type, click.Choice):
+                assert all(choice in told for choice in option.type.choices)

@@ -43,15 +43,14 @@ class Front(click.Group):
         with check.make_context("check", [], parent=ctx, resilient_parsing=True) as default:
             found = [by_name[name].get_help_record(default) for name in MOST_USED]
         # Without the variables: `check --help` names them.
-        section(formatter, "Options used most", [(one[0], one[1].partition("  [env")[0]) for one in found if one])
+        section(formatter, "Common options", [(one[0], one[1].partition("  [env")[0]) for one in found if one])
         own = [param.get_help_record(ctx) for param in self.get_params(ctx)]
-        section(formatter, "Options of the program", [one for one in own if one])
+        section(formatter, "Other options", [one for one in own if one])
         section(formatter, "Exit codes", EXIT_CODES)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own
         """Say where to read on."""
-        formatter.write_paragraph()
-        formatter.write_text(READ_ON)
+        section(formatter, "More help", READ_ON)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `check` in front of options that are not the group's own."""
