@@ -24,6 +24,7 @@ from preflight.mailcow import plan
 from preflight.report import documents
 from preflight.report.model import Report, Verdict
 from preflight.text.inputs import InputError, named
+from preflight.text.sentences import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +143,8 @@ def checks(style: str) -> None:
 @cli.command()
 @options.HELP
 @click.argument("id", shell_complete=options.CHECKS)
-def explain(id: str) -> None:
+@click.pass_context
+def explain(ctx: click.Context, /, id: str) -> None:
     """Explain a check: why it matters, what it reads, how to fix problems, which options change it."""
     from preflight.render.catalogue import explain as render_explain
 
@@ -151,7 +153,16 @@ def explain(id: str) -> None:
         from preflight.assess.selection import meant
 
         raise click.UsageError(f"There is no check {id[:80]!r}: {meant(id, catalogue())}")
-    put(render_explain(found, descriptions()))
+    from preflight.cli import affecting
+    from preflight.cli.helping import of_check
+
+    own = [f"--only {found.id}", f"--skip {found.id}", f"--ignore {found.id}=REASON"]
+    told = {
+        phrase("Options that change the result:"): affecting.options(found, of_check(ctx)),
+        phrase("Options that may change every check:"): affecting.EVERY,
+        phrase("Run only this check, leave it out, or accept what it finds:"): own,
+    }
+    put(render_explain(found, descriptions(), told))
 
 
 @cli.command("compare")

@@ -139,9 +139,7 @@ def _targets(given: ReachOptions) -> tuple[Target, ...]:
     targets = outputs.targets(given.formats, given.outputs, usual())
     for target in targets:
         if target.format not in FORMATS:
-            raise InputError(
-                f"--output {str(target.path)[:200]}: there is no such report in the format {target.format}."
-            )
+            raise InputError(f"--output {str(target.path)[:200]}: reach has no report in the format {target.format}.")
     return targets
 
 
