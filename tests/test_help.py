@@ -105,7 +105,7 @@ def test_the_man_page_has_everything() -> None:
     assert re.fullmatch(r'\.TH PREFLIGHT 1 "" "mailcow preflight \S+" "User Commands"', page.splitlines()[0])
     text = plain(page)
     for name in COMMANDS:
-        assert re.search(rf"^\.SS {name}\b", text, re.MULTILINE)
+        assert re.search(rf"^\.TP\n{name}\b.*\n{re.escape(flat(cli.commands[name].help or ''))}$", text, re.MULTILINE)
         for option in options(name):
             assert all(one in text for one in (*option.opts, *option.secondary_opts))
             assert flat(option.help or "") in text
@@ -113,6 +113,12 @@ def test_the_man_page_has_everything() -> None:
         assert option.envvar is None or f"\n{option.envvar}\nAs {option.opts[0]}.\n" in text
     for code, meaning in (*EXIT_CODES, *EXAMPLES):
         assert f"\n{code}\n{meaning}\n" in text
+    for group in filter(None, {getattr(option, "group", "") for name in COMMANDS for option in options(name)}):
+        assert f"\n.SS {group}\n" in text
+    titles = ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "NOTES"]
+    sections = [line.removeprefix(".SH ") for line in text.splitlines() if line.startswith(".SH ")]
+    assert [title for title in sections if "OPTIONS" not in title] == [*titles, "SEE ALSO"]
+    assert next(title for title in sections if "OPTIONS" in title) == '"OPTIONS OF CHECK"'
 
 
 def test_roff_takes_nothing_of_the_man_page_for_itself() -> None:
