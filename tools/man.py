@@ -113,7 +113,7 @@ def _usage(name: str) -> str:
 
 
 def _options(name: str) -> Iterator[str]:
-    """Yield the options of a command by group, in the order of its help; groups that are as check's are not repeated."""
+    """Yield the options of a command by group, in the order of its help; those of check are not repeated."""
     groups, check = _groups(name), _groups("check")
     own = {title: rows for title, rows in groups.items() if name == "check" or rows != check[title]}
     if not any(own.values()):
