@@ -72,10 +72,8 @@ def explain(check: Entry, parts: Mapping[str, str], options: Mapping[str, Sequen
     for label, names in (options or {}).items():
         lines += [label, *_wrapped(", ".join(names), "  "), ""] if names else []
     page = terminal(words.page(check.id), TITLE)
-    lines += [
-        phrase("Documentation:"),
-        f"  {page if is_link(page) else phrase('{page} in the source code', page=page)}",
-    ]
+    where = page if is_link(page) else phrase("{page} in the source code", page=page)
+    lines += [phrase("Documentation:"), f"  {where}"]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
