@@ -141,10 +141,10 @@ def test_a_comparison_ends_with_1_where_something_got_worse(
         (
             ValueError("a\nb\x1b[31mc\u202ed\x9b2J"),
             3,
-            "preflight: internal error, please report it: ValueError: a b [31mc d 2J",
+            "preflight: Internal error. Please report it: ValueError: a b [31mc d 2J",
         ),
-        (RecursionError(), 3, "preflight: internal error, please report it: RecursionError: "),
-        (MemoryError("x" * 9000), 3, "preflight: internal error, please report it: MemoryError: xxx"),
+        (RecursionError(), 3, "preflight: Internal error. Please report it: RecursionError: "),
+        (MemoryError("x" * 9000), 3, "preflight: Internal error. Please report it: MemoryError: xxx"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )

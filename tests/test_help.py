@@ -95,17 +95,6 @@ def test_every_exit_code_is_told() -> None:
         assert verdict.value in told[str(EXIT[verdict])]
 
 
-@pytest.mark.parametrize(
-    ("word", "meant"),
-    [("version", "--version"), ("mail.example.org", "--hostname mail.example.org"), ("chekc", "No such command")],
-)
-def test_a_word_that_is_no_command(word: str, meant: str) -> None:
-    command = [sys.executable, "-m", "preflight", word]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert meant in run.stderr
-
-
 def plain(text: str) -> str:
     """Undo what roff takes for itself."""
     return re.sub(r"\\f[BIR]|\\&", "", text).replace("\\-", "-").replace("\\e", "\\")
@@ -116,7 +105,7 @@ def test_the_man_page_has_everything() -> None:
     assert re.fullmatch(r'\.TH PREFLIGHT 1 "" "mailcow preflight \S+" "User Commands"', page.splitlines()[0])
     text = plain(page)
     for name in COMMANDS:
-        assert re.search(rf"^\.SS {name}\b", text, re.MULTILINE)
+        assert re.search(rf"^\.TP\n{name}\b.*\n{re.escape(flat(cli.commands[name].help or ''))}$", text, re.MULTILINE)
         for option in options(name):
             assert all(one in text for one in (*option.opts, *option.secondary_opts))
             assert flat(option.help or "") in text
@@ -124,6 +113,12 @@ def test_the_man_page_has_everything() -> None:
         assert option.envvar is None or f"\n{option.envvar}\nAs {option.opts[0]}.\n" in text
     for code, meaning in (*EXIT_CODES, *EXAMPLES):
         assert f"\n{code}\n{meaning}\n" in text
+    for group in filter(None, {getattr(option, "group", "") for name in COMMANDS for option in options(name)}):
+        assert f"\n.SS {group}\n" in text
+    titles = ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "NOTES"]
+    sections = [line.removeprefix(".SH ") for line in text.splitlines() if line.startswith(".SH ")]
+    assert [title for title in sections if "OPTIONS" not in title] == [*titles, "SEE ALSO"]
+    assert next(title for title in sections if "OPTIONS" in title) == '"OPTIONS OF CHECK"'
 
 
 def test_roff_takes_nothing_of_the_man_page_for_itself() -> None:
@@ -143,3 +138,19 @@ def test_groff_warns_of_nothing() -> None:
         [groff, "-man", "-ww", "-z", str(PAGE)], capture_output=True, text=True, timeout=60, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_ranges_and_defaults_in_words(name: str) -> None:
+    """No sign of a programmer's; what takes seconds says the range, the unit and the default."""
+    command = cli.commands[name]
+    with command.make_context(name, [], resilient_parsing=True) as context:
+        for option in options(name):
+            _, told = option.get_help_record(context) or ("", "")
+            assert not re.search(r"<=|\bx\b|default: |\[(?!env)", told), told
+            assert (option.help or "").endswith("."), option.name
+            if isinstance(option.type, click.FloatRange):
+                assert f"{option.type.min:g} to {option.type.max:g} seconds" in told
+                assert "Default: " in told
+            if isinstance(option.type, click.Choice):
+                assert all(choice in told for choice in option.type.choices)

@@ -211,7 +211,7 @@ def test_ways_of_writing_end_with_their_block_whatever_happens() -> None:
 def test_a_paragraph_is_what_was_said() -> None:
     assert paragraph(None, "", "A.", "", "B.", None) == "A. B."
     assert paragraph() == paragraph(None) == ""
-    assert unknown_because("It is late.") == "This could not be found out. It is late."
+    assert unknown_because("It is late.") == "This could not be determined. It is late."
     assert skipped_because("") == "This was not checked."
 
 

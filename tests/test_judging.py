@@ -151,7 +151,7 @@ def test_a_fact_that_is_missing_for_all_subjects_is_told_once() -> None:
 def test_a_fact_that_is_missing_for_one_is_told_of_it() -> None:
     results = report(made(missing, subjects=lambda look: ("a", "b"))).results
     assert [(result.subject, result.status) for result in results] == [("a", Status.UNKNOWN), ("b", Status.UNKNOWN)]
-    assert {result.message for result in results} == {"This could not be found out. The test gives no memory."}
+    assert {result.message for result in results} == {"This could not be determined. The test gives no memory."}
 
 
 # --- checks that break -----------------------------------------------------------------------------------------

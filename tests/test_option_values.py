@@ -83,16 +83,18 @@ def test_what_is_read(option: str, given: str, name: str, value: object) -> None
         ("--domain", "a..b", ""),
         ("--domain", "-a.example", ""),
         ("--domain", "x" * 64 + ".example", ""),
-        ("--public-ip", "203.0.113", "'203.0.113' is not an address."),
-        ("--public-ip", "203.0.113.7/24", "'203.0.113.7/24' is not an address."),
-        ("--public-ip", "y" * 99, f"{'y' * 60!r} is not an address."),
-        ("--timeout", "0.09", "0.09 is not in the range"),
+        ("--public-ip", "203.0.113", "'203.0.113' is not an IP address."),
+        ("--public-ip", "203.0.113.7/24", "'203.0.113.7/24' is not an IP address."),
+        ("--public-ip", "y" * 99, f"{'y' * 60!r} is not an IP address."),
+        ("--timeout", "0.09", "0.09 is not in the range 0.1 to 3600 seconds."),
+        ("--timeout", "soon", "'soon' is not a number of seconds."),
+        ("--hostname", "https://mail.example.org/x", "is a URL. Give only the name: mail.example.org"),
         ("--timeout", "3600.1", "3600.1 is not in the range"),
         ("--timeout", "inf", "inf is not in the range"),
         ("--hold", "0", "0 is not in the range"),
         ("--hold", "3600.5", "3600.5 is not in the range"),
-        ("--hold", "nan", "'nan' is not a time."),
-        ("--timeout", "-nan", "'-nan' is not a time."),
+        ("--hold", "nan", "'nan' is not a number of seconds."),
+        ("--timeout", "-nan", "'-nan' is not a number of seconds."),
         ("--resolver", "192.0.2.53:0", ""),
         ("--ping-target", "ping.example.org", "'ping.example.org' is not an address to ping: write"),
         ("--smtp-target", "mx.example.org:0", "'mx.example.org:0' is not a mail server: write"),
@@ -155,7 +157,7 @@ def test_an_engine_that_does_not_do_it_is_no_verdict_on_the_host(
     run = preflight("cleanup", "--docker-host", engine.url)
     assert (run.code, run.out) == (3, "")
     (line,) = run.err.splitlines()
-    assert line.startswith(f"preflight: the engine at {engine.url} did not do it: ")
+    assert line.startswith(f"preflight: Cannot remove objects on the Docker engine at {engine.url}: ")
     assert line.isprintable()
 
 
@@ -170,14 +172,14 @@ def test_an_engine_that_is_not_there_is_told_in_a_line(preflight: Line) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("explain", "ports.fre"), "there is no check 'ports.fre': did you mean ports.free?"),
-        (("explain", "x" * 200), f"there is no check {'x' * 80!r}: `preflight checks` lists them."),
+        (("explain", "ports.fre"), "There is no check 'ports.fre': did you mean ports.free?"),
+        (("explain", "x" * 200), f"There is no check {'x' * 80!r}: `preflight checks` lists them."),
         (("--only", "ports.*", "--ignore", "dns.mx"), "--ignore 'dns.mx' matches none of the selected checks"),
         (("--only", "ports.*", "--skip", "ports.fre"), "--skip 'ports.fre' matches no check: did you mean ports.free?"),
         (("--requirements", "2016-01"), "--requirements "),
-        (("--root", "/etc/hostname"), "--root '/etc/hostname': not a directory."),
-        (("--root", ""), "--root '': not a directory."),
-        (("--waivers", ""), "'': not the name of a file"),
+        (("--root", "/etc/hostname"), "--root '/etc/hostname' is not a directory."),
+        (("--root", ""), "--root '' is not a directory."),
+        (("--waivers", ""), "'' is not the name of a file"),
         (("--baseline", "/nowhere.json"), "/nowhere.json: No such file or directory"),
         (("compare", "/nowhere.json", "/nowhere.json"), "/nowhere.json: No such file or directory"),
     ],

@@ -55,7 +55,7 @@ def test_the_rest_of_the_deadline_is_told_and_never_less_than_none(clock: Clock)
     progress = Progress(None, ("memory",), 30.0)
     for passed, left in ((0.0, 30), (0.6, 29), (29.4, 1), (30.0, 0), (99.0, 0)):
         clock.now = 1000.0 + passed
-        assert progress.lines() == [f"Reading the host: at most {left} s more."]
+        assert progress.lines() == [f"Examining this host (up to {left} s more)."]
 
 
 def test_stages_stand_in_one_order_with_the_time_of_what_takes_longest(clock: Clock) -> None:
@@ -111,7 +111,7 @@ def test_a_run_that_is_being_ended_says_so(clock: Clock) -> None:
     begun(progress, "memory")
     stop.set()
     head, row = progress.lines()
-    assert head == "Ending the run: what is under way is cleaned up. Ctrl-C again does not wait for it."
+    assert head == "Stopping and cleaning up. Press Ctrl-C again to stop at once."
     assert row == "files of the host (memory) · 0 s"
 
 
@@ -137,19 +137,19 @@ def test_a_stage_that_takes_long_is_told_and_again_after_a_while(clock: Clock) -
             if seconds == 2.1:
                 progress.tell("memory", done=True)
 
-    stage = "for this: Docker engine (contact)."
+    stage = "Docker engine (contact)."
     assert told_while(progress, written, passes) == [
-        "preflight: Reading the host: 2 facts, in at most 30 s.",
-        "preflight: Waiting since 2 s, for 28 s at most, for this: files of the host (memory).",
-        f"preflight: Waiting since 2 s, for 28 s at most, {stage}",
-        f"preflight: Waiting since 12 s, for 18 s at most, {stage}",
+        "preflight: Examining this host (up to 30 s).",
+        "preflight: Still waiting (2 s, gives up in 28 s): files of the host (memory).",
+        f"preflight: Still waiting (2 s, gives up in 28 s): {stage}",
+        f"preflight: Still waiting (12 s, gives up in 18 s): {stage}",
     ]
 
 
 def test_a_quick_run_is_one_line(clock: Clock) -> None:
     written: list[str] = []
     progress = Progress(written.append, ("memory", "name"), 2.5)
-    assert told_while(progress, written, lambda: None) == ["preflight: Reading the host: 2 facts, in at most 2.5 s."]
+    assert told_while(progress, written, lambda: None) == ["preflight: Examining this host (up to 2.5 s)."]
 
 
 def test_who_wants_no_line_gets_none(clock: Clock) -> None:
@@ -192,7 +192,7 @@ def test_the_end_of_a_run_that_was_ended_early_is_told_also_where_it_breaks(cloc
     with suppress(ValueError), progress.shown():
         stop.set()
         raise ValueError
-    assert written[-1] == "preflight: The run was ended early: the report tells what was known by then."
+    assert written[-1] == "preflight: The run was stopped early. The report shows what was known by then."
 
 
 # --- the display is drawn --------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_a_display_comes_after_a_moment_and_goes_with_the_run(clock: Clock, monk
 
     progress = Progress(written.append, ("memory",), 30.0, draw=draw)
     assert told_while(progress, written, lambda: None if drawing.wait(PATIENCE) else pytest.fail("nothing")) == []
-    assert seen == [["Reading the host: at most 30 s more."]]
+    assert seen == [["Examining this host (up to 30 s more)."]]
     assert gone.is_set()
 
 

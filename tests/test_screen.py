@@ -104,7 +104,7 @@ def test_auto_is_what_the_place_wants(
 
 
 def test_auto_twice_is_one_too_many() -> None:
-    with pytest.raises(InputError, match="several formats"):
+    with pytest.raises(InputError, match="Only one report"):
         targets(("auto", "auto"), (), "text")
 
 
@@ -182,7 +182,7 @@ def test_what_is_on_no_mount_goes_with_the_container(paths: tuple[str, ...], gon
     table = tmp_path / "mountinfo"
     table.write_text(MOUNTS)
     told = kept.lost(paths, {"MAILCOW_PREFLIGHT_IMAGE": "1"}, str(table))
-    assert told.partition(": in the container")[0] == ", ".join(gone)
+    assert told.partition(": inside the container")[0] == ", ".join(gone)
     assert kept.lost(("/dev/null",), {"MAILCOW_PREFLIGHT_IMAGE": "1"}, str(table)) == ""
     assert kept.lost(paths, {}, str(table)) == ""
     assert kept.lost(paths, {"MAILCOW_PREFLIGHT_IMAGE": "1"}, str(tmp_path / "none")) == ""
@@ -202,6 +202,6 @@ def test_a_file_in_our_container_is_said_to_go_with_it(
     file = str(tmp_path / "a.html")
     lines = run("--facts", str(facts), "--only", "resources.swap", "--output", file, *format).err.splitlines()
     assert [entry for entry in lines if f"Report: {file}" in entry] == lines[: 1 - bool(format)]
-    gone = [entry for entry in lines if entry.startswith(f"preflight: {file}: in the container, and removed with it.")]
+    gone = [entry for entry in lines if entry.startswith(f"preflight: {file}: inside the container, and lost when ")]
     assert len(gone) == image
     assert all("--output /out/a.html" in entry for entry in gone)

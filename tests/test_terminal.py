@@ -115,7 +115,7 @@ def test_interrupting_prints_what_is_known_so_far(
     assert "interrupted before this was known" in rows["docker.engine", None]["reason"]
     end = terminal.rest()
     assert end.rfind(SHOW) > end.rfind(HIDE)
-    assert "The run was ended early" in end
+    assert "The run was stopped early" in end
 
 
 def test_a_second_interrupt_ends_it_at_once_and_leaves_a_cursor(silent: str, terminal: Terminal) -> None:
@@ -145,7 +145,7 @@ def test_a_narrow_terminal_cuts_lines_off(columns: int, silent: str) -> None:
 def test_a_terminal_that_can_show_no_display_gets_lines(term: str, silent: str, terminal: Terminal) -> None:
     run = start(silent, "--timeout", "4", error=terminal.theirs, TERM=term)
     run.communicate(timeout=60)
-    assert "Waiting since 2 s" in terminal.rest()
+    assert "Still waiting (2 s" in terminal.rest()
     assert "\x1b" not in terminal.seen
 
 
@@ -153,9 +153,9 @@ def test_a_pipe_gets_a_line_for_each_stage_that_takes_long_and_no_ansi(silent: s
     run = start(silent, "--timeout", "8", error=subprocess.PIPE)
     out, error = run.communicate(timeout=60)
     first, *rest = error.decode().splitlines()
-    assert re.fullmatch(r"preflight: Reading the host: \d+ facts, in at most 8 s\.", first)
+    assert re.fullmatch(r"preflight: Examining this host \(up to 8 s\)\.", first)
     (line,) = (line for line in rest if "Docker engine" in line)
-    assert re.fullmatch(r"preflight: Waiting since \d s, for \d s at most, for this: Docker engine \(.*\)\.", line)
+    assert re.fullmatch(r"preflight: Still waiting \(\d s, gives up in \d s\): Docker engine \(.*\)\.", line)
     assert b"\x1b" not in error + out
 
 

@@ -14,6 +14,7 @@ from preflight.assess import assess
 from preflight.checks import Check, catalogue
 from preflight.cli import options, outputs, reach, reports, request
 from preflight.cli.front import Front, help_command
+from preflight.cli.making import Option
 from preflight.cli.stop import Stop
 from preflight.cli.streams import ReaderGone, put, say, shape, unread, usual
 from preflight.facts.parts import descriptions
@@ -23,6 +24,7 @@ from preflight.mailcow import plan
 from preflight.report import documents
 from preflight.report.model import Report, Verdict
 from preflight.text.inputs import InputError, named
+from preflight.text.sentences import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,14 +38,18 @@ if TYPE_CHECKING:
 
 EXIT = {Verdict.READY: 0, Verdict.READY_WITH_WARNINGS: 0, Verdict.NOT_READY: 1, Verdict.UNDETERMINED: 3}
 USAGE, INTERNAL = 2, 3
+STYLE = click.option(
+    "--format", "style", cls=Option, type=click.Choice(["text", "markdown", "json"]), default="text", metavar="NAME",
+    help="The format: text, markdown or json. Default: text.",
+)  # fmt: skip
 EMPTYING = 35.0  # seconds, at most: as long as an engine that is slow is given to remove a probe's containers
 
 
 @click.group(cls=Front)
 @options.HELP
-@click.version_option(__version__, prog_name="mailcow-preflight", cls=options.Option)
+@click.version_option(__version__, prog_name="mailcow-preflight", cls=Option, help="Show the version and exit.")
 def cli() -> None:
-    """Check whether this host is ready for mailcow: dockerized, and say how to fix what is not."""
+    """Check whether this host is ready for mailcow: dockerized, and show how to fix what is not."""
 
 
 @cli.command()
@@ -52,11 +58,11 @@ def cli() -> None:
 @options.REPORT
 @click.pass_context
 def check(ctx: click.Context, /, **values: Any) -> None:
-    """Check this host and print the report (the default command)."""
+    """Check this host and print a report (the default command)."""
     given = options.CheckOptions(**values)
     targets = outputs.targets(given.formats, given.outputs, usual())
     if given.wait and given.hold is not None:
-        raise click.UsageError("--hold keeps one rehearsal up; it does not go with --wait, which may play several.")
+        raise click.UsageError("--hold cannot be used with --wait.")
     stop = Stop()
     everything = given.facts_file is None and not given.only and not given.skip
     survey = _survey(given, stop, request.first(given)) if everything else None  # goes on while the checks are loaded
@@ -97,13 +103,10 @@ def check(ctx: click.Context, /, **values: Any) -> None:
 @cli.command()
 @options.HELP
 @options.HOST
-@options.REDACT
-@options.option(
-    "--output", metavar="FILE", shell_complete=options.FILES, help="Write there instead of standard output."
-)
+@options.RECORD
 @click.pass_context
 def facts(ctx: click.Context, /, **values: Any) -> None:
-    """Record the facts of this host as JSON, without judging them."""
+    """Record facts about this host as JSON, to check them later or elsewhere."""
     given = options.FactsOptions(**values)
     output = given.output if given.output not in outputs.STANDARD_OUTPUT else None
     if output is not None:
@@ -129,9 +132,9 @@ def facts(ctx: click.Context, /, **values: Any) -> None:
 
 @cli.command()
 @options.HELP
-@click.option("--format", "style", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@STYLE
 def checks(style: str) -> None:
-    """List all checks: id, title, severity, section."""
+    """List all checks with their ids, weights and titles."""
     from preflight.render.catalogue import catalogue as render_catalogue
 
     put(render_catalogue(catalogue(), style, descriptions()))
@@ -140,27 +143,40 @@ def checks(style: str) -> None:
 @cli.command()
 @options.HELP
 @click.argument("id", shell_complete=options.CHECKS)
-def explain(id: str) -> None:
-    """Explain a check: why it matters, what it reads, how to fix it."""
+@click.pass_context
+def explain(ctx: click.Context, /, id: str) -> None:
+    """Explain a check: why it matters, what it reads, how to fix problems, which options change it."""
     from preflight.render.catalogue import explain as render_explain
 
     found = next((entry for entry in catalogue() if entry.id == id), None)
     if found is None:
         from preflight.assess.selection import meant
 
-        raise click.UsageError(f"there is no check {id[:80]!r}: {meant(id, catalogue())}")
-    put(render_explain(found, descriptions()))
+        raise click.UsageError(f"There is no check {id[:80]!r}: {meant(id, catalogue())}")
+    from preflight.cli import affecting
+    from preflight.cli.helping import of_check
+
+    own = [f"--only {found.id}", f"--skip {found.id}", f"--ignore {found.id}=REASON"]
+    told = {
+        phrase("Options that change the result:"): affecting.options(found, of_check(ctx)),
+        phrase("Options that may change every check:"): affecting.EVERY,
+        phrase("Run only this check, leave it out, or accept what it finds:"): own,
+    }
+    put(render_explain(found, descriptions(), told))
 
 
 @cli.command("compare")
 @options.HELP
 @click.argument("old", shell_complete=options.FILES)
 @click.argument("new", shell_complete=options.FILES)
-@click.option("--format", "style", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
-@click.option("--color", cls=options.Option, type=options.AUTO, default="auto", help="Colour in text.")
+@STYLE
+@click.option(
+    "--color", cls=Option, type=options.AUTO, default="auto", metavar="WHEN",
+    help="Use colour in text: auto, always or never. Default: auto.",
+)  # fmt: skip
 @click.pass_context
 def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color: str) -> None:
-    """Show what changed between two JSON reports. Exits with 1 if something got worse."""
+    """Show what changed between two JSON reports. The exit code is 1 if anything got worse."""
     from preflight.redact.tokens import BOTH, MIXED, redacted
     from preflight.render.changes import changes
     from preflight.report.compare import compare
@@ -182,7 +198,7 @@ def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color
 @options.ROOT
 @click.pass_context
 def cleanup(ctx: click.Context, /, docker_host: str | None, root: str | None) -> None:
-    """Remove labelled objects that a killed run left on the engine."""
+    """Remove containers and networks that an interrupted run left on the Docker engine."""
     from preflight.gather.engine.client import EngineError
     from preflight.gather.engine.engine import locate
     from preflight.probes.cleanup import cleanup as remove
@@ -193,7 +209,7 @@ def cleanup(ctx: click.Context, /, docker_host: str | None, root: str | None) ->
     try:
         removed = remove(url)
     except EngineError as error:
-        say(f"preflight: the engine at {url} did not do it: {error}")
+        say(f"preflight: Cannot remove objects on the Docker engine at {url}: {error}")
         ctx.exit(EXIT[Verdict.UNDETERMINED])
     put("".join(f"removed {name}\n" for name in removed) or "nothing to remove\n")
 
@@ -202,7 +218,7 @@ def cleanup(ctx: click.Context, /, docker_host: str | None, root: str | None) ->
 @options.HELP
 @click.argument("document", type=click.Choice(["report", "facts", "reach"]), default="report")
 def schema_command(document: str) -> None:
-    """Print the JSON Schema of the report, the facts or the result of reach."""
+    """Print the JSON Schema of reports, facts or results of reach."""
     put(documents.encode(reach.schema() if document == "reach" else documents.schema(document)))
 
 
@@ -274,5 +290,5 @@ def run() -> int:
     except SystemExit as left:  # click's: a shell has its completions, or nobody reads the help; stdout is another then
         return unread() if sys.stdout is not out else int(left.code or 0)
     except Exception as error:  # noqa: BLE001 - the user gets a line, not a traceback
-        say(f"preflight: internal error, please report it: {type(error).__name__}: {error}")
+        say(f"preflight: Internal error. Please report it: {type(error).__name__}: {error}")
         return INTERNAL

@@ -7,9 +7,18 @@ from typing import Any
 import click
 
 from preflight.cli import options
-from preflight.cli.helping import EXAMPLES, EXIT_CODES, MOST_USED, READ_ON, Command, Context, Formatter, section
+from preflight.cli.helping import (
+    EXAMPLES,
+    EXIT_CODES,
+    MOST_USED,
+    READ_ON,
+    Command,
+    Context,
+    Formatter,
+    of_check,
+    section,
+)
 from preflight.cli.streams import put
-from preflight.net import hostnames
 
 
 class Front(click.Group):
@@ -34,15 +43,14 @@ class Front(click.Group):
         with check.make_context("check", [], parent=ctx, resilient_parsing=True) as default:
             found = [by_name[name].get_help_record(default) for name in MOST_USED]
         # Without the variables: `check --help` names them.
-        section(formatter, "Options used most", [(one[0], one[1].partition("  [env")[0]) for one in found if one])
+        section(formatter, "Common options", [(one[0], one[1].partition("  [env")[0]) for one in found if one])
         own = [param.get_help_record(ctx) for param in self.get_params(ctx)]
-        section(formatter, "Options of the program", [one for one in own if one])
+        section(formatter, "Other options", [one for one in own if one])
         section(formatter, "Exit codes", EXIT_CODES)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own
         """Say where to read on."""
-        formatter.write_paragraph()
-        formatter.write_text(READ_ON)
+        section(formatter, "More help", READ_ON)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `check` in front of options that are not the group's own."""
@@ -59,12 +67,9 @@ class Front(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            word = args[0][:80]
-            if word == "version":
-                raise click.UsageError("there is no command 'version': did you mean --version?") from None
-            if "." in word and not hostnames.domain_fault(word):
-                raise click.UsageError(f"there is no command {word!r}: did you mean --hostname {word}?") from None
-            raise
+            from preflight.cli import hints
+
+            raise click.UsageError(hints.no_command(args[0], self.list_commands(ctx), of_check(ctx))) from None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Complete the first word: the options of `check` too."""

@@ -12,8 +12,8 @@ _TABLE = "/proc/self/mountinfo"
 # The root, and the file systems that the engine itself mounts in a container.
 _ENGINES = frozenset({"/", "/dev", "/dev/shm", "/proc", "/sys", "/run"})
 _LOST = (
-    '{paths}: in the container, and removed with it. Mount a directory (docker run -v "$PWD:/out") and write to '
-    "--output /out/{name}, or redirect standard output."
+    "{paths}: inside the container, and lost when the container is removed. Mount a directory "
+    '(docker run -v "$PWD:/out") and use --output /out/{name}, or redirect standard output.'
 )
 
 

@@ -38,20 +38,23 @@ def targets(formats: tuple[str, ...], outputs: tuple[str, ...], usual: str = DEF
     for name in files:
         form = by_suffix(name) or (formats[0] if len(formats) == 1 else spare.pop(0) if spare else None)
         if form is None:
-            raise InputError(f"--output {name[:200]}: no format has this suffix; name one with --format.")
+            known = " ".join(filter(None, FORMATS.values()))
+            raise InputError(
+                f"--output {name[:200]}: the suffix does not set a format. Use one of {known}, or add --format."
+            )
         if len(outputs) == len(formats) == 1 and formats[0] not in (form, AUTO):
-            raise InputError(f"--output {name[:200]}: its suffix means {form}, and --format says {formats[0]}.")
+            raise InputError(f"--output {name[:200]}: the suffix means {form}, but --format is {formats[0]}.")
         writable(name)
         made.append(Target(DEFAULT if form == AUTO else form, name))
     wanted = len(outputs) - len(files) or int(not outputs)
     named = (*spare, *[AUTO] * (wanted - len(spare)))
     printed = [Target(usual if form == AUTO else form) for form in named]
     if len(printed) > 1 and not outputs:
-        raise InputError("several formats at once need an --output for all but one of them.")
+        raise InputError("Only one report can go to standard output. Add an --output for each other --format.")
     places = [_place(target) for target in (*made, *printed)]
     if twice := next((target for target in (*made, *printed) if places.count(_place(target)) > 1), None):
         where = f"--output {twice.path[:200]}" if twice.path is not None else "standard output"
-        raise InputError(f"{where}: two reports would go there.")
+        raise InputError(f"{where}: two reports would be written there.")
     return (*made, *printed)
 
 
@@ -92,13 +95,15 @@ def writable(path: str) -> None:
     folder = os.path.dirname(place)
     why = ""
     if os.path.islink(place):
-        why = "a link that leads in a circle."
-    elif not path or path.endswith("/") or os.path.isdir(place) or not os.path.isdir(folder):
-        why = "not a file in a directory that exists."
+        why = "a symbolic link that leads back to itself."
+    elif not path or path.endswith("/") or os.path.isdir(place):
+        why = "not the name of a file."
+    elif not os.path.isdir(folder):
+        why = f"there is no directory {folder[:200]}"
     elif os.path.exists(place):
-        why = "" if os.access(place, os.W_OK) else "this file may not be written."
+        why = "" if os.access(place, os.W_OK) else "no permission to write this file."
     elif not os.access(folder, os.W_OK | os.X_OK):
-        why = "no file may be made in this directory."
+        why = "no permission to create a file in this directory."
     if why:
         raise InputError(f"--output {path[:200]}: {why}")
 

@@ -23,6 +23,8 @@ class Name(click.ParamType[str]):
         """Return the name without white space around it."""
         text = str(value).strip()
         if not text or len(text) > 253 or re.search(r"[\s\x00-\x1f\x7f/:@,]", text):
+            if address := re.match(r"https?://([^/:@\s\x00-\x1f\x7f]+)", text):
+                self.fail(f"{text[:60]!r} is a URL. Give only the name: {address[1][:253]}", param, ctx)
             self.fail(f"{text[:60]!r} is not a name.", param, ctx)
         return text
 
@@ -47,7 +49,7 @@ class Address(click.ParamType[str]):
         """Return the address in its usual form."""
         address = parse_address(unbracketed(str(value).strip()))
         if address is None:
-            self.fail(f"{str(value)[:60]!r} is not an address.", param, ctx)
+            self.fail(f"{str(value)[:60]!r} is not an IP address.", param, ctx)
         return str(address)
 
 
@@ -103,7 +105,13 @@ class Seconds(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds."""
-        seconds: float = super().convert(value, param, ctx)
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = float("nan")
         if seconds != seconds:
-            self.fail(f"{value!r} is not a time.", param, ctx)
+            self.fail(f"{str(value)[:60]!r} is not a number of seconds.", param, ctx)
+        least, most = self.min or 0, self.max or 0
+        if not least <= seconds <= most:
+            self.fail(f"{seconds:g} is not in the range {least:g} to {most:g} seconds.", param, ctx)
         return seconds

@@ -65,11 +65,9 @@ class Progress:
         self._stop = stop or threading.Event()
         self._lock = threading.Lock()
         self._seconds = seconds
-        self._count = 0
         self._stages = {stage: Stage(set()) for stage in STAGES}
         for part in parts:
             self._stages[_STAGE.get(part, FILES)].coming.add(part)
-            self._count += 1
         self._began = time.monotonic()
         self._over = threading.Event()
         self._drawing = False
@@ -100,7 +98,7 @@ class Progress:
             return
         if self._draw is None:
             limit = f"{self._seconds:g}"
-            self._line(say("Reading the host: {count} facts, in at most {limit} s.", count=self._count, limit=limit))
+            self._line(say("Examining this host (up to {limit} s).", limit=limit))
         teller = threading.Thread(target=self._show, name="progress", daemon=True)
         teller.start()
         try:
@@ -110,7 +108,7 @@ class Progress:
             teller.join(JOIN)
             self._flush()
             if self._stop.is_set():
-                self._line(say("The run was ended early: the report tells what was known by then."))
+                self._line(say("The run was stopped early. The report shows what was known by then."))
 
     def announce(self, text: str) -> None:
         """Show a line for good, whole: also where no progress is wished for."""
@@ -166,15 +164,15 @@ class Progress:
                     continue
                 stage.told = now
                 told = {"since": round(since), "left": self._left(now), "stage": self._named(name, stage)}
-                lines.append(say("Waiting since {since} s, for {left} s at most, for this: {stage}.", **told))
+                lines.append(say("Still waiting ({since} s, gives up in {left} s): {stage}.", **told))
         return lines
 
     def lines(self) -> list[str]:
         """Return the display: the deadline's rest, and the stages that are not done."""
         now = time.monotonic()
-        head = say("Reading the host: at most {left} s more.", left=self._left(now))
+        head = say("Examining this host (up to {left} s more).", left=self._left(now))
         if self._stop.is_set():
-            head = say("Ending the run: what is under way is cleaned up. Ctrl-C again does not wait for it.")
+            head = say("Stopping and cleaning up. Press Ctrl-C again to stop at once.")
         with self._lock:
             rows = [
                 f"{self._named(name, stage)} · {round(self._since(stage, now))} s" for name, stage in self._holding()

@@ -12,6 +12,7 @@ import click
 from msgspec import Struct
 
 from preflight.cli import helping, options, outputs
+from preflight.cli.making import group, option, read
 from preflight.cli.outputs import Target
 from preflight.cli.params import Checked, Seconds
 from preflight.cli.stop import Stop
@@ -48,35 +49,51 @@ class ReachOptions(Struct, frozen=True, kw_only=True):
 @click.command(cls=helping.Command)
 @options.HELP
 @click.argument("line")
-@options.option("--token", metavar="TOKEN", help="The part of LINE after the slash, if LINE is a host name alone.")
-@options.option(
-    "--smtp-target", "smtp_targets", multiple=True,
-    type=Checked("host[:port]", options.read("outgoing", "mail_server")),
-    help="Try port 25 of this mail server first, to see whether port 25 is open from here.",
+@group(
+    helping.WHERE,
+    option("--token", metavar="TOKEN", help="The token of the line, if LINE is only a host name."),
+    option(
+        "--smtp-target", "smtp_targets", multiple=True,
+        type=Checked("host[:port]", read("outgoing", "mail_server")),
+        help="Connect to this mail server first, to see whether port 25 is open from here. Repeatable. "
+        "Default: mail servers of several operators.",
+    ),
+    option(
+        "--timeout", type=Seconds(1, 600), default=30.0, metavar="SECONDS",
+        help="The longest time that the run may take: 1 to 600 seconds. Default: 30.",
+    ),
 )
-@options.option(
-    "--timeout", type=Seconds(1, 600), default=30.0, show_default=True, metavar="SECONDS", help="Deadline in seconds."
+@group(
+    helping.OUTPUT,
+    option(
+        "--format", "formats", multiple=True, type=click.Choice(FORMATS), metavar="NAME",
+        help=f"The format of standard output: {', '.join(FORMATS)}. Default: text on a terminal, otherwise markdown.",
+    ),
+    option(
+        "--output", "outputs", multiple=True, metavar="FILE", shell_complete=options.FILES,
+        help="Write the report to this file. Repeatable. The suffix sets the format: .txt .md .html .json. "
+        "Default: standard output.",
+    ),
+    option(
+        "--color", type=options.AUTO, default="auto", metavar="WHEN",
+        help="Use colour: auto, always or never. Default: auto.",
+    ),
+    options.REDACT,
 )
-@options.option(
-    "--format", "formats", multiple=True, type=click.Choice(FORMATS), metavar="NAME",
-    help="Format: text, markdown, html, json. Default: text on a terminal, else markdown.",
+@group(
+    helping.PROGRESS,
+    option(
+        "--progress", type=options.AUTO, default="auto", metavar="WHEN",
+        help="Show progress on standard error: auto, always or never. Default: auto.",
+    ),
+    option("--quiet", "-q", is_flag=True, help="Do not show progress."),
 )
-@options.option(
-    "--output", "outputs", multiple=True, metavar="FILE", shell_complete=options.FILES,
-    help="Write the report to FILE. Its suffix names the format.",
-)
-@options.REDACT
-@options.option(
-    "--color", type=options.AUTO, default="auto", metavar="WHEN", help="Use colour: auto (default), always, never."
-)
-@options.option(
-    "--progress", type=options.AUTO, default="auto", metavar="WHEN",
-    help="Show progress on standard error: auto (default), always, never.",
-)
-@options.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @click.pass_context
 def reach(ctx: click.Context, /, **values: Any) -> None:
-    """Try from here the ports that `check --rehearse --hold` keeps up elsewhere."""
+    """Test from this machine whether the ports of another host are reachable.
+
+    LINE is what `preflight check --rehearse --hold` prints on that host.
+    """
     from preflight.render.reach import render
 
     given = ReachOptions(**values)
@@ -122,9 +139,7 @@ def _targets(given: ReachOptions) -> tuple[Target, ...]:
     targets = outputs.targets(given.formats, given.outputs, usual())
     for target in targets:
         if target.format not in FORMATS:
-            raise InputError(
-                f"--output {str(target.path)[:200]}: there is no such report in the format {target.format}."
-            )
+            raise InputError(f"--output {str(target.path)[:200]}: reach has no report in the format {target.format}.")
     return targets
 
 
@@ -180,7 +195,7 @@ class _Counted:
     def head(self) -> str:
         """Return the first line."""
         left = max(0, round(self._deadline - time.monotonic()))
-        return told("Trying the ports of {host}: at most {left} s more.", host=self._host, left=left)
+        return told("Trying the ports of {host} (up to {left} s more).", host=self._host, left=left)
 
     def lines(self) -> list[str]:
         """Return the display: a line for each address."""

@@ -46,7 +46,7 @@ def write(
         try:
             outputs.append_summary(summary, rendered(Target("markdown", summary)))
         except OSError as error:
-            say(f"preflight: GITHUB_STEP_SUMMARY {summary}: the summary was not written: {error.strerror}")
+            say(f"preflight: GITHUB_STEP_SUMMARY {summary}: Cannot write the summary: {error.strerror}")
 
 
 def _told(report: Report, coverage: Coverage, targets: tuple[Target, ...]) -> None:

@@ -61,7 +61,7 @@ def roots(given: str | None) -> Roots:
         except OSError as error:
             directory = error.errno in (errno.EACCES, errno.EPERM)
         if not directory:
-            raise click.UsageError(f"--root {given[:200]!r}: not a directory.")
+            raise click.UsageError(f"--root {given[:200]!r} is not a directory.")
     return find_roots(dict(os.environ), given)
 
 
@@ -96,7 +96,7 @@ def selection(
     for identity in requirements.severities:
         if all(entry.id != identity for entry in every):
             raise click.UsageError(
-                f"--requirements {requirements.name}: severities: there is no check {identity[:80]!r}"
+                f"--requirements {requirements.name}: severities: There is no check {identity[:80]!r}"
             )
     chosen = select(every, only, skip)
     if waivers:
@@ -111,7 +111,9 @@ def recorded(ctx: click.Context, given: CheckOptions, facts: str) -> Host:
     for name in _NOT_WITH_FACTS:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(param.opts[0] for param in ctx.command.params if param.name == name)
-            raise click.UsageError(f"{option} is about a host that is looked at; it does not go with --facts.")
+            raise click.UsageError(
+                f"{option} cannot be used with --facts: the facts of the file are checked, not this host."
+            )
     host = read_facts(named(facts))
     asked = msgspec.structs.replace(
         host.asked,
@@ -169,7 +171,7 @@ def _holder(given: HostOptions) -> Holder | None:
     if given.hold is None:
         return None
     if not given.rehearse:
-        raise click.UsageError("--hold keeps a rehearsal up; it goes with --rehearse alone.")
+        raise click.UsageError("--hold needs --rehearse.")
     from preflight.probes.rehearsal.keeper import Keeper
 
     return Keeper(given.hold)

@@ -94,7 +94,7 @@ class Wait(Struct, frozen=True):
             return
         left = f"{max(0.0, self.seconds - host.seconds):.0f}"
         names = ", ".join(_names(self._open(report)))
-        self.tell(say("Not ready yet: {names}. Looking again, for {left} s at most.", names=names, left=left))
+        self.tell(say("Not ready yet: {names}. Checking again for up to {left} s.", names=names, left=left))
 
     def _tell_changes(self, before: Report, after: Report) -> None:
         found = compare(before, after)
@@ -117,7 +117,7 @@ class Wait(Struct, frozen=True):
         if not rest:
             self.tell(say("Ready after {seconds} s.", seconds=spent))
         elif not self._worth_it(report, host):
-            self.tell(say("Waiting does not change this: {names}.", names=names))
+            self.tell(say("Waiting does not help here: {names}.", names=names))
         else:
             self.tell(say("Not ready after {seconds} s: {names}.", seconds=spent, names=names))
 

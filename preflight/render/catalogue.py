@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from preflight.render import words
-from preflight.render.escape import terminal
+from preflight.render.escape import is_link, terminal
 from preflight.report.model import Severity
+from preflight.text.sentences import phrase
 
 WIDTH = 80
 TITLE = 200
@@ -50,8 +51,11 @@ def catalogue(checks: Sequence[Entry], format: str, parts: Mapping[str, str]) ->
     return {"text": _text, "json": _json}[format](checks)
 
 
-def explain(check: Entry, parts: Mapping[str, str]) -> str:
-    """Return all that a check says about itself, as text of at most 80 columns (addresses are never broken)."""
+def explain(check: Entry, parts: Mapping[str, str], options: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return all that a check says about itself, as text of at most 80 columns (addresses are never broken).
+
+    `options`: those of the command line that have to do with it, under what they do.
+    """
     subject = words.ONE_FOR_EACH.format(subject=check.subject) if check.subject else words.ONE_FOR_ALL
     said = [
         (words.WHY, check.why),
@@ -65,6 +69,11 @@ def explain(check: Entry, parts: Mapping[str, str]) -> str:
         lines += [label, *_wrapped(told, "  ", WHY), ""] if told else []
     for label, links in ((words.READ_MORE, check.docs), (words.EVIDENCE, check.sources)):
         lines += [label, *(f"  {terminal(url, TITLE)}" for url in links), ""] if links else []
+    for label, names in (options or {}).items():
+        lines += [label, *_wrapped(", ".join(names), "  "), ""] if names else []
+    page = terminal(words.page(check.id), TITLE)
+    where = page if is_link(page) else phrase("{page} in the source code", page=page)
+    lines += [phrase("Documentation:"), f"  {where}"]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -24,7 +24,7 @@ def named(name: str) -> Path:
     from pathlib import Path
 
     if not name:
-        raise InputError("'': not the name of a file")
+        raise InputError("'' is not the name of a file")
     return Path(name)
 
 

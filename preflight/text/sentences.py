@@ -69,7 +69,7 @@ def paragraph(*sentences: str | None) -> str:
 
 def unknown_because(reason: str) -> str:
     """Say that something could not be found out, and why, in a sentence each."""
-    return paragraph(say("This could not be found out."), reason)
+    return paragraph(say("This could not be determined."), reason)
 
 
 def skipped_because(reason: str) -> str:
