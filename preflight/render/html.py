@@ -24,6 +24,7 @@ from preflight.render.html_steps import sheet
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
 from preflight.render.ports import Port
+from preflight.render.terse import adds
 from preflight.report.model import HostSummary, Report, RequirementsSource, Result, Status
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def html(report: Report, context: Context) -> str:
         opening=begin,
         icon=html_text.icon(begin.state),
         sheet=sheet(report, found, context),
-        engine=_engine(report),
-        system=report.host.os or _unread(report, "system.os"),
+        engine=html_text.engine(report),
+        system=html_text.system(report),
         counts=sorted(words.counts(report.counts), key=lambda count: ORDER.index(count[0])),
         groups=groups,
         bars=pictures.bars(report.results),
@@ -88,8 +89,8 @@ def environment() -> Environment:
         "prose": prose, "sentence": words.sentence, "section": words.section, "code": code, "link": link,
         "quoted": _quoted, "because": _because, "cell": cell, "cause": _cause, "checks": _checks, "commands": _commands,
         "evidence": _evidence, "port_state": _port_state, "kernel": _kernel, "read_on": _read_on,
-        "asked_for": _asked_for, "value": _value, "short": _short, "is_long": _is_long, "share": _share,
-        "state_name": _state_name, "state_after": _state_after,
+        "asked_for": _asked_for, "value": _value, "short": _short, "is_long": _is_long, "adds": adds,
+        "share": html_text.share, "whole": _whole, "state_name": _state_name, "state_after": _state_after,
     }  # fmt: skip
     made.globals |= {"words": words, "html_words": html_words, "record_words": record_words, "Status": Status}
     made.globals |= {"ROWS": ROWS, "STEPS": STEPS}
@@ -233,28 +234,12 @@ def _short(entry: Entry) -> str | Markup:
     return html_text.headline(shown(words.heading(entry.first.message), COMMAND)) if entry.alike else _cause(entry)
 
 
+def _whole(text: str) -> Markup:
+    return _markup("{}").format(shown(text, COMMAND))
+
+
 def _is_long(entry: Entry) -> bool:
     return entry.alike and len(shown(entry.first.message, COMMAND)) > html_text.HEADLINE
-
-
-def _share(bar: pictures.Bar) -> str:
-    if bar.times >= 1:
-        return html_words.TIMES.format(times=f"{bar.times:.1f}" if bar.times < 100 else f"{bar.times:.0f}")
-    return html_words.LESS.format(share=f"{bar.filled:.0f} %")
-
-
-def _engine(report: Report) -> str:
-    """Return Docker's version, or why there is none: it does not run, or nobody asked."""
-    found = [result.was or result.status for result in report.results if result.check == "docker.engine"]
-    if report.host.engine is None and Status.FAIL in found:
-        return html_words.NO_ENGINE
-    return report.host.engine or _unread(report, "docker.engine")
-
-
-def _unread(report: Report, check: str) -> str:
-    """Return how a fact is missing whose check may not have run."""
-    asked = any(result.check == check and result.status is not Status.SKIP for result in report.results)
-    return words.UNKNOWN if asked else html_words.NOT_CHECKED
 
 
 # --- the page ----------------------------------------------------------------------------------------------------

@@ -35,4 +35,4 @@ def by_section(results: Iterable[Result]) -> list[tuple[str, list[Row]]]:
 def _alike(number: int, result: Result) -> object:
     if not result.status.undecided or not result.reason or result.detail:
         return number
-    return result.status, result.reason, result.remedy
+    return result.status, result.message, result.reason, result.remedy

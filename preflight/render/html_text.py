@@ -7,8 +7,10 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from preflight.render import html_words, words
 from preflight.render.escape import is_link
-from preflight.report.model import Result, Status
+from preflight.render.pictures import Bar
+from preflight.report.model import Report, Result, Status
 
 HEADLINE = 180  # characters of a heading; what is longer is told below it
 # Only these become links in a sentence: a sentence may hold words of the host, and nobody follows those.
@@ -68,6 +70,31 @@ def ignoring(results: tuple[Result, ...]) -> tuple[str, ...]:
         elif _WAIVABLE.fullmatch(result.subject):
             found[f"{result.check}:{result.subject}"] = None
     return tuple(shlex.join(["--ignore", waiver]) for waiver in list(found)[:_MANY])
+
+
+def share(bar: Bar) -> str:
+    """Say how much there is of what mailcow asks for."""
+    if bar.times >= 1:
+        return html_words.TIMES.format(times=f"{bar.times:.1f}" if bar.times < 100 else f"{bar.times:.0f}")
+    return html_words.LESS.format(share=f"{bar.filled:.0f}")
+
+
+def engine(report: Report) -> str:
+    """Return Docker's version, or why there is none: it does not answer, or nobody asked."""
+    found = [result.was or result.status for result in report.results if result.check == "docker.engine"]
+    if report.host.engine is None and Status.FAIL in found:
+        return html_words.NO_ENGINE
+    return report.host.engine or _unread(report, "docker.engine")
+
+
+def system(report: Report) -> str:
+    """Return the operating system, or why it is not known."""
+    return report.host.os or _unread(report, "system.os")
+
+
+def _unread(report: Report, check: str) -> str:
+    asked = any(result.check == check and result.status is not Status.SKIP for result in report.results)
+    return words.UNKNOWN if asked else html_words.NOT_CHECKED
 
 
 def icon(state: str) -> str:

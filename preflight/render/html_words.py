@@ -7,7 +7,7 @@ from preflight.render.plan import Where
 START = "Start here"
 THEN = "Then"
 PLACES: dict[Where, str] = {
-    "docker-run": "Run preflight again with more access",
+    "docker-run": "How you run preflight",
     "host": "On this server",
     "provider": "At your hosting provider",
     "dns": "At your DNS provider",
@@ -29,8 +29,8 @@ ACTION = "Copy"
 SAID = "Original message"
 WHOLE = "The whole message"
 IGNORE = "To ignore this finding, add:"
-LESS = "{share} of what mailcow needs"
-TIMES = "{times}× what mailcow needs"
+LESS = "{share} %"
+TIMES = "{times}×"
 FULL_BAR = "A full bar is what mailcow needs."
 NO_ENGINE = "not available"
 NOT_CHECKED = "not checked"
@@ -38,4 +38,4 @@ SHOW_ALL = "All results by section"
 SHOW_PORTS = "Show all ports"
 CHECKS = "{count} results"
 PLAN = "What to do"
-FLAGS_WHY = "Which checks, and why"
+REASONS = "{count} reasons"
