@@ -24,7 +24,6 @@ from preflight.render.html_steps import sheet
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
 from preflight.render.ports import Port
-from preflight.render.terse import adds
 from preflight.report.model import HostSummary, Report, RequirementsSource, Result, Status
 
 if TYPE_CHECKING:
@@ -89,8 +88,8 @@ def environment() -> Environment:
         "prose": prose, "sentence": words.sentence, "section": words.section, "code": code, "link": link,
         "quoted": _quoted, "because": _because, "cell": cell, "cause": _cause, "checks": _checks, "commands": _commands,
         "evidence": _evidence, "port_state": _port_state, "kernel": _kernel, "read_on": _read_on,
-        "asked_for": _asked_for, "value": _value, "short": _short, "is_long": _is_long, "adds": adds,
-        "share": html_text.share, "whole": _whole, "state_name": _state_name, "state_after": _state_after,
+        "asked_for": _asked_for, "value": _value, "short": _short, "is_long": html_text.is_long,
+        "tells": html_text.tells, "share": html_text.share, "whole": _whole, "state_name": _state_name, "state_after": _state_after,
     }  # fmt: skip
     made.globals |= {"words": words, "html_words": html_words, "record_words": record_words, "Status": Status}
     made.globals |= {"ROWS": ROWS, "STEPS": STEPS}
@@ -236,10 +235,6 @@ def _short(entry: Entry) -> str | Markup:
 
 def _whole(text: str) -> Markup:
     return _markup("{}").format(shown(text, COMMAND))
-
-
-def _is_long(entry: Entry) -> bool:
-    return entry.alike and len(shown(entry.first.message, COMMAND)) > html_text.HEADLINE
 
 
 # --- the page ----------------------------------------------------------------------------------------------------

@@ -8,8 +8,11 @@ import shlex
 from collections.abc import Iterator
 
 from preflight.render import html_words, words
+from preflight.render.digest import Entry
 from preflight.render.escape import is_link
+from preflight.render.limits import SUBJECTS
 from preflight.render.pictures import Bar
+from preflight.render.terse import adds
 from preflight.report.model import Report, Result, Status
 
 HEADLINE = 180  # characters of a heading; what is longer is told below it
@@ -23,6 +26,7 @@ _PIECES = re.compile(
     r"""(?P<link>https?://[^\s<>"'`]+[^\s<>"'`.,;:!?)\]])
     |(?P<code>
         "[\w.-]+":\s(?:"[^"]*"|\{[^{}]*\}|\[[^\[\]]*\]|true|false|\d+)
+        |(?<![\w./-])--ignore\s(?:'[^'\s]+'|[\w.-]+:[\w./:-]*\w)
         |(?<![\w./-])--[a-z][a-z0-9-]+(?:=[\w./:-]*\w)?
         |(?<![\w./:-])/(?:[\w@.+-]+/)*[\w@+-]+(?:\.[\w+-]+)*(?![\w/])
         |(?<![\w-])[A-Z][A-Z0-9]*_[A-Z0-9_]+(?:=[\w./:-]*\w)?
@@ -57,6 +61,16 @@ def headline(message: str) -> str:
         return message
     cut = message[:HEADLINE].rsplit(" ", 1)[0]
     return f"{cut.rstrip(' .,;:')} …"
+
+
+def is_long(entry: Entry) -> bool:
+    """Say whether the heading of an entry does not tell its whole message."""
+    return entry.alike and len(entry.first.message) > HEADLINE
+
+
+def tells(entry: Entry) -> bool:
+    """Say whether what was expected and found tells more than the heading does."""
+    return len(entry.results) > SUBJECTS + 1 or any(map(adds, entry.results))
 
 
 def ignoring(results: tuple[Result, ...]) -> tuple[str, ...]:

@@ -200,7 +200,8 @@ def test_steps_stand_below_the_place_where_they_are_done() -> None:
     tree = page(
         reports.report(
             step("dns.mx", "dns"), step("dns.reverse", "provider"), step("a.b", "host"),
-            step("dns.autoconfig", "dns", "last", "warn"), msgspec.structs.replace(reports.result("a.c", "fail", "No remedy."), remedy=None),
+            step("dns.autoconfig", "dns", "last", "warn"),
+            msgspec.structs.replace(reports.result("a.c", "fail", "No remedy."), remedy=None),
         )
     )  # fmt: skip
     titles = [text_of(heading) for part in having(tree, "place") for heading in part.iter("h3")]
