@@ -89,7 +89,8 @@ def environment() -> Environment:
         "quoted": _quoted, "because": _because, "cell": cell, "cause": _cause, "checks": _checks, "commands": _commands,
         "evidence": _evidence, "port_state": _port_state, "kernel": _kernel, "read_on": _read_on,
         "asked_for": _asked_for, "value": _value, "short": _short, "is_long": html_text.is_long,
-        "tells": html_text.tells, "share": html_text.share, "whole": _whole, "state_name": _state_name, "state_after": _state_after,
+        "tells": html_text.tells, "share": html_text.share, "whole": _whole,
+        "state_name": _state_name, "state_after": _state_after,
     }  # fmt: skip
     made.globals |= {"words": words, "html_words": html_words, "record_words": record_words, "Status": Status}
     made.globals |= {"ROWS": ROWS, "STEPS": STEPS}
