@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from preflight.render import words
-from preflight.report.model import Result, Status
+from preflight.render import Context, render, words
+from preflight.report.model import DnsRecord, Result, Status
 from tests.browser import pages
 from tests.browser.conftest import Show, Window
 from tests.render import reports
@@ -154,18 +154,24 @@ def test_where_copying_fails_the_page_says_what_to_do(show: Show) -> None:
     assert page.evaluate("getSelection().toString()").strip() == "\n".join(COMMANDS.commands)
 
 
-@pytest.mark.parametrize("script", ["", "navigator.clipboard.writeText = () => Promise.reject()"])
+RECORDS = (
+    DnsRecord("mail.example.org", "A", "192.0.2.2", 3600),
+    DnsRecord("example.org", "MX", "10 mail.example.org.", 3600),
+)
+
+
+@pytest.mark.parametrize("script", ["0", "void (navigator.clipboard.writeText = () => Promise.reject())"])
 def test_all_records_are_copied_at_once_and_each_value_alone(script: str, show: Show) -> None:
-    page = show(pages.page("warnings"), permissions=["clipboard-read", "clipboard-write"])
+    remedy = reports.Remedy("Enter these.", place="dns", records=RECORDS)
+    report = reports.report(reports.result("dns.mx", "fail", remedy=remedy))
+    page = show(render(report, "html", Context()), permissions=["clipboard-read", "clipboard-write"])
     page.evaluate(script)
-    lines = page.locator(".records pre").first.text_content()
-    page.locator(".copy.all").first.click()
-    expect(page.locator("#said")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == lines
-    assert " IN CNAME " in (lines or "")
-    page.locator(".act .copy").first.click()
-    value = page.evaluate("navigator.clipboard.readText()")
-    assert value.strip() == page.locator(".records tbody td:nth-child(3)").first.inner_text()
+    page.locator(".copy.all").click()
+    expect(page.locator(".copy.all")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "\n".join(record.line for record in RECORDS)
+    page.locator(".act .copy").last.click()
+    expect(page.locator(".act .copy").last).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()").strip() == "10 mail.example.org."
 
 
 # --- the keyboard ------------------------------------------------------------------------------------------------
@@ -187,8 +193,8 @@ CAN_FOCUS = """() => [...document.querySelectorAll("a[href], summary, button, in
 
 @pytest.mark.parametrize("width", [1280, 375])
 def test_every_control_is_reached_in_order_and_seen_to_be(width: int, show: Show) -> None:
-    page = opened(show(pages.page("not-ready"), width=width))
-    page.evaluate("document.activeElement.blur()")
+    page = show(pages.page("not-ready"), width=width)
+    page.evaluate("document.getElementById('all').open = true")
     stops = []
     page.keyboard.press("Tab")
     while (stop := page.evaluate(FOCUS)) and len(stops) < 500:
