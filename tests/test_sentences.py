@@ -36,15 +36,15 @@ ROOMS = ("assess", "checks", "gather", "gathering", "mailcow", "net", "probes", 
 SPARED = {
     "gather/packages/rpm.py", "gather/packages/sqlite.py", "render/words.py", "render/record_words.py",
     "render/reach_words.py", "render/plan_words.py", "render/monitor_words.py", "render/text_words.py",
-    "redact/kinds.py", "redact/plain.py",
+    "render/html_words.py", "redact/kinds.py", "redact/plain.py",
     "redact/tokens.py", "checks/holders/known_programs.py", "checks/firewall/lines.py",
     "checks/remedies/distro.py", "mailcow/layout.py",
     "assess/selection.py", "assess/waiver_file.py", "mailcow/requirements/__init__.py",
 }  # fmt: skip
 # What a format is made of, beside what it says, which stands in render/words.py; what a script is made of.
 FORMATS = (
-    "bold ", ".reached ", "<", "::\0", " {", "\n@media", "\0 at \0 UTC", "docker run --rm ", "\0 --hostname ",
-    " --hostname ", "podman ps", "echo \0", "export ", '[ "$(id',
+    "bold ", "default-src ", ".reached ", "<", "::\0", " {", "\n@media", "\0 at \0 UTC", "docker run --rm ",
+    "\0 --hostname ", " --hostname ", "podman ps", "echo \0", "export ", '[ "$(id',
 )  # fmt: skip
 FILES = [
     path

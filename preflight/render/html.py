@@ -15,14 +15,15 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from preflight.render import pictures, record_words, ways, words
+from preflight.render import html_text, html_words, pictures, record_words, ways, words
 from preflight.render.context import Context
-from preflight.render.digest import Entry, Reason, digest, with_reasons
-from preflight.render.escape import CELL, TEXT, command_line, is_link, quoted, terminal
+from preflight.render.digest import Entry, Reason, digest
+from preflight.render.escape import CELL, COMMAND, TEXT, command_line, is_link, quoted, terminal
+from preflight.render.html_rows import Row, by_section
+from preflight.render.html_steps import sheet
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
 from preflight.render.ports import Port
-from preflight.render.records import parts
 from preflight.report.model import HostSummary, Report, RequirementsSource, Result, Status
 
 if TYPE_CHECKING:
@@ -34,14 +35,16 @@ if TYPE_CHECKING:
 STEPS = 6  # at the top: a first view, not the list itself
 PILE = 3  # accents on one letter: no language needs more
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR, Status.IGNORED, Status.PASS, Status.SKIP)
-POLICY = "default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
+)
 
 
 def html(report: Report, context: Context) -> str:
     """Return the report as a page."""
     found = digest(report)
-    entries = with_reasons([*found.blocks, *found.warnings], context.why)
-    groups = _groups(report.results)
+    begin = opening(report, found, context.coverage)
+    groups = by_section(report.results)
     style, script = _source("report.css") + _filters(groups), _source("report.js")
     page = environment().get_template("report.html.j2").render(
         policy=POLICY.format(style=_hash(style), script=_hash(script)),
@@ -50,12 +53,13 @@ def html(report: Report, context: Context) -> str:
         report=report,
         found=found,
         question=_markup(words.QUESTION).format(name=cell(report.host.name or words.UNKNOWN_HOST, 60)),
-        opening=opening(report, found, context.coverage),
+        opening=begin,
+        icon=html_text.icon(begin.state),
+        sheet=sheet(report, found, context),
+        engine=html_text.engine(report),
+        system=html_text.system(report),
         counts=sorted(words.counts(report.counts), key=lambda count: ORDER.index(count[0])),
-        blocks=entries[: len(found.blocks)],
-        warnings=entries[len(found.blocks) :],
         groups=groups,
-        records=parts(report, context),
         bars=pictures.bars(report.results),
         timeline=pictures.timeline(report.results),
         ways=ways.ways(report.results),
@@ -84,9 +88,12 @@ def environment() -> Environment:
         "prose": prose, "sentence": words.sentence, "section": words.section, "code": code, "link": link,
         "quoted": _quoted, "because": _because, "cell": cell, "cause": _cause, "checks": _checks, "commands": _commands,
         "evidence": _evidence, "port_state": _port_state, "kernel": _kernel, "read_on": _read_on,
-        "asked_for": _asked_for, "state_name": _state_name, "state_after": _state_after,
+        "asked_for": _asked_for, "value": _value, "short": _short, "is_long": html_text.is_long,
+        "tells": html_text.tells, "share": html_text.share, "whole": _whole,
+        "state_name": _state_name, "state_after": _state_after,
     }  # fmt: skip
-    made.globals |= {"words": words, "record_words": record_words, "Status": Status, "ROWS": ROWS, "STEPS": STEPS}
+    made.globals |= {"words": words, "html_words": html_words, "record_words": record_words, "Status": Status}
+    made.globals |= {"ROWS": ROWS, "STEPS": STEPS}
     return made
 
 
@@ -125,11 +132,15 @@ def cell(text: str, limit: int = CELL) -> Markup:
 
 
 def prose(text: str, limit: int = 2000) -> Markup:
-    """Return our own text (a docstring, a remedy), in which a pair of backticks is meant as code."""
+    """Return our own text (a docstring, a remedy) with its code and its links; backticks mean code as well."""
     parts = re.split(r"`([^`]+)`", shown(text, limit))
-    return _markup("").join(
-        code(part, limit) if number % 2 else _markup("{}").format(part) for number, part in enumerate(parts)
-    )
+    return _markup("").join(code(part, limit) if number % 2 else _marked(part) for number, part in enumerate(parts))
+
+
+def _marked(text: str) -> Markup:
+    """Return a part of a sentence, in which paths, options and the like stand out, and known pages are links."""
+    made = {"code": code, "link": lambda piece: link(piece, piece), "text": _markup("{}").format}
+    return _markup("").join(made[kind](piece) for kind, piece in html_text.pieces(text))
 
 
 def link(url: str, label: str = "") -> Markup:
@@ -167,7 +178,7 @@ def _cause(entry: Entry) -> str | Markup:
     """Return the cause as a heading: the message, or where results differ the check's title."""
     if not entry.alike:
         return words.SEVERAL.format(title=shown(entry.first.title, 200), count=len(entry.results))
-    message = entry.first.message
+    message = html_text.headline(shown(entry.first.message, COMMAND))
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     if not others:
         return shown(words.heading(message))
@@ -213,29 +224,35 @@ def _port_state(port: Port) -> str:
     return words.port_state(port)[1]  # the page has signs of its own
 
 
+def _value(text: str) -> Markup:
+    """Return a value that is copied: whole."""
+    return code(text, COMMAND)
+
+
+def _short(entry: Entry) -> str | Markup:
+    """Return the cause as the words of a link."""
+    return html_text.headline(shown(words.heading(entry.first.message), COMMAND)) if entry.alike else _cause(entry)
+
+
+def _whole(text: str) -> Markup:
+    return _markup("{}").format(shown(text, COMMAND))
+
+
 # --- the page ----------------------------------------------------------------------------------------------------
 
 
-def _groups(results: Sequence[Result]) -> list[tuple[str, list[tuple[int, Result]]]]:
-    """Return all results, numbered, by section in the order of the report."""
-    groups: dict[str, list[tuple[int, Result]]] = {}
-    for number, result in enumerate(results, 1):
-        groups.setdefault(result.section, []).append((number, result))
-    return list(groups.items())
-
-
-def _filters(groups: Sequence[tuple[str, Sequence[tuple[int, Result]]]]) -> str:
+def _filters(groups: Sequence[tuple[str, Sequence[Row]]]) -> str:
     """Return the style by which the page's filters work without a script: what was not chosen is not shown."""
     rules = []
     empty = []
-    statuses = list(dict.fromkeys(result.status.value for _, rows in groups for _, result in rows))
+    statuses = list(dict.fromkeys(row.first.status.value for _, rows in groups for row in rows))
     for status in statuses:
         chosen = f"#results:has(#status-{status}:checked)"
         rules += [f"{chosen} .row:not(.is-{status})", f"{chosen} .group:not(:has(.is-{status}))"]
     for number, (_, rows) in enumerate(groups, 1):
         chosen = f"#results:has(#section-{number}:checked)"
         rules.append(f"{chosen} .group:not(.in-{number})")
-        there = {result.status.value for _, result in rows}
+        there = {row.first.status.value for row in rows}
         empty += [f"{chosen}:has(#status-{status}:checked) .nothing" for status in statuses if status not in there]
     lines = [",\n".join(rules) + " { display: none; }"] if rules else []
     lines += [",\n".join(empty) + " { display: block; }"] if empty else []

@@ -16,12 +16,10 @@ STATES_KNOWN = ("starting", "unhealthy", "healthy")
 
 _JUDGED = (Status.PASS, Status.WARN, Status.FAIL, Status.IGNORED)
 _LONGEST = float(1 << 40)  # seconds; recorded facts may hold any number
-# The scale ends at what is there, but never before what is asked for can be seen, nor where that would be a sliver.
-_LEAST, _MOST = 1.25, 2.5
 
 
 class Bar(Struct, frozen=True):
-    """A size against what is asked for; `filled` and `mark` in percent of the bar."""
+    """A size against what is asked for, which every bar is as long as: `filled` in percent, `times` in all."""
 
     check: str
     subject: str | None
@@ -29,7 +27,7 @@ class Bar(Struct, frozen=True):
     found: str
     expected: str
     filled: float
-    mark: float
+    times: float
 
 
 class Stretch(Struct, frozen=True):
@@ -50,15 +48,14 @@ def _bar(result: Result) -> Bar | None:
     size, wanted = _size(result.evidence)
     if result.status not in _JUDGED or size is None or size < 0 or not wanted:
         return None
-    scale = min(max(size, _LEAST * wanted), _MOST * wanted)
     return Bar(
         check=result.check,
         subject=result.subject,
         status=result.status,
         found=result.found or "",
         expected=result.expected or "",
-        filled=round(100 * min(size, scale) / scale, 2),
-        mark=round(100 * wanted / scale, 2),
+        filled=round(100 * min(size, wanted) / wanted, 2),
+        times=size / wanted,
     )
 
 

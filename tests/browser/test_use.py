@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from preflight.render import words
-from preflight.report.model import Result, Status
+from preflight.render import Context, render, words
+from preflight.report.model import DnsRecord, Result, Status
 from tests.browser import pages
 from tests.browser.conftest import Show, Window
 from tests.render import reports
@@ -22,11 +22,18 @@ def messages(wanted: Callable[[Result], bool]) -> list[str]:
     """Return the messages of results, in the order of the page: by section."""
     sections = list(dict.fromkeys(result.section for result in RESULTS))
     found = [result for section in sections for result in RESULTS if result.section == section and wanted(result)]
-    return [words.sentence(result.message) for result in found]
+    rows = {(r.section, r.message, r.reason, r.remedy) if r.status.undecided else id(r): r for r in reversed(found)}
+    return [words.sentence(result.message) for result in reversed(rows.values())]
 
 
 def shown(page: Page) -> list[str]:
     return page.locator(".row:visible .row-message").all_inner_texts()
+
+
+def opened(page: Page) -> Page:
+    """Open the list of all results, as a reader would."""
+    page.locator("#all > summary").click()
+    return page
 
 
 def choose(page: Page, label: str) -> None:
@@ -38,7 +45,7 @@ def choose(page: Page, label: str) -> None:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_filters_by_status_and_section(scripts: bool, show: Show) -> None:
-    page = show(pages.page("not-ready"), scripts=scripts)
+    page = opened(show(pages.page("not-ready"), scripts=scripts))
     assert shown(page) == messages(lambda _: True)
     choose(page, "5 failed")
     assert shown(page) == messages(lambda result: result.status is Status.FAIL)
@@ -53,7 +60,7 @@ def test_filters_by_status_and_section(scripts: bool, show: Show) -> None:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_where_a_filter_leaves_nothing_the_page_says_so(scripts: bool, show: Show) -> None:
-    page = show(pages.page("not-ready"), scripts=scripts)
+    page = opened(show(pages.page("not-ready"), scripts=scripts))
     expect(page.locator(".nothing")).to_be_hidden()
     choose(page, "5 failed")
     choose(page, "System")
@@ -64,7 +71,7 @@ def test_where_a_filter_leaves_nothing_the_page_says_so(scripts: bool, show: Sho
 
 
 def test_how_many_are_left_is_counted_and_said(show: Show) -> None:
-    page = show(pages.page("not-ready"))
+    page = opened(show(pages.page("not-ready")))
     said = page.get_by_role("status").filter(has_text="results are shown")
     expect(said).to_have_text(f"{len(RESULTS)} of {len(RESULTS)} results are shown.")
     choose(page, "5 failed")
@@ -72,20 +79,20 @@ def test_how_many_are_left_is_counted_and_said(show: Show) -> None:
 
 
 def test_without_scripts_nothing_is_promised_that_does_not_work(show: Show) -> None:
-    page = show(pages.page("not-ready"), scripts=False)
+    page = opened(show(pages.page("not-ready"), scripts=False))
     assert page.locator("button").count()
     assert page.locator("button:visible").count() == 0
     expect(page.locator("#shown")).to_be_hidden()
     page.locator(".row summary").first.click()
     expect(page.locator(".row-more").first).to_be_visible()
-    page.locator(".more summary").first.click()
-    expect(page.locator(".more p").first).to_be_visible()
+    page.locator("article .more summary").first.click()
+    expect(page.locator("article .more > p").first).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_the_numbers_and_steps_at_the_top_lead_there(scripts: bool, show: Show) -> None:
     page = show(pages.page("not-ready"), scripts=scripts)
-    for link in page.locator(".tiles a, .steps a").all():
+    for link in page.locator(".tiles a, .start .what a, .steps a").all():
         place = (link.get_attribute("href") or "").removeprefix("#")
         link.click()
         target = page.locator(f"[id='{place}']")
@@ -93,11 +100,11 @@ def test_the_numbers_and_steps_at_the_top_lead_there(scripts: bool, show: Show) 
         expect(target).to_be_in_viewport()
         assert page.url.endswith(f"#{place}")
     assert page.locator(".tiles a").count() == 5
-    assert page.locator(".steps a").count() == 4
+    assert page.locator(".start .what a, .steps a").count() == 4
 
 
 def test_the_number_that_passed_leads_to_those(show: Show) -> None:
-    page = show(pages.page("not-ready"))
+    page = opened(show(pages.page("not-ready")))
     choose(page, "Docker")
     page.locator(".tiles a").get_by_text("passed").click()
     assert shown(page) == messages(lambda result: result.status is Status.PASS)
@@ -111,7 +118,7 @@ COMMANDS = next(result.remedy for result in reports.warned().results if result.c
 def test_copying_gives_the_commands_exactly_and_says_so(show: Show) -> None:
     page = show(pages.page("warnings"), permissions=["clipboard-read", "clipboard-write"])
     page.clock.install()
-    button = page.locator("#warning-1 button")
+    button = page.locator("article", has_text="resources.swap").locator("button")
     assert button.get_attribute("aria-label") == "Copy these commands"
     button.click()
     expect(button).to_have_text("Copied")
@@ -126,8 +133,8 @@ def test_copying_gives_the_commands_exactly_and_says_so(show: Show) -> None:
 def test_where_the_page_gets_no_clipboard_it_copies_as_by_hand(show: Show) -> None:
     page = show(pages.page("warnings"), permissions=["clipboard-read"])
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
-    page.locator("#warning-1 button").click()
-    expect(page.locator("#warning-1 button")).to_have_text("Copied")
+    page.locator("article", has_text="resources.swap").locator("button").click()
+    expect(page.locator("article", has_text="resources.swap").locator("button")).to_have_text("Copied")
     page.goto("about:blank")
     page.set_content("<textarea></textarea>")
     page.locator("textarea").press("Control+V")
@@ -139,10 +146,32 @@ def test_where_copying_fails_the_page_says_what_to_do(show: Show) -> None:
     page = show(pages.page("warnings"))
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     page.evaluate("document.execCommand = () => false")
-    page.locator("#warning-1 button").click()
-    expect(page.locator("#warning-1 button")).to_have_text("Copying failed: select the text")
+    page.locator("article", has_text="resources.swap").locator("button").click()
+    expect(page.locator("article", has_text="resources.swap").locator("button")).to_have_text(
+        "Copying failed: select the text"
+    )
     assert COMMANDS
     assert page.evaluate("getSelection().toString()").strip() == "\n".join(COMMANDS.commands)
+
+
+RECORDS = (
+    DnsRecord("mail.example.org", "A", "192.0.2.2", 3600),
+    DnsRecord("example.org", "MX", "10 mail.example.org.", 3600),
+)
+
+
+@pytest.mark.parametrize("script", ["0", "void (navigator.clipboard.writeText = () => Promise.reject())"])
+def test_all_records_are_copied_at_once_and_each_value_alone(script: str, show: Show) -> None:
+    remedy = reports.Remedy("Enter these.", place="dns", records=RECORDS)
+    report = reports.report(reports.result("dns.mx", "fail", remedy=remedy))
+    page = show(render(report, "html", Context()), permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate(script)
+    page.locator(".copy.all").click()
+    expect(page.locator(".copy.all")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "\n".join(record.line for record in RECORDS)
+    page.locator(".act .copy").last.click()
+    expect(page.locator(".act .copy").last).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()").strip() == "10 mail.example.org."
 
 
 # --- the keyboard ------------------------------------------------------------------------------------------------
@@ -165,6 +194,7 @@ CAN_FOCUS = """() => [...document.querySelectorAll("a[href], summary, button, in
 @pytest.mark.parametrize("width", [1280, 375])
 def test_every_control_is_reached_in_order_and_seen_to_be(width: int, show: Show) -> None:
     page = show(pages.page("not-ready"), width=width)
+    page.evaluate("document.getElementById('all').open = true")
     stops = []
     page.keyboard.press("Tab")
     while (stop := page.evaluate(FOCUS)) and len(stops) < 500:
@@ -178,15 +208,16 @@ def test_every_control_is_reached_in_order_and_seen_to_be(width: int, show: Show
 
 def test_the_keyboard_opens_filters_and_copies(show: Show) -> None:
     page = show(pages.page("not-ready"), permissions=["clipboard-read", "clipboard-write"])
-    page.locator(".more summary").first.press("Enter")
-    expect(page.locator(".more p").first).to_be_visible()
-    page.locator(".more summary").first.press(" ")
-    expect(page.locator(".more p").first).to_be_hidden()
+    page.locator("article .more summary").first.press("Enter")
+    expect(page.locator("article .more > p").first).to_be_visible()
+    page.locator("article .more summary").first.press(" ")
+    expect(page.locator("article .more > p").first).to_be_hidden()
+    page.locator("#all > summary").press("Enter")
     page.locator("#status-all").press("ArrowRight")
     assert shown(page) == messages(lambda result: result.status is Status.FAIL)
     page.locator("#section-all").press("ArrowRight")
     assert shown(page) == messages(lambda result: result.check == "resources.memory")
-    page.locator("#block-3 button").press("Enter")
+    page.locator("article", has_text="exim4.service").locator("button").press("Enter")
     assert page.evaluate("navigator.clipboard.readText()") == "systemctl disable --now exim4.service"
 
 
@@ -224,4 +255,4 @@ def test_names_of_strangers_stay_text(show: Show) -> None:
     page = show(pages.page("hostile"))
     assert page.title().startswith("Not ready for mailcow – ")
     assert page.locator("img, iframe, object, main script").count() == 0
-    assert "<script>alert(1)</script>" in page.locator("h3").first.inner_text()
+    assert "<script>alert(1)</script>" in page.locator("h4").first.inner_text()

@@ -20,20 +20,12 @@ def memory(size: int, status: str = "pass", needed: int | None = 6 * GIB, **more
 
 
 @pytest.mark.parametrize(
-    ("size", "filled", "mark"),
-    [
-        (0, 0, 80),
-        (3 * GIB, 40, 80),  # what is asked for stands at four fifths until there is more
-        (6 * GIB, 80, 80),
-        (7.5 * GIB, 100, 80),
-        (12 * GIB, 100, 50),  # then the bar ends at what is there
-        (15 * GIB, 100, 40),
-        (1500 * GIB, 100, 40),  # but what is asked for is never a sliver
-    ],
+    ("size", "filled", "times"),
+    [(0, 0, 0), (3 * GIB, 50, 0.5), (6 * GIB, 100, 1), (15 * GIB, 100, 2.5), (1500 * GIB, 100, 250)],
 )
-def test_a_bar_is_to_scale(size: float, filled: float, mark: float) -> None:
+def test_every_bar_is_as_long_as_what_is_asked_for(size: int, filled: float, times: float) -> None:
     [bar] = bars([memory(size)])
-    assert (bar.filled, bar.mark) == (filled, mark)
+    assert (bar.filled, bar.times) == (filled, times)
 
 
 def test_a_bar_has_the_words_of_its_result() -> None:
@@ -43,7 +35,7 @@ def test_a_bar_has_the_words_of_its_result() -> None:
     )  # fmt: skip
     [bar] = bars([disk])
     assert (bar.check, bar.subject, bar.status) == ("resources.disk", "/var/lib/docker", Status.FAIL)
-    assert (bar.found, bar.expected, bar.filled) == ("5.0 GiB free", "20.0 GiB free", 20)
+    assert (bar.found, bar.expected, bar.filled) == ("5.0 GiB free", "20.0 GiB free", 25)
 
 
 def test_a_size_that_is_none_makes_no_bar() -> None:

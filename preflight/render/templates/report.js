@@ -5,6 +5,7 @@
 
   // Copying: where the browser gives no clipboard to a page like this one, the text is selected and copied as by hand.
   const byHand = (text) => {
+    text.closest("details")?.setAttribute("open", "");
     getSelection().selectAllChildren(text);
     return document.execCommand("copy");
   };
@@ -33,8 +34,9 @@
   const shown = document.getElementById("shown");
   const rows = [...document.querySelectorAll(".row")];
   const count = () => {
-    const left = rows.filter((row) => row.checkVisibility()).length;
-    shown.textContent = shown.dataset.words.replace("{shown}", left).replace("{all}", rows.length);
+    const results = (some) => some.reduce((sum, row) => sum + Number(row.dataset.count), 0);
+    const left = rows.filter((row) => row.checkVisibility());
+    shown.textContent = shown.dataset.words.replace("{shown}", results(left)).replace("{all}", results(rows));
   };
   if (shown) {
     document.getElementById("results").addEventListener("change", count);
@@ -42,8 +44,11 @@
   }
 
   // The numbers at the top lead to a part of the page, and where that is the list of all results, to those meant.
-  for (const tile of document.querySelectorAll('.tile[href="#results"]')) {
+  const all = document.getElementById("all");
+  all?.addEventListener("toggle", count);
+  for (const tile of document.querySelectorAll('.tile[href="#list"]')) {
     tile.addEventListener("click", () => {
+      all.open = true;
       document.getElementById("section-all").checked = true;
       document.getElementById(`status-${tile.dataset.status}`).checked = true;
       count();
@@ -53,7 +58,7 @@
   // On paper nothing can be opened.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll(".more:not([open])")];
+    opened = [...document.querySelectorAll(".more:not([open]), .fold:not([open])")];
     for (const more of opened) more.open = true;
   });
   addEventListener("afterprint", () => {
