@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from preflight.render.plan import Where
-
 START = "Start here"
 THEN = "Then"
-PLACES: dict[Where, str] = {
-    "docker-run": "How you run preflight",
-    "host": "On this server",
-    "provider": "At your hosting provider",
-    "dns": "At your DNS provider",
-    "mailcow.conf": "In mailcow.conf, once mailcow is cloned",
-    "last": "Last, once mailcow runs and you have tested it",
-}
 NO_FIX = "Without a known fix"
 NOTES = "Good to know"
 OPTIONAL = "optional"

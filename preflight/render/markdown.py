@@ -13,16 +13,20 @@ from preflight.render.digest import CheckSubjects, Entry, Reason, Unclear, diges
 from preflight.render.escape import CELL, Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
-from preflight.render.plan import Plan, plan
+from preflight.render.plan import ORDER, Plan, done_in, plan
 from preflight.render.records import parts
 from preflight.render.tables import anchor, catalogue_table, evidence_table, passed_table, ports_table, records_table
 from preflight.render.waivable import all_waivable
-from preflight.report.model import Report, Result
+from preflight.report.model import Report, Result, Status
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from preflight.report.compare import Comparison
+
+
+Told = tuple[Entry, tuple[str, ...]]  # an entry, and why its checks matter
+_SIGNS = {Status.FAIL: Ready("❌ "), Status.WARN: Ready("⚠ ")}
 
 
 def markdown(report: Report, context: Context) -> str:
@@ -37,8 +41,7 @@ def markdown(report: Report, context: Context) -> str:
         line=made.line,
         note=words.REDACTED if context.redacted else "",
         sorted=found,
-        blocks=entries[: len(found.blocks)],
-        warnings=entries[len(found.blocks) :],
+        places=_places(entries),
         records=parts(report, context),
         footer=_footer(report),
         since=markdown_text(changes.since(since)) if since else "",
@@ -73,8 +76,15 @@ def environment() -> Environment:
         "catalogue_table": catalogue_table, "records_table": records_table,
         "zone_lines": lambda lines: fence(lines, "text"), "stopped_ways": ways.stopped, "way": ways.markdown,
     }  # fmt: skip
+    made.filters["sign"] = lambda entry: _SIGNS[entry.first.status]
     made.globals |= {"words": words, "record_words": record_words, "ROWS": ROWS}
     return made
+
+
+def _places(entries: Sequence[Told]) -> list[tuple[str, list[Told]]]:
+    """Sort entries by where something is done about them, as headings; the worst of a place first."""
+    groups = [(words.PLACES[place], [one for one in entries if done_in(one[0].remedy) == place]) for place in ORDER]
+    return [(heading, group) for heading, group in groups if group]
 
 
 def _summary(report: Report) -> Ready:

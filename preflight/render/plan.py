@@ -109,6 +109,11 @@ def where(remedy: Remedy) -> Where:
     return "mailcow.conf" if remedy.when == "cloned" else remedy.place
 
 
+def done_in(remedy: Remedy | None) -> Where:
+    """Say in which group a finding stands: that of its remedy, with the host's where nothing is known to do."""
+    return where(remedy) if remedy else "host"
+
+
 def missing_flags(remedy: Remedy) -> tuple[str, ...]:
     """Return the flags of the documented `docker run` line that a remedy asks for."""
     return tuple(flag for flag in FLAGS if flag in _FLAG.findall(remedy.text))

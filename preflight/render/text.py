@@ -15,6 +15,7 @@ from preflight.render.limits import PARAGRAPH, ROWS, SUBJECTS
 from preflight.render.opening import Opening, opening
 from preflight.render.page import Page
 from preflight.render.passed import passed, skipped
+from preflight.render.plan import ORDER, done_in
 from preflight.render.terse import Advice, Open, Step, adds, notes, open_questions, steps
 from preflight.render.waivable import all_waivable
 from preflight.report.model import Report, Result
@@ -51,12 +52,12 @@ class _Sheet:
         self._begun = True
         self.page.line(text, style="bold")
 
-    def steps(self, heading: str, found: Sequence[Step], mark: str, style: str) -> None:
-        """Write steps: what is wrong, and what to do about it."""
+    def steps(self, heading: str, found: Sequence[tuple[Step, str, str]]) -> None:
+        """Write steps, each with its mark and style: what is wrong, and what to do about it."""
         if not found:
             return
         self.heading(heading)
-        for step in found:
+        for step, mark, style in found:
             lead = self.lead(mark)
             advice = self._with_ids(step)
             for entry in step.entries:
@@ -176,8 +177,9 @@ def text(report: Report, context: Context) -> str:
         for remark in changes.remarks(since):
             page.line(remark, style="bold")
     blocks, warnings, questions = steps(found.blocks), steps(found.warnings), open_questions(found)
-    sheet.steps(text_words.PROBLEMS, blocks, "✗", "red")
-    sheet.steps(words.WARNINGS, warnings, "!", "yellow")
+    marked = [*((step, "✗", "red") for step in blocks), *((step, "!", "yellow") for step in warnings)]
+    for place in ORDER:
+        sheet.steps(words.PLACES[place], [one for one in marked if done_in(one[0].entries[0].remedy) == place])
     sheet.open(questions)
     sheet.notes(notes(found.notes))
     _waived(page, found.waived)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PROBLEMS = "Problems to fix"
 UNKNOWN = "Unknown"
 NOTES = "Good to know"
 PASSED = {1: "1 check passed.", 2: "{count} checks passed."}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from preflight.report.model import Counts, Report, Severity, Status, Verdict
 
 if TYPE_CHECKING:
+    from preflight.render.plan import Where
     from preflight.render.ports import Port
 
 # The page that explains every check, with an anchor for each. Where it gets a public address, that stands here, and all
@@ -51,15 +52,25 @@ UNKNOWN_HOST = "this host"
 COUNTS = {
     Status.PASS: "{count} passed",
     Status.FAIL: "{count} failed",
-    Status.WARN: "{count} with a warning",
+    Status.WARN: "{count} warnings",
     Status.UNKNOWN: "{count} unknown",
     Status.ERROR: "{count} crashed",
     Status.IGNORED: "{count} waived",
     Status.SKIP: "{count} skipped",
 }
 
-BLOCKS = "Problems to fix"
+ONE = {Status.WARN: "1 warning"}  # where one is not as several are
+
 WARNINGS = "Warnings"
+# Where something is done, in the order of doing it.
+PLACES: dict[Where, str] = {
+    "docker-run": "How you run preflight",
+    "host": "On this server",
+    "provider": "At your hosting provider",
+    "dns": "At your DNS provider",
+    "mailcow.conf": "In mailcow.conf, once mailcow is cloned",
+    "last": "Last, once mailcow runs and you have tested it",
+}
 UNCLEAR = "Unknown"
 WAIVED = "Waived"
 PORTS = "Ports"
@@ -252,7 +263,11 @@ def heading(message: str) -> str:
 def counts(counted: Counts) -> list[tuple[Status, str]]:
     """Return how many results have each status, in words; what there is none of is left out."""
     numbers = {status: getattr(counted, "pass_" if status is Status.PASS else status.value) for status in COUNTS}
-    return [(status, COUNTS[status].format(count=number)) for status, number in numbers.items() if number]
+    return [
+        (status, ONE[status] if number == 1 and status in ONE else COUNTS[status].format(count=number))
+        for status, number in numbers.items()
+        if number
+    ]
 
 
 def when(started: str) -> str:

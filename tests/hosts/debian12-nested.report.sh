@@ -1,17 +1,17 @@
 #!/bin/sh
-# What mailcow preflight advises to do on this server: mx1.
+# What mailcow preflight advises for this server: mx1.
 # Made by mailcow-preflight 0.1.0 on 2026-11-24 at 11:22 UTC.
 #
 # Read it before you run it, as root: sh FILE
 # It stops at the first error and asks nothing.
-# If a step fails, fix the reason and make a new script: steps that are done
-# are not in it.
+# If a step fails, fix the reason and make a new script. It leaves out the
+# steps that are done.
 
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 [ "$(id -u)" -eq 0 ] || { echo 'Run this script as root.' >&2; exit 1; }
 
-# 1. This host has no swap; mailcow's documentation asks for 1.0 GiB.
+# 1. This host has no swap. mailcow's documentation asks for 1.0 GiB.
 #    What to do: Add a swap file.
 #    Check: resources.swap
 echo 'Step 1 of 1: resources.swap'
@@ -27,35 +27,35 @@ grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '
 #
 # The Docker Engine 20.10.24+dfsg1 is too old: mailcow needs version 24.0.0 or
 # newer.
-# Docker Compose is not installed: neither the plugin nor docker-compose is
-# there.
+# Docker Compose is not installed: there is neither the plugin nor
+# docker-compose.
 # What to do: Replace it with Docker's own packages. Containers stop
-# meanwhile; their data stays.
+# meanwhile; their data is kept.
 # Check: docker.engine, docker.compose
-# This needs your decision, so it is not run:
+# This needs your decision, so the script does not run it:
 #     curl -sSL https://get.docker.com/ | CHANNEL=stable sh
 #
-# The engine refuses to start a container with mailcow's limits of open files
+# The engine refuses to start a container with mailcow's limits on open files
 # and processes.
-# What to do: Raise the engine's own limits; in a container or a restricted
-# virtual server, those of the machine below.
+# What to do: Raise the engine's own limits. In a container or a restricted
+# virtual server, raise those of the machine that it runs on.
 # Check: docker.limits
 #
-# 25/tcp is held by python3 (pid 2938).
-# What to do: No service unit accounts for python3 (pid 2938). Find out what
-# starts it, and end it there: killed, it may come back. Port 25 cannot be
-# moved: other mail servers deliver to no other.
+# 25/tcp is in use by python3 (pid 2938).
+# What to do: python3 (pid 2938) belongs to no service unit. Find out what
+# starts it and stop it there. If you only kill it, it may come back. Port 25
+# cannot be changed: other mail servers deliver to no other port.
 # Check: ports.free
 # To look at it:
 #     ps -o pid,ppid,user,lstart,args -p 2938
 #
-# NTP enabled: yes; but systemd-timesyncd does not run.
-# What to do: Start systemd-timesyncd, and see why it stopped.
+# NTP enabled: yes. However, systemd-timesyncd is not running.
+# What to do: Start systemd-timesyncd, and find out why it stopped.
 # Check: clock.service
 # These checks can run only after this step: clock.synchronized
 #
-# This could not be found out. These facts were recorded before this was
-# looked at.
+# This could not be determined. These facts were recorded by a version that
+# did not collect this.
 # What to do: Record them again with this version.
 # Check: firewall.backend, firewall.inbound, firewall.forwarding,
 # clock.offset, network.public-address, network.outbound, network.smtp-out,

@@ -1,7 +1,7 @@
 #!/bin/sh
-# What mailcow preflight advises to do on this server: vm1.
+# What mailcow preflight advises for this server: vm1.
 # Made by mailcow-preflight 0.1.0 on 2026-11-23 at 01:23 UTC.
-# Nothing is to be done on this server.
+# There is nothing to do on this server.
 
 set -eu
 

@@ -1,9 +1,9 @@
 #!/bin/sh
-# What mailcow preflight advises to do on this server: vm1.
+# What mailcow preflight advises for this server: vm1.
 # Made by mailcow-preflight 0.1.0 on 2026-11-23 at 01:23 UTC.
 # These docker run flags were missing: --pid=host, --network=host. Run
-# preflight with all of them first: more may be found then.
-# Nothing is to be done on this server.
+# preflight with all of them first. It may then find more.
+# There is nothing to do on this server.
 
 set -eu
 

@@ -1,11 +1,11 @@
 #!/bin/sh
-# What mailcow preflight advises to do on this server: vm1.
+# What mailcow preflight advises for this server: vm1.
 # Made by mailcow-preflight 0.1.0 on 2026-11-23 at 01:23 UTC.
 #
 # Read it before you run it, as root: sh FILE
 # It stops at the first error and asks nothing.
-# If a step fails, fix the reason and make a new script: steps that are done
-# are not in it.
+# If a step fails, fix the reason and make a new script. It leaves out the
+# steps that are done.
 
 set -eu
 export DEBIAN_FRONTEND=noninteractive
