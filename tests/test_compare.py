@@ -196,11 +196,11 @@ def by(report: Report, name: str) -> Report:
 
 
 REMARKS = {
-    "These are two hosts: what differs may never have changed.": on(OLD, "vm2"),
-    "Not both reports name their host: what differs may never have changed.": on(OLD, None),
-    "The requirements differ (2017-07, current): what differs may never have changed on the host.": by(OLD, "2017-07"),
-    "The two reports did not ask the same checks (only in the older one: 1, only in the newer one: 2): whether "
-    "anything changed there is not known.": reports.report(
+    "The reports are about two hosts. A difference need not be a change.": on(OLD, "vm2"),
+    "At least one report does not name its host. A difference need not be a change.": on(OLD, None),
+    "The requirements differ (2017-07, current). A difference need not be a change on the host.": by(OLD, "2017-07"),
+    "The two reports do not have the same checks (only in the older one: 1, only in the newer one: 2). Whether "
+    "anything changed there is unknown.": reports.report(
         *reports.ports(), *(reports.result("dns.caa", subject=name) for name in ("a.example", "b.example"))
     ),
 }
@@ -232,10 +232,29 @@ def test_a_partial_report_is_compared_as_far_as_it_goes(tmp_path: Path, prefligh
     mended = saved(tmp_path, "mended.json", reports.report(reports.result("resources.swap"), *reports.ports()))
     none = saved(tmp_path, "none.json", reports.report())
     worse = saved(tmp_path, "worse.json", reports.report(reports.result("resources.swap", "fail"), *reports.ports()))
+    alike = "IN THE CHECKS THAT BOTH REPORTS HAVE,"
     for old, new, code, headline, counts in (
-        (part, whole, 0, "OF WHAT BOTH REPORTS ASKED, NOTHING GOT WORSE", "0 broken · 1 still failing · 0 fixed"),
-        (whole, part, 0, "OF WHAT BOTH REPORTS ASKED, NOTHING GOT WORSE", "0 broken · 1 still failing · 0 fixed"),
-        (part, mended, 0, "OF WHAT BOTH REPORTS ASKED, SOMETHING WAS FIXED", "0 broken · 0 still failing · 1 fixed"),
+        (
+            part,
+            whole,
+            0,
+            f"{alike} NOTHING GOT WORSE",
+            "0 broken · 1 still failing · 0 fixed",
+        ),
+        (
+            whole,
+            part,
+            0,
+            f"{alike} NOTHING GOT WORSE",
+            "0 broken · 1 still failing · 0 fixed",
+        ),
+        (
+            part,
+            mended,
+            0,
+            f"{alike} SOMETHING WAS FIXED",
+            "0 broken · 0 still failing · 1 fixed",
+        ),
         (part, worse, 1, "SOMETHING GOT WORSE", "1 broken · 0 still failing · 0 fixed"),
         (none, whole, 0, "NOTHING WAS COMPARED", "0 broken · 0 still failing · 0 fixed"),
         (whole, none, 0, "NOTHING WAS COMPARED", "0 broken · 0 still failing · 0 fixed"),
@@ -244,7 +263,7 @@ def test_a_partial_report_is_compared_as_far_as_it_goes(tmp_path: Path, prefligh
         assert (run.code, run.err) == (code, "")
         assert run.out.startswith(headline)
         assert counts in run.out
-        assert "did not ask the same checks" in run.out
+        assert "do not have the same checks" in run.out
         assert "\nNot in both reports\n" in run.out
     assert "ports.free (25/tcp): not in the report → fail" in preflight("compare", part, whole).out
 
@@ -381,9 +400,9 @@ def test_what_the_baseline_did_not_ask_is_neither_new_nor_known(form: str) -> No
     told = flat(render(now, form, Context(since=compare(reports.report(once), now))))
     assert "1 new, 1 known, 0 fixed" in told
     assert "There is too little" in told
-    assert re.search(r"There is too little\.? \(not asked before\)", told)
-    assert re.search(r"Ask again\.? \(not asked before\)", told)
-    assert " (new: nginx; not asked before: ufw)" in told
+    assert re.search(r"There is too little\.? \(not checked before\)", told)
+    assert re.search(r"Ask again\.? \(not checked before\)", told)
+    assert " (new: nginx; not checked before: ufw)" in told
     assert "(known)" not in told
 
 

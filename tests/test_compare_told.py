@@ -57,7 +57,7 @@ def test_every_kind_has_its_place_and_its_sign() -> None:
     assert [place for pair in places for place in pair] == sorted(place for pair in places for place in pair)
     assert all(line - heading == 1 for heading, line in places)
     flat = " ".join(told.split())
-    assert "1 broken · 1 still failing · 1 fixed · 1 changed otherwise · 0 as before · 1 not in both" in flat
+    assert "1 broken · 1 still failing · 1 fixed · 1 other changes · 0 unchanged · 1 not in both" in flat
 
 
 def test_only_what_broke_has_advice() -> None:
@@ -166,7 +166,7 @@ def test_of_many_subjects_the_first_are_named(count: int, form: str) -> None:
     told = " ".join(changes(found, form).split())
     assert len(re.findall(r"\bs[0-9]+\b", told)) == min(count, SUBJECTS)
     assert re.findall(r", and ([0-9]+) more\)", told) == ([str(count - SUBJECTS)] if count > SUBJECTS else [])
-    assert counts(found).startswith(f"0 broken · 0 still failing · 0 fixed · {count} changed otherwise")
+    assert counts(found).startswith(f"0 broken · 0 still failing · 0 fixed · {count} other changes")
 
 
 def test_what_moved_otherwise_has_a_line_of_its_own() -> None:
@@ -201,7 +201,7 @@ def test_a_lesser_failure_is_known_and_counts_as_such(form: str) -> None:
     old = reports.report(row("a.one", "fail"), row("a.two", "fail"), row("a.three", "pass"))
     told = " ".join(render(now, form, Context(since=compare(old, now))).split()).replace("\\", "")
     assert "0 new, 2 known, 0 fixed" in told
-    assert told.count("(known)") >= 2
+    assert told.count("(known)") >= (1 if form == "html" else 2)  # the page has one card for both
     assert "(new)" not in told
     assert "Fixed since" not in told
 

@@ -207,4 +207,4 @@ def test_what_is_worse_in_a_report_of_another_host_is_worse_too(tmp_path: Path, 
     (tmp_path / "new.json").write_text(encode(reports.report(reports.result("a.one", "fail"), name="vm2")))
     run = preflight("compare", str(tmp_path / "old.json"), str(tmp_path / "new.json"))
     assert run.code == 1
-    assert "These are two hosts" in run.out
+    assert "The reports are about two hosts" in run.out

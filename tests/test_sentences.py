@@ -44,7 +44,7 @@ SPARED = {
 # What a format is made of, beside what it says, which stands in render/words.py; what a script is made of.
 FORMATS = (
     "bold ", "default-src ", ".reached ", "<", "::\0", " {", "\n@media", "\0 at \0 UTC", "docker run --rm ",
-    "\0 --hostname ", " --hostname ", "podman ps", "echo \0", "export ", '[ "$(id',
+    "\0 --hostname ", " --hostname ", "--ignore \0", "podman ps", "echo \0", "export ", '[ "$(id',
 )  # fmt: skip
 FILES = [
     path

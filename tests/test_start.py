@@ -48,7 +48,7 @@ def test_help_needs_it_and_is_tidy() -> None:
         [sys.executable, "-m", "preflight", "explain", "--help"], capture_output=True, text=True, timeout=60, check=True
     )
     assert "\n  Explain a check: " in run.stdout
-    assert "-h, --help  Show this message and exit." in run.stdout
+    assert "-h, --help  Show this help and exit." in run.stdout
 
 
 def test_a_check_loads_no_room_that_it_does_not_enter(tree: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def start(silent: str, *options: str, error: int, **environment: str) -> subproc
 def test_a_terminal_shows_what_is_waited_for_and_the_rest_of_the_deadline(silent: str, terminal: Terminal) -> None:
     run = start(silent, "--timeout", "30", error=terminal.theirs)
     terminal.until(r"Docker engine \(contact, engine, daemon config(, …)?\) · [1-9]")
-    assert re.search(r"at most (2[0-9]|30) s more", terminal.seen)
+    assert re.search(r"up to (2[0-9]|30) s more", terminal.seen)
     out, _ = run.communicate(timeout=120)
     assert run.returncode in (0, 1, 3)
     assert json.loads(out)["results"]

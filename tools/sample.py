@@ -11,7 +11,8 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
 REPORT = TREE / "tests/hosts/debian12-nested.report.txt"
-SHOWN = ("docker.compose]", "[ports.free]")  # the findings that are shown
+SHOWN = ("docker.compose]", "[ports.free:")  # the findings that are shown
+FIRST = "On this server"
 BEGIN, END = (
     "<!-- sample: written by `make docs` from tests/hosts/debian12-nested.report.txt -->\n",
     "<!-- /sample -->\n",
@@ -20,10 +21,10 @@ BEGIN, END = (
 
 def excerpt(report: str) -> str:
     """Return the opening, some findings and the last lines of a report, indented as Markdown's code is."""
-    opening, _, rest = report.partition("\nProblems to fix\n")
+    opening, _, rest = report.partition(f"\n{FIRST}\n")
     body, _, closing = rest.rpartition("\n\n")
     found = [item for item in re.split(r"(?m)^(?= ?\d+ [✗!])|^(?=[A-Z])", body) if any(word in item for word in SHOWN)]
-    lines = [*opening.splitlines(), "", "Problems to fix"]
+    lines = [*opening.splitlines(), "", FIRST]
     for item in found:
         lines += [*item.rstrip().splitlines(), "…"]
     lines += closing.strip().splitlines()[-2:]

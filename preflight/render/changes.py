@@ -187,7 +187,7 @@ def since(comparison: Comparison) -> str:
 
 
 def mark(entry: Entry | Unclear, comparison: Comparison | None) -> str:
-    """Return ` (new)`, ` (known)`, ` (not asked before)`, or which of an entry's results are which of these.
+    """Return ` (new)`, ` (known)`, ` (not checked before)`, or which of an entry's results are which of these.
 
     It is '' where there is no baseline.
     """

@@ -15,7 +15,7 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from preflight.render import html_text, html_words, pictures, record_words, ways, words
+from preflight.render import html_text, html_words, pictures, plan_words, record_words, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import Entry, Reason, digest
 from preflight.render.escape import CELL, COMMAND, TEXT, command_line, is_link, quoted, terminal
@@ -93,7 +93,7 @@ def environment() -> Environment:
         "state_name": _state_name, "state_after": _state_after,
     }  # fmt: skip
     made.globals |= {"words": words, "html_words": html_words, "record_words": record_words, "Status": Status}
-    made.globals |= {"ROWS": ROWS, "STEPS": STEPS}
+    made.globals |= {"plan_words": plan_words, "ROWS": ROWS, "STEPS": STEPS}
     return made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from preflight.render import html_words, words
+from preflight.render import html_words, plan_words
 from preflight.render.context import Context
 from preflight.render.digest import Digest, Entry, Reason, entries, named, with_reasons
 from preflight.render.html_text import ignoring
@@ -112,7 +112,7 @@ def _groups(report: Report, made: Plan, tables: Iterable[Part]) -> list[_Group]:
     for place in ORDER:
         steps, own = made.steps(place), tuple(table for table in tables if table.place == place)
         if steps or own:
-            groups.append((_name(place), words.PLACES[place], steps, own))
+            groups.append((_name(place), plan_words.HEADINGS[place], steps, own))
     loose = [row for row in report.results if row.status in _RANK and row.remedy is None]
     loose.sort(key=lambda row: _RANK.index(row.status))
     if loose:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import shlex
 from collections.abc import Iterator
 
 from preflight.render import html_words, words
@@ -13,14 +12,14 @@ from preflight.render.escape import is_link
 from preflight.render.limits import SUBJECTS
 from preflight.render.pictures import Bar
 from preflight.render.terse import adds
+from preflight.render.waivable import all_waivable
 from preflight.report.model import Report, Result, Status
 
 HEADLINE = 180  # characters of a heading; what is longer is told below it
 # Only these become links in a sentence: a sentence may hold words of the host, and nobody follows those.
 _KNOWN = (
-    "https://docs.mailcow.email/", "https://docs.docker.com/", "https://get.docker.com/",
-    "https://download.docker.com/", "https://github.com/mailcow/", "https://github.com/docker/",
-    "https://github.com/moby/",
+    "docs.mailcow.email/", "docs.docker.com/", "get.docker.com/",
+    "download.docker.com/", "github.com/mailcow/", "github.com/docker/", "github.com/moby/",
 )  # fmt: skip
 _PIECES = re.compile(
     r"""(?P<link>https?://[^\s<>"'`]+[^\s<>"'`.,;:!?)\]])
@@ -34,7 +33,6 @@ _PIECES = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
-_WAIVABLE = re.compile(r"[A-Za-z0-9_./:\[\]-]+")  # what means itself in a waiver, and only that
 _MANY = 5
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="9" fill="{color}"/>'
@@ -49,7 +47,7 @@ def pieces(text: str) -> Iterator[tuple[str, str]]:
     for match in _PIECES.finditer(text):
         yield "text", text[end : match.start()]
         kind = match.lastgroup or "text"
-        known = kind == "link" and match[0].startswith(_KNOWN) and is_link(match[0])
+        known = kind == "link" and match[0].removeprefix("https://").startswith(_KNOWN) and is_link(match[0])
         yield kind if known or kind == "code" else "text", match[0]
         end = match.end()
     yield "text", text[end:]
@@ -75,15 +73,8 @@ def tells(entry: Entry) -> bool:
 
 def ignoring(results: tuple[Result, ...]) -> tuple[str, ...]:
     """Return the options that waive results, by subject where a waiver can name it."""
-    found: dict[str, None] = {}
-    for result in results:
-        if result.status not in (Status.WARN, Status.FAIL, Status.UNKNOWN):
-            continue
-        if result.subject is None:
-            found[result.check] = None
-        elif _WAIVABLE.fullmatch(result.subject):
-            found[f"{result.check}:{result.subject}"] = None
-    return tuple(shlex.join(["--ignore", waiver]) for waiver in list(found)[:_MANY])
+    found = all_waivable(results, redacted=True)  # a subject with a placeholder's sign is none in any report
+    return tuple(f"--ignore {waiver}" for waiver in found[:_MANY])
 
 
 def share(bar: Bar) -> str:

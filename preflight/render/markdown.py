@@ -83,7 +83,9 @@ def environment() -> Environment:
 
 def _places(entries: Sequence[Told]) -> list[tuple[str, list[Told]]]:
     """Sort entries by where something is done about them, as headings; the worst of a place first."""
-    groups = [(words.PLACES[place], [one for one in entries if done_in(one[0].remedy) == place]) for place in ORDER]
+    groups = [
+        (plan_words.HEADINGS[place], [one for one in entries if done_in(one[0].remedy) == place]) for place in ORDER
+    ]
     return [(heading, group) for heading, group in groups if group]
 
 

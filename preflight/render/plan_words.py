@@ -32,6 +32,15 @@ BROKEN = "A command is left out here because it contains characters that are uns
 PERSON = "For you to do or to decide:"
 OPTIONAL = "Not needed by mailcow:"
 ELSEWHERE = "Not in this script:"
+# Headings of reports.
+HEADINGS: dict[Where, str] = {
+    "docker-run": "How you run preflight",
+    "host": "On this server",
+    "provider": "At your hosting provider",
+    "dns": "At your DNS provider",
+    "mailcow.conf": "In mailcow.conf, once mailcow is cloned",
+    "last": "Last, once mailcow runs and you have tested it",
+}
 PLACES: dict[Where, str] = {
     "docker-run": "how preflight is run",
     "host": "this server",

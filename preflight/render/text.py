@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from preflight.render import changes, text_words, ways, words
+from preflight.render import changes, plan_words, text_words, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Digest, Entry, digest, named
 from preflight.render.escape import quoted, terminal
@@ -179,7 +179,7 @@ def text(report: Report, context: Context) -> str:
     blocks, warnings, questions = steps(found.blocks), steps(found.warnings), open_questions(found)
     marked = [*((step, "✗", "red") for step in blocks), *((step, "!", "yellow") for step in warnings)]
     for place in ORDER:
-        sheet.steps(words.PLACES[place], [one for one in marked if done_in(one[0].entries[0].remedy) == place])
+        sheet.steps(plan_words.HEADINGS[place], [one for one in marked if done_in(one[0].entries[0].remedy) == place])
     sheet.open(questions)
     sheet.notes(notes(found.notes))
     _waived(page, found.waived)
@@ -263,7 +263,7 @@ def _end(page: Page, report: Report, context: Context, begin: Opening, numbers: 
     if context.show_passed or not report.counts.pass_ + report.counts.skip:
         page.line("")
     page.line(words.footer(report), style="dim")
-    page.line(text_words.MORE_ABOUT, style="dim")
+    page.line(text_words.MORE_ABOUT.format(page=words.page("ID")), style="dim")
     rows = zip(text_words.TALLY, numbers, strict=True)
     tally = ", ".join(text_words.some(forms, count) for forms, count in rows if count)
     last = text_words.LAST.format(headline=begin.headline, tally=tally) if tally else words.sentence(begin.headline)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from preflight.report.model import Counts, Report, Severity, Status, Verdict
 
 if TYPE_CHECKING:
-    from preflight.render.plan import Where
     from preflight.render.ports import Port
 
 # The page that explains every check, with an anchor for each. Where it gets a public address, that stands here, and all
@@ -62,15 +61,6 @@ COUNTS = {
 ONE = {Status.WARN: "1 warning"}  # where one is not as several are
 
 WARNINGS = "Warnings"
-# Where something is done, in the order of doing it.
-PLACES: dict[Where, str] = {
-    "docker-run": "How you run preflight",
-    "host": "On this server",
-    "provider": "At your hosting provider",
-    "dns": "At your DNS provider",
-    "mailcow.conf": "In mailcow.conf, once mailcow is cloned",
-    "last": "Last, once mailcow runs and you have tested it",
-}
 UNCLEAR = "Unknown"
 WAIVED = "Waived"
 PORTS = "Ports"

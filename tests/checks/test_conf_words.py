@@ -37,7 +37,7 @@ def test_every_fault_of_a_line_has_words() -> None:
         ({"SKIP_SOGO": "Y"}, "SKIP_SOGO=Y leaves SOGo in the web interface"),
         ({"SNAT_TO_SOURCE": "x"}, "SNAT_TO_SOURCE is not an IPv4 address"),
         ({"MAILCOW_HOSTNAME": ""}, "MAILCOW_HOSTNAME is empty."),
-        ({"MAILCOW_HOSTNAME": "mail"}, "mail is one label"),
+        ({"MAILCOW_HOSTNAME": "mail"}, "mail is a single label"),
         ({"MAILCOW_HOSTNAME": "mail.example.org."}, "ends with a dot"),
         ({"MAILCOW_HOSTNAME": "ma_il.example.org"}, "underscore"),
     ],

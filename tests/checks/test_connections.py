@@ -91,7 +91,7 @@ def test_each_state_has_its_own_end(more: dict[str, Any], said: str, advice: str
 
 def test_a_connection_of_a_process_is_no_service_to_be_stopped_for_good() -> None:
     row = held(pid=812, process="automount", user="root", unit="autofs.service", peer_port=111)
-    assert row.message == "993/tcp is held by automount (pid 812, autofs.service)."
+    assert row.message == "993/tcp is in use by automount (pid 812, autofs.service)."
     assert row.remedy is not None
     assert "not a service" in row.remedy.text
     assert row.remedy.commands == ("ss -tnp 'sport = :993'",)

@@ -96,7 +96,7 @@ _HTML = "<html><body><h1>It works!</h1></body></html>"
         (endless(CHUNKED, b"1;" + b"x" * 60_000 + b"\r\n1\r\n"), "invalid", "larger than 1 MiB"),
         (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "invalid", "larger than 1 MiB"),
         (trickles(CHUNKED + b"2\r\n{}\r\n" * 9), "timeout", "no reply in time"),
-        (sends(http(b"\x1f\x8b\x08", "200 OK", "content-encoding: gzip")), "invalid", "packed"),
+        (sends(http(b"\x1f\x8b\x08", "200 OK", "content-encoding: gzip")), "invalid", "compressed"),
         (sends(http(_HTML)), "invalid", "not JSON"),
         (sends(http("")), "invalid", "not JSON"),
         (sends(http('{"a": 1')), "invalid", "not JSON"),
@@ -192,7 +192,7 @@ def test_a_socket_of_others_is_denied(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("ssh://root@mail", "ssh is no kind of engine address"), ("npipe:////./pipe/docker", "npipe is no kind"),
+        ("ssh://root@mail", "ssh is not a kind of engine address"), ("npipe:////./pipe/docker", "npipe is not a kind"),
         ("", "not a kind of engine address"), ("tcp://127.0.0.1:99999", "ort"), ("tcp://[::1", "URL"),
         ("unix:///a\0b", ""), ("tcp://" + "a" * 70 + ".example:2375", "label"), ("unix://", ""),
     ],

@@ -77,7 +77,7 @@ def test_what_is_known_and_advised_stands_under_its_reason() -> None:
         "# resources.memory is not as it should be.\n# Set it.\n# Check: resources.memory\nSKIP_CLAMD=y\nSKIP_FTS=y\n"
     )
     assert told in text
-    assert "# Only if the other way is not open to you:\n# SKIP_UNBOUND_HEALTHCHECK=y\n" in text
+    assert "# Only if the other way is not possible for you:\n# SKIP_UNBOUND_HEALTHCHECK=y\n" in text
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,7 @@ def test_what_blocks_is_told_with_evidence_remedy_commands_reason_and_link() -> 
 def test_the_sections_stand_in_the_order_of_reading() -> None:
     second = [line for line in headings(render(reports.failing(), "markdown")) if line.startswith("## ")]
     assert [line[3:] for line in second] == [
-        "Problems to fix",
-        "Warnings",
+        "On this server",
         "Unknown",
         "Ports",
         "Passed",

@@ -84,7 +84,7 @@ def test_the_gravest_stands_first_and_advice_once() -> None:
         reports.result("dns.spf", "pass"),
     )
     made = nagios(report)
-    assert made.said == "Not ready for mailcow: 1 passed, 2 failed, 1 with a warning, 1 unknown, 1 waived"
+    assert made.said == "Not ready for mailcow: 1 passed, 2 failed, 1 warning, 1 unknown, 1 waived"
     assert made.long == [
         "[CRITICAL] ports.free (25/tcp): It is in use.", "    What to do: Stop it.",
         "[CRITICAL] ports.free (465/tcp): It is in use.",

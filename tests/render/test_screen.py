@@ -52,7 +52,7 @@ def test_steps_are_numbered_failures_first_and_nothing_passed_comes_before() -> 
 def test_the_last_lines_say_the_verdict_how_many_and_what_next() -> None:
     *_, last, next_ = text(row("fail"), row("warn", check="a.c"), row("warn", "It is odd.", "a.d")).splitlines()
     assert last == "Not ready for mailcow. 1 problem, 1 warning."  # both warnings have one remedy
-    assert next_ == "Start with number 1. When all is done, run the check again."
+    assert next_ == "Start with number 1. Run the check again when all is done."
     assert text(row("pass")).splitlines()[-2:] == ["Ready for mailcow.", f"Next, install mailcow: {words.INSTALL}"]
 
 

@@ -28,7 +28,7 @@ def test_where_nothing_was_judged_nothing_is_called_ready(results: tuple[reports
     head = first_lines(report, form)
     assert UNJUDGED.lower() in head.splitlines()[0].lower()
     assert "✅" not in head
-    assert "does not tell whether" in " ".join(head.split())
+    assert "does not say whether" in " ".join(head.split())
     assert "ready for" not in head.lower()
     assert INSTALL not in render(report, form)
     assert '"verdict": "ready"' in render(report, "json")

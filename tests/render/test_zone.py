@@ -49,7 +49,7 @@ def test_lines_stand_under_the_zone_they_belong_into() -> None:
         "example.org. 3600 IN MX 10 mail.example.org.\n"
         'example.org. 3600 IN TXT "v=spf1 mx -all; x"\n'
         "\n"
-        "; Reverse names: at the provider that leased you the address\n"
+        "; Reverse DNS (PTR) records: set them at your hosting provider\n"
         "7.2.0.192.in-addr.arpa. 3600 IN PTR mail.example.org.\n"
         "\n"
         "; lists.example.org.\n"
@@ -61,7 +61,7 @@ def test_lines_stand_under_the_zone_they_belong_into() -> None:
 def test_records_that_serve_somebody_today_are_not_pasted() -> None:
     line = "example.org. 3600 IN MX 10 mail.example.org."
     last = missing("dns.mx", "example.org", line, when="last")
-    assert zone(last) == f"; Last, when mailcow runs and was tested, as these records serve somebody today\n; {line}\n"
+    assert zone(last) == f"; Last, when mailcow runs and you have tested it: these records are in use today\n; {line}\n"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_records_that_serve_somebody_today_are_not_pasted() -> None:
         ("_25._tcp.mail.example.org.", "example.org."),
         ("_dmarc.example.org.", "example.org."),
         ("a.b.example.org.", "b.example.org."),
-        ("1.0.0.2.ip6.arpa.", "Reverse names: at the provider that leased you the address"),
+        ("1.0.0.2.ip6.arpa.", "Reverse DNS (PTR) records: set them at your hosting provider"),
     ],
 )
 def test_without_a_mail_domain_the_name_tells_the_zone(name: str, heading: str) -> None:
@@ -125,7 +125,7 @@ def test_nothing_missing_is_said_only_of_what_was_looked_at(results: tuple[Resul
 )
 def test_what_is_no_record_is_a_comment(entry: DnsRecord) -> None:
     text = zone(missing("dns.mx", "example.org", entry))
-    assert text.startswith("; Not a record, so left out: ")
+    assert text.startswith("; Left out, because it is not a record: ")
     assert text.count("\n") == 1
 
 
