@@ -140,7 +140,7 @@ def test_a_copy_of_another_machine_is_judged_as_that_machine(
         ("alma-9", "system.os", "mailcow supports AlmaLinux 9.5 (Teal Serval)"),
         ("alma-9", "clock.timezone", "The time zone is Europe/Berlin. The hardware clock runs in UTC."),
         ("rocky-10", "system.os", "mailcow supports Rocky Linux 9, not Rocky Linux 10.0"),
-        ("rocky-10", "system.kernel-features", "lacks this: the addrtype match of iptables"),
+        ("rocky-10", "system.kernel-features", "lacks: the addrtype match of iptables"),
         ("alpine-3.20", "system.os", "mailcow supports Alpine Linux v3.20. It needs manual adjustments."),
         ("alpine-3.20", "clock.service", "NTP enabled: yes. chrony is enabled"),
         ("alpine-3.20", "clock.timezone", "No time zone is set, so the host uses UTC"),

@@ -18,7 +18,7 @@ TALLY = (
 LAST = "{headline}. {tally}."
 START = "Start with number 1. Run the check again when all is done."
 INSTALL = "Next, install mailcow: {url}"
-MORE_ABOUT = "More: `preflight explain ID`, or {page}. To waive one finding: `--ignore ID:SUBJECT`."
+MORE_ABOUT = "More: preflight explain ID, {page}. To waive: --ignore ID:SUBJECT."
 
 
 def some(forms: Mapping[int, str], count: int) -> str:

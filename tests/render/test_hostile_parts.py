@@ -117,8 +117,8 @@ def of_markdown(text: str) -> object:
 
 def of_html(text: str) -> object:
     tree = html5lib.HTMLParser(namespaceHTMLElements=False, strict=True).parse(text)
-    for parent in list(tree.iter()):  # whether a finding can be waived by its subject depends on that
-        for child in [child for child in parent if child.get("class") == "ignore"]:
+    for parent in list(tree.iter()):  # whether a subject can name a waiver, and a heading the whole, depends on it
+        for child in [child for child in parent if child.get("class") in ("ignore", "more whole-message")]:
             parent.remove(child)
     shape = [(str(element.tag), tuple(element.attrib)) for element in tree.iter()]
     return [entry for entry in shape if entry != ("code", ("dir",))], {a.get("href") for a in tree.iter("a")}

@@ -56,7 +56,7 @@ def test_what_another_program_said_is_a_block_of_its_own_below_the_headline(form
     lines = [line for line in lines if line]
     start = lines.index("runc create failed:")
     assert lines[start + 1] == "error setting rlimit type 7: operation not permitted"
-    assert any(words.DETAIL.removesuffix(":") in line for line in lines[start - 3 : start])
+    assert any(words.DETAIL.removesuffix(":") in line for line in lines[max(0, start - 3) : start])
     assert not any("runc" in line and REFUSED.removesuffix(".") in line for line in lines)
 
 
