@@ -99,7 +99,7 @@ JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 lab-with-image:
 	@echo "==> the lab: results in build/lab.md and build/lab.json" >&2
 	@$(PYTHON) tools/lab_tools.py
-	@$(VENV)/python -m tests.lab run --jobs $(JOBS) $(ONLY)
+	@LAB_REHEARSE=$(REHEARSE) $(VENV)/python -m tests.lab run --jobs $(JOBS) $(ONLY)
 
 lab-shell: venv ## boot one host and look around in it (make lab-shell HOST=debian13 NETWORK=dual)
 	@$(PYTHON) tools/lab_tools.py

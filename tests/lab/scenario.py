@@ -16,7 +16,8 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
     run         the `docker run` flags, where not the README's
     then        shell on the host between the check and the stack; `reboot` starts the host again
     unknowable  why the outcome cannot be told from the host beforehand
-    rehearse    false: no dress rehearsal is played and held against the outcome; `prevented`: it must not begin
+    rehearse    true: a dress rehearsal is played, too, and held against the outcome; `prevented`: it must not begin;
+                false: never. Where it says nothing, LAB_REHEARSE=all (make lab REHEARSE=all) has it played.
     hold        true: `preflight reach` tries the rehearsal's ports from the other end, and is held against the outcome
     script      true: the script of `--format sh` is run in place of the commands in the report
     unhealed    why the commands that the report gives do not make its finding go away here
@@ -30,6 +31,7 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +102,7 @@ class Scenario:
     then: str = ""
     unknowable: str = ""
     unhealed: str = ""
-    rehearse: bool | str = True
+    rehearse: bool | str = field(default_factory=lambda: os.environ.get("LAB_REHEARSE") == "all")
     hold: bool = False
     script: bool = False
     expect: tuple[Expect, ...] = ()

@@ -189,7 +189,9 @@ def test_a_redacted_report_says_what_is_the_matter() -> None:
     _, shown = told(rich())
     messages = {(r.check, r.subject): r.message for r in shown.results}
     assert messages["ports.free", "<ipv4-1>:25/tcp"] == "<ipv4-1>:25/tcp is in use by exim4 (pid 825, exim4.service)."
-    assert messages["ports.free", "993/tcp"] == "993/tcp is in use by <process-1> (pid 1793, <unit-1>@<unit-2>.service)."
+    assert (
+        messages["ports.free", "993/tcp"] == "993/tcp is in use by <process-1> (pid 1793, <unit-1>@<unit-2>.service)."
+    )
     assert messages["dns.mx", "<domain-1>"] == (
         "Mail for <domain-1> goes to mx.<domain-3> first, not only to <host-1>.<domain-1>. These name servers of "
         "<domain-1> answer REFUSED when asked for the zone: <host-6>.<domain-3> (<ipv4-17>). These name servers of the "
