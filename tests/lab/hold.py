@@ -90,5 +90,5 @@ def strays(reach: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
     for place, row in rows.items():
         if row["local"] and row["outcome"] == "reached":
             yield f"{place} is for the host alone, and was reached"
-        if row["status"] == "unknown":
+        if row["status"] == "unknown" and row["outcome"] == "reached":
             yield f"{place} is not known to reach: {row['message']}"
