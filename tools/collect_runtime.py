@@ -31,12 +31,12 @@ UNUSED_STANDARD = (
     "modulefinder.py", "optparse.py", "xml/dom", "xml/sax",
     "multiprocessing", "nntplib.py", "pdb.py", "pickletools.py", "poplib.py", "profile.py", "pstats.py", "pyclbr.py",
     "pydoc.py", "pydoc_data", "tkinter", "trace.py", "turtle.py", "turtledemo", "unittest", "wave.py", "webbrowser.py",
-    "sqlite3", "wsgiref", "xmlrpc", "zipapp.py", "encodings/big5*", "encodings/cp[!4]*", "encodings/euc_*",
+    "wsgiref", "xmlrpc", "zipapp.py", "encodings/big5*", "encodings/cp[!4]*", "encodings/euc_*",
     "encodings/gb*", "encodings/hp_*", "encodings/iso2022*", "encodings/iso8859_[!1]*", "encodings/johab*",
     "encodings/k*", "encodings/mac_*", "encodings/ptcp*", "encodings/shift*", "encodings/tis*",
     *(f"lib-dynload/{name}*" for name in (
         "_codecs_", "_ctypes_test", "_curses", "_dbm", "_gdbm", "_multibytecodec", "_multiprocessing", "_posixshmem",
-        "_sqlite3", "_test", "_tkinter", "_xxtestfuzz", "nis", "readline", "xxlimited", "xxsubtype")),
+        "_test", "_tkinter", "_xxtestfuzz", "nis", "readline", "xxlimited", "xxsubtype")),
 )  # fmt: skip
 # Of the packages: their console scripts name the builder's interpreter; rich highlights no language but Python for us;
 # psutil's modules for other systems; charset_normalizer guesses what nobody asks it for here, and can without its C;
