@@ -27,6 +27,8 @@ NO_LIMITS = '[containers]\npids_limit = 0\n[engine]\nruntime = "runc"\n'
 LACKING = "/usr/local/bin/runc-lacking"
 RUNTIME = {"runtimes": {"lacking": {"path": LACKING}}, "default-runtime": "lacking"}
 SECONDS = 90.0
+# The image's own command, with one more option: an interpreter that crashes says where.
+PYTHON, PROGRAM = "/usr/bin/python3", ("-X", "faulthandler", "-IS", "/usr/bin/preflight")
 
 
 def play(scenario: Scenario, image: Path, key: str) -> Verdict:
@@ -150,8 +152,8 @@ def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
 
 def command(scenario: Scenario, style: str, *options: str) -> str:
     """Write the command that checks a host, and writes the report in a format."""
-    words = ["timeout", f"{SECONDS:g}", "docker", "run", "--rm", *scenario.run, "mailcow-preflight"]
-    words += ["--format", style, "--quiet", *scenario.options, *options]
+    words = ["timeout", f"{SECONDS:g}", "docker", "run", "--rm", "--entrypoint", PYTHON, *scenario.run]
+    words += ["mailcow-preflight", *PROGRAM, "--format", style, "--quiet", *scenario.options, *options]
     words += ["--rehearse"] if scenario.rehearse else []
     return (f"DOCKER_HOST={scenario.client} " if scenario.client else "") + " ".join(map(quoted, words))
 
