@@ -36,6 +36,8 @@ def redacted(look: Look) -> Reach:
     return structs.replace(
         shown,
         tool=real.tool,
+        verdict=real.verdict,
+        counts=real.counts,
         findings=tuple(structs.replace(one, detail="") for one in _findings(real, shown)),
         results=tuple(structs.replace(one, said="") for one in _rows(real, shown)),
         controls=tuple(structs.replace(one, said="") for one in shown.controls),

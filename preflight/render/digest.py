@@ -117,7 +117,7 @@ def digest(report: Report) -> Digest:
         notes=entries([result for result in having(Status.PASS) if result.remedy]),
         ports=ports(report.results),
         passed=_passed(having(Status.PASS)),
-        skipped=_reasons(having(Status.SKIP)),
+        skipped=causes(having(Status.SKIP)),
         judged=any((result.was or result.status) in _JUDGEMENTS for result in report.results),
     )
 
@@ -189,7 +189,7 @@ def _unclear(results: list[Result]) -> list[Unclear]:
     return [
         Unclear(
             group[0].remedy,
-            _reasons(group),
+            causes(group),
             _details(group),
             any(result.severity is Severity.REQUIRED for result in group),
             len(group),
@@ -198,7 +198,8 @@ def _unclear(results: list[Result]) -> list[Unclear]:
     ]
 
 
-def _reasons(results: Iterable[Result]) -> tuple[Reason, ...]:
+def causes(results: Iterable[Result]) -> tuple[Reason, ...]:
+    """Return why results are as they are, each reason once with its checks."""
     groups = _group(results, lambda result: result.reason or result.message)
     return tuple(Reason(text, named(group)) for text, group in groups.items())
 

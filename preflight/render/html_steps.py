@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from preflight.render import html_words, plan_words
 from preflight.render.context import Context
-from preflight.render.digest import Digest, Entry, Reason, entries, named, with_reasons
+from preflight.render.digest import Digest, Entry, Reason, causes, entries, with_reasons
 from preflight.render.html_text import ignoring
 from preflight.render.plan import ORDER, Plan, Step, Where, missing_flags, plan, where
 from preflight.render.records import Part, parts
@@ -154,19 +154,12 @@ def _card(number: int, step: Step | _Loose, why: tuple[str, ...]) -> Card:
         text.removesuffix(records).rstrip() if records else text,
         bool(records) and text.endswith(records),
         why,
-        _reasons(entry.results) if status.undecided else (),
+        causes(entry.results) if status.undecided else (),
         step.after if isinstance(step, Step) else (),
         step.opens if isinstance(step, Step) else (),
         isinstance(step, Step) and step.optional,
         ignoring(entry.results),
     )
-
-
-def _reasons(results: Iterable[Result]) -> tuple[Reason, ...]:
-    groups: dict[str, list[Result]] = {}
-    for row in results:
-        groups.setdefault(row.reason or row.message, []).append(row)
-    return tuple(Reason(text, named(group)) for text, group in groups.items())
 
 
 def _flags(found: Digest, made: Plan) -> Flags | None:

@@ -74,10 +74,11 @@ def test_another_judgement_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "masked", lambda given, _masks: msgspec.structs.replace(given, told=("198.18.1.1",)))
     given = look(attempt(25, "refused"), attempt(443, "refused"), host=HOST, told=(FOUR,))
     with monkeypatch.context() as patch:
-        seen = [judge(given), judge(msgspec.structs.replace(given, attempts=(attempt(25), attempt(443, "refused"))))]
+        seen = [judge(given), judge(msgspec.structs.replace(given, attempts=(attempt(25), attempt(443))))]
         patch.setattr(reach, "judge", lambda _look: seen.pop())
         shown = redacted(given)
     assert [row.status for row in shown.results] == ["fail", "fail"]
+    assert (shown.verdict, shown.counts.fail, shown.counts.pass_) == ("not-reached", 2, 0)
     assert shown.results[0].message.startswith("What was found is left out")
     assert [(one.id, one.address) for one in shown.findings] == [("refused-all", None)]
     assert FOUR not in "".join((one.message + one.remedy) for one in shown.findings)
