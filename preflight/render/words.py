@@ -60,7 +60,6 @@ COUNTS = {
 
 ONE = {Status.WARN: "1 warning"}  # where one is not as several are
 
-WARNINGS = "Warnings"
 UNCLEAR = "Unknown"
 WAIVED = "Waived"
 PORTS = "Ports"
@@ -166,7 +165,6 @@ NOT_SAID = "not free"
 # The page's own.
 QUESTION = "Is {name} ready for mailcow?"
 GO = "Read how to install mailcow"
-STEPS = "In this order"
 BY_STATUS = "Results by status"
 STATUSES = {
     Status.PASS: "passed",
