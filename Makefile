@@ -57,7 +57,7 @@ test-tools: venv
 
 unit: venv test-tools ## the tests that need no engine
 	@echo "==> tests without an engine" >&2
-	@$(VENV)/pytest -q -n auto -m 'not ($(MACHINE))'
+	@$(VENV)/pytest -q -n $(JOBS) -m 'not ($(MACHINE))'
 
 # 77: no browser can be had here. Only on a developer's own machine is that no failure.
 # A few hundred cases of it are a part of unit.

@@ -11,10 +11,11 @@ from preflight.render import record_words
 from preflight.render.digest import CheckSubjects, Digest, Entry, Reason, Unclear
 from preflight.report.model import Remedy, Result
 
-# Words that tell something on their own: numbers, paths, names, variables. Others say again what the headline says.
-_TELLING = re.compile(r"\S*[\d_:/<>*@]\S*|\S+\.\S+")
-# What differs between sentences that say the same of another object.
-_OBJECT = re.compile(r"\S*[\d_:/<>*@]\S*|\S+\.\S+|\b[A-Z]{2,}\b\.?")
+# A word that tells something on its own has one of these: numbers, paths, names, variables. Others say again what the
+# headline says. Looked for in one word at a time: names of other people's things may be long.
+_TELLING = re.compile(r"[\d_:/<>*@]|.\..", re.DOTALL)
+_WORD = re.compile(r"\S+")
+_ACRONYM = re.compile(r"\b[A-Z]{2,}\b\.?")
 # An address that is any: who listens there holds the port, which the headline says.
 _ANYWHERE = re.compile(r"(?:0\.0\.0\.0|\[::\]|\*):\d+")
 _ROUND = ".,;:()[]\"'“”"
@@ -114,8 +115,13 @@ def open_questions(digest: Digest) -> tuple[Open, ...]:
 def _alike(reasons: Iterable[Reason]) -> tuple[tuple[Reason, int], ...]:
     groups: dict[str, list[Reason]] = {}
     for reason in reasons:
-        groups.setdefault(_OBJECT.sub("\0", reason.text), []).append(reason)
+        groups.setdefault(_WORD.sub(_unnamed, reason.text), []).append(reason)
     return tuple((Reason(group[0].text, _together(group)), len(group) - 1) for group in groups.values())
+
+
+def _unnamed(word: re.Match[str]) -> str:
+    """Leave out what differs between sentences that say the same of another object."""
+    return "\0" if _TELLING.search(word[0]) else _ACRONYM.sub("\0", word[0])
 
 
 def _together(reasons: Iterable[Reason]) -> tuple[CheckSubjects, ...]:
@@ -130,5 +136,5 @@ def adds(result: Result) -> bool:
     advice = _advice(result.remedy) or Advice("")
     told = " ".join((result.message, result.subject or "", advice.text, *advice.commands, *advice.records)).lower()
     values = f"{result.expected or ''} {result.found or ''}".lower()
-    words = (word.strip(_ROUND) for word in _TELLING.findall(values) if not _ANYWHERE.match(word))
+    words = (word.strip(_ROUND) for word in values.split() if _TELLING.search(word) and not _ANYWHERE.match(word))
     return any(word.removesuffix(".0") not in told for word in words)

@@ -188,7 +188,7 @@ def test_a_file_that_is_not_there_is_written_by_a_command(version: str, written:
     assert commands(result) == ("mkdir -p /etc/docker", f"echo '{written}' > {PATH}", "systemctl restart docker")
     assert json.loads(written)
     assert result.remedy is not None
-    assert "installer asks before" in result.remedy.text
+    assert "Leave this to mailcow" in result.remedy.text
     openrc = settings(config(False), version, services=Services("openrc", ()))
     assert commands(openrc)[-1] == "rc-service docker restart"
 

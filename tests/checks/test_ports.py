@@ -378,7 +378,7 @@ def test_a_held_port_as_the_contract_has_it() -> None:
     assert row.remedy is not None
     assert row.remedy.commands == ("systemctl disable --now exim4.service",)
     assert "exim4 belongs to the package exim4-daemon-light." in row.remedy.text
-    assert "cannot be changed" in row.remedy.text
+    assert "mailcow needs port 25: other mail servers deliver to no other port." in row.remedy.text
 
 
 @pytest.mark.parametrize(

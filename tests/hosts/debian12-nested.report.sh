@@ -43,8 +43,8 @@ grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '
 #
 # 25/tcp is in use by python3 (pid 2938).
 # What to do: python3 (pid 2938) belongs to no service unit. Find out what
-# starts it and stop it there. If you only kill it, it may come back. Port 25
-# cannot be changed: other mail servers deliver to no other port.
+# starts it and stop it there. If you only kill it, it may come back. mailcow
+# needs port 25: other mail servers deliver to no other port.
 # Check: ports.free
 # To look at it:
 #     ps -o pid,ppid,user,lstart,args -p 2938

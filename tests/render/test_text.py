@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -106,3 +107,10 @@ def test_no_line_begins_as_an_order_to_a_ci_runner() -> None:
     lines = [line.strip() for line in text(reports.report(row), Context()).splitlines()]
     assert any("\\::error::planted" in line for line in lines)
     assert not [line for line in lines if line.startswith("::")]
+
+
+def test_names_of_any_length_are_looked_at_once() -> None:
+    long = "x" * 200_000
+    begun = time.process_time()
+    text(reports.hostile(long), Context())
+    assert time.process_time() - begun < 3

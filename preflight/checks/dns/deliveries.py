@@ -144,8 +144,9 @@ def for_programs(look: Look, domain: str, label: str) -> Finding:
         message = say("{name} points to {found} today, not to {host}.", name=name, found=some(found), host=host)
         remedy = switch(name, "CNAME" if target else "A", entry, _there(name, target, found))
     elif served(look, domain):
-        text = say("Mail for {domain} goes elsewhere today, and mail programs would look for its settings on this "
-                   "host. Do this when mailcow runs and you have tested it.", domain=domain)  # fmt: skip
+        text = say(
+            "Mail for {domain} goes elsewhere today, so wait until mailcow runs and you have tested it.", domain=domain
+        )
         remedy = enter((entry,), text, when="last")
     return finding(Status.WARN, message, name, "CNAME", expected=expected, found=found, remedy=remedy)
 

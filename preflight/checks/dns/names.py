@@ -238,10 +238,9 @@ def enter(
 def switch(name: str, kind: str, entry: DnsRecord, removes: tuple[DnsRecord, ...]) -> Remedy:
     """Say how records that serve somebody today are replaced: last, and prepared for now."""
     text = paragraph(
-        say("Leave the {kind} record of {name} as it is for now, and lower its TTL to 300 seconds.",
-            kind=kind, name=name),
-        say("When mailcow runs and you have tested it, replace the record with this one: {line}", line=entry.line),
-    )  # fmt: skip
+        say("For now, only lower the TTL of the {kind} record of {name} to 300 seconds.", kind=kind, name=name),
+        say("Replace the record once mailcow runs and you have tested it: {line}", line=entry.line),
+    )
     return Remedy(text, place="dns", when="last", records=(entry,), removes=removes or UNSET)
 
 

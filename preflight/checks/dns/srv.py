@@ -89,7 +89,7 @@ def _none(look: Look, domain: str, name: str, entries: tuple[DnsRecord, ...]) ->
     if not served(look, domain):
         return Outcome(Status.WARN, message, enter(entries))
     text = say(
-        "Mail for {domain} goes elsewhere today. Do this when mailcow runs and you have tested it.", domain=domain
+        "Mail for {domain} goes elsewhere today, so wait until mailcow runs and you have tested it.", domain=domain
     )
     return Outcome(Status.WARN, message, enter(entries, text, when="last"))
 

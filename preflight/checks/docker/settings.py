@@ -132,7 +132,7 @@ def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
         yield say("With ip6tables: false, IPv6 senders seem to come from mailcow's own network.")
     if missing:
         yield say(
-            "{path} lacks {names}, which mailcow's installer will add because this host has IPv6.",
+            "{path} lacks {names}. This host has IPv6, so mailcow's installer will offer to add it.",
             path=found.path,
             names=", ".join(missing),
         )
@@ -154,16 +154,11 @@ def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
         lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
         if config.present:
             text = say(
-                "Leave this to mailcow's installer, which asks before it adds them, or add to {path}: {lines}",
-                path=config.path,
-                lines=lines,
+                "Leave this to mailcow's installer, or add to {path} now: {lines}", path=config.path, lines=lines
             )
             commands += edit(look.host, config.path, f". + {{{lines}}}")
         else:
-            text = say(
-                "No action is required: mailcow's installer asks before it adds these settings. The commands add them "
-                "now."
-            )
+            text = say("Leave this to mailcow's installer, or run the commands now.")
             folder = shlex.quote(config.path.rpartition("/")[0] or "/")
             commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(config.path)}")
             files = (WrittenFile(config.path, f"{{{lines}}}\n"),)

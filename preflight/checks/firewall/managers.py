@@ -16,7 +16,7 @@ from preflight.report.model import Finding, Severity, Status
 from preflight.text.sentences import noted, paragraph, phrase, say
 
 BANS = ("fail2ban", "crowdsec")  # add single addresses; let everybody else through
-TRIED = noted("See firewall.inbound and firewall.forwarding, which test the rules that are in place now.")
+TRIED = noted("firewall.inbound and firewall.forwarding test the rules that are in place now.")
 
 
 @check(

@@ -37,14 +37,11 @@ def remedy(name: str, services: list[Service]) -> Remedy:
         say("Put restrictions for mailcow's ports in the chain DOCKER-USER."),
         say("Restart Docker each time {name} reloads its rules, because Docker's own rules may be lost.", name=name),
         say(
-            "mailcow's documentation advises against {name}. To do without it, first set up another firewall, such as"
-            " your hosting provider's, that lets SSH in. Only then switch {name} off, and restart Docker.",
+            "mailcow's documentation advises against {name}. Switch it off only once another firewall, such as your"
+            " hosting provider's, is in place and lets SSH in. Then restart Docker.",
             name=name,
         ),
-        say(
-            "To keep it and accept this warning, add {option}.",
-            option=f"--ignore 'firewall.managers:{name}=kept'",
-        ),
+        say("To accept this warning, add {option}.", option=f"--ignore 'firewall.managers:{name}=kept'"),
     )
     return Remedy(text, (_SHOW[name],) if name in _SHOW else ())
 

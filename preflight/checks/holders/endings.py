@@ -90,7 +90,7 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
         )  # fmt: skip
         return Remedy(text, (f"ss -tnp state established 'sport = :{holder.port}'",), when="last")
     if kind is None:
-        text = say("Stop {unit} and keep it from starting at boot.", unit=unit)
+        text = say("Stop {unit} permanently.", unit=unit)
         return Remedy(text, distro.disable_unit(unit))
     found = mailers.signs(look, kind, mailers.reads(look), holder.clients)
     if found.told:
@@ -104,7 +104,7 @@ def _of_unit(look: Look, holder: Holder, unit: str) -> Remedy:
             return Remedy(paragraph(public, quiet.text, *mailers.queued(found)), quiet.commands, choice=choice)
     text = paragraph(
         public,
-        say("Stop {unit} and keep it from starting at boot.", unit=unit),
+        say("Stop {unit} permanently.", unit=unit),
         *mailers.queued(found),
         mailers.lost(name) if kind == "mta" else mailers.unseen(name),
     )

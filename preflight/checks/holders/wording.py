@@ -257,7 +257,7 @@ def alternative(look: Look, binding: Binding, occupants: list[Occupant]) -> str:
             setting="".join(f"{line.variable}={line.value}" for line in alternative_lines(look, binding)),
         )
     if published.variable == "SMTP_PORT" and binding.port == published.port:
-        return say("Port 25 cannot be changed: other mail servers deliver to no other port.")
+        return say("mailcow needs port 25: other mail servers deliver to no other port.")
     return say(
         "Or set {variable} in mailcow.conf to another port, and change it in every mail client.",
         variable=published.variable,

@@ -50,7 +50,7 @@ def _web(look: Look, service: Service) -> Remedy:
             " mailcow leaves 80 and 443 to it.",
             path=look.plan.conf_path,
         ),
-        say("If you need nothing that it serves, stop it and keep it from starting at boot."),
+        say("If you need nothing that it serves, stop it permanently."),
     )
     return Remedy(text, _stop(look, service, service.unit), choice=True)
 
@@ -73,7 +73,7 @@ def _stopped(look: Look, service: Service, found: mailers.Signs) -> Remedy:
     free = service.kind == "mta" and service.dependents == () and not found.queued and outside is None
     removal = distro.remove(look.host, " ".join(map(shlex.quote, (service.package or "").split()))) if free else ()
     text = paragraph(
-        say("Stop {name} and keep it from starting at boot.", name=service.unit),
+        say("Stop {name} permanently.", name=service.unit),
         outside.text if outside else "",
         *mailers.queued(found),
         mailers.lost(service.name) if service.kind == "mta" else mailers.unseen(service.name),

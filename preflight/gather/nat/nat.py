@@ -99,11 +99,13 @@ def taken(bases: list[Base], ports: tuple[int, ...], addresses: tuple[str, ...] 
                 for version in (4, 6):
                     for one in walker.follow(base, port, version):
                         found[_told(one, base, bases, port, version)] = None
+                        if len(found) > DIVERSIONS:
+                            raise TooMany
     except TooMany:
         return Nat(tuple(found)[:DIVERSIONS], "late")
     except OSError:
         return Nat(tuple(found)[:DIVERSIONS], "refused")
-    return Nat(tuple(found)[:DIVERSIONS], "late" if len(found) > DIVERSIONS else "")
+    return Nat(tuple(found))
 
 
 def _told(one: Match, base: Base, bases: list[Base], port: int, version: int) -> Diversion:

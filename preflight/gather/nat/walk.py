@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Callable, Iterator
 
@@ -206,5 +207,10 @@ def _names(one: str, other: str) -> bool:
 
 
 def _networks(one: str, other: str) -> bool:
-    first, second = ipaddress.ip_network(one, strict=False), ipaddress.ip_network(other, strict=False)
+    first, second = _network(one), _network(other)
     return first.version == second.version and first.subnet_of(second)  # type: ignore[arg-type]  # of one version
+
+
+@functools.lru_cache(maxsize=1024)  # each of a cluster's thousands is compared with the few that are told
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(text, strict=False)
