@@ -41,7 +41,7 @@ def play(scenario: Scenario, image: Path, key: str) -> Verdict:
             verdict, report = _play(scenario, kind, machine)
         if not scenario.unhealed and heal.advised(scenario, report):
             with Machine(kind, scenario.network, template, nofile=scenario.nofile) as machine:
-                verdict.harms.extend(_heal(scenario, kind, machine))
+                verdict.harms.extend(_heal(scenario, kind, machine, report))
     except (LabError, OSError, ValueError) as error:
         verdict = Verdict(scenario.name, broken=str(error))
     return Verdict(**{**vars(verdict), "seconds": round(time.monotonic() - started, 1)})
@@ -64,17 +64,22 @@ def _play(scenario: Scenario, kind: Kind, machine: Machine) -> tuple[Verdict, di
 
 def _look(scenario: Scenario, kind: Kind, machine: Machine) -> dict[str, Any]:
     """Make the host as the scenario says, and check it."""
-    furnish(machine, kind)
-    stack.place(machine, scenario.plain_conf)
-    break_it(machine, scenario)
+    _make(scenario, kind, machine)
     with hidden(machine, scenario):
         return check(machine, scenario)
 
 
-def _heal(scenario: Scenario, kind: Kind, machine: Machine) -> list[str]:
-    """Follow the advice on a host of its own, and say what came of it that should not have."""
+def _make(scenario: Scenario, kind: Kind, machine: Machine) -> None:
+    """Make the host as the scenario says."""
+    furnish(machine, kind)
+    stack.place(machine, scenario.plain_conf)
+    break_it(machine, scenario)
+
+
+def _heal(scenario: Scenario, kind: Kind, machine: Machine, before: dict[str, Any]) -> list[str]:
+    """Follow the advice on a host of its own, made like the one of the report; say what came of it that should not."""
     scenario = replace(scenario, rehearse=False)  # what it says is healed, if at all, by what others advise
-    before = _look(scenario, kind, machine)
+    _make(scenario, kind, machine)
     remedies = heal.advised(scenario, before)
     running = heal.running(machine)
     wrong = _script(machine, scenario, remedies) if scenario.script else heal.follow(machine, remedies)

@@ -29,7 +29,8 @@ def advised(scenario: Scenario, report: Mapping[str, Any]) -> dict[tuple[str, st
     """Return the remedies that can be followed on this host, by the faults that they are for."""
     found = {}
     for key, row in rows(report).items():
-        if row["status"] not in BAD or not any(expect.fault and meant(expect, *key) for expect in scenario.expect):
+        expected = any(expect.fault and meant(expect, *key) for expect in scenario.expect)
+        if row["status"] not in BAD or not expected or row["section"] == "rehearsal":
             continue
         remedy = msgspec.convert(row["remedy"], Remedy)
         fetches = any(command.startswith(FETCHES) and "purge" not in command for command in remedy.commands)
