@@ -30,7 +30,7 @@ def advised(scenario: Scenario, report: Mapping[str, Any]) -> dict[tuple[str, st
     found = {}
     for key, row in rows(report).items():
         expected = any(expect.fault and meant(expect, *key) for expect in scenario.expect)
-        if row["status"] not in BAD or not expected or row["section"] == "rehearsal":
+        if row["status"] not in BAD or not expected or key[0].startswith("rehearsal."):
             continue
         remedy = msgspec.convert(row["remedy"], Remedy)
         fetches = any(command.startswith(FETCHES) and "purge" not in command for command in remedy.commands)
