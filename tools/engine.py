@@ -1,6 +1,7 @@
 """Run a command with a Docker engine: the one that answers, else a private one that is gone afterwards.
 
     python3 tools/engine.py run -- COMMAND...    exit code: the command's, or 77 where no engine can be had
+    python3 tools/engine.py alone -- COMMAND...  the same with one more engine, in an empty network of its own
     python3 tools/engine.py ping                 exit code 0 where an engine answers
 
 The private engine keeps everything in a directory of its own and works in this machine's network, as a real one would.
@@ -40,6 +41,7 @@ PREFIX = "/tmp/mailcow-preflight-engine."
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1
 MNT_DETACH = 2
+CLONE_NEWNET = 0x40000000
 
 
 class UnixConnection(HTTPConnection):
@@ -177,9 +179,18 @@ def erase_forgotten() -> None:
             erase(home)
 
 
-def obtain() -> PrivateEngine | str:
+def part() -> None:
+    """Leave this machine's network for an empty one; raise RuntimeError where that is not allowed."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+        raise RuntimeError(f"no network of its own: {os.strerror(ctypes.get_errno())}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def obtain(*, alone: bool = False) -> PrivateEngine | str:
     """Return the engine that answers or a private one, not started yet; raise RuntimeError where neither can be."""
-    if host := found():
+    if alone:
+        part()
+    elif host := found():
         return host
     if os.geteuid() != 0:
         raise RuntimeError("no engine answers, and only root can start one")
@@ -227,9 +238,9 @@ def in_foreground() -> bool:
     return False
 
 
-def run(command: list[str]) -> int:
+def run(command: list[str], *, alone: bool = False) -> int:
     try:
-        engine = obtain()
+        engine = obtain(alone=alone)
     except RuntimeError as reason:
         say(str(reason))
         return NO_ENGINE
@@ -262,6 +273,8 @@ def main() -> int:
             return 0 if found() else 1
         case ["run", "--", *command] if command:
             return run(command)
+        case ["alone", "--", *command] if command:
+            return run(command, alone=True)
     print(__doc__, file=sys.stderr)
     return 2
 

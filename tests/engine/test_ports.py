@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.image]
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root sees who holds a port")
 def test_verdict_and_outcome_agree_on_random_sockets(engine: docker.DockerClient, image: str) -> None:
     """More of them: python -m tests.engine.published --cases 3000 --seed 2."""
-    cases, wrong = play(152, seed=20170701)
+    cases, wrong = play(100, seed=20170701)
     assert wrong == []
     said = [case.said.status for case in cases if case.said]
-    assert min(said.count(Status.PASS), said.count(Status.FAIL)) > 40
+    assert min(said.count(Status.PASS), said.count(Status.FAIL)) > 25

@@ -21,8 +21,8 @@ from tests.engine.runs import LABEL, NATIVE, end, left, report, running, settled
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
 REHEARSAL = ("--only", "rehearsal.*", "--rehearse", "--offline")
-# Of the events of a rehearsal's containers, some 80, every eighth. Whole runs are killed in test_safety.
-MOMENTS = range(1, 80, 8)
+# Of the events of a rehearsal's containers, some 80, every sixteenth. Whole runs are killed in test_safety.
+MOMENTS = range(1, 80, 16)
 
 
 @pytest.fixture(autouse=True)

@@ -51,7 +51,7 @@ def saved_image() -> tuple[Path, str]:
 
 def run(names: tuple[str, ...], jobs: int) -> int:
     """Play the scenarios named, or all; return 0 where all went as expected."""
-    chosen = scenarios(names)
+    chosen = sorted(scenarios(names), key=lambda scenario: bool(scenario.near))
     image, key = saved_image()
     started = time.monotonic()
     kinds = sorted({scenario.host for scenario in chosen})
@@ -59,10 +59,15 @@ def run(names: tuple[str, ...], jobs: int) -> int:
     for kind, _ in side_by_side([("prepare", kind, str(image), key) for kind in kinds], jobs):
         say(f"    {kind} is there ({time.monotonic() - started:.1f} s)")
     verdicts: dict[str, Verdict] = {}
-    for name, printed in side_by_side([("play", scenario.name, str(image), key) for scenario in chosen], jobs):
+    limit = float(os.environ.get("LAB_UNTIL") or "inf")
+    near = {scenario.name for scenario in chosen if scenario.near}
+    tasks = [("play", scenario.name, str(image), key) for scenario in chosen]
+    for name, printed in side_by_side(tasks, jobs, lambda name: name not in near or time.time() < limit):
         verdicts[name] = Verdict(**json.loads(printed)) if printed else Verdict(name, broken="it ended without a word")
         report(verdicts[name], f"{len(verdicts)}/{len(chosen)}")
-    rows = [verdicts[scenario.name] for scenario in chosen]
+    rows = [verdicts[scenario.name] for scenario in chosen if scenario.name in verdicts]
+    if left := [scenario.name for scenario in chosen if scenario.name not in verdicts]:
+        say(f"    not played, as the time was over: {len(left)} that are much like others: {', '.join(left)}")
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "lab.json").write_text(figure.document(rows))
     (RESULTS / "lab.md").write_text(figure.table(rows, {one.name: one.title for one in chosen}))
@@ -70,13 +75,20 @@ def run(names: tuple[str, ...], jobs: int) -> int:
     return 0 if all(verdict.good for verdict in rows) else 1
 
 
-def side_by_side(tasks: Sequence[tuple[str, ...]], jobs: int) -> Iterator[tuple[str, str]]:
-    """Run `python -m tests.lab TASK...`, so many at a time; yield each one's name and what it printed, when it ends."""
+def side_by_side(
+    tasks: Sequence[tuple[str, ...]], jobs: int, wanted: Callable[[str], bool] = lambda _: True
+) -> Iterator[tuple[str, str]]:
+    """Run `python -m tests.lab TASK...`, so many at a time; yield each one's name and what it printed, when it ends.
+
+    `wanted` is asked when one could begin: those that are not wanted any more are left out.
+    """
     waiting, running = deque(tasks), dict[str, subprocess.Popen[str]]()
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
                 task = waiting.popleft()
+                if not wanted(task[1]):
+                    continue
                 running[task[1]] = subprocess.Popen(
                     [sys.executable, "-m", "tests.lab", *task], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                     text=True, preexec_fn=tied,

@@ -18,6 +18,8 @@ A file of `scenarios/` is one; its name is the scenario's. All keys but `title` 
     unknowable  why the outcome cannot be told from the host beforehand
     rehearse    true: a dress rehearsal is played, too, and held against the outcome; `prevented`: it must not begin;
                 false: never. Where it says nothing, LAB_REHEARSE=all (make lab REHEARSE=all) has it played.
+    near        the scenario that it is much like: played after all others, and, where there is a limit of time
+                (LAB_UNTIL, in seconds since 1970), left out once that is over
     hold        true: `preflight reach` tries the rehearsal's ports from the other end, and is held against the outcome
     script      true: the script of `--format sh` is run in place of the commands in the report
     unhealed    why the commands that the report gives do not make its finding go away here
@@ -103,6 +105,7 @@ class Scenario:
     unknowable: str = ""
     unhealed: str = ""
     rehearse: bool | str = field(default_factory=lambda: os.environ.get("LAB_REHEARSE") == "all")
+    near: str = ""
     hold: bool = False
     script: bool = False
     expect: tuple[Expect, ...] = ()
