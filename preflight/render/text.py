@@ -119,18 +119,22 @@ class _Sheet:
         self.heading(text_words.NOTES)
         for step in found:
             for entry in step.entries:
-                self._heads(entry, "   i", "cyan", entry.remedy.text if entry.remedy else "")
+                # The commands say the same, and all are of one check.
+                told = entry.remedy.text if entry.remedy and not entry.remedy.commands else ""
+                self._heads(entry, "   i", "cyan", told, bold=False, ids=entry is step.entries[-1])
                 self.said(entry.details)
             self.advice(step.advice)
 
-    def _heads(self, entry: Entry, lead: str, style: str, more: str = "", *, ids: bool = True) -> None:
+    def _heads(
+        self, entry: Entry, lead: str, style: str, more: str = "", *, bold: bool = True, ids: bool = True
+    ) -> None:
         """Write what was found, the checks' ids and whether it is new behind the last line of it."""
         heads = _headlines(entry)
         for number, head in enumerate(heads, 1):
             if number == len(heads):
                 head = " ".join(filter(None, (terminal(head, _HEADLINE), more)))
                 head = f"{head}{changes.mark(entry, self.since)}{f' [{self._ids(entry)}]' if ids else ''}"
-            self.page.line(head, mark=lead, mark_style=style, style="" if more else "bold")
+            self.page.line(head, mark=lead, mark_style=style, style="bold" if bold else "")
             lead = f"   {lead[-1]}"
 
     def _ids(self, entry: Entry) -> str:

@@ -70,12 +70,12 @@ def _advice(name: str, value: int, lowest: int) -> Outcome:
         return Outcome(Status.PASS, text, Remedy(advice))
     if name == _OVERCOMMIT:
         text = say(
-            "{name} is {value}: Redis will warn that saving its data may fail when memory is low.",
+            "{name} is {value}. Redis may fail to save data when memory is low.",
             name=name,
             value=value,
         )
         return Outcome(Status.PASS, text, Remedy(say("Allow the kernel to overcommit memory."), _write(name, lowest)))
-    text = say("{name} is {value}: with many mail clients Dovecot may exceed it.", name=name, value=value)
+    text = say("{name} is {value}. Many mail clients may exceed it.", name=name, value=value)
     return Outcome(Status.PASS, text, Remedy(say("Raise this limit."), _write(name, max(1024, lowest))))
 
 
