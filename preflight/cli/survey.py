@@ -39,7 +39,7 @@ class Survey:
 
     def again(self, places: frozenset[str]) -> Host:
         """Look again at these parts. All files are read again, including mailcow.conf."""
-        wishes, roots = replace(self._wishes, before=self.begun.before(places)), replace(self._roots)
+        wishes, roots = replace(self._wishes, before=self.begun.before(places)), replace(self._roots, folders={})
         write = say if self._given.verbose and not self._given.quiet else None
         progress = Progress(write, places, wishes.seconds, verbose=self._given.verbose, stop=self._stop.event)
         self.begun = begin(roots, wishes, self._stop.event, progress.tell)

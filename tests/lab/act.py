@@ -141,7 +141,8 @@ def check(machine: Machine, scenario: Scenario) -> dict[str, Any]:
     try:
         report = held("report", done.stdout)
     except ValueError as error:
-        said = f"{str(error)[:300]} {done.stderr.strip()[-1500:]}"
+        told = done.stderr.strip()  # of a crash, the thread that it was in comes first
+        said = f"{str(error)[:300]} {told[:2500]} … {told[-1500:]}" if len(told) > 4000 else f"{error} {told}"
         raise LabError(f"no report, exit code {done.returncode}: {said}") from None
     if done.stderr.strip():
         raise LabError(f"the check said on standard error: {done.stderr.strip()[-1500:]}")

@@ -41,7 +41,7 @@ def test_steps_are_numbered_failures_first_and_nothing_passed_comes_before() -> 
     lines = told.splitlines()
     wanted = [
         " 1 ✗ It is broken. [a.b]", "   → Glue it.", "      glue it", " 2 ! It is odd. [a.c]", "   → Look.",
-        " 3 ? It is dark.", "     a.d", "   → Bring light.", "   i It is low. Raise it. [a.e]", "      raise it",
+        " 3 ? It is dark.", "     a.d", "   → Bring light.", "   i It is low. [a.e]", "      raise it",
         "2 checks passed. --show-passed lists them.",
     ]  # fmt: skip
     places = [lines.index(line) for line in wanted]

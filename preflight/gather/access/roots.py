@@ -11,10 +11,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from functools import cached_property
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from preflight.facts import Fact, Missing, View, base
 from preflight.gather.access import advice
@@ -58,22 +57,20 @@ class Unreadable(Exception):
         return say("{path} cannot be read: {reason}.", path=self.path, reason=self.reason)
 
 
-class Roots(Struct, frozen=True, dict=True):
+class Roots(Struct, frozen=True, eq=False):
     """Paths inside one host. Give host paths ("/etc/os-release"), never paths of this process.
 
     `root` None: the host's files are out of reach, and `why` says so; a few files of a live procfs are the same
-    for every process of the machine and are still read (`shared`).
+    for every process of the machine and are still read (`shared`). `folders`: those that are resolved already, as a
+    run asks for thousands of paths in a hundred folders.
     """
 
     root: str | None
     view: View
     anchor: str = "1"  # the process whose /proc/PID/net is the host's; "self" natively
     why: Missing | None = None
-
-    @cached_property
-    def _folders(self) -> dict[str, list[str]]:
-        """Folders that are resolved already: a run asks for thousands of paths in a hundred folders."""
-        return {}
+    # A field: a struct with a `__dict__` that several threads fill is where msgspec once crashed on Python 3.13.
+    folders: dict[str, list[str]] = field(default_factory=dict)
 
     def unknown(self, source: str, error: Unreadable | None = None, otherwise: Advice = advice.NONE) -> Fact[Any]:
         """Make the fact that could not be read, with what would make it known: more rights where they are lacking.
@@ -101,11 +98,11 @@ class Roots(Struct, frozen=True, dict=True):
         if name in ("", ".", ".."):
             done, _ = self._resolve([], path, path)
         else:
-            start = self._folders.get(folder)
+            start = self.folders.get(folder)
             if start is None:
                 start, there = self._resolve([], folder, path)
                 if there:
-                    self._folders[folder] = start
+                    self.folders[folder] = start
             done, _ = self._resolve(start, name, path)
         return "/".join([self.root.rstrip("/"), *done]) or "/"
 
