@@ -83,7 +83,7 @@ def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
         message = say("{address} has no reverse DNS (PTR) record.", address=address)
     entry = record(pointer, "PTR", f"{name}.")
     text = say(
-        "Set the reverse DNS (PTR) to {name} at your hosting provider. As a zone line: {entry}",
+        "Set the reverse DNS (PTR) record to {name} at your hosting provider. As a zone line: {entry}",
         name=name,
         entry=entry.line,
     )

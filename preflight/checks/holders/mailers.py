@@ -122,6 +122,7 @@ def unseen(name: str) -> str:
 def lost(name: str) -> str:
     """Say what stopping a mail server costs the host itself."""
     return say(
-        "Programs on this host that send mail through {name} (cron, monitoring) then need nullmailer or msmtp-mta.",
+        "Programs on this host that send mail through {name} (cron, monitoring) then need another one, "
+        "such as msmtp-mta.",
         name=name,
     )

@@ -61,8 +61,8 @@ class Roots(Struct, frozen=True, eq=False):
     """Paths inside one host. Give host paths ("/etc/os-release"), never paths of this process.
 
     `root` None: the host's files are out of reach, and `why` says so; a few files of a live procfs are the same
-    for every process of the machine and are still read (`shared`). `folders`: those that are resolved already, as a
-    run asks for thousands of paths in a hundred folders.
+    for every process of the machine and are still read (`shared`). `folders`: resolved folders
+    by path. A run asks for thousands of paths in a hundred folders.
     """
 
     root: str | None
