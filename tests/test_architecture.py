@@ -129,6 +129,19 @@ def test_each_package_of_the_world_has_one_door(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_types_are_learnt_in_one_place(path: Path) -> None:
+    """Two threads that make the first value of a type at once crash the interpreter (text/typed.py)."""
+    if name_of(path) == "text/typed.py":
+        return
+    assert "msgspec.convert" not in {name for name, _ in imports(path)}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            called, named = ast.unparse(node.func), [word.arg for word in node.keywords]
+            assert called not in ("msgspec.convert", "msgspec.json.Decoder"), f"line {node.lineno}"
+            assert called != "msgspec.json.decode" or "type" not in named, f"line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_only_the_command_line_prints_and_exits(path: Path) -> None:
     # The stand-in is a program of its own, the first process of a container; so is the twin. Until the command line is
     # loaded, the start has to end by itself.

@@ -21,6 +21,7 @@ from preflight.assess.waivers import Waiver
 from preflight.checks import Check
 from preflight.report.model import Report
 from preflight.text.inputs import InputError, named, read_file
+from preflight.text.typed import convert
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
 
@@ -39,7 +40,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read(name: str) -> tuple[Waiver, ...]:
     """Read a file of waivers; raise `InputError` with one line that names the file and the place."""
     try:
-        entries = msgspec.convert(tomllib.loads(read_file(named(name)).decode("utf-8-sig")), _File).waiver
+        entries = convert(tomllib.loads(read_file(named(name)).decode("utf-8-sig")), _File).waiver
     except UnicodeDecodeError:
         raise InputError(f"{name}: not UTF-8 text") from None
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:

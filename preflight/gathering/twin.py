@@ -15,6 +15,7 @@ from preflight.gathering.recipes import PLAN
 from preflight.gathering.run import Run
 from preflight.gathering.twin_request import SOURCE, prevented, request
 from preflight.text.sentences import say
+from preflight.text.typed import decode
 
 SECONDS = 8.0
 LEFT = 0.3  # seconds before the run's deadline at which it is given up
@@ -52,7 +53,7 @@ def answer(ran: command.Output) -> Fact[Twin]:
     """Read what the process said, or why it said nothing."""
     if ran.code == 0:
         try:
-            return Fact.of(SOURCE, msgspec.json.decode(ran.out, type=Twin))
+            return Fact.of(SOURCE, decode(ran.out, Twin))
         except msgspec.MsgspecError:
             return Fact.unknown(SOURCE, say("The twin of the host's network gave no readable answer."))
     if ran.code == DENIED:

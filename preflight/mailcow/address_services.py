@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import os
-import tomllib
 
-import msgspec
 from msgspec import Struct
 
 from preflight.facts.sightings import AddressService
-from preflight.mailcow.requirements import FOLDER
+from preflight.mailcow.requirements.tables import table
 from preflight.text.sentences import say
 
 
@@ -24,8 +21,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 def documented() -> Table:
     """Return the services that are asked unless the user names others."""
-    with open(os.path.join(FOLDER, "addresses.toml"), "rb") as file:
-        return msgspec.convert(tomllib.load(file), Table)
+    return table("addresses.toml", Table)
 
 
 def services(texts: tuple[str, ...]) -> tuple[AddressService, ...]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import os
 import re
-import tomllib
 
-import msgspec
 from msgspec import Struct
 
-from preflight.mailcow.requirements import FOLDER
+from preflight.mailcow.requirements.tables import table
 from preflight.net.hostnames import ascii_name, askable
 from preflight.text.sentences import say
 
@@ -45,8 +42,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 def documented() -> Table:
     """Return the lists that are asked unless the user names others."""
-    with open(os.path.join(FOLDER, "blocklists.toml"), "rb") as file:
-        return msgspec.convert(tomllib.load(file), Table)
+    return table("blocklists.toml", Table)
 
 
 def zones(given: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import os
 import re
-import tomllib
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from preflight.facts.outgoing import Goal, Protocol, Speech
 from preflight.mailcow.plan import Plan
-from preflight.mailcow.requirements import FOLDER
+from preflight.mailcow.requirements.tables import table
 from preflight.net.addresses import parse_address
 from preflight.net.hostnames import ascii_name, askable, registrable
 from preflight.text.sentences import say
@@ -52,8 +49,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 def documented(name: str = OUTGOING) -> Table:
     """Return the documents' table, or that of the mail servers which are tried."""
-    with open(os.path.join(FOLDER, name), "rb") as file:
-        return msgspec.convert(tomllib.load(file), Table)
+    return table(name, Table)
 
 
 def wanted(plan: Plan) -> tuple[Goal, ...]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import os
-import tomllib
 
-import msgspec
 from msgspec import Struct
 
-from preflight.mailcow.requirements import FOLDER
+from preflight.mailcow.requirements.tables import table
 from preflight.net.addresses import parse_address
 from preflight.text.sentences import say
 
@@ -44,8 +41,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 def documented() -> Table:
     """Return the documents' table."""
-    with open(os.path.join(FOLDER, TABLE), "rb") as file:
-        return msgspec.convert(tomllib.load(file), Table)
+    return table(TABLE, Table)
 
 
 def target(text: str) -> str:

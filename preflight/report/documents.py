@@ -14,6 +14,7 @@ from preflight.report import model, older, older_answers
 from preflight.report.evidence import shapes
 from preflight.report.model import Report, SourceEvidence
 from preflight.text.inputs import InputError, check_depth, read_file
+from preflight.text.typed import decode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +55,7 @@ def read_facts(path: Path) -> Host:
     data = read_file(path)
     check_depth(data, path)
     try:
-        header = msgspec.json.decode(data, type=_Header)
+        header = decode(data, _Header)
         if header.schema != SCHEMA:
             raise InputError(f"{path}: facts of schema {header.schema}; this program reads schema {SCHEMA}")
         host = older.of_today(older_answers.decoded(data), data)
@@ -71,7 +72,7 @@ def read_report(path: Path) -> Report:
     data = read_file(path)
     check_depth(data, path)
     try:
-        header = msgspec.json.decode(data, type=_Header)
+        header = decode(data, _Header)
         if header.schema != model.SCHEMA:
             raise InputError(f"{path}: a report of schema {header.schema}; this program reads schema {model.SCHEMA}")
         report = decode_report(data)
@@ -90,8 +91,8 @@ def read_report(path: Path) -> Report:
 
 def decode_report(data: bytes | str) -> Report:
     """Return the report that a JSON document holds, each result with evidence of its check's shape."""
-    report = msgspec.json.decode(data, type=Report)
-    measured = msgspec.json.decode(data, type=_AllMeasured).results
+    report = decode(data, Report)
+    measured = decode(data, _AllMeasured).results
     results = tuple(
         msgspec.structs.replace(result, evidence=shapes.read(entry.check, entry.evidence))
         for result, entry in zip(report.results, measured, strict=True)

@@ -11,6 +11,7 @@ from preflight.facts import EngineLimits, Fact, HealthRun, Host, Probes, StartRu
 from preflight.facts.base import BEFORE
 from preflight.facts.engine import build_of
 from preflight.report.older_sentences import from_sentences
+from preflight.text.typed import decode
 
 # The exit codes by which a container told what it held, before `granted` was a field of its own.
 _HELD, _LACKED = 0, 3
@@ -42,7 +43,7 @@ def _grouped(host: Host, document: bytes) -> Host:
     """Take probes from the top of a document that has no group of them."""
     if host.probes != Probes():
         return host
-    top = msgspec.json.decode(document, type=_Top)
+    top = decode(document, _Top)
     found = {name: fact for name in Probes.__struct_fields__ if (fact := getattr(top, name, None)) is not None}
     return replace(host, probes=Probes(**found)) if found else host
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
 from msgspec import Struct, to_builtins
 
 from preflight.facts import Answers, Fact, Host
 from preflight.facts.base import BEFORE
 from preflight.facts.records import A, Aaaa, Mx, Other, Ptr, Record
+from preflight.text.typed import convert, decode
 
 _NAMED: dict[str, type[A] | type[Aaaa] | type[Ptr]] = {"A": A, "AAAA": Aaaa, "PTR": Ptr}
 
@@ -31,10 +31,10 @@ class _Part(Struct):
 
 def decoded(document: bytes) -> Host:
     """Return the host that a facts document holds, its answers in today's shape; raise msgspec's errors."""
-    host = msgspec.json.decode(document, type=_Open)
+    host = decode(document, _Open)
     part = {} if host.answers is BEFORE else {"answers": _typed(host.answers)}
     others = {name: getattr(host, name) for name in Host.__struct_fields__ if name != "answers"}
-    return Host(**others, answers=msgspec.convert(part, _Part).answers)
+    return Host(**others, answers=convert(part, _Part).answers)
 
 
 def _typed(fact: Any) -> Any:

@@ -24,6 +24,7 @@ from preflight.facts import (
     Switch,
 )
 from preflight.facts.sockets import Hidden
+from preflight.text.typed import decode
 
 
 class _Service(Struct):
@@ -75,7 +76,7 @@ class _Host(Struct):
 
 def from_sentences(host: Host, document: bytes) -> Host:
     """Return a host with what the sentences of its document said; raise `msgspec.DecodeError`."""
-    before = msgspec.json.decode(document, type=_Host)
+    before = decode(document, _Host)
     return replace(
         host,
         services=_services(host.services, before.services.value),

@@ -11,6 +11,7 @@ import sys
 
 import msgspec
 
+from preflight.text.typed import decode
 from preflight.twin.request import Request
 
 MEMORY = 400 << 20  # bytes of address space: what it uses of it is a third
@@ -27,7 +28,7 @@ def main(words: list[str]) -> int:
     from preflight.twin.play import twin
 
     try:
-        told = twin(msgspec.json.decode(words[0], type=Request))
+        told = twin(decode(words[0], Request))
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EACCES):
             return DENIED

@@ -20,6 +20,7 @@ def totals(verdicts: Sequence[Verdict]) -> dict[str, int]:
         "clean": sum(verdict.clean + len(verdict.alarms) for verdict in verdicts),
         "differences": sum(len(verdict.differs) for verdict in verdicts),
         "harms": sum(len(verdict.harms) for verdict in verdicts),
+        "second_tries": sum(bool(verdict.before) for verdict in verdicts),
     }
 
 
@@ -32,6 +33,7 @@ def line(verdicts: Sequence[Verdict]) -> str:
         f"{said['differences']} predictions unlike the outcome, "
         f"{said['harms']} pieces of advice that do not heal or do harm, "
         f"{said['as_expected']}/{said['scenarios']} scenarios as expected"
+        + (f", {said['second_tries']} of them played twice" if said["second_tries"] else "")
     )
 
 
@@ -60,3 +62,5 @@ def _lines(verdicts: Sequence[Verdict], titles: dict[str, str]) -> Iterator[str]
             yield f"\n- {verdict.name}, {word}: {row}"
         if verdict.broken:
             yield f"\n- {verdict.name}, not run: {verdict.broken}"
+        for row in filter(None, verdict.before):
+            yield f"\n- {verdict.name}, at the first try: {row}"

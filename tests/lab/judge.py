@@ -27,6 +27,7 @@ class Verdict:
     differs: list[str] = field(default_factory=list)  # prediction and outcome
     harms: list[str] = field(default_factory=list)  # what came of following the advice
     broken: str = ""  # the lab itself
+    before: list[str] = field(default_factory=list)  # what was wrong at a first try, where this is the second
     seconds: float = 0.0
 
     @property

@@ -10,10 +10,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from preflight.mailcow.requirements.tables import FOLDER, table
 from preflight.report.model import Severity
+from preflight.text.typed import convert
 
 NAMES = ("current", "2017-07")
-FOLDER = os.path.dirname(__file__)
 
 
 class KernelRule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,12 +146,11 @@ def parse(text: str, name: str) -> Requirements:
         document = tomllib.loads(text)
         if "clock" not in document:
             document["clock"] = _clock()
-        return msgspec.convert(document, Requirements)
+        return convert(document, Requirements)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise RequirementsError(f"{name}: {str(error) or 'nested too deep'}") from None
 
 
 def _clock() -> object:
     """Return what `current` asks of the clock: no document of mailcow's has numbers, so these hold for all of them."""
-    with open(os.path.join(FOLDER, "current.toml"), "rb") as file:
-        return tomllib.load(file)["clock"]
+    return table("current.toml", dict[str, object])["clock"]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import os
-import tomllib
 
-import msgspec
 from msgspec import Struct
 
-from preflight.mailcow.requirements import FOLDER
+from preflight.mailcow.requirements.tables import table
 
 
 class NamedServer(Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,5 +31,4 @@ class TimeSources(Struct, frozen=True, forbid_unknown_fields=True):
 
 def defaults() -> TimeSources:
     """Return those of `time.toml`."""
-    with open(os.path.join(FOLDER, "time.toml"), "rb") as file:
-        return msgspec.convert(tomllib.load(file), TimeSources)
+    return table("time.toml", TimeSources)

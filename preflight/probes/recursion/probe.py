@@ -16,6 +16,7 @@ from preflight.gather.engine.client import EngineError
 from preflight.net.addresses import parse_address
 from preflight.probes.box import Box
 from preflight.text.sentences import phrase
+from preflight.text.typed import decode
 
 PROGRAM = "import json, sys; from preflight.probes.recursion.ask import main; print(main(json.loads(sys.argv[1])))"
 LOG = {"type": "json-file", "config": {"max-size": "1m"}}  # the engine may keep none by default
@@ -57,7 +58,7 @@ def _said(box: Box, key: str) -> Asking:
 def parse(said: bytes) -> Asking:
     """Read what the program prints; nothing is believed beyond its types, whoever wrote it."""
     try:
-        found = msgspec.json.decode(said, type=Asking)
+        found = decode(said, Asking)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         return Asking(error=str(error)[:200])
     if found.error or found.spared or len(found.queries) + len(found.pings) > ROWS:

@@ -60,6 +60,7 @@ from preflight.report.evidence.rehearsal import (
 )
 from preflight.report.evidence.services import ManagerEvidence, ServiceEvidence, SocketUnitEvidence
 from preflight.report.model import Evidence, SourceEvidence
+from preflight.text.typed import convert
 
 # Of a check's shapes the first one counts whose fields are all there. A check that is not listed has no evidence.
 SHAPES: dict[str, tuple[type[Evidence], ...]] = {
@@ -127,7 +128,7 @@ def read(check: str, evidence: Mapping[str, Any]) -> Evidence:
     """Return the evidence of a check's result; none where it is of no shape of this version's."""
     for shape in (*SHAPES.get(check, ()), SourceEvidence):
         try:
-            made: Evidence = msgspec.convert(evidence, shape)
+            made: Evidence = convert(evidence, shape)
         except msgspec.ValidationError:
             continue
         return made
