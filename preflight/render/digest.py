@@ -39,8 +39,13 @@ class Entry(Struct, frozen=True):
     @property
     def alike(self) -> bool:
         """Say whether the results differ in nothing but their subject, so that one message tells all."""
-        told = {result.message.replace(result.subject or "\0", "\0") for result in self.results}
-        return len(told) == 1
+        return len(self.sayings) == 1
+
+    @property
+    def sayings(self) -> tuple[tuple[Result, ...], ...]:
+        """Return the results in groups, of which each differs in nothing but the subject."""
+        groups = _group(self.results, lambda result: result.message.replace(result.subject or "\0", "\0"))
+        return tuple(map(tuple, groups.values()))
 
     @property
     def reasons(self) -> tuple[str, ...]:

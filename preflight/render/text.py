@@ -207,13 +207,16 @@ def _host(report: Report) -> str:
 
 
 def _headlines(entry: Entry) -> list[str]:
-    """Return what was found: once for all objects that it is true of, else each finding."""
-    if not entry.alike:
-        told = [result.message for result in entry.results[:ROWS]]
-        return [*told, words.MORE.format(count=len(entry.results) - ROWS)] if len(entry.results) > ROWS else told
-    others = [result.subject for result in entry.results[1:] if result.subject is not None]
-    message = entry.first.message
-    return [f"{message} {words.ALSO.format(subjects=_subjects(others))}" if others else message]
+    """Return what was found, what is true of several objects once."""
+    groups = entry.sayings
+    told = [_saying(group) for group in groups[:ROWS]]
+    return [*told, words.MORE.format(count=sum(map(len, groups[ROWS:])))] if len(groups) > ROWS else told
+
+
+def _saying(group: Sequence[Result]) -> str:
+    others = [result.subject for result in group[1:] if result.subject is not None]
+    message = group[0].message
+    return f"{message} {words.ALSO.format(subjects=_subjects(others))}" if others else message
 
 
 def _evidence(entry: Entry) -> list[str]:

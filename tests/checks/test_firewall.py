@@ -47,10 +47,10 @@ def one(*found: Service, **more: Any) -> Result:
         (manager(active=None), "alongside Docker: enabled at boot."),
         (manager(enabled=False), "alongside Docker: active."),
         (manager(enabled=None), "alongside Docker: active."),
-        (switched("ufw", "ENABLED", "yes", True), "at boot. Its configuration says ENABLED=yes. firewall.inbound"),
+        (switched("ufw", "ENABLED", "yes", True), "at boot. Its configuration says ENABLED=yes."),
         (
             manager("ufw"),
-            "The firewall manager ufw is switched on alongside Docker: active and enabled at boot. firewall.inbound",
+            "The firewall manager ufw is switched on alongside Docker: active and enabled at boot.",
         ),
         (switched("csf", "TESTING", "1", None), "says TESTING=1."),
         (switched("csf", "", "", False, process=90), "The firewall manager csf is switched on"),

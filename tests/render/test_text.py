@@ -102,6 +102,17 @@ def test_long_lists_are_cut_and_say_so() -> None:
     assert "and 150 more" in text(reports.report(*many), Context())
 
 
+def test_what_is_true_of_several_objects_is_said_once_beside_what_is_not() -> None:
+    rows = [
+        reports.result(f"system.{name}", "fail", f"The command {name} is {how}.", subject=name, remedy=Remedy("Do it."))
+        for name, how in (("git", "missing"), ("grep", "BusyBox's"), ("jq", "missing"), ("cp", "BusyBox's"))
+    ]
+    made = " ".join(text(reports.report(*rows), Context()).split())
+    assert "✗ The command git is missing. The same goes for jq." in made
+    assert "✗ The command grep is BusyBox's. The same goes for cp." in made
+    assert "command jq" not in made
+
+
 def test_no_line_begins_as_an_order_to_a_ci_runner() -> None:
     row = reports.result("a.b", "fail", f"It said: {'x' * 70} ::error::planted ::warning::too.")
     lines = [line.strip() for line in text(reports.report(row), Context()).splitlines()]

@@ -73,7 +73,7 @@ def _beside(name: str, services: list[Service]) -> Finding:
     return Finding(
         status=Status.WARN,
         subject=name,
-        message=paragraph(message, *sentences(services[0]), say(TRIED)),
+        message=paragraph(message, *sentences(services[0])),
         expected=phrase("none"),
         found=state,
         evidence=_evidence(services),

@@ -8,7 +8,7 @@ from preflight.text.sentences import noted, paragraph, say
 
 # How each manager is told to get on with Docker.
 _WITH_DOCKER = {
-    "ufw": noted("ufw's own rules for incoming connections do not apply to ports that Docker publishes."),
+    "ufw": noted("Its rules for incoming connections do not apply to ports that Docker publishes."),
     "firewalld": noted("Docker itself adds its networks to firewalld, in a zone named docker."),
     "csf": noted('Set DOCKER = "1" in /etc/csf/csf.conf, so that CSF keeps Docker\'s rules.'),
     "shorewall": noted("Set DOCKER=Yes in /etc/shorewall/shorewall.conf, so that Shorewall keeps Docker's rules."),
@@ -34,14 +34,14 @@ def remedy(name: str, services: list[Service]) -> Remedy:
     text = paragraph(
         say("Keep {name}: it protects SSH and everything else on this host.", name=name),
         *_own(name, services),
-        say("Put restrictions for mailcow's ports in the chain DOCKER-USER."),
-        say("Restart Docker each time {name} reloads its rules, because Docker's own rules may be lost.", name=name),
+        say("Restrict mailcow's ports in the chain DOCKER-USER."),
+        say("Restart Docker whenever {name} reloads its rules: Docker's own may be lost.", name=name),
         say(
             "mailcow's documentation advises against {name}. Switch it off only once another firewall, such as your"
-            " hosting provider's, is in place and lets SSH in. Then restart Docker.",
+            " hosting provider's, protects this host and lets SSH in. Then restart Docker.",
             name=name,
         ),
-        say("To accept this warning, add {option}.", option=f"--ignore 'firewall.managers:{name}=kept'"),
+        say("To accept this, add {option}.", option=f"--ignore 'firewall.managers:{name}=kept'"),
     )
     return Remedy(text, (_SHOW[name],) if name in _SHOW else ())
 
