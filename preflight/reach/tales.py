@@ -40,7 +40,9 @@ _MESSAGES = {
         " to port 25."
     ),
     "no-way": noted("This machine has no way to {address}."),
-    "elsewhere": noted("{host} resolves to {address}, which is not an address of the host. The host has {told}."),
+    "elsewhere": noted(
+        "{host} resolves to {address}, which is not an address of the host. The host's addresses: {told}."
+    ),
     "local-open": noted("Ports that are for the host alone can be reached at {address}: {ports}."),
     "filtered-all": noted("Nothing answers at {address}. Packets to all ports are dropped."),
     "filtered-some": noted("Packets to these ports at {address} are dropped: {ports}."),

@@ -40,11 +40,11 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
         text = say("The file system of {path} has no fixed number of inodes.", path=path)
         yield Finding(status=Status.PASS, message=text, found=phrase("no fixed number"), evidence=evidence)
     elif space.inodes_available >= least:
-        text = say("{count} inodes are free at {path}.", count=free, path=path)
+        text = say("Free inodes at {path}: {count}.", count=free, path=path)
         yield measured.judged(Status.PASS, text)
     else:
         text = say(
-            "Only {count} inodes are free at {path}. mailcow's images alone need {least}.",
+            "There are too few free inodes at {path}: {count}. mailcow's images alone need {least}.",
             count=free,
             path=path,
             least=needed,
