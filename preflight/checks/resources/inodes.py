@@ -26,8 +26,8 @@ from preflight.text.sentences import phrase, say
 def inodes(look: Look, path: str) -> Iterator[Finding]:
     """There are enough free inodes for the engine's data
 
-    mailcow's images contain some hundred thousand files, and each mail is a file. A file system without free inodes is
-    full even if df shows free space.
+    mailcow's images contain several hundred thousand files, and each mail is a file. A file system without free inodes
+    is full even if df shows free space.
     """
     space, least = spaces.at(look, path), look.requirements.disk.inodes
     evidence = InodesEvidence(path=path, available=space.inodes_available, total=space.inodes_total, needed=least)
