@@ -69,7 +69,7 @@ def _guarded(check: Check, look: Look, subject: str | Named | None) -> Iterator[
         yield _error(name, _describe(error))
     else:
         if not count:
-            yield _error(name, say("The check came to no result."))
+            yield _error(name, say("The check produced no result."))
 
 
 def _describe(error: Exception) -> str:

@@ -24,7 +24,7 @@ EXIT_CODES: tuple[Row, ...] = (
 )
 EXAMPLES: tuple[Row, ...] = (
     ("preflight --hostname mail.example.org", "Check this host and its DNS records."),
-    ("preflight --only 'ports.*' --only 'dns.*'", "Run only the checks of ports and DNS."),
+    ("preflight --only 'ports.*' --only 'dns.*'", "Run only the port and DNS checks."),
     ("preflight --output report.html --output report.json", "Write two reports to files."),
 )
 MOST_USED = ("hostname", "only", "formats", "outputs", "offline", "probe", "rehearse", "wait", "redact")

@@ -28,7 +28,7 @@ COMMANDS = {
 NONE = {
     **dict.fromkeys(
         ("update", "upgrade", "self-update"),
-        "preflight does not update itself. Install the new version in the way that you installed this one.",
+        "preflight does not update itself. Install the new version in the same way as this one.",
     ),
     **dict.fromkeys(
         ("install", "setup", "fix", "repair"),

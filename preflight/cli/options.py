@@ -165,7 +165,7 @@ REPORT = stack(
             "--baseline", metavar="FILE", shell_complete=FILES,
             help="An earlier JSON report. The new one marks what is new, known and fixed since then.",
         ),
-        option("--strict", is_flag=True, help="Exit with 1 also if there are only warnings."),
+        option("--strict", is_flag=True, help="Exit with 1 even if there are only warnings."),
     ),
     group(
         OUTPUT,

@@ -134,9 +134,7 @@ def _renamed(host: Host, asked: Asked) -> Host:
         return host
     reason = say("The facts were recorded without a host name.")
     if before:
-        reason = say(
-            "The facts were recorded for {before}. Questions about {fqdn} were not asked.", before=before, fqdn=fqdn
-        )
+        reason = say("The facts were recorded for {before}. {fqdn} was not looked up.", before=before, fqdn=fqdn)
     help = say("Record them again with this --hostname.")
     lines: Fact[tuple[HostsEntry, ...]] = Fact.unknown("/etc/hosts", reason, help, place="docker-run")
     answers: Fact[Answers] = Fact.unknown("DNS", reason, help, place="docker-run")

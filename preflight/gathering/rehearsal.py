@@ -66,7 +66,7 @@ def _mailcow(run: Run, plan: Plan) -> Fact[Any] | None:
         there = say("The bridge {bridge} already exists on this host.", bridge=plan.bridge)
         return Fact.unknown(SOURCE, there, help, cause="engine")
     if not engine.whole("containers", "networks"):
-        why = say("The engine did not list everything that lives on it.")
+        why = say("The engine did not list all of its containers and networks.")
         return Fact.unknown(SOURCE, why, say("Remove unused containers and networks."), cause="engine")
     return None
 

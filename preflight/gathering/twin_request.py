@@ -25,7 +25,7 @@ def prevented(roots: Roots) -> Fact[Any] | None:
     if view.root is None:
         return roots.unknown(SOURCE)
     if not view.live:
-        why = say("The root is a copy of a host's files. Only a running host has a firewall that can be tried.")
+        why = say("The root is a copy of a host's files. Only a running host has a firewall that can be tested.")
         return Fact.unknown(SOURCE, why, say("Run preflight on the host itself."), cause="copy")
     if not view.network:
         why = say("Firewall rules are read only in the host's own network.")

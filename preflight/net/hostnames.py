@@ -114,7 +114,7 @@ def fault(hostname: str, fqdn: str) -> str | None:
     if not ending:
         return None
     return say(
-        "{hostname} ends in .{ending}, a name that no name server may answer for.", hostname=hostname, ending=ending
+        "{hostname} ends in .{ending}, a reserved name that the DNS never resolves.", hostname=hostname, ending=ending
     )
 
 
@@ -166,8 +166,8 @@ def doubt(fqdn: str) -> str | None:
     ending = _ending(fqdn, _PRIVATE)
     if ending:
         return say(
-            "{fqdn} ends in .{ending}. Nobody outside can look it up, and no public certificate authority certifies "
-            "it.",
+            "{fqdn} ends in .{ending}. Nobody outside can look it up, and no public certificate "
+            "authority issues a certificate for it.",
             fqdn=fqdn,
             ending=ending,
         )

@@ -89,10 +89,10 @@ _MESSAGES = {
     "prohibited": noted("{by} answers that {where} is prohibited."),
     "unreachable": noted("{where} cannot be reached: {error}."),
     "unsent": noted("This machine cannot send to {where}: {error}."),
-    "other": noted("Somebody else answers at {where}."),
+    "other": noted("Something else answers at {where}."),
     "mute": noted("{where} accepts connections and says nothing."),
     "closed": noted("{where} accepts connections and closes them without an answer."),
-    "late": noted("{where} was not tried to the end."),
+    "late": noted("The test of {where} did not finish."),
 }
 
 

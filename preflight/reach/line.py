@@ -135,7 +135,7 @@ class _Reader:
 
 def _unpacked(token: str) -> tuple[Line, int]:
     """Read a token; return it as a line without a host, and the sum of its host. Raise `ValueError` with a sentence."""
-    wrong = say("The token was not copied whole, or with a mistake. Copy it again.")
+    wrong = say("The token is incomplete or was copied with a mistake. Copy it again.")
     if not re.fullmatch(r"[A-Za-z0-9_-]+", token, re.ASCII):
         raise ValueError(wrong)
     try:
@@ -147,7 +147,9 @@ def _unpacked(token: str) -> tuple[Line, int]:
     if not canonical or len(told) < _SUM.size or _SUM.pack(binascii.crc32(body)) != told:
         raise ValueError(wrong)
     if body[:1] != bytes([VERSION]):
-        raise ValueError(say("The line is from another version of mailcow preflight. Use the same version on both."))
+        raise ValueError(
+            say("The line is from another version of mailcow preflight. Use the same version on both machines.")
+        )
     try:
         return _parts(_Reader(body[1:]))
     except ValueError:

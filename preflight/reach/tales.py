@@ -14,14 +14,14 @@ _SPLIT = frozenset({"filtered", "refused", "prohibited", "unreachable", "other",
 
 _MESSAGES = {
     "expired": noted("The host stopped answering at the end of its hold, by the clock of this machine."),
-    "late": noted("The time was over before all ports were tried."),
+    "late": noted("Time ran out before all ports were tested."),
     "near": noted(
-        "This machine is on the same network as the host, or on the same machine. So this does not tell what"
-        " others reach."
+        "This machine is on the same network as the host, or on the same machine. So this does not "
+        "show what others can reach."
     ),
     "rewritten-here": noted(
-        "The host sees this machine under a private address. Either both are behind the same router, or the"
-        " host's router hides the addresses of all clients."
+        "The host sees this machine at a private address. Either both are behind the same router, or "
+        "the host's router hides the addresses of all clients."
     ),
     "rewritten": noted(
         "The host sees this machine as {peer}. A router in front of it hides the addresses of its clients."
@@ -36,11 +36,13 @@ _MESSAGES = {
     ),
     "crossed": noted("These ports at {address} lead to other ports of mailcow: {ports}."),
     "port-25": noted(
-        "Port 25 is not reached from here, and neither are other mail servers. Many networks do not let clients connect"
-        " to port 25."
+        "Port 25 cannot be reached from here, and neither can other mail servers. Many networks do "
+        "not let clients connect to port 25."
     ),
-    "no-way": noted("This machine has no way to {address}."),
-    "elsewhere": noted("{host} resolves to {address}, which is not an address of the host. The host has {told}."),
+    "no-way": noted("This machine has no route to {address}."),
+    "elsewhere": noted(
+        "{host} resolves to {address}, which is not an address of the host. The host's addresses: {told}."
+    ),
     "local-open": noted("Ports that are for the host alone can be reached at {address}: {ports}."),
     "filtered-all": noted("Nothing answers at {address}. Packets to all ports are dropped."),
     "filtered-some": noted("Packets to these ports at {address} are dropped: {ports}."),
@@ -48,20 +50,18 @@ _MESSAGES = {
     "refused-some": noted("{address} refuses connections to these ports: {ports}."),
     "prohibited-all": noted("A firewall at {by} rejects connections to all ports at {address}."),
     "prohibited-some": noted("A firewall at {by} rejects connections to these ports at {address}: {ports}."),
-    "unreachable-all": noted("Packets do not get to {address}."),
-    "unreachable-some": noted("Packets do not get to these ports at {address}: {ports}."),
-    "other-all": noted("Somebody else answers at {address} on all ports."),
-    "other-some": noted("Somebody else answers at {address} on these ports: {ports}."),
-    "closed-all": noted("Somebody accepts all connections at {address}, but does not know this line."),
+    "unreachable-all": noted("Packets do not reach {address}."),
+    "unreachable-some": noted("Packets do not reach these ports at {address}: {ports}."),
+    "other-all": noted("Something else answers at {address} on all ports."),
+    "other-some": noted("Something else answers at {address} on these ports: {ports}."),
+    "closed-all": noted("Something accepts all connections at {address}, but it does not know this line."),
     "closed-some": noted(
-        "Somebody accepts connections at {address}, but does not know this line, on these ports: {ports}."
+        "Something that does not know this line accepts connections at {address} on these ports: {ports}."
     ),
 }
 _MESSAGES |= {f"mute-{part}": _MESSAGES[f"closed-{part}"] for part in ("all", "some")}
 
-_NOT_NEAR = noted(
-    "From the host's own network, many routers do not lead to its public address: try from elsewhere too."
-)
+_NOT_NEAR = noted("Many routers do not let the host's own network reach its public address: try from elsewhere too.")
 _OPEN_SOME = {
     4: noted(
         "Open these ports in the hosting provider's firewall, or forward them on the router. If firewall.inbound"
@@ -74,18 +74,18 @@ _OPEN_SOME = {
 }
 _OPEN_ALL = {
     4: noted(
-        "Check that the hold still runs. Behind a router, forward mailcow's ports to the host. Then open them in the"
-        " hosting provider's firewall."
+        "Check that the hold is still running. Behind a router, forward mailcow's ports to the host. "
+        "Then open them in the hosting provider's firewall."
     ),
     6: noted(
-        "Check that the hold still runs. Open mailcow's ports for IPv6 in the hosting provider's firewall or on"
-        " the router, and check the host's default route for IPv6."
+        "Check that the hold is still running. Open mailcow's ports for IPv6 in the hosting "
+        "provider's firewall or on the router, and check the host's default route for IPv6."
     ),
 }
 _WHO = noted(
-    "Find out who answers: an old server behind this name, a proxy or CDN in front of it, or the router"
-    " itself. Point the name to the host, or forward the ports to it. If another hold was started meanwhile, use its"
-    " line."
+    "Find out what answers: an old server behind this name, a proxy or CDN in front of it, or the "
+    "router itself. Point the name to the host, or forward the ports to it. If another hold has been "
+    "started since, use its line."
 )
 _FORWARD = {
     4: noted("Forward these ports on the router to the host, each to the same port. If there is no router, look at the"
@@ -99,12 +99,13 @@ _REMEDIES = {
     "near": noted("Run it on a machine on another network."),
     "rewritten-here": noted("Run it on a machine on another network."),
     "rewritten": noted(
-        "Switch off source NAT for forwarded connections on the router. Else mailcow bans the router, and all clients"
-        " with it."
+        "Switch off source NAT for forwarded connections on the router. Otherwise mailcow bans the "
+        "router, and all clients with it."
     ),
     "between": noted(
-        "Run it on a machine on another network. If the host sees that one under another address too, take the proxy"
-        " away from mailcow's ports. Else mailcow bans the proxy, and all clients with it."
+        "Run it on a machine on another network. If the host sees that one at another address too, "
+        "remove the proxy from mailcow's ports. Otherwise mailcow bans the proxy, and all clients "
+        "with it."
     ),
     "relay": noted(
         "Do not open mailcow to the Internet like this. Let Docker forward connections itself (see firewall.inbound and"
@@ -113,10 +114,10 @@ _REMEDIES = {
     "crossed": noted("Forward each port on the router to the same port of the host."),
     "port-25": noted("Run it on a machine whose network allows port 25: most rented servers do, most homes do not."),
     "no-way": noted("Run it on a machine with both IPv4 and IPv6. In Docker, add `--network=host`."),
-    "elsewhere": noted("Change the name's records so that they lead to the host, or remove them."),
+    "elsewhere": noted("Change the name's records so that they point to the host, or remove them."),
     "local-open": noted(
-        "Keep databases from the Internet. Bind these ports to 127.0.0.1 in mailcow.conf, and remove the rule or the"
-        " proxy that leads to them."
+        "Keep databases off the Internet. Bind these ports to 127.0.0.1 in mailcow.conf, and remove "
+        "the rule or the proxy that leads to them."
     ),
 }
 _WHERE: dict[str, Where] = {
@@ -163,8 +164,8 @@ def nowhere(look: Look) -> Finding:
         status="unknown",
         address=None,
         ports=(),
-        message=say("{host} has no address here, and the line names none.", host=look.host),
+        message=say("{host} resolves to no address here, and the line contains none.", host=look.host),
         detail="",
-        remedy=say("Check the name, or give an address of the host in its place."),
+        remedy=say("Check the name, or give an address of the host instead."),
         place="dns",
     )

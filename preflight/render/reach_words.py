@@ -9,7 +9,7 @@ HEADLINE = {
 }
 COUNTS = "{passed} as expected, {failed} not as expected, {unknown} unknown."
 HOST, TOLD, RESOLVED = "Host", "Addresses in the line", "Name resolves here to"
-KEPT, TRIED, NONE = "Ports stay up until", "Tried", "none"
+KEPT, TRIED, NONE = "Ports stay open until", "Tried", "none"
 PORTS, SAID, FINDINGS = "Ports:", "The first one says:", "Causes"
 COLUMNS = ("Port", "Result", "Details")
 LOCAL = "not reached, as expected"
@@ -21,8 +21,8 @@ OUTCOMES = {
     "prohibited": "prohibited",
     "unreachable": "unreachable",
     "unsent": "not sent",
-    "other": "answered by somebody else",
+    "other": "answered by something else",
     "mute": "accepted, no answer",
     "closed": "accepted and closed",
-    "late": "not tried completely",
+    "late": "not finished",
 }

@@ -214,7 +214,7 @@ ALL_RESULTS = "All results"
 STATUS = "Status"
 SECTION = "Section"
 ALL = "All"
-SHOWN = "{shown} of {all} results are shown."
+SHOWN = "Results shown: {shown} of {all}."
 NONE_SHOWN = "No result in this section has this status."
 ALONE = "This page loads nothing and sends nothing."
 

@@ -72,10 +72,10 @@ def test_where_a_filter_leaves_nothing_the_page_says_so(scripts: bool, show: Sho
 
 def test_how_many_are_left_is_counted_and_said(show: Show) -> None:
     page = opened(show(pages.page("not-ready")))
-    said = page.get_by_role("status").filter(has_text="results are shown")
-    expect(said).to_have_text(f"{len(RESULTS)} of {len(RESULTS)} results are shown.")
+    said = page.get_by_role("status").filter(has_text="Results shown")
+    expect(said).to_have_text(f"Results shown: {len(RESULTS)} of {len(RESULTS)}.")
     choose(page, "5 failed")
-    expect(said).to_have_text(f"5 of {len(RESULTS)} results are shown.")
+    expect(said).to_have_text(f"Results shown: 5 of {len(RESULTS)}.")
 
 
 def test_without_scripts_nothing_is_promised_that_does_not_work(show: Show) -> None:

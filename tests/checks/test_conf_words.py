@@ -31,7 +31,7 @@ def test_every_fault_of_a_line_has_words() -> None:
         ({"HTTP_BIND": "[ff02::1]"}, "names ff02::1, a multicast or broadcast address. No host can be reached"),
         ({"SQL_PORT": "13306"}, "SQL_PORT opens a port on * that is meant only for the host: MariaDB."),
         ({"HTTP_PORT": "[::1]:80"}, "HTTP_PORT takes only a port; the address belongs in HTTP_BIND."),
-        ({"HTTP_PORT": "8081"}, "HTTP_PORT must not be 8081: another service"),
+        ({"HTTP_PORT": "8081"}, "HTTP_PORT must not be 8081. Another service"),
         ({"SMTPS_PORT": "25"}, "SMTPS_PORT and SMTP_PORT both publish port 25."),
         ({"ENABLE_IPV6": "No"}, "ENABLE_IPV6=no means no to Docker Compose"),
         ({"SKIP_SOGO": "Y"}, "SKIP_SOGO=Y leaves SOGo in the web interface"),

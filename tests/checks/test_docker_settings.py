@@ -79,7 +79,7 @@ def test_settings_that_suit(held: DaemonConfig, words: str) -> None:
             f"{PATH} cannot be used: it is empty",
         ),
         (config(fault=JsonFault("syntax", 7, "Expecting value"), path=""), "cannot be used: line 7 is not JSON."),
-        (config(mtu=None, iptables=None, ipv6=True), f"In {PATH}, the value of mtu, iptables has the wrong type"),
+        (config(mtu=None, iptables=None, ipv6=True), f"because {PATH} has a value of the wrong type for mtu, iptables"),
         (config(False, arguments=("--iptables=false",), iptables=False), "an open relay"),
     ],
 )

@@ -710,7 +710,7 @@ def test_what_is_published_elsewhere_does_not_matter() -> None:
         ("denied", "Other users' processes are hidden.", True),
         ("unreadable", "Could not list the host's processes.", True),
         ("late", "took too long.", False),
-        ("", "25/tcp is in use by a process that is hidden here.", False),
+        ("", "25/tcp is in use by a process that is not visible from here.", False),
     ],
 )
 def test_why_a_holder_is_hidden(hidden: Any, told: str, helped: bool, container: bool) -> None:

@@ -366,7 +366,7 @@ def test_a_kernel_that_is_late_said_nothing(
     monkeypatch.setattr(netlink, "ask", ask)
     missing = ways.ways(NATIVE).missing
     assert missing is not None
-    assert (missing.reason, missing.detail) == ("The kernel did not tell which route a packet would take.", words)
+    assert (missing.reason, missing.detail) == ("The kernel did not report which route a packet would take.", words)
 
 
 def test_an_error_without_a_name_is_one_of_input() -> None:

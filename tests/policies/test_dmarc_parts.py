@@ -30,7 +30,7 @@ def zone(**given: str) -> Zone:
          "v=DMARC1; p=none; rua=mailto:a@example.org"),
         (" v=DMARC1; p=reject", "is not a DMARC record", "v=DMARC1; p=reject"),
         ("v=DMARC1; p=reject\u00a0", "has no policy", "v=DMARC1; p=none"),
-        ("v=DMARC1; p=rejekt; rua=https://example.net/x", "counts as p=none: p",
+        ("v=DMARC1; p=rejekt; rua=https://example.net/x", "counts as p=none, because it has no valid value for p",
          "v=DMARC1; p=none; rua=https://example.net/x"),
     ],
     ids=["twice", "twice-in-another-case", "blank-first", "no-break-space", "other-scheme"],

@@ -124,8 +124,8 @@ def _how_known(measure: _Measure, best: Opinion, *, exactly: bool) -> str:
 
 def _alone(measured: Measured, best: Opinion) -> Finding:
     reason = say(
-        "Only one time server answers, {server}. It differs from the clock by {offset}, but the kernel says that the"
-        " clock is synchronised.",
+        "Only one time server answers: {server}. Its time differs from the clock by {offset}, but "
+        "the kernel says that the clock is synchronised.",
         server=best.server,
         offset=duration(best.seconds),
     )

@@ -22,7 +22,7 @@ from preflight.text.sentences import say
 def service(look: Look) -> Iterator[Finding]:
     """One time service is enabled
 
-    A clock that no service adjusts drifts by seconds a week. In 2017, timedatectl showed this as NTP enabled.
+    A clock that no service adjusts drifts by several seconds a week. In 2017, timedatectl showed this as NTP enabled.
     systemd-timesyncd, chrony, ntpsec, ntp and openntpd are all suitable, but not two of them at once.
     """
     require(look.host.services)

@@ -26,8 +26,8 @@ def right(host: Host) -> Remedy:
     text = say("{name} is enabled but not running. Start it, and find out why it stopped.", name=chosen.name)
     if chosen.active is not False:
         text = say(
-            "{name} sets the clock, but does not reach a time server or follows a wrong one. Restart it, and check "
-            "what it reports.",
+            "{name} sets the clock, but reaches no time server or follows a wrong one. Restart it, "
+            "and check what it reports.",
             name=chosen.name,
         )
     commands = distro.restart(host, chosen.unit) if chosen.unit else ()

@@ -111,8 +111,8 @@ def _refused(look: Look, name: str, found: Relevant, why: Refusal) -> str:
         case "critical":
             tags = some(one.tag for one in unknown_critical(found.records))
             return say(
-                "Let's Encrypt issues no certificate for {name}, because it does not know the critical CAA property "
-                "{tags} of {at}.",
+                "Let's Encrypt issues no certificate for {name}, because it does not know {tags}, "
+                "marked as critical in the CAA records of {at}.",
                 tags=tags,
                 **values,
             )
@@ -156,7 +156,7 @@ def _remedy(name: str, found: Relevant, why: Refusal | None, method: str) -> Rem
     if why == "critical":
         unknown = unknown_critical(found.records)
         text = say(
-            "Remove the CAA record with {tags} from {at}, or its critical flag.",
+            "Remove {tags} from the CAA records of {at}, or clear the critical flag there.",
             tags=some(one.tag for one in unknown),
             at=found.at,
         )

@@ -105,11 +105,11 @@ def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord, fo
     answers = [settled_or_none(look, target, "A") for target in targets]
     if all(a and a.records and not a.alias and set(addresses_of(a)) <= here for a in answers):
         message = say(
-            "Mail for {domain} goes to {targets}, which has the addresses of {name} but a different name.", **values
+            "Mail for {domain} goes to {targets}, not to {name}, although the addresses are the same.", **values
         )
         return Outcome(Status.WARN, message, switch(domain, "MX", entry, found))
     if all(_is_nowhere(look, target) for target in targets):
-        message = say("Mail for {domain} goes to {targets}, which has no address.", **values)
+        message = say("Mail for {domain} cannot be delivered: there is no address for {targets}.", **values)
         remove = say("Remove the MX records that point to {targets}.", **values)
         return Outcome(Status.FAIL, message, enter((entry,), remove, removes=found))
     message = say("Mail for {domain} goes to {targets} today, not to {name}.", **values)

@@ -102,13 +102,14 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
         return Outcome(Status.WARN, fault, _replaced(look, advice, entry, policy.text))
     if refused := refusing(known(look).get, found):
         message = say(
-            "{hosts} will get no reports about {at}, because nothing there allows them.",
+            "{hosts} will get no reports about {at}, because no DNS record there allows them.",
             hosts=some(refused),
             at=found.at,
         )
         grants = some(text_record(grant(found.at, host), CONSENT).line for host in refused)
         advice = say(
-            "Ask the operator of that domain to add this record, or send the reports to another address: {grants}",
+            "Ask the operator of the receiving domain to allow the reports, or send them to another "
+            "address. In zone file format, the operator adds: {grants}",
             grants=grants,
         )
         return Outcome(Status.WARN, message, Remedy(advice, place="dns"))
@@ -120,7 +121,11 @@ def _fault(policy: Policy, values: dict[str, str]) -> str | None:
     if not policy.asked:
         return say("The DMARC record of {name} has no policy: p= is missing or not valid.", **values)
     if wrong := [tag for tag in policy.wrong if tag in ("p", "sp", "np")]:
-        return say("The DMARC record of {name} counts as p=none: {tags} is not valid.", tags=some(wrong), **values)
+        return say(
+            "The DMARC record of {name} counts as p=none, because it has no valid value for {tags}.",
+            tags=some(wrong),
+            **values,
+        )
     if policy.repeated:
         return say(
             "The DMARC record of {name} has the same tag more than once: {tags}. Receivers may ignore the record.",

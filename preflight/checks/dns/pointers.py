@@ -74,7 +74,7 @@ def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
     """Fail: the address has another reverse name, or none."""
     name = fqdn(look)
     message = say(
-        "The reverse DNS (PTR) record of {address} is {names}, not {name}.",
+        "Reverse DNS (PTR) for {address} gives {names}, not {name}.",
         address=address,
         names=some(names),
         name=name,

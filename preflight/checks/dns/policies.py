@@ -67,8 +67,8 @@ def dmarc(look: Look, domain: str) -> Iterator[Finding]:
     """The domain has a DMARC record
 
     DMARC tells receivers what to do with mail that neither SPF nor DKIM confirms. Large providers require a record from
-    everybody who sends a lot of mail. The record is evaluated by RFC 9989, which replaces RFC 7489: for a domain
-    without a record, the record of a name above it applies.
+    everybody who sends a lot of mail. The record is evaluated according to RFC 9989, which replaces RFC 7489: for a
+    domain without a record, the record of a name above it applies.
     """
     from preflight.checks.dns import dmarc
     from preflight.policies.dmarc_tree import owner

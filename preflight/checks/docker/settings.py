@@ -109,7 +109,7 @@ def _grave(look: Look) -> Iterator[str]:
     wrong = ", ".join(key for key, value in found.settings.items() if value is None)
     if wrong and not (start and start.directives):
         yield say(
-            "In {path}, the value of {keys} has the wrong type: the engine does not start with it.",
+            "The engine does not start, because {path} has a value of the wrong type for {keys}.",
             keys=wrong,
             path=found.path,
         )
@@ -132,7 +132,7 @@ def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
         yield say("With ip6tables: false, IPv6 senders seem to come from mailcow's own network.")
     if missing:
         yield say(
-            "{path} lacks {names}. This host has IPv6, so mailcow's installer will offer to add it.",
+            "{path} lacks {names}. This host has IPv6, so mailcow's installer will offer to add what is missing.",
             path=found.path,
             names=", ".join(missing),
         )

@@ -29,7 +29,7 @@ _LOST = {
     "refused": noted("Connections from the Internet to {subject} do not reach mailcow: they are refused ({families})."),
     "oneway": noted("Connections from the Internet to {subject} reach mailcow, but its answers are lost ({families})."),
     "elsewhere": noted("Connections from the Internet to {subject} are redirected away from mailcow ({families})."),
-    "proxy": noted("Connections from the Internet to {subject} come only through docker-proxy ({families})."),
+    "proxy": noted("Connections from the Internet to {subject} arrive only through docker-proxy ({families})."),
 }
 _RELAY = noted("mailcow then sees Docker's own address instead of the client's, which may make it an open relay.")
 _FOUND = {

@@ -30,8 +30,8 @@ TRIED = noted("firewall.inbound and firewall.forwarding test the rules that are 
 def managers(look: Look) -> Iterator[Finding]:
     """No firewall manager runs alongside Docker
 
-    Docker and mailcow's netfilter container write their own firewall rules. A manager such as ufw or firewalld that
-    loads its rules later removes or blocks them. mailcow's documentation advises against such a manager.
+    Docker and mailcow's netfilter container write their own firewall rules. If a manager such as ufw or firewalld loads
+    its rules later, it removes or blocks them. mailcow's documentation advises against such a manager.
     """
     found: dict[str, list[Service]] = {}
     services = look.host.services.get()

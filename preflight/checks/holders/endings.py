@@ -127,8 +127,9 @@ def started_by(name: str, pid: int, parent: Parent | None) -> Remedy:
         return Remedy(text, (f"ps -o pid,ppid,user,lstart,args -p {pid}",))
     if parent.pid == 1:
         find = say(
-            "Find out what starts it (parent {by}, pid 1: the process that started it first has ended). Look in "
-            "crontabs, /etc/rc.local and supervisors, and stop it there. If you only kill it, it may come back.",
+            "Find out what starts it (parent {by}, pid 1: the process that originally started it has "
+            "ended). Look in crontabs, /etc/rc.local and supervisors, and stop it there. If you only "
+            "kill it, it may come back.",
             by=parent.process or "init",
         )
     else:

@@ -98,7 +98,7 @@ def _other(port: str, occupant: Occupant) -> str:
             service=service(occupant.service),
         )
     if holder.pid is None:
-        return say("{port} is in use by a process that is hidden here.", port=port)
+        return say("{port} is in use by a process that is not visible from here.", port=port)
     inside = container.name if container else holder.container
     return say(
         "{port} is in use by {process} in the container {name}.", port=port, process=_process(holder), name=inside

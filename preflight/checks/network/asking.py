@@ -136,7 +136,7 @@ def told_elsewhere(look: Look, *, host: bool, ports: tuple[int, ...] = ()) -> st
 def unasked(run: RecursionRun) -> tuple[str, str, tuple[str, ...]]:
     """Say why no container asked, what would help, and with which commands."""
     if run.bridge.spared == "modules":
-        why = say("No container on this host has its own network yet, and the first one loads a kernel module.")
+        why = say("No container on this host has its own network yet, and the first one would load a kernel module.")
         return why, say("Start a container with a published port once, then run this check again."), ()
     if run.bridge.spared:
         return (
@@ -145,7 +145,7 @@ def unasked(run: RecursionRun) -> tuple[str, str, tuple[str, ...]]:
             (),
         )
     reason = say("The engine did not let a container send queries on its bridge.")
-    help = say("Check the engine's log, and whether its bridge is switched off.")
+    help = say("Check the engine's log, and find out whether its bridge is switched off.")
     return reason, help, ("docker network ls",)
 
 

@@ -20,7 +20,9 @@ KEY = "SPAMHAUS_DQS_KEY"
 _STATES: dict[ListState, str] = {
     "refused": noted("{zone} does not answer this host's name servers: it refuses them with an error code."),
     "failed": noted("{zone} did not answer."),
-    "all": noted("{zone} lists addresses that no list may contain. It is dead, or a name server answers every name."),
+    "all": noted(
+        "{zone} lists addresses that no list may contain. It is dead, or a name server gives an answer for every name."
+    ),
     "none": noted("{zone} does not list its own test address. It is dead, or a name server hides its answers."),
 }
 

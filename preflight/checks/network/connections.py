@@ -22,9 +22,9 @@ _WEIGHT: tuple[Outcome, ...] = (
 )  # fmt: skip
 _FAILED = ("foreign", "prohibited", "refused", "filtered", "unreachable")
 _MESSAGES: dict[str, str] = {
-    "foreign": noted("Something else answers in place of {goal} over {families}: the connection is intercepted."),
+    "foreign": noted("Something else answers in place of {goal} over {families}: connections are intercepted."),
     "prohibited": noted("A firewall prohibits connections to {goal} over {families}."),
-    "refused": noted("The connection to {goal} over {families} is refused."),
+    "refused": noted("Connections to {goal} over {families} are refused."),
     "filtered": noted("{goal} does not answer over {families}. A firewall may drop these packets."),
     "unreachable": noted("{goal} is unreachable over {families}."),
 }

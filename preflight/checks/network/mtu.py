@@ -54,7 +54,7 @@ def _fits(look: Look, interface: str, found: int) -> Finding:
     override = look.host.override.value
     if found < usual and override is not None and not override.clear and not wanted.exists:
         reason = say("Could not determine whether {path} sets the MTU of mailcow's network.", path=override.path)
-        help_ = say("Check the configuration that docker compose makes of it.")
+        help_ = say("Check the configuration that docker compose generates from it.")
         command = f"cd {shlex.quote(look.plan.directory)} && docker compose config"
         return unknown(reason, help_, command, message=paragraph(message, reason), evidence=evidence)
     if (wanted.mtu or usual) <= found:

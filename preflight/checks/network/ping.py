@@ -19,7 +19,7 @@ from preflight.text.sentences import noted, paragraph, phrase, say
 VARIABLE = "SKIP_UNBOUND_HEALTHCHECK"
 _SILENT = noted("{target} does not answer pings from a container.")
 _ONE = noted("mailcow's health check tolerates one such address, not two.")
-_BOTH = noted("The host itself gets no answer either, so the cause is likely the network beyond this host.")
+_BOTH = noted("The host itself gets no answer either, so the cause is probably in the network beyond this host.")
 _HOST = noted("It answers the host itself, so this host's firewall or Docker's forwarding is the cause.")
 _OWN = noted("This host's own firewall also stops pings from the host itself.")
 _ALLOW = noted("In this host's firewall, allow ICMP echo requests from mailcow's network and the replies to them.")

@@ -33,7 +33,9 @@ _SAID: dict[Cause, str] = {
 _WHERE = {
     "own": noted("This host's own firewall also stops queries from the host itself."),
     "forwarding": noted("The host itself gets better results, so its firewall or Docker's forwarding is the cause."),
-    "beyond": noted("The host itself gets no better results, so the cause is likely the network beyond this host."),
+    "beyond": noted(
+        "The host itself gets no better results, so the cause is probably in the network beyond this host."
+    ),
     "": noted("The same queries could not be sent from the host itself, so the location of the cause is not known."),
 }
 _FOUND: dict[Cause, str] = {
@@ -93,9 +95,9 @@ def recursion(look: Look) -> Iterator[Finding]:
 
     mailcow's resolver, Unbound, runs in a container, queries the root and all other name servers itself, and validates
     DNSSEC. If a firewall or a proxy interferes, the resolver is unhealthy, and most of mailcow does not start. Without
-    UDP, it gives up on each server after seconds. Without signatures or the root's keys, no answer is valid. Without
-    TCP, only long answers are lost. A proxy that keeps signatures does no harm. Both are warnings. If half of the
-    servers do not answer, it is a matter of chance whether the resolver works.
+    UDP, it gives up on each server only after some seconds. Without signatures or the root's keys, no answer is valid.
+    Without TCP, only long answers are lost. A proxy that keeps signatures does no harm. In both cases, the result is a
+    warning. If half of the servers do not answer, it is a matter of chance whether the resolver works.
     """
     run = look.host.probes.recursion.get()
     judged = asking.judge(run)

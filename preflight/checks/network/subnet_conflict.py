@@ -41,7 +41,7 @@ def conflict(look: Look, family: Family, met: list[Neighbour], hard: list[Neighb
     text = unreachable = private = None
     if hard:
         text = say(
-            "{wanted}, which mailcow uses, overlaps with networks of this host: {networks}.",
+            "{wanted}, which mailcow uses, overlaps on this host with: {networks}.",
             wanted=wanted,
             networks=rows,
         )

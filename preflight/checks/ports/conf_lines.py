@@ -29,7 +29,7 @@ REFUSALS: dict[LineFault, str] = {
     "space": noted("its name contains a space"),
     "quote": noted("its quote is not closed"),
     "nul": noted("it contains a NUL byte"),
-    "dollar": noted("its ${{ does not start a reference"),
+    "dollar": noted("its ${{ is not the start of a valid reference"),
     "many": noted("it has too many references to follow"),
     "unset": noted("it requires a variable that is not set"),
 }
@@ -58,7 +58,8 @@ def _file(conf: ConfFile) -> Finding | None:
     if conf.read_to:
         told.append(
             say(
-                "{path} is longer than any mailcow.conf. It was read up to line {line}; the rest was not checked.",
+                "{path} is far too long for a mailcow.conf. It was read up to line {line}; the "
+                "rest was not checked.",
                 path=conf.path, line=conf.read_to,
             )
         )  # fmt: skip

@@ -20,7 +20,7 @@ WORDS: dict[ProblemKind, str] = {
     "port-with-address": noted("{variable} takes only a port; the address belongs in {bind}."),
     "not-a-port": noted("{variable} is not a port."),
     "reserved-port": noted(
-        "{variable} must not be {port}: another service uses that port inside the web server: {service}."
+        "{variable} must not be {port}. Another service uses that port inside the web server: {service}."
     ),
     "not-an-address": noted("{variable} takes only an address."),
     "no-brackets": noted("{variable} needs brackets around an IPv6 address."),
@@ -57,8 +57,10 @@ WORDS: dict[ProblemKind, str] = {
         "ACME_DNS_CHALLENGE is on, but {variable} names no provider: there will be no certificate."
     ),
     "set-twice": noted("{variable} is set more than once (lines {lines}); the last one counts."),
-    "shell-differs": noted("Docker Compose reads {variable} as '{value}', mailcow's shell scripts read '{other}'."),
-    "shell-reads-nothing": noted("Docker Compose reads {variable} as '{value}', mailcow's shell scripts read nothing."),
+    "shell-differs": noted("Docker Compose reads {variable} as '{value}', but mailcow's shell scripts read '{other}'."),
+    "shell-reads-nothing": noted(
+        "Docker Compose reads {variable} as '{value}', but mailcow's shell scripts read nothing."
+    ),
 }
 
 

@@ -18,8 +18,7 @@ _RESERVED = "/etc/sysctl.d/90-mailcow-ports.conf"
 def stopped(binding: Binding, case: Case) -> Finding:
     """Say which stopped container takes the port when it is started again."""
     message = say(
-        "{subject} is free now, but a stopped container publishes it and may be started again when the engine"
-        " or the host restarts: {names}.",
+        "{subject} is free now. When the engine or the host restarts, it may be taken by a stopped container: {names}.",
         subject=binding.subject,
         names=", ".join(f"{entry.name} ({entry.image}, restart={entry.restart})" for entry in case.later),
     )

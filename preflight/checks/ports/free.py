@@ -70,7 +70,7 @@ def _judged(look: Look, binding: Binding, case: Case) -> Finding:
 
 def _own(binding: Binding, case: Case) -> Finding:
     message = say(
-        "{subject} is in use by mailcow itself, which already runs here (container {names}).",
+        "{subject} is in use by mailcow itself, which already runs here: {names}.",
         subject=binding.subject,
         names=", ".join(entry.name for entry in case.own),
     )

@@ -37,7 +37,7 @@ def _judged(look: Look, run: Rehearsal) -> Finding:
     bridge = next((one for one in run.exits if one.whom == "bridge"), None)
     if bridge is not None and bridge.way == "unsent":
         message = say("A container on mailcow's network does not reach its own gateway.")
-        remedy = say("Check Docker's log, and whether something changes the bridge {bridge}.",
+        remedy = say("Check Docker's log, and find out whether something changes the bridge {bridge}.",
                      bridge=run.network.bridge)  # fmt: skip
         return _told(run, Status.FAIL, message, Remedy(remedy))
     targets = [one for one in run.exits if one.whom == "target"]

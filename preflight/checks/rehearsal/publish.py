@@ -68,7 +68,7 @@ _WRONG: dict[Answer, Fault] = {
     "closed": Fault(
         noted("Connections to {subject} at {addresses} are accepted and closed."),
         noted("closed"),
-        noted("Check Docker's log, and whether the firewall blocks this host from its own containers."),
+        noted("Check Docker's log, and find out whether the firewall blocks this host from its own containers."),
     ),
     "refused": Fault(
         noted("{subject} is published, but connections to it at {addresses} are refused."),

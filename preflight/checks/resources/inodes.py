@@ -26,8 +26,8 @@ from preflight.text.sentences import phrase, say
 def inodes(look: Look, path: str) -> Iterator[Finding]:
     """There are enough free inodes for the engine's data
 
-    mailcow's images contain some hundred thousand files, and each mail is a file. A file system without free inodes is
-    full even if df shows free space.
+    mailcow's images contain several hundred thousand files, and each mail is a file. A file system without free inodes
+    is full even if df shows free space.
     """
     space, least = spaces.at(look, path), look.requirements.disk.inodes
     evidence = InodesEvidence(path=path, available=space.inodes_available, total=space.inodes_total, needed=least)
@@ -40,11 +40,11 @@ def inodes(look: Look, path: str) -> Iterator[Finding]:
         text = say("The file system of {path} has no fixed number of inodes.", path=path)
         yield Finding(status=Status.PASS, message=text, found=phrase("no fixed number"), evidence=evidence)
     elif space.inodes_available >= least:
-        text = say("{count} inodes are free at {path}.", count=free, path=path)
+        text = say("Free inodes at {path}: {count}.", count=free, path=path)
         yield measured.judged(Status.PASS, text)
     else:
         text = say(
-            "Only {count} inodes are free at {path}. mailcow's images alone need {least}.",
+            "There are too few free inodes at {path}: {count}. mailcow's images alone need {least}.",
             count=free,
             path=path,
             least=needed,

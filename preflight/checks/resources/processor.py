@@ -21,7 +21,7 @@ from preflight.text.sentences import phrase, say
 def cpu_frequency(look: Look) -> Iterator[Finding]:
     """The processor has the documented clock rate
 
-    Rspamd, ClamAV and SOGo work on every message. On a processor below the documented rate, mail queues up. The highest
+    Rspamd, ClamAV and SOGo process every message. On a processor below the documented rate, mail queues up. The highest
     rate counts, because an idle processor runs far below it.
     """
     speed, lowest = look.host.cpu_speed.get(), look.requirements.cpu_mhz
@@ -50,14 +50,14 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
 @check(
     severity=Severity.RECOMMENDED,
     reads=("cpu_features", "machine"),
-    remedy="Let the hypervisor pass the real processor's features through (CPU type host).",
+    remedy="Let the hypervisor pass the physical processor's features through (CPU type host).",
     sources=(issue(6022, "rspamd/rspamd"), issue(5031)),
 )
 def cpu_features(look: Look) -> Iterator[Finding]:
     """The processor has the features that Rspamd's pattern matcher uses
 
-    Without them Rspamd falls back to slow expressions or dies with "invalid opcode". Virtual machines of the type kvm64
-    or qemu64 hide these features even if the real processor has them.
+    Without them, Rspamd falls back to slow expressions or crashes with "invalid opcode". Virtual machines with the CPU
+    type kvm64 or qemu64 hide these features even if the physical processor has them.
     """
     found, machine = look.host.cpu_features.get(), look.host.machine.get()
     wanted = look.requirements.cpu_features.get(machine, ())
@@ -82,7 +82,7 @@ def cpu_features(look: Look) -> Iterator[Finding]:
 def _real_features() -> Remedy:
     return Remedy(
         say(
-            "If this is a virtual machine, give it the real processor's features (on Proxmox: qm set ID --cpu host) "
-            "and restart it. Otherwise, use a newer processor."
+            "If this is a virtual machine, give it the physical processor's features (on Proxmox: qm set ID --cpu "
+            "host) and restart it. Otherwise, use a newer processor."
         )
     )

@@ -35,7 +35,7 @@ def clash(plan: Plan, subject: str, service: Service, wanted: Iterable[int]) -> 
     )  # fmt: skip
     return Finding(
         status=Status.WARN, subject=subject, message=message, expected=phrase("none"),
-        found=phrase("port {ports}", ports=ports), evidence=states.evidence(service),
+        found=phrase("opens {ports}", ports=ports), evidence=states.evidence(service),
         remedy=Remedy(text, place="mailcow.conf"),
     )  # fmt: skip
 

@@ -46,8 +46,8 @@ def _web(look: Look, service: Service) -> Remedy:
         return _without_unit(service)
     text = paragraph(
         say(
-            "To keep it as a reverse proxy, set HTTP_PORT, HTTPS_PORT, HTTP_BIND and HTTPS_BIND in {path} so that"
-            " mailcow leaves 80 and 443 to it.",
+            "To keep it as a reverse proxy, set HTTP_PORT, HTTPS_PORT, HTTP_BIND and HTTPS_BIND in "
+            "{path} so that mailcow leaves ports 80 and 443 to it.",
             path=look.plan.conf_path,
         ),
         say("If you need nothing that it serves, stop it permanently."),

@@ -28,7 +28,7 @@ def opened(look: Look, unit: SocketUnit, ports: dict[int, Binding]) -> Finding:
         subject=unit.unit,
         message=paragraph(message, now),
         expected=phrase("none"),
-        found=phrase("port {ports}", ports=listed),
+        found=phrase("opens {ports}", ports=listed),
         evidence=SocketUnitEvidence(unit=unit.unit, ports=tuple(ports), enabled=True, active=unit.active),
         remedy=_remedy(look, unit.unit, next(iter(ports.values()))),
     )

@@ -65,7 +65,7 @@ def _outcome(look: Look, features: KernelFeatures, needs: kernel_needs.Sorted) -
     if needs.grave or needs.lesser:
         lacking = _listed(needs.grave or needs.lesser)
         text = say("The kernel {release} lacks: {needs}.", release=release, needs=lacking)
-        why = say("Its modules are not installed.") if features.absent else say("It was built without this.")
+        why = say("Its modules are not installed.") if features.absent else say("It was built without this support.")
         advice = say("Install the distribution's complete kernel and all its modules, and reboot.")
         worst = Status.FAIL if needs.grave else Status.WARN
         return Outcome(worst, paragraph(text, why), Remedy(advice, install))

@@ -25,8 +25,8 @@ def security_modules(look: Look) -> Iterator[Finding]:
     """Docker works with the kernel's security modules
 
     If SELinux is enforcing and Docker is not configured for it, MariaDB's socket is out of reach for the other
-    containers and mailcow waits for SQL endlessly. If AppArmor is on in the kernel but its parser is not installed,
-    no container starts.
+    containers and mailcow waits for SQL endlessly. If AppArmor is enabled in the kernel but its parser is not
+    installed, no container starts.
     """
     found = look.host.security.get()
     outcome = _at_odds(look, found) or Outcome(Status.PASS, _agreed(found))
@@ -52,7 +52,9 @@ def _at_odds(look: Look, found: SecurityModules) -> Outcome | None:
     enforcing = found.selinux == "enforcing"
     unlabelled = enforcing and "selinux" not in look.host.engine.get().options
     if found.apparmor and not found.apparmor_parser:
-        text = say("AppArmor is on in the kernel, but its parser is not installed: Docker cannot load its profile.")
+        text = say(
+            "AppArmor is enabled in the kernel, but its parser is not installed: Docker cannot load its profile."
+        )
         return Outcome(Status.WARN, text, _parser(look))
     if unlabelled:
         text = say("SELinux is enforcing, but Docker does not label its containers for it.")
@@ -81,5 +83,5 @@ def _agreed(found: SecurityModules) -> str:
     if found.selinux == "enforcing":
         return say("SELinux is enforcing, and Docker labels its containers for it.")
     if found.apparmor:
-        return say("AppArmor is on, and its parser is installed.")
-    return say("Neither SELinux nor AppArmor is on.")
+        return say("AppArmor is enabled, and its parser is installed.")
+    return say("Neither SELinux nor AppArmor is enabled.")

@@ -28,12 +28,12 @@ _MACHINES = {
 @check(
     severity=Severity.REQUIRED,
     reads=("virtualization",),
-    remedy="Use a real machine, or a virtual one on KVM, VMware ESX or Hyper-V.",
+    remedy="Use a physical machine, or a virtual one on KVM, VMware ESX or Hyper-V.",
     docs=(PREREQUISITES,),
     sources=(issue(4829), issue(4404)),
 )
 def virtualization(look: Look) -> Iterator[Finding]:
-    """The host is a real or fully virtual machine
+    """The host is a physical or fully virtualised machine
 
     OpenVZ, Virtuozzo and LXC containers share their host's kernel: Docker cannot load netfilter modules, set limits
     or unpack images there. NAS systems replace parts of Docker. mailcow's developers support none of these, nor
@@ -44,7 +44,7 @@ def virtualization(look: Look) -> Iterator[Finding]:
     yield Finding(
         status=outcome.status,
         message=outcome.message,
-        expected=phrase("a real machine or KVM, ESX, Hyper-V"),
+        expected=phrase("a physical machine or KVM, ESX, Hyper-V"),
         found=found.container or found.nas or found.vm or phrase("none"),
         evidence=VirtualizationEvidence(container=found.container, vm=found.vm, nas=found.nas, hints=found.hints),
         remedy=outcome.remedy,

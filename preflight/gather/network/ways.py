@@ -28,14 +28,14 @@ def ways(roots: Roots) -> Fact[tuple[Way, ...]]:
     """Return the way to each of some addresses on the Internet."""
     source = "rtnetlink"
     if not roots.view.network:
-        reason = say("The kernel tells which route a packet would take only in the host's own network.")
+        reason = say("The kernel shows only in the host's own network which route a packet would take.")
         help = the_hosts_network(roots.view)
         return Fact.unknown(source, reason, help.text, cause="network", place=help.place)
     try:
         names = netlink.interfaces()
         return Fact.of(source, tuple(_way(address, names) for address in INTERNET))
     except OSError as error:
-        reason = say("The kernel did not tell which route a packet would take.")
+        reason = say("The kernel did not report which route a packet would take.")
         return Fact.unknown(source, reason, detail=error.strerror or "EIO")
 
 
