@@ -214,14 +214,10 @@ def _details(results: Iterable[Result]) -> tuple[str, ...]:
 
 
 def _passed(results: list[Result]) -> tuple[tuple[str, tuple[Passed, ...]], ...]:
-    """Return what passed by section; the ports have a table of their own, and a remark keeps its own row."""
-
-    def row(result: Result) -> object:
-        return result.check, result.subject if result.remedy else None
-
-    rest = [result for result in results if result.check != PORTS]
+    """Return what passed by section; the ports have a table of their own, remarks a part of their own."""
+    rest = [result for result in results if result.check != PORTS and not result.remedy]
     return tuple(
-        (section, tuple(_pass(group) for group in _group(own, row).values()))
+        (section, tuple(_pass(group) for group in _group(own, lambda result: result.check).values()))
         for section, own in _group(rest, lambda result: result.section).items()
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 START = "Start here"
 THEN = "Then"
 NO_FIX = "Without a known fix"
-NOTES = "Good to know"
 OPTIONAL = "optional"
 FLAGS = "{count} results are unknown because docker run flags are missing"
 FLAG = "1 result is unknown because docker run flags are missing"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 Told = tuple[Entry, tuple[str, ...]]  # an entry, and why its checks matter
-_SIGNS = {Status.FAIL: Ready("❌ "), Status.WARN: Ready("⚠ ")}
+_SIGNS = {Status.FAIL: Ready("❌ "), Status.WARN: Ready("⚠ "), Status.PASS: Ready("ℹ️ ")}
 
 
 def markdown(report: Report, context: Context) -> str:

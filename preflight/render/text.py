@@ -116,7 +116,7 @@ class _Sheet:
         """Write remarks: nothing is wrong, and something can be made better."""
         if not found:
             return
-        self.heading(text_words.NOTES)
+        self.heading(words.NOTES)
         for step in found:
             for entry in step.entries:
                 # The commands say the same, and all are of one check.
@@ -182,14 +182,18 @@ def text(report: Report, context: Context) -> str:
             page.line(remark, style="bold")
     blocks, warnings, questions = steps(found.blocks), steps(found.warnings), open_questions(found)
     marked = [*((step, "✗", "red") for step in blocks), *((step, "!", "yellow") for step in warnings)]
+    before = 0
     for place in ORDER:
+        before = sheet.number
         sheet.steps(plan_words.HEADINGS[place], [one for one in marked if done_in(one[0].entries[0].remedy) == place])
+    later = range(before + 1, sheet.number + 1)  # the last place's
     sheet.open(questions)
     sheet.notes(notes(found.notes))
     _waived(page, found.waived)
     _fixed(page, since)
     _passed(page, report, found, context)
-    _end(page, report, context, begin, (len(blocks), len(warnings), len(questions)))
+    open_results = sum(question.entry.count for question in questions)
+    _end(page, report, context, begin, (len(blocks), len(warnings), open_results), _order(sheet.number, later))
     return page.finish()
 
 
@@ -265,7 +269,22 @@ def _passed(page: Page, report: Report, found: Digest, context: Context) -> None
         page.line(" ".join([*told, text_words.LISTED]))
 
 
-def _end(page: Page, report: Report, context: Context, begin: Opening, numbers: tuple[int, int, int]) -> None:
+def _order(count: int, later: range) -> str:
+    """Say which of so many steps comes first, and which ones have to wait for mailcow."""
+    if not later:
+        return text_words.START
+    first, last = later[0], later[-1]
+    form = {1: "{first}", 2: text_words.AND}.get(len(later), text_words.TO)
+    told = [text_words.LATER.format(numbers=form.format(first=first, last=last))]
+    if len(later) < count:
+        begin = 1 if first > 1 else last + 1
+        told = [text_words.FIRST.format(number=begin), *told, text_words.BETWEEN]
+    return " ".join(told)
+
+
+def _end(
+    page: Page, report: Report, context: Context, begin: Opening, numbers: tuple[int, int, int], order: str
+) -> None:
     """End with the verdict, the number of problems and the next step: that is what a terminal still shows."""
     if context.show_passed or not report.counts.pass_ + report.counts.skip:
         page.line("")
@@ -278,7 +297,7 @@ def _end(page: Page, report: Report, context: Context, begin: Opening, numbers: 
     if begin.install:
         page.line(text_words.INSTALL.format(url=begin.install))
     elif tally:
-        page.line(text_words.START)
+        page.line(order)
 
 
 def _names(checks: Sequence[CheckSubjects]) -> str:

@@ -63,6 +63,7 @@ ONE = {Status.WARN: "1 warning"}  # where one is not as several are
 UNCLEAR = "Unknown"
 WAIVED = "Waived"
 PORTS = "Ports"
+NOTES = "Good to know"
 PASSED = "Passed"
 SKIPPED = "Skipped"
 

@@ -134,11 +134,15 @@ def test_why_is_told_once_for_a_check() -> None:
     assert render(reports.failing(), "markdown", Context(why=reports.WHY)).count("Docker refuses to start") == 1
 
 
-def test_a_remark_keeps_its_own_row_among_what_passed() -> None:
-    remark = reports.result("dns.srv", message="_imaps._tcp is missing.", subject="a", remedy=Remedy("Add it."))
+def test_a_remark_stands_apart_from_what_passed_with_what_can_be_done() -> None:
+    remedy = Remedy("Add it.", ("add it",))
+    remark = reports.result("dns.srv", message="The record is missing.", subject="a", remedy=remedy)
     rest = [reports.result("dns.srv", message=f"{name} is there.", subject=name) for name in "bcd"]
     text = render(reports.report(remark, *rest), "markdown")
-    assert "_imaps.\\_tcp is missing." in text or "\\_imaps.\\_tcp is missing." in text
+    told = text[text.index("## Good to know") : text.index("## Passed")]
+    assert "### ℹ️ The record is missing" in told
+    assert "Add it.\n\n```sh\nadd it\n```\n" in told
+    assert "record is missing" not in text[text.index("## Passed") :]
     assert "| b, c, d " in text
 
 

@@ -36,7 +36,7 @@ def test_records_stand_in_tables_by_who_enters_them_and_when() -> None:
     now, reverse, last = (section.split(title)[1] for title in titles)
     assert "| `mail.example.org` | `A`  | `192.0.2.7` | 3600 |" in now
     assert f"```text\n{ADDRESS.line}\n```" in now
-    assert now.index("Remove these records first:") < now.index("mail.example.org. IN A 192.0.2.9")
+    assert now.index("In the same step, remove these records:") < now.index("mail.example.org. IN A 192.0.2.9")
     assert f"```text\n{POINTER.line}\n```" in reverse
     assert f"```text\n{MX.line}\n```" in last
     assert MX.line not in now.partition(record_words.RECORDS_REVERSE)[0]

@@ -56,6 +56,36 @@ def test_the_last_lines_say_the_verdict_how_many_and_what_next() -> None:
     assert text(row("pass")).splitlines()[-2:] == ["Ready for mailcow.", f"Next, install mailcow: {words.INSTALL}"]
 
 
+@pytest.mark.parametrize(
+    ("places", "wanted"),
+    [
+        (("host", "host"), "Start with number 1. Run the check again when all is done."),
+        (("host", "last"), "First: number 1. Last, once mailcow runs: 2. Check again in between."),
+        (("host", "last", "last"), "First: number 1. Last, once mailcow runs: 2 and 3. Check again in between."),
+        (("host", "last", "last", "last"), "First: number 1. Last, once mailcow runs: 2 to 4. Check again in between."),
+        (("last", "last"), "Last, once mailcow runs: 1 and 2."),
+        (("last", "dark"), "First: number 2. Last, once mailcow runs: 1. Check again in between."),
+        (("host", "last", "dark"), "First: number 1. Last, once mailcow runs: 2. Check again in between."),
+    ],
+)
+def test_the_last_line_says_what_comes_first_and_what_has_to_wait(places: tuple[str, ...], wanted: str) -> None:
+    rows = [
+        row("unknown", check=f"a.n{number}", reason="It is dark.")
+        if place == "dark"
+        else row(
+            "fail", f"It is odd {number}.", f"a.n{number}",
+            remedy=Remedy(f"Do {number}.", when="last" if place == "last" else "now"),
+        )
+        for number, place in enumerate(places)
+    ]  # fmt: skip
+    assert text(*rows).splitlines()[-1] == wanted
+
+
+def test_what_could_not_be_found_out_is_counted_by_results_not_by_reasons() -> None:
+    told = text(row("unknown", subject="a", reason="It is dark."), row("unknown", subject="b", reason="It is dark."))
+    assert "2 results unknown." in told.splitlines()[-2]
+
+
 def test_a_good_host_fits_into_fifteen_lines() -> None:
     assert len(render(reports.ready(), "text").splitlines()) <= 15
 

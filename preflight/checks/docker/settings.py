@@ -130,9 +130,15 @@ def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
         )
     if found.settings.get("ip6tables") is False and "ip6tables" not in missing and look.plan.ipv6:
         yield say("With ip6tables: false, IPv6 senders seem to come from mailcow's own network.")
-    if missing:
+    if missing and found.present:
         yield say(
             "{path} lacks {names}. This host has IPv6, so mailcow's installer will offer to add what is missing.",
+            path=found.path,
+            names=", ".join(missing),
+        )
+    elif missing:
+        yield say(
+            "{path} does not exist. This host has IPv6, so mailcow's installer will offer to create it with {names}.",
             path=found.path,
             names=", ".join(missing),
         )
@@ -159,6 +165,8 @@ def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
             commands += edit(look.host, config.path, f". + {{{lines}}}")
         else:
             text = say("Leave this to mailcow's installer, or run the commands now.")
+            if not restarted(look):
+                text = paragraph(text, say("If Docker is running by then, restart it."))
             folder = shlex.quote(config.path.rpartition("/")[0] or "/")
             commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(config.path)}")
             files = (WrittenFile(config.path, f"{{{lines}}}\n"),)
