@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from preflight.render import Context, render
 from tests.browser import pages
 from tests.browser.conftest import HEIGHT, Show
 from tests.render import reports
@@ -137,6 +138,25 @@ def test_on_paper_everything_is_there_and_nothing_to_press(scripts: bool, show: 
     assert lightness(page.locator("h1").evaluate("e => getComputedStyle(e).color")) == 0
     assert page.locator(".ports thead").evaluate("e => getComputedStyle(e).position") == "static"
     assert page.pdf(format="A4").startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_is_good_to_know_shows_that_it_opens_and_is_whole_on_paper(scripts: bool, show: Show) -> None:
+    remedy = reports.Remedy("Raise this limit.", ("sysctl -w fs.inotify.max_user_instances=1024",))
+    report = reports.report(reports.result("system.limits", remedy=remedy))
+    page = show(render(report, "html", Context()), scripts=scripts)
+    mark = page.locator(".notes summary").evaluate("e => getComputedStyle(e, '::after').borderRightWidth")
+    assert mark == "2px"
+    assert page.locator(".notes pre:visible").count() == 0
+    page.emulate_media(media="print")
+    if scripts:
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    box = page.locator(".notes pre").bounding_box()
+    assert box
+    assert box["height"] > 10
+    if scripts:
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.locator(".notes details[open]").count() == 0
 
 
 @pytest.mark.parametrize("width", [*WIDTHS, 320])
