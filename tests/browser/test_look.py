@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from preflight.render import Context, render
+from preflight.report.model import DnsRecord
 from tests.browser import pages
 from tests.browser.conftest import HEIGHT, Show
 from tests.render import reports
@@ -25,6 +26,14 @@ CUT = """() => [...document.querySelectorAll("body *")]
     .filter(e => !e.closest(".hidden, thead, svg") && e.scrollWidth > e.clientWidth + 1 && e.clientWidth
         && getComputedStyle(e).overflowX != "visible")
     .map(e => e.outerHTML.slice(0, 80))"""
+
+
+# Into how many lines the text of each element is broken.
+LINES = """all => all.map(e => {
+    const text = document.createRange();
+    text.selectNodeContents(e);
+    return new Set([...text.getClientRects()].filter(box => box.width).map(box => Math.round(box.top))).size;
+})"""
 
 
 @pytest.mark.parametrize("name", pages.REPORTS)
@@ -138,6 +147,30 @@ def test_on_paper_everything_is_there_and_nothing_to_press(scripts: bool, show: 
     assert lightness(page.locator("h1").evaluate("e => getComputedStyle(e).color")) == 0
     assert page.locator(".ports thead").evaluate("e => getComputedStyle(e).position") == "static"
     assert page.pdf(format="A4").startswith(b"%PDF-")
+
+
+SHORT = DnsRecord("mail.example.org", "A", "192.0.2.2", 3600)
+POINTER = DnsRecord(f"5.2.{'0.' * 18}7.1.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR", "mail.example.org.", 3600)
+KEY = DnsRecord("dkim._domainkey.example.org", "TXT", f'"v=DKIM1;k=rsa;p={"MIIBIjAN" * 48}"', 3600)
+
+
+@pytest.mark.parametrize(("width", "longest"), [(1280, 2), (375, 2), (320, 3)])
+@pytest.mark.parametrize("long", [POINTER, KEY], ids=["name", "value"])
+def test_long_records_leave_room_for_what_stands_beside_them(
+    long: DnsRecord, width: int, longest: int, show: Show
+) -> None:
+    remedy = reports.Remedy("Enter these.", place="dns", records=(SHORT, long))
+    report = reports.report(reports.result("dns.mx", "fail", remedy=remedy))
+    page = show(render(report, "html", Context()), width=width)
+    names, values = (page.locator(f".records {part} code").evaluate_all(LINES) for part in ("th", "td:nth-child(3)"))
+    assert names[0] == values[0] == 1
+    assert names[1] <= longest
+    assert values[1] == 1 or long is KEY
+    page.locator(".records summary").click()
+    sizes = page.locator(".records td code, .records pre code").evaluate_all(
+        "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
+    )
+    assert max(sizes) - min(sizes) < 1
 
 
 @pytest.mark.parametrize("scripts", [True, False])
