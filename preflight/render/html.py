@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from preflight.report.compare import Comparison
 
 STEPS = 6  # at the top: a first view, not the list itself
+SHORT = 40  # characters of code that are better kept together than put where there is still room
 PILE = 3  # accents on one letter: no language needs more
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR, Status.IGNORED, Status.PASS, Status.SKIP)
 POLICY = (
@@ -123,7 +124,8 @@ def _markup(text: str) -> Markup:
 def code(text: str, limit: int = 300) -> Markup:
     """Return a value as code, whose writing direction ends with it."""
     value = shown(text, limit)
-    return _markup('<code dir="ltr">{}</code>').format(value if value.strip() else f'"{value}"')
+    short = _markup(' class="short"') if len(value) <= SHORT and {"-", " "} & set(value) else ""
+    return _markup('<code dir="ltr"{}>{}</code>').format(short, value if value.strip() else f'"{value}"')
 
 
 def cell(text: str, limit: int = CELL) -> Markup:
@@ -152,7 +154,13 @@ def link(url: str, label: str = "") -> Markup:
 
 
 def _commands(commands: Iterable[str]) -> Markup:
-    return _markup("\n").join(map(command_line, commands))
+    return _markup("\n").join(map(_words, map(command_line, commands)))
+
+
+def _words(line: str) -> Markup:
+    """Return a command whose words stay whole where a line ends: left alone, a browser breaks them at a hyphen."""
+    whole, as_it_is = _markup("<bdi>{}</bdi>"), _markup("{}")
+    return _markup(" ").join((whole if "-" in word else as_it_is).format(word) for word in line.split(" "))
 
 
 def _quoted(text: str) -> Markup:

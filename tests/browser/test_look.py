@@ -202,6 +202,20 @@ def test_ports_and_short_words_stand_on_one_line(width: int, show: Show) -> None
     assert max(heights) < 40
 
 
+def test_no_option_is_torn_where_a_line_ends(show: Show) -> None:
+    """A browser breaks a line behind each hyphen, those of `--pid=host` too."""
+    command = "docker run --rm --privileged --pid=host --network=host mailcow-preflight"
+    remedy = reports.Remedy("Run with --network=host, or add --ignore ports.free:25/tcp.", (command,))
+    report = reports.report(reports.result("network.public-address", "fail", remedy=remedy))
+    page = show(render(report, "html", Context()))
+    page.locator("article .more summary").click()
+    for width in range(320, 520, 8):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        assert set(page.locator("article :is(pre bdi, :not(pre) > code)").evaluate_all(LINES)) == {1}, width
+    text = page.locator("article pre").evaluate("e => (getSelection().selectAllChildren(e), getSelection().toString())")
+    assert text.strip() == command
+
+
 def test_on_a_narrow_screen_the_ports_are_cards_and_on_a_wide_one_a_table(show: Show) -> None:
     tops = {}
     for width in WIDTHS:
