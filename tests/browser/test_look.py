@@ -149,6 +149,28 @@ def test_on_paper_everything_is_there_and_nothing_to_press(scripts: bool, show: 
     assert page.pdf(format="A4").startswith(b"%PDF-")
 
 
+def test_on_paper_a_finding_is_not_torn_from_its_remedy_and_leaves_no_page_empty(show: Show) -> None:
+    page = show(pages.page("not-ready"))
+    page.emulate_media(media="print")
+    above = page.locator("article > :has(~ .remedy)")
+    assert above.count() > 5
+    assert set(above.evaluate_all("all => all.map(e => getComputedStyle(e).breakAfter)")) == {"avoid"}
+    for part, wanted in (("article", "auto"), ("article .remedy", "avoid")):
+        found = page.locator(part).evaluate_all("all => all.map(e => getComputedStyle(e).breakInside)")
+        assert set(found) == {wanted}, part
+
+
+def test_on_paper_no_link_out_of_the_page_loses_its_address(show: Show) -> None:
+    page = show(pages.page("ready"))
+    page.emulate_media(media="print")
+    links = page.locator("a[href^=http]:visible").evaluate_all("""all => all.map(e => [
+        e.href, e.innerText + getComputedStyle(e, "::after").content.replaceAll('"', "")
+    ])""")
+    assert len(links) == 2
+    for address, text in links:
+        assert address.removeprefix("https://").rstrip("/") in text
+
+
 SHORT = DnsRecord("mail.example.org", "A", "192.0.2.2", 3600)
 POINTER = DnsRecord(f"5.2.{'0.' * 18}7.1.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR", "mail.example.org.", 3600)
 KEY = DnsRecord("dkim._domainkey.example.org", "TXT", f'"v=DKIM1;k=rsa;p={"MIIBIjAN" * 48}"', 3600)
