@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from preflight.report.compare import Comparison
 
 STEPS = 6  # at the top: a first view, not the list itself
-SHORT = 40  # characters of code that are better kept together than put where there is still room
+WORD = 36  # characters of a word of code that is kept together; a longer one would leave too much of a line empty
 PILE = 3  # accents on one letter: no language needs more
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR, Status.IGNORED, Status.PASS, Status.SKIP)
 POLICY = (
@@ -124,8 +124,7 @@ def _markup(text: str) -> Markup:
 def code(text: str, limit: int = 300) -> Markup:
     """Return a value as code, whose writing direction ends with it."""
     value = shown(text, limit)
-    short = _markup(' class="short"') if len(value) <= SHORT and {"-", " "} & set(value) else ""
-    return _markup('<code dir="ltr"{}>{}</code>').format(short, value if value.strip() else f'"{value}"')
+    return _markup('<code dir="ltr">{}</code>').format(_words(value if value.strip() else f'"{value}"'))
 
 
 def cell(text: str, limit: int = CELL) -> Markup:
@@ -150,7 +149,8 @@ def link(url: str, label: str = "") -> Markup:
     if not is_link(url):
         return code(url)
     name = shown(label or url.partition("://")[2].rstrip("/"), 200)
-    return _markup('<a href="{}" rel="noopener noreferrer"><bdi dir="ltr">{}</bdi></a>').format(url, name)
+    parts = _markup("/<wbr>").join(name.split("/"))  # where a long address may go on in a new line
+    return _markup('<a href="{}" rel="noopener noreferrer"><bdi dir="ltr">{}</bdi></a>').format(url, parts)
 
 
 def _commands(commands: Iterable[str]) -> Markup:
@@ -158,9 +158,10 @@ def _commands(commands: Iterable[str]) -> Markup:
 
 
 def _words(line: str) -> Markup:
-    """Return a command whose words stay whole where a line ends: left alone, a browser breaks them at a hyphen."""
+    """Return code whose words stay whole where a line ends: left alone, a browser breaks them at a hyphen."""
     whole, as_it_is = _markup("<bdi>{}</bdi>"), _markup("{}")
-    return _markup(" ").join((whole if "-" in word else as_it_is).format(word) for word in line.split(" "))
+    made = [(whole if "-" in word and len(word) <= WORD else as_it_is).format(word) for word in line.split(" ")]
+    return _markup(" ").join(made)
 
 
 def _quoted(text: str) -> Markup:
