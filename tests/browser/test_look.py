@@ -61,6 +61,14 @@ def test_nothing_sticks_out_or_is_cut_with_everything_open(name: str, show: Show
         assert page.evaluate(CUT) == []
 
 
+@pytest.mark.parametrize("name", ["recorded", "hostile", "long"])
+def test_on_paper_nothing_sticks_out_or_is_cut(name: str, show: Show) -> None:
+    page = show(pages.page(name), width=718)  # A4 without its margins
+    page.emulate_media(media="print")
+    assert page.evaluate(STICKS_OUT) == []
+    assert page.evaluate(CUT) == []
+
+
 def test_what_sticks_out_would_be_seen(show: Show) -> None:
     page = show('<p style="width: 400px">x</p><pre style="width: 9px; overflow: clip">xxxxxxx</pre>', width=375)
     assert page.evaluate("document.documentElement.scrollWidth") > 375
@@ -152,7 +160,7 @@ def test_on_paper_everything_is_there_and_nothing_to_press(scripts: bool, show: 
 def test_on_paper_a_finding_is_not_torn_from_its_remedy_and_leaves_no_page_empty(show: Show) -> None:
     page = show(pages.page("not-ready"))
     page.emulate_media(media="print")
-    above = page.locator("article > :has(~ .remedy)")
+    above = page.locator("article > :has(~ .remedy), article .more p:has(+ ul)")
     assert above.count() > 5
     assert set(above.evaluate_all("all => all.map(e => getComputedStyle(e).breakAfter)")) == {"avoid"}
     for part, wanted in (("article", "auto"), ("article .remedy", "avoid")):
@@ -219,6 +227,8 @@ def test_ports_and_short_words_stand_on_one_line(width: int, show: Show) -> None
     page = show(pages.page("not-ready"), width=width)
     lines = "all => all.map(e => new Set([...e.getClientRects()].map(box => box.top)).size)"
     assert page.locator(".ports .port bdi").evaluate_all(lines) == [1] * 13
+    if width in WIDTHS:
+        assert page.locator(".ports td:nth-child(4) bdi, .ports td code").evaluate_all(LINES) == [1] * 26
     heights = page.locator(".bars .badge, .tile").evaluate_all("all => all.map(e => e.clientHeight)")
     assert len(heights) == 7
     assert max(heights) < 40
