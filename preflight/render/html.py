@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from preflight.report.compare import Comparison
 
 STEPS = 6  # at the top: a first view, not the list itself
+WORD = 36  # characters of a word of code that is kept together; a longer one would leave too much of a line empty
 PILE = 3  # accents on one letter: no language needs more
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR, Status.IGNORED, Status.PASS, Status.SKIP)
 POLICY = (
@@ -123,7 +124,7 @@ def _markup(text: str) -> Markup:
 def code(text: str, limit: int = 300) -> Markup:
     """Return a value as code, whose writing direction ends with it."""
     value = shown(text, limit)
-    return _markup('<code dir="ltr">{}</code>').format(value if value.strip() else f'"{value}"')
+    return _markup('<code dir="ltr">{}</code>').format(_words(value if value.strip() else f'"{value}"'))
 
 
 def cell(text: str, limit: int = CELL) -> Markup:
@@ -148,11 +149,19 @@ def link(url: str, label: str = "") -> Markup:
     if not is_link(url):
         return code(url)
     name = shown(label or url.partition("://")[2].rstrip("/"), 200)
-    return _markup('<a href="{}" rel="noopener noreferrer"><bdi dir="ltr">{}</bdi></a>').format(url, name)
+    parts = _markup("/<wbr>").join(name.split("/"))  # where a long address may go on in a new line
+    return _markup('<a href="{}" rel="noopener noreferrer"><bdi dir="ltr">{}</bdi></a>').format(url, parts)
 
 
 def _commands(commands: Iterable[str]) -> Markup:
-    return _markup("\n").join(map(command_line, commands))
+    return _markup("\n").join(map(_words, map(command_line, commands)))
+
+
+def _words(line: str) -> Markup:
+    """Return code whose words stay whole where a line ends: left alone, a browser breaks them at a hyphen."""
+    whole, as_it_is = _markup("<bdi>{}</bdi>"), _markup("{}")
+    made = [(whole if "-" in word and len(word) <= WORD else as_it_is).format(word) for word in line.split(" ")]
+    return _markup(" ").join(made)
 
 
 def _quoted(text: str) -> Markup:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from preflight.render import Context, render
+from preflight.report.model import DnsRecord
 from tests.browser import pages
 from tests.browser.conftest import HEIGHT, Show
 from tests.render import reports
@@ -24,6 +26,14 @@ CUT = """() => [...document.querySelectorAll("body *")]
     .filter(e => !e.closest(".hidden, thead, svg") && e.scrollWidth > e.clientWidth + 1 && e.clientWidth
         && getComputedStyle(e).overflowX != "visible")
     .map(e => e.outerHTML.slice(0, 80))"""
+
+
+# Into how many lines the text of each element is broken.
+LINES = """all => all.map(e => {
+    const text = document.createRange();
+    text.selectNodeContents(e);
+    return new Set([...text.getClientRects()].filter(box => box.width).map(box => Math.round(box.top))).size;
+})"""
 
 
 @pytest.mark.parametrize("name", pages.REPORTS)
@@ -49,6 +59,14 @@ def test_nothing_sticks_out_or_is_cut_with_everything_open(name: str, show: Show
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert page.evaluate(STICKS_OUT) == []
         assert page.evaluate(CUT) == []
+
+
+@pytest.mark.parametrize("name", ["recorded", "hostile", "long"])
+def test_on_paper_nothing_sticks_out_or_is_cut(name: str, show: Show) -> None:
+    page = show(pages.page(name), width=718)  # A4 without its margins
+    page.emulate_media(media="print")
+    assert page.evaluate(STICKS_OUT) == []
+    assert page.evaluate(CUT) == []
 
 
 def test_what_sticks_out_would_be_seen(show: Show) -> None:
@@ -139,14 +157,120 @@ def test_on_paper_everything_is_there_and_nothing_to_press(scripts: bool, show: 
     assert page.pdf(format="A4").startswith(b"%PDF-")
 
 
+def test_on_paper_a_finding_is_not_torn_from_its_remedy_and_leaves_no_page_empty(show: Show) -> None:
+    page = show(pages.page("not-ready"))
+    page.emulate_media(media="print")
+    above = page.locator("article > :has(~ .remedy), article .more p:has(+ ul)")
+    assert above.count() > 5
+    assert set(above.evaluate_all("all => all.map(e => getComputedStyle(e).breakAfter)")) == {"avoid"}
+    for part, wanted in (("article", "auto"), ("article .remedy", "avoid")):
+        found = page.locator(part).evaluate_all("all => all.map(e => getComputedStyle(e).breakInside)")
+        assert set(found) == {wanted}, part
+
+
+def test_on_paper_no_link_out_of_the_page_loses_its_address(show: Show) -> None:
+    page = show(pages.page("ready"))
+    page.emulate_media(media="print")
+    links = page.locator("a[href^=http]:visible").evaluate_all("""all => all.map(e => [
+        e.href, e.innerText + getComputedStyle(e, "::after").content.replaceAll('"', "")
+    ])""")
+    assert len(links) == 2
+    for address, text in links:
+        assert address.removeprefix("https://").rstrip("/") in text
+
+
+SHORT = DnsRecord("mail.example.org", "A", "192.0.2.2", 3600)
+POINTER = DnsRecord(f"5.2.{'0.' * 18}7.1.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR", "mail.example.org.", 3600)
+KEY = DnsRecord("dkim._domainkey.example.org", "TXT", f'"v=DKIM1;k=rsa;p={"MIIBIjAN" * 48}"', 3600)
+
+
+@pytest.mark.parametrize(("width", "longest"), [(1280, 2), (375, 2), (320, 3)])
+@pytest.mark.parametrize("long", [POINTER, KEY], ids=["name", "value"])
+def test_long_records_leave_room_for_what_stands_beside_them(
+    long: DnsRecord, width: int, longest: int, show: Show
+) -> None:
+    remedy = reports.Remedy("Enter these.", place="dns", records=(SHORT, long))
+    report = reports.report(reports.result("dns.mx", "fail", remedy=remedy))
+    page = show(render(report, "html", Context()), width=width)
+    names, values = (page.locator(f".records {part} code").evaluate_all(LINES) for part in ("th", "td:nth-child(3)"))
+    assert names[0] == values[0] == 1
+    assert names[1] <= longest
+    assert values[1] == 1 or long is KEY
+    page.locator(".records summary").click()
+    sizes = page.locator(".records td code, .records pre code").evaluate_all(
+        "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
+    )
+    assert max(sizes) - min(sizes) < 1
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_is_good_to_know_shows_that_it_opens_and_is_whole_on_paper(scripts: bool, show: Show) -> None:
+    remedy = reports.Remedy("Raise this limit.", ("sysctl -w fs.inotify.max_user_instances=1024",))
+    report = reports.report(reports.result("system.limits", remedy=remedy))
+    page = show(render(report, "html", Context()), scripts=scripts)
+    mark = page.locator(".notes summary").evaluate("e => getComputedStyle(e, '::after').borderRightWidth")
+    assert mark == "2px"
+    assert page.locator(".notes pre:visible").count() == 0
+    page.emulate_media(media="print")
+    if scripts:
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    box = page.locator(".notes pre").bounding_box()
+    assert box
+    assert box["height"] > 10
+    if scripts:
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.locator(".notes details[open]").count() == 0
+
+
 @pytest.mark.parametrize("width", [*WIDTHS, 320])
 def test_ports_and_short_words_stand_on_one_line(width: int, show: Show) -> None:
     page = show(pages.page("not-ready"), width=width)
     lines = "all => all.map(e => new Set([...e.getClientRects()].map(box => box.top)).size)"
     assert page.locator(".ports .port bdi").evaluate_all(lines) == [1] * 13
+    if width in WIDTHS:
+        assert page.locator(".ports td:nth-child(4) bdi, .ports td code").evaluate_all(LINES) == [1] * 26
     heights = page.locator(".bars .badge, .tile").evaluate_all("all => all.map(e => e.clientHeight)")
     assert len(heights) == 7
     assert max(heights) < 40
+
+
+def test_on_a_narrow_screen_what_is_long_leaves_the_rest_whole(show: Show) -> None:
+    holder = reports.holder("a-proxy-of-which-the-name-is-rather-long-1", "proxy.service", "0.0.0.0", 80)
+    report = reports.report(*reports.failing().results, reports.port("HTTP_PORT", "fail", holders=(holder,)))
+    page = show(render(report, "html", Context()), width=375)
+    assert page.locator(".ports tbody th").last.inner_text() == "HTTP"
+    assert page.locator(".ports tbody th").evaluate_all(LINES)[-1] == 1
+    assert set(page.locator(".bar-wanted > span:last-child").evaluate_all(LINES)) == {1}
+    page.locator("article .more summary").first.click()
+    link = page.locator("article .more a").first
+    assert link.inner_text() == "docs.mailcow.email/getstarted/prerequisite-system"
+    assert link.locator("wbr").count() == 2  # a line may end behind a slash
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_all_cards_are_as_wide_as_the_page(paper: bool, show: Show) -> None:
+    page = show(pages.page("hostile"))
+    if paper:
+        page.emulate_media(media="print")
+    widths = page.locator(".hero, main > section > .card, .place > .card").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().width)"
+    )
+    assert len(widths) == 4
+    assert max(widths) - min(widths) < 1
+
+
+def test_no_option_is_torn_where_a_line_ends(show: Show) -> None:
+    """A browser breaks a line behind each hyphen, those of `--pid=host` too."""
+    command = "docker run --rm --privileged --pid=host --network=host mailcow-preflight"
+    remedy = reports.Remedy("Run with --network=host, or add --ignore 'ports.free:25/tcp=kept'.", (command,))
+    report = reports.report(reports.result("network.public-address", "fail", remedy=remedy))
+    page = show(render(report, "html", Context()))
+    page.locator("article .more summary").click()
+    for width in range(320, 520, 8):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        assert set(page.locator("article code bdi").evaluate_all(LINES)) == {1}, width
+    text = page.locator("article pre").evaluate("e => (getSelection().selectAllChildren(e), getSelection().toString())")
+    assert text.strip() == command
 
 
 def test_on_a_narrow_screen_the_ports_are_cards_and_on_a_wide_one_a_table(show: Show) -> None:

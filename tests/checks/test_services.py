@@ -325,7 +325,7 @@ def held(unit: str | None, port: int = 25, **more: Any) -> dict[str, Any]:
 def test_who_holds_a_port_is_told_by_the_check_of_ports_alone(unit: str) -> None:
     result = one(service("postfix", sockets=("postfix.socket",), streams=(("", 25),)), **held(unit))
     assert (result.status, result.subject, result.remedy) == (Status.SKIP, "postfix.service", None)
-    assert result.reason == "postfix.service uses ports that mailcow publishes, so `ports.free` reports it: 25/tcp."
+    assert result.reason == "postfix.service uses ports that mailcow publishes, so ports.free reports it: 25/tcp."
     assert one(service("postfix", streams=(("", 25),)), **held("other.service")).status is Status.WARN
     by_hand = service(unit=None, enabled=None, pid=9)
     assert one(by_hand, **held(None)).status is Status.SKIP

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+# The elements of a page that depend on values: pieces of code in a sentence, and words of code.
+CODE = {("code", ("dir",)), ("bdi", ())}
 MARKS = (
     "# heading",
     "## x\n# y",

@@ -22,7 +22,7 @@ from preflight.report.evidence.engine import HealthEvidence
 from preflight.report.evidence.ports import PortEvidence
 from preflight.report.model import DnsRecord, Remedy, Report, RequirementsSource, Result, Severity, Status
 from tests.render import exposition, reports
-from tests.render.hostile import ANY, VALUES
+from tests.render.hostile import ANY, CODE, VALUES
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 COMMANDS = " " * 6  # what is to be pasted may be wider than the page
@@ -121,7 +121,7 @@ def of_html(text: str) -> object:
         for child in [child for child in parent if child.get("class") in ("ignore", "more whole-message")]:
             parent.remove(child)
     shape = [(str(element.tag), tuple(element.attrib)) for element in tree.iter()]
-    return [entry for entry in shape if entry != ("code", ("dir",))], {a.get("href") for a in tree.iter("a")}
+    return [entry for entry in shape if entry not in CODE], {a.get("href") for a in tree.iter("a")}
 
 
 def of_junit(text: str) -> object:

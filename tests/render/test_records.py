@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 
@@ -54,7 +56,7 @@ def test_what_no_check_asks_for_stands_apart_and_is_no_comment_of_a_zone() -> No
 
 
 def test_the_page_has_the_same_tables_and_blocks_to_copy() -> None:
-    page = render(reports.report(*rows(NOW, REVERSE, LATER)), "html")
+    page = re.sub("</?bdi>", "", render(reports.report(*rows(NOW, REVERSE, LATER)), "html"))
     for record in (ADDRESS, POINTER, MX):
         assert f">{record.name}</code></th>" in page
         assert f"<code>{record.line}</code>" in page

@@ -15,7 +15,7 @@ from preflight.text.sentences import say
 def told_already(subject: str, ports: list[str], service: Service | None = None) -> Finding:
     """Leave a service or a unit to the check of the ports that it holds: one cause is one finding."""
     reason = say(
-        "{subject} uses ports that mailcow publishes, so `ports.free` reports it: {ports}.",
+        "{subject} uses ports that mailcow publishes, so ports.free reports it: {ports}.",
         subject=subject, ports=", ".join(ports),
     )  # fmt: skip
     if service is None:

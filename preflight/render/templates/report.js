@@ -58,7 +58,7 @@
   // On paper nothing can be opened.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll(".more:not([open]), .fold:not([open])")];
+    opened = [...document.querySelectorAll(".more:not([open]), .fold:not([open]), .notes details:not([open])")];
     for (const more of opened) more.open = true;
   });
   addEventListener("afterprint", () => {
