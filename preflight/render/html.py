@@ -6,8 +6,6 @@ has built is taken as it stands. The page's Content-Security-Policy allows its o
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -19,6 +17,7 @@ from preflight.render import html_text, html_words, pictures, plan_words, record
 from preflight.render.context import Context
 from preflight.render.digest import Entry, Reason, digest
 from preflight.render.escape import CELL, COMMAND, TEXT, command_line, is_link, quoted, terminal
+from preflight.render.html_assets import as_it_stands, policy_hash, source
 from preflight.render.html_rows import Row, by_section
 from preflight.render.html_steps import sheet
 from preflight.render.limits import ROWS, SUBJECTS
@@ -46,11 +45,11 @@ def html(report: Report, context: Context) -> str:
     found = digest(report)
     begin = opening(report, found, context.coverage)
     groups = by_section(report.results)
-    style, script = _source("report.css") + _filters(groups), _source("report.js")
+    style, script = source("report.css") + _filters(groups), source("report.js")
     page = environment().get_template("report.html.j2").render(
-        policy=POLICY.format(style=_hash(style), script=_hash(script)),
-        style=_as_it_stands(style),
-        script=_as_it_stands(script),
+        policy=POLICY.format(style=policy_hash(style), script=policy_hash(script)),
+        style=as_it_stands(style),
+        script=as_it_stands(script),
         report=report,
         found=found,
         question=_markup(words.QUESTION).format(name=cell(report.host.name or words.UNKNOWN_HOST, 60)),
@@ -284,22 +283,6 @@ def _changes(since: Comparison | None) -> dict[str, Any]:
 
 def styled(more: str) -> tuple[Markup, str]:
     """Return the style of a page without a script, with some of its own, and the policy that allows nothing else."""
-    style = _source("report.css") + more
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
-    return _as_it_stands(style), policy
-
-
-@cache
-def _source(name: str) -> str:
-    """Return one of our own files beside the template."""
-    from importlib.resources import files
-
-    return files("preflight.render").joinpath("templates", name).read_text("utf-8")
-
-
-def _as_it_stands(source: str) -> Markup:
-    return _markup(source)
-
-
-def _hash(source: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
+    style = source("report.css") + more
+    policy = f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'"
+    return as_it_stands(style), policy

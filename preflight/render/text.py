@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from preflight.render import changes, plan_words, text_words, ways, words
+from preflight.render.closing import COLORS, end, order
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Digest, Entry, digest, named
 from preflight.render.escape import quoted, terminal
 from preflight.render.limits import PARAGRAPH, ROWS, SUBJECTS
-from preflight.render.opening import Opening, opening
+from preflight.render.opening import opening
 from preflight.render.page import Page
 from preflight.render.passed import passed, skipped
 from preflight.render.plan import ORDER, done_in
@@ -23,12 +24,6 @@ from preflight.report.model import Report, Result
 if TYPE_CHECKING:
     from preflight.report.compare import Comparison
 
-_COLORS = {
-    "pass": "bold green",
-    "warn": "bold yellow",
-    "fail": "bold red",
-    "unknown": "bold magenta",
-}
 _BODY = 5  # columns in front of what belongs to a step: its number and its mark stand there
 _PASTE = 6
 _HEADLINE = 800  # characters, at most: the ids behind it are in the line whatever a host put into it
@@ -170,7 +165,7 @@ def text(report: Report, context: Context) -> str:
     """Return the report as lines of at most so many columns; what is to be pasted stands out where it is longer."""
     sheet, found, since = _Sheet(context), digest(report), context.since
     page, begin = sheet.page, opening(report, found, context.coverage)
-    page.line(begin.headline.upper(), style=_COLORS[begin.state])
+    page.line(begin.headline.upper(), style=COLORS[begin.state])
     if not (found.blocks and begin.state == "fail"):  # else the last line says it, where a terminal still shows it
         page.line(begin.next)
     page.line(_host(report))
@@ -193,7 +188,7 @@ def text(report: Report, context: Context) -> str:
     _fixed(page, since)
     _passed(page, report, found, context)
     open_results = sum(question.entry.count for question in questions)
-    _end(page, report, context, begin, (len(blocks), len(warnings), open_results), _order(sheet.number, later))
+    end(page, report, context, begin, (len(blocks), len(warnings), open_results), order(sheet.number, later))
     return page.finish()
 
 
@@ -267,37 +262,6 @@ def _passed(page: Page, report: Report, found: Digest, context: Context) -> None
     if told:
         page.line("")
         page.line(" ".join([*told, text_words.LISTED]))
-
-
-def _order(count: int, later: range) -> str:
-    """Say which of so many steps comes first, and which ones have to wait for mailcow."""
-    if not later:
-        return text_words.START
-    first, last = later[0], later[-1]
-    form = {1: "{first}", 2: text_words.AND}.get(len(later), text_words.TO)
-    told = [text_words.LATER.format(numbers=form.format(first=first, last=last))]
-    if len(later) < count:
-        begin = 1 if first > 1 else last + 1
-        told = [text_words.FIRST.format(number=begin), *told, text_words.BETWEEN]
-    return " ".join(told)
-
-
-def _end(
-    page: Page, report: Report, context: Context, begin: Opening, numbers: tuple[int, int, int], order: str
-) -> None:
-    """End with the verdict, the number of problems and the next step: that is what a terminal still shows."""
-    if context.show_passed or not report.counts.pass_ + report.counts.skip:
-        page.line("")
-    page.line(words.footer(report), style="dim")
-    page.line(text_words.MORE_ABOUT.format(page=words.page("ID")), style="dim")
-    rows = zip(text_words.TALLY, numbers, strict=True)
-    tally = ", ".join(text_words.some(forms, count) for forms, count in rows if count)
-    last = text_words.LAST.format(headline=begin.headline, tally=tally) if tally else words.sentence(begin.headline)
-    page.line(last, style=_COLORS[begin.state])
-    if begin.install:
-        page.line(text_words.INSTALL.format(url=begin.install))
-    elif tally:
-        page.line(order)
 
 
 def _names(checks: Sequence[CheckSubjects]) -> str:
