@@ -12,6 +12,7 @@ from preflight.checks.docker.leftovers import PROJECTS
 from preflight.checks.docker.settings import FAULTS
 from preflight.facts import (
     Address,
+    Contact,
     Container,
     DaemonConfig,
     EngineNetwork,
@@ -171,8 +172,7 @@ OLD = ["ipv6", "fixed-cidr-v6", "ip6tables", "experimental"]
 def test_the_ipv6_keys_that_the_installer_will_add(version: str, held: dict[str, Any], missing: list[str]) -> None:
     result = settings(config(**held), version)
     assert (result.status, measured(result)["missing"]) == (Status.WARN if missing else Status.PASS, missing)
-    how = "lacks" if config(**held).present else "will offer to create it with"
-    assert not missing or f"{how} {', '.join(missing)}" in result.message
+    assert not missing or f"lacks {', '.join(missing)}" in result.message
     assert result.remedy is None or all(f'"{key}": ' in result.remedy.text for key in missing)
 
 
@@ -190,8 +190,19 @@ def test_a_file_that_is_not_there_is_written_by_a_command(version: str, written:
     assert json.loads(written)
     assert result.remedy is not None
     assert "Leave this to mailcow" in result.remedy.text
+    assert "running by then" not in result.remedy.text
+    names = ", ".join(json.loads(written))
+    assert result.message.startswith(f"{PATH} does not exist.")
+    assert f"will offer to create it with {names}." in result.message
     openrc = settings(config(False), version, services=Services("openrc", ()))
     assert commands(openrc)[-1] == "rc-service docker restart"
+
+
+def test_settings_of_an_engine_that_is_still_to_be_installed_say_that_it_may_run_by_then() -> None:
+    result = settings(config(False), contact=Contact("unix:///run/docker.sock", "absent"))
+    assert result.remedy is not None
+    assert result.remedy.text.endswith("If Docker is running by then, restart it.")
+    assert not any("restart" in command for command in commands(result))
 
 
 @pytest.mark.parametrize(

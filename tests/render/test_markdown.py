@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from preflight.render import Context, render
+from preflight.render.limits import ROWS
 from preflight.render.words import INSTALL
 from preflight.report.model import Remedy, Status, Verdict
 from tests.render import reports
@@ -144,6 +145,17 @@ def test_a_remark_stands_apart_from_what_passed_with_what_can_be_done() -> None:
     assert "Add it.\n\n```sh\nadd it\n```\n" in told
     assert "record is missing" not in text[text.index("## Passed") :]
     assert "| b, c, d " in text
+
+
+def test_remarks_in_great_number_say_how_many_more_there_are_and_what_others_said() -> None:
+    rows = [
+        reports.result("a.b", message=f"It is {n * n}.", subject="x", detail="own words", remedy=Remedy("Mind it."))
+        for n in range(ROWS + 3)
+    ]
+    text = render(reports.report(*rows), "markdown")
+    told = text[text.index("## Good to know") :]
+    assert "\n- and 3 more" in told
+    assert "own words" in told
 
 
 def test_a_ready_host_is_told_how_to_go_on_and_others_are_not() -> None:
