@@ -43,7 +43,7 @@ def test_the_oldest_document_has_its_experiments() -> None:
     assert probes.privileged.get() == StartRun(True, 0, granted=True)
     assert probes.healthcheck.known
     assert probes.limits.missing is not None
-    assert "recorded by a version that did not collect this" in probes.limits.missing.reason
+    assert "come from a version that did not collect this" in probes.limits.missing.reason
 
 
 def test_a_document_of_today_is_not_mixed_with_what_stands_at_its_top(tmp_path: Path) -> None:

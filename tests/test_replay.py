@@ -33,7 +33,10 @@ REPORTS = {
 }
 UPDATE = os.environ.get("PREFLIGHT_UPDATE_GOLDENS") == "1"
 # The run's and each result's own, which differ from run to run; the times among the facts were recorded and do not.
-TIMES = re.compile(r'(?m)(?<=^  "seconds": )[^,\n]+|(?<=^      "seconds": )[^,\n]+|(?<= UTC, in )[0-9.]+(?= s\.$)')
+TIMES = re.compile(
+    r'(?m)(?<=^  "seconds": )[^,\n]+|(?<=^      "seconds": )[^,\n]+|(?<= UTC, in )[0-9.]+(?= s\.$)'
+    r"|(?<= UTC · )[0-9.]+(?= s ·)"
+)
 
 
 def names(path: Path) -> str:
@@ -65,7 +68,7 @@ def test_facts_recorded_before_a_part_was_looked_at_stay_readable(part: str, pre
     path.write_text(json.dumps(document), "utf-8")
     missing = fact(read_facts(path), part).missing
     assert missing.kind == ("skip" if part in OPTIONAL else "unknown")
-    assert ("was not given" if part in OPTIONAL else "recorded by a version") in missing.reason
+    assert ("was not given" if part in OPTIONAL else "come from a version") in missing.reason
     assert statuses(preflight("--facts", str(path), "--format", "json")).get("error", []) == []
 
 
@@ -84,7 +87,7 @@ def test_facts_of_older_versions_are_judged(facts: Path, redact: tuple[str, ...]
     run = preflight("--facts", str(facts), "--format", "json", *redact)
     found = statuses(run)
     known = read_facts(facts)
-    before = {part for part in PARTS if (why := fact(known, part).missing) and "recorded by a version" in why.reason}
+    before = {part for part in PARTS if (why := fact(known, part).missing) and "come from a version" in why.reason}
     allowed = {entry.id for entry in catalogue() if before & set(entry.reads)}
     assert run.code == 1
     assert len(found["pass"]) > 40

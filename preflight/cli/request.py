@@ -135,7 +135,7 @@ def _renamed(host: Host, asked: Asked) -> Host:
     reason = say("The facts were recorded without a host name.")
     if before:
         reason = say("The facts were recorded for {before}. {fqdn} was not looked up.", before=before, fqdn=fqdn)
-    help = say("Record them again with this --hostname.")
+    help = say("Run `preflight facts` on that host again, with this --hostname.")
     lines: Fact[tuple[HostsEntry, ...]] = Fact.unknown("/etc/hosts", reason, help, place="docker-run")
     answers: Fact[Answers] = Fact.unknown("DNS", reason, help, place="docker-run")
     if host.asked.offline or (host.answers.known and host.answers.get().get(fqdn, "A")):

@@ -108,8 +108,8 @@ def require(*facts: Fact[Any]) -> None:
 # A part that a version did not know yet which recorded the facts.
 BEFORE: Fact[Any] = Fact.unknown(
     "",
-    "These facts were recorded by a version that did not collect this.",
-    "Record them again with this version.",
+    "The recorded facts come from a version that did not collect this.",
+    "Run `preflight facts` on that host again, with this version.",
     cause="older",
 )
 

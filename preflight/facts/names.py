@@ -111,7 +111,7 @@ class Answers(Struct, frozen=True, omit_defaults=True, rename={"by_question": "g
     def _missing(self, name: str, kind: str) -> MissingFact:
         values = {"name": name.rstrip("."), "kind": kind}
         reason = say("The DNS was not queried for {name} {kind}.", **values)
-        help = say("Record the facts again with this name.")
+        help = say("Run `preflight facts` on that host again, with this --hostname.")
         match self.unasked.get(self.key(name, kind)):
             case "budget":
                 reason = say(

@@ -24,7 +24,7 @@ _REASONS: dict[Cause, str] = {
     "no-hostname": noted("No --hostname was given."),
     "no-probe": noted("--no-probe was given."),
     "offline": noted("--offline was given."),
-    "older": noted("These facts were recorded by a version that did not collect this."),
+    "older": noted("The recorded facts come from a version that did not collect this."),
     "unasked": noted("No selected check needs it."),
 }
 # What would make the fact known, where that can be said of every host.
@@ -37,7 +37,7 @@ _HELP: dict[Cause, str] = {
     "late": noted("Raise --timeout."),
     "name-servers": noted("Name another name server with --resolver."),
     "network": noted("Run the check on the host; in a container, add --network=host."),
-    "older": noted("Record them again with this version."),
+    "older": noted("Run `preflight facts` on that host again, with this version."),
 }
 
 

@@ -6,7 +6,7 @@ from preflight.render import text_words, words
 from preflight.render.context import Context
 from preflight.render.opening import Opening
 from preflight.render.page import Page
-from preflight.report.model import Report
+from preflight.report.model import Report, RequirementsSource
 
 COLORS = {
     "pass": "bold green",
@@ -16,17 +16,40 @@ COLORS = {
 }
 
 
-def order(count: int, later: range) -> str:
-    """Say which of so many steps comes first, and which ones have to wait for mailcow."""
-    if not later:
-        return text_words.START
-    first, last = later[0], later[-1]
-    form = {1: "{first}", 2: text_words.AND}.get(len(later), text_words.TO)
-    told = [text_words.LATER.format(numbers=form.format(first=first, last=last))]
-    if len(later) < count:
-        begin = 1 if first > 1 else last + 1
-        told = [text_words.FIRST.format(number=begin), *told, text_words.BETWEEN]
-    return " ".join(told)
+def later(numbers: range) -> str:
+    """Say which steps have to wait for mailcow; '' = none."""
+    if not numbers:
+        return ""
+    form = {1: "{first}", 2: text_words.AND}.get(len(numbers), text_words.TO)
+    return text_words.LATER.format(numbers=form.format(first=numbers[0], last=numbers[-1]))
+
+
+def order(page: Page, begin: tuple[int, str] | None, waiting: range) -> str:
+    """Say which step comes first (None: none of today's), and which ones have to wait; else when to check again.
+
+    `begin`: its number, and what it advises, which is said where that takes no second line.
+    """
+    told = []
+    if begin is not None:
+        whole = text_words.BEGIN.format(number=begin[0], advice=begin[1])
+        told.append(whole if begin[1] and page.rows(whole, 0) == 1 else text_words.START.format(number=begin[0]))
+    return " ".join((*told, later(waiting) or text_words.AGAIN))
+
+
+def made(report: Report) -> str:
+    """Say in one line what made the report, when, in what time and by which requirements."""
+    date, _, time = report.started.removesuffix("Z").partition("T")
+    return text_words.MADE.format(
+        version=report.tool.version,
+        date=date,
+        time=time[:5],
+        seconds=f"{report.seconds:.1f}",
+        requirements=_requirements(report.requirements),
+    )
+
+
+def _requirements(used: RequirementsSource) -> str:
+    return text_words.READ.format(read=used.read) if used.name == "current" else used.name
 
 
 def end(
@@ -35,7 +58,7 @@ def end(
     """End with the verdict, the number of problems and the next step: that is what a terminal still shows."""
     if context.show_passed or not report.counts.pass_ + report.counts.skip:
         page.line("")
-    page.line(words.footer(report), style="dim")
+    page.line(made(report), style="dim")
     page.line(text_words.MORE_ABOUT.format(page=words.page("ID")), style="dim")
     rows = zip(text_words.TALLY, numbers, strict=True)
     tally = ", ".join(text_words.some(forms, count) for forms, count in rows if count)

@@ -90,8 +90,12 @@ def _zone(result: Result) -> str | None:
 
 
 def _advised(step: Step) -> Iterator[Chosen]:
-    """Yield the lines of a remedy: of another place than mailcow.conf they are the other way."""
-    state: _State = "set" if step.remedy.place == "mailcow.conf" and step.remedy.choice is not True else "else"
+    """Yield the lines of a remedy: of another place than mailcow.conf they are the other way.
+
+    A machine is as large as it is today, whatever its provider might add.
+    """
+    fits = step.remedy.place in ("mailcow.conf", "provider") and step.remedy.choice is not True
+    state: _State = "set" if fits else "else"
     messages = dict.fromkeys(result.message for result in step.results)
     for setting in step.remedy.lines:
         yield Chosen(setting, state, (*messages, step.remedy.text), _checks(step))

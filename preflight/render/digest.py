@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from preflight.render.ports import PORTS, Port, ports
+from preflight.render.records import alike, joined
 from preflight.report.model import Remedy, Report, Result, Severity, Status
 
 T = TypeVar("T")
@@ -156,7 +157,10 @@ def _group(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
 
 
 def entries(results: Iterable[Result]) -> tuple[Entry, ...]:
-    """Bring results with the same remedy together: of one check but for commands and records, of several the whole."""
+    """Bring results with the same remedy together: of one check but for commands and records, of several the whole.
+
+    Records to enter at one time are one errand, whichever checks miss them.
+    """
 
     def of_one_check(result: Result) -> object:
         kept = (
@@ -167,11 +171,16 @@ def entries(results: Iterable[Result]) -> tuple[Entry, ...]:
         return result.check, kept
 
     def of_several(entry: Entry) -> object:
-        return entry.remedy or id(entry)
+        if entry.remedy is None:
+            return id(entry)
+        return alike(entry.remedy) or entry.remedy
 
     merged = [Entry(tuple(group), _merged(group)) for group in _group(results, of_one_check).values()]
     return tuple(
-        Entry(tuple(result for entry in group for result in entry.results), group[0].remedy)
+        Entry(
+            tuple(result for entry in group for result in entry.results),
+            joined(remedies) if (remedies := [entry.remedy for entry in group if entry.remedy]) else None,
+        )
         for group in _group(merged, of_several).values()
     )
 

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from preflight.render import html_text, html_words, pictures, plan_words, record_words, ways, words
+from preflight.render import html_text, html_words, machine, pictures, plan_words, record_words, ways, words
 from preflight.render.context import Context
 from preflight.render.digest import Entry, Reason, digest
 from preflight.render.escape import CELL, COMMAND, TEXT, command_line, is_link, quoted, terminal
@@ -56,8 +56,8 @@ def html(report: Report, context: Context) -> str:
         opening=begin,
         icon=html_text.icon(begin.state),
         sheet=sheet(report, found, context),
-        engine=html_text.engine(report),
-        system=html_text.system(report),
+        engine=machine.engine(report),
+        system=machine.system(report),
         counts=sorted(words.counts(report.counts), key=lambda count: ORDER.index(count[0])),
         groups=groups,
         bars=pictures.bars(report.results),
@@ -183,9 +183,10 @@ def _because(reason: Reason) -> Markup:
 
 
 def _cause(entry: Entry) -> str | Markup:
-    """Return the cause as a heading: the message, or where results differ the check's title."""
+    """Return the cause as a heading: the message, or where results differ the first one, and how many more."""
     if not entry.alike:
-        return words.SEVERAL.format(title=shown(entry.first.title, 200), count=len(entry.results))
+        first = html_text.headline(shown(words.heading(entry.first.message), COMMAND))
+        return _markup(words.SEVERAL).format(first=first, count=len(entry.sayings) - 1)
     message = html_text.headline(shown(entry.first.message, COMMAND))
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     if not others:

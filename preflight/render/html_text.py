@@ -6,14 +6,14 @@ import base64
 import re
 from collections.abc import Iterator
 
-from preflight.render import html_words, words
+from preflight.render import html_words
 from preflight.render.digest import Entry
 from preflight.render.escape import is_link
 from preflight.render.limits import SUBJECTS
 from preflight.render.pictures import Bar
 from preflight.render.terse import adds
 from preflight.render.waivable import all_waivable
-from preflight.report.model import Report, Result, Status
+from preflight.report.model import Result
 
 HEADLINE = 180  # characters of a heading; what is longer is told below it
 # Only these become links in a sentence: a sentence may hold words of the host, and nobody follows those.
@@ -82,24 +82,6 @@ def share(bar: Bar) -> str:
     if bar.times >= 1:
         return html_words.TIMES.format(times=f"{bar.times:.1f}" if bar.times < 100 else f"{bar.times:.0f}")
     return html_words.LESS.format(share=f"{bar.filled:.0f}")
-
-
-def engine(report: Report) -> str:
-    """Return Docker's version, or why there is none: it does not answer, or nobody asked."""
-    found = [result.was or result.status for result in report.results if result.check == "docker.engine"]
-    if report.host.engine is None and Status.FAIL in found:
-        return html_words.NO_ENGINE
-    return report.host.engine or _unread(report, "docker.engine")
-
-
-def system(report: Report) -> str:
-    """Return the operating system, or why it is not known."""
-    return report.host.os or _unread(report, "system.os")
-
-
-def _unread(report: Report, check: str) -> str:
-    asked = any(result.check == check and result.status is not Status.SKIP for result in report.results)
-    return words.UNKNOWN if asked else html_words.NOT_CHECKED
 
 
 def icon(state: str) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from preflight.render import changes, plan_words, record_words, ways, words
+from preflight.render import changes, machine, plan_words, record_words, terse, ways, words
+from preflight.render.closing import later
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Entry, Reason, Unclear, digest, named, with_reasons
 from preflight.render.escape import CELL, Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
-from preflight.render.plan import ORDER, Plan, done_in, plan
+from preflight.render.plan import ORDER, Plan, Where, done_in, plan
 from preflight.render.records import parts
 from preflight.render.tables import anchor, catalogue_table, evidence_table, passed_table, ports_table, records_table
 from preflight.render.waivable import all_waivable
@@ -32,16 +33,17 @@ _SIGNS = {Status.FAIL: Ready("❌ "), Status.WARN: Ready("⚠ "), Status.PASS: R
 def markdown(report: Report, context: Context) -> str:
     """Return the report as Markdown."""
     found, since, made = digest(report), context.since, plan(report, context)
-    entries = with_reasons([*found.blocks, *found.warnings], context.why)
+    places = _places(with_reasons([*found.blocks, *found.warnings], context.why))
     text = environment().get_template("report.md.j2").render(
         opening=opening(report, found, context.coverage),
+        later=_later(places),
         summary=_summary(report),
         counts=_counts(report),
         flags=_flags(made),
         line=made.line,
         note=words.REDACTED if context.redacted else "",
         sorted=found,
-        places=_places(entries),
+        places=[(plan_words.HEADINGS[place], told) for place, told in places],
         records=parts(report, context),
         footer=_footer(report),
         since=markdown_text(changes.since(since)) if since else "",
@@ -76,17 +78,22 @@ def environment() -> Environment:
         "catalogue_table": catalogue_table, "records_table": records_table,
         "zone_lines": lambda lines: fence(lines, "text"), "stopped_ways": ways.stopped, "way": ways.markdown,
     }  # fmt: skip
+    made.filters["advice"] = terse.advice
     made.filters["sign"] = lambda entry: _SIGNS[entry.first.status]
     made.globals |= {"words": words, "record_words": record_words, "ROWS": ROWS}
     return made
 
 
-def _places(entries: Sequence[Told]) -> list[tuple[str, list[Told]]]:
-    """Sort entries by where something is done about them, as headings; the worst of a place first."""
-    groups = [
-        (plan_words.HEADINGS[place], [one for one in entries if done_in(one[0].remedy) == place]) for place in ORDER
-    ]
-    return [(heading, group) for heading, group in groups if group]
+def _places(entries: Sequence[Told]) -> list[tuple[Where, list[Told]]]:
+    """Sort entries by where something is done about them; the worst of a place first."""
+    groups = [(place, [one for one in entries if done_in(one[0].remedy) == place]) for place in ORDER]
+    return [(place, group) for place, group in groups if group]
+
+
+def _later(places: Sequence[tuple[Where, list[Told]]]) -> str:
+    """Say which of the numbered entries have to wait for mailcow."""
+    count = sum(len(group) for _, group in places)
+    return later(range(1 + sum(len(group) for place, group in places if place != "last"), 1 + count))
 
 
 def _summary(report: Report) -> Ready:
@@ -97,7 +104,7 @@ def _summary(report: Report) -> Ready:
             os=markdown_text(host.os or words.UNKNOWN_OS, 100),
             kernel=markdown_text(host.kernel or words.UNKNOWN, 100),
             architecture=markdown_text(host.architecture or words.UNKNOWN, 40),
-            engine=markdown_text(host.engine or words.UNKNOWN, 100),
+            engine=markdown_text(machine.engine(report), 100),
             requirements=link(report.requirements.source, report.requirements.name),
             read=markdown_text(report.requirements.read, 20),
         )
@@ -138,10 +145,10 @@ def _sentence(text: str) -> Ready:
 
 
 def _heading(entry: Entry) -> Ready:
-    """Return the cause as a heading: the message, or where results differ the check's title."""
+    """Return the cause as a heading: the message, or where results differ the first one, and how many more."""
     if not entry.alike:
-        title = markdown_text(entry.first.title, 200)
-        return Ready(words.SEVERAL.format(title=title, count=len(entry.results)))
+        first, count = markdown_text(words.heading(entry.first.message), 300), len(entry.sayings) - 1
+        return Ready(words.SEVERAL.format(first=first, count=count))
     others = [result.subject for result in entry.results[1:] if result.subject is not None]
     if not others:
         return markdown_text(words.heading(entry.first.message), 300)

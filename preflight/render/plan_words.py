@@ -47,7 +47,7 @@ PLACES: dict[Where, str] = {
     "provider": "your hosting provider",
     "dns": "your DNS provider",
     "mailcow.conf": "mailcow's own settings, once it is cloned (preflight --format conf)",
-    "last": "last, when mailcow runs and you have tested it",
+    "last": "last, once mailcow runs and you have tested it",
 }
 STEPS_THERE = "- {place}: {count}"
 NEXT = "Run preflight again:"

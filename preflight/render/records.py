@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from preflight.render import record_words
 from preflight.render.context import Context
-from preflight.report.model import DnsRecord, Report, Result, Severity
+from preflight.report.model import DnsRecord, Remedy, Report, Result, Severity
 
 ROWS = 100  # records of a table: sixteen mail domains lack no more
 # What a record is made of, and nothing that a name server would take for an order ($INCLUDE) or a second line.
@@ -87,16 +88,53 @@ def parts(report: Report, context: Context) -> tuple[Part, ...]:
 
 
 def _part(title: str, rows: Records, place: Literal["dns", "provider", "last"], context: Context) -> Part:
-    lines = () if context.redacted else tuple(record.line for record in rows.entered if is_sound(record))
+    own = place != "provider"  # who asks for a name in a form, and replaces the old one
+    lines = tuple(record.line for record in rows.entered if is_sound(record)) if own and not context.redacted else ()
     removal = record_words.RECORDS_REMOVE if rows.entered else record_words.RECORDS_REMOVE_ALONE
+    removed = rows.removed if own else ()
     return Part(
         title if rows.entered else "",
         rows.entered[:ROWS],
         lines[:ROWS],
-        removal if rows.removed else "",
-        tuple(record.plain for record in rows.removed[:ROWS]),
+        removal if removed else "",
+        tuple(record.plain for record in removed[:ROWS]),
         place,
     )
+
+
+def said(remedy: Remedy) -> str:
+    """Return what a remedy says without the lines of its records, which stand at its end."""
+    lines = _lines(remedy.records)
+    return remedy.text.removesuffix(lines).rstrip() if lines else remedy.text
+
+
+def alike(remedy: Remedy) -> object:
+    """Return what remedies have in common that differ in nothing but the records to enter; None: it stands alone."""
+    if not remedy.records or remedy.gone or said(remedy) == remedy.text:
+        return None
+    return replace(remedy, text=_of_several(said(remedy)), records=())
+
+
+def joined(remedies: Sequence[Remedy]) -> Remedy:
+    """Make one remedy of several that are alike: what it says, and the records of all."""
+    first = remedies[0]
+    if len(set(remedies)) == 1:
+        return first
+    entered = tuple(dict.fromkeys(record for remedy in remedies for record in remedy.records))
+    text = _of_several(said(first)) if len(entered) > 1 else said(first)
+    return replace(first, text=f"{text} {_lines(entered)}", records=entered) if entered else first
+
+
+def _lines(records: Iterable[DnsRecord]) -> str:
+    return " · ".join(record.line for record in records)
+
+
+def _of_several(text: str) -> str:
+    """Return the sentence that goes before several records."""
+    for one, several in record_words.ONE_AND_SEVERAL:
+        if text.endswith(one):
+            return text.removesuffix(one) + several
+    return text
 
 
 def is_sound(record: DnsRecord) -> bool:

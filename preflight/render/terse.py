@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from preflight.render import record_words
 from preflight.render.digest import CheckSubjects, Digest, Entry, Reason, Unclear
+from preflight.render.records import said
 from preflight.report.model import Remedy, Result
 
 # A word that tells something on its own has one of these: numbers, paths, names, variables. Others say again what the
@@ -27,11 +27,10 @@ class Advice(Struct, frozen=True):
     text: str
     commands: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
-    kind: tuple[str, ...] = ()  # where and when it is done
 
 
 class Step(Struct, frozen=True):
-    """Findings that one piece of advice mends."""
+    """Findings that one piece of advice mends; remarks may be several."""
 
     entries: tuple[Entry, ...]
     advice: Advice | None
@@ -44,26 +43,13 @@ class Open(Struct, frozen=True):
     reasons: tuple[tuple[Reason, int], ...]
 
 
-def steps(entries: Iterable[Entry]) -> tuple[Step, ...]:
-    """Return what is to be done, the same advice once; the entries keep their order."""
-    found: list[Step] = []
-    for entry in entries:
-        advice = _advice(entry.remedy)
-        same = next((number for number, step in enumerate(found) if _goes_with(step.advice, advice)), None)
-        if same is None:
-            found.append(Step((entry,), advice))
-        else:
-            found[same] = Step((*found[same].entries, entry), _joined(found[same].advice, advice))
-    return tuple(found)
-
-
-def _advice(remedy: Remedy | None) -> Advice | None:
+def advice(remedy: Remedy | None) -> Advice | None:
     """Return a remedy whose records stand on lines of their own, no longer at the end of its sentence."""
     if remedy is None:
         return None
-    lines = tuple(record.line for record in remedy.records)
-    text = remedy.text.removesuffix(" · ".join(lines)).rstrip() if lines else remedy.text
-    return Advice(text, remedy.commands, lines, (remedy.place, remedy.when))
+    # A hosting provider asks for the name alone, in a form of its own.
+    lines = () if remedy.place == "provider" else tuple(record.line for record in remedy.records)
+    return Advice(said(remedy), remedy.commands, lines)
 
 
 def notes(entries: Iterable[Entry]) -> tuple[Step, ...]:
@@ -75,36 +61,13 @@ def notes(entries: Iterable[Entry]) -> tuple[Step, ...]:
 
 
 def _note(group: list[Entry]) -> Step:
-    made = [advice for entry in group if (advice := _advice(entry.remedy))]
-    commands = [command for advice in made for command in advice.commands]
+    made = [one for entry in group if (one := advice(entry.remedy))]
+    commands = [command for one in made for command in one.commands]
     last = [command for number, command in enumerate(commands) if command not in commands[number + 1 :]]
     if any("<<" in command for command in commands):  # lines of a here-document may well be alike
         last = commands
-    records = tuple(record for advice in made for record in advice.records)
+    records = tuple(record for one in made for record in one.records)
     return Step(tuple(group), Advice("", tuple(last), records))
-
-
-def _goes_with(one: Advice | None, other: Advice | None) -> bool:
-    """Say whether two are one step: the same words and commands, and at most records that differ."""
-    return one is not None and other is not None and _but_records(one) == _but_records(other)
-
-
-def _but_records(advice: Advice) -> object:
-    return _of_several(advice.text), advice.commands, advice.kind
-
-
-def _of_several(text: str) -> str:
-    """Return the sentence that goes before several records."""
-    if text.endswith(record_words.RECORD_NOW):
-        return text.removesuffix(record_words.RECORD_NOW) + record_words.RECORDS_NOW
-    return text
-
-
-def _joined(one: Advice | None, other: Advice | None) -> Advice | None:
-    if one is None or other is None:
-        return one or other
-    records = tuple(dict.fromkeys((*one.records, *other.records)))
-    return Advice(_of_several(one.text) if len(records) > 1 else one.text, one.commands, records, one.kind)
 
 
 def open_questions(digest: Digest) -> tuple[Open, ...]:
@@ -133,8 +96,14 @@ def _together(reasons: Iterable[Reason]) -> tuple[CheckSubjects, ...]:
 
 def adds(result: Result) -> bool:
     """Say whether what was expected and found holds a number or a name that neither headline nor advice has."""
-    advice = _advice(result.remedy) or Advice("")
-    told = " ".join((result.message, result.subject or "", advice.text, *advice.commands, *advice.records)).lower()
+    do = advice(result.remedy) or Advice("")
+    told = " ".join((result.message, result.subject or "", do.text, *do.commands, *do.records)).lower()
     values = f"{result.expected or ''} {result.found or ''}".lower()
     words = (word.strip(_ROUND) for word in values.split() if _TELLING.search(word) and not _ANYWHERE.match(word))
-    return any(word.removesuffix(".0") not in told for word in words)
+    return any(word.removesuffix(".0") not in told and not _is_socket(word, told) for word in words)
+
+
+def _is_socket(word: str, told: str) -> bool:
+    """Say whether a word is an address with a port, and both are told."""
+    address, colon, port = word.rpartition(":")
+    return bool(colon) and address.strip("[]") in told and port in told

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from preflight.render import changes, plan_words, text_words, ways, words
+from preflight.render import changes, machine, plan_words, text_words, ways, words
 from preflight.render.closing import COLORS, end, order
 from preflight.render.context import Context
 from preflight.render.digest import CheckSubjects, Digest, Entry, digest, named
@@ -17,7 +17,7 @@ from preflight.render.opening import opening
 from preflight.render.page import Page
 from preflight.render.passed import passed, skipped
 from preflight.render.plan import ORDER, done_in
-from preflight.render.terse import Advice, Open, Step, adds, notes, open_questions, steps
+from preflight.render.terse import Advice, Open, Step, adds, advice, notes, open_questions
 from preflight.render.waivable import all_waivable
 from preflight.report.model import Report, Result
 
@@ -38,6 +38,7 @@ class _Sheet:
         self.since: Comparison | None = context.since
         self.redacted = context.redacted
         self.number = 0
+        self.advised: list[str] = []  # what each step says to do
         self._begun = False
 
     def heading(self, text: str) -> None:
@@ -47,45 +48,50 @@ class _Sheet:
         self._begun = True
         self.page.line(text, style="bold")
 
-    def steps(self, heading: str, found: Sequence[tuple[Step, str, str]]) -> None:
+    def steps(self, heading: str, found: Sequence[tuple[Entry, str, str]]) -> None:
         """Write steps, each with its mark and style: what is wrong, and what to do about it."""
         if not found:
             return
         self.heading(heading)
-        for step, mark, style in found:
-            lead = self.lead(mark)
-            advice = self._with_ids(step)
-            for entry in step.entries:
-                self._heads(entry, lead, style, ids=advice is step.advice)
-                self._about(entry)
-                lead = f"   {mark}"
-            self.advice(advice)
+        for entry, mark, style in found:
+            plain = advice(entry.remedy)
+            self.advised.append(plain.text if plain else "")
+            told = self._with_ids(entry, plain)
+            self._heads(entry, self.lead(mark), style, ids=told is plain)
+            self._about(entry)
+            self.advice(told)
 
-    def _with_ids(self, step: Step) -> Advice | None:
+    def _with_ids(self, entry: Entry, plain: Advice | None) -> Advice | None:
         """Return the advice of a step, with the ids behind it where they would take a line of their own before it."""
-        advice, entry = step.advice, step.entries[0]
-        if len(step.entries) > 1 or advice is None or not advice.text or advice.records:
-            return advice
+        if plain is None or not plain.text or plain.records:
+            return plain
         head = f"{terminal(_headlines(entry)[-1], _HEADLINE)}{changes.mark(entry, self.since)}"
-        told, ids = terminal(advice.text, PARAGRAPH), f" [{self._ids(entry)}]"
-        if self.page.rows(head + ids, _BODY) == self.page.rows(head, _BODY) or len(told + ids) > PARAGRAPH:
-            return advice
-        fits = self.page.rows(told + ids, _BODY) == self.page.rows(told, _BODY)
-        return replace(advice, text=told + ids) if fits else advice
+        told, ids = terminal(plain.text, PARAGRAPH), f" [{self._ids(entry.results)}]"
+        if self._fits(head, ids) or len(told + ids) > PARAGRAPH or not self._fits(told, ids):
+            return plain
+        return replace(plain, text=told + ids)
+
+    def _fits(self, told: str, more: str) -> bool:
+        """Say whether something can be told behind a text without a further line."""
+        return self.page.rows(told + more, _BODY) == self.page.rows(told, _BODY)
+
+    def begin(self, waiting: range) -> tuple[int, str] | None:
+        """Return the first step that does not wait, with its advice."""
+        return next(((n, told) for n, told in enumerate(self.advised, 1) if n not in waiting), None)
 
     def lead(self, mark: str) -> str:
         """Return the next number, with a mark."""
         self.number += 1
         return f"{self.number:>2} {mark}"
 
-    def advice(self, advice: Advice | None) -> None:
+    def advice(self, do: Advice | None) -> None:
         """Write what to do, and what to paste."""
-        if advice is None:
+        if do is None:
             return
-        if advice.text:
-            self.page.line(advice.text, indent=_BODY - 2, mark="→", mark_style="green")
-        self.page.paste(advice.commands, _PASTE)
-        self.page.paste(advice.records, _PASTE)
+        if do.text:
+            self.page.line(do.text, indent=_BODY - 2, mark="→", mark_style="green")
+        self.page.paste(do.commands, _PASTE)
+        self.page.paste(do.records, _PASTE)
 
     def open(self, found: Sequence[Open]) -> None:
         """Write what could not be found out, each reason once."""
@@ -104,6 +110,7 @@ class _Sheet:
                 self.page.line(words.MORE.format(count=len(question.reasons) - ROWS), indent=_BODY)
             self.said(question.entry.details)
             remedy = question.entry.remedy
+            self.advised.append(remedy.text if remedy else "")
             told = (remedy.text if remedy else words.NO_REMEDY) + changes.mark(question.entry, self.since)
             self.advice(Advice(told, remedy.commands if remedy else ()))
 
@@ -124,19 +131,23 @@ class _Sheet:
         self, entry: Entry, lead: str, style: str, more: str = "", *, bold: bool = True, ids: bool = True
     ) -> None:
         """Write what was found, the checks' ids and whether it is new behind the last line of it."""
-        heads = _headlines(entry)
+        heads = [terminal(head, _HEADLINE) for head in _headlines(entry)]
+        own = [f" [{self._ids(group)}]" for group in entry.sayings]
+        each = 1 < len(own) <= ROWS and all(map(self._fits, heads, own))  # each line has room for its own
         for number, head in enumerate(heads, 1):
+            told = head
             if number == len(heads):
-                head = " ".join(filter(None, (terminal(head, _HEADLINE), more)))
-                head = f"{head}{changes.mark(entry, self.since)}{f' [{self._ids(entry)}]' if ids else ''}"
-            self.page.line(head, mark=lead, mark_style=style, style="bold" if bold else "")
+                told = f"{' '.join(filter(None, (head, more)))}{changes.mark(entry, self.since)}"
+            if ids and (each or number == len(heads)):
+                told += own[number - 1] if each else f" [{self._ids(entry.results)}]"
+            self.page.line(told, mark=lead, mark_style=style, style="bold" if bold else "")
             lead = f"   {lead[-1]}"
 
-    def _ids(self, entry: Entry) -> str:
-        """Return what `--ignore` takes for the findings of an entry; a check alone where none can be named."""
-        told = all_waivable(entry.results, redacted=self.redacted)
+    def _ids(self, results: Sequence[Result]) -> str:
+        """Return what `--ignore` takes for findings; a check alone where none can be named."""
+        told = all_waivable(results, redacted=self.redacted)
         if not told:
-            return ", ".join(check.check for check in entry.checks)
+            return ", ".join(check.check for check in named(results))
         more = [words.MORE.format(count=len(told) - SUBJECTS)] if len(told) > SUBJECTS else []
         return ", ".join([*told[:SUBJECTS], *more])
 
@@ -175,33 +186,30 @@ def text(report: Report, context: Context) -> str:
         page.line(changes.since(since))
         for remark in changes.remarks(since):
             page.line(remark, style="bold")
-    blocks, warnings, questions = steps(found.blocks), steps(found.warnings), open_questions(found)
-    marked = [*((step, "✗", "red") for step in blocks), *((step, "!", "yellow") for step in warnings)]
+    questions = open_questions(found)
+    marked = [*((entry, "✗", "red") for entry in found.blocks), *((entry, "!", "yellow") for entry in found.warnings)]
     before = 0
     for place in ORDER:
         before = sheet.number
-        sheet.steps(plan_words.HEADINGS[place], [one for one in marked if done_in(one[0].entries[0].remedy) == place])
-    later = range(before + 1, sheet.number + 1)  # the last place's
+        sheet.steps(plan_words.HEADINGS[place], [one for one in marked if done_in(one[0].remedy) == place])
+    waiting = range(before + 1, sheet.number + 1)  # the last place's
     sheet.open(questions)
     sheet.notes(notes(found.notes))
     _waived(page, found.waived)
     _fixed(page, since)
     _passed(page, report, found, context)
-    open_results = sum(question.entry.count for question in questions)
-    end(page, report, context, begin, (len(blocks), len(warnings), open_results), order(sheet.number, later))
+    counts = len(found.blocks), len(found.warnings), sum(question.entry.count for question in questions)
+    end(page, report, context, begin, counts, order(page, sheet.begin(waiting), waiting))
     return page.finish()
 
 
 def _host(report: Report) -> str:
     host = report.host
-    return words.SUMMARY.format(
+    return text_words.HOST.format(
         name=host.name or words.UNKNOWN,
         os=host.os or words.UNKNOWN_OS,
-        kernel=host.kernel or words.UNKNOWN,
         architecture=host.architecture or words.UNKNOWN,
-        engine=host.engine or words.UNKNOWN,
-        requirements=report.requirements.name,
-        read=report.requirements.read,
+        engine=machine.engine(report),
     )
 
 

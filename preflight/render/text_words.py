@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+HOST = "Host {name} · {os} · {architecture} · Docker {engine}"
+MADE = "preflight {version} · {date} {time} UTC · {seconds} s · requirements {requirements}"
+READ = "of {read}"
 UNKNOWN = "Unknown"
 PASSED = {1: "1 check passed.", 2: "{count} checks passed."}
 SKIPPED = {1: "1 was skipped.", 2: "{count} were skipped."}
@@ -15,10 +18,10 @@ TALLY = (
     {1: "1 result unknown", 2: "{count} results unknown"},
 )
 LAST = "{headline}. {tally}."
-START = "Start with number 1. Run the check again when all is done."
-FIRST = "First: number {number}."
-LATER = "Last, once mailcow runs: {numbers}."
-BETWEEN = "Check again in between."
+START = "Start with {number}."
+BEGIN = "Start with {number}: {advice}"
+LATER = "Do {numbers} last, once mailcow is tested."
+AGAIN = "Then check again."
 AND = "{first} and {last}"
 TO = "{first} to {last}"
 INSTALL = "Next, install mailcow: {url}"

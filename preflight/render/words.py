@@ -48,6 +48,8 @@ STRICT = "Warnings count as failures in this run: fix them, then run this check 
 UNKNOWN = "unknown"
 UNKNOWN_OS = "system unknown"
 UNKNOWN_HOST = "this host"
+NO_ENGINE = "not available"
+NOT_CHECKED = "not checked"
 COUNTS = {
     Status.PASS: "{count} passed",
     Status.FAIL: "{count} failed",
@@ -63,7 +65,7 @@ ONE = {Status.WARN: "1 warning"}  # where one is not as several are
 UNCLEAR = "Unknown"
 WAIVED = "Waived"
 PORTS = "Ports"
-NOTES = "Good to know"
+NOTES = "Optional"
 PASSED = "Passed"
 SKIPPED = "Skipped"
 
@@ -71,7 +73,7 @@ ALSO = "The same goes for {subjects}."
 LEFT_OUT = "… (left out: {count} characters)"
 LONG_COMMAND = "# A command of {count} characters is left out here; the JSON report has it."
 MORE = "and {count} more"
-SEVERAL = "{count} findings against “{title}”"
+SEVERAL = "{first} (and {count} more)"
 NO_REMEDY = "No remedy is known."
 REMEDY = "What to do:"
 WHY = "Why it matters:"

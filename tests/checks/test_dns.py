@@ -604,8 +604,8 @@ def test_a_missing_mx_comes_with_its_zone_line(rcode: str) -> None:
         ((f"10 {NAME}.",), Status.PASS, "goes to"),
         (("10 Mail.EXAMPLE.org.",), Status.PASS, "goes to"),
         (("0 .",), Status.FAIL, "null MX"),
-        (("10 mx.example.net.",), Status.WARN, "not to"),
-        (("10 mail.example.org.example.org.",), Status.WARN, "not to"),
+        (("10 mx.example.net.",), Status.WARN, " today."),
+        (("10 mail.example.org.example.org.",), Status.WARN, " today."),
         ((f"10 {NAME}.", "20 backup.example.net."), Status.WARN, "also goes to"),
         (("5 gateway.example.net.", f"10 {NAME}."), Status.WARN, "first"),
         (("5 gateway.example.net.", f"10 {NAME}.", "20 backup.example.net."), Status.WARN, "first"),
@@ -629,7 +629,7 @@ def test_another_name_of_the_same_addresses_warns() -> None:
     same = zone(MX=mx, other=answer("mx.example.org", "A", V4))
     assert one("mx", look(same), "example.org").status is Status.WARN
     for other in (answer("mx.example.org", "A", V4, alias=f"{NAME}."), answer("mx.example.org", "A", "203.0.113.9")):
-        assert "not to" in one("mx", look(zone(MX=mx, other=other)), "example.org").message
+        assert " today." in one("mx", look(zone(MX=mx, other=other)), "example.org").message
 
 
 def test_mail_that_goes_elsewhere_today_is_moved_last() -> None:
@@ -642,7 +642,7 @@ def test_mail_that_goes_elsewhere_today_is_moved_last() -> None:
     assert result.remedy
     assert (result.remedy.when, result.remedy.place) == ("last", "dns")
     assert result.remedy.records == (DnsRecord("example.org", "MX", f"10 {NAME}.", 3600),)
-    assert "300 seconds" in result.remedy.text
+    assert "300 s" in result.remedy.text
     assert "emove" not in result.remedy.text
     programs = one("autodiscover", given, "example.org")
     assert programs.remedy

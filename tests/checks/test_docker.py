@@ -15,7 +15,7 @@ from tests.checks.engines import PODMAN, commands, engine, judged
 from tests.checks.hosts import release
 
 URL = "unix:///var/run/docker.sock"
-GET = "curl -sSL https://get.docker.com/ | CHANNEL=stable sh"
+GET = "curl -fsSL https://get.docker.com/ | CHANNEL=stable sh"
 
 
 def test_an_engine_of_another_machine_is_none_of_this_hosts() -> None:

@@ -189,20 +189,16 @@ def test_a_file_that_is_not_there_is_written_by_a_command(version: str, written:
     assert commands(result) == ("mkdir -p /etc/docker", f"echo '{written}' > {PATH}", "systemctl restart docker")
     assert json.loads(written)
     assert result.remedy is not None
-    assert "Leave this to mailcow" in result.remedy.text
-    assert "running by then" not in result.remedy.text
-    names = ", ".join(json.loads(written))
-    assert result.message.startswith(f"{PATH} does not exist.")
-    assert f"will offer to create it with {names}." in result.message
+    assert result.remedy.text == "Accept that when it asks, or create the file now."
+    assert f"will offer to create {PATH} for IPv6." in result.message
     openrc = settings(config(False), version, services=Services("openrc", ()))
     assert commands(openrc)[-1] == "rc-service docker restart"
 
 
-def test_settings_of_an_engine_that_is_still_to_be_installed_say_that_it_may_run_by_then() -> None:
+def test_settings_of_an_engine_that_is_still_to_be_installed_are_left_to_the_installer() -> None:
     result = settings(config(False), contact=Contact("unix:///run/docker.sock", "absent"))
     assert result.remedy is not None
-    assert result.remedy.text.endswith("If Docker is running by then, restart it.")
-    assert not any("restart" in command for command in commands(result))
+    assert (result.remedy.text, commands(result)) == ("Accept that when it asks.", ())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from preflight.facts import Command, Compose, Contact, Engine, Fact, OsRelease, 
 from preflight.report.model import Report, Result, Status, Verdict
 from tests.build import look, run
 
-GET = "curl -sSL https://get.docker.com/ | CHANNEL=stable sh"
+GET = "curl -fsSL https://get.docker.com/ | CHANNEL=stable sh"
 URL = "unix:///run/docker.sock"
 NO_COMPOSE = Compose(None, None, "")
 NAMES = ("openssl", "curl", "docker", "git", "awk", "sha1sum", "grep", "cut", "jq", "cp", "sed", "dockerd")
@@ -70,7 +70,7 @@ def test_without_docker_there_is_one_finding_with_one_remedy(system: OsRelease, 
             assert one.remedy is None
         if one.check == "docker.engine":
             assert one.remedy is not None
-            assert "come with it" in one.remedy.text
+            assert "Docker and Docker Compose" in one.remedy.text
 
 
 @pytest.mark.parametrize("check", ["system.commands", "docker.compose"])

@@ -68,7 +68,7 @@ def of(total: int, swap: int = GIB, limit: int | None = None) -> Memory:
 @pytest.mark.parametrize(
     ("requirements", "conf", "total", "status", "word"),
     [
-        ("current", None, 5_894_842_613, FAIL, "but mailcow needs 6.0 GiB."),
+        ("current", None, 5_894_842_613, FAIL, "; mailcow needs 6.0 GiB."),
         ("current", None, 5_894_842_614, PASS, "8.0 GiB is recommended for five or more users."),
         ("current", None, 7_859_790_151, PASS, "8.0 GiB is recommended for five or more users."),
         ("current", None, 7_859_790_152, PASS, "and mailcow needs 6.0 GiB."),
@@ -77,8 +77,8 @@ def of(total: int, swap: int = GIB, limit: int | None = None) -> Memory:
         ("current", SMALL, 5_894_842_613, WARN, "With SKIP_CLAMD=y, SKIP_FTS=y, less can be enough."),
         ("current", SMALL, 5_894_842_614, PASS, "8.0 GiB is recommended for five or more users."),
         ("current", None, 1_964_947_537, FAIL, "That is too little even with"),
-        ("current", None, 1_964_947_538, FAIL, "but mailcow needs 6.0 GiB."),
-        ("2017-07", None, 982_473_768, FAIL, "but mailcow needs 1.0 GiB."),
+        ("current", None, 1_964_947_538, FAIL, "; mailcow needs 6.0 GiB."),
+        ("2017-07", None, 982_473_768, FAIL, "; mailcow needs 1.0 GiB."),
         ("2017-07", None, 982_473_769, WARN, "That is enough, but 1.5 GiB is better."),
         ("2017-07", None, 1_473_710_653, WARN, "That is enough, but 1.5 GiB is better."),
         ("2017-07", None, 1_473_710_654, PASS, "and mailcow needs 1.0 GiB."),

@@ -16,8 +16,7 @@ export DEBIAN_FRONTEND=noninteractive
 #    Check: resources.swap
 echo 'Step 1 of 1: resources.swap'
 (
-dd if=/dev/zero of=/swapfile bs=1M count=1024
-chmod 600 /swapfile
+(umask 077; dd if=/dev/zero of=/swapfile bs=1M count=1024)
 mkswap /swapfile
 swapon /swapfile
 grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '/swapfile none swap defaults 0 0' >> /etc/fstab
@@ -33,7 +32,7 @@ grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '
 # meanwhile; their data is kept.
 # Check: docker.engine, docker.compose
 # This needs your decision, so the script does not run it:
-#     curl -sSL https://get.docker.com/ | CHANNEL=stable sh
+#     curl -fsSL https://get.docker.com/ | CHANNEL=stable sh
 #
 # The engine refuses to start a container with mailcow's limits on open files
 # and processes.
@@ -41,10 +40,9 @@ grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '
 # virtual server, raise those of the machine that it runs on.
 # Check: docker.limits
 #
-# 25/tcp is in use by python3 (pid 2938).
+# 25/tcp is in use by python3 (pid 2938) on 127.0.0.1.
 # What to do: python3 (pid 2938) belongs to no service unit. Find out what
-# starts it and stop it there. If you only kill it, it may come back. mailcow
-# needs port 25: other mail servers deliver to no other port.
+# starts it and stop it there. If you only kill it, it may come back.
 # Check: ports.free
 # To look at it:
 #     ps -o pid,ppid,user,lstart,args -p 2938
@@ -54,9 +52,9 @@ grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '
 # Check: clock.service
 # These checks can run only after this step: clock.synchronized
 #
-# This could not be determined. These facts were recorded by a version that
+# This could not be determined. The recorded facts come from a version that
 # did not collect this.
-# What to do: Record them again with this version.
+# What to do: Run `preflight facts` on that host again, with this version.
 # Check: firewall.backend, firewall.inbound, firewall.forwarding,
 # clock.offset, network.public-address, network.outbound, network.smtp-out,
 # network.recursion, network.ping, network.blocklists

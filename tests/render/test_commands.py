@@ -12,7 +12,7 @@ from tests.render.hostile import ANY
 KINDS = {
     "run": (
         "systemctl disable --now exim4.service", "apt-get update && apt-get install -y git jq",
-        "curl -sSL https://get.docker.com/ | CHANNEL=stable sh", "echo 'a b' > /etc/x.conf", "sysctl -w a.b=1",
+        "curl -fsSL https://get.docker.com/ | CHANNEL=stable sh", "echo 'a b' > /etc/x.conf", "sysctl -w a.b=1",
         "if dpkg -s docker-ce >/dev/null 2>&1; then apt-get install -y a; else apt-get install -y b; fi",
         "sed -i.bak 's/a/b/' /etc/hosts", "chronyc makestep", "docker restart x", "rm /etc/docker/daemon.json.new",
         "iptables -I DOCKER-USER -i br-mailcow -j RETURN", "sshd -t && systemctl reload ssh.service",

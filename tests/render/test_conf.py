@@ -70,7 +70,7 @@ def test_what_is_known_and_advised_stands_under_its_reason() -> None:
         named("mail.example.org"),
         zoned("Europe/Berlin"),
         advised("resources.memory", ("SKIP_CLAMD", "y"), ("SKIP_FTS", "y"), text="Set it."),
-        advised("network.ping", ("SKIP_UNBOUND_HEALTHCHECK", "y"), place="provider", when="now"),
+        advised("network.ping", ("SKIP_UNBOUND_HEALTHCHECK", "y"), place="provider", when="now", choice=True),
     )
     assert lines(text) == ["MAILCOW_HOSTNAME=mail.example.org", "TZ=Europe/Berlin", "SKIP_CLAMD=y", "SKIP_FTS=y"]
     told = (

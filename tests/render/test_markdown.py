@@ -140,7 +140,7 @@ def test_a_remark_stands_apart_from_what_passed_with_what_can_be_done() -> None:
     remark = reports.result("dns.srv", message="The record is missing.", subject="a", remedy=remedy)
     rest = [reports.result("dns.srv", message=f"{name} is there.", subject=name) for name in "bcd"]
     text = render(reports.report(remark, *rest), "markdown")
-    told = text[text.index("## Good to know") : text.index("## Passed")]
+    told = text[text.index("## Optional") : text.index("## Passed")]
     assert "### ℹ️ The record is missing" in told
     assert "Add it.\n\n```sh\nadd it\n```\n" in told
     assert "record is missing" not in text[text.index("## Passed") :]
@@ -153,7 +153,7 @@ def test_remarks_in_great_number_say_how_many_more_there_are_and_what_others_sai
         for n in range(ROWS + 3)
     ]
     text = render(reports.report(*rows), "markdown")
-    told = text[text.index("## Good to know") :]
+    told = text[text.index("## Optional") :]
     assert "\n- and 3 more" in told
     assert "own words" in told
 
@@ -176,7 +176,7 @@ def test_a_good_host_gets_no_wall_of_text() -> None:
 
 def test_what_nobody_knows_is_said() -> None:
     text = render(reports.report(name=None, os=None, kernel=None, architecture=None, engine=None), "markdown")
-    assert "**unknown** · system unknown · kernel unknown (unknown) · Docker unknown" in text
+    assert "**unknown** · system unknown · kernel unknown (unknown) · Docker not checked" in text
 
 
 @pytest.mark.parametrize("value", VALUES)

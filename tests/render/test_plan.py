@@ -12,7 +12,7 @@ from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.model import DnsRecord, Remedy, Report, Result, Severity
 from tests.render import reports
 
-INSTALL = Remedy("Install Docker.", ("curl -sSL https://get.docker.com/ | sh",))
+INSTALL = Remedy("Install Docker.", ("curl -fsSL https://get.docker.com/ | sh",))
 WAITS = "The Docker engine does not answer (see docker.engine)."
 
 

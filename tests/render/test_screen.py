@@ -17,6 +17,7 @@ from tests.render.hostile import ANY, VALUES
 WIDTHS = (40, 80, 100)
 HERE = ("cat > /etc/x <<'EOF'", "  a", "EOF")
 LONG = f"apt-get install -y {' '.join(f'package-{number}' for number in range(40))}"
+TESTED = "once mailcow is tested."
 RECORD = DnsRecord("mail.example.org", "A", "192.0.2.7", 3600)
 
 
@@ -52,20 +53,20 @@ def test_steps_are_numbered_failures_first_and_nothing_passed_comes_before() -> 
 def test_the_last_lines_say_the_verdict_how_many_and_what_next() -> None:
     *_, last, next_ = text(row("fail"), row("warn", check="a.c"), row("warn", "It is odd.", "a.d")).splitlines()
     assert last == "Not ready for mailcow. 1 problem, 1 warning."  # both warnings have one remedy
-    assert next_ == "Start with number 1. Run the check again when all is done."
+    assert next_ == "Start with 1: Mend it. Then check again."
     assert text(row("pass")).splitlines()[-2:] == ["Ready for mailcow.", f"Next, install mailcow: {words.INSTALL}"]
 
 
 @pytest.mark.parametrize(
     ("places", "wanted"),
     [
-        (("host", "host"), "Start with number 1. Run the check again when all is done."),
-        (("host", "last"), "First: number 1. Last, once mailcow runs: 2. Check again in between."),
-        (("host", "last", "last"), "First: number 1. Last, once mailcow runs: 2 and 3. Check again in between."),
-        (("host", "last", "last", "last"), "First: number 1. Last, once mailcow runs: 2 to 4. Check again in between."),
-        (("last", "last"), "Last, once mailcow runs: 1 and 2."),
-        (("last", "dark"), "First: number 2. Last, once mailcow runs: 1. Check again in between."),
-        (("host", "last", "dark"), "First: number 1. Last, once mailcow runs: 2. Check again in between."),
+        (("host", "host"), "Start with 1: Do 0. Then check again."),
+        (("host", "last"), f"Start with 1: Do 0. Do 2 last, {TESTED}"),
+        (("host", "last", "last"), f"Start with 1: Do 0. Do 2 and 3 last, {TESTED}"),
+        (("host", "last", "last", "last"), f"Start with 1: Do 0. Do 2 to 4 last, {TESTED}"),
+        (("last", "last"), f"Do 1 and 2 last, {TESTED}"),
+        (("last", "dark"), f"Start with 2: Mend it. Do 1 last, {TESTED}"),
+        (("host", "last", "dark"), f"Start with 1: Do 0. Do 2 last, {TESTED}"),
     ],
 )
 def test_the_last_line_says_what_comes_first_and_what_has_to_wait(places: tuple[str, ...], wanted: str) -> None:
@@ -78,7 +79,12 @@ def test_the_last_line_says_what_comes_first_and_what_has_to_wait(places: tuple[
         )
         for number, place in enumerate(places)
     ]  # fmt: skip
-    assert text(*rows).splitlines()[-1] == wanted
+    assert text(*rows, width=100).splitlines()[-1] == wanted
+
+
+def test_an_advice_that_takes_two_lines_is_not_repeated_in_the_last_one() -> None:
+    told = text(row("fail", remedy=Remedy(f"Do {'this and ' * 12}that.")))
+    assert told.splitlines()[-1] == "Start with 1. Then check again."
 
 
 def test_what_could_not_be_found_out_is_counted_by_results_not_by_reasons() -> None:

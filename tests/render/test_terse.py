@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from preflight.checks.dns import names
 from preflight.render import terse
 from preflight.render.digest import digest
 from preflight.report.model import DnsRecord, Remedy, Result
@@ -21,39 +22,51 @@ def enter(*records: DnsRecord, say: str = "Enter this record at your DNS provide
     return Remedy(f"{WAIT} {say} {lines}", place="dns", when="last", records=records, **more)
 
 
-def steps(*remedies: Remedy | None, status: str = "warn") -> tuple[terse.Step, ...]:
-    rows = [reports.result(f"dns.n{number}", status, remedy=remedy) for number, remedy in enumerate(remedies)]
-    found = digest(reports.report(*rows))
-    return terse.steps((*found.blocks, *found.warnings))
+def advice(*remedies: Remedy | None) -> list[terse.Advice | None]:
+    """Return what is advised on results with these remedies, each of a check of its own."""
+    rows = [reports.result(f"dns.n{number}", "warn", remedy=remedy) for number, remedy in enumerate(remedies)]
+    return [terse.advice(entry.remedy) for entry in digest(reports.report(*rows)).warnings]
 
 
 def test_records_stand_on_lines_of_their_own() -> None:
-    [step] = steps(enter(A))
-    assert step.advice == terse.Advice(
-        f"{WAIT} Enter this record at your DNS provider:", (), (A.line,), ("dns", "last")
-    )
+    assert advice(enter(A)) == [terse.Advice(f"{WAIT} Enter this record at your DNS provider:", (), (A.line,))]
 
 
 def test_the_same_advice_with_other_records_is_one_step() -> None:
-    [step] = steps(enter(A), enter(B))
-    assert step.advice is not None
-    assert step.advice.text == f"{WAIT} Enter these records at your DNS provider:"
-    assert step.advice.records == (A.line, B.line)
-    assert [entry.first.check for entry in step.entries] == ["dns.n0", "dns.n1"]
+    [step] = advice(enter(A), enter(B))
+    assert step == terse.Advice(f"{WAIT} Enter these records at your DNS provider:", (), (A.line, B.line))
+
+
+def test_the_same_record_of_two_checks_stays_one() -> None:
+    assert advice(enter(A), enter(A)) == advice(enter(A))
 
 
 @pytest.mark.parametrize(
-    "other", [Remedy("Something else."), enter(B, commands=("true",)), None, Remedy(enter(B).text, records=(B,))]
-)
+    "other",
+    [
+        Remedy("Something else."), enter(B, commands=("true",)), None, Remedy(enter(B).text, records=(B,)),
+        enter(B, removes=(A,)),
+    ],
+)  # fmt: skip
 def test_other_advice_is_a_step_of_its_own(other: Remedy | None) -> None:
-    assert len(steps(enter(A), other)) == 2
+    assert len(advice(enter(A), other)) == 2
+
+
+def test_every_sentence_that_a_check_says_before_records_is_known_for_one_and_for_several() -> None:
+    for when in ("now", "last"):
+        one, other = (names.enter((record,), when=when) for record in (A, B))  # type: ignore[arg-type]  # a `When`
+        assert advice(one, other) == [terse.advice(names.enter((A, B), when=when))]  # type: ignore[arg-type]
+
+
+def test_a_provider_asks_for_a_name_and_no_record() -> None:
+    remedy = Remedy("Set the PTR record to a.", place="provider", records=(A,))
+    assert advice(remedy) == [terse.Advice(remedy.text)]
 
 
 def test_a_sentence_that_goes_on_behind_its_record_is_left_whole() -> None:
     remedy = Remedy(f"Enter {A.line} and wait.", records=(A,))
-    [step] = steps(remedy)
-    assert step.advice is not None
-    assert (step.advice.text, step.advice.records) == (remedy.text, (A.line,))
+    [step] = advice(remedy)
+    assert step == terse.Advice(remedy.text, (), (A.line,))
 
 
 def bad(message: str, expected: str | None, found: str | None, *commands: str, subject: str | None = None) -> Result:
@@ -69,6 +82,9 @@ def bad(message: str, expected: str | None, found: str | None, *commands: str, s
         (bad("This host has 3.8 GiB, but mailcow needs 6.0 GiB.", "6.0 GiB", "3.8 GiB"), False),
         (bad("This host has too little memory.", "6.0 GiB", "3.8 GiB"), True),
         (bad("25/tcp is held by exim4.", "free", "127.0.0.1:25"), True),
+        (bad("25/tcp is held by exim4 on 127.0.0.1, ::1.", "free", "127.0.0.1:25"), False),
+        (bad("25/tcp is held by exim4 on ::1.", "free", "[::1]:25"), False),
+        (bad("26/tcp is held by exim4 on ::1.", "free", "[::1]:25"), True),
         (bad("The limit is low.", "1024", "low", "ulimit -n 1024"), False),
         (bad("Mail for example.org goes elsewhere.", None, "smtp.example.com."), True),
         (bad("Mail goes to SMTP.example.com.", None, "1 smtp.example.com."), True),

@@ -61,7 +61,7 @@ def test_lines_stand_under_the_zone_they_belong_into() -> None:
 def test_records_that_serve_somebody_today_are_not_pasted() -> None:
     line = "example.org. 3600 IN MX 10 mail.example.org."
     last = missing("dns.mx", "example.org", line, when="last")
-    assert zone(last) == f"; Last, when mailcow runs and you have tested it: these records are in use today\n; {line}\n"
+    assert zone(last) == f"; Last, once mailcow runs and you have tested it\n; {line}\n"
 
 
 @pytest.mark.parametrize(

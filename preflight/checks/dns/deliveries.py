@@ -107,13 +107,13 @@ def _elsewhere(look: Look, domain: str, targets: list[str], entry: DnsRecord, fo
         message = say(
             "Mail for {domain} goes to {targets}, not to {name}, although the addresses are the same.", **values
         )
-        return Outcome(Status.WARN, message, switch(domain, "MX", entry, found))
+        return Outcome(Status.WARN, message, switch("MX", entry, found))
     if all(_is_nowhere(look, target) for target in targets):
         message = say("Mail for {domain} cannot be delivered: there is no address for {targets}.", **values)
         remove = say("Remove the MX records that point to {targets}.", **values)
         return Outcome(Status.FAIL, message, enter((entry,), remove, removes=found))
-    message = say("Mail for {domain} goes to {targets} today, not to {name}.", **values)
-    return Outcome(Status.WARN, message, switch(domain, "MX", entry, found))
+    message = say("Mail for {domain} goes to {targets} today.", **values)
+    return Outcome(Status.WARN, message, switch("MX", entry, found))
 
 
 def _is_nowhere(look: Look, target: str) -> bool:
@@ -142,12 +142,9 @@ def for_programs(look: Look, domain: str, label: str) -> Finding:
     message, remedy = say("{name} has no record.", name=name), enter((entry,))
     if found:
         message = say("{name} points to {found} today, not to {host}.", name=name, found=some(found), host=host)
-        remedy = switch(name, "CNAME" if target else "A", entry, _there(name, target, found))
+        remedy = switch("CNAME" if target else "A", entry, _there(name, target, found))
     elif served(look, domain):
-        text = say(
-            "Mail for {domain} goes elsewhere today, so wait until mailcow runs and you have tested it.", domain=domain
-        )
-        remedy = enter((entry,), text, when="last")
+        remedy = enter((entry,), when="last")
     return finding(Status.WARN, message, name, "CNAME", expected=expected, found=found, remedy=remedy)
 
 

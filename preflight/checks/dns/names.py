@@ -22,6 +22,17 @@ SETTLED = ("NOERROR", "NXDOMAIN")
 BEHIND_NAT = noted("Give this host's public address with --public-ip.")
 _OF_HOSTS = ("A", "AAAA", "MX", "PTR")  # every zone has SOA and NS, and an example's may have texts
 _TTL = 3600
+# Several records, and one: today, or only once mailcow is there.
+_ENTER = (
+    (
+        noted("Enter these records at your DNS provider: {lines}"),
+        noted("Enter this record at your DNS provider: {lines}"),
+    ),
+    (
+        noted("Once mailcow is tested, enter these records at your DNS provider: {lines}"),
+        noted("Once mailcow is tested, enter this record at your DNS provider: {lines}"),
+    ),
+)
 _PIECE = 255  # bytes of one text of a TXT record
 
 
@@ -226,20 +237,17 @@ def enter(
 ) -> Remedy:
     """Say which records belong into the zone; `before` says what becomes of those that it `removes`."""
     made = tuple(entries)
-    lines = " · ".join(entry.line for entry in made)
-    text = say("Enter these records at your DNS provider: {lines}", lines=lines)
-    if len(made) == 1:
-        text = say("Enter this record at your DNS provider: {line}", line=lines)
+    text = say(_ENTER[when == "last"][len(made) == 1], lines=" · ".join(entry.line for entry in made))
     return Remedy(
         paragraph(before, text if made else None), place="dns", when=when, records=made, removes=removes or UNSET
     )
 
 
-def switch(name: str, kind: str, entry: DnsRecord, removes: tuple[DnsRecord, ...]) -> Remedy:
+def switch(kind: str, entry: DnsRecord, removes: tuple[DnsRecord, ...]) -> Remedy:
     """Say how records that serve somebody today are replaced: last, and prepared for now."""
     text = paragraph(
-        say("For now, only lower the TTL of the {kind} record of {name} to 300 seconds.", kind=kind, name=name),
-        say("Replace the record once mailcow runs and you have tested it: {line}", line=entry.line),
+        say("Set the TTL of the old {kind} record to 300 s now.", kind=kind),
+        say("Once mailcow is tested, replace that record with: {line}", line=entry.line),
     )
     return Remedy(text, place="dns", when="last", records=(entry,), removes=removes or UNSET)
 

@@ -82,11 +82,7 @@ def wrong_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...]
     if not names:
         message = say("{address} has no reverse DNS (PTR) record.", address=address)
     entry = record(pointer, "PTR", f"{name}.")
-    text = say(
-        "Set the reverse DNS (PTR) record to {name} at your hosting provider. As a zone line: {entry}",
-        name=name,
-        entry=entry.line,
-    )
+    text = say("Set the reverse DNS (PTR) record to {name} at your hosting provider.", name=name)
     wrong = those(pointer, "PTR", (f"{one}." for one in names))
     remedy = Remedy(text, place="provider", records=(entry,), removes=wrong or UNSET)
     if other := _better(look, address):

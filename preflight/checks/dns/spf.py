@@ -77,11 +77,7 @@ def _none(look: Look, domain: str) -> Outcome:
     entry = spf_records.new(look, domain)
     if not served(look, domain):
         return Outcome(Status.WARN, message, enter((entry,)))
-    text = say(
-        "Mail for {domain} goes elsewhere today, and the server there may send its mail too. Do this when mailcow runs "
-        "and you have tested it.",
-        domain=domain,
-    )
+    text = say("Mail for {domain} goes elsewhere today, and the server there may send its mail too.", domain=domain)
     return Outcome(Status.WARN, message, enter((entry,), text, when="last"))
 
 

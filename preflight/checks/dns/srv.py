@@ -88,10 +88,7 @@ def _none(look: Look, domain: str, name: str, entries: tuple[DnsRecord, ...]) ->
     message = say("{name} has no SRV record.", name=name)
     if not served(look, domain):
         return Outcome(Status.WARN, message, enter(entries))
-    text = say(
-        "Mail for {domain} goes elsewhere today, so wait until mailcow runs and you have tested it.", domain=domain
-    )
-    return Outcome(Status.WARN, message, enter(entries, text, when="last"))
+    return Outcome(Status.WARN, message, enter(entries, when="last"))
 
 
 def _elsewhere(domain: str, name: str, host: str, targets: tuple[str, ...], entries: tuple[DnsRecord, ...]) -> Outcome:

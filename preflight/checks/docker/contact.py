@@ -88,7 +88,7 @@ def _absent(host: Host, contact: Contact) -> Outcome:
             path=engine,
         )
         return Outcome(Status.FAIL, message, _start(host))
-    message = say("No Docker engine was found: there is nothing at {where}.", where=contact.url)
+    message = say("No Docker engine was found at {where}.", where=contact.url)
     if contact.state == "refused":
         message = say("No Docker engine is installed: nothing listens at {where}.", where=contact.url)
     elif client := install.path(host, "docker"):

@@ -12,6 +12,7 @@ from preflight.checks.docker import ipv6_keys
 from preflight.checks.docker.daemon_remedy import corrected, restarted
 from preflight.checks.docker.next_start import idle, refused
 from preflight.checks.docker.packaging import podman
+from preflight.checks.remedies import install
 from preflight.checks.remedies.daemon_json import edit
 from preflight.checks.sources import DAEMON_JSON, issue
 from preflight.facts import NO_ENGINE, DaemonConfig, MissingFact
@@ -57,9 +58,9 @@ FAULTS = {
 def daemon_config(look: Look) -> Iterator[Finding]:
     """The engine's settings suit mailcow
 
-    With `iptables: false`, every connection seems to come from mailcow's own network, which is allowed to send
-    mail: an open relay. On hosts with IPv6, mailcow's installer adds keys to daemon.json and restarts the engine.
-    It stops if that file is not valid JSON.
+    On hosts with IPv6, mailcow's installer adds keys to daemon.json and restarts the engine. It stops if that file is
+    not valid JSON. With `iptables: false`, every connection seems to come from mailcow's own network, which is allowed
+    to send mail: an open relay.
     """
     if other := podman(look.host.engine.value):
         yield other
@@ -132,15 +133,14 @@ def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
         yield say("With ip6tables: false, IPv6 senders seem to come from mailcow's own network.")
     if missing and found.present:
         yield say(
-            "{path} lacks {names}. This host has IPv6, so mailcow's installer will offer to add what is missing.",
+            "{path} lacks {names}. mailcow's installer will offer to add what is missing for IPv6.",
             path=found.path,
             names=", ".join(missing),
         )
     elif missing:
         yield say(
-            "{path} does not exist. This host has IPv6, so mailcow's installer will offer to create it with {names}.",
+            "mailcow's installer will offer to create {path} for IPv6.",
             path=found.path,
-            names=", ".join(missing),
         )
 
 
@@ -159,14 +159,12 @@ def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
     if faults.missing and not faults.grave:
         lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
         if config.present:
-            text = say(
-                "Leave this to mailcow's installer, or add to {path} now: {lines}", path=config.path, lines=lines
-            )
+            text = say("Accept that when it asks, or add to {path} now: {lines}", path=config.path, lines=lines)
             commands += edit(look.host, config.path, f". + {{{lines}}}")
+        elif install.absent(look.host):  # then there is nothing to restart, and the installer comes anyway
+            text = say("Accept that when it asks.")
         else:
-            text = say("Leave this to mailcow's installer, or run the commands now.")
-            if not restarted(look):
-                text = paragraph(text, say("If Docker is running by then, restart it."))
+            text = say("Accept that when it asks, or create the file now.")
             folder = shlex.quote(config.path.rpartition("/")[0] or "/")
             commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(config.path)}")
             files = (WrittenFile(config.path, f"{{{lines}}}\n"),)

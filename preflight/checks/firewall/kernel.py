@@ -33,7 +33,7 @@ def _forwarding(look: Look, cases: list[Case]) -> Way:
             settings.append(_of_device("ipv4", case.interface, "forwarding", 1))
         if case.version == 6 and _advertised(look, case.interface):
             settings.insert(0, accept_ra(case.interface))  # the kernel forgets its default route otherwise
-    text = say("When Docker restarts, it then closes the chain FORWARD to all networks except its own.")
+    text = say("When Docker restarts, it then closes the FORWARD chain to all networks except its own.")
     way = _set(FORWARDING_CONF, [*texts, text], list(dict.fromkeys(settings)))
     return replace(way, commands=(*way.commands, *distro.restart(look.host, "docker")))
 

@@ -31,7 +31,8 @@ def managers(look: Look) -> Iterator[Finding]:
     """No firewall manager runs alongside Docker
 
     Docker and mailcow's netfilter container write their own firewall rules. If a manager such as ufw or firewalld loads
-    its rules later, it removes or blocks them. mailcow's documentation advises against such a manager.
+    its rules later, it removes or blocks them. mailcow's documentation advises against such a manager. Switch one off
+    only once another firewall, such as the hosting provider's, protects the host and lets SSH in. Then restart Docker.
     """
     found: dict[str, list[Service]] = {}
     services = look.host.services.get()
@@ -69,7 +70,7 @@ def _remark(name: str, services: list[Service], text: str) -> Finding:
 
 def _beside(name: str, services: list[Service]) -> Finding:
     state = _state(services)
-    message = say("The firewall manager {name} is switched on alongside Docker: {state}.", name=name, state=state)
+    message = say("{name} is switched on and may conflict with Docker.", name=name)
     return Finding(
         status=Status.WARN,
         subject=name,

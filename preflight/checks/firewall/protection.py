@@ -8,23 +8,12 @@ from preflight.text.sentences import noted, paragraph, say
 
 # How each manager is told to get on with Docker.
 _WITH_DOCKER = {
-    "ufw": noted("Its rules for incoming connections do not apply to ports that Docker publishes."),
+    "ufw": noted("It does not filter ports that Docker publishes."),
     "firewalld": noted("Docker itself adds its networks to firewalld, in a zone named docker."),
     "csf": noted('Set DOCKER = "1" in /etc/csf/csf.conf, so that CSF keeps Docker\'s rules.'),
     "shorewall": noted("Set DOCKER=Yes in /etc/shorewall/shorewall.conf, so that Shorewall keeps Docker's rules."),
     "ferm": noted("Use `@preserve` in ferm's configuration to keep Docker's chains."),
     "firehol": noted("FireHOL replaces all rules when it starts."),
-}
-# What shows the rules, without a change.
-_SHOW = {
-    "ufw": "ufw status verbose",
-    "firewalld": "firewall-cmd --list-all-zones",
-    "csf": "csf -l",
-    "shorewall": "shorewall show",
-    "nftables": "nft list ruleset",
-    "iptables": "iptables-save",
-    "ferm": "iptables-save",
-    "firehol": "iptables-save",
 }
 _ORACLE = "InstanceServices"  # the chain of Oracle Cloud's images
 
@@ -32,18 +21,13 @@ _ORACLE = "InstanceServices"  # the chain of Oracle Cloud's images
 def remedy(name: str, services: list[Service]) -> Remedy:
     """Say how a manager stays without harm to mailcow, and what has to be there before it may go."""
     text = paragraph(
-        say("Keep {name}: it protects SSH and everything else on this host.", name=name),
+        say("Keep {name}: it protects SSH.", name=name),
         *_own(name, services),
-        say("Restrict mailcow's ports in the chain DOCKER-USER."),
-        say("Restart Docker whenever {name} reloads its rules: Docker's own may be lost.", name=name),
-        say(
-            "mailcow's documentation advises against {name}. Switch it off only once another firewall, such as your"
-            " hosting provider's, protects this host and lets SSH in. Then restart Docker.",
-            name=name,
-        ),
-        say("To accept this, add {option}.", option=f"--ignore 'firewall.managers:{name}=kept'"),
+        say("Restrict mailcow's ports in the DOCKER-USER chain."),
+        say("Restart Docker whenever {name} reloads its rules.", name=name),
+        say("Then add {option}.", option=f"--ignore 'firewall.managers:{name}=kept'"),
     )
-    return Remedy(text, (_SHOW[name],) if name in _SHOW else ())
+    return Remedy(text)
 
 
 def _own(name: str, services: list[Service]) -> list[str]:
@@ -59,7 +43,7 @@ def _own(name: str, services: list[Service]) -> list[str]:
         said.append(
             say(
                 "Its rules reject forwarded packets that Docker's rules did not accept. Keep Docker's rules first in"
-                " the chain FORWARD."
+                " the FORWARD chain."
             )
         )
     if any(file.flushes for service in services for file in service.rule_files):

@@ -122,7 +122,6 @@ def unseen(name: str) -> str:
 def lost(name: str) -> str:
     """Say what stopping a mail server costs the host itself."""
     return say(
-        "Programs on this host that send mail through {name} (cron, monitoring) then need another one, "
-        "such as msmtp-mta.",
+        "Programs that send mail through {name} (cron, monitoring) then need a sender such as msmtp.",
         name=name,
     )

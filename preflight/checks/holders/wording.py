@@ -14,11 +14,10 @@ from preflight.checks.holders.conflicts import KERNEL, PROXIES, Occupant
 from preflight.checks.holders.endings import WEB
 from preflight.checks.remedies import distro, rights
 from preflight.checks.sources import REVERSE_PROXY
-from preflight.facts import NO_ENGINE, Container, Holder, PublishedPort, SwarmService
+from preflight.facts import NO_ENGINE, Container, Holder, SwarmService
 from preflight.mailcow.layout import BEHIND
 from preflight.mailcow.plan import Binding
-from preflight.net.addresses import with_port
-from preflight.report.evidence.ports import HolderEvidence
+from preflight.net.addresses import parse_address, with_port
 from preflight.report.model import Remedy, Setting
 from preflight.text.sentences import paragraph, say
 
@@ -54,9 +53,16 @@ def by_whom(look: Look, port: str, occupants: list[Occupant], alone: list[Occupa
 
 def _holding(look: Look, port: str, occupants: list[Occupant]) -> Iterator[str]:
     """Yield a sentence for the processes, and one for each of the others that hold a port."""
-    processes = dict.fromkeys(_process(entry.holder) for entry in occupants if _plain(entry))
-    if processes:
-        yield say("{port} is in use by {processes}.", port=port, processes=", ".join(processes))
+    plain = [entry.holder for entry in occupants if _plain(entry)]
+    if plain:
+        processes = dict.fromkeys(map(_process, plain))
+        values = {"port": port, "processes": ", ".join(processes)}
+        places = dict.fromkeys(holder.address for holder in plain if holder.state == "listening")
+        bound = [parse_address(place) for place in places]
+        if len(processes) == 1 and bound and not any(one is None or one.is_unspecified for one in bound):
+            yield say("{port} is in use by {processes} on {places}.", places=", ".join(places), **values)
+        else:
+            yield say("{port} is in use by {processes}.", **values)
     others = dict.fromkeys(_other(port, entry) for entry in occupants if not _plain(entry))
     yield from others
     if any(entry.holder.pid is None for entry in occupants):
@@ -137,50 +143,6 @@ def seen(occupant: Occupant) -> str:
     return with_port(holder.address, holder.port) + ("" if holder.state == "listening" else f" {holder.state}")
 
 
-def evidence(occupant: Occupant) -> HolderEvidence:
-    """Return a holder as the report's evidence has it."""
-    holder, container = occupant.holder, occupant.container
-    swarm = occupant.service.name if occupant.service else container.swarm if container else ""
-    return HolderEvidence(
-        pid=holder.pid,
-        process=holder.process,
-        user=holder.user,
-        unit=holder.unit,
-        container=container.name if container else holder.container,
-        image=container.image if container else holder.image,
-        address=holder.address,
-        port=holder.port,
-        state=holder.state,
-        command=holder.command,
-        binary=holder.binary,
-        package=holder.package,
-        project=(container.project or None) if container else None,
-        restart=(container.restart or None) if container else None,
-        swarm_service=swarm or None,
-    )
-
-
-def published(container: Container, port: PublishedPort) -> HolderEvidence:
-    """Return what a container publishes without a socket of its own, in the shape of a holder."""
-    return HolderEvidence(
-        pid=None,
-        process=None,
-        user=None,
-        unit=None,
-        container=container.name,
-        image=container.image,
-        address=port.address,
-        port=port.port,
-        state="published",
-        command=(),
-        binary=None,
-        package=None,
-        project=container.project or None,
-        restart=container.restart or None,
-        swarm_service=container.swarm or None,
-    )
-
-
 def remedy(look: Look, binding: Binding, occupants: list[Occupant], alone: list[Occupant]) -> Remedy:
     """Say how to get a port free: end what holds it, or wait."""
     show = f"ss -tanp 'sport = :{binding.port}'"
@@ -216,7 +178,8 @@ def _origins(look: Look, occupants: list[Occupant]) -> list[str]:
                     " shows which one."
                 )
             ] = None
-        if holder.package and holder.process not in (*PROXIES, "systemd"):
+        named = f"{holder.package}-".startswith(f"{holder.process}-")
+        if holder.package and not named and holder.process not in (*PROXIES, "systemd"):
             found[
                 say("{process} belongs to the package {package}.", process=holder.process, package=holder.package)
             ] = None
@@ -257,7 +220,7 @@ def alternative(look: Look, binding: Binding, occupants: list[Occupant]) -> str:
             setting="".join(f"{line.variable}={line.value}" for line in alternative_lines(look, binding)),
         )
     if published.variable == "SMTP_PORT" and binding.port == published.port:
-        return say("mailcow needs port 25: other mail servers deliver to no other port.")
+        return ""  # other mail servers deliver to no other port
     return say(
         "Or set {variable} in mailcow.conf to another port, and change it in every mail client.",
         variable=published.variable,

@@ -117,7 +117,7 @@ def _remedy(run: RecursionRun, evidence: PingEvidence) -> Remedy:
     # Where name servers are out of reach as well, an unchecked resolver would not work either.
     if asking.cause(run.bridge) not in asking.WORKS:
         return Remedy(say(_ASK), place="provider")
-    return Remedy(say(_SKIP), place="provider", settings=(Setting(VARIABLE, "y"),))
+    return Remedy(say(_SKIP), place="provider", settings=(Setting(VARIABLE, "y"),), choice=True)
 
 
 def _unasked(run: RecursionRun) -> Finding:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from preflight.checks import Look
 from preflight.checks.holders import endings, wording
+from preflight.checks.holders import evidence as holding
 from preflight.checks.holders.conflicts import Case
 from preflight.checks.ports import rules
 from preflight.checks.ports.rows import evidence, row
@@ -25,7 +26,7 @@ def held(look: Look, binding: Binding, case: Case) -> Finding:
     return row(
         Status.FAIL,
         wording.by_whom(look, binding.subject, named, alone),
-        evidence(binding, "bind" if by_bind else "sockets", map(wording.evidence, named)),
+        evidence(binding, "bind" if by_bind else "sockets", map(holding.evidence, named)),
         found=", ".join(map(wording.seen, (named or alone)[:1])) or phrase("in use"),
         remedy=wording.remedy(look, binding, named, alone),
     )
@@ -39,7 +40,7 @@ def published(look: Look, binding: Binding, case: Case) -> Finding:
         names=", ".join(map(wording.about, case.rivals)),
     )
     holders = [
-        wording.published(entry, port) for entry in case.rivals for port in entry.ports if port.port == binding.port
+        holding.published(entry, port) for entry in case.rivals for port in entry.ports if port.port == binding.port
     ]
     ended = endings.together([endings.of_container(look, binding, entry) for entry in case.rivals])
     return row(

@@ -19,7 +19,7 @@ from preflight.text.versions import at_least
 
 PLUGIN = "docker-compose-plugin"
 _PACKAGES = f"docker-ce docker-ce-cli containerd.io docker-buildx-plugin {PLUGIN}"
-_SCRIPT = "curl -sSL https://get.docker.com/ | CHANNEL=stable sh"
+_SCRIPT = "curl -fsSL https://get.docker.com/ | CHANNEL=stable sh"
 _SOURCE = "https://download.docker.com/linux"
 _CENTOS = ("almalinux", "rocky", "ol", "centos")  # Docker's packages for CentOS fit them
 _PAGE = dict.fromkeys(_CENTOS, "centos/") | {
@@ -88,7 +88,7 @@ def docker(host: Host) -> Remedy:
     commands = engine(host)
     if not commands:
         return Remedy(say("Install Docker with its Compose plugin as described on {page}.", page=ENGINE_INSTALLATION))
-    text = say("Install Docker. The docker command and Docker Compose come with it.")
+    text = say("Install Docker and Docker Compose.")
     found = distro.manager(host)
     if found and found.restarts:
         text = paragraph(text, say("Run `systemctl enable --now docker` after the reboot."))

@@ -83,7 +83,7 @@ def _read_only(path: str, space: Space, measured: Measured) -> Finding:
 def _too_little(look: Look, path: str, space: Space, measured: Measured) -> Finding:
     data = spaces.data(look)
     text = say(
-        "Only {size} is free at {path} (on {mount}). mailcow needs {need}, not counting mail.",
+        "{size} is free at {path} (on {mount}), but mailcow needs {need}.",
         size=gib(space.available_bytes),
         path=path,
         mount=space.mount or "?",
@@ -94,7 +94,9 @@ def _too_little(look: Look, path: str, space: Space, measured: Measured) -> Find
         more = say("Less can be enough, because mailcow's images are on this host already.")
     elif path in data[1:]:
         more = say("containerd keeps the images there, regardless of the engine's data-root.")
-    return measured.judged(Status.WARN if pulled else Status.FAIL, paragraph(text, more), _more_space(look, space))
+    return measured.judged(
+        Status.WARN if pulled else Status.FAIL, paragraph(text, more), _more_space(look, space, _need(look, path))
+    )
 
 
 def _pulled(look: Look) -> bool:
@@ -102,11 +104,12 @@ def _pulled(look: Look) -> bool:
     return any(container.project == look.plan.project for container in look.host.engine.or_(NO_ENGINE).containers)
 
 
-def _more_space(look: Look, space: Space) -> Remedy:
+def _more_space(look: Look, space: Space, need: int) -> Remedy:
     """Return how space is had: freed, added, or what is kept there moved to a larger file system."""
     root, *others = spaces.data(look)
-    free = say("Free or add space at {mount}.", mount=space.mount or space.path)
+    missing = gib(need - space.available_bytes)
+    free = say("Free or add {size} or more at {mount}.", size=missing, mount=space.mount or space.path)
     if space.path in others:
         return daemon_json.elsewhere(look, space, root, free)
     docker = ("docker system df",) if space.path == root and look.host.engine.value else ()
-    return Remedy(free, (f"df -h {shlex.quote(space.existing)}", *docker))
+    return Remedy(free, docker)

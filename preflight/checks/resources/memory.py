@@ -19,10 +19,10 @@ _FOR_A_FEW = noted(
     "This host has {size} of memory, and mailcow needs {need}. {advised} is recommended for five or more users."
 )
 _BARELY = noted("This host has {size} of memory. That is enough, but {better} is better.")
-_SHORT = noted("This host has {size} of memory, but mailcow needs {need}.")
+_SHORT = noted("This host has {size} of memory; mailcow needs {need}.")
 _REDUCED = noted("This host has {size} of memory, but mailcow needs {need}. With {switches}, less can be enough.")
 _HOPELESS = noted("This host has {size} of memory, but mailcow needs {need}. That is too little even with {switches}.")
-_MORE = noted("Give the machine {size} of memory or more.")
+_MORE = noted("Add memory.")
 
 
 @check(
@@ -120,9 +120,5 @@ def _add_or_reduce(look: Look, size: int) -> Remedy:
         text = say("Or set {switches} in {path}.", switches=_switches(look), path=plan.conf_path)
         command = f"sed -i {' '.join(edits.values())} {shlex.quote(plan.conf_path)}"
         return Remedy(paragraph(more, text), (command,), place="mailcow.conf", settings=lines)
-    text = say("Or set {switches} once mailcow is cloned.", switches=_switches(look))
-    # The script takes SKIP_CLAMD alone from its environment.
-    make = f"cd {shlex.quote(plan.directory)} && SKIP_CLAMD=y ./generate_config.sh"
-    rest = [edit for name, edit in edits.items() if name != "SKIP_CLAMD"]
-    commands = (make, *((f"sed -i {' '.join(rest)} mailcow.conf",) if rest else ()))
-    return Remedy(paragraph(more, text), commands, place="mailcow.conf", when="cloned", settings=lines)
+    text = say("Or set {switches} in mailcow.conf.", switches=_switches(look))
+    return Remedy(paragraph(more, text), place="provider", settings=lines)

@@ -61,8 +61,9 @@ def _swap_file(look: Look) -> Remedy:
         return Remedy(say("Add a swap file."), (f"btrfs filesystem mkswapfile --size {mebibytes}m /swapfile", *use))
     if kind and kind not in _TAKES_SWAP_FILES:
         return Remedy(say("Add a swap partition: {kind} is not suitable for a swap file.", kind=kind), ("lsblk -f",))
-    write = f"dd if=/dev/zero of=/swapfile bs=1M count={mebibytes}"  # fallocate leaves holes on some file systems
-    return Remedy(say("Add a swap file."), (write, "chmod 600 /swapfile", "mkswap /swapfile", *use))
+    # fallocate leaves holes on some file systems. What was in memory is for nobody else to read, at no moment.
+    write = f"(umask 077; dd if=/dev/zero of=/swapfile bs=1M count={mebibytes})"
+    return Remedy(say("Add a swap file."), (write, "mkswap /swapfile", *use))
 
 
 def _root_filesystem(look: Look) -> str:

@@ -70,7 +70,7 @@ def _advice(name: str, value: int, lowest: int) -> Outcome:
         return Outcome(Status.PASS, text, Remedy(advice))
     if name == _OVERCOMMIT:
         text = say(
-            "{name} is {value}. Redis may fail to save data when memory is low.",
+            "{name} is {value}. Redis may fail to save its data.",
             name=name,
             value=value,
         )

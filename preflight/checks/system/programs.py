@@ -44,7 +44,7 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
     elif command.path is None and name == "docker" and install.absent(look.host) and look.told_by("docker.engine"):
         yield skipped(say("The docker command comes with Docker (see docker.engine)."), evidence=evidence)
     elif command.path is None:
-        text = say("The command {name} is not installed; mailcow's scripts need it.", name=name)
+        text = say("{name} is not installed; mailcow's scripts need it.", name=name)
         remedy = _docker(look) if name == "docker" else _install(look)
         yield measured.judged(Status.FAIL, text, remedy, found=phrase("missing"))
     elif gnu and command.busybox:
@@ -79,9 +79,9 @@ def _install(look: Look) -> Remedy:
         and (found.path is None or (name in gnu and found.busybox))
     ]
     packages = dict.fromkeys(_PACKAGES.get(name, name) for name in missing)
-    text = say("Install what is missing, not BusyBox's version: {names}.", names=", ".join(missing))
+    text = say("Install the GNU version, not BusyBox's: {names}.", names=", ".join(missing))
     if not any(known[name].busybox for name in missing):
-        text = say("Install what is missing: {names}.", names=", ".join(missing))
+        text = say("Install {names}.", names=", ".join(missing))
     return Remedy(text, distro.install(look.host, default=" ".join(packages)))
 
 
