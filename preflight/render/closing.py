@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from preflight.render import text_words, words
 from preflight.render.context import Context
 from preflight.render.opening import Opening
@@ -16,7 +18,7 @@ COLORS = {
 }
 
 
-def later(numbers: range) -> str:
+def later(numbers: Sequence[int]) -> str:
     """Say which steps have to wait for mailcow; '' = none."""
     if not numbers:
         return ""

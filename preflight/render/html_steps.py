@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from preflight.render import html_words, plan_words
+from preflight.render.closing import later
 from preflight.render.context import Context
 from preflight.render.digest import Digest, Entry, Reason, causes, entries, with_reasons
 from preflight.render.html_text import ignoring
@@ -67,6 +68,7 @@ class Sheet(Struct, frozen=True):
     then: tuple[Card, ...]
     numbers: Mapping[str, int]  # of the card of each check
     first: Mapping[Status, str]  # the first place on the page for a status
+    later: str  # which cards have to wait for mailcow
 
 
 def sheet(report: Report, found: Digest, context: Context) -> Sheet:
@@ -93,6 +95,7 @@ def sheet(report: Report, found: Digest, context: Context) -> Sheet:
         tuple(card for card in failed if flags or card is not start),
         {check.check: card.number for card in reversed(cards) for check in card.entry.checks},
         {card.status: card.name for card in reversed(cards)},
+        later([card.number for place in places if place.name == "last" for card in place.cards]),
     )
 
 

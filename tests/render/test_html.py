@@ -208,6 +208,7 @@ def test_steps_stand_below_the_place_where_they_are_done() -> None:
     places = plan_words.HEADINGS
     assert titles == [places["host"], places["provider"], places["dns"], places["last"], html_words.NO_FIX]
     assert [text_of(number) for number in having(tree, "number") if number.get("aria-hidden") is None] == list("12345")
+    assert text_of(having(tree, "next")[0]).endswith("run the check again. Do 4 last, once mailcow is tested.")
 
 
 def test_what_one_reason_stopped_is_one_row() -> None:

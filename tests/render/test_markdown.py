@@ -174,6 +174,17 @@ def test_a_good_host_gets_no_wall_of_text() -> None:
     assert blocks(text).count("html_block") == 2  # what passed is folded away
 
 
+def test_the_first_lines_say_which_entries_have_to_wait() -> None:
+    rows = [
+        reports.result(f"dns.n{when}", "fail", remedy=Remedy(f"Do it {when}.", when=when))  # type: ignore[arg-type]
+        for when in ("last", "now", "cloned")
+    ]
+    text = render(reports.report(*rows), "markdown")
+    assert text.index("Do 3 last, once mailcow is tested.") < text.index("### 1.")
+    assert "### 3. ❌" in text[text.index("once mailcow runs and you have tested it") :]
+    assert "last, once" not in render(reports.report(*rows[1:]), "markdown")
+
+
 def test_what_nobody_knows_is_said() -> None:
     text = render(reports.report(name=None, os=None, kernel=None, architecture=None, engine=None), "markdown")
     assert "**unknown** · system unknown · kernel unknown (unknown) · Docker not checked" in text
