@@ -33,8 +33,9 @@ class HealthRun(Struct, frozen=True):
 class TimeoutRun(Struct, frozen=True, omit_defaults=True):
     """What a container did whose health check hangs: states with the seconds since its start, in order.
 
-    `gone`: whether the process of the check was gone once its time was over; None: nobody knows. `withheld`: the
-    version of an engine on which this was not tried, as that could bring the engine down.
+    `gone`: whether the process of the check was gone once its time was over; None: nobody knows. `late`: it began too
+    late, or not at all, to be held against its timeout. `withheld`: the version of an engine on which this was not
+    tried, as that could bring the engine down.
     """
 
     states: tuple[tuple[float, Word], ...] = ()
@@ -42,6 +43,7 @@ class TimeoutRun(Struct, frozen=True, omit_defaults=True):
     output: Secret = ""  # what it said of the check
     gone: bool | None = None
     withheld: Version = ""
+    late: bool = False
 
 
 class ExecRun(Struct, frozen=True, omit_defaults=True):

@@ -7,6 +7,7 @@ container holds our own interpreter alone, is in no network, and ends by itself 
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 from preflight.facts import HealthRun
 from preflight.gather.engine import reply
@@ -18,6 +19,7 @@ INTERVAL = 0.4
 # Looks in vain (3 s at least) after which the absence of a state says something of the engine. Not seconds: they
 # pass as well while the program is stopped (Ctrl-Z) or the engine is slow.
 PATIENCE = 60
+KEPT = 5  # checks that an engine keeps in a container's log: where there are as many, the first may be another
 SLEEP = "import time; time.sleep(60)"
 # The container is healthy once its file is there. The name is the run's own: an engine that cannot change its root
 # (in an initial RAM disk) runs such commands outside of the container, where the file of an earlier run may lie.
@@ -81,6 +83,7 @@ class Seen:
         self.began = time.monotonic()
         self.states: list[tuple[float, str]] = []
         self.output = ""
+        self.over = 0.0  # when the first check was over, in seconds since 1970 by the engine's word; 0 = not told
         self.vain = 0  # looks for a state that has not come (yet)
 
     def wait_for(self, key: str, wanted: str) -> None:
@@ -103,3 +106,15 @@ class Seen:
         failed = [entry for entry in reply.tables(log) if entry.get("ExitCode")]
         if failed:
             self.output = reply.text(failed[-1].get("Output"), 1000).strip()
+            self.over = first_over(log)
+
+
+def first_over(log: object) -> float:
+    """Return when the first check was over, in seconds since 1970; 0 where the log does not surely say it."""
+    entries = reply.rows(log)
+    if not 0 < len(entries) < KEPT:
+        return 0.0
+    try:
+        return datetime.fromisoformat(reply.text(reply.table(entries[0]).get("End"), 50)).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0

@@ -161,6 +161,8 @@ CODES = tuple(range(1, 21))
         (HUNG, ExecRun((1, 2, 3)), Status.PASS, "healthy. Only 3 of 20 commands were run in the time available."),
         (replace(HUNG, gone=None), ExecRun(CODES), Status.PASS, "healthy. Could not determine whether a health check"),
         (replace(HUNG, gone=False), ExecRun(CODES), Status.WARN, "keeps running. Each such check leaves another"),
+        (replace(HUNG, gone=None, late=True), ExecRun(CODES), Status.UNKNOWN, "did not begin well before its timeout"),
+        (replace(HUNG, gone=None, late=True), ExecRun((2,)), Status.FAIL, "Command 1"),
         (TimeoutRun(states("starting")), ExecRun(CODES), Status.WARN, "never became unhealthy"),
         (TimeoutRun(withheld="24.0.1"), ExecRun(CODES), Status.WARN, "Docker 24.0.1 can crash"),
         (TimeoutRun((), "no shim"), ExecRun(CODES), Status.WARN, "could not be run to its end. | no shim"),

@@ -31,8 +31,9 @@ from tests.engine.runs import (
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
 SOCKET = URL.removeprefix("unix://")
-# Containers of a run that judges the health check: two with one, one for commands, one that is privileged.
-PROBES = 4
+# Containers of a run that judges the health check: two with one, one for commands, one that is privileged. On a busy
+# machine one more: the check that hangs is tried again where it began too late.
+PROBES, MOST = 4, 5
 HEALTH = ("--only", "docker.healthcheck", "--format", "json", "--quiet")
 
 
@@ -48,7 +49,7 @@ def test_a_sound_engine(engine: docker.DockerClient) -> None:
     with events(engine) as happening:
         made = report(*NATIVE, "--only", "docker.healthcheck", "--only", "docker.privileged")
         seen = []
-        while seen.count("destroy") < PROBES:
+        while seen.count("destroy") < max(PROBES, seen.count("create")):
             seen.append(next(happening))
     assert statuses(made) == {("docker.healthcheck", None): "pass", ("docker.privileged", None): "pass"}
     health = next(row for row in made["results"] if row["check"] == "docker.healthcheck")
@@ -57,7 +58,7 @@ def test_a_sound_engine(engine: docker.DockerClient) -> None:
     assert list(times) == sorted(times)
     assert 0 <= times[0] < times[-1] < 10
     # They were really run: the engine says so.
-    assert seen.count("create") == seen.count("start") == seen.count("destroy") == PROBES
+    assert seen.count("create") == seen.count("start") == seen.count("destroy") <= MOST
     assert "health_status: unhealthy" in seen[: seen.index("health_status: healthy")]
     assert health["evidence"]["exit_codes"] == list(range(1, 21))
     assert [state for _, state in health["evidence"]["timeout_states"]] == ["starting", "unhealthy"]
@@ -110,7 +111,7 @@ def test_what_a_killed_run_left_the_next_one_removes(engine: docker.DockerClient
             engine.containers.get("mailcow-preflight-test-killed").kill()
         end(run)
     names = sorted(settled(engine))
-    assert 1 <= len(names) <= PROBES
+    assert 1 <= len(names) <= MOST
     if cleaner == "check":
         assert set(statuses(report(*NATIVE, "--only", "docker.privileged")).values()) == {"pass"}
     else:
@@ -125,7 +126,7 @@ def test_what_a_living_run_made_is_not_removed_by_another(engine: docker.DockerC
         wait_for(happening, "start")
         living.send_signal(signal.SIGSTOP)
         mine = settled(engine)
-        assert 1 <= len(mine) <= PROBES
+        assert 1 <= len(mine) <= MOST
         # The last one has a process namespace of its own, so that it cannot see whether the other lives.
         for other in (NATIVE, container(*FLAGS), container("-v", f"{SOCKET}:{SOCKET}")):
             assert statuses(report(*other, "--only", "docker.privileged")) == {("docker.privileged", None): "pass"}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +83,74 @@ def test_a_hanging_check_is_ended_and_gone(engine: FakeEngine) -> None:
     assert container["Labels"]["mailcow-preflight.run"] in json.dumps(check["Test"])
 
 
-@pytest.mark.parametrize(("code", "gone"), [(4, False), (5, None), (126, None), (None, None)])
-def test_whether_the_process_is_gone(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, code: Any, gone: Any) -> None:
-    monkeypatch.setattr(commands.execute, "__defaults__", (3,))
-    engine.ends = lambda _: code
-    assert ran(engine, "timeout", 2.0).gone is gone
+LOOKS = re.compile(r"range\((\d+)\)")
+
+
+@pytest.mark.parametrize(
+    ("codes", "gone", "late"),
+    [
+        ((timeout.GONE,), True, False),
+        ((timeout.STAYS, timeout.GONE), True, False),  # the first one was not ended yet, or its start took too long
+        ((timeout.STAYS, timeout.STAYS), False, False),
+        ((timeout.STAYS, timeout.LATE), None, True),
+        ((timeout.LATE, timeout.GONE), True, False),
+        ((timeout.NEVER, timeout.STAYS), False, False),
+        ((timeout.NEVER, timeout.NEVER), None, True),
+        ((timeout.LATE, timeout.LATE), None, True),
+        ((126,), None, False),
+        ((timeout.STAYS, 126), None, False),
+    ],
+)
+def test_whether_the_process_is_gone(engine: FakeEngine, codes: tuple[int, ...], gone: Any, late: bool) -> None:
+    engine.before = ["unhealthy"]
+    engine.ends = lambda code: codes[len(engine.created) - 1]
+    made = ran(engine, "timeout")
+    assert (made.gone, made.late, len(engine.created)) == (gone, late, len(codes))
+    limits = [row["Healthcheck"]["Timeout"] / 1e9 for row in engine.created]
+    assert limits == [timeout.FIRST.limit, timeout.AGAIN.limit][: len(codes)]
+    assert len({str(row["Healthcheck"]["Test"]) for row in engine.created}) == len(codes), "a file of its own for each"
+    assert [int(LOOKS.findall(code)[0]) for _, code in engine.commands.values()] == [20, 100][: len(codes)]
+
+
+@pytest.mark.parametrize("after", [(), (timeout.STAYS,)], ids=["the first", "the second"])
+def test_a_deadline_before_the_process_is_seen_says_nothing_of_it(engine: FakeEngine, after: tuple[int, ...]) -> None:
+    """Neither that it stays nor that it is gone, however often the engine was asked by then."""
+    engine.before = ["unhealthy"]
+    engine.ends = lambda code: dict(enumerate(after)).get(len(engine.created) - 1)
+    assert ran(engine, "timeout", 3.0).reason == "The run reached its deadline before the probe ended."
+    assert len(engine.created) == len(after) + 1
+
+
+def test_a_second_container_that_is_not_waited_for_is_no_check_that_hangs_on(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeout, "PATIENCE", 2)
+    engine.before = ["unhealthy", "starting"]
+    engine.ends = lambda code: timeout.STAYS
+    assert ran(engine, "timeout", 1.5).reason == "The run reached its deadline before the probe ended."
+
+
+@pytest.mark.parametrize(
+    ("log", "over"),
+    [
+        ([{"End": "1970-01-01T00:00:10.123456789Z"}, {"End": "1970-01-01T00:00:20Z"}], 10.123456),
+        ([{"End": "1970-01-01T01:00:10.5+01:00"}], 10.5),
+        ([{"End": "1970-01-01T00:00:10Z"}] * healthcheck.KEPT, 0),  # the first may have gone
+        ([{"End": "0001-01-01T00:00:00"}], 0),
+        *(([{"End": end}], 0) for end in ("", "soon", 5, None, [])),
+        *((log, 0) for log in ([], [{}], [5], None, "x", {})),
+    ],
+)
+def test_when_the_first_check_was_over(log: Any, over: float) -> None:
+    assert healthcheck.first_over(log) == pytest.approx(over)
+
+
+def test_the_process_is_held_against_the_first_check(engine: FakeEngine) -> None:
+    engine.before = ["unhealthy"]
+    engine.lies = {"Health": {"Status": "unhealthy", "Log": [{"ExitCode": -1, "End": "1970-01-01T00:00:10Z"}]}}
+    ran(engine, "timeout")
+    ((_, code),) = engine.commands.values()
+    assert "<= 9.5 " in code
 
 
 def test_a_check_that_hangs_on(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,21 +178,85 @@ def test_a_container_that_ends_by_itself(engine: FakeEngine) -> None:
     assert (made.error, made.gone) == ("OOM", None)
 
 
-@pytest.mark.parametrize("ended", [True, False])
-def test_the_programs_find_each_other(tmp_path: Path, ended: bool) -> None:
+ARGV = [sys.executable, "-I", "-S", "-c"]
+
+
+class Programs:
     """The same programs as in the containers, with another place for their file."""
-    mark = tmp_path / "mark"
-    hang, find = (text.format("x").replace("/tmp/x", str(mark)) for text in (timeout.HANG, timeout.FIND))
-    find = find.replace("+ 3", "+ 0.3")
-    argv = [sys.executable, "-I", "-S", "-c"]
-    assert subprocess.run([*argv, find], check=False).returncode == timeout.NEVER
-    with subprocess.Popen([*argv, hang]) as first:
-        while not (mark.exists() and mark.read_text()):
-            time.sleep(0.01)
-        assert subprocess.run([*argv, hang], check=False, timeout=20).returncode == 1, "later checks fail at once"
+
+    def __init__(self, folder: Path) -> None:
+        self.mark = folder / "mark"
+        self.hang = timeout.HANG.format("x").replace("/tmp/x", str(self.mark))
+
+    @contextmanager
+    def hanging(self) -> Iterator[subprocess.Popen[bytes]]:
+        with subprocess.Popen([*ARGV, self.hang]) as first:
+            while not (self.mark.exists() and self.mark.read_text()):
+                time.sleep(0.01)
+            try:
+                yield first
+            finally:
+                first.kill()
+
+    def found(self, over: float, wait: float = 0.3) -> int:
+        program = timeout.finder("x", over, timeout.Attempt("x", 1.0, wait)).replace("/tmp/x", str(self.mark))
+        return subprocess.run([*ARGV, program], check=False, timeout=60).returncode
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Programs:
+    return Programs(tmp_path)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_the_programs_find_each_other(programs: Programs, ended: bool) -> None:
+    assert programs.found(time.time()) == timeout.NEVER
+    with programs.hanging() as first:
+        assert subprocess.run([*ARGV, programs.hang], check=False, timeout=20).returncode == 1, (
+            "later ones fail at once"
+        )
         if ended:
             first.kill()
             first.wait()
-        found = subprocess.run([*argv, find], check=False).returncode
+        assert programs.found(time.time() + 10) == (timeout.GONE if ended else timeout.STAYS)
+
+
+def test_one_that_is_ended_but_not_buried_is_gone(programs: Programs) -> None:
+    with programs.hanging() as first:
         first.kill()
-    assert found == (timeout.GONE if ended else timeout.STAYS)
+        assert programs.found(time.time() + 10, wait=5.0) == timeout.GONE
+
+
+def test_one_that_is_ended_late_is_gone(programs: Programs) -> None:
+    with programs.hanging() as first:
+        ending = threading.Timer(0.7, first.kill)
+        ending.start()
+        began = time.monotonic()
+        assert programs.found(time.time() + 10, wait=30.0) == timeout.GONE
+        assert time.monotonic() - began < 20, "it is looked for no longer than it is there"
+
+
+@pytest.mark.parametrize("over", [-2.0, 0.3, None], ids=["after its timeout", "just before it", "nobody knows"])
+def test_one_that_began_late_stays_for_no_reason(programs: Programs, over: float | None) -> None:
+    """The engine gave up its start, and never knew of it; or it is the next check's process."""
+    before = time.time()
+    with programs.hanging() as first:
+        assert programs.found(0.0 if over is None else before + over) == timeout.LATE
+        first.kill()
+        first.wait()
+        assert programs.found(0.0) == timeout.GONE, "one that was ended was ended"
+
+
+@pytest.mark.parametrize("text", ["", "17.5", "17.5\n12 (python"])
+def test_a_file_that_is_not_whole_tells_of_no_process(programs: Programs, text: str) -> None:
+    programs.mark.write_text(text)
+    assert programs.found(time.time() + 10) == timeout.NEVER
+
+
+def test_another_process_with_its_number_is_not_it(programs: Programs) -> None:
+    with programs.hanging() as first:
+        began, line = programs.mark.read_text().split("\n", 1)
+        fields = line.rpartition(")")[2].split()
+        assert line.startswith(f"{first.pid} (")
+        programs.mark.write_text(began + "\n" + line.replace(f" {fields[19]} ", f" {int(fields[19]) - 1} "))
+        assert programs.found(time.time() + 10) == timeout.GONE

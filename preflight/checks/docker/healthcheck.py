@@ -70,6 +70,9 @@ def _further(look: Look, run: HealthRun) -> Iterator[Finding]:
     elif (hung := _asked(probes.timeout)) is not None and (wrong := _stuck(hung)):
         remedy = Remedy(say("Update the engine and its runtime."))
         finding = _told(run, Status.WARN, wrong, remedy, detail=hung.error or hung.output)
+    elif hung is not None and hung.late:
+        remedy = Remedy(say("Check the load of this host and the engine's log, then run the check again."))
+        finding = _told(run, Status.UNKNOWN, _late(), remedy, detail=hung.output)
     else:
         finding = _told(run, Status.PASS, paragraph(_healed(run), *_unseen(hung, commands)))
     yield replace(finding, evidence=_measured(run, hung, commands))
@@ -117,6 +120,13 @@ def _stuck(run: TimeoutRun) -> str:
     return ""
 
 
+def _late() -> str:
+    return say(
+        "A health check that hangs did not begin well before its timeout. Could not determine whether it leaves a "
+        "process."
+    )
+
+
 def _unseen(hung: TimeoutRun | None, commands: ExecRun | None) -> Iterator[str]:
     """Say what was not seen to the end, and does not decide."""
     if hung is not None and hung.gone is None:
@@ -141,6 +151,7 @@ def _told(
     return Finding(
         status=status,
         message=message,
+        reason=message if status is Status.UNKNOWN else None,
         detail=None if status is Status.PASS else detail or run.error or run.output,
         expected="starting → unhealthy → healthy",
         found=_way(run),
