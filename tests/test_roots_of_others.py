@@ -132,7 +132,7 @@ def test_a_copy_of_another_machine_is_judged_as_that_machine(
     [
         ("debian-8", "system.os", "mailcow supports Debian 11/12/13, not Debian GNU/Linux 8 (jessie)"),
         ("debian-8", "system.kernel", "health checks make kernel 3.16 panic"),
-        ("debian-8", "resources.memory", "This host has 2.0 GiB of memory, but mailcow needs 6.0 GiB."),
+        ("debian-8", "resources.memory", "This host has 2.0 GiB of memory; mailcow needs 6.0 GiB."),
         ("ubuntu-16.04", "system.os", "mailcow supports Ubuntu ≥ 22.04"),
         ("ubuntu-16.04", "system.kernel", "refuses Ubuntu's kernel 4.4"),
         ("ubuntu-16.04", "resources.cpu-features", "lacks ssse3, sse4_2"),
@@ -198,7 +198,6 @@ def test_programs_are_those_of_the_copy(look: Look, tmp_path: Path) -> None:
         ("debian-8", "system.kernel", None, "jessie-backports linux-image-amd64"),
         ("debian-8", "services.mail", "exim4.service", "systemctl disable --now exim4.service"),
         ("alpine-3.20", "services.mail", "nginx", "rc-update del nginx"),
-        ("centos-7", "firewall.managers", "firewalld", "firewall-cmd --list-all-zones"),
         ("rocky-10", "system.kernel-features", None, "dnf install -y kernel-modules-extra"),
     ],
 )

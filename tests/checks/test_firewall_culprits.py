@@ -291,7 +291,7 @@ def test_forwarding_in_both_families_is_one_file_without_doubles() -> None:
     assert remedy.files[0].text.splitlines() == [
         "net.ipv4.ip_forward = 1", "net.ipv4.conf.eth0.forwarding = 1", FORWARD6,
     ]  # fmt: skip
-    assert "it then closes the chain FORWARD to all networks except its own" in remedy.text
+    assert "it then closes the FORWARD chain to all networks except its own" in remedy.text
 
 
 def test_routes_of_the_families_that_are_concerned_are_shown() -> None:

@@ -237,7 +237,8 @@ def enter(
 ) -> Remedy:
     """Say which records belong into the zone; `before` says what becomes of those that it `removes`."""
     made = tuple(entries)
-    text = say(_ENTER[when == "last"][len(made) == 1], lines=" · ".join(entry.line for entry in made))
+    later, one = when == "last", len(made) == 1
+    text = say(_ENTER[later][one], lines=" · ".join(entry.line for entry in made))
     return Remedy(
         paragraph(before, text if made else None), place="dns", when=when, records=made, removes=removes or UNSET
     )
