@@ -19,7 +19,7 @@ from preflight.render.passed import passed, skipped
 from preflight.render.plan import ORDER, done_in
 from preflight.render.terse import Advice, Open, Step, adds, advice, notes, open_questions
 from preflight.render.waivable import all_waivable
-from preflight.report.model import Report, Result
+from preflight.report.model import Report, Result, Verdict
 
 if TYPE_CHECKING:
     from preflight.report.compare import Comparison
@@ -177,8 +177,8 @@ def text(report: Report, context: Context) -> str:
     sheet, found, since = _Sheet(context), digest(report), context.since
     page, begin = sheet.page, opening(report, found, context.coverage)
     page.line(begin.headline.upper(), style=COLORS[begin.state])
-    if not (found.blocks and begin.state == "fail"):  # else the last line says it, where a terminal still shows it
-        page.line(begin.next)
+    if not (found.blocks and begin.state == "fail") and begin.next != words.NEXT[Verdict.READY]:
+        page.line(begin.next)  # else the last line says it, where a terminal still shows it
     page.line(_host(report))
     if context.redacted:
         page.line(words.REDACTED)

@@ -94,6 +94,16 @@ def test_what_could_not_be_found_out_is_counted_by_results_not_by_reasons() -> N
 
 def test_a_good_host_fits_into_fifteen_lines() -> None:
     assert len(render(reports.ready(), "text").splitlines()) <= 15
+    fine = [reports.result("a.b"), *map(limit, ("fs.inotify.max_user_instances", "vm.overcommit_memory"))]
+    told = text(*fine)  # what a new Debian has, and nothing else
+    assert told.splitlines()[:1] == ["READY FOR MAILCOW"]
+    assert "can be installed" not in told  # which the last line says
+    assert len(told.splitlines()) <= 15
+
+
+def limit(name: str) -> Result:
+    commands = (f"echo '{name} = 1' >> /etc/sysctl.d/90-mailcow.conf", "sysctl -p /etc/sysctl.d/90-mailcow.conf")
+    return row("pass", f"{name} is 0.", "system.limits", subject=name, remedy=Remedy("Raise it.", commands))
 
 
 def test_without_a_name_the_second_line_says_that_the_dns_was_not_looked_at() -> None:
