@@ -245,10 +245,10 @@ def enter(
 
 
 def switch(kind: str, entry: DnsRecord, removes: tuple[DnsRecord, ...]) -> Remedy:
-    """Say how records that serve somebody today are replaced: last, and prepared for now."""
+    """Say how records that serve somebody today are replaced: last, and slowly enough to go back."""
     text = paragraph(
-        say("Set the TTL of the old {kind} record to 300 s now.", kind=kind),
-        say("Once mailcow is tested, replace that record with: {line}", line=entry.line),
+        say("Once mailcow is tested, set the TTL of the old {kind} record to 300 s.", kind=kind),
+        say("When its old TTL is over, replace it with: {line}", line=entry.line),
     )
     return Remedy(text, place="dns", when="last", records=(entry,), removes=removes or UNSET)
 

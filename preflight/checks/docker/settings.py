@@ -159,12 +159,12 @@ def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
     if faults.missing and not faults.grave:
         lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
         if config.present:
-            text = say("Accept that when it asks, or add to {path} now: {lines}", path=config.path, lines=lines)
+            text = say("Answer yes when it asks, or add to {path} now: {lines}", path=config.path, lines=lines)
             commands += edit(look.host, config.path, f". + {{{lines}}}")
         elif install.absent(look.host):  # then there is nothing to restart, and the installer comes anyway
-            text = say("Accept that when it asks.")
+            text = say("Answer yes when it asks.")
         else:
-            text = say("Accept that when it asks, or create the file now.")
+            text = say("Answer yes when it asks, or create the file now.")
             folder = shlex.quote(config.path.rpartition("/")[0] or "/")
             commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(config.path)}")
             files = (WrittenFile(config.path, f"{{{lines}}}\n"),)

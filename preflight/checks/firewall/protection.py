@@ -23,9 +23,9 @@ def remedy(name: str, services: list[Service]) -> Remedy:
     text = paragraph(
         say("Keep {name}: it protects SSH.", name=name),
         *_own(name, services),
-        say("Restrict mailcow's ports in the DOCKER-USER chain."),
+        say("To restrict mailcow's ports, use the DOCKER-USER chain."),
         say("Restart Docker whenever {name} reloads its rules.", name=name),
-        say("Then add {option}.", option=f"--ignore 'firewall.managers:{name}=kept'"),
+        say("In the next run, add {option}.", option=f"--ignore 'firewall.managers:{name}=kept'"),
     )
     return Remedy(text)
 
