@@ -112,7 +112,7 @@ def test_a_second_server_without_the_zone(servers: Servers) -> None:
     with servers.nsd(FIRST, above(TWO) | {DOMAIN: given}), servers.nsd(SECOND, other), servers.unbound():
         report = servers.check()
     assert statuses(report) == WELL | {"dns.mx": "warn"}
-    assert "answer REFUSED when asked for the zone: ns2.example.org (192.0.2.2)" in message(report, "dns.mx")
+    assert "answer REFUSED to queries for the zone: ns2.example.org (192.0.2.2)" in message(report, "dns.mx")
 
 
 def test_a_second_server_with_an_older_copy(servers: Servers) -> None:

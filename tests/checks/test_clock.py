@@ -204,7 +204,7 @@ def test_a_service_that_stands_back_is_not_told_to_start() -> None:
     """Debian's timesyncd beside VirtualBox's guest tools: enabled, and it never starts."""
     result = one("clock.service", services=services(TIMESYNCD, guest_tools()), virtualization=GUEST)
     assert (result.status, result.found) == (Status.WARN, "VBoxService")
-    assert "systemd-timesyncd is enabled, but it never starts alongside VBoxService" in result.message
+    assert "systemd-timesyncd is enabled, but never starts alongside VBoxService" in result.message
     assert commands(result) == ("systemctl disable --now systemd-timesyncd.service",)
     after = one("clock.service", services=services(guest_tools()), virtualization=GUEST)
     assert (after.status, after.found) == (Status.PASS, "VBoxService")

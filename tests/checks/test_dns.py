@@ -112,9 +112,9 @@ def test_dead_name_servers_are_one_cause_everywhere(identity: str) -> None:
 @pytest.mark.parametrize(
     ("rcode", "said"),
     [
-        ("SERVFAIL", "192.0.2.53 answered SERVFAIL when asked for"),
-        ("REFUSED", "192.0.2.53 answered REFUSED when asked for"),
-        ("timeout", "192.0.2.53 did not answer when asked for"),
+        ("SERVFAIL", "192.0.2.53 answered SERVFAIL to a query for"),
+        ("REFUSED", "192.0.2.53 answered REFUSED to a query for"),
+        ("timeout", "192.0.2.53 did not answer a query for"),
         ("error", "The query to 192.0.2.53 for"),
     ],
 )
@@ -270,7 +270,7 @@ def test_a_name_that_the_hosts_file_leads_elsewhere_is_told() -> None:
     private, elsewhere = (HostsEntry(address, (f"{NAME}.", "mail"), 3) for address in ("10.0.0.5", "203.0.113.9"))
     inner = one("hostname", look(hosts_file=(private,), links=(link(V4), link("10.0.0.5", name="eth1"))))
     assert inner.status is Status.PASS
-    assert "Line 3 of /etc/hosts gives it the address 10.0.0.5, and the DNS gives it 198.51.100.7." in inner.message
+    assert "Line 3 of /etc/hosts gives it the address 10.0.0.5, but the DNS gives 198.51.100.7." in inner.message
     result = one("hostname", look(hosts_file=(private, elsewhere)))
     assert result.status is Status.WARN
     assert result.remedy

@@ -32,7 +32,7 @@ def look(sightings: tuple[Sighting, ...] = BOTH, **facts: Any) -> Any:
 def test_a_name_that_leads_to_where_the_world_sees_the_host() -> None:
     result = one("address", look(), "A")
     assert result.status is Status.PASS
-    assert result.message == f"{NAME} resolves to {V4}, which is how the Internet sees this host."
+    assert result.message == f"{NAME} resolves to {V4}, the address of this host on the Internet."
 
 
 def test_a_name_that_leads_elsewhere_fails_with_the_right_record() -> None:

@@ -144,9 +144,9 @@ PLUGIN = "/usr/libexec/docker/cli-plugins/docker-compose"
         (Compose("standalone", "/usr/bin/docker-compose", "1.29.2"), Status.FAIL, "mailcow needs 2.0.0 or newer"),
         (Compose(None, None, ""), Status.FAIL, "neither the plugin nor docker-compose"),
         (Compose(None, None, "", of_user="/home/a/x"), Status.FAIL, "not installed for root"),
-        (Compose("plugin", PLUGIN, "", "dev"), Status.UNKNOWN, "did not report a version"),
-        (Compose("plugin", PLUGIN, "", ""), Status.UNKNOWN, "did not report a version"),
-        (Compose("plugin", PLUGIN, "latest"), Status.UNKNOWN, "did not report a version"),
+        (Compose("plugin", PLUGIN, "", "dev"), Status.UNKNOWN, "did not report a usable version"),
+        (Compose("plugin", PLUGIN, "", ""), Status.UNKNOWN, "did not report a usable version"),
+        (Compose("plugin", PLUGIN, "latest"), Status.UNKNOWN, "did not report a usable version"),
         (Fact.unknown("docker compose", "/root: Permission denied.", "Run as root."), Status.UNKNOWN, "Permission"),
     ],
 )

@@ -80,7 +80,7 @@ def test_a_privileged_container(ran: Any, status: Status, words: str) -> None:
 @pytest.mark.parametrize(
     ("ran", "status", "words"),
     [
-        (StartRun(True, 0, granted=True), Status.PASS, "had these limits"),
+        (StartRun(True, 0, granted=True), Status.PASS, "got mailcow's limits"),
         (StartRun(True, 3, granted=False), Status.FAIL, "with different limits"),
         (StartRun(True, 139), Status.UNKNOWN, "exit code 139"),
         (
@@ -113,7 +113,7 @@ def states(*names: str) -> tuple[tuple[float, str], ...]:
             "in 2.5 s: starting → unhealthy → healthy",
         ),
         (HealthRun(states("unhealthy", "healthy")), Status.PASS, "unhealthy → healthy"),
-        (HealthRun(states("starting")), Status.FAIL, "never left the state starting"),
+        (HealthRun(states("starting")), Status.FAIL, "never left the starting state"),
         (HealthRun(states("none")), Status.FAIL, "ignores the HEALTHCHECK"),
         (HealthRun(()), Status.FAIL, "ignores"),
         (
@@ -165,7 +165,7 @@ CODES = tuple(range(1, 21))
         (replace(HUNG, gone=None, late=True), ExecRun((2,)), Status.FAIL, "Command 1"),
         (TimeoutRun(states("starting")), ExecRun(CODES), Status.WARN, "never became unhealthy"),
         (TimeoutRun(withheld="24.0.1"), ExecRun(CODES), Status.WARN, "Docker 24.0.1 can crash"),
-        (TimeoutRun((), "no shim"), ExecRun(CODES), Status.WARN, "could not be run to its end. | no shim"),
+        (TimeoutRun((), "no shim"), ExecRun(CODES), Status.WARN, "could not be completed. | no shim"),
         (HUNG, ExecRun((1, 2, 0)), Status.FAIL, "ended with exit code 3, but the engine reports 0"),
         (HUNG, ExecRun((1, None)), Status.FAIL, "command 2 in a container never ended"),
         (HUNG, ExecRun((1, 2), "setns"), Status.FAIL, "ran 2 commands in a container, and failed to run the next one"),
@@ -187,7 +187,7 @@ def test_checks_that_hang_and_commands(hung: Any, executed: Any, status: Status,
 def test_where_no_health_check_works_nothing_else_is_told() -> None:
     facts = {"healthcheck": HealthRun(states("starting")), "os_release": release("debian", "13")}
     result = judged("docker.healthcheck", timeout=TimeoutRun((), "no"), executions=ExecRun((), "no"), **facts)
-    assert "never left the state starting" in told(result)
+    assert "never left the starting state" in told(result)
 
 
 # --- one cause for all of them ---------------------------------------------------------------------------------

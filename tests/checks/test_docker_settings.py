@@ -189,7 +189,7 @@ def test_a_file_that_is_not_there_is_written_by_a_command(version: str, written:
     assert commands(result) == ("mkdir -p /etc/docker", f"echo '{written}' > {PATH}", "systemctl restart docker")
     assert json.loads(written)
     assert result.remedy is not None
-    assert result.remedy.text == "Answer yes when it asks, or create the file now."
+    assert result.remedy.text == "Answer yes when the installer asks, or create the file now."
     assert f"will offer to create {PATH} for IPv6." in result.message
     openrc = settings(config(False), version, services=Services("openrc", ()))
     assert commands(openrc)[-1] == "rc-service docker restart"
@@ -198,7 +198,7 @@ def test_a_file_that_is_not_there_is_written_by_a_command(version: str, written:
 def test_settings_of_an_engine_that_is_still_to_be_installed_are_left_to_the_installer() -> None:
     result = settings(config(False), contact=Contact("unix:///run/docker.sock", "absent"))
     assert result.remedy is not None
-    assert (result.remedy.text, commands(result)) == ("Answer yes when it asks.", ())
+    assert (result.remedy.text, commands(result)) == ("Answer yes when the installer asks.", ())
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_hosts_in_two_places_may_stay_in_the_file() -> None:
     assert result.remedy
     assert f"Remove hosts from {PATH}" in result.remedy.text
     assert "systemctl edit docker" in result.remedy.text
-    assert "of /lib/systemd/system/docker.service without its -H" in result.remedy.text
+    assert "in /lib/systemd/system/docker.service without -H" in result.remedy.text
 
 
 @pytest.mark.parametrize("key", ["iptables", "ip6tables", "ip-masq", "ip-forward"])

@@ -43,11 +43,11 @@ def one(*found: Service, **more: Any) -> Result:
     ("found", "words"),
     [
         (manager(), "firewalld is switched on and may conflict with Docker."),
-        (switched("ufw", "ENABLED", "yes", True), "conflict with Docker. Its configuration says ENABLED=yes."),
-        (switched("csf", "TESTING", "1", None), "says TESTING=1."),
+        (switched("ufw", "ENABLED", "yes", True), "conflict with Docker. Its configuration has ENABLED=yes."),
+        (switched("csf", "TESTING", "1", None), "has TESTING=1."),
         (switched("csf", "", "", False, process=90), "csf is switched on"),
-        (switched("ferm", "ENABLED", "", None), "says ENABLED=."),
-        (switched("shorewall", "STARTUP_ENABLED", "yes", True), "says STARTUP_ENABLED=yes."),
+        (switched("ferm", "ENABLED", "", None), "has ENABLED=."),
+        (switched("shorewall", "STARTUP_ENABLED", "yes", True), "has STARTUP_ENABLED=yes."),
         (manager("nftables", RuleFile(CONF, 3, flushes=True)), f"Rules in its files: {CONF} (3)."),
         (manager("iptables", RuleFile(RULES4, 0), RuleFile(RULES6, 1)), f"files: {RULES4} (0), {RULES6} (1)."),
         (manager("iptables", DENIED, RuleFile(RULES6, 0)), f"Cannot read {RULES4}: Permission denied."),
@@ -77,8 +77,11 @@ def test_what_is_found_is_whether_it_runs_and_whether_it_comes_back(found: Servi
     [
         (manager("fail2ban"), "bans single addresses"),
         (manager("crowdsec"), "bans single addresses"),
-        (manager("nftables", RuleFile(CONF, 0, flushes=True)), f"has no rules of its own in {CONF}."),
-        (manager("iptables", RuleFile(RULES4, 0), RuleFile(RULES6, 0)), f"no rules of its own in {RULES4}, {RULES6}."),
+        (manager("nftables", RuleFile(CONF, 0, flushes=True)), f"its files have no rules: {CONF}."),
+        (
+            manager("iptables", RuleFile(RULES4, 0), RuleFile(RULES6, 0)),
+            f"its files have no rules: {RULES4}, {RULES6}.",
+        ),
     ],
 )
 def test_a_manager_that_may_stay(found: Service, words: str) -> None:
@@ -100,7 +103,7 @@ def test_a_manager_that_may_stay(found: Service, words: str) -> None:
 def test_what_is_switched_off_passes(found: Service) -> None:
     result = one(found)
     assert (result.status, result.subject, result.found) == (Status.PASS, None, "none")
-    assert "Found no firewall manager that is switched on." in result.message
+    assert "No known firewall manager is switched on." in result.message
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_mailcows_own_chain_is_looked_for_where_it_runs() -> None:
     )
     engine = msgspec.structs.replace(ENGINE, containers=(container,))
     result = one(tables(derived=False), engine=engine)
-    assert (result.status, result.found) == (Status.WARN, "no chain MAILCOW")
+    assert (result.status, result.found) == (Status.WARN, "no MAILCOW chain")
     assert result.remedy
     assert result.remedy.commands[0] == "docker restart mailcowdockerized-netfilter-mailcow-1"
     assert one(tables(docker=with_chain(NFT), derived=False)).status is Status.PASS

@@ -31,14 +31,14 @@ def said(culprit: Culprit, **more: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("culprit", "words"),
     [
-        (rule(), "The rule with the handle 12 in the chain FORWARD of the table ip filter stops them."),
-        (rule(handle=None), "A rule in the chain FORWARD of the table ip filter stops them."),
-        (rule(backend=""), "The rule with the handle 12 in the chain FORWARD of the table filter stops them."),
-        (legacy(), "Rule 2 of the chain FORWARD in the table filter of iptables-legacy stops them."),
-        (legacy(number=None), "A rule in the chain FORWARD of the table filter of iptables-legacy stops them."),
-        (rule(kind="policy"), "The policy of the chain FORWARD in the table ip filter stops them."),
-        (rule(kind="policy", backend=""), "The policy of the chain FORWARD in the table filter stops them."),
-        (legacy(kind="policy"), "The policy of the chain FORWARD in the table filter of iptables-legacy stops them."),
+        (rule(), "The rule with handle 12 in the FORWARD chain of the ip filter table stops them."),
+        (rule(handle=None), "A rule in the FORWARD chain of the ip filter table stops them."),
+        (rule(backend=""), "The rule with handle 12 in the FORWARD chain of the filter table stops them."),
+        (legacy(), "Rule 2 in the FORWARD chain of the filter table of iptables-legacy stops them."),
+        (legacy(number=None), "A rule in the FORWARD chain of the filter table of iptables-legacy stops them."),
+        (rule(kind="policy"), "The policy of the FORWARD chain in the ip filter table stops them."),
+        (rule(kind="policy", backend=""), "The policy of the FORWARD chain in the filter table stops them."),
+        (legacy(kind="policy"), "The policy of the FORWARD chain in the filter table of iptables-legacy stops them."),
         (Culprit(kind="filter"), "The kernel's source address check (rp_filter) drops them."),
         (Culprit(kind="socket"), "None of Docker's rules forwards them to mailcow, and no program listens there."),
     ],
@@ -69,9 +69,9 @@ def test_a_route_is_missing_to_where_the_packet_was_going(way: str, verdict: str
     ("culprit", "wanted"),
     [
         (Culprit(kind="nat", backend="nf_tables", family="ip", table="nat", chain="PREROUTING", to="192.0.2.9"),
-         ["A rule in the chain PREROUTING of the table ip nat redirects them.", "They arrive at 192.0.2.9 instead."]),
+         ["A rule in the PREROUTING chain of the ip nat table redirects them.", "They arrive at 192.0.2.9 instead."]),
         (Culprit(kind="nat", table="nat", chain="mine"),
-         ["A rule in the chain mine of the table nat redirects them."]),
+         ["A rule in the mine chain of the nat table redirects them."]),
         (Culprit(kind="nat", to="192.0.2.9"), ["They arrive at 192.0.2.9 instead."]),
         (Culprit(kind="nat"), []),
     ],
@@ -169,18 +169,18 @@ def test_a_rule_without_a_chain_is_nobodys(culprit: Culprit | None, known: bool)
 # --- why a verdict is not known ---------------------------------------------------------------------------------------
 
 OTHERS = (Uncopied("nf_tables", "inet mine", "x", 3, "osf"), Uncopied("ip_tables", "filter", "FORWARD", 9, "geoip"))
-BARE = "The packets meet a rule that could not be tested."
+BARE = "The packets reach a rule that could not be tested."
 
 
 @pytest.mark.parametrize(
     ("where", "uncopied", "words"),
     [
-        (rule(), (*OTHERS,), f"{BARE} It is in the chain FORWARD of the table filter and uses geoip."),
-        (rule("x", table="mine"), OTHERS, f"{BARE} It is in the chain x of the table inet mine and uses osf."),
+        (rule(), (*OTHERS,), f"{BARE} It is in the FORWARD chain of the filter table and uses geoip."),
+        (rule("x", table="mine"), OTHERS, f"{BARE} It is in the x chain of the inet mine table and uses osf."),
         (rule("x", table="mine"), (Uncopied("nf_tables", "inet mine", "x"),),
-         f"{BARE} It is in the chain x of the table inet mine."),
+         f"{BARE} It is in the x chain of the inet mine table."),
         (None, (Uncopied("ip_set", "blocklist"),), f"{BARE} It uses blocklist."),
-        (None, OTHERS, f"{BARE} It is in the chain x of the table inet mine and uses osf."),
+        (None, OTHERS, f"{BARE} It is in the x chain of the inet mine table and uses osf."),
         (rule("y"), OTHERS, BARE), (rule("FORWARD", table="nat"), OTHERS, BARE), (rule(), (), BARE),
     ],
 )  # fmt: skip
@@ -196,9 +196,9 @@ def test_the_rule_that_could_not_be_copied_is_that_on_the_way(
 @pytest.mark.parametrize(
     ("depends", "reason", "words"),
     [
-        (("order",), "", "The result depends on whether the rules"), (("order", "limit"), "", "rule conditions that"),
+        (("order",), "", "The result depends on whether the"), (("order", "limit"), "", "rule conditions that"),
         (("limit",), "uncopied", "rule conditions that change: limit."),
-        (("limit",), "sources", "Not all addresses on the Internet are treated alike"),
+        (("limit",), "sources", "The rules treat some Internet addresses differently"),
     ],
 )  # fmt: skip
 def test_the_reason_is_the_one_that_leads_on(depends: tuple[str, ...], reason: Any, words: str) -> None:

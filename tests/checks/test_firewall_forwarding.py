@@ -54,7 +54,7 @@ def test_one_port_that_is_closed_is_named() -> None:
     lost = Exit("tcp", 25, journey("refused", rule()))
     result = one(msgspec.structs.replace(given, exits=(lost, *given.exits[1:])))
     assert "Affected ports: 25/tcp." in result.message
-    assert "The rule with the handle 12 in the chain FORWARD of the table ip filter stops them." in result.message
+    assert "The rule with handle 12 in the FORWARD chain of the ip filter table stops them." in result.message
     four = measured(result)["families"]["ipv4"]
     assert (four["verdict"], four["ports"], four["handle"]) == ("refused", ["25/tcp"], 12)
 

@@ -93,8 +93,7 @@ def test_what_does_not_get_through_fails(verdict: str, words: str, found: str) -
 def test_the_rule_is_named_with_its_handle_its_owner_and_its_counter() -> None:
     result = one(twin(journey("dropped", rule("ufw-reject-forward"))), services=managers("ufw"))
     assert (
-        "The rule with the handle 12 in the chain ufw-reject-forward of the table ip filter stops them."
-        in result.message
+        "The rule with handle 12 in the ufw-reject-forward chain of the ip filter table stops them." in result.message
     )
     assert "It belongs to ufw. Packets it has stopped on this host so far: 3." in result.message
     assert result.detail == "-A FORWARD -j DROP"
@@ -144,8 +143,8 @@ def test_a_neighbour_decides_nothing_and_is_told_where_it_differs() -> None:
     ("given", "words"),
     [
         (journey("depends", depends=("limit", "recent")), "rule conditions that change: limit, recent."),
-        (journey("depends", depends=("order",)), "whether the rules of ip_tables or those of nf_tables come first"),
-        (journey("unknown", reason="sources"), "Not all addresses on the Internet are treated alike"),
+        (journey("depends", depends=("order",)), "whether the ip_tables or the nf_tables rules come first"),
+        (journey("unknown", reason="sources"), "The rules treat some Internet addresses differently"),
         (journey("unknown", reason="interface"), "on an interface without a default route"),
         (journey("unknown", reason="queue"), "NFQUEUE"),
         (journey("unknown", reason="late"), "too many firewall rules to test"),
@@ -166,7 +165,7 @@ def test_a_rule_that_could_not_be_copied_is_named() -> None:
         journey("unknown", lost, reason="uncopied"),
         uncopied=(Uncopied("nf_tables", "filter", "other"), Uncopied("nf_tables", "filter", "custom", 12, "tproxy")),
     )
-    assert "It is in the chain custom of the table filter and uses tproxy." in (one(given).reason or "")
+    assert "It is in the custom chain of the filter table and uses tproxy." in (one(given).reason or "")
 
 
 @pytest.mark.parametrize("doubt", ["", "control", "rules", "sysctls", "modules", "derivation", "memory", "late"])
@@ -198,7 +197,7 @@ def test_a_host_without_a_way_out_is_unknown() -> None:
     assert (result.status, result.reason) == (
         Status.UNKNOWN, "This host has no address with a default route, so no connection comes in.",
     )  # fmt: skip
-    assert "in a family that mailcow uses" in (one(twin(families=families("none"))).reason or "")
+    assert "for an IP version that mailcow uses" in (one(twin(families=families("none"))).reason or "")
 
 
 def test_ports_for_the_host_alone_have_no_firewall() -> None:

@@ -50,7 +50,7 @@ def advice(*cases: Case, services: Services | None = None, derived: bool = True)
 def test_a_rule_of_ufws_own_files_is_looked_for_there(chain: str, path: str) -> None:
     remedy = advice(case(rule(chain), "ufw"))
     assert remedy.commands == (f"grep -n forward {path}",)
-    assert remedy.text == f"Change the rule in {path} so that it excludes mailcow's bridge, then load the rules."
+    assert remedy.text == f"Change the rule in {path} so that it excludes mailcow's bridge, then reload the rules."
 
 
 def test_each_file_of_ufw_is_named_once_and_other_chains_have_their_command() -> None:
@@ -61,7 +61,7 @@ def test_each_file_of_ufw_is_named_once_and_other_chains_have_their_command() ->
         "ufw route allow out on br-mailcow proto tcp from any to any port 25",
     )
     assert remedy.text.count("/etc/ufw/before.rules") == 1
-    assert "Let ufw forward mailcow's connections." in remedy.text
+    assert "Allow ufw to forward mailcow's connections." in remedy.text
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_managers_that_know_docker_are_told_to_keep_its_rules_and_all_others(own
 def test_bans_are_looked_at_and_not_lifted_as_a_whole(owner: str, commands: tuple[str, ...]) -> None:
     remedy = advice(case(rule("x"), owner))
     assert remedy.commands == commands
-    assert remedy.text == "A ban covers ordinary addresses. Find this ban, and lift no other."
+    assert remedy.text == "A ban blocks ordinary addresses. Find and lift only this ban."
 
 
 # --- Oracle Cloud's image ---------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_oracles_rules_are_added_to_and_kept(chain: str, version: Any, program: 
         *(f"{program} -I {chain} {match} -j ACCEPT" for match in matches),
         *(f"sed -i '/^-A {chain} -j REJECT/i -A {chain} {match} -j ACCEPT' {path}" for match in matches),
     )
-    for words in ("Oracle Cloud's image", "remove none", "Do not save the running rules", "security list"):
+    for words in ("Oracle Cloud's image", "do not remove any", "Do not save the running rules", "security list"):
         assert words in remedy.text
 
 
@@ -235,7 +235,7 @@ def test_lines_outlast_a_reboot_in_the_file_of_their_family(
     assert (SAME.format(path=path) in text) is bool(path)
     assert (SAVED in text) is bool(path)
     assert (BOOT in text) is not bool(path)
-    assert text.startswith("Add rules that let mailcow's connections through, and nothing else. Keep all other rules")
+    assert text.startswith("Add rules that allow only mailcow's connections. Keep all other rules")
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_each_cause_has_its_part_and_no_sentence_or_command_comes_twice() -> Non
     assert remedy.commands == (
         "ufw route allow out on br-mailcow proto tcp from any to any port 25", "systemctl restart docker",
     )  # fmt: skip
-    assert remedy.text.count("Restart Docker: it then writes its rules again.") == 1
+    assert remedy.text.count("Restart Docker to restore its rules.") == 1
 
 
 def test_ports_are_brought_together_where_nothing_else_differs() -> None:

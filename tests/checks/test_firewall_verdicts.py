@@ -137,7 +137,7 @@ def test_each_way_to_lose_packets_has_its_own_sentence_and_families() -> None:
     assert "they are refused (IPv6)." in result.message
     assert result.found == "dropped"
     assert result.detail == "-A FORWARD -j DROP\n-j REJECT"
-    assert result.message.index("(IPv4)") < result.message.index("chain FORWARD") < result.message.index("(IPv6)")
+    assert result.message.index("(IPv4)") < result.message.index("FORWARD chain") < result.message.index("(IPv6)")
 
 
 @pytest.mark.parametrize(

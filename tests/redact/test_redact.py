@@ -194,11 +194,11 @@ def test_a_redacted_report_says_what_is_the_matter() -> None:
     )
     assert messages["dns.mx", "<domain-1>"] == (
         "Mail for <domain-1> goes to mx.<domain-3> first, not only to <host-1>.<domain-1>. These name servers of "
-        "<domain-1> answer REFUSED when asked for the zone: <host-6>.<domain-3> (<ipv4-17>). These name servers of the "
+        "<domain-1> answer REFUSED to queries for the zone: <host-6>.<domain-3> (<ipv4-17>). These name servers of the "
         "zone did not answer: <host-7>.<domain-3> (<ipv4-18>)."
     )
     assert messages["docker.leftovers", "volume:mailcowdockerized_vmail-vol-1"].startswith("The volume mailcowdocker")
-    assert "configuration says ENABLED=yes." in messages["firewall.managers", "ufw"]
+    assert "configuration has ENABLED=yes." in messages["firewall.managers", "ufw"]
     summary = shown.host
     assert (summary.os, summary.kernel, summary.engine) == (
         "Debian GNU/Linux 12 (bookworm)",

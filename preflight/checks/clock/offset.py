@@ -43,10 +43,10 @@ class _Measure(Struct, frozen=True):
     sources=(issue(519),),
 )
 def offset(look: Look) -> Iterator[Finding]:
-    """The clock shows the right time
+    """The clock shows the correct time
 
-    Two-factor codes (TOTP) are valid for 30 seconds, plus one step of 30 seconds before and after. DNSSEC signatures
-    and new certificates have a start and an end time, and Dovecot ends its sessions if the clock is set back.
+    Two-factor codes (TOTP) are valid for 30 seconds, plus 30 seconds before and after. DNSSEC signatures and new
+    certificates have a start time and an end time, and Dovecot ends its sessions if the clock is set back.
     """
     times = look.host.times.get()
     limits = look.requirements.clock
@@ -105,8 +105,7 @@ def _how_known(measure: _Measure, best: Opinion, *, exactly: bool) -> str:
     servers = ", ".join(opinion.server for opinion in measure.agreeing)
     if measure.by_date:
         return say(
-            "No time server answers. This is the date that web servers report over HTTPS, accurate to a second: "
-            "{servers}.",
+            "No time server answers. The time comes from web servers over HTTPS, accurate to a second: {servers}.",
             servers=servers,
         )
     if len(measure.agreeing) == 1:
@@ -115,8 +114,7 @@ def _how_known(measure: _Measure, best: Opinion, *, exactly: bool) -> str:
     if not exactly:
         return agree
     half = say(
-        "The error includes half of the round-trip time of {delay}, because one direction may take longer than the "
-        "other.",
+        "The error includes half of the round-trip time ({delay}), because one direction may be slower.",
         delay=duration(best.delay),
     )
     return paragraph(agree, half)
@@ -129,7 +127,7 @@ def _alone(measured: Measured, best: Opinion) -> Finding:
         server=best.server,
         offset=duration(best.seconds),
     )
-    return measured.unknown(reason, say("Name more time servers with --ntp-server."), place="docker-run")
+    return measured.unknown(reason, say("Set more time servers with --ntp-server."), place="docker-run")
 
 
 def _undecided(measured: Measured, times: Times, measure: _Measure) -> Finding:
@@ -137,5 +135,5 @@ def _undecided(measured: Measured, times: Times, measure: _Measure) -> Finding:
     if measure.opinions:
         servers = ", ".join(telling.opinion(one) for one in measure.opinions)
         reason = say("The servers contradict each other, and no majority agrees on a time: {servers}.", servers=servers)
-        return measured.unknown(reason, say("Name more time servers with --ntp-server."), place="docker-run")
+        return measured.unknown(reason, say("Set more time servers with --ntp-server."), place="docker-run")
     return telling.nobody(measured, times)

@@ -22,8 +22,9 @@ from preflight.text.sentences import say
 def service(look: Look) -> Iterator[Finding]:
     """One time service is enabled
 
-    A clock that no service adjusts drifts by several seconds a week. In 2017, timedatectl showed this as NTP enabled.
-    systemd-timesyncd, chrony, ntpsec, ntp and openntpd are all suitable, but not two of them at once.
+    A clock that no service adjusts drifts by several seconds a week. Older versions of timedatectl show an enabled
+    service as NTP enabled: yes. systemd-timesyncd, chrony, ntpsec, ntp and openntpd are all suitable, but only one at a
+    time.
     """
     require(look.host.services)
     yield timekeepers.with_other_key(look.host, _judged(look.host))
@@ -48,7 +49,7 @@ def _judged(host: Host) -> Finding:
 def _one(host: Host, service: Service) -> Finding:
     name = service.name
     if name == timekeepers.VIRTUALBOX and service.enabled and service.active is not False:
-        message = say("NTP enabled: no. {name} takes the time from the VirtualBox host.", name=name)
+        message = say("NTP enabled: no. {name} gets the time from the VirtualBox host.", name=name)
         return timekeepers.finding(Status.PASS, service, message)
     if service.enabled and service.active is not False:
         message = say("NTP enabled: yes. {name} is enabled.", name=name)
@@ -70,8 +71,8 @@ def _one(host: Host, service: Service) -> Finding:
             Status.WARN, service, say("NTP enabled: yes. However, {name} is not running.", name=name), remedy
         )
     if service.enabled is None:
-        remedy = Remedy(say("Find out what starts {name}, and let the init system start it.", name=name))
-        message = say("{name} runs without a unit, so it is not known whether it starts at boot.", name=name)
+        remedy = Remedy(say("Find out what starts {name}. Use the init system instead.", name=name))
+        message = say("{name} runs without a unit. Could not determine whether it starts at boot.", name=name)
         return timekeepers.finding(Status.UNKNOWN, service, message, remedy)
     remedy = Remedy(say("Enable {name}.", name=name), distro.enable(host, service.unit) if service.unit else ())
     return timekeepers.finding(
@@ -91,13 +92,13 @@ def _nobody(host: Host) -> Finding:
         )
     if timekeepers.in_step(host):
         message = say(
-            "NTP enabled: no. The clock is synchronised now, but not by a service known here (a hypervisor may do it)."
+            "NTP enabled: no. The clock is synchronised now, but not by a known service (perhaps by the hypervisor)."
         )
         machine = host.virtualization.value
         if machine and machine.vm == "microsoft":
-            message = say("NTP enabled: no. The clock is synchronised now, perhaps by Hyper-V's own service.")
+            message = say("NTP enabled: no. The clock is synchronised now, perhaps by Hyper-V's time service.")
         elif machine and machine.vm == "vmware":
-            message = say("NTP enabled: no. The clock is synchronised now, perhaps by VMware's tools (vmtoolsd).")
+            message = say("NTP enabled: no. The clock is synchronised now, perhaps by VMware Tools (vmtoolsd).")
         return timekeepers.finding(Status.WARN, None, message, timekeepers.get_one(host))
     message = say("NTP enabled: no. No time service is enabled or running.")
     if names := ", ".join(service.name for service in timekeepers.every(host)):

@@ -21,13 +21,13 @@ def right(host: Host) -> Remedy:
     if chosen is None:
         return timekeepers.get_one(host)
     if chosen.name == timekeepers.VIRTUALBOX:
-        text = say("{name} takes the time from the VirtualBox host. Set the clock there.", name=chosen.name)
+        text = say("{name} gets the time from the VirtualBox host. Set the clock there.", name=chosen.name)
         return Remedy(text)
     text = say("{name} is enabled but not running. Start it, and find out why it stopped.", name=chosen.name)
     if chosen.active is not False:
         text = say(
-            "{name} sets the clock, but reaches no time server or follows a wrong one. Restart it, "
-            "and check what it reports.",
+            "{name} sets the clock, but cannot reach a time server or follows a wrong one. Restart it, and check its "
+            "status.",
             name=chosen.name,
         )
     commands = distro.restart(host, chosen.unit) if chosen.unit else ()

@@ -28,8 +28,8 @@ WATCH = {
 def synchronized(look: Look) -> Iterator[Finding]:
     """The kernel reports that its clock is synchronised
 
-    Two-factor codes (TOTP), DNSSEC, certificates and mail headers need the right time. This is what timedatectl shows
-    as NTP synchronized: the error that the kernel assumes is below 16 seconds.
+    Two-factor codes (TOTP), DNSSEC, certificates and mail headers need the correct time. timedatectl shows NTP
+    synchronized: yes if the error that the kernel assumes is below 16 seconds.
     """
     clock = look.host.clock.get()
     synced = timekeepers.in_step(look.host)
@@ -71,8 +71,8 @@ def _synchronize(host: Host) -> Remedy:
         return timekeepers.get_one(host)
     name, unit = chosen[0].name, chosen[0].unit
     text = say(
-        "{name} is installed, but has not reached a time server (yet). Check what it reports, and allow outgoing "
-        "packets to UDP port 123.",
+        "{name} is installed, but has not reached a time server yet. Check its status, and allow outgoing packets to "
+        "UDP port 123.",
         name=name,
     )
     return Remedy(

@@ -17,8 +17,8 @@ _WORDS: dict[TimeOutcome, str] = {
     "refused": noted("{server} (port closed)"),
     "unreachable": noted("{server} (unreachable)"),
     "unresolved": noted("{server} (no address found)"),
-    "unsynchronized": noted("{server} (not synchronised itself)"),
-    "distant": noted("{server} (not accurate enough itself)"),
+    "unsynchronized": noted("{server} (not synchronised)"),
+    "distant": noted("{server} (not accurate enough)"),
     "kiss": noted("{server} (refuses to answer)"),
     "invalid": noted("{server} (no valid answer)"),
     "jumping": noted("{server} (its time jumps)"),
@@ -74,17 +74,19 @@ def nobody(measured: Measured, times: Times) -> Finding:
     """Say that no server tells a time, and what would help."""
     if not times.servers:
         return measured.unknown(
-            say("No time server was asked."), say("Name one with --ntp-server."), place="docker-run"
+            say("No time server was queried."), say("Set one with --ntp-server."), place="docker-run"
         )
     servers = _list(times.servers)
     if all(one.outcome == "unresolved" for one in times.servers):
         reason = say("The names of the time servers could not be resolved: {servers}.", servers=servers)
-        help = say("Fix the name servers in /etc/resolv.conf, or name a time server by its address: --ntp-server.")
+        help = say(
+            "Correct the name servers in /etc/resolv.conf, or set the address of a time server with --ntp-server."
+        )
         return measured.unknown(reason, help, place="host")
     reason = say("No time server gave the time: {servers}.", servers=servers)
     help = paragraph(
-        say("Allow outgoing packets to UDP port 123, and the replies to them."),
-        say("If only your own time servers can be reached, name them with --ntp-server."),
+        say("Allow outgoing packets to UDP port 123 and the replies."),
+        say("If only your own time servers can be reached, set them with --ntp-server."),
     )
     return measured.unknown(reason, help, place="host")
 

@@ -15,8 +15,8 @@ from preflight.text.sentences import noted, paragraph, phrase, say
 MAX_ERROR_US = 16_000_000
 TIMESYNCD = "systemd-timesyncd"
 _OTHER_KEYS = {
-    "Server": noted("{path}, line {line}: timesyncd ignores Server= and asks other servers. Write NTP= instead."),
-    "Servers": noted("{path}, line {line}: timesyncd reads Servers= as NTP=, but only NTP= is in its manual."),
+    "Server": noted("{path}, line {line}: timesyncd ignores Server= and uses other servers. Write NTP= instead."),
+    "Servers": noted("{path}, line {line}: timesyncd reads Servers= as NTP=, but only NTP= is documented."),
 }
 VIRTUALBOX = (
     "VBoxService"  # sets the clock from the machine below; it asks no time server, and tells the kernel nothing
@@ -58,7 +58,7 @@ def why_lost(host: Host) -> str:
         return say("No time service is running (see clock.service).")
     if running == [VIRTUALBOX]:
         return say(
-            "{name} takes the time from the VirtualBox host and does not tell the kernel how accurate it is (see "
+            "{name} gets the time from the VirtualBox host and does not report its accuracy to the kernel (see "
             "clock.service and clock.offset).",
             name=VIRTUALBOX,
         )
@@ -71,7 +71,7 @@ def get_one(host: Host) -> Remedy:
     here = next(found, None)
     if here and here.unit:
         if here.name == TIMESYNCD and distro.init_system(host) == "systemd":
-            text = paragraph(say("Enable the time service that is installed."), shown(host))
+            text = paragraph(say("Enable the installed time service."), shown(host))
             return Remedy(text, ("timedatectl set-ntp true",))
         text = paragraph(say("Enable {name}, which is installed.", name=here.name), shown(host))
         return Remedy(text, distro.enable(host, here.unit))
@@ -86,8 +86,8 @@ def shown(host: Host) -> str | None:
     if distro.init_system(host) != "systemd":
         return None
     return say(
-        "timedatectl then shows System clock synchronized: yes and NTP service: active. Older versions say NTP"
-        " synchronized: yes and NTP enabled: yes, or Network time on: yes."
+        "timedatectl then shows System clock synchronized: yes and NTP service: active. Older versions show NTP "
+        "synchronized: yes and NTP enabled: yes, or Network time on: yes."
     )
 
 
@@ -123,19 +123,19 @@ def idle(host: Host, service: Service, works: Service | None) -> Finding:
     condition = service.unmet or phrase("this host is not a VirtualBox guest")
     if works is None:
         message = say(
-            "NTP enabled: no. {name} is enabled, but a condition of its unit prevents it from starting ({condition}).",
+            "NTP enabled: no. {name} is enabled, but a condition in its unit prevents it from starting ({condition}).",
             name=service.name,
             condition=condition,
         )
         return finding(Status.WARN, service, message, get_one(host))
     message = say(
-        "{name} is enabled, but it never starts alongside {other} ({condition}). {other} takes the time from the "
+        "{name} is enabled, but never starts alongside {other} ({condition}). {other} gets the time from the "
         "VirtualBox host.",
         name=service.name,
         other=works.name,
         condition=condition,
     )
-    text = say("Let only {other} set the clock. Synchronise the clock of the VirtualBox host.", other=works.name)
+    text = say("Use only {other} to set the clock. Synchronise the clock of the VirtualBox host.", other=works.name)
     enable = distro.enable(host, works.unit) if works.unit and not works.enabled else ()
     disable = distro.disable(host, service.unit) if service.unit else ()
     return finding(Status.WARN, works, message, Remedy(text, (*enable, *disable)))
@@ -150,12 +150,11 @@ def rivals(host: Host, services: list[Service]) -> Finding:
     for service in others:
         if service.unit and service.name != VIRTUALBOX and (keep.unit or keep.enabled):
             commands += distro.disable(host, service.unit)
-    text = say("Keep only {name}. Two services that set one clock interfere with each other.", name=keep.name)
+    text = say("Keep only {name}. Two services that set the clock interfere with each other.", name=keep.name)
     if any(service.name == VIRTUALBOX for service in others):
         text = say(
-            "Keep only {name}. On the VirtualBox host, switch off the time synchronisation of this machine: "
-            "VBoxManage setextradata MACHINE VBoxInternal/Devices/VMMDev/0/Config/GetHostTimeDisabled 1 (MACHINE is "
-            "its name).",
+            "Keep only {name}. On the VirtualBox host, switch off time synchronisation for this machine: VBoxManage "
+            "setextradata MACHINE VBoxInternal/Devices/VMMDev/0/Config/GetHostTimeDisabled 1 (MACHINE is its name).",
             name=keep.name,
         )
     message = say("Two or more services set the clock at once: {names}.", names=names)

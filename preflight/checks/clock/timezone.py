@@ -22,8 +22,8 @@ from preflight.text.sentences import noted, paragraph, phrase, say
 def timezone(look: Look) -> Iterator[Finding]:
     """The time zone is set and the hardware clock runs in UTC
 
-    mailcow uses the host's time zone (TZ in mailcow.conf) for log files and quarantine mails. A hardware clock in local
-    time jumps twice a year, and the host then starts with the wrong time.
+    mailcow uses the host's time zone (TZ in mailcow.conf) for log files and quarantine notifications. A hardware clock
+    in local time jumps twice a year, and the host then starts with the wrong time.
     """
     zone = look.host.timezone.get()
     named = say("No time zone is set, so the host uses UTC.")
@@ -62,7 +62,7 @@ def _disagreement(zone: Timezone) -> str | None:
     if zone.written is None or _plain(zone.written) == _plain(zone.zone or "UTC"):
         return None
     if not zone.written:
-        return say("/etc/timezone does not name a time zone, and mailcow's installer looks there first.")
+        return say("/etc/timezone does not name a time zone, and mailcow's installer reads it first.")
     return say(
         "/etc/timezone says {written}, but /etc/localtime says {zone}. mailcow's installer uses {written}.",
         written=zone.written,
@@ -78,10 +78,7 @@ def _plain(name: str) -> str:
 
 def _one_zone(zone: Timezone) -> Remedy:
     wanted = zone.zone or "UTC"
-    text = say(
-        "Remove /etc/timezone, or set MAILCOW_TZ={zone} when you start mailcow's generate_config.sh.",
-        zone=wanted,
-    )
+    text = say("Remove /etc/timezone, or set MAILCOW_TZ={zone} when you run mailcow's generate_config.sh.", zone=wanted)
     return Remedy(text, ("rm /etc/timezone",))
 
 

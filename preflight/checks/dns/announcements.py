@@ -43,9 +43,9 @@ def _services(look: Look) -> tuple[Row, ...]:
 def srv(look: Look, row: Row) -> Iterator[Finding]:
     """The service's SRV record points to this host
 
-    Some mail programs, and most programs for calendars and address books, use these records to find their server. The
-    records are in the advanced table of mailcow's documentation. The target . means that a service is not provided.
-    Mail flows without these records.
+    Some mail programs, and most programs for calendars and address books, use these records to find their server.
+    mailcow's documentation lists them in its advanced table. The target . means that a service is not provided. Mail
+    works without these records.
     """
     from preflight.checks.dns import srv
 
@@ -62,7 +62,7 @@ def _tlsa(look: Look) -> tuple[str, ...]:
 @check(
     severity=Severity.INFO,
     reads=("answers",),
-    remedy="When mailcow runs, enter the TLSA record that its DNS check shows.",
+    remedy="Once mailcow runs, enter the TLSA record that its DNS check shows.",
     docs=(DNS,),
     sources=(rfc(7672), rfc(6698)),
     subject="name",
@@ -72,8 +72,8 @@ def tlsa(look: Look, name: str) -> Iterator[Finding]:
     """Senders can use the host's TLSA records
 
     Servers that follow DANE deliver only if the certificate on port 25 matches a TLSA record of the host. They ignore
-    the records of a zone without DNSSEC, and those with usage 0 or 1. No record is needed. A wrong record stops their
-    mail: it must match the key of mailcow's certificate, which does not exist before mailcow runs.
+    the records of a zone without DNSSEC, and those with usage 0 or 1. No record is needed. A wrong record stops mail
+    from these servers: it must match the key of mailcow's certificate, which does not exist until mailcow runs.
     """
     from preflight.checks.dns import tlsa
 
@@ -99,10 +99,10 @@ def caa(look: Look, name: str) -> Iterator[Finding]:
     """CAA records allow Let's Encrypt to issue mailcow's certificate
 
     mailcow gets its certificate from Let's Encrypt, unless SKIP_LETS_ENCRYPT is on. A certificate authority looks up
-    the CAA records of each name in the certificate. If a name has none, the records of the next name above it apply.
-    The authority issues nothing if they do not name it, or if a name server fails to answer. mailcow itself reads the
-    records of the name one label above, and requests no certificate for names if those records do not allow Let's
-    Encrypt. Names that ADDITIONAL_SAN adds are not checked.
+    the CAA records of each name in the certificate. If a name has none, those of the closest parent name with records
+    apply. The authority issues nothing if the records do not allow it, or if a name server does not answer. mailcow
+    itself also reads the records of the parent name, and requests no certificate for a name if these do not allow Let's
+    Encrypt. Names in ADDITIONAL_SAN are not checked.
     """
     from preflight.checks.dns import caa
 

@@ -46,7 +46,7 @@ def judge(look: Look, name: str) -> Finding:
     found = relevant(look, name)
     why = refusal(found.records, certificate.method)
     if why == "account" and look.plan.conf_present and not found.above:
-        reason = say("The CAA records of {at} allow one account only. mailcow's account is not known.", at=found.at)
+        reason = say("The CAA records of {at} allow only one account. mailcow's account is not known.", at=found.at)
         help = say("Compare accounturi with mailcow's account in data/assets/ssl/acme.")
         raise undetermined(reason, help, place="dns")
     if why is None and not found.above:
@@ -111,13 +111,13 @@ def _refused(look: Look, name: str, found: Relevant, why: Refusal) -> str:
         case "critical":
             tags = some(one.tag for one in unknown_critical(found.records))
             return say(
-                "Let's Encrypt issues no certificate for {name}, because it does not know {tags}, "
-                "marked as critical in the CAA records of {at}.",
+                "Let's Encrypt issues no certificate for {name}, because it does not know {tags}, which the CAA "
+                "records of {at} mark as critical.",
                 tags=tags,
                 **values,
             )
         case "nobody":
-            return say("The CAA records of {at} forbid every certificate for {name}.", **values)
+            return say("The CAA records of {at} forbid all certificates for {name}.", **values)
         case "others":
             authorities = some(dict.fromkeys(one.authority for one in properties if one.authority))
             return say(
@@ -135,7 +135,7 @@ def _refused(look: Look, name: str, found: Relevant, why: Refusal) -> str:
             )
         case "account":
             return say(
-                "The CAA records of {at} allow only one Let's Encrypt account. mailcow will have a new account.",
+                "The CAA records of {at} allow only one Let's Encrypt account. mailcow will create a new account.",
                 **values,
             )
         case "method":

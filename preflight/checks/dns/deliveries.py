@@ -46,7 +46,7 @@ def delivery(look: Look, domain: str) -> Finding:
     if not found:
         outcome = Outcome(Status.FAIL, say("{domain} has no MX record.", domain=domain), enter((entry,)))
     elif "" in targets:
-        message = say("{domain} has a null MX record, which says that it accepts no mail.", domain=domain)
+        message = say("{domain} has a null MX record, which means that it accepts no mail.", domain=domain)
         nulls = those(domain, "MX", (str(one) for one in found if is_null(one)))
         remedy = enter(() if name in targets else (entry,), say("Remove the null MX record."), removes=nulls)
         outcome = Outcome(Status.FAIL, message, remedy)

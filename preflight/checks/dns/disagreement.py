@@ -73,13 +73,13 @@ def _elsewhere(answers: Answers, question: Question, resolved: Finding, own: Fin
 
 def _split(values: dict[str, str], own: Finding) -> Finding:
     remark = say(
-        "The name server {server} gives a different answer for {name} {kind}: {found}. It has its own records for "
-        "this name, which nobody else sees.",
+        "The name server {server} gives a different answer for {name} {kind}: {found}. It has local records for this "
+        "name, which nobody else sees.",
         **values,
     )
     text = say(
-        "Enter the same records on {server}, or let this host use another name server. mailcow itself queries the "
-        "name servers of the zone.",
+        "Enter the same records on {server}, or use another name server on this host. mailcow itself queries the "
+        "zone's name servers.",
         **values,
     )
     return _worse(own, paragraph(own.message, remark), text, Remedy(text))

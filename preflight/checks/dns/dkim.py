@@ -28,7 +28,7 @@ def judge(look: Look, domain: str) -> Finding:
         return finding(Status.WARN, message, name, "TXT", found=texts, remedy=remedy)
     key = parse(keys[0])
     if fault := _fault(key, values):
-        text = say("When mailcow runs, replace the record of {name} with the one that mailcow shows.", **values)
+        text = say("Once mailcow runs, replace the record of {name} with the one that mailcow shows.", **values)
         return finding(Status.WARN, fault, name, "TXT", found=texts, remedy=Remedy(text, place="dns", when="last"))
     return finding(Status.PASS, _good(key, values), name, "TXT", found=texts)
 
@@ -48,12 +48,12 @@ def _fault(key: Key, values: dict[str, str]) -> str | None:
             return say("The DKIM record of {name} does not begin with v=DKIM1.", **values)
         case "kind":
             return say(
-                "The DKIM key of {name} has the type {kind}, which receivers do not know.", kind=key.kind, **values
+                "The DKIM key of {name} has the type {kind}, which receivers do not support.", kind=key.kind, **values
             )
         case "hash":
-            return say("The DKIM record of {name} does not allow sha256, so receivers accept no signature.", **values)
+            return say("The DKIM record of {name} does not allow sha256, so receivers accept no signatures.", **values)
         case "service":
-            return say("The DKIM key of {name} is not for mail: s= names other services.", **values)
+            return say("The DKIM key of {name} is not for mail: s= lists other services.", **values)
         case _ if key.kind == "rsa" and key.bits < LEAST:
             return say("The DKIM key of {name} has only {bits} bits. Receivers ignore it.", bits=key.bits, **values)
         case _:
@@ -69,7 +69,7 @@ def _good(key: Key, values: dict[str, str]) -> str:
         if key.bits < USUAL:
             message = paragraph(message, say("Today, the usual key size is {usual} bits.", usual=USUAL))
         elif key.bits > MOST:
-            message = paragraph(message, say("Receivers may not accept keys of more than {most} bits.", most=MOST))
+            message = paragraph(message, say("Receivers may reject keys of more than {most} bits.", most=MOST))
     if key.testing:
         message = paragraph(message, say("It is marked as a test (t=y): receivers may ignore its signatures."))
     return message

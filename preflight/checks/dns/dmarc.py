@@ -76,8 +76,10 @@ def _none(look: Look, domain: str) -> Outcome:
     answer = any_answer(look, domain, "TXT")
     astray = texts(answer)
     if astray:
-        message = paragraph(message, say("There is one at {domain} itself, where nobody looks for it.", domain=domain))
-    text = say("Use a stricter policy (p=quarantine, p=reject) once mailcow signs with DKIM and you have tested it.")
+        message = paragraph(
+            message, say("There is one at {domain} itself, where receivers do not look.", domain=domain)
+        )
+    text = say("Use a stricter policy (p=quarantine or p=reject) once mailcow signs with DKIM and you have tested it.")
     return Outcome(Status.WARN, message, enter((_entry(domain, _moved(astray)),), text))
 
 
@@ -102,7 +104,7 @@ def _counting(look: Look, domain: str, found: Found) -> Outcome:
         return Outcome(Status.WARN, fault, _replaced(look, advice, entry, policy.text))
     if refused := refusing(known(look).get, found):
         message = say(
-            "{hosts} will get no reports about {at}, because no DNS record there allows them.",
+            "{hosts} will not get reports about {at}: no DNS record there allows them.",
             hosts=some(refused),
             at=found.at,
         )
@@ -145,7 +147,7 @@ def _remarks(found: Found) -> list[str]:
     policy = found.policy
     made = []
     if policy.testing:
-        made.append(say("It is marked as a test (t=y): receivers do less than it asks for."))
+        made.append(say("It is marked as a test (t=y): receivers may apply a weaker policy."))
     if policy.wrong:
         made.append(
             say("Receivers ignore these tags, because their values are not valid: {tags}.", tags=some(policy.wrong))

@@ -25,8 +25,8 @@ def mx(look: Look, domain: str) -> Iterator[Finding]:
     """The domain's mail is delivered to this host
 
     Other servers look up the domain's MX records and deliver to the target with the lowest preference. The target must
-    be mailcow's host name, because the certificate has that name, and must not be an alias (RFC 2181). The name servers
-    of the domain's zone are queried too. Those that do not serve the zone are reported here.
+    be mailcow's host name, because the certificate is issued for that name, and must not be an alias (RFC 2181). The
+    name servers of the domain's zone are queried too. Servers that do not answer for the zone are listed.
     """
     yield judged(look, "dns.mx", ((domain, "MX"),), lambda view: delivery(view, domain))
 
@@ -34,7 +34,7 @@ def mx(look: Look, domain: str) -> Iterator[Finding]:
 @check(
     severity=Severity.RECOMMENDED,
     reads=("answers",),
-    remedy="Enter a CNAME record for autodiscover below the domain with mailcow's host name as its target.",
+    remedy="Enter a CNAME record for autodiscover.DOMAIN with mailcow's host name as its target.",
     docs=(DNS,),
     subject="domain",
     subjects=domains,
@@ -43,7 +43,7 @@ def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
     """Outlook and phones find their settings at autodiscover
 
     Outlook and ActiveSync look for https://autodiscover.DOMAIN. mailcow answers there, and includes the name in its
-    certificate if the record points to it.
+    certificate if the record points to this host.
     """
     yield _program(look, domain, "autodiscover")
 
@@ -51,7 +51,7 @@ def autodiscover(look: Look, domain: str) -> Iterator[Finding]:
 @check(
     severity=Severity.RECOMMENDED,
     reads=("answers",),
-    remedy="Enter a CNAME record for autoconfig below the domain with mailcow's host name as its target.",
+    remedy="Enter a CNAME record for autoconfig.DOMAIN with mailcow's host name as its target.",
     docs=(DNS,),
     subject="domain",
     subjects=domains,
@@ -60,7 +60,7 @@ def autoconfig(look: Look, domain: str) -> Iterator[Finding]:
     """Thunderbird finds its settings at autoconfig
 
     Thunderbird and others look for autoconfig.DOMAIN. mailcow answers there, and includes the name in its certificate
-    if the record points to it.
+    if the record points to this host.
     """
     yield _program(look, domain, "autoconfig")
 

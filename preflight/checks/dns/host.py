@@ -43,12 +43,12 @@ from preflight.text.sentences import paragraph, say
 def hostname(look: Look) -> Iterator[Finding]:
     """The host name is fully qualified and not an alias
 
-    mailcow's installer requires a name of at least three labels, but only if it asks for the name. It does not check a
-    name that is given unattended. A mail host must not be an alias (RFC 2181, 5321), and mailcow's own diagnosis
-    rejects a CNAME. Debian's installer adds the name to /etc/hosts as 127.0.1.1. Containers do not read that file, but
-    a resolver on the host that reads it (dnsmasq, systemd-resolved) gives them that address. mailcow then gets no
-    certificate, because the name does not match the host's address, and programs on the host reach mailcow's name on
-    loopback. This is why such a line is a failure.
+    mailcow's installer requires a name of at least three labels, but only if it prompts for the name. In an unattended
+    installation, it does not check the name. The name of a mail host must not be an alias (RFC 2181, 5321), and
+    mailcow's own diagnosis rejects a CNAME. Debian's installer adds the name to /etc/hosts as 127.0.1.1. Containers do
+    not read that file, but a resolver on the host that reads it, such as dnsmasq or systemd-resolved, gives them that
+    address. mailcow then gets no certificate, because the name does not match the host's address, and programs on the
+    host use loopback for mailcow's name. Such a line is therefore a failure.
     """
     written, name = look.plan.hostname, look.plan.fqdn or ""
     if written is None:
@@ -88,7 +88,7 @@ def address(look: Look, kind: str) -> Iterator[Finding]:
     """The host name resolves to this host
 
     Other servers deliver to these addresses, and mailcow requests a certificate only if they are its own. Other servers
-    and mailcow try an AAAA record first, so one that leads nowhere does more harm than none.
+    and mailcow try an AAAA record first, so one that leads nowhere is worse than none.
     """
     name = fqdn(look)
     yield judged(look, "dns.address", ((name, kind),), lambda view: _address(view, kind))
@@ -116,8 +116,8 @@ def _address(look: Look, kind: str) -> Finding:
 @check(
     severity=Severity.REQUIRED,
     reads=("answers", "links", "sightings", "ways", "routes", "rules"),
-    remedy="Set the reverse DNS (PTR) record of the address at the hosting provider that leased it to you. It is not "
-    "in your own zone.",
+    remedy="Set the reverse DNS (PTR) record at the hosting provider that leased you the address. It is not in your "
+    "own zone.",
     docs=(DNS,),
     sources=(issue(254),),
     subject="address",
@@ -127,9 +127,10 @@ def _address(look: Look, kind: str) -> Finding:
 def reverse(look: Look, address: str) -> Iterator[Finding]:
     """The address's reverse DNS (PTR) record is the host name, which resolves back
 
-    Large providers refuse mail from addresses whose PTR record is missing, is generic, or does not resolve back to the
-    address. The record belongs to whoever leased the address, for IPv4 and IPv6 alike. Mail is sent from the source
-    address of the default route, or from the address in SNAT_TO_SOURCE, whichever address the name has.
+    Large providers refuse mail from an address if its PTR record is missing, is generic, or does not resolve back to
+    the address. The provider that leased you the address manages the record, for both IPv4 and IPv6. Mail is sent from
+    the source address of the default route, or from the address in SNAT_TO_SOURCE, regardless of the host name's
+    address.
     """
     name = fqdn(look)
     if (own := any_answer(look, name, "A")) and own.denied:

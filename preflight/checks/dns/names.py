@@ -107,20 +107,20 @@ def settled(look: Look, name: str, kind: str) -> Answer:
 def _unsettled(answer: Answer, name: str, kind: str) -> MissingFact:
     """Make what ends a check where an answer settles nothing, with what the server itself says of it."""
     values = {"server": answer.server or "DNS", "name": name, "kind": kind, "rcode": answer.rcode}
-    again = say("Run the check again, or name another server with --resolver.")
+    again = say("Run the check again, or set another server with --resolver.")
     if answer.rcode in SETTLED and answer.truncated:
         return undetermined(say("{server} left out records of {name} {kind}.", **values), again)
     if answer.rcode in SETTLED:
-        own = say("The answer of {server} for {name} {kind} does not come from the DNS.", **values)
-        return undetermined(paragraph(own, extended.why(answer)), say("Name another server with --resolver."))
+        own = say("The answer from {server} for {name} {kind} does not come from the DNS.", **values)
+        return undetermined(paragraph(own, extended.why(answer)), say("Set another server with --resolver."))
     if answer.rcode == "timeout":
-        return undetermined(say("{server} did not answer when asked for {name} {kind}.", **values), again)
+        return undetermined(say("{server} did not answer a query for {name} {kind}.", **values), again)
     if answer.rcode == "error":
         return undetermined(say("The query to {server} for {name} {kind} failed.", **values), again, answer.detail)
-    help = say("Check the zone's name servers and its DNSSEC signatures, or name another server with --resolver.")
+    help = say("Check the zone's name servers and its DNSSEC signatures, or set another server with --resolver.")
     if answer.rcode == "REFUSED":
-        help = say("Allow this host to query the name server for this name, or name another server with --resolver.")
-    reason = say("{server} answered {rcode} when asked for {name} {kind}.", **values)
+        help = say("Allow this host to query the name server for this name, or set another server with --resolver.")
+    reason = say("{server} answered {rcode} to a query for {name} {kind}.", **values)
     if extended.is_bogus(answer):
         reason = say("{server} rejects the records of {name} {kind}: their DNSSEC signatures are not valid.", **values)
     return undetermined(paragraph(reason, extended.why(answer)), help, place="dns")
@@ -133,7 +133,7 @@ def denied(answer: Answer) -> MissingFact:
         return undetermined(_unregistered(above), say("Correct the name, or register {domain}.", domain=above))
     if answer.denied == "strange":
         return undetermined(_no_top(above), say("Correct the name."))
-    help = say("Name another server with --resolver, such as --resolver 9.9.9.9.")
+    help = say("Set another server with --resolver, such as --resolver 9.9.9.9.")
     if answer.denied == "root":
         return undetermined(
             say("{server} does not know the root of the DNS, so its answer for {name} means nothing.",

@@ -95,7 +95,7 @@ def compare(look: Look, name: str, kind: str, expected: tuple[str, ...], found: 
         own = addresses.host_addresses(look.host.links.or_(()), VERSIONS[kind])
         if not set(found) & {*look.host.asked.public_ips, *own}:
             message = say(
-                "{name} resolves to {found}, which is how the Internet sees this host.", name=name, found=some(found)
+                "{name} resolves to {found}, the address of this host on the Internet.", name=name, found=some(found)
             )
         return finding(Status.PASS, message, name, kind, expected=expected, found=found)
     zone = [] if set(found) & set(expected) else [record(name, kind, one) for one in expected]
@@ -116,8 +116,8 @@ def lead_here(look: Look, name: str, kind: str, strange: list[str], zone: list[D
     domains = receiving(look, name)
     if domains:
         text = say(
-            "Mail for {domains} is delivered to that address today. If another server has it, leave the {kind} record "
-            "as it is for now, lower its TTL to 300 seconds, and change it when mailcow runs and you have tested it.",
+            "Mail for {domains} is delivered to that address today. If it belongs to another server, lower the TTL of "
+            "the {kind} record to 300 seconds now. Change the record once mailcow runs and you have tested it.",
             domains=some(domains),
             kind=kind,
         )
@@ -157,7 +157,7 @@ def behind_nat(look: Look, name: str, kind: str, found: tuple[str, ...]) -> Find
             )
         raise undetermined(reason, say(BEHIND_NAT))
     message = say(
-        "{name} resolves to {found}, which is this host, but only in its private network.", name=name, found=some(found)
+        "{name} resolves to {found}, which is only a private address of this host.", name=name, found=some(found)
     )
     remedy = Remedy(paragraph(say("Enter the public address at your DNS provider."), say(BEHIND_NAT)), place="dns")
     return finding(Status.WARN, message, name, kind, found=found, remedy=remedy)

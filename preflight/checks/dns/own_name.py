@@ -31,8 +31,8 @@ def _hidden(look: Look, name: str, message: str, entries: tuple[HostsEntry, ...]
     """Say that /etc/hosts hides the DNS: for an address of this host that may be meant, for others it is a mistake."""
     answers = [settled_or_none(look, name, kind) for kind in ("A", "AAAA")]
     remark = say(
-        "Line {line} of /etc/hosts gives it the address {address}, and the DNS gives it {dns}. Programs on this host "
-        "use the address in /etc/hosts.",
+        "Line {line} of /etc/hosts gives it the address {address}, but the DNS gives {dns}. Programs on this host use "
+        "the address in /etc/hosts.",
         line=entries[0].line,
         address=entries[0].address,
         dns=some(one for answer in answers for one in addresses_of(answer)),
@@ -84,14 +84,14 @@ def in_hosts_file(name: str, entries: tuple[HostsEntry, ...]) -> Finding:
     """Fail: the host's own file of names leads to the host alone."""
     first = entries[0]
     message = say(
-        "Line {line} of /etc/hosts says that {name} is {address}, the host's loopback address.",
+        "Line {line} of /etc/hosts maps {name} to {address}, the host's loopback address.",
         line=first.line,
         name=name,
         address=first.address,
     )
     if first.address in UNSPECIFIED:
         message = say(
-            "Line {line} of /etc/hosts says that {name} is {address}, which is not the address of a host.",
+            "Line {line} of /etc/hosts maps {name} to {address}, which is not the address of a host.",
             line=first.line,
             name=name,
             address=first.address,

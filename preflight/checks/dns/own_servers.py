@@ -52,8 +52,8 @@ def _bogus(answer: Answer, name: str, kind: str) -> Finding:
         extended.why(answer),
     )
     text = say(
-        "Sign the zone again, or remove the DS record at the registrar until its signatures are valid. The command "
-        "delv shows what is wrong."
+        "Sign the zone again, or remove its DS record at the registrar until the signatures are valid. The delv "
+        "command shows the error."
     )
     return finding(Status.FAIL, message, name, kind, remedy=Remedy(text, place="dns"))
 

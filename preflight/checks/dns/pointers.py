@@ -40,7 +40,7 @@ def sending(look: Look) -> tuple[str, ...]:
     if not chosen:
         require(look.host.answers)
         raise undetermined(
-            say("This host has no public address of its own, so the address it sends from is not known."),
+            say("This host has no public address, so the address that it sends from is not known."),
             say(BEHIND_NAT),
         )
     return tuple(dict.fromkeys(chosen))
@@ -175,5 +175,5 @@ def good_reverse(look: Look, address: str, pointer: str, names: tuple[str, ...])
         "The reverse DNS (PTR) record of {address} is {name}, which resolves back to it.", address=address, name=name
     )
     if others:
-        message = paragraph(message, say("The address has more PTR records: {names}.", names=some(others)))
+        message = paragraph(message, say("The address also has these PTR records: {names}.", names=some(others)))
     return finding(Status.PASS, message, pointer, "PTR", expected=expected, found=found)

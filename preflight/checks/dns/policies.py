@@ -23,9 +23,10 @@ from preflight.report.model import Finding, Severity
 def spf(look: Look, domain: str) -> Iterator[Finding]:
     """The domain's SPF record lets this host send its mail
 
-    Receivers look up the SPF record of the sender's domain and evaluate it for the address that mail comes from. They
-    may refuse mail, or treat it as spam, if the record does not include that address. They accept no record at all if
-    there are two, or if one needs more than 10 lookups. Every public address that mail is sent from is evaluated.
+    Receivers look up the SPF record of the sender's domain and evaluate it for the address that the mail comes from.
+    They may refuse mail, or treat it as spam, if the record does not include that address. The record is not valid if
+    there are two, or if it needs more than 10 lookups. Every public address that this host sends mail from is
+    evaluated.
     """
     from preflight.checks.dns import spf
 
@@ -44,7 +45,7 @@ def spf(look: Look, domain: str) -> Iterator[Finding]:
 def dkim(look: Look, domain: str) -> Iterator[Finding]:
     """The domain's DKIM key can be read
 
-    Receivers check the signature of a message with the key that its domain publishes. mailcow creates the key when the
+    Receivers verify the signature of a message with the key that its domain publishes. mailcow creates the key when the
     domain is added and shows the record to enter. Before that, no record is needed.
     """
     from preflight.checks.dns import dkim
@@ -67,8 +68,8 @@ def dmarc(look: Look, domain: str) -> Iterator[Finding]:
     """The domain has a DMARC record
 
     DMARC tells receivers what to do with mail that neither SPF nor DKIM confirms. Large providers require a record from
-    everybody who sends a lot of mail. The record is evaluated according to RFC 9989, which replaces RFC 7489: for a
-    domain without a record, the record of a name above it applies.
+    domains that send a lot of mail. The record is evaluated according to RFC 9989, which replaces RFC 7489: if a domain
+    has no record, that of a parent domain applies.
     """
     from preflight.checks.dns import dmarc
     from preflight.policies.dmarc_tree import owner

@@ -65,7 +65,7 @@ def told(look: Look, check: str, name: str, kind: str) -> Told:
     fault = paragraph(_lame(zone, lame), _nowhere(zone, nowhere)) or None
     wrong = (*names_of(lame), *nowhere)
     remedy = say(
-        "Set up the zone {zone} on these name servers, or remove their NS records at your DNS provider and at the "
+        "Set up the {zone} zone on these name servers, or remove their NS records at your DNS provider and at the "
         "registrar: {servers}.",
         zone=bare(zone),
         servers=some(wrong),
@@ -116,8 +116,8 @@ def _nobody(look: Look, zone: str, found: Serving) -> str | None:
     """Say that the servers could not be asked: the way to them may be blocked, or lead to somebody else."""
     if found.lame:
         return say(
-            "No name server of {zone} answers this host as the server of the zone. Something in the network may "
-            "answer in their place.",
+            "No name server of {zone} gives this host an authoritative answer. Something in the network may answer in "
+            "their place.",
             zone=bare(zone),
         )
     if found.silent:
@@ -148,7 +148,7 @@ def _lame(zone: str, lame: tuple[ZoneServer, ...]) -> str | None:
     others = [row for row in lame if row not in refusing]
     rcodes = dict.fromkeys(row.start.rcode for row in refusing if row.start)
     values = {"zone": bare(zone), "rcodes": some(rcodes)}
-    refusal = say("These name servers of {zone} answer {rcodes} when asked for the zone: {servers}.",
+    refusal = say("These name servers of {zone} answer {rcodes} to queries for the zone: {servers}.",
                   servers=some(names_of(refusing)), **values)  # fmt: skip
     without = say("These name servers of {zone} do not have the zone: {servers}.",
                   servers=some(names_of(others)), **values)  # fmt: skip

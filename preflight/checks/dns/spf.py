@@ -87,7 +87,7 @@ def _several(look: Look, domain: str, found: tuple[str, ...]) -> Outcome:
         domain=domain,
         count=len(found),
     )
-    text = say("Keep one SPF record that names all servers that send mail for {domain}. Remove the others.",
+    text = say("Keep one SPF record with all servers that send mail for {domain}. Remove the others.",
                domain=domain)  # fmt: skip
     return Outcome(Status.WARN, message, spf_records.merged(look, domain, found, text) or Remedy(text, place="dns"))
 
@@ -120,7 +120,7 @@ def _fault(verdict: Verdict, values: dict[str, str]) -> tuple[str, str]:
                 most=VOIDS,
                 **values,
             )
-            return what, say("Remove terms whose names do not exist from the SPF record of {at}.", **values)
+            return what, say("Remove terms with names that do not exist from the SPF record of {at}.", **values)
         case "exchanges":
             what = say("The SPF record of {domain} fails at {term}: that name has too many MX records.", **values)
             return what, say("List the servers with ip4: and ip6: in the SPF record of {at}.", **values)
@@ -138,9 +138,9 @@ def _long(domain: str) -> Outcome:
         **values,
     )
     text = say(
-        "Remove terms of providers that you no longer use from the SPF record of {domain}. Replace a and mx with ip4: "
-        "and ip6: and their addresses. At most {most} of include, a, mx, ptr, exists and redirect are allowed, "
-        "including those in included records.",
+        "In the SPF record of {domain}, remove providers that you no longer use, and replace a and mx with their "
+        "addresses (ip4: and ip6:). At most {most} of include, a, mx, ptr, exists and redirect are allowed, including "
+        "those in included records.",
         **values,
     )
     return Outcome(Status.WARN, message, Remedy(text, place="dns"))
@@ -160,7 +160,7 @@ def _lacking(look: Look, domain: str, lacking: dict[str, Verdict], record: Recor
                         place="dns", when="last" if served(look, domain) else "now")  # fmt: skip
         return Outcome(Status.WARN, paragraph(message, later), remedy)
     others = [term.text for term in record.terms if term.kind in ("include", "redirect")]
-    later = say("Remove {others} later, when no more mail is sent that way.", others=some(others))
+    later = say("Remove {others} once mail is no longer sent that way.", others=some(others))
     remedy = spf_records.extended(look, domain, text, later if others else None)
     return Outcome(Status.WARN, message, remedy)
 

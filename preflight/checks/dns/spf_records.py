@@ -53,7 +53,7 @@ def without(look: Look, domain: str, text: str, term: str) -> Remedy | None:
     """Take a term out of a record that nobody accepts because of it; None where that heals nothing."""
     left = " ".join(word for word in text.split(" ") if word and word != term)
     made = _sound(look, domain, left)
-    return _replace(look, domain, text, made, say("This is the record without {term}.", term=term)) if made else None
+    return _replace(look, domain, text, made, say("The new record omits {term}.", term=term)) if made else None
 
 
 def merged(look: Look, domain: str, texts: tuple[str, ...], before: str) -> Remedy | None:

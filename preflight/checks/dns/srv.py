@@ -67,10 +67,10 @@ def _also(name: str, host: str, others: tuple[str, ...]) -> Outcome:
     values = {"name": name, "host": host, "others": some(others)}
     if not others:
         message = say("{name} points to {host}, but also says that the service is not provided.", **values)
-        remove = say("Remove the SRV record of {name} whose target is a dot.", **values)
+        remove = say("Remove the SRV record of {name} that has a dot as its target.", **values)
         return Outcome(Status.WARN, message, Remedy(remove, place="dns"))
     message = say("{name} points to {host}, but also to {others}.", **values)
-    text = say("When mailcow runs and you have tested it, remove the SRV records of {name} that point to {others}.",
+    text = say("Once mailcow runs and you have tested it, remove the SRV records of {name} that point to {others}.",
                **values)  # fmt: skip
     return Outcome(Status.WARN, message, Remedy(text, place="dns", when="last"))
 
@@ -104,7 +104,9 @@ def _elsewhere(domain: str, name: str, host: str, targets: tuple[str, ...], entr
 
 def _replace(name: str, entries: tuple[DnsRecord, ...], before: str | None = None, when: When = "now") -> Remedy:
     lines = " · ".join(entry.line for entry in entries)
-    text = say("Replace the SRV record of {name}. The zone must then have these lines: {lines}", name=name, lines=lines)
+    text = say(
+        "Replace the SRV record of {name}. The zone must then contain these lines: {lines}", name=name, lines=lines
+    )
     return Remedy(paragraph(before, text), place="dns", when=when, records=entries)
 
 

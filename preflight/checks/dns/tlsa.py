@@ -43,14 +43,14 @@ def judge(look: Look, name: str) -> Finding:
 def _advice(name: str, *, signed: bool) -> str:
     """Say what is to be entered once mailcow has a key: 3 1 1, as its own DNS check proposes."""
     replace = say(
-        "When mailcow runs, replace the TLSA records of {name} with the one that mailcow's DNS check shows: 3 1 1 and "
+        "Once mailcow runs, replace the TLSA records of {name} with the one that mailcow's DNS check shows: 3 1 1 and "
         "the SHA-256 digest of its key.",
         name=name,
     )
     if signed:
         return replace
     sign = say("Sign the zone with DNSSEC, or remove the records.")
-    other = say("If the zone is signed, name a validating name server with --resolver.")
+    other = say("If the zone is signed, set a validating name server with --resolver.")
     return paragraph(sign, other, replace)
 
 

@@ -58,7 +58,7 @@ def _log_options(start: EngineStart, config: DaemonConfig) -> Iterator[str]:
                 continue
             if not name.startswith("cache-"):
                 yield say(
-                    "Line {line} of {path} has {name}, which is not an option of the log driver json-file: the engine "
+                    "Line {line} of {path} has {name}, which is not an option of the json-file log driver: the engine "
                     "does not start with it.",
                     path=config.path,
                     line=directive.line,

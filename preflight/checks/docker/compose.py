@@ -64,7 +64,7 @@ def _absent(look: Look, compose: Compose, evidence: ComposeEvidence) -> Finding:
 
 def _mute(look: Look, compose: Compose, evidence: ComposeEvidence) -> Finding:
     """Say that Compose is there, but not which version."""
-    reason = say("{path} did not report a version that can be compared.", path=compose.path)
+    reason = say("{path} did not report a usable version.", path=compose.path)
     again = install.compose(look.host)
     help = paragraph(say("Run it on the host. If it does not work, reinstall it."), again.text)
     asked = "docker compose version" if compose.kind == "plugin" else "docker-compose version"

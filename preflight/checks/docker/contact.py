@@ -44,8 +44,8 @@ def silent(host: Host, contact: Contact) -> Finding:
 def _unasked(host: Host, contact: Contact) -> tuple[str, Remedy]:
     """Return why nothing is known, and what would help."""
     if contact.state == "denied":
-        return say("This program is not allowed to use {where}.", where=contact.url), rights.more(host)
-    text = say("Name the engine with --docker-host, or restart it and check its log.")
+        return say("preflight is not allowed to use {where}.", where=contact.url), rights.more(host)
+    text = say("Select the engine with --docker-host, or restart it and check its log.")
     reason = say("Something answers at {where}, but it does not respond like a Docker engine.", where=contact.url)
     return reason, Remedy(text, place="docker-run")
 

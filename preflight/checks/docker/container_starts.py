@@ -40,14 +40,14 @@ _NO_CGROUPS = Sentences(
     short=_PRIVILEGES.short,
 )
 _LIMITS = Sentences(
-    held=noted("A container started with mailcow's limits on open files and processes and had these limits."),
+    held=noted("A container started and got mailcow's limits on open files and processes."),
     lacking=noted("A container with mailcow's limits started, but with different limits."),
     refused=noted("The engine refuses to start a container with mailcow's limits on open files and processes."),
     short=noted("different limits"),
 )
 _RAISING = noted(
-    "Raise the engine's own limits. In a container or a restricted virtual server, raise those of the machine that it "
-    "runs on."
+    "Raise the engine's own limits. In a container or a restricted virtual server, raise those of the underlying "
+    "machine."
 )
 _LIMITS_TEXT = "[Service]\nLimitNOFILE=1048576\nLimitNPROC=infinity\n"
 _LIMITS_FILES = tuple(
@@ -65,14 +65,14 @@ _RAISE = (
 @check(
     severity=Severity.REQUIRED,
     reads=("probes.privileged", "services", "os_release"),
-    remedy="Run the engine as root on a machine of its own, not in a container or a restricted virtual server.",
+    remedy="Run the engine as root, outside any container or restricted virtual server.",
     docs=(PREREQUISITES,),
     sources=(issue(1761), issue(656)),
 )
 def privileged(look: Look) -> Iterator[Finding]:
     """The engine can start a privileged container
 
-    mailcow's netfilter container is privileged and works in the host's network: it bans attackers and shields the
+    mailcow's netfilter container is privileged and uses the host's network: it bans attackers and protects the
     containers' internal ports. It does not start in LXC, with user namespaces or with restricted capabilities.
     """
     run = look.host.probes.privileged.get()
@@ -98,8 +98,8 @@ def _mount(host: Host) -> Remedy:
 def limits(look: Look) -> Iterator[Finding]:
     """The engine can start containers with mailcow's limits
 
-    Dovecot's container asks for 40000 open files and 65535 processes, Redis's for a longer connection queue. If the
-    engine is not allowed to grant this, for example in LXC or with a low limit of its own, these containers never
+    The Dovecot container needs 40000 open files and 65535 processes. The Redis container needs a longer connection
+    queue. If the engine cannot grant this, for example in LXC or because its own limits are low, the containers never
     start.
     """
     run = look.host.probes.limits.get()

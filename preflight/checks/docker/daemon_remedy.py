@@ -81,12 +81,12 @@ def _types(start: EngineStart, major: int | None) -> list[str]:
 
 def _hosts(start: EngineStart, config: DaemonConfig) -> str:
     unit = next((flag.source for flag in start.flags if flag.name == "hosts"), "")
-    text = say("Remove hosts from {path}: the engine's arguments say where it listens.", path=config.path)
+    text = say("Remove hosts from {path}: it is already set in the engine's arguments.", path=config.path)
     if "/docker.service" not in unit:
         return text
     other = say(
         "Or keep it there and start the engine without -H: run systemctl edit docker and enter the lines [Service], "
-        "ExecStart= (empty) and ExecStart= followed by the command of {unit} without its -H. hosts must then contain "
+        "ExecStart= (empty) and ExecStart= followed by the command in {unit} without -H. hosts must then contain "
         "unix:///var/run/docker.sock.",
         unit=unit,
     )

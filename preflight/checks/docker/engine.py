@@ -26,8 +26,8 @@ from preflight.text.versions import at_least
 def engine(look: Look) -> Iterator[Finding]:
     """The Docker Engine answers and is new enough
 
-    mailcow runs entirely in containers, and its installer refuses engines older than the version named on its page.
-    An engine that hangs now will also hang while mailcow is being updated.
+    mailcow runs entirely in containers, and its installer refuses engines older than the documented version. An engine
+    that hangs now will also hang during a mailcow update.
     """
     contact = look.host.contact.get()
     if contact.state != "ok":
@@ -42,7 +42,7 @@ def _aged(look: Look, version: str, url: str, evidence: EngineEvidence) -> Findi
     """Say whether an engine is new enough; requirements that name no version take any."""
     wanted = look.requirements.docker
     enough = at_least(version, wanted) if wanted else True
-    message = say("The Docker Engine {version} answers at {url}.", version=version, url=url)
+    message = say("Docker Engine {version} answers at {url}.", version=version, url=url)
     if enough is None:
         reason = say(
             "The engine's version {version} is not a number, so it cannot be compared with {wanted}.",
@@ -53,7 +53,7 @@ def _aged(look: Look, version: str, url: str, evidence: EngineEvidence) -> Findi
         return unknown(reason, help, "docker version", message=paragraph(message, reason), evidence=evidence)
     if not enough:
         message = say(
-            "The Docker Engine {version} is too old: mailcow needs version {wanted} or newer.",
+            "Docker Engine {version} is too old: mailcow needs version {wanted} or newer.",
             version=version,
             wanted=wanted,
         )

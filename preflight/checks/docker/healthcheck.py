@@ -41,10 +41,10 @@ T = TypeVar("T")
 def healthcheck(look: Look) -> Iterator[Finding]:
     """The engine runs health checks and reports their results
 
-    mailcow's containers wait for others to be healthy before they start. An engine that never runs health checks,
-    or misreads them, never brings mailcow up. This check runs a real one, which first fails and then passes.
-    Another one hangs until its timeout ends it. Then twenty commands are run in a container one after another, in
-    the same way as health checks: each must end with its own exit code.
+    mailcow's containers wait for others to be healthy before they start. If the engine never runs health checks or
+    misreads their results, mailcow never starts. This check runs a real health check, which first fails and then
+    passes. Another one hangs until its timeout. Then twenty commands run in a container one after another, in the same
+    way as health checks. The engine must report the correct exit code of each.
     """
     run = look.host.probes.healthcheck.get()
     names = [state for _, state in run.states]
@@ -109,7 +109,7 @@ def _stuck(run: TimeoutRun) -> str:
             version=run.withheld,
         )
     if run.error:
-        return say("A container whose health check hangs could not be run to its end.")
+        return say("The test of a health check that hangs could not be completed.")
     if "unhealthy" not in [state for _, state in run.states]:
         return say("A health check that hangs is not stopped at its timeout: the container never became unhealthy.")
     if run.gone is False:
@@ -130,7 +130,7 @@ def _late() -> str:
 def _unseen(hung: TimeoutRun | None, commands: ExecRun | None) -> Iterator[str]:
     """Say what was not seen to the end, and does not decide."""
     if hung is not None and hung.gone is None:
-        yield say("Could not determine whether a health check that hangs leaves a process.")
+        yield say("Could not determine whether a health check that hangs leaves a process behind.")
     if commands is not None and len(commands.codes) < commands.wanted:
         done = len(commands.codes)
         yield say("Only {done} of {wanted} commands were run in the time available.", done=done, wanted=commands.wanted)
@@ -184,7 +184,7 @@ def _sick(run: HealthRun, names: list[str]) -> str:
         return say("The engine ignores the HEALTHCHECK of a container.")
     if names == ["starting"]:
         return say(
-            "A container with a HEALTHCHECK never left the state starting: the engine does not run health checks."
+            "A container with a HEALTHCHECK never left the starting state: the engine does not run health checks."
         )
     if "unhealthy" in names:
         return say("A container stayed unhealthy although its check should have passed.")

@@ -63,14 +63,14 @@ def not_taken(start: EngineStart, config: DaemonConfig, major: int | None) -> It
         values = {"path": config.path, "line": directive.line, "name": name, "version": start.version}
         if known and major is not None and known.since > major:
             yield say(
-                "Line {line} of {path} has {name}, which Docker {version} does not know yet: the engine does not start "
-                "with it.",
+                "Line {line} of {path} has {name}, which Docker {version} does not support yet: the engine does not "
+                "start with it.",
                 **values,
             )
         elif known:
             yield say(
-                "Line {line} of {path} has {name}, which Docker {version} no longer knows: the engine does not start "
-                "with it.",
+                "Line {line} of {path} has {name}, which Docker {version} no longer supports: the engine does not "
+                "start with it.",
                 **values,
             )
         elif meant:
@@ -122,7 +122,7 @@ def idle(start: EngineStart, config: DaemonConfig, major: int | None) -> Iterato
     for name, directive in effective_keys(start, major).items():
         if (meant := IDLE.get(name)) and is_idle(name, major):
             yield say(
-                "Line {line} of {path} has {name}, which the engine ignores. Its name there is {meant}.",
+                "Line {line} of {path} has {name}, which the engine ignores. Use {meant} instead.",
                 path=config.path,
                 line=directive.line,
                 name=name,

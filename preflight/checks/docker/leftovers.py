@@ -22,7 +22,7 @@ PROJECTS = ("mailcowdockerized", "mailcow-dockerized")
 @check(
     severity=Severity.RECOMMENDED,
     reads=("engine", "links"),
-    remedy="Remove what an earlier mailcow left behind, or restore its mailcow.conf if its mail is still wanted.",
+    remedy="Remove what an earlier mailcow left behind, or restore its mailcow.conf if you still need its mail.",
     docs=(INSTALLATION,),
     sources=(issue(2854), issue(1816)),
     subject="object",
@@ -30,8 +30,8 @@ PROJECTS = ("mailcowdockerized", "mailcow-dockerized")
 def leftovers(look: Look) -> Iterator[Finding]:
     """Nothing is left over from an earlier mailcow
 
-    A new mailcow takes over volumes that have the old one's names, but it has other passwords: it then waits for
-    its database endlessly. Old containers and the bridge br-mailcow prevent the new containers from starting.
+    A new mailcow takes over old volumes with the same names, but has different passwords: it then waits endlessly for
+    its database. Old containers and the br-mailcow bridge prevent the new containers from starting.
     """
     engine = look.host.engine.get()
     projects = tuple(dict.fromkeys((look.plan.project, *PROJECTS)))
@@ -51,7 +51,7 @@ def _nothing(engine: Engine, working: list[str]) -> Finding:
     message, found = say("There are no containers, networks or volumes of an earlier mailcow."), phrase("none")
     if working:
         message = say(
-            "A complete mailcow (project {project}) already runs here. Nothing else is left over from an earlier one.",
+            "A complete mailcow (project {project}) is already running. Nothing else is left over from an earlier one.",
             project=working[0],
         )
         found = phrase("a running mailcow")
@@ -88,8 +88,8 @@ def _left(look: Look, projects: tuple[str, ...]) -> Iterator[Finding]:
             yield _volume(volume, look.plan.conf_path)
     if _is_nobodys(look, look.plan.bridge):
         message = say(
-            "The bridge {bridge} exists but belongs to no network of the engine. The engine would reuse it for "
-            "mailcow, with everything that is attached to it.",
+            "The {bridge} bridge exists but belongs to no network of the engine. The engine would reuse it for "
+            "mailcow, with everything attached to it.",
             bridge=look.plan.bridge,
         )
         yield _object("interface", look.plan.bridge, message, f"ip link delete {shlex.quote(look.plan.bridge)}")
@@ -154,8 +154,8 @@ def _volume(volume: str, conf: str) -> Finding:
         volume=volume,
     )
     text = say(
-        "To keep the mail, restore the old {conf} with its passwords. If you need nothing in the volume, remove it "
-        "with docker volume rm. This destroys its contents.",
+        "To keep the mail, restore the old {conf} with its passwords. If you do not need the volume, remove it with "
+        "docker volume rm. This destroys its contents.",
         conf=conf,
     )
     return _finding("volume", volume, message, Remedy(text, (f"docker volume inspect {shlex.quote(volume)}",)))

@@ -43,16 +43,16 @@ def podman(engine: Engine | None, evidence: Evidence = NOTHING) -> Finding | Non
 @check(
     severity=Severity.REQUIRED,
     reads=("engine", "commands", "services", "os_release", "kernel"),
-    remedy="Replace it with the Docker Engine from Docker's own packages, run by root.",
+    remedy="Replace it with the Docker Engine from Docker's own packages, run as root.",
     docs=(PREREQUISITES,),
     sources=(issue(2401), issue(5483), issue(656)),
 )
 def packaging(look: Look) -> Iterator[Finding]:
-    """The engine is the Docker Engine, run by root
+    """The engine is the Docker Engine, run as root
 
-    mailcow needs privileged containers, the host's network and the socket in its usual place. The snap package sees
-    another file system, and Podman and rootless engines lack what mailcow's netfilter needs. Privileged containers
-    cannot use user namespaces. Docker Desktop hides the host behind a virtual machine.
+    mailcow needs privileged containers, the host's network and the socket in its usual place. The snap package sees a
+    different file system, and Podman and rootless engines lack features that mailcow's netfilter container needs.
+    Privileged containers cannot use user namespaces. Docker Desktop runs in a virtual machine, not on the host.
     """
     engine = look.host.engine.get()
     if kinds := _unfit(engine):
@@ -60,10 +60,10 @@ def packaging(look: Look) -> Iterator[Finding]:
     elif elsewhere := _elsewhere(look, engine):
         yield elsewhere
     elif engine.root_dir or engine.operating_system:
-        message = say("The engine is the Docker Engine, run by root.")
+        message = say("The engine is the Docker Engine, run as root.")
         yield Finding(status=Status.PASS, message=message, expected="Docker Engine", found="Docker Engine")
     else:
-        reason = say("The engine reports neither where its data is nor what it runs on.")
+        reason = say("The engine reports neither its data directory nor its operating system.")
         yield unknown(reason, say("Restart the engine."), "docker info")
 
 
@@ -111,7 +111,7 @@ def _elsewhere(look: Look, engine: Engine) -> Finding | None:
         here=here,
     )
     help = say(
-        "Run preflight on the machine where the engine runs. The files, ports and memory in this report are not that "
-        "machine's."
+        "Run preflight on the machine where the engine runs. This report shows the files, ports and memory of another "
+        "machine."
     )
     return unknown(reason, help)

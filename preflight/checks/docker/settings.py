@@ -25,12 +25,12 @@ FAULTS = {
     "directory": noted("it is a directory"),
     "encoding": noted("it is not UTF-8 text"),
     "empty": noted("it is empty"),
-    "json": noted("it is not JSON that the engine could read"),
+    "json": noted("it is not JSON that the engine can read"),
     "object": noted("it is not a JSON object"),
     "last-comma": noted("line {line} ends with an extra comma"),
     "comma": noted("a comma is missing at the end of line {line}"),
     "comment": noted("line {line} has a comment, which JSON does not allow"),
-    "quotes": noted("line {line} has quotation marks other than the straight double ones of JSON"),
+    "quotes": noted("line {line} has quotation marks other than straight double ones"),
     "syntax": noted("line {line} is not JSON"),
 }
 
@@ -59,8 +59,8 @@ def daemon_config(look: Look) -> Iterator[Finding]:
     """The engine's settings suit mailcow
 
     On hosts with IPv6, mailcow's installer adds keys to daemon.json and restarts the engine. It stops if that file is
-    not valid JSON. With `iptables: false`, every connection seems to come from mailcow's own network, which is allowed
-    to send mail: an open relay.
+    not valid JSON. With `iptables: false`, every connection appears to come from mailcow's own network, which is
+    allowed to send mail. mailcow is then an open relay.
     """
     if other := podman(look.host.engine.value):
         yield other
@@ -102,7 +102,7 @@ def _grave(look: Look) -> Iterator[str]:
     found, start = look.host.daemon_config.get(), look.host.engine_start.value
     if found.fault:
         yield say(
-            "{path} cannot be used: {fault}. The engine or mailcow's installer stops at it.",
+            "{path} cannot be used: {fault}. The engine or mailcow's installer will fail.",
             path=found.path,
             fault=phrase(FAULTS[found.fault.kind], line=found.fault.line),
         )
@@ -115,7 +115,7 @@ def _grave(look: Look) -> Iterator[str]:
             path=found.path,
         )
     if found.settings.get("iptables") is False:
-        yield say("With iptables: false, every sender seems to come from mailcow's own network: an open relay.")
+        yield say("With iptables: false, mailcow is an open relay: all senders appear to be in its own network.")
 
 
 def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
@@ -123,17 +123,17 @@ def _lesser(look: Look, missing: dict[str, str]) -> Iterator[str]:
     yield from idle(look)
     for key in ("ip-masq", "ip-forward"):
         if found.settings.get(key) is False:
-            yield say("With {key}: false, containers cannot reach other hosts on their own.", key=key)
+            yield say("With {key}: false, Docker does not give containers access to other hosts.", key=key)
     backend = found.settings.get("firewall-backend") or look.host.engine.or_(NO_ENGINE).firewall_backend
     if str(backend).startswith("nftables"):
         yield say(
             "The engine's firewall backend is nftables, which mailcow's netfilter container does not support yet."
         )
     if found.settings.get("ip6tables") is False and "ip6tables" not in missing and look.plan.ipv6:
-        yield say("With ip6tables: false, IPv6 senders seem to come from mailcow's own network.")
+        yield say("With ip6tables: false, IPv6 senders appear to be in mailcow's own network.")
     if missing and found.present:
         yield say(
-            "{path} lacks {names}. mailcow's installer will offer to add what is missing for IPv6.",
+            "{path} lacks {names}. mailcow's installer will offer to add the missing IPv6 keys.",
             path=found.path,
             names=", ".join(missing),
         )
@@ -159,12 +159,14 @@ def _remedy(look: Look, config: DaemonConfig, faults: _Faults) -> Remedy:
     if faults.missing and not faults.grave:
         lines = ", ".join(f'"{key}": {value}' for key, value in faults.missing.items())
         if config.present:
-            text = say("Answer yes when it asks, or add to {path} now: {lines}", path=config.path, lines=lines)
+            text = say(
+                "Answer yes when the installer asks, or add to {path} now: {lines}", path=config.path, lines=lines
+            )
             commands += edit(look.host, config.path, f". + {{{lines}}}")
         elif install.absent(look.host):  # then there is nothing to restart, and the installer comes anyway
-            text = say("Answer yes when it asks.")
+            text = say("Answer yes when the installer asks.")
         else:
-            text = say("Answer yes when it asks, or create the file now.")
+            text = say("Answer yes when the installer asks, or create the file now.")
             folder = shlex.quote(config.path.rpartition("/")[0] or "/")
             commands = (f"mkdir -p {folder}", f"echo '{{{lines}}}' > {shlex.quote(config.path)}")
             files = (WrittenFile(config.path, f"{{{lines}}}\n"),)

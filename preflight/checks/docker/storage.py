@@ -16,15 +16,15 @@ _DRIVERS_BAD = {
     "vfs": noted(
         "The storage driver vfs is not suitable: it keeps a full copy of every layer, about 30 GB for mailcow alone."
     ),
-    "devicemapper": noted("The storage driver devicemapper is not suitable: it was removed from Docker 25."),
-    "aufs": noted("The storage driver aufs is not suitable: it was removed from Docker 24."),
+    "devicemapper": noted("The storage driver devicemapper is not suitable: it was removed in Docker 25."),
+    "aufs": noted("The storage driver aufs is not suitable: it was removed in Docker 24."),
 }
 _DRIVERS_GOOD = ("overlay2", "overlayfs")
 _BACKING_BAD = ("nfs", "nfs4", "cifs", "smb", "smb2", "fuseblk", "ntfs", "vfat")
 _BACKING_ODD = ("btrfs", "zfs", "tmpfs", "fuse", "overlayfs", "aufs")
 _MOVE = noted(
     "Before you install mailcow, move the engine's data to ext4 or XFS and use the default storage driver. Everything "
-    "that is in it now must be recreated."
+    "in it must be recreated."
 )
 
 

@@ -108,7 +108,7 @@ def _gone(look: Look, gone: tuple[str, ...]) -> Finding:
 def _apart(look: Look, engine: str, picked: str) -> Finding:
     message = say("Docker's rules are in {engine}, but mailcow's netfilter container will pick {picked}.",
                   engine=engine, picked=picked)  # fmt: skip
-    effect = say("Its chain MAILCOW is then in separate tables.")
+    effect = say("Its MAILCOW chain is then in separate tables.")
     return _warning(look, paragraph(message, effect), picked, _one_backend(look, engine))
 
 
@@ -149,12 +149,12 @@ def _has(table: Table, name: str) -> bool:
 
 
 def _absent(look: Look) -> Finding:
-    message = say("mailcow is running, but no table contains its chain MAILCOW, so attackers are not banned.")
-    return _warning(look, message, phrase("no chain MAILCOW"), _restarted(look.host))
+    message = say("mailcow is running, but no table contains its MAILCOW chain, so attackers are not banned.")
+    return _warning(look, message, phrase("no MAILCOW chain"), _restarted(look.host))
 
 
 def _elsewhere(look: Look) -> Finding:
-    message = say("mailcow's chain MAILCOW is in one backend, but its netfilter container would now pick the other.")
+    message = say("The MAILCOW chain is in one backend, but mailcow's netfilter container would now pick the other.")
     return _warning(look, message, phrase("another backend"), _restarted(look.host))
 
 

@@ -16,16 +16,16 @@ FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 NUMBERS = {4: "IPv4", 6: "IPv6"}
 
 _RULES = {
-    "nf_tables": noted("The rule with the handle {number} in the chain {chain} of the table {table} stops them."),
-    "ip_tables": noted("Rule {number} of the chain {chain} in the table {table} of iptables-legacy stops them."),
+    "nf_tables": noted("The rule with handle {number} in the {chain} chain of the {table} table stops them."),
+    "ip_tables": noted("Rule {number} in the {chain} chain of the {table} table of iptables-legacy stops them."),
 }
 _UNNUMBERED = {
-    "nf_tables": noted("A rule in the chain {chain} of the table {table} stops them."),
-    "ip_tables": noted("A rule in the chain {chain} of the table {table} of iptables-legacy stops them."),
+    "nf_tables": noted("A rule in the {chain} chain of the {table} table stops them."),
+    "ip_tables": noted("A rule in the {chain} chain of the {table} table of iptables-legacy stops them."),
 }
 _POLICIES = {
-    "nf_tables": noted("The policy of the chain {chain} in the table {table} stops them."),
-    "ip_tables": noted("The policy of the chain {chain} in the table {table} of iptables-legacy stops them."),
+    "nf_tables": noted("The policy of the {chain} chain in the {table} table stops them."),
+    "ip_tables": noted("The policy of the {chain} chain in the {table} table of iptables-legacy stops them."),
 }
 
 
@@ -135,7 +135,7 @@ def _elsewhere(case: Case) -> Iterator[str]:
     culprit = case.culprit
     if culprit.chain:
         yield say(
-            "A rule in the chain {chain} of the table {table} redirects them.", chain=culprit.chain, table=case.table
+            "A rule in the {chain} chain of the {table} table redirects them.", chain=culprit.chain, table=case.table
         )
     if culprit.to:
         yield say("They arrive at {address} instead.", address=culprit.to)

@@ -63,7 +63,7 @@ def forwarding(look: Look) -> Iterator[Finding]:
     """Connections from mailcow's network get out through this host's firewall
 
     mailcow's containers deliver mail, resolve names and fetch lists and certificates. This host forwards their packets.
-    If its rules do not let them out, mailcow's resolver is unhealthy and nothing else starts.
+    If its rules stop them, mailcow's resolver is unhealthy and nothing else starts.
     """
     twin = look.host.twin.get()
     if (clash := overlaps.told(look, twin)) is not None:

@@ -157,7 +157,7 @@ def _inside(published: Published, binding: Binding) -> int:
 def _nowhere(look: Look, binding: Binding, legs: list[Leg]) -> Finding:
     reason = say("This host has no address with a default route, so no connection comes in.")
     if any(leg.family.state == "off" for leg in legs):
-        reason = say("This host has no address with a default route in a family that mailcow uses.")
+        reason = say("This host has no address with a default route for an IP version that mailcow uses.")
     return Finding(
         status=Status.UNKNOWN,
         message=paragraph(

@@ -53,8 +53,7 @@ def _filter(_look: Look, cases: list[Case]) -> Way:
         for case in cases
     ]
     text = say(
-        "Set the kernel's source address check to loose (rp_filter = 2). Packets may then come in over another"
-        " interface."
+        "Set the kernel's source address check to loose (rp_filter = 2). Packets may then arrive on another interface."
     )
     return _set(RP_FILTER_CONF, [text], list(dict.fromkeys(settings)))
 
@@ -72,7 +71,7 @@ def _of_device(family: str, name: str, setting: str, value: int) -> str:
 
 
 def _route(_look: Look, cases: list[Case]) -> Way:
-    text = say("Look for a route or rule that leads these packets nowhere, and remove it where it is configured.")
+    text = say("Find the route or rule that leads these packets nowhere, and remove it from the configuration.")
     versions = dict.fromkeys(case.version for case in cases)
     return Way((text,), tuple(command for version in versions for command in _ROUTES[version]))
 
@@ -82,7 +81,7 @@ def _nat(look: Look, cases: list[Case]) -> Way:
     taken = look.host.nat.or_(Nat()).diversions
     if look.told_by("ports.free") and any(one.port in ports and one.owner != "docker" for one in taken):
         return Way((say("Free the port first (see ports.free)."),))
-    text = say("Find out what set up this rule, and configure it to exclude mailcow's ports and bridge.")
+    text = say("Find out what created this rule, and configure it to exclude mailcow's ports and bridge.")
     return Way((text,), ("nft list ruleset", "iptables-save -t nat"))
 
 
@@ -93,7 +92,7 @@ def proxied(look: Look, _cases: Sequence[Case]) -> Way:
     if keys:
         text = say("Let Docker manage the firewall (see docker.daemon-config).")
         return Way((text,))
-    return Way((say("Restart Docker: it then writes its rules again."),), distro.restart(look.host, "docker"))
+    return Way((say("Restart Docker to restore its rules."),), distro.restart(look.host, "docker"))
 
 
 BY_KIND: dict[str, Maker] = {

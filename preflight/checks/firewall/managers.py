@@ -22,7 +22,8 @@ TRIED = noted("firewall.inbound and firewall.forwarding test the rules that are 
 @check(
     severity=Severity.RECOMMENDED,
     reads=("services",),
-    remedy="Keep what protects the host, put rules for mailcow in DOCKER-USER, and restart Docker after rules reload.",
+    remedy="Keep the host's protection, put rules for mailcow in DOCKER-USER, and restart Docker after rules are "
+    "reloaded.",
     docs=(PREREQUISITES, PACKET_FILTERING),
     sources=(issue(2792),),
     subject="manager",
@@ -32,7 +33,7 @@ def managers(look: Look) -> Iterator[Finding]:
 
     Docker and mailcow's netfilter container write their own firewall rules. If a manager such as ufw or firewalld loads
     its rules later, it removes or blocks them. mailcow's documentation advises against such a manager. Switch one off
-    only once another firewall, such as the hosting provider's, protects the host and lets SSH in. Then restart Docker.
+    only once another firewall, such as the hosting provider's, protects the host and allows SSH. Then restart Docker.
     """
     found: dict[str, list[Service]] = {}
     services = look.host.services.get()
@@ -41,11 +42,11 @@ def managers(look: Look) -> Iterator[Finding]:
             found.setdefault(service.name, []).append(service)
     for name, units in found.items():
         if name in BANS:
-            text = say("{name} is switched on, but only bans single addresses and lets all others through.", name=name)
+            text = say("{name} is switched on, but only bans single addresses and allows all others.", name=name)
             yield _remark(name, units, text)
         elif without_rules(units[0]):
             files = ", ".join(file.path for file in units[0].rule_files)
-            text = say("{name} is switched on, but has no rules of its own in {files}.", name=name, files=files)
+            text = say("{name} is switched on, but its files have no rules: {files}.", name=name, files=files)
             yield _remark(name, units, text)
         else:
             yield _beside(name, units)
@@ -57,7 +58,7 @@ def managers(look: Look) -> Iterator[Finding]:
             remedy=rights.more(look.host),
         )
     elif not found:
-        message = say("Found no firewall manager that is switched on.")
+        message = say("No known firewall manager is switched on.")
         yield Finding(status=Status.PASS, message=paragraph(message, say(TRIED)), found=phrase("none"))
 
 

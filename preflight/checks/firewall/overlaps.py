@@ -17,5 +17,5 @@ def told(look: Look, twin: Twin) -> Finding | None:
     blind = {family.version for family in twin.families if family.doubt == "control"}
     for family in subnets.families(look):
         if family.version in blind and subnets.neighbours(look, family.wanted):
-            return skipped(say("mailcow's network overlaps with another one of this host (see network.subnet)."))
+            return skipped(say("mailcow's network overlaps with another network of this host (see network.subnet)."))
     return None

@@ -35,7 +35,7 @@ Maker = Callable[[Look, list[Case]], Way]
 def _ufw(_look: Look, cases: list[Case]) -> Way:
     paths = tuple(dict.fromkeys(path for case in cases if (path := _ufw_file(case))))
     texts = [
-        say("Change the rule in {path} so that it excludes mailcow's bridge, then load the rules.", path=path)
+        say("Change the rule in {path} so that it excludes mailcow's bridge, then reload the rules.", path=path)
         for path in paths
     ]
     commands = [f"grep -n forward {' '.join(paths)}"] if paths else []
@@ -60,7 +60,7 @@ def _ufw_routes(cases: list[Case]) -> Way:
     commands = [f"ufw route {place}allow out on {bridge} proto tcp from any to any port {ports}"] if ports else []
     if any(case.way == "out" or case.answers for case in cases):
         commands.append(f"ufw route {place}allow in on {bridge}")
-    texts = [say("Let ufw forward mailcow's connections.")]
+    texts = [say("Allow ufw to forward mailcow's connections.")]
     if ports:
         texts.append(say("The ports are those inside the containers."))
     return Way((*texts, say(_MERGE)), tuple(commands))
@@ -81,7 +81,7 @@ def _firewalld(look: Look, cases: list[Case]) -> Way:
         commands.append("firewall-cmd --permanent --policy=mailcow-out --set-target=ACCEPT")
     commands.append("firewall-cmd --reload")
     text = say("Add a firewalld policy for mailcow's connections, and restart Docker after firewalld reloads.")
-    zone = say("Docker then adds mailcow's network to the zone docker again.")
+    zone = say("Docker then adds mailcow's network to the docker zone again.")
     return Way((text, zone), (*commands, *distro.restart(look.host, "docker")))
 
 
@@ -102,9 +102,9 @@ def _docker_user(look: Look, cases: list[Case]) -> Way:
 
 
 def _docker(look: Look, cases: list[Case]) -> Way:
-    text = say("Restart Docker: it then writes its rules again.")
+    text = say("Restart Docker to restore its rules.")
     if any(case.culprit.predicted for case in cases):
-        text = say("Check Docker's network settings, and what other rules change before packets reach this one.")
+        text = say("Check Docker's network settings, and the rules that packets pass before this one.")
         return Way((text,), ("cat /etc/docker/daemon.json",))
     return Way((text,), distro.restart(look.host, "docker"))
 
@@ -142,7 +142,7 @@ def _own_files(_look: Look, cases: list[Case]) -> Way:
 
 def _bans(_look: Look, cases: list[Case]) -> Way:
     shown = {owners.FAIL2BAN: ("fail2ban-client banned",), owners.CROWDSEC: ("cscli decisions list",)}
-    text = say("A ban covers ordinary addresses. Find this ban, and lift no other.")
+    text = say("A ban blocks ordinary addresses. Find and lift only this ban.")
     return Way((text,), shown.get(cases[0].owner, ()))
 
 
@@ -155,7 +155,7 @@ def _oracle(look: Look, cases: list[Case]) -> Way:
             for line in lines.saved(case):
                 before = f"/^-A {case.culprit.chain} -j REJECT/i {line}"
                 commands.append(f"sed -i {shlex.quote(before)} {path}")
-    keep = say("These rules are from Oracle Cloud's image. Add rules before the one that rejects, and remove none.")
+    keep = say("These rules are from Oracle Cloud's image. Add rules before the reject rule, and do not remove any.")
     saved = say("Do not save the running rules: Docker's own rules would be saved with them.")
     lists = say("Also open the ports in the security list of the instance's subnet in Oracle Cloud.")
     return Way((keep, saved, lists), tuple(commands))
@@ -167,7 +167,7 @@ def by_hand(look: Look, cases: list[Case]) -> Way:
     native = [case for case in cases if not owners.compatible(case.culprit, twin.tables)]
     compatible = [case for case in cases if case not in native]
     commands = (*lines.iptables(compatible, twin.tables, derived=twin.derived), *lines.nft(native))
-    text = say("Add rules that let mailcow's connections through, and nothing else.")
+    text = say("Add rules that allow only mailcow's connections.")
     texts = [text, say(_MERGE), *_kept(look, cases)]
     if not commands:
         looks = dict.fromkeys(lines.listing(case, twin.tables) for case in cases)

@@ -35,15 +35,15 @@ def _own(name: str, services: list[Service]) -> list[str]:
     if any(_ORACLE in service.chains for service in services):
         said.append(
             say(
-                "These rules are from Oracle Cloud's image. They also protect access to its boot volume: add rules, but"
-                " remove none."
+                "These rules are from Oracle Cloud's image. They also protect access to its boot volume: add rules, "
+                "but do not remove any."
             )
         )
     if any("FORWARD" in service.closes for service in services):
         said.append(
             say(
-                "Its rules reject forwarded packets that Docker's rules did not accept. Keep Docker's rules first in"
-                " the FORWARD chain."
+                "Its rules reject forwarded packets that Docker's rules do not accept. Keep Docker's rules first in "
+                "the FORWARD chain."
             )
         )
     if any(file.flushes for service in services for file in service.rule_files):

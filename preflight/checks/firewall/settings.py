@@ -21,7 +21,7 @@ def without_rules(service: Service) -> bool:
 def sentences(service: Service) -> Iterator[str]:
     """Yield what a reader should know of a manager's settings, in a sentence each."""
     if service.switch is not None and service.switch.variable:
-        yield say("Its configuration says {setting}.", setting=_setting(service))
+        yield say("Its configuration has {setting}.", setting=_setting(service))
     read = [file for file in service.rule_files if file.rules is not None]
     if read:
         yield say("Rules in its files: {files}.", files=", ".join(map(_counted, read)))

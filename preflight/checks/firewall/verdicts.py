@@ -25,13 +25,12 @@ _BLIND = {
     "": noted("The firewall rules could not be tested."),
 }
 _UNKNOWN = {
-    "uncopied": noted("The packets meet a rule that could not be tested."),
-    "sources": noted("Not all addresses on the Internet are treated alike, although no rule names them."),
+    "uncopied": noted("The packets reach a rule that could not be tested."),
+    "sources": noted("The rules treat some Internet addresses differently, although no rule lists them."),
     "late": noted("There are too many firewall rules to test in the available time."),
     "queue": noted("A rule passes the packets to a program (NFQUEUE), which decides."),
     "interface": noted(
-        "The address is on an interface without a default route, so it is not known over which interface connections"
-        " come in."
+        "The address is on an interface without a default route, so the interface of incoming connections is not known."
     ),
     "": noted("No test packet gave a result."),
 }
@@ -53,14 +52,11 @@ def worst(statuses: Iterable[Status]) -> Status:
 def undecided(twin: Twin, journey: Journey) -> str:
     """Return why it is not known what becomes of a packet, in sentences."""
     if journey.depends == ("order",):
-        return say(
-            "The result depends on whether the rules of ip_tables or those of nf_tables come first, and this is not"
-            " known."
-        )
+        return say("The result depends on whether the ip_tables or the nf_tables rules come first, which is not known.")
     if journey.depends == ("neighbours",):
         return say(
-            "A rule blocks neighbor discovery: IPv6 works only while hardware addresses are cached, because new ones"
-            " cannot be queried."
+            "A rule blocks neighbor discovery: IPv6 works only while hardware addresses are cached. New ones cannot "
+            "be queried."
         )
     if journey.reason != "sources" and journey.depends:
         return say("The result depends on rule conditions that change: {names}.", names=", ".join(journey.depends))
@@ -80,13 +76,13 @@ def _uncopied(twin: Twin, journey: Journey) -> Iterable[str]:
 def _of(one: Uncopied) -> str:
     if one.chain and one.what:
         return say(
-            "It is in the chain {chain} of the table {table} and uses {what}.",
+            "It is in the {chain} chain of the {table} table and uses {what}.",
             chain=one.chain,
             table=one.table,
             what=one.what,
         )
     if one.chain:
-        return say("It is in the chain {chain} of the table {table}.", chain=one.chain, table=one.table)
+        return say("It is in the {chain} chain of the {table} table.", chain=one.chain, table=one.table)
     return say("It uses {table}.", table=one.table)
 
 

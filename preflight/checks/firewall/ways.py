@@ -48,8 +48,8 @@ def merged(cases: Iterable[Case]) -> list[Case]:
 
 def restart(look: Look, *texts: str) -> Remedy:
     """Have Docker write its rules again."""
-    again = say("Restart Docker: it then writes its rules again.")
-    stop = say("Containers stop for a moment, unless live-restore is set.")
+    again = say("Restart Docker to restore its rules.")
+    stop = say("Containers stop briefly, unless live-restore is set.")
     return Remedy(paragraph(*texts, again, stop), distro.restart(look.host, "docker"))
 
 
