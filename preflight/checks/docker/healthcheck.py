@@ -123,7 +123,7 @@ def _stuck(run: TimeoutRun) -> str:
 def _late() -> str:
     return say(
         "A health check that hangs did not begin well before its timeout. Could not determine whether it leaves a "
-        "process."
+        "process behind."
     )
 
 

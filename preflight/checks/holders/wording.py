@@ -57,7 +57,8 @@ def _holding(look: Look, port: str, occupants: list[Occupant]) -> Iterator[str]:
     if plain:
         processes = dict.fromkeys(map(_process, plain))
         values = {"port": port, "processes": ", ".join(processes)}
-        places = dict.fromkeys(holder.address for holder in plain if holder.state == "listening")
+        listening = dict.fromkeys(holder.address for holder in plain if holder.state == "listening")
+        places = [place for place in listening if place not in port]  # which names the address that mailcow binds
         bound = [parse_address(place) for place in places]
         if len(processes) == 1 and bound and not any(one is None or one.is_unspecified for one in bound):
             yield say("{port} is in use by {processes} on {places}.", places=", ".join(places), **values)
