@@ -93,7 +93,7 @@ def test_a_connection_of_a_process_is_no_service_to_be_stopped_for_good() -> Non
     row = held(pid=812, process="automount", user="root", unit="autofs.service", peer_port=111)
     assert row.message == "993/tcp is in use by automount (pid 812, autofs.service)."
     assert row.remedy is not None
-    assert "not a service" in row.remedy.text
+    assert "not to a service" in row.remedy.text
     assert row.remedy.commands == ("ss -tnp 'sport = :993'",)
     listens = held(pid=812, process="x", unit="x.service", state="listening", peer="", peer_port=0)
     assert listens.remedy is not None
