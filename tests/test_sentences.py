@@ -78,7 +78,7 @@ READ = (
 )  # fmt: skip
 # Where a fact is from, and the signs that it was told by: a path or a program with a word beside it, not translated.
 SOURCES = (
-    "/proc/", "/run/", "DNS, asked of ", "docker compose", "hypervisor: ", "the host's programs", "uname (of ",
+    "/proc/", "/run/", "DNS, from ", "docker compose", "hypervisor: ", "the host's programs", "uname (of ",
     "\0 of the container", "a container with a HEALTHCHECK", "a container with mailcow's limits",
     "a container with published ports", "a privileged container", "the host's units",
     "a container whose health check hangs", "commands in a container", "a container that asks name servers",

@@ -18,28 +18,28 @@ PAGE = "https://docs.mailcow.email/getstarted/prerequisite-system/"
 HEAD = f"""\
 # What is not checked
 
-A report tells what its checks can see from the host. This page says what they leave open.
+A report covers only what its checks can see from the host. This page lists what they do not cover.
 
 <!-- Written by `make docs` from the catalogue and tools/not_checked.toml. -->
 
 ## mailcow's prerequisites page
 
-What [mailcow's prerequisites page]({PAGE})
-asks for, in July 2017 and today, the checks that judge it, and what they leave open.
+The requirements of [mailcow's prerequisites page]({PAGE})
+in July 2017 and today, the checks for each, and what these do not cover.
 """
 BEYOND = """\
 ## Beyond that page
 
-These checks judge what mailcow's other pages and known faults demand:
+These checks are based on mailcow's other pages and on known problems:
 """
 OUTSIDE = """\
-## Not judged by any check
+## Not covered by any check
 """
 UNKNOWN = """\
-## What a run cannot look at
+## What a run could not check
 
-A check that cannot look is `unknown` or skipped, and gives the reason: a flag of `docker run` is missing, an option
-such as `--offline` or `--no-probe` is set, or the time is over. A `skip` is no `pass`.
+A check that cannot run is `unknown` or skipped, and gives the reason: a `docker run` flag is missing, an option such
+as `--offline` or `--no-probe` is set, or the time is up. A `skip` is not a `pass`.
 """
 
 
@@ -89,7 +89,7 @@ def link(check: Check) -> str:
 def page(gaps: Gaps, checks: Sequence[Check]) -> Iterator[str]:
     """Yield the blocks of the page."""
     yield HEAD
-    yield "| The page asks for | Checks | Left open |\n| --- | --- | --- |"
+    yield "| Requirement | Checks | Not covered |\n| --- | --- | --- |"
     judged = set()
     for demand in gaps.page:
         own = judging(demand, checks)

@@ -49,7 +49,7 @@ EMPTYING = 35.0  # seconds, at most: as long as an engine that is slow is given 
 @options.HELP
 @click.version_option(__version__, prog_name="mailcow-preflight", cls=Option, help="Show the version and exit.")
 def cli() -> None:
-    """Check whether this host is ready for mailcow: dockerized, and show how to fix what is not."""
+    """Check whether this host is ready for mailcow: dockerized, and show how to fix any problems."""
 
 
 @cli.command()
@@ -145,7 +145,7 @@ def checks(style: str) -> None:
 @click.argument("id", shell_complete=options.CHECKS)
 @click.pass_context
 def explain(ctx: click.Context, /, id: str) -> None:
-    """Explain a check: why it matters, what it reads, how to fix problems, which options change it."""
+    """Explain a check: why it matters, what it reads, how to fix problems, and which options affect it."""
     from preflight.render.catalogue import explain as render_explain
 
     found = next((entry for entry in catalogue() if entry.id == id), None)
@@ -185,7 +185,7 @@ def compare_command(ctx: click.Context, /, old: str, new: str, style: str, color
     both = [redacted(report) for report in reports]
     if any(both):
         if not all(both):
-            raise InputError(f"{old if both[0] else new}: redacted, and the other report is not; {MIXED}")
+            raise InputError(f"{old if both[0] else new}: redacted, but the other report is not; {MIXED}")
         say(f"preflight: {BOTH}")
     found = compare(*reports)
     put(changes(found, style, **shape(color, None)))

@@ -30,7 +30,7 @@ ROOT = option(
 )
 REDACT = option(
     "--redact", is_flag=True,
-    help="Replace names, addresses and process arguments with placeholders, so that you can post the report.",
+    help="Replace names, addresses and process arguments with placeholders, so that you can post the output.",
 )
 
 # What host is looked at, and how.
@@ -62,7 +62,7 @@ HOST = stack(
         ROOT,
         option(
             "--timeout", type=Seconds(0.1, 3600), default=30.0, metavar="SECONDS",
-            help="The deadline of a run: 0.1 to 3600 seconds. --rehearse and --wait add to it. What is not known by "
+            help="The deadline of a run: 0.1 to 3600 seconds. --rehearse and --wait add to it. Anything not known by "
             "then is reported as unknown. Default: 30.",
         ),
     ),
@@ -151,7 +151,7 @@ REPORT = stack(
         ),
         option(
             "--wait", type=Seconds(0, 86400), default=0.0, metavar="SECONDS",
-            help="Repeat failed checks until the host is ready, for 0 to 86400 seconds. Default: 0 (check once).",
+            help="Check again until the host is ready, for 0 to 86400 seconds. Default: 0 (check once).",
         ),
     ),
     group(

@@ -152,7 +152,7 @@ def redaction(host: Host, given: CheckOptions, baseline: Report | None) -> tuple
     from preflight.redact.tokens import MIXED, redacted
 
     if baseline is not None and redacted(baseline) and not wanted:
-        raise InputError(f"--baseline {str(given.baseline)[:200]}: redacted, and this report is not; {MIXED}")
+        raise InputError(f"--baseline {str(given.baseline)[:200]}: redacted, but this report is not; {MIXED}")
     if not wanted:
         return host, None
 
@@ -160,7 +160,7 @@ def redaction(host: Host, given: CheckOptions, baseline: Report | None) -> tuple
     if given.redact:
         return recorded.host, Redaction(recorded.host)
     if baseline is not None and not redacted(baseline):
-        raise InputError(f"--baseline {str(given.baseline)[:200]}: not redacted, and the facts are; {MIXED}")
+        raise InputError(f"--baseline {str(given.baseline)[:200]}: not redacted, but the facts are; {MIXED}")
     return recorded.host, recorded
 
 

@@ -48,9 +48,9 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     os_release: Annotated[Fact[OsRelease], about("the distribution and its release")] = BEFORE
     kernel: Annotated[Fact[Version], about("the release of the running kernel")] = BEFORE
     machine: Annotated[Fact[Word], about("the machine's architecture")] = BEFORE
-    userland: Annotated[Fact[Userland], about("what the host's programs are made for")] = BEFORE
-    virtualization: Annotated[Fact[Virtualization], about("what kind of machine the host is")] = BEFORE
-    commands: Annotated[Fact[dict[ProgramName, Command]], about("the commands that are installed")] = BEFORE
+    userland: Annotated[Fact[Userland], about("the architecture of the host's programs")] = BEFORE
+    virtualization: Annotated[Fact[Virtualization], about("the kind of machine")] = BEFORE
+    commands: Annotated[Fact[dict[ProgramName, Command]], about("the installed commands")] = BEFORE
     kernel_features: Annotated[Fact[KernelFeatures], about("the features of the running kernel")] = BEFORE
     security: Annotated[Fact[SecurityModules], about("SELinux and AppArmor")] = BEFORE
     sysctls: Annotated[Fact[dict[Word, int]], about("kernel settings (sysctl)")] = BEFORE
@@ -59,17 +59,15 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     memory: Annotated[Fact[Memory], about("memory and swap")] = BEFORE
     spaces: Annotated[Fact[dict[FilePath, Fact[Space]]], about("free space and inodes of file systems")] = BEFORE
     services: Annotated[Fact[Services], about("services that run or are enabled")] = BEFORE
-    mail_traces: Annotated[Fact[tuple[MailTrace, ...]], about("mail and hosting panels that are already installed")] = (
-        BEFORE
-    )
+    mail_traces: Annotated[Fact[tuple[MailTrace, ...]], about("existing mail data and hosting panels")] = BEFORE
     timezone: Annotated[Fact[Timezone], about("the time zone and the hardware clock")] = BEFORE
-    clock: Annotated[Fact[Clock], about("what the kernel says about its clock")] = BEFORE
+    clock: Annotated[Fact[Clock], about("the status of the kernel's clock")] = BEFORE
     timesyncd: Annotated[Fact[tuple[OtherKey, ...]], about("keys other than NTP= in timesyncd's settings")] = BEFORE
-    times: Annotated[Fact[Times], about("the time that time servers give")] = BEFORE
+    times: Annotated[Fact[Times], about("the time from time servers")] = BEFORE
     contact: Annotated[Fact[Contact], about("whether the engine answers, and how")] = BEFORE
     engine: Annotated[Fact[Engine], about("the engine, its containers, networks and volumes")] = BEFORE
     daemon_config: Annotated[Fact[DaemonConfig], about("the engine's settings")] = BEFORE
-    engine_start: Annotated[Fact[EngineStart], about("what the engine finds when it starts next")] = BEFORE
+    engine_start: Annotated[Fact[EngineStart], about("the settings for the engine's next start")] = BEFORE
     engine_limits: Annotated[Fact[EngineLimits], about("the limits of the engine's own process")] = BEFORE
     compose: Annotated[Fact[Compose], about("Docker Compose on the host")] = BEFORE
     override: Annotated[Fact[Override], about("docker-compose.override.yml in mailcow's directory")] = BEFORE
@@ -85,16 +83,16 @@ class Host(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"pseud
     sockets: Annotated[Fact[Sockets], about("the sockets in use, and which programs use them")] = BEFORE
     binds: Annotated[Fact[tuple[BindAttempt, ...]], about("an attempt to bind each port")] = BEFORE
     nat: Annotated[Fact[Nat], about("firewall rules that send packets elsewhere")] = BEFORE
-    twin: Annotated[Fact[Twin], about("what happened to packets in a twin of the host's network")] = BEFORE
+    twin: Annotated[Fact[Twin], about("results of test packets in a twin of the host's network")] = BEFORE
     mailcow_conf: Annotated[Fact[ConfFile], about("mailcow.conf")] = BEFORE
     hosts_file: Annotated[Fact[tuple[HostsEntry, ...]], about("/etc/hosts")] = BEFORE
-    answers: Annotated[Fact[Answers], about("what name servers answer")] = BEFORE
+    answers: Annotated[Fact[Answers], about("answers of name servers")] = BEFORE
     outgoing: Annotated[Fact[Outgoing], about("connections to the Internet that were tried")] = BEFORE
     smtp: Annotated[Fact[Outgoing], about("the greetings of other mail servers")] = BEFORE
-    blocklists: Annotated[Fact[BlockLists], about("what DNS block lists say about the public addresses")] = BEFORE
+    blocklists: Annotated[Fact[BlockLists], about("answers of DNS block lists for the public addresses")] = BEFORE
     mirrors: Annotated[Fact[Mirrors], about("whether Spamhaus answers this host's network")] = BEFORE
     sightings: Annotated[
-        Fact[tuple[Sighting, ...]], about("the addresses by which services on the Internet see the host")
+        Fact[tuple[Sighting, ...]], about("the addresses at which services on the Internet see the host")
     ] = BEFORE
     rehearsal: Annotated[Fact[Rehearsal], about("a dress rehearsal of mailcow's network, ports and conditions")] = (
         UNASKED

@@ -101,14 +101,14 @@ class PublishRun(Struct, frozen=True, omit_defaults=True):
 class Probes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The probes of a run, by name. One that was not made says why."""
 
-    healthcheck: Annotated[Fact[HealthRun], about("a container with a health check, started for this")] = BEFORE
-    timeout: Annotated[Fact[TimeoutRun], about("a container whose health check hangs, started for this")] = BEFORE
-    executions: Annotated[Fact[ExecRun], about("commands that were run in a container, started for this")] = BEFORE
-    privileged: Annotated[Fact[StartRun], about("a privileged container, started for this")] = BEFORE
-    limits: Annotated[Fact[StartRun], about("a container with mailcow's limits, started for this")] = BEFORE
+    healthcheck: Annotated[Fact[HealthRun], about("a test container with a health check")] = BEFORE
+    timeout: Annotated[Fact[TimeoutRun], about("a test container with a health check that hangs")] = BEFORE
+    executions: Annotated[Fact[ExecRun], about("commands that were run in a test container")] = BEFORE
+    privileged: Annotated[Fact[StartRun], about("a privileged test container")] = BEFORE
+    limits: Annotated[Fact[StartRun], about("a test container with mailcow's limits")] = BEFORE
     publishing: Annotated[
-        Fact[PublishRun], about("the rules that Docker added for a network and its published ports, started for this")
+        Fact[PublishRun], about("the rules that Docker added for a test network and its published ports")
     ] = BEFORE
-    recursion: Annotated[
-        Fact[RecursionRun], about("what name servers on the Internet answered a container, started for this")
-    ] = BEFORE
+    recursion: Annotated[Fact[RecursionRun], about("answers of name servers on the Internet to a test container")] = (
+        BEFORE
+    )

@@ -48,10 +48,10 @@ def _mailcow(run: Run, plan: Plan) -> Fact[Any] | None:
     engine: Engine = run.fact("engine").get()
     own = [entry for entry in engine.containers if _of_mailcow(entry, plan)]
     if any(entry.state == "running" for entry in own):
-        return Fact.skipped(SOURCE, say("A mailcow is already running on this host."), cause="engine")
+        return Fact.skipped(SOURCE, say("mailcow is already running on this host."), cause="engine")
     help = say("Remove it first if it is no longer used (see docker.leftovers).")
     if own:
-        there = say("This host has containers of a mailcow: {name}.", name=own[0].name)
+        there = say("This host already has mailcow containers: {name}.", name=own[0].name)
         return Fact.unknown(SOURCE, there, help, cause="engine")
     networks = [entry for entry in engine.networks if entry.interface == plan.bridge or entry.project == plan.project]
     gone = [entry for entry in networks if entry.run and not _still(run, entry)]
@@ -60,7 +60,7 @@ def _mailcow(run: Run, plan: Plan) -> Fact[Any] | None:
         again = say("Wait until it ends. If none is running, run `preflight cleanup`. Then run the check again.")
         return Fact.unknown(SOURCE, say("Another rehearsal is running on this host."), again, cause="engine")
     if networks:
-        there = say("This host has a network of a mailcow: {name}.", name=networks[0].name)
+        there = say("This host already has a mailcow network: {name}.", name=networks[0].name)
         return Fact.unknown(SOURCE, there, help, cause="engine")
     if not gone and any(link.name == plan.bridge for link in run.value("links") or ()):
         there = say("The bridge {bridge} already exists on this host.", bridge=plan.bridge)
@@ -111,7 +111,7 @@ def _forwarding(run: Run) -> Fact[Any] | None:
 # What the probe with published ports was kept from, what would stay of a rehearsal, and what helps.
 _STAYS = {
     "missing": noted(
-        "Docker's own chains are missing in the firewall of this host. Docker would fail and leave rules."
+        "Docker's own chains are missing in the firewall of this host. Docker would fail and leave rules behind."
     ),
     "lasting": noted("Docker would move its rules to the top of this host's firewall, and they would stay there."),
 }

@@ -57,7 +57,7 @@ def answer(ran: command.Output) -> Fact[Twin]:
         except msgspec.MsgspecError:
             return Fact.unknown(SOURCE, say("The twin of the host's network gave no readable answer."))
     if ran.code == DENIED:
-        why = say("This user may not create a separate network.")
+        why = say("This user cannot create a separate network.")
         return Fact.unknown(SOURCE, why, say("Run preflight as root."), cause="denied")
     if ran.code is None:
         why = say("The twin of the host's network did not answer in time.")

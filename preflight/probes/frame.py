@@ -46,7 +46,10 @@ def _late(probe: Probe, *, own: bool) -> Fact[Any]:
     return Fact.unknown(
         probe.source,
         why,
-        say("Check the load of this host and the engine's log, then run the check again. More time does not help."),
+        say(
+            "Check the load of this host and the engine's log, then run the check again. A longer timeout does not "
+            "help."
+        ),
     )
 
 

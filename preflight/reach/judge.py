@@ -83,14 +83,14 @@ def _row(one: Attempt, why: str, finding: str | None) -> Row:
 
 _MESSAGES = {
     "reached": noted("{where} answers after {long}, and sees {peer}."),
-    "open": noted("{where} is for the host alone, and answers from here."),
+    "open": noted("{where} is meant only for the host, but answers from here."),
     "refused": noted("{where} refuses connections."),
     "filtered": noted("{where} does not answer: packets are dropped."),
-    "prohibited": noted("{by} answers that {where} is prohibited."),
+    "prohibited": noted("{by} prohibits connections to {where}."),
     "unreachable": noted("{where} cannot be reached: {error}."),
     "unsent": noted("This machine cannot send to {where}: {error}."),
     "other": noted("Something else answers at {where}."),
-    "mute": noted("{where} accepts connections and says nothing."),
+    "mute": noted("{where} accepts connections but sends nothing."),
     "closed": noted("{where} accepts connections and closes them without an answer."),
     "late": noted("The test of {where} did not finish."),
 }

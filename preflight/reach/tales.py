@@ -16,8 +16,7 @@ _MESSAGES = {
     "expired": noted("The host stopped answering at the end of its hold, by the clock of this machine."),
     "late": noted("Time ran out before all ports were tested."),
     "near": noted(
-        "This machine is on the same network as the host, or on the same machine. So this does not "
-        "show what others can reach."
+        "This machine is on the host's network, or is the host itself. So this does not show what others can reach."
     ),
     "rewritten-here": noted(
         "The host sees this machine at a private address. Either both are behind the same router, or "
@@ -43,7 +42,7 @@ _MESSAGES = {
     "elsewhere": noted(
         "{host} resolves to {address}, which is not an address of the host. The host's addresses: {told}."
     ),
-    "local-open": noted("Ports that are for the host alone can be reached at {address}: {ports}."),
+    "local-open": noted("Ports that are meant only for the host can be reached at {address}: {ports}."),
     "filtered-all": noted("Nothing answers at {address}. Packets to all ports are dropped."),
     "filtered-some": noted("Packets to these ports at {address} are dropped: {ports}."),
     "refused-all": noted("{address} refuses connections to all ports."),
@@ -54,9 +53,9 @@ _MESSAGES = {
     "unreachable-some": noted("Packets do not reach these ports at {address}: {ports}."),
     "other-all": noted("Something else answers at {address} on all ports."),
     "other-some": noted("Something else answers at {address} on these ports: {ports}."),
-    "closed-all": noted("Something accepts all connections at {address}, but it does not know this line."),
+    "closed-all": noted("Something accepts all connections at {address}, but does not recognise this line."),
     "closed-some": noted(
-        "Something that does not know this line accepts connections at {address} on these ports: {ports}."
+        "Something that does not recognise this line accepts connections at {address} on these ports: {ports}."
     ),
 }
 _MESSAGES |= {f"mute-{part}": _MESSAGES[f"closed-{part}"] for part in ("all", "some")}
@@ -103,9 +102,8 @@ _REMEDIES = {
         "router, and all clients with it."
     ),
     "between": noted(
-        "Run it on a machine on another network. If the host sees that one at another address too, "
-        "remove the proxy from mailcow's ports. Otherwise mailcow bans the proxy, and all clients "
-        "with it."
+        "Run it on a machine on another network. If the host sees that machine at another address too, remove the "
+        "proxy from mailcow's ports. Otherwise mailcow bans the proxy, and all clients with it."
     ),
     "relay": noted(
         "Do not open mailcow to the Internet like this. Let Docker forward connections itself (see firewall.inbound and"

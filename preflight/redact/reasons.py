@@ -12,7 +12,7 @@ LEFT_OUT = noted("The reason is left out because it may name files, hosts or add
 _ASK = noted("Run the check without --redact to see the reason and what helps.")
 _REASONS: dict[Cause, str] = {
     "absent": noted("The file that would show it does not exist."),
-    "container": noted("The container may not read the host's processes and files."),
+    "container": noted("The container cannot read the host's processes and files."),
     "copy": noted("The root is a copy, which does not include this."),
     "denied": noted("Reading it was denied."),
     "engine": noted("The Docker engine does not answer (see docker.engine)."),

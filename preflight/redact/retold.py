@@ -16,7 +16,7 @@ from preflight.report.evidence.network import SubnetEvidence
 from preflight.report.model import Evidence, Remedy, Result
 from preflight.text.sentences import noted, say
 
-WITHHELD = noted("What was found is left out because it cannot be shown without names or addresses.")
+WITHHELD = noted("The finding is left out because it cannot be shown without names or addresses.")
 _ASK = noted("Run the check without --redact to see what was found and what to do about it.")
 
 

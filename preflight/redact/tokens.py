@@ -16,8 +16,8 @@ import msgspec
 from preflight.net.addresses import IpAddress
 from preflight.report.model import Report
 
-MIXED = "names in the one stand for placeholders in the other, so the two cannot be compared."
-BOTH = "both reports are redacted: a placeholder means the same in both only if the host has the same names in both."
+MIXED = "names and placeholders cannot be compared."
+BOTH = "both reports are redacted: a placeholder means the same in both only if no name on the host has changed."
 
 KINDS = (
     "ipv4", "ipv6", "domain", "host", "container", "image", "user", "process", "unit", "package", "interface", "chain",

@@ -69,7 +69,7 @@ NOTES = "Optional"
 PASSED = "Passed"
 SKIPPED = "Skipped"
 
-ALSO = "The same goes for {subjects}."
+ALSO = "This also applies to {subjects}."
 LEFT_OUT = "… (left out: {count} characters)"
 LONG_COMMAND = "# A command of {count} characters is left out here; the JSON report has it."
 MORE = "and {count} more"
@@ -99,7 +99,7 @@ GENERATED = "This page is generated from the checks in `preflight/checks`."
 WEIGHT = "Weight:"
 SUBJECT = "Results:"
 READS = "Reads:"
-ONE_FOR_EACH = "One for each: {subject}."
+ONE_FOR_EACH = "One per {subject}."
 ONE_FOR_ALL = "One for the host."
 SEVERITIES = {
     Severity.REQUIRED: "required: if it fails, mailcow will not work on this host.",
@@ -150,7 +150,7 @@ UNASKED_AMONG = "not checked before: {subjects}"
 
 REDACTED = (
     "This report is redacted: names, addresses and arguments are replaced with placeholders such as <host-1>. "
-    "A command that contains one cannot be run as it stands."
+    "A command that contains one cannot be run unchanged."
 )
 
 PORT_STATES = {  # a sign, and words
@@ -198,8 +198,8 @@ SIZES = "Memory and disk"
 MEMORY = "Memory"
 SWAP = "Swap"
 DISK = "Disk"
-ASKED_FOR = "mailcow asks for {expected}"
-LINE = "The line marks what mailcow asks for."
+ASKED_FOR = "mailcow needs {expected}"
+LINE = "The line marks what mailcow needs."
 HEALTH = "Health check of a container"
 HEALTH_TRIED = "preflight started a container whose health check first fails and then passes."
 STATE_AFTER = "{state} after {seconds} s"

@@ -94,7 +94,7 @@ def test_the_picture_of_memory_is_to_scale(width: int, show: Show) -> None:
     page = show(pages.page("not-ready"), width=width)
     memory = page.locator(".bars li").first
     assert "1.9 GiB" in memory.inner_text()
-    assert "mailcow asks for 6.0 GiB" in memory.inner_text()
+    assert "mailcow needs 6.0 GiB" in memory.inner_text()
     track, filled = (memory.locator(part).bounding_box() for part in (".track", ".filled"))
     assert track
     assert filled

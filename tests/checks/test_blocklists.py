@@ -40,7 +40,7 @@ def test_of_two_addresses_the_listed_one_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("refused", "refuses them"), ("all", "dead"), ("none", "dead"), ("failed", "did not answer")],
+    [("refused", "refuses queries"), ("all", "dead"), ("none", "dead"), ("failed", "did not answer")],
 )
 def test_a_list_that_does_not_work_is_unknown(state: ListState, words: str) -> None:
     found = results(BlockListed(ZEN, state), BlockListed("other.example", "alive", (Listing(OWN, "clear"),)))

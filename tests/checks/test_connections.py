@@ -79,7 +79,7 @@ def test_nfs_is_kept_away_from_all_of_mailcows_ports(conf: dict[str, str], port:
         ({"port": 4190, "peer_port": 7788}, "connection to 192.0.2.9:7788 (established).", "which part of the kernel"),
         ({"state": "time-wait", "peer_port": 0}, "closing (time-wait)", "Wait a minute"),
         ({"state": "fin-wait-2", "peer_port": 0}, "closing (fin-wait-2)", "Wait a minute"),
-        ({"state": "last-ack", "peer_port": 0}, "closing (last-ack)", "some minutes"),
+        ({"state": "last-ack", "peer_port": 0}, "closing (last-ack)", "a few minutes"),
     ],
 )
 def test_each_state_has_its_own_end(more: dict[str, Any], said: str, advice: str) -> None:
@@ -93,7 +93,7 @@ def test_a_connection_of_a_process_is_no_service_to_be_stopped_for_good() -> Non
     row = held(pid=812, process="automount", user="root", unit="autofs.service", peer_port=111)
     assert row.message == "993/tcp is in use by automount (pid 812, autofs.service)."
     assert row.remedy is not None
-    assert "not a service" in row.remedy.text
+    assert "not to a service" in row.remedy.text
     assert row.remedy.commands == ("ss -tnp 'sport = :993'",)
     listens = held(pid=812, process="x", unit="x.service", state="listening", peer="", peer_port=0)
     assert listens.remedy is not None

@@ -96,7 +96,7 @@ def test_a_rule_for_another_port_is_not_in_the_way() -> None:
         (hand(to=""), FAIL, "an unknown place"),
         (hand(order="after"), WARN, "Docker's own rule would come before it"),
         (hand(order="either"), WARN, "loaded last"),
-        (hand(conditions=("mark", "set")), UNKNOWN, "cannot be judged here: mark, set."),
+        (hand(conditions=("mark", "set")), UNKNOWN, "cannot be evaluated here: mark, set."),
         (hand(sources=("10.0.0.0/8", "192.0.2.0/24")), WARN, "these networks: 10.0.0.0/8, 192.0.2.0/24."),
         (hand(interfaces=("eth0",)), FAIL, "nobody"),
         (hand(interfaces=("eth*", "lo")), FAIL, "nobody"),

@@ -193,7 +193,7 @@ def test_who_waits_for_it_is_named() -> None:
     sick = with_container("unbound-mailcow", states=((0.3, "starting"), (4.0, "unhealthy")), output="no answer")
     unmet = tuple(replace(e, unmet=("unbound-mailcow",)) if e.name == "acme-mailcow" else e for e in sick.containers)
     row = one("rehearsal.health", replace(sick, containers=unmet))
-    assert "These containers wait for others in vain: acme-mailcow." in row.message
+    assert "These containers are still waiting for others: acme-mailcow." in row.message
     assert row.detail == "no answer"
 
 

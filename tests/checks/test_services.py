@@ -64,7 +64,7 @@ def commands(result: Result) -> tuple[str, ...]:
         ({"active": False}, "is set to start at boot but is not running", "enabled, not running"),
         ({"active": None}, "is set to start at boot", "enabled"),
         ({"enabled": False}, "is running but is not set to start at boot", "disabled, running"),
-        ({"enabled": None}, "is running but is not known to start at boot", "running"),
+        ({"enabled": None}, "is running and may start at boot", "running"),
         ({"enabled": False, "masked": True}, "is running but is not set to start at boot", "masked, running"),
         ({"enabled": False, "active": False, "sockets": ("exim4.socket",)},
          "is set to start at boot but is not running", "disabled, exim4.socket, not running"),

@@ -172,7 +172,7 @@ def test_the_hosts_own_path_is_shown(tmp_path: Path) -> None:
         (sends(b""), "invalid", "not HTTP"),
         (endless(b"HTTP/1.0 200 OK\r\nX:", b"y" * 4000), "invalid", "not HTTP"),
         (sends(http("<html>nginx</html>")), "invalid", "the reply to /version is not JSON"),
-        (sends(http({"hello": "world"})), "invalid", "the reply to /version is not an engine's"),
+        (sends(http({"hello": "world"})), "invalid", "the reply to /version is not from an engine"),
         (sends(http("[" * 100_000)), "invalid", "not JSON"),
         (says({}), "invalid", "No such thing: /version"),
         (says(DOCKER | {"/info": NO}), "invalid", "no"),

@@ -192,8 +192,9 @@ def test_a_socket_of_others_is_denied(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("ssh://root@mail", "ssh is not a kind of engine address"), ("npipe:////./pipe/docker", "npipe is not a kind"),
-        ("", "not a kind of engine address"), ("tcp://127.0.0.1:99999", "ort"), ("tcp://[::1", "URL"),
+        ("ssh://root@mail", "ssh is not a supported kind of engine address"),
+        ("npipe:////./pipe/docker", "npipe is not a supported kind"),
+        ("", "not a supported kind of engine address"), ("tcp://127.0.0.1:99999", "ort"), ("tcp://[::1", "URL"),
         ("unix:///a\0b", ""), ("tcp://" + "a" * 70 + ".example:2375", "label"), ("unix://", ""),
     ],
 )  # fmt: skip

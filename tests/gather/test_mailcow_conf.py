@@ -282,13 +282,13 @@ def test_natively_a_relative_name_is_meant_from_here(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("/missing", "/missing: not there"),
+        ("/missing", "/missing: not found"),
         ("/directory", "/directory: a directory"),
         ("/fifo", "/fifo: not a regular file"),
         ("/binary", "/binary: line 2: a binary file"),
         ("/huge", "/huge: larger than 16 MiB"),
         ("/loop", "/loop: too many links"),
-        ("/dangling", "/dangling: not there"),
+        ("/dangling", "/dangling: not found"),
         ("", "not a path"),
         ("/a\0b", "not a path"),
     ],

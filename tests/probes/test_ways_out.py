@@ -197,7 +197,7 @@ def test_a_probe_that_is_through_has_its_value(engine: FakeEngine) -> None:
     [
         ("stop", "The run was stopped before the probe ended.", ""),
         ("run", "The run reached its deadline before the probe ended.", "Raise --timeout."),
-        ("own", "The probe did not end within 2 s.", "More time does not help."),
+        ("own", "The probe did not end within 2 s.", "A longer timeout does not help."),
         ("engine", "The engine did not let preflight prepare a container.", ""),
         ("image", "There is no mailcow-preflight image on this engine to start a container from.", "make image"),
     ],

@@ -79,6 +79,6 @@ def test_another_judgement_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
         shown = redacted(given)
     assert [row.status for row in shown.results] == ["fail", "fail"]
     assert (shown.verdict, shown.counts.fail, shown.counts.pass_) == ("not-reached", 2, 0)
-    assert shown.results[0].message.startswith("What was found is left out")
+    assert shown.results[0].message.startswith("The finding is left out")
     assert [(one.id, one.address) for one in shown.findings] == [("refused-all", None)]
     assert FOUR not in "".join((one.message + one.remedy) for one in shown.findings)

@@ -29,7 +29,7 @@ class Row:
         "https://github.com/mailcow/mailcow-dockerized/issues/63",
         "https://github.com/moby/moby/issues/30402",
     )
-    subject: str = "a port, as `25/tcp`"
+    subject: str = "port, as `25/tcp`"
 
 
 PARTS = {"sockets": "the sockets in use, and which programs use them", "binds": "an attempt to bind each port"}

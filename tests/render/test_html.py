@@ -297,8 +297,8 @@ def test_the_ports_table_is_mailcows() -> None:
 def test_pictures_stand_beside_their_numbers() -> None:
     tree = page(reports.failing())
     bars = [text_of(row) for row in having(tree, "bars")[0]]
-    assert bars[0] == "Memory 1.9 GiB ✕failed mailcow asks for 6.0 GiB · 32%"
-    assert bars[1] == "Disk /var/lib/docker 80.2 GiB free ✓passed mailcow asks for 20.0 GiB free · 4.0×"
+    assert bars[0] == "Memory 1.9 GiB ✕failed mailcow needs 6.0 GiB · 32%"
+    assert bars[1] == "Disk /var/lib/docker 80.2 GiB free ✓passed mailcow needs 20.0 GiB free · 4.0×"
     assert {picture.get("aria-hidden") for picture in tree.iter(SVG)} == {"true"}
     assert texts(tree, ".//ol[@class='states']/li") == [
         "starting after 0.4 s", "unhealthy after 1.1 s", "healthy after 2.1 s",

@@ -85,7 +85,7 @@ def test_the_sections_stand_in_the_order_of_reading() -> None:
 def test_one_remedy_for_several_subjects_is_told_once() -> None:
     text = render(reports.failing(), "markdown")
     assert text.count("systemctl disable --now nginx.service") == 1
-    assert "80/tcp is held by nginx (pid 812, nginx.service). The same goes for 443/tcp." in text
+    assert "80/tcp is held by nginx (pid 812, nginx.service). This also applies to 443/tcp." in text
     text = render(reports.warned(), "markdown")
     assert text.count("Add this to the zone.") == 1
     assert text.count("IN CNAME") == 3

@@ -108,8 +108,8 @@ def test_what_is_true_of_several_objects_is_said_once_beside_what_is_not() -> No
         for name, how in (("git", "missing"), ("grep", "BusyBox's"), ("jq", "missing"), ("cp", "BusyBox's"))
     ]
     made = " ".join(text(reports.report(*rows), Context()).split())
-    assert "✗ The command git is missing. The same goes for jq." in made
-    assert "✗ The command grep is BusyBox's. The same goes for cp." in made
+    assert "✗ The command git is missing. This also applies to jq." in made
+    assert "✗ The command grep is BusyBox's. This also applies to cp." in made
     assert "command jq" not in made
 
 

@@ -145,7 +145,7 @@ def left_out(text: str) -> list[int]:
 def test_of_many_objects_with_one_finding_the_first_are_named(count: int, form: str) -> None:
     rows = [bad(subject=f"unit{n}", message=f"unit{n} runs.") for n in range(count)]
     text = told(form, *rows)
-    assert "unit0 runs. The same goes for unit1" in text
+    assert "unit0 runs. This also applies to unit1" in text
     more = count - 1 - SUBJECTS
     assert (more in left_out(text)) is (more > 0)
     assert f"unit{min(count - 1, SUBJECTS)}" in text

@@ -81,7 +81,7 @@ def _families(_: Look) -> tuple[str, ...]:
     remedy="Enter the host's public addresses at your DNS provider. Remove an AAAA record that leads nowhere.",
     docs=(DNS,),
     sources=(issue(1628), issue(4709)),
-    subject="A, AAAA",
+    subject="record type",
     subjects=_families,
 )
 def address(look: Look, kind: str) -> Iterator[Finding]:

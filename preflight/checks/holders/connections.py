@@ -47,7 +47,7 @@ def ends(look: Look, binding: Binding, holder: Holder) -> Remedy:
         return Remedy(say("Wait a minute until the connection is gone, then run the check again."), (show,))
     if holder.state in LATER:
         return Remedy(
-            say("Wait some minutes until the other side answers or the kernel gives up, then run the check again."),
+            say("Wait a few minutes until the other side answers or the kernel gives up, then run the check again."),
             (show,),
         )
     if holder.peer_port != NFS and not _reserved(holder):
@@ -79,8 +79,8 @@ def of_processes(occupants: list[Occupant]) -> bool:
 def ended(binding: Binding) -> Remedy:
     """Say how a port comes free that a process has for a connection: nothing needs to be stopped for good."""
     text = say(
-        "It is the local port of a connection, not a service. Wait until the connection ends, or end it in the "
-        "program that has it. Do not end it if it is your way into this host."
+        "The port belongs to a connection, not to a service. Wait until the connection ends, or end it in its "
+        "program. Do not end it if it is your way into this host."
     )
     return Remedy(text, (f"ss -tnp 'sport = :{binding.port}'",))
 

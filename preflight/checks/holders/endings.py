@@ -127,9 +127,8 @@ def started_by(name: str, pid: int, parent: Parent | None) -> Remedy:
         return Remedy(text, (f"ps -o pid,ppid,user,lstart,args -p {pid}",))
     if parent.pid == 1:
         find = say(
-            "Find out what starts it (parent {by}, pid 1: the process that originally started it has "
-            "ended). Look in crontabs, /etc/rc.local and supervisors, and stop it there. If you only "
-            "kill it, it may come back.",
+            "Find out what starts it (parent {by}, pid 1: its original parent has ended). Look in crontabs, "
+            "/etc/rc.local and supervisors, and stop it there. If you only kill it, it may come back.",
             by=parent.process or "init",
         )
     else:
@@ -211,7 +210,7 @@ def of_container(look: Look, binding: Binding, container: Container) -> Remedy:
         text = say("Remove the port from the swarm service {service}.", service=container.swarm)
         text = paragraph(text, say("Run this on a manager node of the swarm."))
     elif container.project and container.project != look.plan.project:
-        again = say("Its Compose project {project} starts it again: remove it or its port there.",
+        again = say("Its Compose project {project} starts it again: remove the container or its port there.",
                     project=container.project)  # fmt: skip
         text = paragraph(text, again)
     return Remedy(text, stop(container, binding.port), choice=True)

@@ -70,7 +70,7 @@ def governed(panel: str) -> Remedy:
     return Remedy(
         paragraph(
             say("{panel} manages this host, its websites and its mail.", panel=panel),
-            say("It and mailcow cannot share a server: install mailcow on a server of its own."),
+            say("It cannot share a server with mailcow: install mailcow on another server."),
             say("Then move the mail there, for instance with mailcow's sync jobs: {page}", page=SYNC_JOBS),
         ),
         when="last",

@@ -23,7 +23,7 @@ _WHAT: dict[WayKind, str] = {
     "tunnel": noted("{name} is a VPN or tunnel. It may be your only way in."),
     "desktop": noted("{name} gives remote access to this host. It may be your only way in."),
     "panel": noted("{name} is the panel that manages this host. It may be your only way in."),
-    "cluster": noted("{name} runs this host as a cluster node, for others."),
+    "cluster": noted("{name} runs this host as a cluster node that others use."),
 }
 SECOND = 22  # no port of mailcow's, and the one that SELinux and most firewalls allow for SSH
 _DROP_IN = "/etc/ssh/sshd_config.d/50-second-port.conf"

@@ -46,7 +46,7 @@ def by_whom(look: Look, port: str, occupants: list[Occupant], alone: list[Occupa
         )
     return say(
         "{port} is in use, but no socket is visible: it was closed a moment ago, or it is bound without listening. "
-        "Only kernel 6.8 and newer show that to a program in the host's own network.",
+        "Only kernel 6.8 or newer shows such a socket, and only in the host's own network.",
         port=port,
     )
 

@@ -145,7 +145,7 @@ def unasked(run: RecursionRun) -> tuple[str, str, tuple[str, ...]]:
             (),
         )
     reason = say("The engine did not let a container send queries on its bridge.")
-    help = say("Check the engine's log, and find out whether its bridge is switched off.")
+    help = say("Check the engine's log and whether its bridge is disabled.")
     return reason, help, ("docker network ls",)
 
 

@@ -18,10 +18,11 @@ from preflight.text.sentences import noted, paragraph, say
 
 KEY = "SPAMHAUS_DQS_KEY"
 _STATES: dict[ListState, str] = {
-    "refused": noted("{zone} does not answer this host's name servers: it refuses them with an error code."),
+    "refused": noted("{zone} refuses queries from this host's name servers with an error code."),
     "failed": noted("{zone} did not answer."),
     "all": noted(
-        "{zone} lists addresses that no list may contain. It is dead, or a name server gives an answer for every name."
+        "{zone} lists addresses that no list may contain. It is dead, or a name server returns an address for every "
+        "name."
     ),
     "none": noted("{zone} does not list its own test address. It is dead, or a name server hides its answers."),
 }
@@ -40,7 +41,7 @@ def blocklists(look: Look) -> Iterator[Finding]:
 
     Many mail servers refuse mail from addresses that are on a block list. A new address may carry the reputation of its
     previous owner. Lists of dynamic addresses contain whole networks, and their entries are removed on request. Lists
-    that refuse public resolvers would also refuse mailcow's resolver if it forwards its queries. Spamhaus does not
+    that refuse public resolvers also refuse mailcow's resolver if it forwards its queries to one. Spamhaus does not
     answer queries from the networks of some providers. mailcow then needs a key to query Spamhaus in another way.
     """
     found = look.host.blocklists.get()
@@ -72,9 +73,7 @@ def _judged(listed: BlockListed) -> Finding:
     if listed.state != "alive":
         help_ = say("Look up the address on the list's own page.")
         if listed.state == "refused":
-            help_ = say(
-                "Query the list through this host's own resolver, as mailcow does, and not through a public one."
-            )
+            help_ = say("Query the list through this host's own resolver, as mailcow does, not through a public one.")
         return unknown(say(_STATES[listed.state], zone=zone), help_, evidence=evidence)
     if evidence.listed:
         return _on_it(zone, evidence)

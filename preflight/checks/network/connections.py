@@ -39,7 +39,7 @@ _USES: dict[Use, str] = {
     "images": noted("The engine pulls mailcow's images from there."),
     "updates": noted("mailcow's updates come from there."),
     "signatures": noted("ClamAV's additional signatures come from there."),
-    "rules": noted("Rules of the spam filter come from there."),
+    "rules": noted("Spam filter rules come from there."),
     "fuzzy": noted("Rspamd compares mail with known spam there."),
     "lists": noted("mailcow asks there whether Spamhaus answers this network."),
     "addresses": noted("mailcow asks there for its public address."),

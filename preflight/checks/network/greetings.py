@@ -20,7 +20,7 @@ _BLOCKED: dict[str, str] = {
     "prohibited": noted("A firewall prohibits connections to port 25."),
     "unreachable": noted("No mail server is reachable on port 25."),
     "filtered": noted("Connections to port 25 are not answered."),
-    "mute": noted("Connections to port 25 open, but no mail server sends a greeting. A filter may hold them."),
+    "mute": noted("Connections to port 25 succeed, but no mail server sends a greeting. A filter may hold it back."),
 }
 _OPEN = noted(
     "Ask your hosting provider in a ticket to open outgoing port 25. Many providers block it until a customer asks, or"

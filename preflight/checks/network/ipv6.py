@@ -25,7 +25,7 @@ def ipv6(look: Look) -> Iterator[Finding]:
     """IPv6 works fully or not at all
 
     If the host has IPv6 but mailcow's network does not, Docker's proxy hides the senders' addresses, and mailcow may
-    treat strangers as its own. If the host has an IPv6 address but no route, mail to many servers waits for timeouts.
+    trust strangers. If the host has an IPv6 address but no route, timeouts delay mail to many servers.
     """
     kernel = look.host.ipv6.get()
     global_ = public_host_addresses(look.host.links.get(), 6)

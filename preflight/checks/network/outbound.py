@@ -26,8 +26,8 @@ def outbound(look: Look) -> Iterator[Finding]:
     """mailcow's connections to the Internet succeed
 
     mailcow downloads its images and updates, filter rules and virus signatures from servers on the Internet. It queries
-    name servers itself and has certificates signed. mailcow's documentation lists these connections. A connection that
-    does not get out causes a failure later, without a clear message.
+    name servers itself and requests certificates. mailcow's documentation lists these connections. A blocked connection
+    causes a failure later, without a clear message.
     """
     outgoing = look.host.outgoing.get()
     if not outgoing.trials:

@@ -96,8 +96,8 @@ def recursion(look: Look) -> Iterator[Finding]:
     mailcow's resolver, Unbound, runs in a container, queries the root and all other name servers itself, and validates
     DNSSEC. If a firewall or a proxy interferes, the resolver is unhealthy, and most of mailcow does not start. Without
     UDP, it gives up on each server only after some seconds. Without signatures or the root's keys, no answer is valid.
-    Without TCP, only long answers are lost. A proxy that keeps signatures does no harm. In both cases, the result is a
-    warning. If half of the servers do not answer, it is a matter of chance whether the resolver works.
+    Without TCP, only long answers are lost. A proxy that keeps signatures does no harm. These two cases are only
+    warnings. If half of the servers do not answer, it is a matter of chance whether the resolver works.
     """
     run = look.host.probes.recursion.get()
     judged = asking.judge(run)
@@ -138,7 +138,7 @@ def _passed(message: str, run: RecursionRun, judged: Judged) -> Finding:
 def _told(cause: Cause, judged: Judged, run: RecursionRun) -> Finding:
     remedy = _remedy(cause, judged)
     if cause == "few":
-        why = say("At least half of the name servers do not answer, and mailcow's resolver may ask these first.")
+        why = say("At least half of the name servers do not answer, and mailcow's resolver may query these first.")
         evidence = _evidence(run, judged)
         return unknown(why, remedy.text, *remedy.commands, evidence=evidence, place=remedy.place)
     return Finding(

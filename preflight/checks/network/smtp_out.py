@@ -27,7 +27,7 @@ def smtp_out(look: Look) -> Iterator[Finding]:
 
     Mail to other servers goes to their port 25. Many providers block this port until a customer asks for it. Mail then
     waits in the queue for days. The greeting shows who answers: some networks redirect such connections to their own
-    filter. preflight only asks for the greeting and does not start a mail.
+    filter. preflight only reads the greeting and sends no mail.
     """
     smtp = look.host.smtp.get()
     if not smtp.trials:

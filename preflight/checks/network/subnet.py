@@ -21,7 +21,7 @@ from preflight.text.sentences import paragraph, phrase, say
 @check(
     severity=Severity.REQUIRED,
     reads=("links", "routes", "rules", "engine", "contact", "commands"),
-    remedy="Give mailcow a network of its own with IPV4_NETWORK or IPV6_NETWORK in mailcow.conf.",
+    remedy="Set IPV4_NETWORK or IPV6_NETWORK in mailcow.conf to a free network.",
     docs=(PREREQUISITES,),
     sources=(issue(3373),),
     subject="family",
@@ -31,8 +31,8 @@ def subnet(look: Look, family: Family) -> Iterator[Finding]:
     """mailcow's networks do not overlap with any other network of this host
 
     mailcow's containers have fixed addresses in their own network. If another network of the engine has the same
-    addresses, Docker refuses mailcow's ("Pool overlaps with other one"). If a route covers them, one of the two is
-    unreachable.
+    addresses, Docker refuses mailcow's network ("Pool overlaps with other one"). If a route covers them, mailcow or the
+    destination of the route is unreachable.
     """
     wanted = family.wanted
     if family.version == 6 and _without_ipv6(look):

@@ -61,7 +61,7 @@ def conflict(look: Look, family: Family, met: list[Neighbour], hard: list[Neighb
     return Finding(
         status=Status.FAIL if hard or (elsewhere and family.version == 4) else Status.WARN,
         message=paragraph(text, unreachable, private),
-        expected=phrase("a private network of its own"),
+        expected=phrase("a separate private network"),
         found=(hard or met)[0].text if met else str(wanted),
         evidence=SubnetEvidence(wanted=str(wanted), conflicts=tuple(row.evidence for row in met), proposal=proposal),
         remedy=_first_in_main(look, wanted, hard) if hopeless else _elsewhere(look, family, met, proposal),

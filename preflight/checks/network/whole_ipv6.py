@@ -24,7 +24,7 @@ def off(look: Look, kernel: Ipv6) -> Outcome | None:
     if not look.plan.ipv6:
         return None
     if not kernel.supported:
-        text = say("The kernel was started without IPv6, but mailcow uses IPv6. Parts of it listen on IPv6 and stop.")
+        text = say("The kernel was started without IPv6, but mailcow uses IPv6. Services that listen on IPv6 stop.")
         advice = say("Set ENABLE_IPV6=false in mailcow.conf, or start the kernel without ipv6.disable=1.")
         lines = (Setting("ENABLE_IPV6", "false"),)
         return Outcome(Status.WARN, text, Remedy(advice, place="mailcow.conf", when="cloned", settings=lines))

@@ -68,7 +68,7 @@ def _elsewhere(variable: str, address: str) -> Finding:
         subject=variable,
         message=say(
             "{variable} names {address}. No interface has this address now, but the kernel lets programs use it, as "
-            "on a host that takes it over from another host.",
+            "on a failover host.",
             variable=variable,
             address=address,
         ),

@@ -134,7 +134,7 @@ def _refused(conf: ConfFile, line: int, why: str) -> Finding:
 def _nameless(conf: ConfFile, line: int, version: str) -> Finding:
     """Tell of a value without a name: no more than junk for newer Composes, for older ones a reason to refuse."""
     if version:
-        return _refused(conf, line, phrase("it has no NAME=value, which newer releases would ignore"))
+        return _refused(conf, line, phrase("it has no NAME=value; newer releases would ignore it"))
     return Finding(
         status=Status.WARN,
         subject=f"line {line}",

@@ -11,7 +11,7 @@ WORDS: dict[ProblemKind, str] = {
     "not-a-place": noted("{variable} is neither a port nor an address and a port (such as {example})."),
     "no-such-address": noted("{variable} has an address that does not exist: {written}."),
     "unreachable-address": noted(
-        "{variable} names {address}, a multicast or broadcast address. No host can be reached there by TCP."
+        "{variable} names {address}, a multicast or broadcast address. No host can be reached there over TCP."
     ),
     "no-port": noted("{variable} names no port: Docker would publish a different one each time."),
     "port-out-of-range": noted("{variable} has a port outside 1 to 65535."),
@@ -41,7 +41,7 @@ WORDS: dict[ProblemKind, str] = {
         "digit."
     ),
     "hostname-empty": noted("{variable} is empty."),
-    "not-a-zone": noted("{variable} is not the name of a time zone, and php-fpm has it in its command line."),
+    "not-a-zone": noted("{variable} is not the name of a time zone, and php-fpm uses it in its command line."),
     "unknown-zone": noted("{variable} is not one of this host's time zones."),
     "neither-y-nor-n": noted("{variable} takes y or n; anything else counts as n."),
     "y-ignored": noted("{variable}={value} does nothing: mailcow compares it with a lower-case y."),
@@ -50,7 +50,7 @@ WORDS: dict[ProblemKind, str] = {
     ),
     "not-a-number": noted("{variable} takes only a number."),
     "not-a-source": noted(
-        "{variable} is not an IPv{version} address that others could answer, so mailcow leaves it out."
+        "{variable} is not an IPv{version} address that others can reply to, so mailcow leaves it out."
     ),
     "compose-version": noted("{variable} is neither native nor standalone, so mailcow's helper scripts stop."),
     "no-acme-provider": noted(

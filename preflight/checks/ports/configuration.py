@@ -22,9 +22,9 @@ from preflight.text.sentences import say
 def configuration(look: Look) -> Iterator[Finding]:
     """mailcow can use every port, address and network in mailcow.conf
 
-    Docker Compose takes mailcow.conf as it is, and mailcow's shell scripts source the same file. If a port has a
-    wrong address, a port is given twice or Compose cannot read the file, containers are not created and the message
-    names no line. If a shell reads a value differently, updates and backups fail.
+    Docker Compose does not check the values in mailcow.conf, and mailcow's shell scripts source the same file. If a
+    port has a wrong address, if two services have the same port, or if Compose cannot read the file, containers are not
+    created, and the message names no line. If a shell reads a value differently, updates and backups fail.
     """
     conf = look.host.mailcow_conf.get()
     findings = mailcow_conf.file_findings(look, conf)
@@ -42,5 +42,5 @@ def configuration(look: Look) -> Iterator[Finding]:
     if complete:
         message = say("There is no mailcow.conf yet; mailcow can use all of its defaults.")
         if conf.present:
-            message = say("{path} contains nothing that mailcow cannot use.", path=conf.path)
+            message = say("mailcow can use all settings in {path}.", path=conf.path)
         yield Finding(status=Status.PASS, message=message)

@@ -79,14 +79,12 @@ def _consequence(look: Look, rule: Diversion) -> Consequence | None:
     partial = _partial(look, rule)
     if rule.order == "after":
         # Docker's rule comes first then, and what the other one serves is not reached any more.
-        effect = say(
-            "Docker's own rule would come before it, so what is reached there now would no longer be reachable."
-        )
+        effect = say("Docker's own rule would come before it, so its current target would no longer be reachable.")
         return None if partial or rule.conditions else Consequence(Status.WARN, rule, effect)
     if rule.conditions:
         listed = ", ".join(rule.conditions)
         return Consequence(
-            Status.UNKNOWN, rule, say("It has conditions that cannot be judged here: {listed}.", listed=listed)
+            Status.UNKNOWN, rule, say("It has conditions that cannot be evaluated here: {listed}.", listed=listed)
         )
     if partial:
         return Consequence(Status.WARN, rule, partial)

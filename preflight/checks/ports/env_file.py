@@ -81,7 +81,7 @@ def _remedy(conf: ConfFile, env: EnvFile) -> Remedy:
     if env.kind != "absent":
         # Whatever somebody wrote there may be needed again.
         commands.append('mv .env ".env.$(date +%Y%m%d-%H%M%S)"')
-        text = say("Keep the existing one under another name and create the link.")
+        text = say("Rename the existing one and create the link.")
     commands.append("ln -s mailcow.conf .env")
     clone = say("Files from an archive lack this link: clone mailcow with git, which updates need too.")
     return Remedy(

@@ -54,7 +54,7 @@ def outgoing(look: Look, binding: Binding) -> Finding:
     """Say that any connection of the host's may have the port for a while."""
     message = say(
         "{subject} is free now, but it is in the range for outgoing connections (net.ipv4.ip_local_port_range): one "
-        "of them may have it when mailcow starts.",
+        "of them may use it when mailcow starts.",
         subject=binding.subject,
     )
     ports = {wanted.port for wanted in look.plan.bindings if given_out(look, wanted.port)}

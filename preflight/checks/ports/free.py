@@ -28,7 +28,7 @@ from preflight.text.sentences import phrase, say
         "os_release",
         "mail_traces",
     ),
-    remedy="Free the port without losing your way in or mail, or change mailcow's port in mailcow.conf.",
+    remedy="Free the port without losing access or mail, or change mailcow's port in mailcow.conf.",
     docs=(PREREQUISITES, IP_BINDINGS),
     sources=(issue(63),),
     subject="port",

@@ -12,7 +12,7 @@ from preflight.text.sentences import phrase, say
 def unpublished(binding: Binding) -> Finding:
     """Say that the engine leaves a port out: it is for IPv6 alone, which mailcow's network does not have."""
     message = say(
-        "The engine would silently not publish {subject}: mailcow's network has no IPv6 (ENABLE_IPV6=false), and the "
+        "The engine would silently skip {subject}: mailcow's network has no IPv6 (ENABLE_IPV6=false), and the "
         "engine has no userland proxy.",
         subject=binding.subject,
     )

@@ -93,7 +93,9 @@ def _well(run: Rehearsal) -> str:
 
 
 def _told(run: Rehearsal, message: str, help: str, waiting: list[str], detail: str) -> Finding:
-    follows = say("These containers wait for others in vain: {names}.", names=", ".join(waiting)) if waiting else None
+    follows = (
+        say("These containers are still waiting for others: {names}.", names=", ".join(waiting)) if waiting else None
+    )
     return Finding(
         status=Status.FAIL,
         message=paragraph(message, follows),

@@ -150,7 +150,7 @@ def _unheard(binding: Binding, addresses: list[str], evidence: RehearsedPortEvid
         reason = say("This host has no address at which {subject} could be tested.", subject=binding.subject)
         return unknown(reason, say("Give this host an address."), evidence=evidence)
     reason = say(
-        "{subject} was published, but this host does not reach it at {addresses}. Its own packets are stopped.",
+        "{subject} was published, but this host does not reach it at {addresses}. This host's own packets are stopped.",
         subject=binding.subject, addresses=", ".join(addresses),
     )  # fmt: skip
     help = say("Let this host reach its own containers. For connections from other machines, see firewall.inbound.")

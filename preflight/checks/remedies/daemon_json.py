@@ -26,7 +26,7 @@ def elsewhere(look: Look, space: Space, data_root: str, free: str) -> Remedy:
     )
     switch = say(
         'Or keep the images in the engine\'s data-root {root}: add "features": {features} to {file} and restart '
-        "Docker. Images that are here now must be pulled again.",
+        "Docker. Existing images must be pulled again.",
         root=data_root,
         features='{"containerd-snapshotter": false}',
         file=_PATH,

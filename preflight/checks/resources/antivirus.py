@@ -25,8 +25,8 @@ from preflight.text.sentences import phrase, say
 def antivirus(look: Look) -> Iterator[Finding]:
     """ClamAV fits in memory or is switched off
 
-    ClamAV keeps all its signatures in memory, more than 1 GiB. On a small machine the kernel kills it again and again,
-    and other services with it.
+    ClamAV keeps all its signatures in memory: more than 1 GiB. On a small machine, the kernel repeatedly kills it, and
+    other services too.
     """
     size, most = usable(look.host.memory.get()), look.requirements.memory.antivirus_bytes
     evidence = AntivirusEvidence(bytes=size, skip_clamd=look.plan.skip_clamd)

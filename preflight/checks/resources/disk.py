@@ -34,8 +34,8 @@ def _paths(look: Look) -> tuple[str, ...]:
 def disk(look: Look, path: str) -> Iterator[Finding]:
     """There is enough free space for the engine's data and for mailcow's directory
 
-    Images, databases and mail are in the engine's directory, not in mailcow's. If its file system is full, images are
-    not unpacked, MariaDB stops and mail is refused. Mail itself needs additional space.
+    Images, databases and mail are in the engine's directory, not in mailcow's. If its file system is full, images
+    cannot be unpacked, MariaDB stops and mail is refused. Mail itself needs additional space.
     """
     space, need = spaces.at(look, path), _need(look, path)
     measured = Measured(

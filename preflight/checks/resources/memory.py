@@ -35,8 +35,8 @@ _MORE = noted("Add memory.")
 def memory(look: Look) -> Iterator[Finding]:
     """There is enough memory for mailcow's services
 
-    If memory runs out, the kernel kills ClamAV, MariaDB or Dovecot, and containers restart endlessly. The kernel shows
-    less than the nominal size, because firmware and the kernel itself keep a part. This check allows for that.
+    If memory runs out, the kernel kills ClamAV, MariaDB or Dovecot, and containers restart endlessly. The kernel
+    reports less than the nominal size, because firmware and the kernel itself reserve some. This check allows for that.
     """
     found, requirements = look.host.memory.get(), look.requirements.memory
     size = usable(found)

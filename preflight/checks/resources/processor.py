@@ -36,7 +36,7 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
         yield measured.judged(Status.PASS, text)
     elif speed.maximum:
         text = say(
-            "The processor runs at {mhz} MHz at most. mailcow's documentation asks for {lowest} MHz.",
+            "The processor runs at {mhz} MHz at most. mailcow's documentation requires {lowest} MHz.",
             mhz=mhz,
             lowest=lowest,
         )
@@ -50,7 +50,7 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
 @check(
     severity=Severity.RECOMMENDED,
     reads=("cpu_features", "machine"),
-    remedy="Let the hypervisor pass the physical processor's features through (CPU type host).",
+    remedy="Pass the physical processor's features to the virtual machine (CPU type host).",
     sources=(issue(6022, "rspamd/rspamd"), issue(5031)),
 )
 def cpu_features(look: Look) -> Iterator[Finding]:

@@ -25,8 +25,8 @@ _NAMED = 1 << 27  # requirements that ask for less than these bytes of swap ask 
 def swap(look: Look) -> Iterator[Finding]:
     """There is swap space
 
-    When ClamAV reloads its signatures, it needs twice its memory for a moment. With swap, the host becomes slow for
-    that time. Without swap, the kernel kills a service.
+    When ClamAV reloads its signatures, it needs twice its memory for a moment. With swap, the host is slow during that
+    time. Without swap, the kernel may kill a service.
     """
     size, requirements = look.host.memory.get().swap_total_bytes, look.requirements.memory
     exact = requirements.swap_bytes >= _NAMED
@@ -44,11 +44,11 @@ def swap(look: Look) -> Iterator[Finding]:
 
 def _too_little(size: int, wanted: int) -> str:
     if wanted < _NAMED:
-        return say("This host has no swap. mailcow's documentation asks for some.")
+        return say("This host has no swap. mailcow's documentation requires some.")
     if not size:
-        return say("This host has no swap. mailcow's documentation asks for {wanted}.", wanted=gib(wanted))
+        return say("This host has no swap. mailcow's documentation requires {wanted}.", wanted=gib(wanted))
     return say(
-        "This host has {size} of swap. mailcow's documentation asks for {wanted}.", size=gib(size), wanted=gib(wanted)
+        "This host has {size} of swap. mailcow's documentation requires {wanted}.", size=gib(size), wanted=gib(wanted)
     )
 
 

@@ -25,7 +25,7 @@ WHEN = {
     (True, False): noted("It is set to start at boot but is not running."),
     (True, None): noted("It is set to start at boot."),
     (False, True): noted("It is running but is not set to start at boot."),
-    (None, True): noted("It is running but is not known to start at boot."),
+    (None, True): noted("It is running and may start at boot."),
 }
 HOLDERS = ("sockets", "binds", "engine", "daemon_config", "ipv6", "links")  # what tells who holds a port
 
@@ -41,7 +41,7 @@ HOLDERS = ("sockets", "binds", "engine", "daemon_config", "ipv6", "links")  # wh
 def mail(look: Look) -> Iterator[Finding]:
     """No other mail or web server conflicts with mailcow
 
-    mailcow brings its own mail, IMAP, POP3 and web servers. Another one that is set to start at boot takes their
+    mailcow includes its own mail, IMAP, POP3 and web servers. Another one that is set to start at boot takes their
     ports at the next reboot, even if every port is free today. mailcow's containers then do not start.
     """
     services = look.host.services.get()
@@ -100,8 +100,8 @@ def _none(host: Host, services: Services) -> Finding:
     if services.init == "other" and installed:  # elsewhere a package without a unit or script starts nothing
         names = ", ".join(installed)
         return unknown(
-            say("Services of this host's init system are not known."),
-            say("Look for it among the services of the host's init system. Remove it if you do not need it."),
+            say("The services of this host's init system cannot be listed."),
+            say("Look for them among the host's services, and remove those that you do not need."),
             message=say("Could not determine whether these start at boot: {packages}.", packages=names),
         )
     if host.view.live and not services.processes:

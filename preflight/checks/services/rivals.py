@@ -50,7 +50,7 @@ def _web(look: Look, service: Service) -> Remedy:
             "{path} so that mailcow leaves ports 80 and 443 to it.",
             path=look.plan.conf_path,
         ),
-        say("If you need nothing that it serves, stop it permanently."),
+        say("If you no longer need it, stop it permanently."),
     )
     return Remedy(text, _stop(look, service, service.unit), choice=True)
 

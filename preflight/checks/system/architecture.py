@@ -18,7 +18,7 @@ _NARROW = ("i686", "i386", "arm", "armhf", "armv5l", "armv6l", "armv7l", "armv8l
 @check(
     severity=Severity.REQUIRED,
     reads=("machine", "userland", "engine"),
-    remedy="Use a machine of a supported architecture with a 64-bit system: mailcow has images for no other.",
+    remedy="Use a 64-bit system on a supported architecture: mailcow has no other images.",
     docs=(PREREQUISITES,),
 )
 def architecture(look: Look) -> Iterator[Finding]:
@@ -32,7 +32,7 @@ def architecture(look: Look) -> Iterator[Finding]:
     wanted = ", ".join(look.requirements.architectures)
     if name not in look.requirements.architectures:
         text = say("This machine is {name}; mailcow needs {wanted}.", name=name, wanted=wanted)
-        remedy = Remedy(say("Install mailcow on a machine whose system is {wanted}.", wanted=wanted))
+        remedy = Remedy(say("Install mailcow on another machine: {wanted}.", wanted=wanted))
         yield _finding(Status.FAIL, name, text, name, wanted, remedy)
     elif narrow := _narrow(look.host, name, wanted):
         yield narrow

@@ -24,8 +24,8 @@ from preflight.text.sentences import paragraph, say, told
 def kernel(look: Look) -> Iterator[Finding]:
     """The kernel has no known problems with mailcow
 
-    Some kernels panic, hours or days later, while they run containers with health checks or with their own name
-    servers. mailcow has both. A test of a few seconds cannot show this; only the kernel's release can.
+    Some kernels panic after hours or days with containers that have health checks or their own name servers. mailcow
+    has both. A test of a few seconds cannot show this; only the kernel's release can.
     """
     release = look.host.kernel.get()
     rule, possible = versions.matching_rule(look.requirements.kernels, release, look.host.os_release.value)
@@ -41,7 +41,7 @@ def kernel(look: Look) -> Iterator[Finding]:
         yield measured.judged(Status.FAIL, text, Remedy(advice, _newer(look)))
     elif possible is not None:
         reason = paragraph(
-            say("The distribution is unknown, and this problem affects one distribution."), told(possible.reason)
+            say("The distribution is unknown, and this problem affects only one distribution."), told(possible.reason)
         )
         text = say(
             "Whether kernel {release} breaks mailcow depends on the distribution, which could not be determined.",

@@ -25,8 +25,8 @@ def kernel_features(look: Look) -> Iterator[Finding]:
     """The kernel has all features that mailcow's containers need
 
     Docker needs namespaces, control groups, bridges and NAT, and mailcow's netfilter container needs the tables of
-    iptables. After a kernel upgrade without a reboot, the running kernel's modules are gone. What is not loaded by
-    then fails with "iptables who? (do you need to insmod?)".
+    iptables. After a kernel upgrade without a reboot, the running kernel's modules are gone. Features that are not
+    loaded yet fail with "iptables who? (do you need to insmod?)".
     """
     features = look.host.kernel_features.get()
     needs = kernel_needs.sort(features)

@@ -26,8 +26,8 @@ _FILE = "/etc/sysctl.d/90-mailcow.conf"
 def limits(look: Look, name: str) -> Iterator[Finding]:
     """The limits of the kernel and the engine suit a busy mailcow
 
-    Dovecot needs more inotify instances than the kernel's default if many clients wait for mail. Redis asks for
-    memory overcommit to save its data. Containers inherit the engine's limit on open files.
+    Dovecot needs more inotify instances than the kernel's default if many clients wait for mail. Redis needs memory
+    overcommit to save its data. Containers inherit the engine's limit on open files.
     """
     value = look.host.engine_limits.get().open_files if name == _OPEN_FILES else look.host.sysctls.get().get(name)
     lowest = {_INOTIFY: look.requirements.inotify_instances, _OVERCOMMIT: 1}.get(
@@ -62,7 +62,7 @@ def _advice(name: str, value: int, lowest: int) -> Outcome:
     """Return what a value that is too low leads to, and how it is raised."""
     if name == _OPEN_FILES:
         text = say(
-            "Docker passes on a limit of {value} open files; Dovecot's container asks for {lowest}.",
+            "Docker passes on a limit of {value} open files; Dovecot's container requests {lowest}.",
             value=value,
             lowest=lowest,
         )

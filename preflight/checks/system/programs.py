@@ -32,12 +32,12 @@ def _names(look: Look) -> tuple[str, ...]:
 def commands(look: Look, name: str) -> Iterator[Finding]:
     """The commands that mailcow's scripts call are installed
 
-    generate_config.sh and update.sh stop if one is missing. They also stop if grep, cp or sed is BusyBox's, because
-    BusyBox lacks options that the scripts use.
+    generate_config.sh and update.sh stop if one is missing. They also stop if grep, cp or sed comes from BusyBox, which
+    lacks options that the scripts use.
     """
     command, gnu = look.host.commands.get().get(name), name in look.requirements.not_busybox
     evidence = CommandEvidence(path=(command or _UNSEEN).path, busybox=(command or _UNSEEN).busybox)
-    expected = phrase("installed, not BusyBox's") if gnu else phrase("installed")
+    expected = phrase("installed, not from BusyBox") if gnu else phrase("installed")
     measured = Measured(expected=expected, evidence=evidence)
     if command is None or (gnu and command.path and command.busybox is None):
         yield _unread(name, gnu, measured)
@@ -48,7 +48,7 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
         remedy = _docker(look) if name == "docker" else _install(look)
         yield measured.judged(Status.FAIL, text, remedy, found=phrase("missing"))
     elif gnu and command.busybox:
-        text = say("{path} is BusyBox's; mailcow's scripts refuse to run with it.", path=command.path)
+        text = say("{path} comes from BusyBox; mailcow's scripts refuse to run with it.", path=command.path)
         yield measured.judged(Status.FAIL, text, _install(look), found="BusyBox")
     else:
         yield measured.judged(Status.PASS, _there(name, command), found=command.path)
@@ -57,14 +57,14 @@ def commands(look: Look, name: str) -> Iterator[Finding]:
 def _unread(name: str, gnu: bool, measured: Measured) -> Finding:
     text = say("Could not determine whether {name} is installed.", name=name)
     if gnu:
-        text = say("Could not determine whether {name} is installed and not BusyBox's.", name=name)
+        text = say("Could not determine whether {name} is installed and not from BusyBox.", name=name)
     reason = say("{name} was not checked or cannot be read.", name=name)
     return measured.unknown(reason, say("Check which version it is."), f"{name} --version", message=text)
 
 
 def _there(name: str, command: Command) -> str:
     if command.busybox:
-        return say("{name} is installed: {path} (BusyBox's, which is enough).", name=name, path=command.path)
+        return say("{name} is installed: {path} (from BusyBox, which is enough).", name=name, path=command.path)
     return say("{name} is installed: {path}.", name=name, path=command.path)
 
 
@@ -79,7 +79,7 @@ def _install(look: Look) -> Remedy:
         and (found.path is None or (name in gnu and found.busybox))
     ]
     packages = dict.fromkeys(_PACKAGES.get(name, name) for name in missing)
-    text = say("Install the GNU version, not BusyBox's: {names}.", names=", ".join(missing))
+    text = say("Install the GNU version, not the one from BusyBox: {names}.", names=", ".join(missing))
     if not any(known[name].busybox for name in missing):
         text = say("Install {names}.", names=", ".join(missing))
     return Remedy(text, distro.install(look.host, default=" ".join(packages)))

@@ -24,9 +24,9 @@ from preflight.text.sentences import phrase, say
 def security_modules(look: Look) -> Iterator[Finding]:
     """Docker works with the kernel's security modules
 
-    If SELinux is enforcing and Docker is not configured for it, MariaDB's socket is out of reach for the other
-    containers and mailcow waits for SQL endlessly. If AppArmor is enabled in the kernel but its parser is not
-    installed, no container starts.
+    If SELinux is enforcing and Docker is not configured for it, the other containers cannot reach MariaDB's socket, and
+    mailcow waits for SQL endlessly. If AppArmor is enabled in the kernel but its parser is not installed, no container
+    starts.
     """
     found = look.host.security.get()
     outcome = _at_odds(look, found) or Outcome(Status.PASS, _agreed(found))

@@ -17,7 +17,7 @@ _UNSUPPORTED = {
     "lxc": _LXC,
     "lxc-libvirt": _LXC,
     "openvz": noted("This host is a container of OpenVZ or Virtuozzo; mailcow does not support that."),
-    "wsl": noted("This host is the Windows Subsystem for Linux; mailcow does not support that."),
+    "wsl": noted("This host runs in the Windows Subsystem for Linux; mailcow does not support that."),
 }
 _MACHINES = {
     "kvm": "KVM", "qemu": "QEMU", "vmware": "VMware", "microsoft": "Hyper-V", "xen": "Xen", "oracle": "VirtualBox",
@@ -74,5 +74,5 @@ def _below(machine: str | None) -> str:
     if machine is None:
         return say("No virtual machine or container was detected.")
     if machine == "vm-other":
-        return say("This host runs on a hypervisor that does not name itself.")
+        return say("This host runs on an unidentified hypervisor.")
     return say("This host runs on {hypervisor}.", hypervisor=_MACHINES.get(machine, machine))

@@ -177,7 +177,7 @@ def _read(process: Popen[bytes], until: float, limit: int) -> tuple[bytes, bytes
                 if not part:
                     selector.unregister(pipe)
                 elif len(got[pipe]) > limit:
-                    why = phrase("it wrote too much output")
+                    why = phrase("its output is too long")
     if not why:
         why = _end(process, until)
     out, err = (bytes(data[:limit]) for data in got.values())

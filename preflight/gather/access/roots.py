@@ -211,7 +211,7 @@ def _open(here: str, path: str) -> int:
     try:
         handle = os.open(here, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError):
-        raise Unreadable(path, phrase("not there"), "absent") from None
+        raise Unreadable(path, phrase("not found"), "absent") from None
     except OSError as error:
         raise Unreadable.by(path, error) from None
     if stat.S_ISREG(os.fstat(handle).st_mode):

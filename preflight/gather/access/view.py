@@ -63,7 +63,7 @@ def _from_container() -> Roots:
             say("The container has its own process namespace, so it cannot read the host's files."),
         )
     else:
-        flag, reason = "--privileged", say("The container may not read the host's processes and files.")
+        flag, reason = "--privileged", say("The container cannot read the host's processes and files.")
     help = add(flag)
     if flag not in missing:
         missing.append(flag)

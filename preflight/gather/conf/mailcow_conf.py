@@ -60,7 +60,7 @@ def mailcow_conf(roots: Roots, path: str | None, read: ConfFile | None = None) -
 
 
 def _refused(error: InputError) -> str:
-    return say("The mailcow.conf that was given cannot be used: {error}.", error=str(error).rstrip("."))
+    return say("The given mailcow.conf cannot be used: {error}.", error=str(error).rstrip("."))
 
 
 def given(roots: Roots, path: str) -> ConfFile:

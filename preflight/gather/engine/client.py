@@ -141,7 +141,7 @@ def _receive(connection: HTTPConnection) -> tuple[int, bytes]:
     try:
         response = connection.getresponse()
         if "content-encoding" in response.headers:
-            raise ValueError(phrase("the reply is compressed, which nobody asked for"))
+            raise ValueError(phrase("the reply is unexpectedly compressed"))
         body = response.read(REPLY_BYTES + 1)
     except IncompleteRead:
         raise ValueError(phrase("the reply ends too early")) from None
@@ -185,9 +185,7 @@ def _open(url: str, until: float) -> socket.socket:
 
     parts = urlsplit(url)
     if parts.scheme not in ("tcp", "http", "https"):
-        raise ValueError(
-            phrase("{scheme} is not a kind of engine address that preflight can use", scheme=parts.scheme or "?")
-        )
+        raise ValueError(phrase("{scheme} is not a supported kind of engine address", scheme=parts.scheme or "?"))
     secure = parts.scheme == "https" or (parts.scheme == "tcp" and bool(os.environ.get("DOCKER_TLS_VERIFY")))
     place = (parts.hostname or "localhost", parts.port or (2376 if secure else 2375))
     plain = socket.create_connection(place, _left(until))

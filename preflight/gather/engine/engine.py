@@ -51,7 +51,7 @@ def locate(
             place="docker-run",
         )
     if root_given:
-        why = say("With --root, the engine is queried only if it is named too.")
+        why = say("With --root, the engine is queried only if --docker-host is given.")
         return Missing(
             "unknown",
             why,
@@ -161,7 +161,7 @@ def _ask(url: str, until: float, own: str | None) -> Engine:
         requests["/containers/json"] = send("/containers/json", all=1)
         version = _await(requests, "/version")
         if not reply.is_version(version):
-            raise EngineError(phrase("the reply to /version is not an engine's"))
+            raise EngineError(phrase("the reply to /version is not from an engine"))
         info = _await(requests, "/info")
         wanted = (*LISTS, SERVICES) if reply.is_manager(info) else LISTS
         if SERVICES in wanted:
@@ -234,7 +234,7 @@ def connect(url: str, timeout: float = TIMEOUT) -> APIClient:
 
         said = version.get(time.monotonic() + timeout)
         if not reply.is_version(said):
-            raise EngineError(phrase("the reply to /version is not an engine's"))
+            raise EngineError(phrase("the reply to /version is not from an engine"))
         client = APIClient(_short(url), reply.api_version(said), timeout=max(1, round(timeout)), tls=_tls(url))
     client.trust_env = False  # no proxy, no .netrc: an engine is a neighbour
     return client

@@ -23,7 +23,7 @@ def os_release(roots: Roots) -> Fact[OsRelease]:
         if release.id or release.name or release.pretty_name:
             return Fact.of(path, release)
         error = Unreadable(path, phrase("it does not name a distribution"))
-    return roots.unknown(_OS_RELEASE[0], error or Unreadable(_OS_RELEASE[0], phrase("not there")))
+    return roots.unknown(_OS_RELEASE[0], error or Unreadable(_OS_RELEASE[0], phrase("not found")))
 
 
 def parse_os_release(text: str) -> OsRelease:

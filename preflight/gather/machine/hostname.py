@@ -17,7 +17,7 @@ def name(roots: Roots) -> Fact[str]:
     paths = ["/etc/hostname", "/etc/HOSTNAME"]
     if not roots.view.live:
         paths.append("/proc/sys/kernel/hostname")
-    error = Unreadable("/etc/hostname", phrase("not there"))
+    error = Unreadable("/etc/hostname", phrase("not found"))
     for path in paths:
         try:
             found = parse_hostname(roots.text(path, 4096))

@@ -43,7 +43,8 @@ def machine(roots: Roots) -> Fact[str]:
         signs = {_RELEASE: words, "/proc/cpuinfo": shape, "ELF": programs}
         told = ", ".join(f"{where} = {what}" for where, what in signs.items() if what)
         reason = say(
-            "The copy does not show the machine's architecture: {signs}.", signs=told or phrase("nothing in it does")
+            "The copy does not show the machine's architecture: {signs}.",
+            signs=told or phrase("nothing in it shows that"),
         )
         return Fact.unknown("/proc/cpuinfo", reason)
     return Fact.of("/proc/cpuinfo" if shape else "the host's programs" if programs else _RELEASE, found)

@@ -53,7 +53,7 @@ def process(roots: Roots, pid: int) -> Described:
     except library.AccessDenied:
         raise Unreadable(path, phrase("permission denied"), "denied") from None
     except library.NoSuchProcess:
-        raise Unreadable(path, phrase("not there"), "absent") from None
+        raise Unreadable(path, phrase("not found"), "absent") from None
     except OSError as error:
         raise Unreadable.by(path, error) from None
     except (ValueError, IndexError):

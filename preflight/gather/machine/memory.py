@@ -21,7 +21,7 @@ def memory(roots: Roots) -> Fact[Memory]:
         return roots.unknown(_MEMINFO, error)
     if found is None:
         return Fact.unknown(
-            _MEMINFO, say("{path} is damaged: it does not say how much memory and swap there is.", path=_MEMINFO)
+            _MEMINFO, say("{path} is damaged: the amounts of memory and swap are missing.", path=_MEMINFO)
         )
     return Fact.of(_MEMINFO, found)
 

@@ -26,7 +26,7 @@ def security(roots: Roots) -> Fact[SecurityModules]:
     source = "/sys/fs/selinux/enforce"
     try:
         if not roots.exists("/sys/fs/selinux/enforce") and not roots.exists("/sys/kernel"):
-            raise Unreadable("/sys", phrase("not there"))
+            raise Unreadable("/sys", phrase("not found"))
         enforce = roots.text(source, 16).strip() if roots.exists(source) else None
         enabled = "/sys/module/apparmor/parameters/enabled"
         apparmor = roots.exists(enabled) and roots.text(enabled, 16).strip() == "Y"

@@ -155,7 +155,7 @@ def weigh(signs: Signs) -> Virtualization | None:
     vm, how = _vm(signs)
     hints = [hint for hint in (why, how) if hint]
     if signs.nas:
-        hints.append(f"{signs.nas[0]}: there")
+        hints.append(f"{signs.nas[0]}: found")
     if container is None and signs.nas is None and not _refuted(signs):
         return None
     return Virtualization(container, vm, signs.nas[1] if signs.nas else None, tuple(hints))
@@ -169,7 +169,7 @@ def _refuted(signs: Signs) -> bool:
 def _container(signs: Signs) -> tuple[str | None, str]:
     """Name the container and what told it. Certain signs first; those that also lie on real machines last."""
     if (signs.vz or signs.beancounters) and not signs.bc:
-        return "openvz", "/proc/vz: there, and no /proc/bc" if signs.vz else "/proc/user_beancounters: there"
+        return "openvz", "/proc/vz: found, but no /proc/bc" if signs.vz else "/proc/user_beancounters: found"
     if name := _clean(signs.environ or ""):
         return name, f"/proc/1/environ: container={name}"
     if re.search(r"microsoft|wsl", signs.osrelease, re.IGNORECASE):
@@ -189,7 +189,7 @@ def _traces(signs: Signs) -> tuple[str | None, str]:
         return _CGROUP_NAMES.get(match[1], "podman"), f"/proc/1/cgroup: {match[0]}"
     # Disks are made from images of containers, and virtual machines of LXD have its socket too: kernel threads decide.
     if signs.files and signs.kthreadd != _KTHREADD:
-        return _LEFT[signs.files[0]], f"{signs.files[0]}: there"
+        return _LEFT[signs.files[0]], f"{signs.files[0]}: found"
     return None, ""
 
 

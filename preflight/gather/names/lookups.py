@@ -108,7 +108,7 @@ def _dead(found: dict[str, Answer]) -> bool:
 def _fact(servers: tuple[Server, ...], found: Answers) -> Fact[Answers]:
     """Make the fact; where nobody ever answered, that is one cause, and it is said once."""
     names = ", ".join(map(shown, servers))
-    source = f"DNS, asked of {names}"
+    source = f"DNS, from {names}"
     if not found.by_question:
         return Fact.unknown(
             source,

@@ -92,7 +92,7 @@ def find_servers(roots: Roots, resolvers: tuple[str, ...]) -> Fact[tuple[Server,
     except Unreadable as error:
         return _none(PATH, say("{path} of the host cannot be read: {reason}.", path=PATH, reason=error.reason))
     if not found:
-        return _none(PATH, say("{path} of the host names no name server.", path=PATH))
+        return _none(PATH, say("{path} of the host lists no name server.", path=PATH))
     return Fact.of(PATH, found) if roots.view.network is True else _from_another_network(roots, found)
 
 
@@ -106,7 +106,7 @@ def _containers_own() -> Fact[tuple[Server, ...]]:
         return _none(source, say("{path} of the container cannot be read.", path=PATH), detail=error.strerror or "")
     if found:
         return Fact.of(source, found)
-    return _none(source, say("{path} of the container names no name server.", path=PATH))
+    return _none(source, say("{path} of the container lists no name server.", path=PATH))
 
 
 def _none(source: str, reason: str, cause: Cause = "", detail: str = "") -> Fact[tuple[Server, ...]]:
@@ -126,8 +126,7 @@ def _from_another_network(roots: Roots, found: tuple[Server, ...]) -> Fact[tuple
         return Fact.of(source, reachable)
     names = ", ".join(shown(one) for one in found)
     reason = say(
-        "The host's name servers ({names}) answer only in the host's network, and it is not clear whether this is "
-        "that network.",
+        "The host's name servers ({names}) answer only in the host's network, and preflight may run in another one.",
         names=names,
     )
     help = say("Add --network=host to docker run, or name a server with --resolver.")

@@ -28,7 +28,7 @@ def ways(roots: Roots) -> Fact[tuple[Way, ...]]:
     """Return the way to each of some addresses on the Internet."""
     source = "rtnetlink"
     if not roots.view.network:
-        reason = say("The kernel shows only in the host's own network which route a packet would take.")
+        reason = say("The route of a packet is visible only in the host's own network.")
         help = the_hosts_network(roots.view)
         return Fact.unknown(source, reason, help.text, cause="network", place=help.place)
     try:

@@ -28,7 +28,7 @@ def binds(roots: Roots, wanted: tuple[tuple[str, int], ...]) -> Fact[tuple[BindA
     if roots.view.network is None:
         help_ = roots.why.help if roots.why else add("--pid=host").text
         reason = say(
-            "It is not clear whether this process shares the host's network, so no port of the host can be tried."
+            "Could not determine whether this process shares the host's network, so no port of the host was tried."
         )
         both = paragraph(help_, say("Also add --network=host."))
         return Fact.unknown(SOURCE, reason, both, cause="network", place="docker-run")
