@@ -3,9 +3,9 @@
 # Made by mailcow-preflight 0.1.0 on 2026-11-24 at 11:22 UTC.
 #
 # Read it before you run it, as root: sh FILE
-# It stops at the first error and asks nothing.
-# If a step fails, fix the reason and make a new script. It leaves out the
-# steps that are done.
+# It stops at the first error and asks no questions.
+# If a step fails, fix the cause and create a new script. It leaves out the
+# finished steps.
 
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -24,7 +24,7 @@ grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '
 
 # For you to do or to decide:
 #
-# The Docker Engine 20.10.24+dfsg1 is too old: mailcow needs version 24.0.0 or
+# Docker Engine 20.10.24+dfsg1 is too old: mailcow needs version 24.0.0 or
 # newer.
 # Docker Compose is not installed: there is neither the plugin nor
 # docker-compose.
@@ -37,7 +37,7 @@ grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '
 # The engine refuses to start a container with mailcow's limits on open files
 # and processes.
 # What to do: Raise the engine's own limits. In a container or a restricted
-# virtual server, raise those of the machine that it runs on.
+# virtual server, raise those of the underlying machine.
 # Check: docker.limits
 #
 # 25/tcp is in use by python3 (pid 2938) on 127.0.0.1.

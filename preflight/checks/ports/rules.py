@@ -56,10 +56,10 @@ def message(binding: Binding, consequence: Consequence) -> str:
     if rule.version == 6:
         said = say("A firewall rule sends IPv6 packets for {port} elsewhere: {to}.", **values)
     where = {"chain": rule.chain, "table": rule.table}
-    place = say("The rule is in the chain {chain} of the table {table}.", **where)
+    place = say("The rule is in the {chain} chain of the {table} table.", **where)
     if rule.owner:
         place = say(
-            "The rule is in the chain {chain} of the table {table} and belongs to {owner}.",
+            "The rule is in the {chain} chain of the {table} table and belongs to {owner}.",
             owner=_NAMES.get(rule.owner, rule.owner),
             **where,
         )

@@ -36,7 +36,7 @@ def cpu_frequency(look: Look) -> Iterator[Finding]:
         yield measured.judged(Status.PASS, text)
     elif speed.maximum:
         text = say(
-            "The processor runs at {mhz} MHz at most. mailcow's documentation requires {lowest} MHz.",
+            "The processor runs at {mhz} MHz at most. mailcow's documentation asks for {lowest} MHz.",
             mhz=mhz,
             lowest=lowest,
         )

@@ -44,11 +44,11 @@ def swap(look: Look) -> Iterator[Finding]:
 
 def _too_little(size: int, wanted: int) -> str:
     if wanted < _NAMED:
-        return say("This host has no swap. mailcow's documentation requires some.")
+        return say("This host has no swap. mailcow's documentation asks for some.")
     if not size:
-        return say("This host has no swap. mailcow's documentation requires {wanted}.", wanted=gib(wanted))
+        return say("This host has no swap. mailcow's documentation asks for {wanted}.", wanted=gib(wanted))
     return say(
-        "This host has {size} of swap. mailcow's documentation requires {wanted}.", size=gib(size), wanted=gib(wanted)
+        "This host has {size} of swap. mailcow's documentation asks for {wanted}.", size=gib(size), wanted=gib(wanted)
     )
 
 

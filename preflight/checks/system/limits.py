@@ -26,7 +26,7 @@ _FILE = "/etc/sysctl.d/90-mailcow.conf"
 def limits(look: Look, name: str) -> Iterator[Finding]:
     """The limits of the kernel and the engine suit a busy mailcow
 
-    Dovecot needs more inotify instances than the kernel's default if many clients wait for mail. Redis needs memory
+    Dovecot needs more inotify instances than the kernel's default if many clients wait for mail. Redis may need memory
     overcommit to save its data. Containers inherit the engine's limit on open files.
     """
     value = look.host.engine_limits.get().open_files if name == _OPEN_FILES else look.host.sysctls.get().get(name)

@@ -3,9 +3,9 @@
 # Made by mailcow-preflight 0.1.0 on 2026-11-23 at 01:23 UTC.
 #
 # Read it before you run it, as root: sh FILE
-# It stops at the first error and asks nothing.
-# If a step fails, fix the reason and make a new script. It leaves out the
-# steps that are done.
+# It stops at the first error and asks no questions.
+# If a step fails, fix the cause and create a new script. It leaves out the
+# finished steps.
 
 set -eu
 export DEBIAN_FRONTEND=noninteractive
