@@ -55,7 +55,7 @@ def answer(ran: command.Output) -> Fact[Twin]:
         try:
             return Fact.of(SOURCE, decode(ran.out, Twin))
         except msgspec.MsgspecError:
-            return Fact.unknown(SOURCE, say("The twin of the host's network gave no readable answer."))
+            return Fact.unknown(SOURCE, say("The copy of the host's network gave no readable answer."))
     if ran.code == DENIED:
         why = say("This user cannot create a separate network.")
         return Fact.unknown(SOURCE, why, say("Run preflight as root."), cause="denied")

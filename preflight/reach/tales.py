@@ -35,7 +35,7 @@ _MESSAGES = {
     ),
     "crossed": noted("These ports at {address} lead to other ports of mailcow: {ports}."),
     "port-25": noted(
-        "Port 25 cannot be reached from here, and neither can other mail servers. Many networks do "
+        "Port 25 cannot be reached from here, not even on other mail servers. Many networks do "
         "not let clients connect to port 25."
     ),
     "no-way": noted("This machine has no route to {address}."),

@@ -9,7 +9,7 @@ from preflight.facts.base import Cause
 from preflight.text.sentences import noted, say
 
 LEFT_OUT = noted("The reason is left out because it may name files, hosts or addresses.")
-_ASK = noted("Run the check without --redact to see the reason and what helps.")
+_ASK = noted("Run the check without --redact to see the reason and the remedy.")
 _REASONS: dict[Cause, str] = {
     "absent": noted("The file that would show it does not exist."),
     "container": noted("The container cannot read the host's processes and files."),

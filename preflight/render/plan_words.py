@@ -29,7 +29,7 @@ OPENS = "These checks can run only after this step: {checks}"
 LOOK = "To look at it:"
 ASK = "This needs your decision, so the script does not run it:"
 BROKEN = "A command is left out here because it contains characters that are unsafe in a script: {command}"
-PERSON = "For you to do or to decide:"
+PERSON = "For you to do or decide:"
 OPTIONAL = "Not needed by mailcow:"
 ELSEWHERE = "Not in this script:"
 # Headings of reports.

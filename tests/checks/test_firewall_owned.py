@@ -175,7 +175,7 @@ def test_managers_that_know_docker_are_told_to_keep_its_rules_and_all_others(own
 def test_bans_are_looked_at_and_not_lifted_as_a_whole(owner: str, commands: tuple[str, ...]) -> None:
     remedy = advice(case(rule("x"), owner))
     assert remedy.commands == commands
-    assert remedy.text == "A ban blocks ordinary addresses. Find and lift only this ban."
+    assert remedy.text == "A ban blocks ordinary addresses. Find it and lift no others."
 
 
 # --- Oracle Cloud's image ---------------------------------------------------------------------------------------------

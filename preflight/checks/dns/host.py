@@ -125,7 +125,7 @@ def _address(look: Look, kind: str) -> Finding:
     of_host=True,
 )
 def reverse(look: Look, address: str) -> Iterator[Finding]:
-    """The address's reverse DNS (PTR) record is the host name, which resolves back
+    """The reverse DNS (PTR) record is the host name, which resolves to the address
 
     Large providers refuse mail from an address if its PTR record is missing, is generic, or does not resolve back to
     the address. The provider that leased you the address manages the record, for both IPv4 and IPv6. Mail is sent from

@@ -156,7 +156,7 @@ def _lacking(look: Look, domain: str, lacking: dict[str, Verdict], record: Recor
     )
     if spf_records.will_do(look, domain, text):
         later = say("It will, as soon as the MX and address records of this host are correct.")
-        remedy = Remedy(say("Leave the SPF record of {domain} as it is. Follow dns.mx and dns.address.", domain=domain),
+        remedy = Remedy(say("Leave the SPF record of {domain} as it is. Fix dns.mx and dns.address.", domain=domain),
                         place="dns", when="last" if served(look, domain) else "now")  # fmt: skip
         return Outcome(Status.WARN, paragraph(message, later), remedy)
     others = [term.text for term in record.terms if term.kind in ("include", "redirect")]
@@ -166,6 +166,6 @@ def _lacking(look: Look, domain: str, lacking: dict[str, Verdict], record: Recor
 
 
 def _open(look: Look, domain: str, text: str) -> Outcome:
-    message = say("The SPF record of {domain} lets anybody send (all without a minus).", domain=domain)
+    message = say('The SPF record of {domain} lets anyone send ("all" has no minus).', domain=domain)
     remedy = spf_records.closed(look, domain, text)
     return Outcome(Status.WARN, message, remedy or Remedy(paragraph(say("End the SPF record with -all.")), place="dns"))

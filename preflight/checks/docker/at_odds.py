@@ -34,7 +34,7 @@ def contradictions(start: EngineStart, config: DaemonConfig, major: int | None) 
         )
     driver, by_containerd = held.get("storage-driver"), config.feature(SNAPSHOTTER)
     if isinstance(driver, str) and driver and major is not None and not by_containerd and not has_driver(driver, major):
-        yield say("Docker {version} has no storage driver {driver}.", version=start.version, driver=driver)
+        yield say("Docker {version} has no {driver} storage driver.", version=start.version, driver=driver)
     yield from _runtime(start, held.get("default-runtime"))
     yield from _log_options(start, config)
 

@@ -16,36 +16,32 @@ _FORMS = {
 }  # fmt: skip
 _FLAWS = {
     "word": noted("Line {line} of {path}: the engine does not know the value of {name} and does not start with it."),
-    "address": noted(
-        "Line {line} of {path}: a value of {name} is not an IP address. The engine does not start with it."
-    ),
+    "address": noted("Line {line} of {path}: a value of {name} is not an IP address. The engine cannot start with it."),
     "network": noted(
         "Line {line} of {path}: a value of {name} is not a network with a prefix length. The engine does not start."
     ),
-    "negative": noted("Line {line} of {path}: the value of {name} is negative. The engine does not start with it."),
-    "domain": noted(
-        "Line {line} of {path}: a value of {name} is not a domain name. The engine does not start with it."
-    ),
+    "negative": noted("Line {line} of {path}: the value of {name} is negative. The engine cannot start with it."),
+    "domain": noted("Line {line} of {path}: a value of {name} is not a domain name. The engine cannot start with it."),
     "label": noted(
-        "Line {line} of {path}: a value of {name} does not have the form key=value, or its key is reserved. The "
-        "engine does not start with it."
+        "Line {line} of {path}: a value of {name} does not have the form key=value, or its key is reserved. "
+        "The engine cannot start with it."
     ),
     "host": noted(
         "Line {line} of {path}: a value of {name} is not an address to listen on. The engine does not start."
     ),
     "mirror": noted(
-        "Line {line} of {path}: a value of {name} is not a plain http:// or https:// address. The engine does not "
-        "start with it."
+        "Line {line} of {path}: a value of {name} is not a plain http:// or https:// address. The engine "
+        "cannot start with it."
     ),
     "mirror-path": noted(
         "Line {line} of {path}: a value of {name} has a path, which this version of the engine refuses."
     ),
     "option": noted("Line {line} of {path}: the engine does not know a value of {name} and does not start with it."),
     "relative": noted("Line {line} of {path}: the value of {name} is not an absolute path. The engine does not start."),
-    "warning": noted("Line {line} of {path}: the value of {name} must be warn. The engine does not start with it."),
-    "zone": noted("Line {line} of {path}: {name} has an IPv6 address with a zone. The engine does not start with it."),
-    "port": noted("Line {line} of {path}: the value of {name} is not a port. The engine does not start with it."),
-    "twice": noted("Line {line} of {path}: {name} gives one key two values. The engine does not start with it."),
+    "warning": noted("Line {line} of {path}: the value of {name} must be warn. The engine cannot start with it."),
+    "zone": noted("Line {line} of {path}: {name} has an IPv6 address with a zone. The engine cannot start with it."),
+    "port": noted("Line {line} of {path}: the value of {name} is not a port. The engine cannot start with it."),
+    "twice": noted("Line {line} of {path}: {name} gives one key two values. The engine cannot start with it."),
     "size": noted("Line {line} of {path}: the value of {name} is not a size such as 64M. The engine does not start."),
 }
 # The first version that refuses a flaw before it has started, for those that not all refuse.
@@ -82,7 +78,7 @@ def mistyped(start: EngineStart, config: DaemonConfig, major: int | None) -> Ite
     """Say which values are of another type than the engine takes."""
     for directive, wanted in misfits(start, major):
         yield say(
-            "Line {line} of {path}: the value of {name} has the wrong type. The engine does not start with it. Found: "
+            "Line {line} of {path}: the value of {name} has the wrong type. The engine cannot start with it. Found: "
             "{form}. Needed: {wanted}.",
             path=config.path,
             line=directive.line,

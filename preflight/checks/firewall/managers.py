@@ -46,7 +46,7 @@ def managers(look: Look) -> Iterator[Finding]:
             yield _remark(name, units, text)
         elif without_rules(units[0]):
             files = ", ".join(file.path for file in units[0].rule_files)
-            text = say("{name} is switched on, but its files have no rules: {files}.", name=name, files=files)
+            text = say("{name} is enabled, but its files contain no rules: {files}.", name=name, files=files)
             yield _remark(name, units, text)
         else:
             yield _beside(name, units)

@@ -142,7 +142,7 @@ def _own_files(_look: Look, cases: list[Case]) -> Way:
 
 def _bans(_look: Look, cases: list[Case]) -> Way:
     shown = {owners.FAIL2BAN: ("fail2ban-client banned",), owners.CROWDSEC: ("cscli decisions list",)}
-    text = say("A ban blocks ordinary addresses. Find and lift only this ban.")
+    text = say("A ban blocks ordinary addresses. Find it and lift no others.")
     return Way((text,), shown.get(cases[0].owner, ()))
 
 

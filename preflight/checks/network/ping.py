@@ -67,7 +67,7 @@ def _elsewhere(look: Look, run: RecursionRun, silent: list[Ping]) -> str | None:
     if (why := asking.told_elsewhere(look, host=host)) is not None:
         return why
     if asking.unlike_mailcows(look, asking.judge(run)):
-        return say("The firewall stops containers on Docker's own bridge, but lets mailcow's network out.")
+        return say("The firewall blocks Docker's own bridge, but lets mailcow's network out.")
     return None
 
 

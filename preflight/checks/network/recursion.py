@@ -95,7 +95,7 @@ def recursion(look: Look) -> Iterator[Finding]:
 
     mailcow's resolver, Unbound, runs in a container, queries the root and all other name servers itself, and validates
     DNSSEC. If a firewall or a proxy interferes, the resolver is unhealthy, and most of mailcow does not start. Without
-    UDP, it gives up on each server only after some seconds. Without signatures or the root's keys, no answer is valid.
+    UDP, it takes seconds to give up on each server. Without signatures or the root's keys, no answer is valid.
     Without TCP, only long answers are lost. A proxy that keeps signatures does no harm. These two cases are only
     warnings. If half of the servers do not answer, it is a matter of chance whether the resolver works.
     """

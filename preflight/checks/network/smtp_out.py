@@ -25,7 +25,7 @@ from preflight.text.sentences import say
 def smtp_out(look: Look) -> Iterator[Finding]:
     """Mail servers of other operators greet this host on port 25
 
-    Mail to other servers goes to their port 25. Many providers block this port until a customer asks for it. Mail then
+    Mail to other servers goes to their port 25. Many providers block this port until asked to open it. Mail then
     waits in the queue for days. The greeting shows who answers: some networks redirect such connections to their own
     filter. preflight only reads the greeting and sends no mail.
     """

@@ -93,7 +93,7 @@ def scoped(look: Look) -> Outcome | None:
     if name == "eth0" or name.isdecimal():
         fails = say("In containers, the part after % refers to another network, so this server does not answer.")
     upgrade = say("Upgrade Docker to version 26 or newer.")
-    instead = say('Or list name servers without a scope as "dns" in /etc/docker/daemon.json and restart Docker.')
+    instead = say('Or set "dns" in /etc/docker/daemon.json to name servers without a scope and restart Docker.')
     remedy = Remedy(paragraph(upgrade, instead), (f"grep -n nameserver {look.host.handed.source}",))
     return Outcome(Status.WARN, paragraph(text, fails), remedy)
 

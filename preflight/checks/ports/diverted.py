@@ -41,7 +41,7 @@ def unread(look: Look, binding: Binding) -> str:
         case "denied":
             return say("Only root may read the firewall rules that may redirect the port.")
         case "late":
-            return say("There are too many firewall rules that may redirect the port to read them in time.")
+            return say("Too many firewall rules may redirect the port: they cannot be read in time.")
         case "refused":
             return say("The kernel did not return the firewall rules that may redirect the port.")
     return ""

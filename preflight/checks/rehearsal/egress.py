@@ -73,7 +73,7 @@ def _untried(look: Look, run: Rehearsal, bridge: WayOut | None) -> Finding:
     if look.host.asked.offline:
         reason = paragraph(say("--offline was given, so no connection left this host."), near)
         return skipped(reason, evidence=_evidence(run))
-    reason = say("This host itself reaches no server over TCP, so its containers had none to try.")
+    reason = say("This host cannot reach any server over TCP, so containers had none to try.")
     help = say("First make sure that this host reaches the Internet (see network.outbound).")
     return unknown(paragraph(reason, near), help, evidence=_evidence(run))
 

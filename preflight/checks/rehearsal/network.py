@@ -112,7 +112,7 @@ def _by_default(run: Rehearsal, variables: list[str]) -> Finding:
     """Say that Compose will be told something else than what was rehearsed."""
     names = ", ".join(variables)
     reason = say(
-        "mailcow cannot use what mailcow.conf sets for {names}, so the rehearsal used the default instead.", names=names
+        "mailcow cannot use mailcow.conf's values for {names}, so the rehearsal used the defaults instead.", names=names
     )
     help = say("Correct mailcow.conf (see ports.configuration), then run the rehearsal again.")
     return unknown(reason, help, evidence=_evidence(run))

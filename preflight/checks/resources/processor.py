@@ -21,7 +21,7 @@ from preflight.text.sentences import phrase, say
 def cpu_frequency(look: Look) -> Iterator[Finding]:
     """The processor has the documented clock rate
 
-    Rspamd, ClamAV and SOGo process every message. On a processor below the documented rate, mail queues up. The highest
+    Rspamd, ClamAV and SOGo process every message. On a slower processor, mail queues up. The highest
     rate counts, because an idle processor runs far below it.
     """
     speed, lowest = look.host.cpu_speed.get(), look.requirements.cpu_mhz

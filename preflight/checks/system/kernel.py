@@ -25,7 +25,7 @@ def kernel(look: Look) -> Iterator[Finding]:
     """The kernel has no known problems with mailcow
 
     Some kernels panic after hours or days with containers that have health checks or their own name servers. mailcow
-    has both. A test of a few seconds cannot show this; only the kernel's release can.
+    has both. A short test cannot show this; only the kernel release can.
     """
     release = look.host.kernel.get()
     rule, possible = versions.matching_rule(look.requirements.kernels, release, look.host.os_release.value)

@@ -22,7 +22,7 @@ from preflight.text.sentences import paragraph, phrase, say
     sources=(issue(49557, "moby/moby"), issue(4474), issue(4802)),
 )
 def kernel_features(look: Look) -> Iterator[Finding]:
-    """The kernel has all features that mailcow's containers need
+    """The kernel has all the features mailcow's containers need
 
     Docker needs namespaces, control groups, bridges and NAT, and mailcow's netfilter container needs the tables of
     iptables. After a kernel upgrade without a reboot, the running kernel's modules are gone. Features that are not

@@ -106,7 +106,7 @@ def _containers_own() -> Fact[tuple[Server, ...]]:
         return _none(source, say("{path} of the container cannot be read.", path=PATH), detail=error.strerror or "")
     if found:
         return Fact.of(source, found)
-    return _none(source, say("{path} of the container lists no name server.", path=PATH))
+    return _none(source, say("{path} in the container lists no name server.", path=PATH))
 
 
 def _none(source: str, reason: str, cause: Cause = "", detail: str = "") -> Fact[tuple[Server, ...]]:
