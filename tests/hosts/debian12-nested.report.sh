@@ -22,7 +22,7 @@ swapon /swapfile
 grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '/swapfile none swap defaults 0 0' >> /etc/fstab
 ) </dev/null
 
-# For you to do or to decide:
+# For you to do or decide:
 #
 # Docker Engine 20.10.24+dfsg1 is too old: mailcow needs version 24.0.0 or
 # newer.

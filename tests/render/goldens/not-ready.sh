@@ -38,7 +38,7 @@ echo 'Step 3 of 3: ports.free'
 systemctl disable --now nginx.service
 ) </dev/null
 
-# For you to do or to decide:
+# For you to do or decide:
 #
 # The host has 1.9 GiB of RAM; mailcow asks for 6 GiB.
 # What to do: Give the machine more memory: 6 GiB at least, 8 GiB for 5 to 10
