@@ -73,6 +73,7 @@ class Part(Struct, frozen=True):
     removal: str
     removed: tuple[str, ...]
     place: Literal["dns", "provider", "last"]  # where, or when, they are entered
+    copied: bool  # their values may be pasted
 
 
 def parts(report: Report, context: Context) -> tuple[Part, ...]:
@@ -89,7 +90,8 @@ def parts(report: Report, context: Context) -> tuple[Part, ...]:
 
 def _part(title: str, rows: Records, place: Literal["dns", "provider", "last"], context: Context) -> Part:
     own = place != "provider"  # who asks for a name in a form, and replaces the old one
-    lines = tuple(record.line for record in rows.entered if is_sound(record)) if own and not context.redacted else ()
+    sound = () if context.redacted else tuple(record.line for record in rows.entered if is_sound(record))
+    lines = sound if own else ()
     removal = record_words.RECORDS_REMOVE if rows.entered else record_words.RECORDS_REMOVE_ALONE
     removed = rows.removed if own else ()
     return Part(
@@ -99,6 +101,7 @@ def _part(title: str, rows: Records, place: Literal["dns", "provider", "last"], 
         removal if removed else "",
         tuple(record.plain for record in removed[:ROWS]),
         place,
+        bool(sound),
     )
 
 

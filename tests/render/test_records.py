@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given
 
-from preflight.render import record_words, render
+from preflight.render import html_words, record_words, render
 from preflight.render.context import Context
 from preflight.report.model import DnsRecord, Remedy, Result, Severity
 from tests.render import reports
@@ -61,6 +61,7 @@ def test_the_page_has_the_same_tables_and_blocks_to_copy() -> None:
     for record in (ADDRESS, POINTER, MX):
         assert f">{record.name}</code></th>" in page
         assert (f"<code>{record.line}</code>" in page) is (record is not POINTER)
+    assert page.count(f'aria-label="{html_words.COPY_VALUE}"') == 3  # a form takes the value
     assert "<code>mail.example.org. IN A 192.0.2.9</code>" in page
 
 
