@@ -76,7 +76,7 @@ def _recursion(box: Box, image: str) -> RecursionRun:
 # What a probe does is loaded with it: a run without probes needs none of it.
 PROBES = (
     Probe("healthcheck", 20.0, STAGE, "a container with a HEALTHCHECK", _healthcheck),
-    Probe("timeout", 25.0, STAGE, "a container whose health check hangs", _timeout),
+    Probe("timeout", 20.0, STAGE, "a container whose health check hangs", _timeout),
     Probe("executions", 20.0, STAGE, "commands in a container", _executions),
     Probe("privileged", 10.0, STAGE, "a privileged container", _privileged),
     Probe("limits", 10.0, STAGE, "a container with mailcow's limits", _limits),

@@ -32,28 +32,35 @@ def marked(age: float = 0.0, **changed: str) -> dict[str, str]:
 
 NAMESPACE = identity.own().process.split(":")[0]
 NUMBER = identity.own().process.split(":")[1]
-DEAD = {
-    "before-a-restart": marked(boot="11111111-2222-3333-4444-555555555555"),
-    "number-reused": marked(process=f"{NAMESPACE}:{NUMBER}:1"),
-    "no-such-process": marked(process=f"{NAMESPACE}:4194305:77"),
-    "old-and-elsewhere": marked(700, process="4026599999:1:1"),
-    "of-the-future": marked(-900, process="4026599999:1:1"),
-}
-LIVING = {"this-process": marked(100_000), "elsewhere-and-young": marked(60, process="4026599999:1:1")}
 HOSTILE = {"only-the-label": {RUN: "x"}, "odd": {RUN: "\x1b[2J", BOOT: "\x00", PROCESS: "::", STARTED: "-1"}}
+
+
+def dead() -> dict[str, dict[str, str]]:
+    """Runs that are over; made when they are needed, as time goes on while other tests run."""
+    return {
+        "before-a-restart": marked(boot="11111111-2222-3333-4444-555555555555"),
+        "number-reused": marked(process=f"{NAMESPACE}:{NUMBER}:1"),
+        "no-such-process": marked(process=f"{NAMESPACE}:4194305:77"),
+        "old-and-elsewhere": marked(700, process="4026599999:1:1"),
+        "of-the-future": marked(-900, process="4026599999:1:1"),
+    }
+
+
+def living() -> dict[str, dict[str, str]]:
+    return {"this-process": marked(100_000), "elsewhere-and-young": marked(60, process="4026599999:1:1")}
 
 
 @pytest.mark.parametrize("kind", ["containers", "networks", "volumes"])
 def test_a_living_runs_objects_are_kept_and_a_dead_ones_removed(engine: FakeEngine, kind: str) -> None:
-    for name, labels in {**DEAD, **LIVING, **HOSTILE, "users-own": {"com.example": "x"}}.items():
+    for name, labels in {**dead(), **living(), **HOSTILE, "users-own": {"com.example": "x"}}.items():
         engine.put(kind, name, labels)
     removed = cleanup(engine.url, force=False)
-    assert engine.left == {*LIVING, "users-own"}
-    assert set(removed) == {f"{kind.removesuffix('s')} {name}" for name in {**DEAD, **HOSTILE}}
+    assert engine.left == {*living(), "users-own"}
+    assert set(removed) == {f"{kind.removesuffix('s')} {name}" for name in {**dead(), **HOSTILE}}
 
 
 def test_on_request_what_cannot_be_asked_goes_too_but_not_what_lives(engine: FakeEngine) -> None:
-    for name, labels in {**DEAD, **LIVING}.items():
+    for name, labels in {**dead(), **living()}.items():
         engine.put("containers", name, labels)
     cleanup(engine.url)
     assert engine.left == {"this-process"}
@@ -88,7 +95,7 @@ def test_what_bears_no_label_of_ours_is_not_touched_though_the_engine_lists_it(
     engine.filters = False
     for kind in ("containers", "networks", "volumes"):
         engine.put(kind, f"users-{kind}", labels)
-    engine.put("containers", "dead", {**DEAD["number-reused"], "odd": 5})
+    engine.put("containers", "dead", {**dead()["number-reused"], "odd": 5})
     assert cleanup(engine.url) == ["container dead"]
     assert engine.left == {"users-containers", "users-networks", "users-volumes"}
 
@@ -105,7 +112,7 @@ def test_names_are_fit_for_a_terminal(engine: FakeEngine) -> None:
 def test_an_engine_that_fails_at_a_list_is_an_error(
     engine: FakeEngine, moment: str, how: str | tuple[int, str]
 ) -> None:
-    engine.put("containers", "dead", DEAD["number-reused"])
+    engine.put("containers", "dead", dead()["number-reused"])
     engine.faults[moment] = how
     with pytest.raises(EngineError):
         cleanup(engine.url)
@@ -116,13 +123,13 @@ def test_an_engine_that_fails_at_a_list_is_an_error(
 def test_an_engine_that_fails_at_the_removal_has_removed_nothing(
     engine: FakeEngine, how: str | tuple[int, str]
 ) -> None:
-    engine.put("containers", "dead", DEAD["number-reused"])
+    engine.put("containers", "dead", dead()["number-reused"])
     engine.faults["DELETE"] = how
     assert cleanup(engine.url) == []
 
 
 def test_a_network_that_somebody_uses_stays_and_is_not_said_to_be_gone(engine: FakeEngine) -> None:
-    engine.put("networks", "ours", DEAD["number-reused"])
+    engine.put("networks", "ours", dead()["number-reused"])
     engine.put("containers", "users-own", {})
     engine.containers["id-users-own"]["Body"] = {"HostConfig": {"NetworkMode": "ours"}}
     assert cleanup(engine.url) == []
@@ -132,7 +139,7 @@ def test_a_network_that_somebody_uses_stays_and_is_not_said_to_be_gone(engine: F
 
 
 def test_a_container_that_is_going_counts_as_gone(engine: FakeEngine) -> None:
-    engine.put("containers", "going", DEAD["number-reused"])
+    engine.put("containers", "going", dead()["number-reused"])
     engine.faults["DELETE"] = (409, "removal of container going is already in progress")
     assert cleanup(engine.url) == ["container going"]
 
