@@ -53,7 +53,7 @@ def waived(result: Result, waivers: tuple[Waiver, ...], today: datetime.date) ->
     if not covering:
         return result
     last = max(covering, key=lambda waiver: waiver.until or datetime.date.min)
-    over = say("The waiver for this expired on {date}.", date=last.until)
+    over = say("The waiver expired on {date}. This counts again.", date=last.until)
     if last.reason:
         over = say("The waiver ({why}) expired on {date}. This counts again.", why=last.reason, date=last.until)
     return msgspec.structs.replace(result, reason=paragraph(result.reason, over))

@@ -217,7 +217,7 @@ def test_the_remedy_goes_to_whose_rule_it_is(owner: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unread", "words"), [("denied", "Only root"), ("late", "too many"), ("refused", "did not return")]
+    ("unread", "words"), [("denied", "Only root"), ("late", "Too many"), ("refused", "did not return")]
 )
 def test_rules_that_were_not_read_prove_no_pass(unread: Any, words: str) -> None:
     row = free(nat=Nat((), unread))

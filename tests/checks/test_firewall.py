@@ -77,10 +77,10 @@ def test_what_is_found_is_whether_it_runs_and_whether_it_comes_back(found: Servi
     [
         (manager("fail2ban"), "bans single addresses"),
         (manager("crowdsec"), "bans single addresses"),
-        (manager("nftables", RuleFile(CONF, 0, flushes=True)), f"its files have no rules: {CONF}."),
+        (manager("nftables", RuleFile(CONF, 0, flushes=True)), f"its files contain no rules: {CONF}."),
         (
             manager("iptables", RuleFile(RULES4, 0), RuleFile(RULES6, 0)),
-            f"its files have no rules: {RULES4}, {RULES6}.",
+            f"its files contain no rules: {RULES4}, {RULES6}.",
         ),
     ],
 )

@@ -62,9 +62,9 @@ def judged(root: Path, text: str, version: str = "28.5.2", unit: str = USUAL) ->
         ('{"icc": false, "iptables": false}', "28.5.2", "does not start with icc"),
         ('{"ipv6": true}', "26.1.5", "only if fixed-cidr-v6"),
         ('{"default-runtime": "nvidia"}', "28.5.2", "runtimes"),
-        ('{"storage-driver": "devicemapper"}', "28.5.2", "no storage driver"),
-        ('{"storage-driver": "overlay"}', "26.1.5", "no storage driver"),
-        ('{"storage-driver": "x"}', "28.5", "no storage"),
+        ('{"storage-driver": "devicemapper"}', "28.5.2", "no devicemapper storage driver"),
+        ('{"storage-driver": "overlay"}', "26.1.5", "no overlay storage driver"),
+        ('{"storage-driver": "x"}', "28.5", "no x storage"),
         ('{"containerd": "/run/c.sock"}', "28.5.2", "containerd is in line 1"),
     ],
 )  # fmt: skip
