@@ -54,7 +54,6 @@ FILES = [
 ]
 # Text that is no sentence, by what it begins with, and why.
 COMMANDS = (
-    "(umask 077; ",
     "apk ", "apt-get ", "btrfs ", "chronyc ", "curl ", "dd ", "df ", "dnf ", "docker ", "docker-compose ", "dockerd ",
     "echo ", "jq ",
     "ip ", "lscpu ", "make ", "ntpctl ", "python3 ", "snap ", "ss ", "systemctl ", "timedatectl ", "ufw ", "zypper ",

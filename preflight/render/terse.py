@@ -30,7 +30,7 @@ class Advice(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """Findings that one piece of advice mends; remarks may be several."""
+    """Remarks of one check, with one piece of advice."""
 
     entries: tuple[Entry, ...]
     advice: Advice | None

@@ -16,7 +16,8 @@ export DEBIAN_FRONTEND=noninteractive
 #    Check: resources.swap
 echo 'Step 1 of 1: resources.swap'
 (
-(umask 077; dd if=/dev/zero of=/swapfile bs=1M count=1024)
+dd if=/dev/zero of=/swapfile bs=1M count=1024
+chmod 600 /swapfile
 mkswap /swapfile
 swapon /swapfile
 grep -qxF -e '/swapfile none swap defaults 0 0' /etc/fstab 2>/dev/null || echo '/swapfile none swap defaults 0 0' >> /etc/fstab

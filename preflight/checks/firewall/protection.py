@@ -24,8 +24,8 @@ def remedy(name: str, services: list[Service]) -> Remedy:
         say("Keep {name}: it protects SSH.", name=name),
         *_own(name, services),
         say("To restrict mailcow's ports, use the DOCKER-USER chain."),
-        say("Restart Docker whenever {name} reloads its rules.", name=name),
-        say("In the next run, add {option}.", option=f"--ignore 'firewall.managers:{name}=kept'"),
+        say("Restart Docker after {name} reloads.", name=name),
+        say("Then add {option}.", option=f"--ignore 'firewall.managers:{name}=kept'"),
     )
     return Remedy(text)
 

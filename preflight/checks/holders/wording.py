@@ -59,8 +59,8 @@ def _holding(look: Look, port: str, occupants: list[Occupant]) -> Iterator[str]:
         values = {"port": port, "processes": ", ".join(processes)}
         listening = dict.fromkeys(holder.address for holder in plain if holder.state == "listening")
         places = [place for place in listening if place not in port]  # which names the address that mailcow binds
-        bound = [parse_address(place) for place in places]
-        if len(processes) == 1 and bound and not any(one is None or one.is_unspecified for one in bound):
+        bound = [parse_address(place) for place in listening]
+        if len(processes) == 1 and places and not any(one is None or one.is_unspecified for one in bound):
             yield say("{port} is in use by {processes} on {places}.", places=", ".join(places), **values)
         else:
             yield say("{port} is in use by {processes}.", **values)

@@ -64,10 +64,10 @@ def _outcome(look: Look) -> Outcome:
     requirements, small = look.requirements.memory, _made_small(look)
     need, better = requirements.bytes, requirements.better_bytes
     table = (
-        (_below(look, min(need, requirements.reduced_bytes)), Status.FAIL, _HOPELESS, _add(need)),
-        (_below(look, need) and small, Status.WARN, _REDUCED, _add(need)),
-        (_below(look, need), Status.FAIL, _SHORT, _add_or_reduce(look, need)),
-        (_below(look, better) and not small, Status.WARN, _BARELY, _add_or_reduce(look, better)),
+        (_below(look, min(need, requirements.reduced_bytes)), Status.FAIL, _HOPELESS, _add()),
+        (_below(look, need) and small, Status.WARN, _REDUCED, _add()),
+        (_below(look, need), Status.FAIL, _SHORT, _add_or_reduce(look)),
+        (_below(look, better) and not small, Status.WARN, _BARELY, _add_or_reduce(look)),
         (_below(look, requirements.advised_bytes), Status.PASS, _FOR_A_FEW, None),
         (True, Status.PASS, _ENOUGH, None),
     )
@@ -107,13 +107,13 @@ def _switches(look: Look) -> str:
     return ", ".join(f"{name}=y" for name in look.requirements.memory.reduced_by)
 
 
-def _add(size: int) -> Remedy:
-    return Remedy(say(_MORE, size=gib(size)), place="provider")
+def _add() -> Remedy:
+    return Remedy(say(_MORE), place="provider")
 
 
-def _add_or_reduce(look: Look, size: int) -> Remedy:
+def _add_or_reduce(look: Look) -> Remedy:
     """Say which services a small machine can do without: in mailcow.conf, or when that is made."""
-    more, plan = say(_MORE, size=gib(size)), look.plan
+    more, plan = say(_MORE), look.plan
     edits = {name: f"-e 's/^{name}=.*/{name}=y/'" for name in look.requirements.memory.reduced_by}
     lines = tuple(Setting(name, "y") for name in edits)
     if plan.conf_present:

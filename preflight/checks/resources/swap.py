@@ -25,7 +25,7 @@ _NAMED = 1 << 27  # requirements that ask for less than these bytes of swap ask 
 def swap(look: Look) -> Iterator[Finding]:
     """There is swap space
 
-    When ClamAV reloads its signatures, it needs twice its memory for a moment. With swap, the host is slow during that
+    When ClamAV reloads its signatures, it briefly needs twice as much memory. With swap, the host is slow during that
     time. Without swap, the kernel may kill a service.
     """
     size, requirements = look.host.memory.get().swap_total_bytes, look.requirements.memory
@@ -61,9 +61,9 @@ def _swap_file(look: Look) -> Remedy:
         return Remedy(say("Add a swap file."), (f"btrfs filesystem mkswapfile --size {mebibytes}m /swapfile", *use))
     if kind and kind not in _TAKES_SWAP_FILES:
         return Remedy(say("Add a swap partition: {kind} is not suitable for a swap file.", kind=kind), ("lsblk -f",))
-    # fallocate leaves holes on some file systems. What was in memory is for nobody else to read, at no moment.
-    write = f"(umask 077; dd if=/dev/zero of=/swapfile bs=1M count={mebibytes})"
-    return Remedy(say("Add a swap file."), (write, "mkswap /swapfile", *use))
+    write = f"dd if=/dev/zero of=/swapfile bs=1M count={mebibytes}"  # fallocate leaves holes on some file systems
+    # The mode is set whatever it was: a file of an earlier try may be readable for everybody.
+    return Remedy(say("Add a swap file."), (write, "chmod 600 /swapfile", "mkswap /swapfile", *use))
 
 
 def _root_filesystem(look: Look) -> str:
