@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ from preflight.facts import Asked, Memory
 from preflight.gather.access.view import MARKER
 from preflight.report.documents import encode
 from preflight.text.inputs import InputError
-from tests.build import host
+from tests.build import check, host
 from tests.line import Line, line
 
 GIB = 1 << 30
@@ -146,6 +147,8 @@ def test_one_run_writes_every_report(tmp_path: Path, preflight: Line) -> None:
 
 
 def test_the_page_tells_why_and_what_to_do(tmp_path: Path, preflight: Line) -> None:
+    why = check("resources.swap").why
+    assert why
     run = preflight("--format", "html")
     assert preflight("--output", "a.html").out == ""
     assert run.code == 0
@@ -156,7 +159,7 @@ def test_the_page_tells_why_and_what_to_do(tmp_path: Path, preflight: Line) -> N
             "No problems in the selected checks",
             "What to do:",
             "swapon /swapfile",
-            "needs twice its memory",
+            html.escape(why, quote=False),
         )
         assert [part for part in told if part not in page] == []
         assert page.count('<details class="more">') == 1
