@@ -26,7 +26,7 @@ def later(numbers: Sequence[int]) -> str:
     return text_words.LATER.format(numbers=form.format(first=numbers[0], last=numbers[-1]))
 
 
-def order(page: Page, begin: tuple[int, str] | None, waiting: range) -> str:
+def order(page: Page, begin: tuple[int, str] | None, waiting: Sequence[int]) -> str:
     """Say which step comes first (None: none of today's), and which ones have to wait; else when to check again.
 
     `begin`: its number, and what it advises, which is said where that takes no second line.

@@ -40,7 +40,7 @@ class Chosen(Struct, frozen=True):
 
 def conf(report: Report, context: Context) -> str:
     """Return the lines; with placeholders for names, all are comments."""
-    made = plan(report, context)
+    made = plan(report)
     steps = [step for group in made.groups for step in group.steps if step.judged]
     chosen = list(_unlike([*_facts(report), *(one for step in steps for one in _advised(step))]))
     by_hand = [step for step in steps if step.remedy.place == "mailcow.conf" and not step.remedy.lines]

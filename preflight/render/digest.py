@@ -45,7 +45,7 @@ class Entry(Struct, frozen=True):
     @property
     def sayings(self) -> tuple[tuple[Result, ...], ...]:
         """Return the results in groups, of which each differs in nothing but the subject."""
-        groups = _group(self.results, lambda result: result.message.replace(result.subject or "\0", "\0"))
+        groups = _group(self.results, lambda one: (one.status, one.message.replace(one.subject or "\0", "\0")))
         return tuple(map(tuple, groups.values()))
 
     @property
@@ -83,7 +83,6 @@ class Unclear(Struct, frozen=True):
     reasons: tuple[Reason, ...]
     details: tuple[str, ...]  # what other programs said of it
     required: bool  # one of the results decides on the verdict
-    count: int
 
 
 class Passed(Struct, frozen=True):
@@ -206,7 +205,6 @@ def _unclear(results: list[Result]) -> list[Unclear]:
             causes(group),
             _details(group),
             any(result.severity is Severity.REQUIRED for result in group),
-            len(group),
         )
         for group in _group(results, lambda result: result.remedy).values()
     ]

@@ -55,7 +55,7 @@ def html(report: Report, context: Context) -> str:
         question=_markup(words.QUESTION).format(name=cell(report.host.name or words.UNKNOWN_HOST, 60)),
         opening=begin,
         icon=html_text.icon(begin.state),
-        sheet=sheet(report, found, context),
+        sheet=sheet(report, context),
         engine=machine.engine(report),
         system=machine.system(report),
         counts=sorted(words.counts(report.counts), key=lambda count: ORDER.index(count[0])),

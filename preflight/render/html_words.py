@@ -4,11 +4,7 @@ from __future__ import annotations
 
 START = "Start here"
 THEN = "Then"
-NO_FIX = "Without a known fix"
 OPTIONAL = "optional"
-FLAGS = "{count} results are unknown because docker run flags are missing"
-FLAG = "1 result is unknown because docker run flags are missing"
-FLAGS_REMEDY = "Run preflight with all flags:"
 AFTER = "Do this first:"
 OPENS = "These checks can run only after this step:"
 IN_TABLE = "see the table"

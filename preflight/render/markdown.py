@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from preflight.render import changes, machine, plan_words, record_words, terse, ways, words
 from preflight.render.closing import later
 from preflight.render.context import Context
-from preflight.render.digest import CheckSubjects, Entry, Reason, Unclear, digest, named, with_reasons
+from preflight.render.digest import CheckSubjects, Entry, Reason, digest, named, with_reasons
 from preflight.render.escape import CELL, Ready, code_span, fence, is_link, link, markdown_text, prose, quoted
 from preflight.render.limits import ROWS, SUBJECTS
 from preflight.render.opening import opening
-from preflight.render.plan import ORDER, Plan, Where, done_in, plan
 from preflight.render.records import parts
+from preflight.render.steps import steps
 from preflight.render.tables import anchor, catalogue_table, evidence_table, passed_table, ports_table, records_table
 from preflight.render.waivable import all_waivable
 from preflight.report.model import Report, Result, Status
@@ -26,24 +26,22 @@ if TYPE_CHECKING:
     from preflight.report.compare import Comparison
 
 
-Told = tuple[Entry, tuple[str, ...]]  # an entry, and why its checks matter
 _SIGNS = {Status.FAIL: Ready("❌ "), Status.WARN: Ready("⚠ "), Status.PASS: Ready("ℹ️ ")}
 
 
 def markdown(report: Report, context: Context) -> str:
     """Return the report as Markdown."""
-    found, since, made = digest(report), context.since, plan(report, context)
-    places = _places(with_reasons([*found.blocks, *found.warnings], context.why))
+    found, since, made = digest(report), context.since, steps(report, context)
+    why = [told for _, told in with_reasons((step.entry for step in made.all), context.why)]
     text = environment().get_template("report.md.j2").render(
         opening=opening(report, found, context.coverage),
-        later=_later(places),
+        later=later(made.later),
         summary=_summary(report),
         counts=_counts(report),
-        flags=_flags(made),
-        line=made.line,
         note=words.REDACTED if context.redacted else "",
         sorted=found,
-        places=[(plan_words.HEADINGS[place], told) for place, told in places],
+        places=made.places,
+        why={step.number: told for step, told in zip(made.all, why, strict=True)},
         records=parts(report, context),
         footer=_footer(report),
         since=markdown_text(changes.since(since)) if since else "",
@@ -80,20 +78,8 @@ def environment() -> Environment:
     }  # fmt: skip
     made.filters["advice"] = terse.advice
     made.filters["sign"] = lambda entry: _SIGNS[entry.first.status]
-    made.globals |= {"words": words, "record_words": record_words, "ROWS": ROWS}
+    made.globals |= {"words": words, "record_words": record_words, "plan_words": plan_words, "ROWS": ROWS}
     return made
-
-
-def _places(entries: Sequence[Told]) -> list[tuple[Where, list[Told]]]:
-    """Sort entries by where something is done about them; the worst of a place first."""
-    groups = [(place, [one for one in entries if done_in(one[0].remedy) == place]) for place in ORDER]
-    return [(place, group) for place, group in groups if group]
-
-
-def _later(places: Sequence[tuple[Where, list[Told]]]) -> str:
-    """Say which of the numbered entries have to wait for mailcow."""
-    count = sum(len(group) for _, group in places)
-    return later(range(1 + sum(len(group) for place, group in places if place != "last"), 1 + count))
 
 
 def _summary(report: Report) -> Ready:
@@ -111,17 +97,11 @@ def _summary(report: Report) -> Ready:
     )
 
 
-def _flags(made: Plan) -> Ready:
-    """Say what was not seen for want of flags; '' = nothing."""
-    flags = ", ".join(code_span(flag) for flag in made.flags)
-    return Ready(plan_words.FLAGS.format(count=made.unseen, flags=flags) if flags else "")
-
-
 def _counts(report: Report) -> Ready:
     return Ready(" · ".join(text for _, text in words.counts(report.counts)))
 
 
-def _mark(entry: Entry | Unclear, since: Comparison | None) -> Ready:
+def _mark(entry: Entry, since: Comparison | None) -> Ready:
     """Return what is new of an entry, apart from the heading that it ends (escaping takes spaces off the ends)."""
     told = changes.mark(entry, since)
     return Ready(f" {markdown_text(told)}" if told else "")

@@ -13,9 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from preflight.render.context import Context
 from preflight.render.digest import Entry, entries
-from preflight.render.records import Part, parts
 from preflight.report.evidence.names import RecordsEvidence
 from preflight.report.model import Remedy, Report, Result, Severity, Status
 
@@ -61,44 +59,47 @@ class Step(Struct, frozen=True):
 
 
 class Group(Struct, frozen=True):
-    """Steps that are done in one place, in their order; `tables`: the DNS records of that place."""
+    """Steps that are done in one place, in their order."""
 
     where: Where
     steps: tuple[Step, ...]
-    tables: tuple[Part, ...] = ()
 
 
 class Plan(Struct, frozen=True):
     """All that is to be done. `line`: the whole `docker run` line, where `flags` of it were missing ('' = none was).
 
-    `unseen`: how many results are unknown for want of these flags.
+    `flagged`: the steps for which these flags are all that is needed; they are in no group.
     """
 
     groups: tuple[Group, ...]
     flags: tuple[str, ...] = ()
     line: str = ""
-    unseen: int = 0
+    flagged: tuple[Step, ...] = ()
+
+    @property
+    def unseen(self) -> int:
+        """Return how many results are unknown for want of flags."""
+        return sum(len(step.results) for step in self.flagged)
 
     def steps(self, where: Where) -> tuple[Step, ...]:
         """Return the steps of one place."""
         return next((group.steps for group in self.groups if group.where == where), ())
 
 
-def plan(report: Report, context: Context | None = None) -> Plan:
+def plan(report: Report) -> Plan:
     """Make the plan of a report: waived and passed results ask for nothing."""
     found = [result for result in report.results if result.status in _ADVISED and result.remedy]
     found.sort(key=lambda result: _ADVISED.index(result.status))
     waiting = _waiting(report.results, {result.check for result in found})
     steps = [_step(entry, entry.remedy, waiting) for entry in entries(found) if entry.remedy]
-    flagged = [step for step in steps if where(step.remedy) == "docker-run" and missing_flags(step.remedy)]
+    flagged = [step for step in steps if _wants_flags(step)]
     flags = tuple(flag for flag in FLAGS if any(flag in missing_flags(step.remedy) for step in flagged))
-    tables = parts(report, context or Context())
-    groups = (_group(place, [step for step in steps if step not in flagged], tables) for place in ORDER)
+    groups = (_group(place, [step for step in steps if step not in flagged]) for place in ORDER)
     return Plan(
         groups=tuple(group for group in groups if group.steps),
         flags=flags,
         line=run_line(report) if flags else "",
-        unseen=sum(len(step.results) for step in flagged),
+        flagged=tuple(flagged),
     )
 
 
@@ -109,14 +110,13 @@ def where(remedy: Remedy) -> Where:
     return "mailcow.conf" if remedy.when == "cloned" else remedy.place
 
 
-def done_in(remedy: Remedy | None) -> Where:
-    """Say in which group a finding stands: that of its remedy, with the host's where nothing is known to do."""
-    return where(remedy) if remedy else "host"
-
-
 def missing_flags(remedy: Remedy) -> tuple[str, ...]:
     """Return the flags of the documented `docker run` line that a remedy asks for."""
     return tuple(flag for flag in FLAGS if flag in _FLAG.findall(remedy.text))
+
+
+def _wants_flags(step: Step) -> bool:
+    return not step.judged and where(step.remedy) == "docker-run" and bool(missing_flags(step.remedy))
 
 
 def run_line(report: Report) -> str:
@@ -156,9 +156,8 @@ def _waiting(results: Iterable[Result], causes: set[str]) -> dict[str, tuple[str
     return {cause: tuple(checks) for cause, checks in found.items()}
 
 
-def _group(place: Where, steps: Iterable[Step], tables: tuple[Part, ...]) -> Group:
+def _group(place: Where, steps: Iterable[Step]) -> Group:
     own = [step for step in steps if where(step.remedy) == place]
     # A step that waits for another one stands behind it; else the order stays.
     free = [step for step in own if not step.after]
-    shown = [table for table in tables if table.place == place]
-    return Group(place, (*free, *(step for step in own if step.after)), tuple(shown))
+    return Group(place, (*free, *(step for step in own if step.after)))

@@ -19,9 +19,10 @@ REDACTED = "This script runs no command."
 FLAGS_FIRST = (
     "These docker run flags were missing: {flags}. Run preflight with all of them first. It may then find more."
 )
-FLAGS = (
-    "Results that are unknown because docker run flags were missing: {count} ({flags}). Run preflight with all flags:"
-)
+FLAGS = "{count} results are unknown because docker run flags are missing: {flags}"
+FLAG = "1 result is unknown because docker run flags are missing: {flags}"
+FLAGS_REMEDY = "Run preflight with all flags."
+NO_FIX = "Without a known fix"
 DO = "What to do: {text}"
 CHECK = "Check: {checks}"
 AFTER = "This needs another step first: {checks}"

@@ -22,7 +22,7 @@ _TEXT = 2000  # characters of advice
 
 def sh(report: Report, context: Context) -> str:
     """Return the script; with placeholders for names, nothing in it is run."""
-    made = plan(report, context)
+    made = plan(report)
     steps = [(step, _lines(step, redacted=context.redacted)) for step in made.steps("host")]
     runs = [(step, own) for step, own in steps if any(line.kind == "run" for line in own)]
     others = [(step, own) for step, own in steps if (step, own) not in runs]

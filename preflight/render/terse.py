@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from preflight.render.digest import CheckSubjects, Digest, Entry, Reason, Unclear
+from preflight.render.digest import CheckSubjects, Entry, Reason
 from preflight.render.records import said
 from preflight.report.model import Remedy, Result
 
@@ -34,13 +34,6 @@ class Step(Struct, frozen=True):
 
     entries: tuple[Entry, ...]
     advice: Advice | None
-
-
-class Open(Struct, frozen=True):
-    """What could not be found out: its reasons, each with how many further ones say the same of another object."""
-
-    entry: Unclear
-    reasons: tuple[tuple[Reason, int], ...]
 
 
 def advice(remedy: Remedy | None) -> Advice | None:
@@ -70,12 +63,8 @@ def _note(group: list[Entry]) -> Step:
     return Step(tuple(group), Advice("", tuple(last), records))
 
 
-def open_questions(digest: Digest) -> tuple[Open, ...]:
-    """Return what could not be found out, reasons that say the same of several objects once."""
-    return tuple(Open(entry, _alike(entry.reasons)) for entry in digest.unclear)
-
-
-def _alike(reasons: Iterable[Reason]) -> tuple[tuple[Reason, int], ...]:
+def alike(reasons: Iterable[Reason]) -> tuple[tuple[Reason, int], ...]:
+    """Return reasons, each with how many further ones say the same of another object."""
     groups: dict[str, list[Reason]] = {}
     for reason in reasons:
         groups.setdefault(_WORD.sub(_unnamed, reason.text), []).append(reason)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 HOST = "Host {name} · {os} · {architecture} · Docker {engine}"
 MADE = "preflight {version} · {date} {time} UTC · {seconds} s · requirements {requirements}"
 READ = "of {read}"
-UNKNOWN = "Unknown"
 PASSED = {1: "1 check passed.", 2: "{count} checks passed."}
 SKIPPED = {1: "1 was skipped.", 2: "{count} were skipped."}
 LISTED = "--show-passed lists them."

@@ -206,7 +206,7 @@ def test_steps_stand_below_the_place_where_they_are_done() -> None:
     )  # fmt: skip
     titles = [text_of(heading) for part in having(tree, "place") for heading in part.iter("h3")]
     places = plan_words.HEADINGS
-    assert titles == [places["host"], places["provider"], places["dns"], places["last"], html_words.NO_FIX]
+    assert titles == [places["host"], places["provider"], places["dns"], places["last"], plan_words.NO_FIX]
     assert [text_of(number) for number in having(tree, "number") if number.get("aria-hidden") is None] == list("12345")
     assert text_of(having(tree, "next")[0]).endswith("run the check again. Do 4 last, once mailcow is tested.")
 

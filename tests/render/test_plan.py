@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from preflight.render.context import Context
 from preflight.render.plan import FLAGS, ORDER, Plan, plan
 from preflight.report.evidence.names import RecordsEvidence
-from preflight.report.model import DnsRecord, Remedy, Report, Result, Severity
+from preflight.report.model import Remedy, Result, Severity
 from tests.render import reports
 
 INSTALL = Remedy("Install Docker.", ("curl -fsSL https://get.docker.com/ | sh",))
@@ -104,22 +103,6 @@ def test_missing_flags_are_told_once_as_the_whole_line(name: str) -> None:
     assert made.line == (f"{line} --hostname {name}" if name == "mail.example.org" else line)
     assert made.unseen == 3
     assert checks(made) == {"docker-run": [["clock.offset"]]}
-
-
-def test_records_are_tables_of_their_place_and_lines_only_with_real_names() -> None:
-    def entry(check: str, record: DnsRecord, **more: Any) -> Result:
-        remedy = Remedy("Enter it.", records=(record,), **more)
-        return reports.result(check, "fail", remedy=remedy)
-
-    made: Report = reports.report(
-        entry("dns.address", DnsRecord("mail.example.org", "A", "192.0.2.7", 3600), place="dns"),
-        entry("dns.reverse", DnsRecord("7.2.0.192.in-addr.arpa", "PTR", "mail.example.org.", 300), place="provider"),
-        entry("dns.mx", DnsRecord("example.org", "MX", "10 mail.example.org.", 300), place="dns", when="last"),
-    )
-    found = {group.where: [row.type for table in group.tables for row in table.records] for group in plan(made).groups}
-    assert found == {"provider": ["PTR"], "dns": ["A"], "last": ["MX"]}
-    hidden = plan(made, Context(redacted=True))
-    assert [table.lines for group in hidden.groups for table in group.tables] == [(), (), ()]
 
 
 def test_what_mailcow_does_not_need_is_told_apart() -> None:

@@ -51,8 +51,10 @@ def test_steps_are_numbered_failures_first_and_nothing_passed_comes_before() -> 
 
 
 def test_the_last_lines_say_the_verdict_how_many_and_what_next() -> None:
-    *_, last, next_ = text(row("fail"), row("warn", check="a.c"), row("warn", "It is odd.", "a.d")).splitlines()
-    assert last == "Not ready for mailcow. 1 problem, 1 warning."  # both warnings have one remedy
+    look = Remedy("Look.")  # one remedy for both warnings
+    rows = (row("fail"), row("warn", check="a.c", remedy=look), row("warn", "It is odd.", "a.d", remedy=look))
+    *_, last, next_ = text(*rows).splitlines()
+    assert last == "Not ready for mailcow. 1 problem, 1 warning."
     assert next_ == "Start with 1: Mend it. Then check again."
     assert text(row("pass")).splitlines()[-2:] == ["Ready for mailcow.", f"Next, install mailcow: {words.INSTALL}"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from preflight.checks.dns import names
 from preflight.render import terse
-from preflight.render.digest import digest
+from preflight.render.digest import causes, digest
 from preflight.report.model import DnsRecord, Remedy, Result
 from tests.render import reports
 
@@ -103,23 +103,19 @@ def unknown(check: str, reason: str, subject: str | None = None) -> Result:
 
 
 def test_reasons_that_say_the_same_of_other_objects_are_one() -> None:
-    [question] = terse.open_questions(
-        digest(
-            reports.report(
-                unknown("dns.spf", "The DNS was not queried for example.org TXT.", "example.org"),
-                unknown("dns.caa", "The DNS was not queried for mail.example.org CAA.", "mail.example.org"),
-                unknown("dns.srv", "The DNS was not queried for _imap._tcp.example.org SRV.", "_imap"),
-                unknown("dns.srv", "The DNS was not queried for _smtp._tcp.example.org SRV.", "_smtp"),
-                unknown("dns.mx", "The DNS did not answer for example.org MX.", "example.org"),
-            )
-        )
+    rows = (
+        unknown("dns.spf", "The DNS was not queried for example.org TXT.", "example.org"),
+        unknown("dns.caa", "The DNS was not queried for mail.example.org CAA.", "mail.example.org"),
+        unknown("dns.srv", "The DNS was not queried for _imap._tcp.example.org SRV.", "_imap"),
+        unknown("dns.srv", "The DNS was not queried for _smtp._tcp.example.org SRV.", "_smtp"),
+        unknown("dns.mx", "The DNS did not answer for example.org MX.", "example.org"),
     )
-    told = [(reason.text, more, reason.checks) for reason, more in question.reasons]
-    assert [(text, more) for text, more, _ in told] == [
+    told = terse.alike(causes(rows))
+    assert [(reason.text, more) for reason, more in told] == [
         ("The DNS was not queried for example.org TXT.", 3),
         ("The DNS did not answer for example.org MX.", 0),
     ]
-    assert [(check.check, check.subjects) for check in told[0][2]] == [
+    assert [(check.check, check.subjects) for check in told[0][0].checks] == [
         ("dns.spf", ("example.org",)), ("dns.caa", ("mail.example.org",)), ("dns.srv", ("_imap", "_smtp")),
     ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from hypothesis import settings as limits
 from rich.cells import cell_len
 
 from preflight.render import Context, render
+from preflight.render.plan import run_line
 from preflight.render.text import text
 from preflight.report.model import Remedy
 from tests.render import reports
@@ -28,7 +29,7 @@ def test_the_report_is_as_it_was(name: str, golden: Callable[[str, str], None]) 
 @pytest.mark.parametrize("name", reports.SAMPLES)
 def test_every_line_fits(name: str) -> None:
     report = reports.SAMPLES[name]()
-    pasted = {line for row in report.results if row.remedy for line in row.remedy.commands}
+    pasted = {line for row in report.results if row.remedy for line in row.remedy.commands} | {run_line(report)}
     for width in (40, 80, 100):
         for line in render(report, "text", Context(width=width, show_passed=True)).splitlines():
             assert cell_len(line) <= width or line.strip() in pasted

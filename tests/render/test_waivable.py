@@ -71,7 +71,7 @@ def test_text_and_markdown_name_the_subject() -> None:
         reports.result("resources.swap", "warn", "There is no swap."),
     ]
     text, markdown = (render(reports.report(*rows), form, Context()) for form in ("text", "markdown"))
-    for told in ("[ports.free:25/tcp]", "'docker.leftovers:a b'", "resources.swap]"):
+    for told in ("[ports.free:25/tcp, ", "'docker.leftovers:a b', resources.swap]"):
         assert told in text
     for told in ("`--ignore ports.free:25/tcp`", "`--ignore 'docker.leftovers:a b'`", "`--ignore resources.swap`"):
         assert told in markdown
