@@ -32,7 +32,7 @@ def leave(code: int) -> None:
 
 def main() -> None:
     os.set_inheritable(ALIVE, False)
-    os._exit = posix._exit = leave  # type: ignore[assignment]
+    os._exit = posix._exit = leave  # type: ignore[assignment]  # it does not return, either
     if not os.environ.get("SSL_CERT_FILE"):
         os.environ["SSL_CERT_FILE"] = next(filter(os.path.exists, AUTHORITIES), "")
     sys.path.append(os.path.join(FOLDER, "@PACKAGES@"))

@@ -72,7 +72,7 @@ def parse(text: str) -> Policy:
     wrong += ["fo"] if "ruf" in given and not _failures(given.get("fo", "0")) else []
     takers = dict.fromkeys(host for name in ("rua", "ruf") for host in hosts(given.get(name, "")))
     asked = words["p"] if not faulty else "none" if _reported(given) else ""
-    psd: Literal["", "y", "n", "u"] = words["psd"] if "psd" not in wrong else ""  # type: ignore[assignment]
+    psd: Literal["", "y", "n", "u"] = words["psd"] if "psd" not in wrong else ""  # type: ignore[assignment]  # one of its _CHOICES
     return Policy(
         text, asked, words["sp"] if not faulty and words["sp"] else asked, words["t"] == "y", psd,
         tuple(wrong), tuple(name for name in REMOVED if name in given), tags.repeated(text), tuple(takers),

@@ -198,7 +198,7 @@ class Box:
             said = b""
             for piece in self.client.logs(container, stdout=True, stderr=False, stream=True, follow=False):
                 if len(said) < limit:  # read to its end all the same: a stream that is left keeps its connection
-                    said += piece if isinstance(piece, bytes) else str(piece).encode()  # type: ignore[redundant-expr]
+                    said += piece if isinstance(piece, bytes) else str(piece).encode()  # type: ignore[redundant-expr]  # its type says so, a reply may not
             return said[:limit]
 
         return self.call(act)

@@ -68,7 +68,7 @@ def statements(text: str) -> Iterator[Statement]:
         if end == "\n":
             yield Statement(line, name, "", alone=True)
             continue
-        value_at = _SKIP.match(text, start if end == "" else at).end()  # type: ignore[union-attr]
+        value_at = _SKIP.match(text, start if end == "" else at).end()  # type: ignore[union-attr]  # it always matches
         said, at = _value(text, value_at, endless, variables)
         if not said.refused:
             variables.filled[name] = said.filled

@@ -23,7 +23,7 @@ def enable() -> None:
 
     class Caa(CAA):
         def __init__(self, rdclass: Any, rdtype: Any, flags: int, tag: bytes, value: bytes) -> None:
-            super().__init__(rdclass, rdtype, flags, b"x", value)  # type: ignore[no-untyped-call]
+            super().__init__(rdclass, rdtype, flags, b"x", value)  # type: ignore[no-untyped-call]  # as dnspython has it
             object.__setattr__(self, "tag", self._as_bytes(tag, True, 255))
 
     kept: tuple[tuple[dns.rdatatype.RdataType, Any], ...] = ((dns.rdatatype.TLSA, Tlsa), (dns.rdatatype.CAA, Caa))

@@ -99,7 +99,7 @@ class _Evaluation:
         for term in record.mechanisms:
             self._at, self._term = domain, term.text
             if self._matches(term, domain):
-                result: Outcome = term.result  # type: ignore[assignment]
+                result: Outcome = term.result  # type: ignore[assignment]  # one of four words
                 return Verdict(result, at=domain, term=term.text)
         if record.redirect is None:
             return Verdict("neutral", at=domain)
