@@ -27,7 +27,7 @@ class Made(Crew):
     def __init__(self, parts: dict[str, Any]) -> None:
         self.parts, self.got, self.deadline = parts, list[str](), 0.0
 
-    def get(self, place: str) -> Any:
+    def get(self, place: str, spare: float = 0.0) -> Any:
         self.got.append(place)
         return Fact.of("x", self.parts[place])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -215,3 +216,13 @@ def test_ports_are_told_apart_by_family(engine: FakeEngine) -> None:
         local=40003, ids=("c", "n", "e"),
     )  # fmt: skip
     assert publishing.up({"NetworkSettings": 5}) == Up(containers={4: "", 6: ""}, gateways={4: "", 6: ""}, ports={})
+
+
+def test_the_last_seconds_of_a_run_are_the_twins(engine: FakeEngine, stand_in: StandIn) -> None:
+    late = run(engine)
+    late.crew.deadline = time.monotonic() + publishing.SPARE - 0.1
+    assert not publishing.publishing(late).known
+    assert (engine.created, engine.left) == ([], set())
+    short = run(engine)
+    assert publishing.spare(replace(short, wishes=replace(short.wishes, seconds=5.0))) == 0.5
+    assert publishing.spare(replace(short, wishes=replace(short.wishes, seconds=600.0))) == publishing.SPARE

@@ -207,10 +207,12 @@ class Rest:
     def __init__(self, engine: Fact[Any], *, probe: bool = True, left: float = 30.0) -> None:
         self.engine, self.waited = engine, list[str]()
         self.roots, self.wishes, self.crew = NATIVE, self, self
-        self.asked, self.probe, self.left = self, probe, left
+        self.asked, self.probe, self.left, self.seconds = self, probe, left, 30.0
+        self.spared: dict[str, float] = {}
 
-    def fact(self, place: str) -> Fact[Any]:
+    def fact(self, place: str, spare: float = 0.0) -> Fact[Any]:
         self.waited.append(place)
+        self.spared[place] = spare
         return self.engine if place == "engine" else Fact.skipped(place, "Not here.")
 
     def share(self, _shared: object) -> Plan:
@@ -249,6 +251,8 @@ def test_the_probe_with_published_ports_alone_is_waited_for(started: Any, probe:
     twin.twin(given)
     assert started
     assert [place for place in given.waited if "probes" in place] == ["probes.publishing"] * probe
+    # It never takes all the time there is.
+    assert given.spared == {"engine": 0.0, "daemon_config": 0.0} | ({"probes.publishing": 3.0} if probe else {})
 
 
 def test_without_an_engine_there_is_no_twin(started: Any) -> None:

@@ -74,10 +74,10 @@ class Run(Struct, frozen=True):
     place: str = ""
     bases: dict[str, set[str]] = field(default_factory=dict)
 
-    def fact(self, place: str) -> Fact[Any]:
-        """Return another part, once it is made; late, it says so."""
+    def fact(self, place: str, spare: float = 0.0) -> Fact[Any]:
+        """Return another part, once it is made; late, or `spare` seconds before the deadline, it says so."""
         self._note(place)
-        fact: Fact[Any] = self.crew.get(place)
+        fact: Fact[Any] = self.crew.get(place, spare)
         return fact
 
     def value(self, place: str) -> Any:

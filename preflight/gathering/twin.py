@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from preflight.facts import NO_SETTINGS, Fact
 from preflight.facts.twin import Twin
 from preflight.gather.access import command
-from preflight.gathering.publishing import NAME, given
+from preflight.gathering.publishing import NAME, given, spare
 from preflight.gathering.recipes import PLAN
 from preflight.gathering.run import Run
 from preflight.gathering.twin_request import SOURCE, prevented, request
@@ -34,7 +34,7 @@ def twin(run: Run) -> Fact[Twin]:
         other = say("Podman publishes ports in its own way, which mailcow does not support (see docker.packaging).")
         return Fact.skipped(engine.source, other, cause="engine")
     # It has the engine load the modules that publishing takes, and its network goes first. Other probes are in none.
-    tried = run.fact(f"probes.{NAME}") if run.wishes.asked.probe else None
+    tried = run.fact(f"probes.{NAME}", spare(run)) if run.wishes.asked.probe else None
     from preflight.gather.machine import modules
 
     try:

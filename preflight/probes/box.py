@@ -34,6 +34,14 @@ CALL = 15  # seconds of a call, at the least: more than a short probe lasts, so 
 T = TypeVar("T")
 
 
+class Slow(TimeoutError):
+    """Each call to the engine takes so many seconds that what is to be done would not end in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class Box:
     """A bench, and what was made on it so far. Use it as a context manager.
 
@@ -49,6 +57,7 @@ class Box:
         self._made: list[Made] = []
         self._entered = False
         self._under_way: list[Errand[Any]] = []
+        self._pace = 0.0  # seconds of the last call
 
     def __enter__(self) -> Box:
         return self
@@ -108,7 +117,15 @@ class Box:
             raise Stopped
         errand = Errand(act)
         self._under_way = [other for other in self._under_way if not other.wait(0)] + [errand]
-        return errand.get(self._bench.deadline, self._bench.stop)
+        began = time.monotonic()
+        said = errand.get(self._bench.deadline, self._bench.stop)
+        self._pace = time.monotonic() - began
+        return said
+
+    def afford(self, calls: int) -> None:
+        """Raise `Slow` where so many calls, each as long as the last one, would outlast the box."""
+        if self._pace * calls > self._bench.deadline - time.monotonic():
+            raise Slow(self._pace)
 
     def _note(self, made: Made) -> None:
         """Note what is about to be made: it is removed too where the answer to its making is lost.

@@ -11,7 +11,7 @@ from preflight.facts import Fact
 from preflight.gather.access.errand import Stopped
 from preflight.gather.engine.client import EngineError
 from preflight.probes.bench import Bench
-from preflight.probes.box import Box
+from preflight.probes.box import Box, Slow
 from preflight.probes.image import own_image
 from preflight.probes.registry import Probe
 from preflight.text.sentences import say
@@ -29,12 +29,22 @@ def run_probe(probe: Probe, bench: Bench) -> Fact[Any]:
             return _no_image(probe) if image is None else Fact.of(probe.source, probe.act(box, image))
     except Stopped:
         return Fact.unknown(probe.source, say("The run was stopped before the probe ended."))
+    except Slow as error:
+        return _slow(probe, error.seconds)
     except TimeoutError:
         return _late(probe, own=until == limit)
     except EngineError as error:
         return Fact.unknown(
             probe.source, say("The engine did not let preflight prepare a container."), detail=str(error)
         )
+
+
+def _slow(probe: Probe, seconds: float) -> Fact[Any]:
+    why = say(
+        "The engine takes {seconds} s for each request. That is too slow for this probe.", seconds=f"{seconds:.1f}"
+    )
+    help = say("Check the load of this host and the engine's log, then run the check again.")
+    return Fact.unknown(probe.source, why, help)
 
 
 def _late(probe: Probe, *, own: bool) -> Fact[Any]:

@@ -12,11 +12,14 @@ NAME = "publishing"
 SLEEP = "import time; time.sleep(60)"
 # The interface's name: the engine's own would not be known before the network is there.
 BRIDGE = "com.docker.network.bridge.name"
+CALLS = 6  # to the engine: four until the rules are looked at, and two that remove both
 
 
 def publishing(box: Box, image: str) -> PublishRun:
     """Start a container with published ports in a network of its own, and have the rules looked at; about 0.5 s."""
     trial = box.trial
+    # The twin waits until all of it is removed, and must not wait in vain.
+    box.afford(CALLS)
     subnets = [{"Subnet": subnet} for subnet in (trial.subnet4, trial.subnet6) if subnet]
     network = box.network(
         NAME,

@@ -147,3 +147,26 @@ def test_what_builds_on_something_shared_that_broke_has_its_reason() -> None:
     fact = team.collect("one")
     assert (fact.source, fact.missing.reason) == ("one", "Reading it failed.")
     assert fact.missing.detail == "OSError: no such thing"
+
+
+def test_one_who_spares_some_time_waits_no_longer_and_the_part_is_made_all_the_same() -> None:
+    release = threading.Event()
+
+    def slow(crew: Crew) -> Fact[int]:
+        release.wait(10)
+        return Fact.of("slow", 1)
+
+    def builds_on(crew: Crew) -> Fact[bool]:
+        known = crew.get("slow", 9.7).known
+        release.set()
+        return Fact.of("in time", known)
+
+    team = crew(10.0, slow=slow, builds_on=builds_on)
+    team.start("builds_on")
+    assert [team.collect(name).value for name in ("builds_on", "slow")] == [False, 1]
+    assert team.left > 5
+
+
+def test_one_who_spares_some_time_takes_what_is_there() -> None:
+    team = crew(5.0, quick=lambda _: Fact.of("quick", 1))
+    assert team.get("quick", 3.0).value == 1

@@ -58,6 +58,7 @@ class FakeEngine:
         self.faults: dict[str, tuple[int, str] | str] = {}
         self.filters = True  # whether lists are filtered as asked
         self.release = threading.Event()
+        self.pace = 0.0  # seconds before each answer
         self.dead = False
         self.server = _Server(self.path, _handler(self))
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
@@ -91,6 +92,7 @@ class FakeEngine:
 
     def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, object]:
         """Do what a request says."""
+        time.sleep(self.pace)
         if path == "/version":
             return 200, {"Version": self.version, "ApiVersion": "1.48"}
         for pattern, function in self._routes().items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -63,3 +64,24 @@ def test_where_nobody_said_what_to_make_nothing_is_made(engine: FakeEngine) -> N
     fact = performed("publishing", engine.bench())
     assert fact.missing is not None
     assert (fact.missing.kind, engine.created) == ("unknown", [])
+
+
+def test_on_an_engine_that_is_too_slow_nothing_is_made(engine: FakeEngine) -> None:
+    """The twin waits for the probe's network to be gone, and has to have some time left."""
+    engine.pace = 0.5
+    looked: list[Any] = []
+    place = Trial("br-pf0123abcd", "198.18.7.0/28", "", PUBLISH, lambda said: looked.append(said) or FOUND)
+    fact = performed("publishing", replace(engine.bench(), trial=place), budget=3.0)
+    assert fact.missing is not None
+    assert fact.missing.kind == "unknown"
+    assert re.fullmatch(
+        r"The engine takes \d\.\d s for each request\. That is too slow for this probe\.", fact.missing.reason
+    )
+    assert "--timeout" not in fact.missing.help
+    assert (looked, engine.created) == ([], [])
+
+
+def test_on_an_engine_that_is_slow_and_not_too_slow_all_is_made(engine: FakeEngine) -> None:
+    engine.pace = 0.1
+    assert tried(engine, []).known
+    assert engine.left == set()

@@ -129,10 +129,16 @@ class Crew:
             if not shared:
                 self._tell(name, True)
 
-    def get(self, name: str) -> Any:
-        """Return a part, for a recipe that builds on it: make it, or wait until the deadline for whoever makes it."""
-        self._make(name)
-        return self._settled(name)
+    def get(self, name: str, spare: float = 0.0) -> Any:
+        """Return a part, for a recipe that builds on it: make it, or wait until the deadline for whoever makes it.
+
+        `spare`: so many seconds before the deadline it waits no longer; somebody else makes the part, then.
+        """
+        if spare:
+            self.start(name)
+        else:
+            self._make(name)
+        return self._settled(name, spare)
 
     def share(self, name: str, make: Callable[[], T]) -> T:
         """Return what several parts build on and is none itself; it is made once, by whoever asks first.
@@ -146,10 +152,10 @@ class Crew:
             raise _Lacking(made)
         return cast("T", made)
 
-    def _settled(self, name: str) -> Any:
+    def _settled(self, name: str, spare: float = 0.0) -> Any:
         done = self._event(name)
-        while not done.wait(min(0.2, self.left)):
-            if self.stop.is_set() or not self.left:
+        while not done.wait(min(0.2, left := max(0.0, self.left - spare))):
+            if self.stop.is_set() or not left:
                 break
         return self._made[name] if done.is_set() else self._late(name)
 
