@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 from preflight.render import words
-from preflight.render.digest import Entry, Unclear
+from preflight.render.digest import Entry
 from preflight.render.escape import Ready, code_span, fence, markdown_text, prose, terminal
 from preflight.render.limits import ROWS, SUBJECTS, WIDTH
 from preflight.report.compare import Change, Comparison, Key, Side
@@ -186,7 +185,7 @@ def since(comparison: Comparison) -> str:
     )
 
 
-def mark(entry: Entry | Unclear, comparison: Comparison | None) -> str:
+def mark(entry: Entry, comparison: Comparison | None) -> str:
     """Return ` (new)`, ` (known)`, ` (not checked before)`, or which of an entry's results are which of these.
 
     It is '' where there is no baseline.
@@ -211,9 +210,8 @@ def _among(rows: Sequence[Key], keys: Sequence[Key], whole: str, part: str) -> s
     return part.format(subjects=_some([subject or check for check, subject in rows]))
 
 
-def _keys(entry: Entry | Unclear) -> Iterable[Key]:
-    groups = [entry.checks] if isinstance(entry, Entry) else [reason.checks for reason in entry.reasons]
-    for check in chain.from_iterable(groups):
+def _keys(entry: Entry) -> Iterable[Key]:
+    for check in entry.checks:
         yield from ((check.check, subject) for subject in check.subjects or (None,))
 
 

@@ -10,8 +10,7 @@ from preflight.render.closing import later
 from preflight.render.context import Context
 from preflight.render.digest import Entry, Reason, with_reasons
 from preflight.render.html_text import ignoring
-from preflight.render.records import Part
-from preflight.render.steps import Flags, Numbered, steps
+from preflight.render.steps import Numbered, Steps, steps
 from preflight.report.model import Report, Status
 
 
@@ -42,21 +41,11 @@ class Card(Struct, frozen=True):
         return f"step-{self.number}"
 
 
-class Place(Struct, frozen=True):
-    """Cards of one place, below their tables of records."""
-
-    name: str
-    title: str
-    cards: tuple[Card, ...]
-    tables: tuple[Part, ...] = ()
-    flags: Flags | None = None
-
-
 class Sheet(Struct, frozen=True):
-    """All that is to be done. `start`: where to begin."""
+    """All that is to be done. `cards`: by their number. `start`: where to begin."""
 
-    places: tuple[Place, ...]
-    flags: Flags | None
+    steps: Steps
+    cards: Mapping[int, Card]
     start: Card | None
     then: tuple[Card, ...]
     numbers: Mapping[str, int]  # of the card of each check
@@ -68,27 +57,16 @@ def sheet(report: Report, context: Context) -> Sheet:
     """Lay out the plan of a report."""
     made = steps(report, context)
     reasons = (told for _, told in with_reasons((step.entry for step in made.all), context.why))
-    why = {step.number: told for step, told in zip(made.all, reasons, strict=True)}
-    places = tuple(
-        Place(
-            place.name,
-            place.title,
-            tuple(_card(step, why[step.number]) for step in place.steps),
-            place.tables,
-            place.flags,
-        )
-        for place in made.places
-    )
-    cards = [card for place in places for card in place.cards]
-    failed = [card for card in cards if card.status is Status.FAIL]
-    start = None if made.flags else next(iter(failed or cards), None)  # the steps' order holds in every format
+    cards = {step.number: _card(step, why) for step, why in zip(made.all, reasons, strict=True)}
+    failed = [card for card in cards.values() if card.status is Status.FAIL]
+    start = None if made.flags else next(iter(failed or cards.values()), None)  # the steps' order holds in every format
     return Sheet(
-        places,
-        made.flags,
+        made,
+        cards,
         start,
         tuple(card for card in failed if card is not start),
         {check: step.number for step in reversed(made.all) for check in step.checks},
-        {card.status: card.name for card in reversed(cards)},
+        {card.status: card.name for card in reversed(cards.values())},
         later(made.later),
     )
 

@@ -82,7 +82,7 @@ class Steps(Struct, frozen=True):
         """Return the numbers of the steps that have to wait for mailcow."""
         return tuple(step.number for place in self.places if place.name == "last" for step in place.steps)
 
-    def number(self, status: Status) -> int:
+    def having(self, status: Status) -> int:
         """Return how many steps have a status."""
         return sum(step.status is status for step in self.all)
 

@@ -42,7 +42,7 @@ def text(report: Report, context: Context) -> str:
     _waived(page, found.waived)
     _fixed(page, since)
     _passed(page, report, found, context)
-    counts = made.number(Status.FAIL), made.number(Status.WARN), report.counts.unknown + report.counts.error
+    counts = made.having(Status.FAIL), made.having(Status.WARN), report.counts.unknown + report.counts.error
     end(page, report, context, begin, counts, order(page, sheet.begin(made.later), made.later))
     return page.finish()
 

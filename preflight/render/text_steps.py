@@ -71,7 +71,7 @@ class Sheet:
         self.advice(told)
 
     def _unknown(self, step: Numbered) -> None:
-        """Write what could not be found out, and what would help."""
+        """Write what could not be determined, and what would help."""
         remedy = step.entry.remedy
         self._reasons(step.reasons, f"{step.number:>2} ")
         self.said(step.details)

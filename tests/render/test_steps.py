@@ -74,7 +74,7 @@ def test_what_is_wrong_comes_by_its_place_then_what_is_unknown() -> None:
         "unknown": [(7, ("dns.address",)), (8, ("clock.zone",)), (9, ("a.dark",))],
     }
     assert made.later == (5,)
-    assert (made.number(Status.FAIL), made.number(Status.WARN)) == (3, 2)
+    assert (made.having(Status.FAIL), made.having(Status.WARN)) == (3, 2)
 
 
 @pytest.mark.parametrize("form", _HEADS)

@@ -62,7 +62,7 @@ def _swap_file(look: Look) -> Remedy:
     if kind and kind not in _TAKES_SWAP_FILES:
         return Remedy(say("Add a swap partition: {kind} is not suitable for a swap file.", kind=kind), ("lsblk -f",))
     write = f"dd if=/dev/zero of=/swapfile bs=1M count={mebibytes}"  # fallocate leaves holes on some file systems
-    # The mode is set whatever it was: a file of an earlier try may be readable for everybody.
+    # dd keeps the mode of a file from an earlier try, which anybody may be able to read.
     return Remedy(say("Add a swap file."), (write, "chmod 600 /swapfile", "mkswap /swapfile", *use))
 
 

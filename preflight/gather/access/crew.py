@@ -130,9 +130,9 @@ class Crew:
                 self._tell(name, True)
 
     def get(self, name: str, spare: float = 0.0) -> Any:
-        """Return a part, for a recipe that builds on it: make it, or wait until the deadline for whoever makes it.
+        """Return a part, for a recipe that builds on it: make it, or wait until the deadline if another thread does.
 
-        `spare`: so many seconds before the deadline it waits no longer; somebody else makes the part, then.
+        With `spare`, another thread always makes it, and the wait ends that many seconds before the deadline.
         """
         if spare:
             self.start(name)
